@@ -1,0 +1,174 @@
+"""The nouns of a project as frozen values: label, image, box, state, split, and a frozen copy of them all.
+
+A box is xyxy, float, in pixels of the upright original image, origin top left, half-open: a box that
+covers the whole of a 640 x 480 image is (0, 0, 640, 480).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+XYXY = tuple[float, float, float, float]
+
+
+class State(StrEnum):
+    """How far the labelling of an image is. *Done* without boxes is a negative example; *unlabelled* is not."""
+
+    UNLABELLED = "unlabelled"
+    IN_WORK = "in work"
+    DONE = "done"
+    VERIFIED = "verified"
+
+
+class Split(StrEnum):
+    """Which part of the data an image belongs to. Sticky: an image keeps its split until a person changes it."""
+
+    NONE = "none"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class of objects. `id` is permanent and never used again; `position` is its index on export."""
+
+    id: int
+    name: str
+    colour: str = "#0072b2"
+    key: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture. `path` is posix and relative to the folder `root` (an id in the store's root table).
+
+    `width` and `height` are of the upright image; `orientation` is the EXIF value (1..8) that made it upright.
+    0 x 0 means that the header could not be read: `problem` then says why.
+    """
+
+    id: int
+    path: str
+    width: int = 0
+    height: int = 0
+    state: State = State.UNLABELLED
+    split: Split = Split.NONE
+    orientation: int = 1
+    root: int = 1
+    note: str = ""
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A labelled rectangle of one image. `crowd` marks a region whose objects are not told apart (COCO iscrowd).
+
+    `extra` is a JSON object with what a foreign format said and this class has no field for.
+    """
+
+    id: int
+    image: int
+    label: int
+    xyxy: XYXY
+    difficult: bool = False
+    truncated: bool = False
+    occluded: bool = False
+    crowd: bool = False
+    note: str = ""
+    extra: str = ""
+
+    @property
+    def width(self) -> float:
+        return self.xyxy[2] - self.xyxy[0]
+
+    @property
+    def height(self) -> float:
+        return self.xyxy[3] - self.xyxy[1]
+
+
+FLAGS = ("difficult", "truncated", "occluded", "crowd")
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A frozen copy of labels, images and boxes: what clustering, training, evaluation and export read.
+
+    n images, m boxes. Boxes of image i are rows offsets[i]:offsets[i+1]. `label_index` points into `labels`
+    (which are in export order), not at label ids. `files` are absolute.
+    """
+
+    labels: tuple[Label, ...]
+    images: tuple[Image, ...]
+    files: tuple[Path, ...]
+    offsets: np.ndarray  # (n + 1,) int64
+    boxes: np.ndarray  # (m, 4) float64, xyxy pixels of the upright original
+    label_index: np.ndarray  # (m,) int64
+    flags: np.ndarray  # (m, 4) bool, columns as FLAGS
+    box_ids: np.ndarray  # (m,) int64
+    notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def rows(self, index: int) -> slice:
+        """The rows of image `index` in boxes, label_index, flags and box_ids."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
+    @property
+    def crowd(self) -> np.ndarray:
+        return self.flags[:, 3]
+
+    @property
+    def difficult(self) -> np.ndarray:
+        return self.flags[:, 0]
+
+    def only(
+        self, *, splits: Collection[Split] | None = None, states: Collection[State] | None = None
+    ) -> Snapshot:
+        """The images of these splits and states (None: any), with their boxes; labels stay all."""
+        return self.take(
+            [
+                i
+                for i, image in enumerate(self.images)
+                if (splits is None or image.split in splits) and (states is None or image.state in states)
+            ]
+        )
+
+    def take(self, indices: list[int]) -> Snapshot:
+        """The images at `indices`, in that order, with their boxes."""
+        spans = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices]
+        rows = np.concatenate(spans) if spans else np.zeros(0, np.int64)
+        counts = np.array([len(span) for span in spans], np.int64)
+        return Snapshot(
+            labels=self.labels,
+            images=tuple(self.images[i] for i in indices),
+            files=tuple(self.files[i] for i in indices),
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            boxes=self.boxes[rows],
+            label_index=self.label_index[rows],
+            flags=self.flags[rows],
+            box_ids=self.box_ids[rows],
+            notes=tuple(self.notes[int(r)] for r in rows) if self.notes else (),
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, splits, states and boxes: the identity of this data in a run's record."""
+        names = [(i.path, i.width, i.height, i.state, i.split) for i in self.images]
+        text = json.dumps([[label.id, label.name] for label in self.labels]) + json.dumps(names)
+        digest = hashlib.sha256(text.encode())
+        for array in (self.offsets, self.boxes, self.label_index, self.flags):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""Detectors, one architecture per file: the list of them, and how one is built.
+
+To add a detector: one module here (or a plugin file) with a frozen settings dataclass and a `Detector`
+(see parts/detector.py), registered with `@detectors.register("name")`. It then appears in the picker, the command line,
+the form, and `tests/contract/test_every_detector.py`.
+
+Importing this package does not import torch (the window opens before it is loaded); `load_all()` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
+from workbench.registry import Registry
+from workbench.settings import setting
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorNeed:
+    """How many anchors a detector wants and which output level uses which.
+
+    `strides` are pixels of the network input per cell, one per output level in the order of forward()'s outputs.
+    `masks[i]` are the anchors (indices into the set sorted by area, ascending) that level i uses.
+    """
+
+    count: int
+    strides: tuple[int, ...]
+    masks: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What every detector can be told. Architectures subclass this with fields of their own."""
+
+    input_px: int = setting(416, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
+    width: float = setting(1.0, "Factor on the channels of every layer; 1 is the published network.", low=0.05, high=4.0)
+
+
+detectors: Registry[type[Detector]] = Registry("detector")
+register = detectors.register
+
+
+def load_all() -> Registry[type[Detector]]:
+    """Import every module of this package (and with it torch) and return the registry."""
+    for module in pkgutil.iter_modules(__path__):
+        if module.name != "parts":
+            importlib.import_module(f"{__name__}.{module.name}")
+    return detectors
+
+
+def build(
+    name: str,
+    settings: DetectorSettings,
+    labels: int,
+    anchors: tuple[tuple[float, float], ...] | None = None,
+) -> Detector:
+    """A detector with fresh weights for `labels` labels. `anchors`: (w, h) in network pixels; None = published."""
+    if labels < 1:
+        raise WorkbenchError("A detector needs at least one label. Add a label and draw some boxes first.")
+    return load_all().get(name)(settings, labels, anchors)

@@ -1,0 +1,99 @@
+"""The base of every detector and the tensors that it exchanges: targets in, raw outputs, candidates out.
+
+B = images in the batch, M = most boxes of one image, N = candidates of one image, C = labels, L = output levels.
+Boxes are xyxy in pixels of the network input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors import AnchorNeed, DetectorSettings
+
+Raw = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The boxes of a batch, padded to M. A row with labels == -1 is padding.
+
+    ignore marks boxes (crowd regions, by choice difficult ones) whose area must be neither object nor background.
+    """
+
+    boxes: Tensor  # (B, M, 4) float32, xyxy pixels of the network input
+    labels: Tensor  # (B, M) int64
+    ignore: Tensor  # (B, M) bool
+
+    def to(self, device: torch.device | str) -> Targets:
+        move = lambda t: t.to(device, non_blocking=True)  # noqa: E731
+        return Targets(move(self.boxes), move(self.labels), move(self.ignore))
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Decoded predictions before NMS: every (box, label) pair has a score in 0..1."""
+
+    boxes: Tensor  # (B, N, 4) xyxy pixels of the network input
+    scores: Tensor  # (B, N, C)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which prior answers for which box, for "what the trainer sees": one row per positive."""
+
+    image: Tensor  # (P,) int64
+    level: Tensor  # (P,)
+    row: Tensor  # (P,) cell row
+    column: Tensor  # (P,)
+    anchor: Tensor  # (P,) index within the level
+    target: Tensor  # (P,) index into the image's boxes
+
+
+class Detector(nn.Module):
+    """An architecture with its own loss, target assignment and decoding.
+
+    Subclasses set the class attributes and define the four methods. forward() is the only part that is exported:
+    it may hold no data-dependent control flow.
+    """
+
+    name: ClassVar[str]  # as registered
+    title: ClassVar[str]  # as people write it: "YOLOv4-tiny"
+    paper: ClassVar[str]  # authors, title, year, arXiv number
+    summary: ClassVar[str]  # one sentence for the picker: what it is good for
+    settings_class: ClassVar[type[DetectorSettings]]
+    published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
+    published_px: ClassVar[int] = 416
+    resize: ClassVar[str] = "stretch"  # how an image becomes the square input: "stretch" or "letterbox"
+
+    def __init__(
+        self, settings: DetectorSettings, labels: int, anchors: tuple[tuple[float, float], ...] | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.label_count = labels
+        self.anchors = anchors
+
+    def forward(self, images: Tensor) -> Raw:
+        """images (B, 3, H, W) float RGB 0..1 -> the heads' raw outputs, one tensor per level."""
+        raise NotImplementedError
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        """Named terms, each a scalar averaged over images (not over cells); their sum is minimised."""
+        raise NotImplementedError
+
+    def candidates(self, raw: Raw) -> Candidates:
+        """Decode every prior of every level."""
+        raise NotImplementedError
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        """Positives for `targets` at network input `size` (H, W)."""
+        raise NotImplementedError
+
+    @property
+    def anchor_need(self) -> AnchorNeed | None:
+        """None for detectors without anchors."""
+        return None

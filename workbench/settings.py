@@ -1,0 +1,166 @@
+"""Settings as frozen dataclasses: one field = one form row = one flag = one TOML key = one line of documentation.
+
+A settings class declares its fields with `setting(default, help, ...)`. Everything that shows or reads
+settings (the form on the train page, the command line, a run's settings.toml) walks `rows(cls)`.
+
+Refused: pydantic. Its models are neither frozen dataclasses nor orderly to walk for a form, and the
+checks needed here (range, choice, type, nearest name) are the thirty lines below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from workbench.errors import WorkbenchError
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field as a form, a flag or a TOML key shows it.
+
+    `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto").
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    unit: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    group: str
+    optional: bool
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ").capitalize()
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    group: str = "",
+) -> Any:
+    """A dataclass field with what a form needs to know. `low` and `high` are inclusive."""
+    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group}
+    return dataclasses.field(default=default, metadata=about)
+
+
+def rows(settings: type[Any]) -> tuple[Row, ...]:
+    """The rows of a settings class in the order of its fields."""
+    hints = typing.get_type_hints(settings)
+    return tuple(_row(field, hints[field.name]) for field in dataclasses.fields(settings) if field.metadata)
+
+
+def _row(field: dataclasses.Field[Any], hint: Any) -> Row:
+    optional = False
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        optional, hint = len(members) < len(typing.get_args(hint)), members[0]
+    kind = typing.get_origin(hint) or hint
+    return Row(name=field.name, kind=kind, default=field.default, optional=optional, **field.metadata)
+
+
+def checked(row: Row, value: Any) -> Any:
+    """`value` as the row's kind (text is parsed), or a WorkbenchError that names the row and its limits."""
+    if row.optional and (value is None or (isinstance(value, str) and value.strip().lower() in ("", "auto"))):
+        return None
+    try:
+        value = _parsed(row.kind, value)
+    except (TypeError, ValueError) as error:
+        raise WorkbenchError(f"'{row.name}' must be {_wanted(row)}, not '{value}'.", error) from error
+    if row.choices and value not in row.choices:
+        near = difflib.get_close_matches(str(value), row.choices, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise WorkbenchError(f"'{row.name}' must be one of {', '.join(row.choices)}, not '{value}'.{hint}")
+    if row.kind in (int, float):
+        inside = (row.low is None or value >= row.low) and (row.high is None or value <= row.high)
+        if not inside:  # also refuses NaN, which compares as False
+            raise WorkbenchError(f"'{row.name}' must be {_wanted(row)}, not {value}.")
+    return value
+
+
+def _parsed(kind: type, value: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        return words[str(value).strip().lower()] if str(value).strip().lower() in words else _fail()
+    if kind is int:
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError(value)
+        return int(value)
+    if kind is tuple:
+        parts = value.replace(",", " ").split() if isinstance(value, str) else value
+        return tuple(float(part) for part in parts)
+    return kind(value)
+
+
+def _fail() -> Any:
+    raise ValueError
+
+
+def _wanted(row: Row) -> str:
+    words = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of numbers"}.get(row.kind, "text")
+    if row.low is not None and row.high is not None:
+        words += f" from {row.low:g} to {row.high:g}"
+    elif row.low is not None:
+        words += f" of at least {row.low:g}"
+    elif row.high is not None:
+        words += f" of at most {row.high:g}"
+    return words
+
+
+def changed(settings: Settings, values: dict[str, Any]) -> Settings:
+    """A copy of `settings` with `values` put in, each checked; an unknown name gets the nearest suggested."""
+    known = {row.name: row for row in rows(type(settings))}
+    clean = {}
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise WorkbenchError(f"There is no setting called '{name}'.{hint}")
+        clean[name] = checked(known[name], value)
+    return dataclasses.replace(settings, **clean)  # type: ignore[type-var]
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Field values by name; None ("auto") left out, tuples as lists: what TOML and JSON can hold."""
+    values = {row.name: getattr(settings, row.name) for row in rows(type(settings))}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v is not None}
+
+
+def to_toml(settings: Any) -> str:
+    return tomli_w.dumps(to_dict(settings))
+
+
+def from_toml(kind: type[Settings], file: Path) -> Settings:
+    """Read settings from a TOML file. Missing keys keep their defaults; WorkbenchError names file and key."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        return changed(kind(), values)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WorkbenchError(f"{file} could not be read as settings: {error}.", error) from error
+    except WorkbenchError as error:
+        raise WorkbenchError(f"{file}: {error.sentence}", error.cause) from error
