@@ -172,3 +172,27 @@ class Snapshot:
         for array in (self.offsets, self.boxes, self.label_index, self.flags):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSet:
+    """Anchors kept with a project: (w, h) in pixels of a square network input of side `input_px`, sorted by area."""
+
+    sizes: tuple[tuple[float, float], ...]
+    input_px: int
+    resize: str = "stretch"
+    mean_iou: float = 0.0
+    recall: float = 0.0
+    source: str = ""  # how they came about, for the run's record
+
+
+# Okabe and Ito's colour-blind-safe set without black, then darker and lighter relatives of it.
+LABEL_COLOURS = (
+    "#e69f00 #56b4e9 #009e73 #f0e442 #0072b2 #d55e00 #cc79a7 #b3b3b3"
+    " #a6761d #7fc97f #beaed4 #fdc086 #386cb0 #f0027f #66a61e #1b9e77"
+).split()
+
+
+def colour_for(number: int) -> str:
+    """The colour of the label with this permanent id (1, 2, ...); repeats after 16."""
+    return LABEL_COLOURS[(number - 1) % len(LABEL_COLOURS)]

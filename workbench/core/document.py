@@ -1,0 +1,345 @@
+"""An open project: what it holds, edits with undo and redo that survive a restart, and listeners that get each edit.
+
+There is no save: when `do` returns, the edit is on disk together with its journal row. Not for sharing between
+threads; long jobs take `snapshot()`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.core import edits
+from workbench.core.edits import Edit
+from workbench.core.files import natural_key
+from workbench.core.lock import Lock
+from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State
+from workbench.core.store import FILE, Store
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a listener gets: the edit as applied (ids filled in), its inverse, and what it touched.
+
+    For an undo, `edit` is what undoing did. `images` are the ids of all images whose boxes, state or split changed.
+    """
+
+    kind: str  # "do", "undo" or "redo"
+    edit: Edit
+    inverse: Edit
+    title: str
+    images: frozenset[int]
+    labels_changed: bool
+    images_changed: bool  # images came, went, or changed their row (state, split)
+    settings_changed: bool
+
+    @property
+    def added_boxes(self) -> tuple[Box, ...]:
+        """Boxes that this edit added, with their ids."""
+        return tuple(b for part in edits.walk(self.edit) if isinstance(part, edits.AddBoxes) for b in part.boxes)
+
+    @property
+    def added_labels(self) -> tuple[Label, ...]:
+        return tuple(x for part in edits.walk(self.edit) if isinstance(part, edits.AddLabels) for x in part.labels)
+
+
+Listener = Callable[[Applied], None]
+
+
+class Document:
+    """One project folder, open. Use `create` or `open`, and `close` at the end."""
+
+    def __init__(self, folder: Path, store: Store, lock: Lock | None) -> None:
+        self.folder = folder
+        self.store = store
+        self._lock = lock
+        self._listeners: list[Listener] = []
+        self._images: dict[int, Image] | None = None
+        self._sorted: tuple[Image, ...] | None = None
+        self._labels: tuple[Label, ...] | None = None
+        self._roots: dict[int, Path] = {}
+
+    # --- opening and closing ---
+
+    @classmethod
+    def create(cls, folder: Path, images: Path | None = None, name: str = "") -> Document:
+        """A new project in `folder` (made if missing), with the images of the folder `images` if given."""
+        folder = Path(folder).absolute()
+        if (folder / FILE).exists():
+            raise WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
+        if images is not None and not Path(images).is_dir():
+            raise WorkbenchError(f"There is no folder {images}. Choose the folder that holds your photographs.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
+        store = Store.create(folder / FILE)
+        document = cls(folder, store, Lock(folder))
+        with store.transaction() as connection:
+            for key, value in (("name", name or folder.name), ("created", time.strftime("%Y-%m-%dT%H:%M:%S"))):
+                edits.ChangeSetting(key, value).apply(connection)
+        if images is not None:
+            document.add_folder(Path(images))
+        return document
+
+    @classmethod
+    def open(cls, folder: Path, read_only: bool = False) -> Document:
+        """Open the project in `folder` (or the folder of a given project.sqlite).
+
+        Read-only when asked for, when another process edits it, when the folder can't be written, or when a newer
+        Workbench made it: `why_read_only` says which.
+        """
+        folder = Path(folder).absolute()
+        if folder.name == FILE:
+            folder = folder.parent
+        if not (folder / FILE).is_file():
+            raise WorkbenchError(f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one.")
+        lock, why = None, "It was opened for reading only."
+        if not read_only:
+            lock = Lock(folder)
+            if not lock.held:
+                read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
+        try:
+            store = Store(folder / FILE, read_only=read_only, why=why)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(folder, store, lock)
+
+    def close(self) -> None:
+        """Close the file and let the lock go; safe to call twice."""
+        self.store.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Document:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        return str(self.store.meta("name", self.folder.name))
+
+    @property
+    def read_only(self) -> bool:
+        return self.store.read_only
+
+    @property
+    def why_read_only(self) -> str:
+        return self.store.why_read_only
+
+    @property
+    def runs_folder(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.folder / "cache"
+
+    # --- reading ---
+
+    def labels(self) -> tuple[Label, ...]:
+        """All labels in export order."""
+        if self._labels is None:
+            rows = self.store.rows("SELECT * FROM label ORDER BY position, id")
+            self._labels = tuple(edits.label_of(row) for row in rows)
+        return self._labels
+
+    def label(self, id: int) -> Label:
+        for label in self.labels():
+            if label.id == id:
+                return label
+        raise WorkbenchError("That label is no longer in the project.")
+
+    def _by_id(self) -> dict[int, Image]:
+        if self._images is None:
+            self._images = {row["id"]: edits.image_of(row) for row in self.store.rows("SELECT * FROM image")}
+        return self._images
+
+    def images(self) -> tuple[Image, ...]:
+        """All images in natural order of their paths."""
+        if self._sorted is None:
+            self._sorted = tuple(sorted(self._by_id().values(), key=lambda i: (i.root, natural_key(i.path))))
+        return self._sorted
+
+    def image(self, id: int) -> Image:
+        """The image with this id; WorkbenchError if it is gone."""
+        try:
+            return self._by_id()[id]
+        except KeyError:
+            raise WorkbenchError("That image is no longer in the project.") from None
+
+    def file(self, image: Image) -> Path:
+        """The image's file, absolute; it may be missing."""
+        if image.root not in self._roots:
+            rows = self.store.rows("SELECT path FROM root WHERE id = ?", image.root)
+            self._roots[image.root] = (self.folder / rows[0]["path"]).absolute()
+        return self._roots[image.root] / image.path
+
+    def roots(self) -> dict[int, Path]:
+        """The folders that hold the images, by id."""
+        return {r["id"]: (self.folder / r["path"]).absolute() for r in self.store.rows("SELECT * FROM root ORDER BY id")}
+
+    def boxes(self, image: int) -> tuple[Box, ...]:
+        """The boxes of one image, oldest first."""
+        return tuple(edits.box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
+
+    def box_counts(self) -> dict[int, int]:
+        """Number of boxes by image id; images without boxes are absent."""
+        return {r[0]: r[1] for r in self.store.rows("SELECT image, count(*) FROM box GROUP BY image")}
+
+    def label_counts(self) -> dict[int, int]:
+        """Number of boxes by label id; labels without boxes are absent."""
+        return {r[0]: r[1] for r in self.store.rows("SELECT label, count(*) FROM box GROUP BY label")}
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """A value kept with the project by edits.ChangeSetting."""
+        return self.store.meta(key, default)
+
+    def anchors(self) -> AnchorSet | None:
+        """The anchors that training will use, or None: then the detector's published ones."""
+        kept = self.setting("anchors")
+        return AnchorSet(**{**kept, "sizes": tuple((w, h) for w, h in kept["sizes"])}) if kept else None
+
+    def snapshot(self) -> Snapshot:
+        """A frozen copy of everything, images in natural order."""
+        images, labels = self.images(), self.labels()
+        notes: list[tuple[str, str]] = []
+        rows = self.store.rows("SELECT * FROM box ORDER BY id")
+        per_image: dict[int, list[int]] = {}
+        for number, row in enumerate(rows):
+            per_image.setdefault(row["image"], []).append(number)
+        order = [number for image in images for number in per_image.get(image.id, ())]
+        index = {label.id: position for position, label in enumerate(labels)}
+        sorted_rows = [rows[number] for number in order]
+        if any(row["note"] or row["extra"] for row in sorted_rows):
+            notes = [(row["note"], row["extra"]) for row in sorted_rows]
+        counts = [len(per_image.get(image.id, ())) for image in images]
+        return Snapshot(
+            labels=labels,
+            images=images,
+            files=tuple(self.file(image) for image in images),
+            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            boxes=np.array([tuple(row)[3:7] for row in sorted_rows], np.float64).reshape(-1, 4),
+            label_index=np.array([index[row["label"]] for row in sorted_rows], np.int64),
+            flags=np.array([[bool(row[f]) for f in FLAGS] for row in sorted_rows], bool).reshape(-1, 4),
+            box_ids=np.array([row["id"] for row in sorted_rows], np.int64),
+            notes=tuple(notes),
+        )
+
+    # --- editing ---
+
+    def do(self, edit: Edit) -> Applied:
+        """Apply `edit`; when this returns it is on disk and can be undone. On an error nothing has changed."""
+        with self.store.transaction() as connection:
+            done, inverse = edit.apply(connection)
+            connection.execute("DELETE FROM journal WHERE undone = 1")
+            connection.execute(
+                "INSERT INTO journal (time, title, edit, inverse, undone) VALUES (?, ?, ?, ?, 0)",
+                (time.time(), edit.title, edits.to_json(done), edits.to_json(inverse)),
+            )
+        return self._tell("do", done, inverse, edit.title)
+
+    def undo(self) -> Applied | None:
+        """Take the newest edit back; None if there is none."""
+        return self._step("undo", "SELECT * FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
+
+    def redo(self) -> Applied | None:
+        """Apply the edit again that was undone last; None if there is none."""
+        return self._step("redo", "SELECT * FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
+
+    def _step(self, kind: str, choose: str) -> Applied | None:
+        found = self.store.rows(choose)
+        if not found:
+            return None
+        row = found[0]
+        edit = edits.from_json(row["inverse"] if kind == "undo" else row["edit"])
+        with self.store.transaction() as connection:
+            done, inverse = edit.apply(connection)
+            connection.execute("UPDATE journal SET undone = ? WHERE seq = ?", (int(kind == "undo"), row["seq"]))
+        return self._tell(kind, done, inverse, row["title"])
+
+    @property
+    def undo_title(self) -> str:
+        """What undo would take back, "" if there is nothing."""
+        return self._title("SELECT title FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
+
+    @property
+    def redo_title(self) -> str:
+        return self._title("SELECT title FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
+
+    def _title(self, choose: str) -> str:
+        found = self.store.rows(choose)
+        return str(found[0][0]) if found and not self.read_only else ""
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after every edit, undo and redo; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str) -> Applied:
+        parts = [*edits.walk(edit), *edits.walk(inverse)]
+        rows_kinds = (edits.SetState, edits.SetSplit, edits.AddImages, edits.RemoveImages)
+        labels_kinds = (edits.AddLabels, edits.ChangeLabel, edits.RemoveLabel, edits.MergeLabels)
+        applied = Applied(
+            kind=kind,
+            edit=edit,
+            inverse=inverse,
+            title=title,
+            images=frozenset(edit.images() | inverse.images()),
+            labels_changed=any(isinstance(part, labels_kinds) for part in parts),
+            images_changed=any(isinstance(part, rows_kinds) for part in parts),
+            settings_changed=any(isinstance(part, edits.ChangeSetting) for part in parts),
+        )
+        if applied.labels_changed:
+            self._labels = None
+        if applied.images_changed:
+            self._images = self._sorted = None
+        for listener in tuple(self._listeners):
+            listener(applied)
+        return applied
+
+    # --- edits that need a look at the project first ---
+
+    def draw(self, boxes: tuple[Box, ...]) -> Applied:
+        """Add boxes as a person draws them: an unlabelled image becomes one in work, in the same step."""
+        add = edits.AddBoxes(boxes)
+        fresh = tuple(sorted(i for i in add.images() if self.image(i).state is State.UNLABELLED))
+        if not fresh:
+            return self.do(add)
+        return self.do(edits.Batch((add, edits.SetState(fresh, State.IN_WORK)), add.title))
+
+    def add_root(self, folder: Path) -> int:
+        """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""
+        folder = Path(folder).absolute()
+        inside = folder == self.folder or self.folder in folder.parents
+        text = folder.relative_to(self.folder).as_posix() if inside else str(folder)
+        for row in self.store.rows("SELECT id FROM root WHERE path = ?", text):
+            return int(row["id"])
+        with self.store.transaction() as connection:
+            made = connection.execute("INSERT INTO root (path) VALUES (?)", (text,)).lastrowid
+        return int(made or 0)
+
+    def move_root(self, id: int, folder: Path) -> None:
+        """Say where the images of a root are now (the folder was moved or the disk renamed)."""
+        with self.store.transaction() as connection:
+            connection.execute("UPDATE root SET path = ? WHERE id = ?", (str(Path(folder).absolute()), id))
+        self._roots.clear()
+
+    def add_folder(self, folder: Path) -> Applied | None:
+        """Add the images of `folder` that the project does not have yet; None if there are none."""
+        from workbench.core import intake
+
+        root = self.add_root(folder)
+        known = {image.path for image in self.images() if image.root == root}
+        found = tuple(intake.describe(Path(folder), root, known))
+        return self.do(edits.AddImages(found)) if found else None

@@ -1,0 +1,456 @@
+"""Every change of a project as a value: applied to the store it returns its inverse, so anything can be undone.
+
+`apply(connection)` returns (the edit with its new ids filled in, the inverse). Redo applies the first of
+these again and gets the same ids. An id of 0 in a new box, label or image asks for the next free one; ids are never reused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from workbench.core.project import Box, Image, Label, Split, State, colour_for
+from workbench.errors import WorkbenchError
+
+Connection = sqlite3.Connection
+
+
+@dataclass(frozen=True, slots=True)
+class AddBoxes:
+    boxes: tuple[Box, ...]
+
+    @property
+    def title(self) -> str:
+        return _count("Add {}", len(self.boxes), "box")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        ids = _ids(connection, "box", [box.id for box in self.boxes])
+        boxes = tuple(dataclasses.replace(box, id=i) for box, i in zip(self.boxes, ids, strict=True))
+        connection.executemany(
+            "INSERT INTO box VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (_box_row(b) for b in boxes)
+        )
+        return AddBoxes(boxes), RemoveBoxes(tuple(ids))
+
+    def images(self) -> set[int]:
+        return {box.image for box in self.boxes}
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBoxes:
+    ids: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        return _count("Delete {}", len(self.ids), "box")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        boxes = _boxes(connection, self.ids)
+        connection.executemany("DELETE FROM box WHERE id = ?", ((i,) for i in self.ids))
+        return self, AddBoxes(boxes)
+
+    def images(self) -> set[int]:
+        return set()  # known from the inverse
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceBoxes:
+    """Put these boxes in the place of those with the same ids: moved, resized, relabelled, flagged."""
+
+    boxes: tuple[Box, ...]
+
+    @property
+    def title(self) -> str:
+        return _count("Change {}", len(self.boxes), "box")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        old = _boxes(connection, [box.id for box in self.boxes])
+        connection.executemany(
+            "UPDATE box SET image = ?2, label = ?3, x0 = ?4, y0 = ?5, x1 = ?6, y1 = ?7, difficult = ?8,"
+            " truncated = ?9, occluded = ?10, crowd = ?11, note = ?12, extra = ?13 WHERE id = ?1",
+            (_box_row(box) for box in self.boxes),
+        )
+        return self, ReplaceBoxes(old)
+
+    def images(self) -> set[int]:
+        return {box.image for box in self.boxes}
+
+
+@dataclass(frozen=True, slots=True)
+class AddLabels:
+    labels: tuple[Label, ...]
+
+    @property
+    def title(self) -> str:
+        names = ", ".join(f"'{label.name}'" for label in self.labels[:3])
+        return f"Add label {names}" if len(self.labels) <= 3 else f"Add {len(self.labels)} labels"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        ids = _ids(connection, "label", [label.id for label in self.labels])
+        last = connection.execute("SELECT coalesce(max(position), -1) FROM label").fetchone()[0]
+        labels = []
+        for place, (label, i) in enumerate(zip(self.labels, ids, strict=True)):
+            if not label.id:
+                colour = colour_for(i) if label.colour == Label(0, "").colour else label.colour
+                label = dataclasses.replace(label, id=i, colour=colour, position=last + 1 + place)
+            _check_name(connection, label)
+            labels.append(label)
+            connection.execute(
+                "INSERT INTO label VALUES (?, ?, ?, ?, ?)",
+                (label.id, label.name, label.colour, label.key, label.position),
+            )
+        return AddLabels(tuple(labels)), Batch(tuple(RemoveLabel(i) for i in ids), self.title)
+
+    def images(self) -> set[int]:
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLabel:
+    """Rename a label or change its colour, key or position; its id stays."""
+
+    label: Label
+
+    @property
+    def title(self) -> str:
+        return f"Change label '{self.label.name}'"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        old = _label(connection, self.label.id)
+        _check_name(connection, self.label)
+        connection.execute(
+            "UPDATE label SET name = ?, colour = ?, key = ?, position = ? WHERE id = ?",
+            (self.label.name, self.label.colour, self.label.key, self.label.position, self.label.id),
+        )
+        return self, ChangeLabel(old)
+
+    def images(self) -> set[int]:
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLabel:
+    """Delete a label and its boxes."""
+
+    id: int
+
+    @property
+    def title(self) -> str:
+        return "Delete label"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        label = _label(connection, self.id)
+        boxes = tuple(box_of(r) for r in connection.execute("SELECT * FROM box WHERE label = ?", (self.id,)))
+        connection.execute("DELETE FROM box WHERE label = ?", (self.id,))
+        connection.execute("DELETE FROM label WHERE id = ?", (self.id,))
+        return self, Batch((AddLabels((label,)), AddBoxes(boxes)), self.title)
+
+    def images(self) -> set[int]:
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLabels:
+    """Give all boxes of `source` the label `target`; `source` is gone afterwards."""
+
+    source: int
+    target: int
+
+    @property
+    def title(self) -> str:
+        return "Merge labels"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        label, _ = _label(connection, self.source), _label(connection, self.target)
+        if self.source == self.target:
+            raise WorkbenchError("A label can't be merged with itself. Choose another target.")
+        boxes = tuple(box_of(r) for r in connection.execute("SELECT * FROM box WHERE label = ?", (self.source,)))
+        connection.execute("UPDATE box SET label = ? WHERE label = ?", (self.target, self.source))
+        connection.execute("DELETE FROM label WHERE id = ?", (self.source,))
+        return self, Batch((AddLabels((label,)), ReplaceBoxes(boxes)), self.title)
+
+    def images(self) -> set[int]:
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    ids: tuple[int, ...]
+    state: State
+
+    @property
+    def title(self) -> str:
+        return _count(f"Mark {{}} {self.state}", len(self.ids), "image")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        old = _images(connection, self.ids)
+        connection.executemany("UPDATE image SET state = ? WHERE id = ?", ((str(self.state), i) for i in self.ids))
+        groups = {state: tuple(i.id for i in old if i.state == state) for state in {i.state for i in old}}
+        return self, _one_or_batch([SetState(ids, state) for state, ids in groups.items()], self.title)
+
+    def images(self) -> set[int]:
+        return set(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class SetSplit:
+    ids: tuple[int, ...]
+    split: Split
+
+    @property
+    def title(self) -> str:
+        return _count(f"Put {{}} into {self.split}", len(self.ids), "image")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        old = _images(connection, self.ids)
+        connection.executemany("UPDATE image SET split = ? WHERE id = ?", ((str(self.split), i) for i in self.ids))
+        groups = {split: tuple(i.id for i in old if i.split == split) for split in {i.split for i in old}}
+        return self, _one_or_batch([SetSplit(ids, split) for split, ids in groups.items()], self.title)
+
+    def images(self) -> set[int]:
+        return set(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class AddImages:
+    images_: tuple[Image, ...]
+
+    @property
+    def title(self) -> str:
+        return _count("Add {}", len(self.images_), "image")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        ids = _ids(connection, "image", [image.id for image in self.images_])
+        images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images_, ids, strict=True))
+        connection.executemany(
+            "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (_image_row(image) for image in images)
+        )
+        return AddImages(images), RemoveImages(tuple(ids))
+
+    def images(self) -> set[int]:
+        return {image.id for image in self.images_}
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImages:
+    """Take images and their boxes out of the project; the files stay where they are."""
+
+    ids: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        return _count("Remove {} from the project", len(self.ids), "image")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        images = _images(connection, self.ids)
+        boxes: list[Box] = []
+        for i in self.ids:
+            boxes += [box_of(r) for r in connection.execute("SELECT * FROM box WHERE image = ? ORDER BY id", (i,))]
+        connection.executemany("DELETE FROM box WHERE image = ?", ((i,) for i in self.ids))
+        connection.executemany("DELETE FROM image WHERE id = ?", ((i,) for i in self.ids))
+        return self, Batch((AddImages(tuple(images)), AddBoxes(tuple(boxes))), self.title)
+
+    def images(self) -> set[int]:
+        return set(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSetting:
+    """A value kept with the project (JSON): anchors in use, the window for 16-bit images ... None forgets it."""
+
+    key: str
+    value: Any
+
+    @property
+    def title(self) -> str:
+        return f"Change {self.key}"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        found = connection.execute("SELECT value FROM meta WHERE key = ?", (self.key,)).fetchone()
+        if self.value is None:
+            connection.execute("DELETE FROM meta WHERE key = ?", (self.key,))
+        else:
+            connection.execute(
+                "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+                (self.key, json.dumps(self.value)),
+            )
+        return self, ChangeSetting(self.key, json.loads(found[0]) if found else None)
+
+    def images(self) -> set[int]:
+        return set()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several edits as one: one transaction, one step of undo."""
+
+    edits: tuple[Edit, ...]
+    title: str = "Change"
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        done, inverses = [], []
+        for edit in self.edits:
+            with_ids, inverse = edit.apply(connection)
+            done.append(with_ids)
+            inverses.append(inverse)
+        return Batch(tuple(done), self.title), Batch(tuple(reversed(inverses)), self.title)
+
+    def images(self) -> set[int]:
+        return set().union(*(edit.images() for edit in self.edits))
+
+
+Edit = (
+    AddBoxes | RemoveBoxes | ReplaceBoxes | AddLabels | ChangeLabel | RemoveLabel | MergeLabels
+    | SetState | SetSplit | AddImages | RemoveImages | ChangeSetting | Batch
+)  # fmt: skip
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in Edit.__args__}
+_NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images_": Image}
+
+
+def walk(edit: Edit) -> Iterable[Edit]:
+    """The edit itself, or the parts of a batch, flat."""
+    if isinstance(edit, Batch):
+        for part in edit.edits:
+            yield from walk(part)
+    else:
+        yield edit
+
+
+def to_json(edit: Edit) -> str:
+    """The edit as the journal keeps it."""
+    return json.dumps(_plain(edit), ensure_ascii=False)
+
+
+def _plain(edit: Edit) -> dict[str, Any]:
+    if isinstance(edit, Batch):
+        return {"edit": "Batch", "title": edit.title, "edits": [_plain(part) for part in edit.edits]}
+    values: dict[str, Any] = {"edit": type(edit).__name__}
+    for field in dataclasses.fields(edit):
+        value = getattr(edit, field.name)
+        kind = _NESTED.get(field.name)
+        if kind is not None and isinstance(value, tuple):
+            value = [list(_astuple(item)) for item in value]
+        elif kind is not None:
+            value = list(_astuple(value))
+        values[field.name] = value
+    return values
+
+
+def _astuple(item: Any) -> Iterable[Any]:
+    return (getattr(item, field.name) for field in dataclasses.fields(item))
+
+
+def from_json(text: str) -> Edit:
+    return _edit(json.loads(text))
+
+
+def _edit(values: dict[str, Any]) -> Edit:
+    kind = _KINDS[values.pop("edit")]
+    if kind is Batch:
+        return Batch(tuple(_edit(part) for part in values["edits"]), values["title"])
+    for name, value in values.items():
+        if name in _NESTED:
+            many = name != "label"
+            made = [_noun(_NESTED[name], item) for item in (value if many else [value])]
+            values[name] = tuple(made) if many else made[0]
+        elif name == "ids":
+            values[name] = tuple(value)
+        elif name == "state":
+            values[name] = State(value)
+        elif name == "split":
+            values[name] = Split(value)
+    return kind(**values)  # type: ignore[no-any-return]
+
+
+def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
+    made = dict(zip((field.name for field in dataclasses.fields(kind)), values, strict=False))
+    for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
+        if name in made:
+            made[name] = convert(made[name])
+    return kind(**made)
+
+
+# --- rows of the store ---
+
+
+def box_of(row: sqlite3.Row) -> Box:
+    flags = (bool(row["difficult"]), bool(row["truncated"]), bool(row["occluded"]), bool(row["crowd"]))
+    xyxy = (row["x0"], row["y0"], row["x1"], row["y1"])
+    return Box(row["id"], row["image"], row["label"], xyxy, *flags, row["note"], row["extra"])
+
+
+def image_of(row: sqlite3.Row) -> Image:
+    return Image(
+        id=row["id"], path=row["path"], width=row["width"], height=row["height"], state=State(row["state"]),
+        split=Split(row["split"]), orientation=row["orientation"], root=row["root"], note=row["note"],
+        problem=row["problem"],
+    )  # fmt: skip
+
+
+def label_of(row: sqlite3.Row) -> Label:
+    return Label(row["id"], row["name"], row["colour"], row["key"], row["position"])
+
+
+def _box_row(box: Box) -> tuple[Any, ...]:
+    if not all(abs(value) < float("inf") for value in box.xyxy):  # also refuses NaN
+        raise WorkbenchError("A box with a coordinate that is not a number was not taken.")
+    flags = (int(box.difficult), int(box.truncated), int(box.occluded), int(box.crowd))
+    return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
+
+
+def _image_row(i: Image) -> tuple[Any, ...]:
+    return (i.id, i.root, i.path, i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
+
+
+def _ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[int]:
+    """`wanted` with each 0 replaced by the next id that this table has never used."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    following = max(found[0] if found else 0, *wanted, 0) + 1
+    ids = []
+    for i in wanted:
+        if not i:
+            i, following = following, following + 1
+        ids.append(i)
+    return ids
+
+
+def _boxes(connection: Connection, ids: Sequence[int]) -> tuple[Box, ...]:
+    rows = (connection.execute("SELECT * FROM box WHERE id = ?", (i,)).fetchone() for i in ids)
+    return tuple(box_of(row) for row in _present(rows, "box"))
+
+
+def _images(connection: Connection, ids: Sequence[int]) -> list[Image]:
+    rows = (connection.execute("SELECT * FROM image WHERE id = ?", (i,)).fetchone() for i in ids)
+    return [image_of(row) for row in _present(rows, "image")]
+
+
+def _label(connection: Connection, label: int) -> Label:
+    rows = _present([connection.execute("SELECT * FROM label WHERE id = ?", (label,)).fetchone()], "label")
+    return label_of(next(iter(rows)))
+
+
+def _present(rows: Iterable[sqlite3.Row | None], noun: str) -> Iterable[sqlite3.Row]:
+    for row in rows:
+        if row is None:
+            raise WorkbenchError(f"That {noun} is no longer in the project, so nothing was changed.")
+        yield row
+
+
+def _check_name(connection: Connection, label: Label) -> None:
+    if not label.name.strip():
+        raise WorkbenchError("A label needs a name.")
+    taken = connection.execute("SELECT 1 FROM label WHERE name = ? AND id <> ?", (label.name, label.id)).fetchone()
+    if taken:
+        raise WorkbenchError(f"There is a label '{label.name}' already. Choose another name, or merge the two.")
+
+
+def _one_or_batch(edits: list[Edit], title: str) -> Edit:
+    return edits[0] if len(edits) == 1 else Batch(tuple(edits), title)
+
+
+def _count(phrase: str, number: int, noun: str) -> str:
+    plural = f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
+    return phrase.format(noun if number == 1 else plural)

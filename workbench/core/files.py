@@ -1,0 +1,145 @@
+"""Files and names: whole-or-nothing writing, paths that stay inside their folder, the images of a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from workbench.errors import WorkbenchError
+
+IMAGE_SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .bmp .webp .tif .tiff .gif .pgm .ppm .pnm".split())
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])$", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; on success it is synced to disk and takes `path`'s name.
+
+    On any exception `path` keeps its old content and the temporary file is removed. Raises WorkbenchError
+    when the disk is full or the folder can't be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise WorkbenchError(f"{path} could not be written: {_reason(error)}", error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Replace `path` with `data` (text as UTF-8 with LF), wholly or not at all."""
+    with atomic_path(path) as temporary, open(temporary, "xb") as file:
+        file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows can't open a folder for syncing
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    words = {
+        28: "the disk is full. Make room and try again; nothing was lost.",
+        122: "your disk quota is used up. Make room and try again; nothing was lost.",
+        13: "permission was denied. Choose a folder that you may write to.",
+        30: "the disk is read-only. Choose another folder.",
+    }
+    return words.get(error.errno or 0, f"{error.strerror or error}.")
+
+
+def resolve_inside(root: Path, name: str) -> Path:
+    """`root / name` for a name from a foreign file, refused if it could point outside `root`.
+
+    Both kinds of separators count. Refused: absolute paths, drives, UNC, '..', NUL, Windows' reserved names,
+    links that lead out. The file need not exist.
+    """
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    windows = PureWindowsPath(name)
+    bad = (
+        not parts
+        or "\0" in name
+        or windows.drive
+        or windows.root
+        or name.startswith("/")
+        or any(part == ".." or _RESERVED.match(part.split(".")[0].strip()) or part != part.rstrip(". ") for part in parts)
+    )
+    if bad:
+        raise WorkbenchError(f"The path '{name}' leads outside its folder or is not portable, so it was not followed.")
+    path = root.joinpath(*parts)
+    real_root, real = root.resolve(), path.resolve()
+    if real != real_root and real_root not in real.parents:
+        raise WorkbenchError(f"The path '{name}' is a link that leads outside its folder, so it was not followed.")
+    return path
+
+
+def safe_name(text: str, fallback: str = "untitled") -> str:
+    """`text` as a file name on every system: no separators, control or reserved characters, at most 80 long."""
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]+', "-", text).strip(". -")[:80].rstrip(". ")
+    if not text:
+        return fallback
+    return f"{text}-" if _RESERVED.match(text.split(".")[0]) else text
+
+
+def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Sorts img2 before img10, without regard to case."""
+    parts = re.split(r"(\d+)", text.casefold())
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
+
+
+def scan_images(folder: Path) -> list[str]:
+    """Image files in `folder` and below by suffix, as posix paths relative to it, in natural order.
+
+    Hidden files and folders are left out, and so are names that are not valid UTF-8 (no format can hold them).
+    Folders that may not be read are left out too. WorkbenchError if `folder` itself can't be read.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise WorkbenchError(
+            f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
+            error,
+        ) from error
+    found = []
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and _is_text(name)]
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and _is_text(name):
+                found.append(Path(base, name).relative_to(folder).as_posix())
+    return sorted(found, key=natural_key)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def resource(*parts: str) -> Traversable:
+    """A file of the top-level folder resources/, also when installed from a wheel."""
+    installed = importlib.resources.files("workbench").joinpath("resources")
+    if installed.is_dir():
+        return installed.joinpath(*parts)
+    return Path(__file__).resolve().parents[2].joinpath("resources", *parts)

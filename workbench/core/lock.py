@@ -1,0 +1,76 @@
+"""One editor per project: a lock that names who holds it and that a dead owner cannot keep.
+
+The lock is the operating system's own on `project.lock`, so it is gone the moment its owner is, however it died; the
+text inside (host, process, since when) is only for the sentence that a second opener reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import IO
+
+FILE = "project.lock"
+_TEXT_FROM = 1  # byte 0 is what Windows locks: a locked byte can't be read there
+
+
+class Lock:
+    """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead."""
+
+    def __init__(self, folder: Path) -> None:
+        self.held = False
+        self.holder = ""
+        self._file: IO[bytes] | None = None
+        try:
+            self._file = open(folder / FILE, "a+b")
+        except OSError:
+            self.holder = "nobody, but the folder can't be written"
+            return
+        if _take(self._file):
+            self.held = True
+            about = {"host": socket.gethostname(), "process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M")}
+            self._file.truncate(0)
+            self._file.write(b" " + json.dumps(about).encode())
+            self._file.flush()
+        else:
+            self.holder = _holder(self._file)
+            self._file.close()
+            self._file = None
+
+    def release(self) -> None:
+        """Let the lock go; safe to call twice."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.truncate(0)
+            self._file.close()
+            self._file = None
+            self.held = False
+
+
+def _take(file: IO[bytes]) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(file: IO[bytes]) -> str:
+    try:
+        file.seek(_TEXT_FROM)
+        about = json.loads(file.read(1000))
+        return f"process {about['process']} on {about['host']} since {about['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,205 @@
+"""The SQLite file of a project: its tables, migrations, reads, and transactions that also write the journal.
+
+journal_mode=DELETE and synchronous=EXTRA: when a transaction returns it is on disk, and a copied project folder
+holds everything. WAL was refused: a copied folder then lacks the newest edits, and the SQLite of stock
+Pythons has a corruption bug with two connections (reference/reliability.md, section 2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import ReadOnly, WorkbenchError
+
+FILE = "project.sqlite"
+APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE root (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE label (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, colour TEXT NOT NULL, key TEXT NOT NULL,
+  position INTEGER NOT NULL) STRICT;
+CREATE TABLE image (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL REFERENCES root(id), path TEXT NOT NULL,
+  width INTEGER NOT NULL, height INTEGER NOT NULL, state TEXT NOT NULL, split TEXT NOT NULL,
+  orientation INTEGER NOT NULL, note TEXT NOT NULL, problem TEXT NOT NULL, UNIQUE (root, path)) STRICT;
+CREATE TABLE box (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, image INTEGER NOT NULL REFERENCES image(id),
+  label INTEGER NOT NULL REFERENCES label(id), x0 REAL NOT NULL, y0 REAL NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL,
+  difficult INTEGER NOT NULL, truncated INTEGER NOT NULL, occluded INTEGER NOT NULL, crowd INTEGER NOT NULL,
+  note TEXT NOT NULL, extra TEXT NOT NULL) STRICT;
+CREATE INDEX box_image ON box (image);
+CREATE INDEX box_label ON box (label);
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, title TEXT NOT NULL, edit TEXT NOT NULL,
+  inverse TEXT NOT NULL, undone INTEGER NOT NULL) STRICT;
+"""
+
+# From version n to n + 1, in order: each is one function of the connection, run in one transaction with the version.
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+
+class Store:
+    """One open project file. Not for sharing between threads: other threads get a snapshot.
+
+    Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited).
+    """
+
+    def __init__(self, file: Path, *, read_only: bool = False, why: str = "") -> None:
+        self.file = file
+        self.why_read_only = why if read_only else ""
+        self.connection = _connect(file, read_only)
+        try:
+            self._check()
+            newer = self.version > VERSION
+            if newer:
+                read_only = True
+                self.why_read_only = (
+                    f"This project was made by a newer Workbench (file version {self.version}, this program knows"
+                    f" {VERSION}), so it is open for reading only. Update Workbench to edit it."
+                )
+            self.read_only = read_only
+            if self.version < VERSION:
+                self._migrate()
+            if newer:
+                self.connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            self.connection.close()
+            raise
+
+    @classmethod
+    def create(cls, file: Path) -> Store:
+        """A new, empty project file; WorkbenchError if there is one already."""
+        if file.exists():
+            raise WorkbenchError(f"There is a project in {file.parent} already. Open it, or choose another folder.")
+        with _sentences(file):
+            connection = sqlite3.connect(file, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode = DELETE")
+                connection.execute("PRAGMA synchronous = EXTRA")
+                script = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {script} COMMIT;")
+            finally:
+                connection.close()
+        return cls(file)
+
+    @property
+    def version(self) -> int:
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _check(self) -> None:
+        with _sentences(self.file):
+            ours = self.connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+            if not ours:
+                raise WorkbenchError(f"{self.file} is not a Workbench project.")
+            verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise _damaged(self.file, verdict)
+
+    def _migrate(self) -> None:
+        """Bring an older file to this version, after a copy of it is kept beside it."""
+        old = self.version
+        if self.read_only:
+            self.why_read_only += f" Its file is of the older version {old}; it was not brought up to date."
+            raise ReadOnly(
+                f"The project {self.file.parent} is of the older file version {old} and can't be opened for reading only."
+                " Open it for editing once; a copy of the old file is kept."
+            )
+        copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
+        if not copy.exists():
+            with _sentences(copy):
+                shutil.copy2(self.file, copy)
+        for version in range(old, VERSION):
+            with self.transaction():
+                _MIGRATIONS[version](self.connection)
+                self.connection.execute(f"PRAGMA user_version = {version + 1}")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; on return it is on disk. ReadOnly or WorkbenchError (disk full ...) otherwise."""
+        if self.read_only:
+            raise ReadOnly(self.why_read_only or "This project is open for reading only.")
+        with _sentences(self.file):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with _sentences(self.file):
+            return self.connection.execute(sql, values).fetchall()
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        found = self.rows("SELECT value FROM meta WHERE key = ?", key)
+        return json.loads(found[0]["value"]) if found else default
+
+    def backup(self, file: Path) -> None:
+        """Copy the project as it is now into `file` by SQLite's backup API (safe while it is being edited)."""
+        from workbench.core.files import atomic_path
+
+        with atomic_path(file) as temporary, _sentences(file):
+            target = sqlite3.connect(temporary)
+            try:
+                self.connection.backup(target)
+            finally:
+                target.close()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
+    if not file.is_file():
+        raise WorkbenchError(f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one.")
+    with _sentences(file):
+        uri = f"{file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            connection.execute("PRAGMA synchronous = EXTRA")
+        return connection
+
+
+@contextlib.contextmanager
+def _sentences(file: Path) -> Iterator[None]:
+    """Turn SQLite's and the disk's errors into sentences."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "full" in text:
+            raise WorkbenchError(
+                f"The disk of {file.parent} is full. The last edit was not saved, everything before it is."
+                " Make room and do it again.",
+                error,
+            ) from error
+        if "malformed" in text or "not a database" in text:
+            raise _damaged(file, text) from error
+        if "locked" in text:
+            raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
+        if "readonly" in text or "unable to open" in text:
+            raise WorkbenchError(f"{file} can't be written or opened. Check the folder's permissions.", error) from error
+        raise WorkbenchError(f"The project file {file} gave an error: {text}.", error) from error
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.", error) from error
+
+
+def _damaged(file: Path, cause: object) -> WorkbenchError:
+    copies = sorted(file.parent.glob(f"{file.stem}.*.sqlite"), key=lambda copy: -copy.stat().st_mtime)
+    when = [f"{c.name} of {time.strftime('%Y-%m-%d %H:%M', time.localtime(c.stat().st_mtime))}" for c in copies]
+    hint = f"There is a copy: {when[0]}." if copies else "Restore it from a backup."
+    return WorkbenchError(f"The project file {file} is damaged and was left as it is. {hint}", cause)
