@@ -1,0 +1,309 @@
+"""The one way to read an image: the window, the anchors, the trainer and the exporter all see these very pixels.
+
+Bytes come by open() (never a path given to a decoder: cv2 crashes on names that are not UTF-8), the format from the
+first bytes and not from the name, the size from the header before anything is allocated. Decoding is strict: half a
+file is refused, not grey. JPEG goes to cv2 behind a check that the file is whole (`jpeg.py`), everything else to
+Pillow. Every bad file raises Refused with what is wrong and what to do. No file is ever written here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image
+
+from workbench.core import jpeg, pixels
+from workbench.core.pixels import Window
+from workbench.core.refusals import not_an_image, not_readable
+from workbench.errors import Refused
+
+__all__ = ["FORMATS", "PIXEL_LIMIT", "ImageInfo", "Window", "info", "read", "thumbnail"]
+
+PIXEL_LIMIT = 200_000_000
+"""Width x height above which an image is refused before decoding: 600 MB of RGB, a little above the 179 million that
+Pillow allows by default and below what the largest camera backs deliver stitched."""
+
+FILE_LIMIT = 2 << 30
+"""Bytes above which a file is not read: more than 200 megapixels take uncompressed with 16 bits and 3 channels."""
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What is tried. Pillow knows more, among them formats that start other programs (EPS)."""
+
+# Pillow warns above this and raises above twice this; both become our own sentence. Its default would refuse
+# images between 179 and 200 megapixels.
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+
+_TURNED = {5, 6, 7, 8}
+_SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")
+_CMYK = ("CMYK", "YCCK")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the header says. `width` and `height` are of the upright image; `orientation` is the EXIF value 1..8.
+
+    `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    format: str
+    frames: int
+    bits: int
+
+    @property
+    def note(self) -> str:
+        """What a person should know before using this image, or an empty text."""
+        notes = []
+        if self.frames > 1:
+            notes.append(f"It has {self.frames} frames or pages; the first is used.")
+        if self.bits > 8:
+            notes.append(f"It has {self.bits} bits per channel; the project's window decides what is black and white.")
+        return " ".join(notes)
+
+
+def info(file: Path, limit: int = PIXEL_LIMIT) -> ImageInfo:
+    """What the header of `file` says, without decoding. Raises Refused, also above `limit` pixels."""
+    with _refusing(file), _opened(file) as stream, _pillow(stream, file, limit) as image:
+        return _info(image)
+
+
+def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+    """The upright image as contiguous (H, W, 3) uint8 RGB. Raises Refused for everything that is not a whole image.
+
+    `window` is the project's range for images of more than 8 bits (see `pixels.to_8_bit` for what None means).
+    Transparency is laid over white; of animations and pages the first is taken.
+    """
+    with _refusing(file):
+        data = _bytes(file)
+        with _pillow(io.BytesIO(data), file, limit) as image:
+            about = _info(image)
+            stored = _decode(image, about, data, window, file)
+        return _as_told(np.ascontiguousarray(stored), about, file)
+
+
+def thumbnail(file: Path, side: int, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+    """The upright image with its longer side at most `side` pixels: (h, w, 3) uint8 RGB, contiguous; never enlarged.
+
+    Refuses what `read` refuses. JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is enough.
+    """
+    with _refusing(file):
+        data = _bytes(file)
+        with _pillow(io.BytesIO(data), file, limit) as image:
+            about = _info(image)
+            longest = max(about.width, about.height)
+            shrink = next((s for s in (8, 4, 2) if longest // s >= side), 1)
+            stored = _decode(image, about, data, window, file, shrink)
+        scale = min(1.0, side / longest)
+        size = max(1, round(about.width * scale)), max(1, round(about.height * scale))
+        if (stored.shape[1], stored.shape[0]) == size:
+            return np.ascontiguousarray(stored)
+        return cv2.resize(stored, size, interpolation=cv2.INTER_AREA)
+
+
+def _decode(
+    image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path, shrink: int = 1
+) -> np.ndarray:
+    """The upright (H, W, 3) uint8 pixels of an opened image; only JPEGs are made smaller by `shrink`."""
+    if about.format == "JPEG" and image.mode not in _CMYK:
+        stored = jpeg.decode(data, shrink)
+        if stored is None:
+            raise Refused(file, "the file is cut off: a part of the picture is missing; copy or download it again")
+        return pixels.upright(stored, about.orientation)
+    _load(image, about.format, data, file)
+    rgb = pixels.to_rgb(pixels.to_8_bit(_samples(image, about, data, window, file), window))
+    # Pillow turns TIFF upright by itself while loading.
+    return rgb if about.format == "TIFF" else pixels.upright(rgb, about.orientation)
+
+
+def _load(image: Image.Image, format: str, data: bytes, file: Path) -> None:
+    """Decode strictly. CMYK JPEGs come here too and are held to the same end marker as the others."""
+    if format == "JPEG" and not jpeg.ends_properly(data):
+        raise Refused(file, "the file is cut off: a part of the picture is missing; copy or download it again")
+    image.load()
+
+
+def _samples(image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path) -> np.ndarray:
+    """The loaded image as (H, W) or (H, W, 3 or 4) uint8, uint16, int32 or float32, in RGB order."""
+    if image.mode in _SIXTEEN:
+        return np.asarray(image).astype(np.uint16)
+    if image.mode in ("I", "F"):
+        return np.asarray(image)
+    if about.bits == 16:
+        return _sixteen_bit_colours(image, data, window, file)
+    if image.has_transparency_data:
+        return np.asarray(image.convert("RGBA"))
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+
+
+def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None, file: Path) -> np.ndarray:
+    """Pillow keeps the upper 8 of 16 bits in colour; cv2 keeps all, and Pillow has shown that the file is sound."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if _sane_chunks(data) else None
+    if found is not None and found.dtype == np.uint16 and found.shape[:2] == (image.height, image.width):
+        order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+        return found if found.ndim == 2 else found[..., order[found.shape[2]]]
+    if window is not None:
+        raise Refused(file, "its 16-bit colours cannot be read in full; save it as PNG or use it without a window")
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def _sane_chunks(data: bytes) -> bool:
+    """Whether the chunk lengths of a PNG fit in it: cv2 reserves what they say, up to 3 GB for a file of 5 KB."""
+    if not data.startswith(b"\x89PNG"):
+        return True
+    at = 8
+    while at + 12 <= len(data):
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return at == len(data)
+
+
+def _info(image: Image.Image) -> ImageInfo:
+    format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
+    orientation = _orientation(image)
+    width, height = image.size
+    # Pillow gives TIFF sizes upright already.
+    if orientation in _TURNED and format != "TIFF":
+        width, height = height, width
+    # The further pictures of an MPO are previews and second views that no viewer shows.
+    frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    return ImageInfo(width, height, orientation, format, frames, _bits(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF value 1..8; a broken or absurd one counts as 1, as viewers do."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(found) if int(found) in range(1, 9) else 1
+    except Exception:  # Pillow parses foreign EXIF with whatever error comes; a picture without EXIF is still one
+        return 1
+
+
+def _bits(image: Image.Image) -> int:
+    if image.mode in ("I", "F"):
+        return 32
+    if image.mode in _SIXTEEN:
+        return 16
+    if image.format == "TIFF":
+        deep = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, (8,))
+        return 16 if max(deep) == 16 else (1 if image.mode == "1" else 8)
+    # PNG colours of 16 bits look like 8 in Pillow's mode; the raw mode of the decoder tells.
+    if image.format == "PNG" and any("16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+        return 16
+    return 1 if image.mode == "1" else 8
+
+
+@contextmanager
+def _pillow(stream: io.BufferedIOBase, file: Path, limit: int) -> Iterator[Image.Image]:
+    """The image of `stream` with its header parsed and its size within `limit`."""
+    head = stream.read(64)
+    stream.seek(0)
+    with _quiet:
+        try:
+            image = Image.open(stream, formats=FORMATS)  # type: ignore[arg-type]
+        except Image.DecompressionBombError as problem:
+            raise _too_large(file, limit) from problem
+        except Exception as problem:
+            raise Refused(file, not_an_image(head), cause=repr(problem)) from problem
+        with image:
+            if image.width * image.height > limit:
+                raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
+            yield image
+
+
+def _too_large(file: Path, limit: int, size: str = "") -> Refused:
+    return Refused(
+        file, f"the image is too large: {size}more than {limit / 1e6:g} megapixels; cut it into smaller images"
+    )
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[io.BufferedReader]:
+    """The file for reading; refused where it is a folder, a pipe (would wait for ever), empty or huge."""
+    try:
+        about = os.stat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused(file, "this is not a file; remove it from the project")
+        if about.st_size == 0:
+            raise Refused(file, "the file is empty (0 bytes); copy or download it again")
+        if about.st_size > FILE_LIMIT:
+            raise Refused(file, f"the file is too large ({about.st_size / 1e9:.1f} GB); cut it into smaller images")
+        stream = open(file, "rb")
+    except (OSError, ValueError) as problem:
+        raise Refused(file, not_readable(problem), cause=repr(problem)) from problem
+    with stream:
+        yield stream
+
+
+def _bytes(file: Path) -> bytes:
+    with _opened(file) as stream:
+        return stream.read()
+
+
+def _as_told(image: np.ndarray, about: ImageInfo, file: Path) -> np.ndarray:
+    """Boxes were drawn in the size that the header told; other pixels must never pass for them."""
+    if image.shape != (about.height, about.width, 3):
+        found = f"{image.shape[1]} x {image.shape[0]}"
+        raise Refused(file, f"the header says {about.width} x {about.height}, the picture is {found}; save it anew")
+    return image
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """Whatever a decoder throws becomes Refused: decoders answer damage with a dozen kinds of exceptions."""
+    try:
+        yield
+    except Refused:
+        raise
+    except MemoryError as problem:
+        raise Refused(
+            file, "there is not enough memory to open it; close other programs or make it smaller"
+        ) from problem
+    except OSError as problem:
+        if problem.errno is not None:
+            raise Refused(file, not_readable(problem), cause=repr(problem)) from problem
+        raise Refused(file, _DAMAGED, cause=repr(problem)) from problem
+    except Exception as problem:
+        raise Refused(file, _DAMAGED, cause=repr(problem)) from problem
+
+
+_DAMAGED = "the picture is damaged or cut off; copy or download it again, or remove it from the project"
+
+
+class _Quiet:
+    """Silences Pillow's warnings about odd files while any thread is in it: they say nothing a user can act on.
+
+    `warnings.catch_warnings` alone is not safe in threads: the last to leave would restore another's filters.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+
+    def __exit__(self, *problem: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_quiet = _Quiet()

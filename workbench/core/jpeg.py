@@ -1,0 +1,81 @@
+"""Tells a whole JPEG from half a download, which most decoders show with a grey lower half and no error.
+
+cv2 decodes JPEG 2 to 2.7 times as fast as Pillow to the same pixels (1280 x 720: 2.5 against 6.8 ms; 12 megapixels:
+38 against 81 ms) but fills what is missing with grey. Pillow refuses exactly the files whose data stops before the
+end marker, so looking for that marker (0.07 and 0.4 ms) gives cv2's speed with Pillow's strictness.
+"""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+
+START = b"\xff\xd8\xff"
+END = b"\xff\xd9"
+
+# A marker is FF and a code; in compressed data FF is followed by 00 (a plain FF), D0..D7 (restart) or a fill FF.
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+_WITHOUT_LENGTH = {0x01, 0xD8}
+_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+_SEQUENTIAL = {0xC0, 0xC1}
+_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# The "grey" names hold the bare size bits; with RGB beside them the picture is in colour.
+_REDUCED = {
+    1: _RGB,
+    2: _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+
+
+def decode(data: bytes, shrink: int = 1) -> np.ndarray | None:
+    """The (H, W, 3) uint8 RGB pixels as stored (not turned), or None where the file is not whole.
+
+    `shrink` 2, 4 or 8 decodes at that fraction of the size, faster. Raises cv2.error for some damaged files.
+    """
+    if ends_properly(data):
+        return _pixels(data, shrink)
+    return _without_end_marker(data, shrink)
+
+
+def ends_properly(data: bytes) -> bool:
+    """Whether an end-of-image marker follows the compressed data of the first image in `data`."""
+    return _END_OF_IMAGE in _markers(data)
+
+
+def _markers(data: bytes) -> list[int]:
+    """The marker codes of the first image in order; an end marker counts only after a scan."""
+    codes: list[int] = []
+    at = 2
+    while found := _MARKER.search(data, at):
+        code = found.group(1)[0]
+        at = found.end()
+        if code == _END_OF_IMAGE:
+            if _START_OF_SCAN in codes[-64:]:
+                return [*codes, code]
+            continue
+        codes.append(code)
+        if code not in _WITHOUT_LENGTH:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return codes
+
+
+def _without_end_marker(data: bytes, shrink: int) -> np.ndarray | None:
+    """A file that lost only its end marker (some cameras never write it) has the same pixels whatever follows.
+
+    So it is decoded with two different tails: where a block is missing, each tail makes up another one. Progressive
+    files are not tried: a whole scan may be missing between two tails that agree.
+    """
+    if not _SEQUENTIAL & set(_markers(data)):
+        return None
+    body = data.rstrip(b"\xff")
+    one, other = (_pixels(body + filler * 64 + END, shrink=1) for filler in (b"\x00", b"\xaa"))
+    if one is None or other is None or not np.array_equal(one, other):
+        return None
+    return one if shrink == 1 else _pixels(data + END, shrink)
+
+
+def _pixels(data: bytes, shrink: int) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[shrink])

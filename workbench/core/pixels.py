@@ -1,0 +1,91 @@
+"""Turns what a decoder gives (16 bits, floats, transparency, a camera held sideways) into upright 8-bit RGB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The range of sample values that is spread over black to white, in the units of the file.
+
+    It belongs to a project, not to an image: with one window for all, equal values look equal everywhere.
+    It applies to images of 16 bits and of floats; 8-bit images are taken as they are.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"a window needs low < high, found {self.low} and {self.high}")
+
+
+FULL_16_BIT = Window(0, 65535)
+
+
+def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
+    """Samples of any shape spread over 0..255, rounded; below and above the window become 0 and 255.
+
+    Without a window: 16 bits by their full range; floats and 32-bit integers by `own_window`. NaN becomes 0.
+    """
+    if samples.dtype == np.uint8:
+        return samples
+    if samples.dtype == np.uint16:
+        return _spread(np.arange(65536), window or FULL_16_BIT)[samples]
+    return _spread(samples, window or own_window(samples))
+
+
+def own_window(samples: np.ndarray) -> Window:
+    """0..1 where all values lie in it (how float images are meant), else the smallest to the largest value."""
+    finite = samples[np.isfinite(samples)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low >= 0.0 and high <= 1.0:
+        return Window(0.0, 1.0)
+    return Window(low, high) if low < high else Window(low - 0.5, low + 0.5)
+
+
+def _spread(samples: np.ndarray, window: Window) -> np.ndarray:
+    # Infinities first: they would make NaN of the difference; float64 because float32 maxima overflow in it.
+    inside = np.clip(np.nan_to_num(samples.astype(np.float64), nan=window.low), window.low, window.high)
+    return np.rint((inside / 2 - window.low / 2) * (255 / (window.high / 2 - window.low / 2))).astype(np.uint8)
+
+
+def to_rgb(samples: np.ndarray) -> np.ndarray:
+    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order, to (H, W, 3); alpha is laid over white."""
+    if samples.ndim == 2 or samples.shape[2] == 1:
+        return cv2.cvtColor(samples, cv2.COLOR_GRAY2RGB)
+    return samples if samples.shape[2] == 3 else over_white(samples)
+
+
+def over_white(rgba: np.ndarray) -> np.ndarray:
+    """(H, W, 4) uint8 to (H, W, 3) as a viewer on white paper shows it.
+
+    Dropping alpha was refused: what lies under transparent pixels is arbitrary and nobody has seen it while labelling.
+    """
+    alpha = rgba[..., 3:].astype(np.uint16)
+    mixed = rgba[..., :3] * alpha + 255 * (255 - alpha) + 127
+    return (mixed // 255).astype(np.uint8)
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """`image` turned as the EXIF orientation 1..8 says (the name is where the stored top left belongs)."""
+    match orientation:
+        case 2:
+            return cv2.flip(image, 1)
+        case 3:
+            return cv2.rotate(image, cv2.ROTATE_180)
+        case 4:
+            return cv2.flip(image, 0)
+        case 5:
+            return cv2.transpose(image)
+        case 6:
+            return cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+        case 7:
+            return cv2.flip(cv2.transpose(image), -1)
+        case 8:
+            return cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    return image

@@ -1,0 +1,78 @@
+"""Brings an image to the square that a network takes, and boxes there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+How = Literal["stretch", "letterbox"]
+
+PADDING = 128
+"""The grey around a letterboxed image: the middle of the range, as darknet pads with 0.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Where an image went: network = original * scale + pad, per axis, in pixels."""
+
+    scale_x: float
+    scale_y: float
+    pad_x: float = 0.0
+    pad_y: float = 0.0
+
+    def forward(self, boxes: np.ndarray) -> np.ndarray:
+        """(n, 4) xyxy from original to network pixels; a new array, floats keep their precision."""
+        return _floats(boxes) * self._scales(boxes) + self._pads(boxes)
+
+    def back(self, boxes: np.ndarray) -> np.ndarray:
+        """(n, 4) xyxy from network to original pixels; not clipped to the image."""
+        return (_floats(boxes) - self._pads(boxes)) / self._scales(boxes)
+
+    def _scales(self, boxes: np.ndarray) -> np.ndarray:
+        return np.array([self.scale_x, self.scale_y] * 2, _floats(boxes).dtype)
+
+    def _pads(self, boxes: np.ndarray) -> np.ndarray:
+        return np.array([self.pad_x, self.pad_y] * 2, _floats(boxes).dtype)
+
+
+def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
+    """(H, W, 3) uint8 to (px, px, 3) uint8 and the way back.
+
+    "stretch" changes the proportions; "letterbox" keeps them and pads with grey. Bilinear (cv2.INTER_LINEAR), without
+    smoothing before it: the checkpoints of others were trained so. The scales are those of the whole pixels that the
+    image really got, so that boxes and pixels agree.
+    """
+    assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8, (image.shape, image.dtype)
+    height, width = image.shape[:2]
+    if how == "stretch":
+        return _resized(image, px, px), Fit(px / width, px / height)
+    if how != "letterbox":
+        raise ValueError(f'an image is fitted by "stretch" or "letterbox", not by {how!r}')
+    w, h = letterbox_size(width, height, px)
+    left, top = (px - w) // 2, (px - h) // 2
+    square = np.full((px, px, 3), PADDING, np.uint8)
+    square[top : top + h, left : left + w] = _resized(image, w, h)
+    return square, Fit(w / width, h / height, float(left), float(top))
+
+
+def letterbox_size(width: int, height: int, px: int) -> tuple[int, int]:
+    """The largest whole width and height of these proportions in a square of `px`, each at least 1."""
+    longest = max(width, height)
+    return max(1, width * px // longest), max(1, height * px // longest)
+
+
+def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    if image.shape[:2] == (height, width):
+        return image.copy()
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _floats(boxes: np.ndarray) -> np.ndarray:
+    """Boxes as (n, 4) floats: float32 and float64 as they are, anything else as float64."""
+    array = np.asarray(boxes)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    return array.reshape(-1, 4)
