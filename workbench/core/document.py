@@ -295,7 +295,7 @@ class Document:
             edit=edit,
             inverse=inverse,
             title=title,
-            images=frozenset(edit.images() | inverse.images()),
+            images=frozenset(edit.touches() | inverse.touches()),
             labels_changed=any(isinstance(part, labels_kinds) for part in parts),
             images_changed=any(isinstance(part, rows_kinds) for part in parts),
             settings_changed=any(isinstance(part, edits.ChangeSetting) for part in parts),
@@ -313,7 +313,7 @@ class Document:
     def draw(self, boxes: tuple[Box, ...]) -> Applied:
         """Add boxes as a person draws them: an unlabelled image becomes one in work, in the same step."""
         add = edits.AddBoxes(boxes)
-        fresh = tuple(sorted(i for i in add.images() if self.image(i).state is State.UNLABELLED))
+        fresh = tuple(sorted(i for i in add.touches() if self.image(i).state is State.UNLABELLED))
         if not fresh:
             return self.do(add)
         return self.do(edits.Batch((add, edits.SetState(fresh, State.IN_WORK)), add.title))

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
 from workbench.errors import WorkbenchError
@@ -35,7 +35,7 @@ class AddBoxes:
         )
         return AddBoxes(boxes), RemoveBoxes(tuple(ids))
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return {box.image for box in self.boxes}
 
 
@@ -52,7 +52,7 @@ class RemoveBoxes:
         connection.executemany("DELETE FROM box WHERE id = ?", ((i,) for i in self.ids))
         return self, AddBoxes(boxes)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()  # known from the inverse
 
 
@@ -75,7 +75,7 @@ class ReplaceBoxes:
         )
         return self, ReplaceBoxes(old)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return {box.image for box in self.boxes}
 
 
@@ -104,7 +104,7 @@ class AddLabels:
             )
         return AddLabels(tuple(labels)), Batch(tuple(RemoveLabel(i) for i in ids), self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()
 
 
@@ -127,7 +127,7 @@ class ChangeLabel:
         )
         return self, ChangeLabel(old)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()
 
 
@@ -148,7 +148,7 @@ class RemoveLabel:
         connection.execute("DELETE FROM label WHERE id = ?", (self.id,))
         return self, Batch((AddLabels((label,)), AddBoxes(boxes)), self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()
 
 
@@ -172,7 +172,7 @@ class MergeLabels:
         connection.execute("DELETE FROM label WHERE id = ?", (self.source,))
         return self, Batch((AddLabels((label,)), ReplaceBoxes(boxes)), self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()
 
 
@@ -191,7 +191,7 @@ class SetState:
         groups = {state: tuple(i.id for i in old if i.state == state) for state in {i.state for i in old}}
         return self, _one_or_batch([SetState(ids, state) for state, ids in groups.items()], self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set(self.ids)
 
 
@@ -210,28 +210,28 @@ class SetSplit:
         groups = {split: tuple(i.id for i in old if i.split == split) for split in {i.split for i in old}}
         return self, _one_or_batch([SetSplit(ids, split) for split, ids in groups.items()], self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
 class AddImages:
-    images_: tuple[Image, ...]
+    images: tuple[Image, ...]
 
     @property
     def title(self) -> str:
-        return _count("Add {}", len(self.images_), "image")
+        return _count("Add {}", len(self.images), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        ids = _ids(connection, "image", [image.id for image in self.images_])
-        images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images_, ids, strict=True))
+        ids = _ids(connection, "image", [image.id for image in self.images])
+        images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images, ids, strict=True))
         connection.executemany(
             "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (_image_row(image) for image in images)
         )
         return AddImages(images), RemoveImages(tuple(ids))
 
-    def images(self) -> set[int]:
-        return {image.id for image in self.images_}
+    def touches(self) -> set[int]:
+        return {image.id for image in self.images}
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class RemoveImages:
         connection.executemany("DELETE FROM image WHERE id = ?", ((i,) for i in self.ids))
         return self, Batch((AddImages(tuple(images)), AddBoxes(tuple(boxes))), self.title)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set(self.ids)
 
 
@@ -279,7 +279,7 @@ class ChangeSetting:
             )
         return self, ChangeSetting(self.key, json.loads(found[0]) if found else None)
 
-    def images(self) -> set[int]:
+    def touches(self) -> set[int]:
         return set()
 
 
@@ -298,8 +298,8 @@ class Batch:
             inverses.append(inverse)
         return Batch(tuple(done), self.title), Batch(tuple(reversed(inverses)), self.title)
 
-    def images(self) -> set[int]:
-        return set().union(*(edit.images() for edit in self.edits))
+    def touches(self) -> set[int]:
+        return set().union(*(edit.touches() for edit in self.edits))
 
 
 Edit = (
@@ -307,7 +307,7 @@ Edit = (
     | SetState | SetSplit | AddImages | RemoveImages | ChangeSetting | Batch
 )  # fmt: skip
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in Edit.__args__}
-_NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images_": Image}
+_NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
 
 
 def walk(edit: Edit) -> Iterable[Edit]:

@@ -1,0 +1,91 @@
+"""Arithmetic of boxes: conversions, areas, clipping and how much two boxes overlap.
+
+A box is xyxy, half-open, in pixels; a row per box. Other forms say so in their names. The arithmetic keeps the
+kind of number that it is given (float32 stays float32), because thresholds are compared bit for bit elsewhere.
+N, M = numbers of boxes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+def areas(boxes: Floats) -> Floats:
+    """(N,) areas in square pixels; a box that is turned inside out has none."""
+    return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0))
+
+
+def clip(boxes: Floats, width: float, height: float) -> Floats:
+    """The part of each box inside an image of `width` x `height` pixels; nothing left gives a box of area 0."""
+    inside = np.empty_like(boxes)
+    inside[:, 0::2] = np.clip(boxes[:, 0::2], 0, width)
+    inside[:, 1::2] = np.clip(boxes[:, 1::2], 0, height)
+    return inside
+
+
+def intersections(a: Floats, b: Floats) -> Floats:
+    """Shared areas of `a` (..., 4) with `b` (..., 4), broadcast against each other: (...)."""
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both boxes are empty."""
+    shared = intersections(a[:, None], b[None])  # (N, M)
+    return over_union(shared, areas(a)[:, None], areas(b)[None])
+
+
+def iou_of_pairs(a: Floats, b: Floats) -> Floats:
+    """(N,) intersection over union of row i of `a` with row i of `b`, both (N, 4)."""
+    return over_union(intersections(a, b), areas(a), areas(b))
+
+
+def over_union(shared: Floats, area_a: Floats, area_b: Floats) -> Floats:
+    """shared / (area_a + area_b - shared) in this order of operations (torchvision's), 0 for an empty union."""
+    union = area_a + area_b - shared
+    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
+
+
+def centre_penalty(a: Floats, b: Floats) -> Floats:
+    """(N,) what DIoU takes off the IoU: squared distance of the centres over squared diagonal of the hull, 0..1.
+
+    Zheng et al., Distance-IoU Loss, 2020 (arXiv:1911.08287), eq. 6.
+    """
+    across = (a[:, 0] + a[:, 2] - b[:, 0] - b[:, 2]) / 2
+    down = (a[:, 1] + a[:, 3] - b[:, 1] - b[:, 3]) / 2
+    width = np.maximum(a[:, 2], b[:, 2]) - np.minimum(a[:, 0], b[:, 0])
+    height = np.maximum(a[:, 3], b[:, 3]) - np.minimum(a[:, 1], b[:, 1])
+    diagonal = width**2 + height**2
+    return np.divide(across**2 + down**2, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+
+
+def iou_of_sizes(a_wh: Floats, b_wh: Floats) -> Floats:
+    """(N, M) IoU of widths and heights laid on a common corner: `a_wh` (N, 2) with `b_wh` (M, 2)."""
+    shared = np.minimum(a_wh[:, None], b_wh[None]).prod(axis=2)  # (N, M)
+    return over_union(np.asarray(shared), np.asarray(a_wh.prod(axis=1))[:, None], np.asarray(b_wh.prod(axis=1))[None])
+
+
+def xyxy_to_cxcywh(boxes: Floats) -> Floats:
+    """(N, 4) centre and size of each box."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    return np.concatenate([boxes[:, :2] + size / 2, size], axis=1)
+
+
+def cxcywh_to_xyxy(boxes_cxcywh: Floats) -> Floats:
+    half = boxes_cxcywh[:, 2:] / 2
+    return np.concatenate([boxes_cxcywh[:, :2] - half, boxes_cxcywh[:, :2] + half], axis=1)
+
+
+def xyxy_to_xywh(boxes: Floats) -> Floats:
+    """(N, 4) top left corner and size of each box: the form of COCO."""
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def xywh_to_xyxy(boxes_xywh: Floats) -> Floats:
+    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)

@@ -1,0 +1,101 @@
+"""What a network believes to see in one image, and what is left of it at a confidence and an overlap: the two sliders.
+
+Candidates are kept from before NMS, so that moving a slider never runs the network. Moving the confidence runs no NMS
+either: a box is only ever removed by a higher one, so what is kept above a confidence is the beginning of what is
+kept at all. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of NMS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import nms
+from workbench.core.nms import KINDS, Kind, Overlaps, Rows
+
+__all__ = ["FLOOR", "KINDS", "MOST", "Candidates", "Detections", "Kind"]
+
+MOST = 1_000  # candidates kept of an image: three times what any evaluation looks at
+FLOOR = 0.001  # the lowest score worth keeping; darknet's `valid` uses the same
+_PAIR_FLOOR = 0.05  # no one sets an overlap slider lower; if so, the pairs are listed again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What is left of one image's candidates after confidence and NMS, highest score first."""
+
+    boxes: NDArray[np.float32]  # (n, 4) xyxy pixels of the upright original
+    scores: NDArray[np.float32]  # (n,)
+    labels: NDArray[np.int32]  # (n,) indices of labels
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """(box, label) pairs of one image by descending score, before NMS. Build with `of_arrays` if not yet sorted."""
+
+    boxes: NDArray[np.float32]  # (n, 4) xyxy pixels of the upright original
+    scores: NDArray[np.float32]  # (n,)
+    labels: NDArray[np.int32]  # (n,) indices of labels
+    _pairs: dict[Kind, Overlaps] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[Kind, tuple[float, Rows]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        if self.boxes.shape != (count, 4) or self.labels.shape != (count,):
+            raise ValueError(f"shapes do not fit: {self.boxes.shape}, {self.scores.shape}, {self.labels.shape}")
+        if np.any(self.scores[1:] > self.scores[:-1]):
+            raise ValueError("scores must descend; use Candidates.of_arrays")
+
+    @staticmethod
+    def of_arrays(
+        boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], *, most: int = MOST, floor: float = 0.0
+    ) -> Candidates:
+        """Sorted (ties keep their order), without those below `floor` or not finite, and cut to the `most` highest."""
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        scores, labels = np.asarray(scores, np.float32).reshape(-1), np.asarray(labels, np.int32).reshape(-1)
+        usable = np.flatnonzero((scores >= floor) & np.isfinite(scores) & np.isfinite(boxes).all(axis=1))
+        rows = usable[np.argsort(-scores[usable], kind="stable")][:most]
+        return Candidates(boxes[rows], scores[rows], labels[rows])
+
+    @staticmethod
+    def none() -> Candidates:
+        return Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def select(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Rows:
+        """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
+
+        The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`.
+        """
+        kept = self._survivors(iou, kind)
+        above = np.searchsorted(-self.scores.astype(np.float64), -score, side="right")
+        return kept[: min(int(np.searchsorted(kept, above)), limit)]
+
+    def detections(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Detections:
+        """`select`, as arrays."""
+        rows = self.select(score, iou, kind, limit)
+        return Detections(self.boxes[rows], self.scores[rows], self.labels[rows])
+
+    def _survivors(self, iou: float, kind: Kind) -> Rows:
+        """Rows that NMS at `iou` keeps of all candidates; the last answer of each kind is remembered."""
+        remembered = self._kept.get(kind)
+        if remembered is not None and remembered[0] == iou:
+            return remembered[1]
+        kept = np.flatnonzero(nms.walk(self._overlaps(iou, kind), len(self), iou))
+        self._kept[kind] = (iou, kept)
+        return kept
+
+    def _overlaps(self, iou: float, kind: Kind) -> Overlaps:
+        pairs = self._pairs.get(kind)
+        if pairs is None or pairs.floor > iou:
+            pairs = nms.overlaps(self.boxes, self.labels, kind, floor=min(_PAIR_FLOOR, iou))
+            self._pairs[kind] = pairs
+        return pairs

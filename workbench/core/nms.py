@@ -1,0 +1,112 @@
+"""Which of several overlapping boxes stay: non-maximum suppression, split so that a slider can repeat its cheap half.
+
+The costly half, `overlaps`, lists the pairs of boxes that overlap at all. The cheap half, `walk`, decides at one
+threshold who stays. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so
+what `walk` keeps of the first k boxes is the same whether or not the rest is there.
+
+Arithmetic and comparison (float32 against a float64 threshold, strictly greater) are torchvision's, so that the kept
+boxes are the same. N = boxes, P = pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import boxes as geometry
+
+Kind = Literal["per label", "across labels", "diou"]
+KINDS: tuple[Kind, ...] = ("per label", "across labels", "diou")
+Rows = NDArray[np.int64]
+_PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """Pairs of boxes with an overlap above `floor`. higher[p] < lower[p] are rows; value[p] is their IoU or DIoU."""
+
+    higher: Rows  # (P,)
+    lower: Rows  # (P,)
+    value: NDArray[np.float32]  # (P,)
+    floor: float
+
+
+def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label", floor: float = 0.05) -> Overlaps:
+    """The pairs of `boxes` (N, 4), sorted by score, that overlap by more than `floor`.
+
+    "per label": IoU of boxes with the same label; "across labels": of any two; "diou": IoU less the centre penalty,
+    same label.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
+    boxes = np.asarray(boxes, np.float32)
+    group = np.zeros(len(boxes), np.int64) if kind == "across labels" else np.asarray(labels, np.int64)
+    found = [_measured(boxes, a, b, kind, floor) for a, b in _touching(boxes, group)]
+    if not found:
+        return Overlaps(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), floor)
+    higher, lower, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Overlaps(higher, lower, value, floor)
+
+
+def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs of rows of the same group whose spans in x meet: a sweep from left to right, group after group."""
+    if len(boxes) < 2:
+        return
+    x0, x1 = boxes[:, 0].astype(np.float64), boxes[:, 2].astype(np.float64)
+    shift = np.unique(group, return_inverse=True)[1] * (max(x1.max(), x0.max()) - x0.min() + 1.0)
+    order = np.argsort(x0 + shift, kind="stable")
+    start = (x0 + shift)[order]
+    # the slack covers the rounding of the shifted sums; touching spans too many are measured exactly later
+    stop = np.searchsorted(start, (x1 + shift)[order] + 1e-3, side="right")
+    count = np.maximum(stop - np.arange(1, len(order) + 1), 0)  # (N,) later boxes that begin inside this one
+    ends = np.cumsum(count)
+    first = 0
+    while first < len(order):
+        done = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, done + _PAIRS_AT_ONCE, side="right")), first + 1)
+        some = count[first:last]
+        a = np.repeat(np.arange(first, last), some)
+        b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(some) - some, some)
+        b_inside = group[order[a]] == group[order[np.minimum(b, len(order) - 1)]]
+        yield order[a[b_inside]], order[b[b_inside]]
+        first = last
+
+
+def _measured(
+    boxes: NDArray[np.float32], a: Rows, b: Rows, kind: Kind, floor: float
+) -> tuple[Rows, Rows, NDArray[np.float32]]:
+    higher, lower = np.minimum(a, b), np.maximum(a, b)
+    value = geometry.iou_of_pairs(boxes[higher], boxes[lower])
+    keep = value > np.float64(floor)
+    higher, lower, value = higher[keep], lower[keep], value[keep]
+    if kind == "diou":
+        value = value - geometry.centre_penalty(boxes[higher], boxes[lower])
+    return higher, lower, np.asarray(value, np.float32)
+
+
+def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
+    """(N,) True for the boxes that stay when each kept box removes the lower ones that overlap it by more than `iou`.
+
+    In rounds instead of box by box: a box that no undecided higher box overlaps stays and removes its lower ones.
+    """
+    strong = pairs.value > np.float64(iou)  # float64: torchvision compares in double
+    higher, lower = pairs.higher[strong], pairs.lower[strong]
+    removed = np.zeros(count, bool)
+    while len(higher):
+        contested = np.zeros(count, bool)
+        contested[lower] = True
+        removed[lower[~contested[higher]]] = True
+        open_ = ~(removed[higher] | removed[lower])
+        higher, lower = higher[open_], lower[open_]
+    return ~removed
+
+
+def nms(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], iou: float, kind: Kind = "per label") -> Rows:
+    """Rows of the boxes that stay, by descending score; ties in the order given. Any order of `boxes` (N, 4) will do."""
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    pairs = overlaps(boxes[order], labels[order], kind, floor=iou)
+    return order[walk(pairs, len(order), iou)]

@@ -1,0 +1,201 @@
+"""What all pages share: the open project, the one selected image and label, running jobs, and messages.
+
+Pages ask for edits here and never touch the project; they hear of every edit by `edited`. The selection is the project's,
+not a page's: choosing an image in a gallery, a plot or a list shows the same image on every page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from workbench.core.document import Applied, Document
+from workbench.core.edits import Edit
+from workbench.core.project import Box, Image, Label
+from workbench.errors import WorkbenchError
+from workbench.ui.job import Job
+
+log = logging.getLogger(__name__)
+
+
+class Session(QObject):
+    """The window's state. `document` is None while the start page is shown."""
+
+    document_changed = Signal()  # another project was opened, or closed
+    edited = Signal(object)  # Applied: after every edit, undo and redo
+    image_changed = Signal(int)  # the selected image's id, 0 for none
+    label_changed = Signal(int)  # the label that new boxes get
+    page_asked = Signal(str)  # a page asks to be left for the page of this name
+    message = Signal(str, str)  # level ("info", "warning", "error"), sentence
+    job_started = Signal(object)  # Job
+    job_event = Signal(object, object)  # Job, its event
+    job_ended = Signal(object)  # Job, after its thread has ended
+    runs_changed = Signal()  # a run's checkpoint appeared or went
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.document: Document | None = None
+        self.image_id = 0
+        self.label_id = 0
+        self.jobs: list[Job] = []
+        self._unlisten: Callable[[], None] = lambda: None
+
+    # --- the project ---
+
+    def open(self, document: Document) -> None:
+        """Show `document`; the one before is closed. Its jobs must have ended."""
+        self.close()
+        self.document = document
+        self._unlisten = document.listen(self._heard)
+        images, labels = document.images(), document.labels()
+        last = int(document.setting("window.image", 0) or 0)
+        self.image_id = last if any(i.id == last for i in images) else (images[0].id if images else 0)
+        self.label_id = labels[0].id if labels else 0
+        self.document_changed.emit()
+        self.image_changed.emit(self.image_id)
+        self.label_changed.emit(self.label_id)
+
+    def close(self) -> None:
+        """Close the project, if one is open."""
+        if self.document is None:
+            return
+        self.end_jobs()
+        self._unlisten()
+        document, self.document = self.document, None
+        self.image_id = self.label_id = 0
+        self.document_changed.emit()
+        document.close()
+
+    def _heard(self, applied: Applied) -> None:
+        document = self.document
+        if document is None:
+            return
+        if applied.labels_changed and self.label_id not in {x.id for x in document.labels()}:
+            self.select_label(document.labels()[0].id if document.labels() else 0)
+        self.edited.emit(applied)
+        if applied.images_changed and self.image_id not in {i.id for i in document.images()}:
+            self.select_image(document.images()[0].id if document.images() else 0)
+
+    # --- the selection ---
+
+    @property
+    def image(self) -> Image | None:
+        if self.document is None or not self.image_id:
+            return None
+        return self.document.image(self.image_id)
+
+    @property
+    def label(self) -> Label | None:
+        if self.document is None or not self.label_id:
+            return None
+        return self.document.label(self.label_id)
+
+    def select_image(self, id: int) -> None:
+        if id != self.image_id:
+            self.image_id = id
+            self.image_changed.emit(id)
+
+    def select_label(self, id: int) -> None:
+        if id != self.label_id:
+            self.label_id = id
+            self.label_changed.emit(id)
+
+    # --- edits: failures become messages ---
+
+    def do(self, edit: Edit) -> Applied | None:
+        return self._try(lambda document: document.do(edit))
+
+    def draw(self, boxes: tuple[Box, ...]) -> Applied | None:
+        return self._try(lambda document: document.draw(boxes))
+
+    def undo(self) -> Applied | None:
+        return self._show(self._try(lambda document: document.undo()))
+
+    def redo(self) -> Applied | None:
+        return self._show(self._try(lambda document: document.redo()))
+
+    def _try(self, act: Callable[[Document], Applied | None]) -> Applied | None:
+        if self.document is None:
+            return None
+        try:
+            return act(self.document)
+        except WorkbenchError as error:
+            self.tell(error)
+            return None
+
+    def _show(self, applied: Applied | None) -> Applied | None:
+        """After undo or redo, go to the image that changed, so that the change is seen."""
+        if applied and applied.images and self.image_id not in applied.images and self.document is not None:
+            alive = {image.id for image in self.document.images()}
+            for image in sorted(applied.images & alive)[:1]:
+                self.select_image(image)
+        return applied
+
+    def tell(self, error: WorkbenchError) -> None:
+        """Show a failure in the quiet corner and keep its cause in the log."""
+        log.warning("%s (%s)", error.sentence, error.cause)
+        self.message.emit("error", error.sentence)
+
+    def inform(self, sentence: str) -> None:
+        log.info("%s", sentence)
+        self.message.emit("info", sentence)
+
+    # --- jobs ---
+
+    def start(self, job: Job) -> Job:
+        """Start a job whose signals its page has connected already; it ends before this session does."""
+        self.jobs.append(job)
+        job.event.connect(self._job_event)
+        job.failed.connect(self._job_failed)
+        job.finished.connect(self._job_finished)
+        job.start()
+        self.job_started.emit(job)
+        return job
+
+    def _job_event(self, event: object) -> None:
+        self.job_event.emit(self.sender(), event)
+
+    def _job_failed(self, error: object) -> None:
+        if isinstance(error, WorkbenchError):
+            self.message.emit("error", error.sentence)
+
+    def _job_finished(self) -> None:
+        job = self.sender()
+        if isinstance(job, Job) and job in self.jobs:
+            job.wait()
+            self.jobs.remove(job)
+            self.job_ended.emit(job)
+
+    def end_jobs(self, seconds: float = 30.0) -> bool:
+        """Ask all jobs to stop and wait for them; False if one still runs."""
+        jobs = tuple(self.jobs)
+        for job in jobs:
+            job.stop.set()
+            job.pause.clear()
+        ended = [job.end(seconds) for job in jobs]
+        for job in jobs:
+            if job in self.jobs and job.isFinished():
+                self.jobs.remove(job)
+                self.job_ended.emit(job)
+        return all(ended)
+
+    # --- for the next start ---
+
+    def remember_image(self) -> None:
+        """Keep the selected image for the next start; not an edit, so not in the journal."""
+        document = self.document
+        if document is not None and not document.read_only and self.image_id:
+            with document.store.transaction() as connection:
+                connection.execute(
+                    "INSERT INTO meta VALUES ('window.image', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+                    (str(self.image_id),),
+                )
+
+
+def project_of(path: Path) -> Path | None:
+    """The project folder that `path` names (the folder, or its project.sqlite), or None."""
+    folder = path.parent if path.name == "project.sqlite" else path
+    return folder if (folder / "project.sqlite").is_file() else None
