@@ -1,0 +1,17 @@
+"""Workbench: from a folder of photographs to a trained object detector, on your own machine.
+
+The map. Data flows one way: project -> arrays -> batches -> events -> detections -> files.
+
+A *project* (core/) is a folder with one SQLite file; `core.document.Document` opens it, every change is an *edit*
+(core/edits.py) that is on disk and undoable when `do` returns. Labels of other tools come and go through formats/ (one per
+file) and exchange.py. A `Snapshot` (core/project.py) is the frozen copy that everything below reads.
+
+`anchors.kmeans` clusters box sizes, one step at a time. detectors/ holds the architectures, one per file; training/
+turns a snapshot, a recipe and a detector into *events* and checkpoints; inference/ turns a checkpoint and images into
+candidates, numbers and exported files.
+
+Everything so far is plain Python without Qt. cli.py and ui/ are two thin faces on it: the window and the command line
+iterate the very same generators.
+"""
+
+__version__ = "0.1.0"

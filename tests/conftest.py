@@ -1,0 +1,28 @@
+"""What all tests share: the test data beside the repository, a window without a screen, a clean home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with real photographs, golden arrays and foreign annotation files; skips where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(os.environ.get("WORKBENCH_TEST_DATA", beside))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no test data in {folder}: set WORKBENCH_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, logs and caches of the program go to a temporary folder, never to the developer's own."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
