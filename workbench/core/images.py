@@ -16,13 +16,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from workbench.core import jpeg, pixels
+from workbench.core import jpeg, pixels, png
 from workbench.core.pixels import Window
 from workbench.core.refusals import not_an_image, not_readable
 from workbench.errors import Refused
@@ -36,8 +37,8 @@ Pillow allows by default and below what the largest camera backs deliver stitche
 FILE_LIMIT = 2 << 30
 """Bytes above which a file is not read: more than 200 megapixels take uncompressed with 16 bits and 3 channels."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-"""What is tried. Pillow knows more, among them formats that start other programs (EPS)."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What is tried, where Pillow was built with it. It knows more, among them formats that start other programs (EPS)."""
 
 # Pillow warns above this and raises above twice this; both become our own sentence. Its default would refuse
 # images between 179 and 200 megapixels.
@@ -75,8 +76,8 @@ class ImageInfo:
 
 def info(file: Path, limit: int = PIXEL_LIMIT) -> ImageInfo:
     """What the header of `file` says, without decoding. Raises Refused, also above `limit` pixels."""
-    with _refusing(file), _opened(file) as stream, _pillow(stream, file, limit) as image:
-        return _info(image)
+    with _refusing(file), _opened(file) as stream, _pillow(stream, file, limit) as (_, about):
+        return about
 
 
 def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
@@ -87,8 +88,7 @@ def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> 
     """
     with _refusing(file):
         data = _bytes(file)
-        with _pillow(io.BytesIO(data), file, limit) as image:
-            about = _info(image)
+        with _pillow(io.BytesIO(data), file, limit) as (image, about):
             stored = _decode(image, about, data, window, file)
         return _as_told(np.ascontiguousarray(stored), about, file)
 
@@ -100,8 +100,7 @@ def thumbnail(file: Path, side: int, window: Window | None = None, limit: int = 
     """
     with _refusing(file):
         data = _bytes(file)
-        with _pillow(io.BytesIO(data), file, limit) as image:
-            about = _info(image)
+        with _pillow(io.BytesIO(data), file, limit) as (image, about):
             longest = max(about.width, about.height)
             shrink = next((s for s in (8, 4, 2) if longest // s >= side), 1)
             stored = _decode(image, about, data, window, file, shrink)
@@ -119,19 +118,16 @@ def _decode(
     if about.format == "JPEG" and image.mode not in _CMYK:
         stored = jpeg.decode(data, shrink)
         if stored is None:
-            raise Refused(file, "the file is cut off: a part of the picture is missing; copy or download it again")
+            raise Refused(file, _CUT_OFF)
         return pixels.upright(stored, about.orientation)
-    _load(image, about.format, data, file)
+    if about.format == "JPEG" and not jpeg.ends_properly(data):
+        raise Refused(file, _CUT_OFF)
+    if about.format == "PNG" and not png.is_sound(data):
+        raise Refused(file, _DAMAGED)
+    image.load()
     rgb = pixels.to_rgb(pixels.to_8_bit(_samples(image, about, data, window, file), window))
     # Pillow turns TIFF upright by itself while loading.
     return rgb if about.format == "TIFF" else pixels.upright(rgb, about.orientation)
-
-
-def _load(image: Image.Image, format: str, data: bytes, file: Path) -> None:
-    """Decode strictly. CMYK JPEGs come here too and are held to the same end marker as the others."""
-    if format == "JPEG" and not jpeg.ends_properly(data):
-        raise Refused(file, "the file is cut off: a part of the picture is missing; copy or download it again")
-    image.load()
 
 
 def _samples(image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path) -> np.ndarray:
@@ -149,7 +145,7 @@ def _samples(image: Image.Image, about: ImageInfo, data: bytes, window: Window |
 
 def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None, file: Path) -> np.ndarray:
     """Pillow keeps the upper 8 of 16 bits in colour; cv2 keeps all, and Pillow has shown that the file is sound."""
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if _sane_chunks(data) else None
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is not None and found.dtype == np.uint16 and found.shape[:2] == (image.height, image.width):
         order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
         return found if found.ndim == 2 else found[..., order[found.shape[2]]]
@@ -158,17 +154,7 @@ def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None,
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _sane_chunks(data: bytes) -> bool:
-    """Whether the chunk lengths of a PNG fit in it: cv2 reserves what they say, up to 3 GB for a file of 5 KB."""
-    if not data.startswith(b"\x89PNG"):
-        return True
-    at = 8
-    while at + 12 <= len(data):
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return at == len(data)
-
-
-def _info(image: Image.Image) -> ImageInfo:
+def _info(image: Image.Image, head: bytes) -> ImageInfo:
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     orientation = _orientation(image)
     width, height = image.size
@@ -177,7 +163,7 @@ def _info(image: Image.Image) -> ImageInfo:
         width, height = height, width
     # The further pictures of an MPO are previews and second views that no viewer shows.
     frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    return ImageInfo(width, height, orientation, format, frames, _bits(image))
+    return ImageInfo(width, height, orientation, format, frames, _bits(image, head))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -189,7 +175,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _bits(image: Image.Image) -> int:
+def _bits(image: Image.Image, head: bytes) -> int:
     if image.mode in ("I", "F"):
         return 32
     if image.mode in _SIXTEEN:
@@ -197,20 +183,26 @@ def _bits(image: Image.Image) -> int:
     if image.format == "TIFF":
         deep = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, (8,))
         return 16 if max(deep) == 16 else (1 if image.mode == "1" else 8)
-    # PNG colours of 16 bits look like 8 in Pillow's mode; the raw mode of the decoder tells.
-    if image.format == "PNG" and any("16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+    if image.format == "PNG" and png.bits(head) == 16:
         return 16
     return 1 if image.mode == "1" else 8
 
 
+@cache
+def _known_formats() -> tuple[str, ...]:
+    """Pillow fails on all files when asked for a format that it was built without."""
+    Image.init()
+    return tuple(format for format in FORMATS if format in Image.OPEN)
+
+
 @contextmanager
-def _pillow(stream: io.BufferedIOBase, file: Path, limit: int) -> Iterator[Image.Image]:
-    """The image of `stream` with its header parsed and its size within `limit`."""
+def _pillow(stream: io.BufferedIOBase, file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
+    """The image of `stream`, not decoded yet, its size within `limit`, and what its header says."""
     head = stream.read(64)
     stream.seek(0)
     with _quiet:
         try:
-            image = Image.open(stream, formats=FORMATS)  # type: ignore[arg-type]
+            image = Image.open(stream, formats=_known_formats())
         except Image.DecompressionBombError as problem:
             raise _too_large(file, limit) from problem
         except Exception as problem:
@@ -218,7 +210,7 @@ def _pillow(stream: io.BufferedIOBase, file: Path, limit: int) -> Iterator[Image
         with image:
             if image.width * image.height > limit:
                 raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
-            yield image
+            yield image, _info(image, head)
 
 
 def _too_large(file: Path, limit: int, size: str = "") -> Refused:
@@ -238,7 +230,7 @@ def _opened(file: Path) -> Iterator[io.BufferedReader]:
             raise Refused(file, "the file is empty (0 bytes); copy or download it again")
         if about.st_size > FILE_LIMIT:
             raise Refused(file, f"the file is too large ({about.st_size / 1e9:.1f} GB); cut it into smaller images")
-        stream = open(file, "rb")
+        stream = open(file, "rb")  # noqa: SIM115 - closed below; only opening it is meant by the sentences here
     except (OSError, ValueError) as problem:
         raise Refused(file, not_readable(problem), cause=repr(problem)) from problem
     with stream:
@@ -277,6 +269,7 @@ def _refusing(file: Path) -> Iterator[None]:
         raise Refused(file, _DAMAGED, cause=repr(problem)) from problem
 
 
+_CUT_OFF = "the file is cut off: a part of the picture is missing; copy or download it again"
 _DAMAGED = "the picture is damaged or cut off; copy or download it again, or remove it from the project"
 
 

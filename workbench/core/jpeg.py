@@ -70,11 +70,11 @@ def _without_end_marker(data: bytes, shrink: int) -> np.ndarray | None:
     """
     if not _SEQUENTIAL & set(_markers(data)):
         return None
-    body = data.rstrip(b"\xff")
+    body = data.rstrip(b"\0\xff")  # a download into a reserved file ends in zeros, which would pass for pixels
     one, other = (_pixels(body + filler * 64 + END, shrink=1) for filler in (b"\x00", b"\xaa"))
     if one is None or other is None or not np.array_equal(one, other):
         return None
-    return one if shrink == 1 else _pixels(data + END, shrink)
+    return one if shrink == 1 else _pixels(body + END, shrink)
 
 
 def _pixels(data: bytes, shrink: int) -> np.ndarray | None:

@@ -35,7 +35,8 @@ def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
     if samples.dtype == np.uint8:
         return samples
     if samples.dtype == np.uint16:
-        return _spread(np.arange(65536), window or FULL_16_BIT)[samples]
+        table = _spread(np.arange(65536), window or FULL_16_BIT)
+        return np.take(table, samples)
     return _spread(samples, window or own_window(samples))
 
 
@@ -49,9 +50,10 @@ def own_window(samples: np.ndarray) -> Window:
 
 
 def _spread(samples: np.ndarray, window: Window) -> np.ndarray:
-    # Infinities first: they would make NaN of the difference; float64 because float32 maxima overflow in it.
+    # In float64: the difference of two large float32 values is infinite.
     inside = np.clip(np.nan_to_num(samples.astype(np.float64), nan=window.low), window.low, window.high)
-    return np.rint((inside / 2 - window.low / 2) * (255 / (window.high / 2 - window.low / 2))).astype(np.uint8)
+    levels = (inside - window.low) * 255 / (window.high - window.low)
+    return np.floor(levels + 0.5).astype(np.uint8)
 
 
 def to_rgb(samples: np.ndarray) -> np.ndarray:

@@ -25,11 +25,13 @@ class Fit:
 
     def forward(self, boxes: np.ndarray) -> np.ndarray:
         """(n, 4) xyxy from original to network pixels; a new array, floats keep their precision."""
-        return _floats(boxes) * self._scales(boxes) + self._pads(boxes)
+        moved: np.ndarray = _floats(boxes) * self._scales(boxes) + self._pads(boxes)
+        return moved
 
     def back(self, boxes: np.ndarray) -> np.ndarray:
         """(n, 4) xyxy from network to original pixels; not clipped to the image."""
-        return (_floats(boxes) - self._pads(boxes)) / self._scales(boxes)
+        moved: np.ndarray = (_floats(boxes) - self._pads(boxes)) / self._scales(boxes)
+        return moved
 
     def _scales(self, boxes: np.ndarray) -> np.ndarray:
         return np.array([self.scale_x, self.scale_y] * 2, _floats(boxes).dtype)
@@ -45,7 +47,8 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
     smoothing before it: the checkpoints of others were trained so. The scales are those of the whole pixels that the
     image really got, so that boxes and pixels agree.
     """
-    assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8, (image.shape, image.dtype)
+    assert image.shape[2:] == (3,), image.shape
+    assert image.dtype == np.uint8, image.dtype
     height, width = image.shape[:2]
     if how == "stretch":
         return _resized(image, px, px), Fit(px / width, px / height)

@@ -1,0 +1,95 @@
+"""Awkward image files, made here byte by byte: what downloads, cameras, scanners and attackers leave in folders."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+CORNERS = {"top left": RED, "top right": GREEN, "bottom left": BLUE, "bottom right": WHITE}
+
+
+def corners(width: int = 64, height: int = 32) -> Image.Image:
+    """Four flat quarters, named in CORNERS, of an upright image."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2] = RED
+    pixels[: height // 2, width // 2 :] = GREEN
+    pixels[height // 2 :, : width // 2] = BLUE
+    pixels[height // 2 :, width // 2 :] = WHITE
+    return Image.fromarray(pixels)
+
+
+def photograph(width: int = 64, height: int = 48) -> Image.Image:
+    """Something with detail everywhere, so that every block of a JPEG has data of its own."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+# How a camera held another way stores the upright picture: the inverse of what the EXIF value asks for.
+_STORED_AS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def held_sideways(orientation: int, format: str, **options: Any) -> bytes:
+    """`corners()` stored turned, with the EXIF value that makes it upright again."""
+    upright = corners()
+    stored = upright.transpose(_STORED_AS[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(stored, format, exif=exif.tobytes(), **options)
+
+
+def chunk(kind: bytes, body: bytes, length: int | None = None) -> bytes:
+    """A PNG chunk; `length` lies about its size."""
+    size = len(body) if length is None else length
+    return struct.pack(">I", size) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, bits: int, colour: int, rows: bytes, *, extra: bytes = b"") -> bytes:
+    """A PNG by hand. `colour`: 0 grey, 2 RGB, 4 grey with alpha, 6 RGBA. `rows` with filter bytes."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def png_16(samples: np.ndarray) -> bytes:
+    """(H, W) or (H, W, 2 | 3 | 4) uint16 as a 16-bit PNG."""
+    height, width = samples.shape[:2]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[1 if samples.ndim == 2 else samples.shape[2]]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    return png(width, height, 16, colour, rows)
+
+
+def bomb(side: int) -> bytes:
+    """A real one-bit PNG of side x side pixels, all black: small on disk, huge when unpacked to RGB."""
+    row = b"\0" * (1 + (side + 7) // 8)
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def jpeg_that_claims(width: int, height: int) -> bytes:
+    """A JPEG of 64 x 48 whose header tells another size."""
+    data = bytearray(saved(photograph(), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(data)

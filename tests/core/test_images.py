@@ -1,0 +1,519 @@
+"""Every awkward file gives an image with known pixels or a sentence; nothing else ever happens."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.core import awkward_files as awkward
+from workbench.core import images
+from workbench.core.images import ImageInfo, Window, info, read, thumbnail
+from workbench.errors import Refused
+
+Put = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Writes bytes to a file with the least telling name."""
+
+    def write(data: bytes, name: str = "file.jpg") -> Path:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+def sentence(path: Path, reader: Callable[[Path], Any] = read) -> str:
+    with pytest.raises(Refused) as refusal:
+        reader(path)
+    assert refusal.value.sentence.startswith(f"{path}: ")
+    return refusal.value.reason
+
+
+def read_or_none(path: Path, window: Window | None = None, **options: Any) -> np.ndarray | None:
+    """The image, or None where it is refused; any other exception passes and fails the test."""
+    try:
+        return read(path, window, **options)
+    except Refused:
+        return None
+
+
+def seen_corners(image: np.ndarray) -> dict[str, tuple[int, ...]]:
+    """The colours a quarter into each corner, rounded to 0 or 255 (JPEG is not exact)."""
+    height, width = image.shape[:2]
+    rows, columns = {"top": height // 4, "bottom": 3 * height // 4}, {"left": width // 4, "right": 3 * width // 4}
+    return {
+        f"{v} {h}": tuple(255 * round(int(c) / 255) for c in image[y, x])
+        for v, y in rows.items()
+        for h, x in columns.items()
+    }
+
+
+# --- formats and names ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF"])
+def test_each_format_is_read_by_its_first_bytes_not_by_its_name(put: Put, format: str) -> None:
+    path = put(awkward.saved(awkward.corners(), format))
+    image = read(path)
+    assert seen_corners(image) == awkward.CORNERS
+    assert image.shape == (32, 64, 3)
+    assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
+    assert info(path) == ImageInfo(64, 32, 1, format, 1, 8)
+
+
+def test_a_jpeg_has_exactly_the_pixels_that_pillow_gives(put: Put) -> None:
+    path = put(awkward.saved(awkward.photograph(), "JPEG", quality=92))
+    with Image.open(path) as image:
+        assert np.array_equal(read(path), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Übung äöß.jpg",
+        "u\u0308.jpg",
+        "🐕 dog.jpg",
+        "two\nlines.jpg",
+        "-rf.jpg",
+        'it\'s "quoted".jpg',
+        "x" * 200,
+        "%s.jpg",
+    ],
+)
+def test_a_file_may_have_any_name(put: Any, name: str) -> None:
+    assert read(put(awkward.saved(awkward.corners(), "JPEG"), name)).shape == (32, 64, 3)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows names are always Unicode")
+def test_a_name_that_is_not_utf_8_is_read(put: Any) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    assert read(put(awkward.saved(awkward.corners(), "JPEG"), name)).shape == (32, 64, 3)
+
+
+# --- the upright image ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_an_image_held_in_any_of_eight_ways_comes_upright_once(put: Put, format: str, orientation: int) -> None:
+    path = put(awkward.held_sideways(orientation, format))
+    about = info(path)
+    assert (about.width, about.height, about.orientation) == (64, 32, orientation)
+    assert read(path).flags.c_contiguous
+    assert seen_corners(read(path)) == awkward.CORNERS
+    assert seen_corners(thumbnail(path, 32)) == awkward.CORNERS
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0broken", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0"]
+)
+def test_broken_or_absurd_exif_counts_as_upright(put: Put, exif: bytes) -> None:
+    path = put(awkward.saved(awkward.corners(), "JPEG", exif=exif))
+    assert info(path).orientation == 1
+    assert seen_corners(read(path)) == awkward.CORNERS
+
+
+# --- what is not whole is refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_a_part_of_a_jpeg_is_refused_and_not_shown_with_grey(put: Put, progressive: bool, share: float) -> None:
+    data = awkward.saved(awkward.photograph(), "JPEG", progressive=progressive, quality=90)
+    path = put(data[: int(len(data) * share)])
+    assert "cut off" in sentence(path)
+    assert "cut off" in sentence(path, lambda file: thumbnail(file, 8))
+
+
+def test_a_cmyk_jpeg_is_held_to_the_same(put: Put) -> None:
+    data = awkward.saved(awkward.photograph().convert("CMYK"), "JPEG")
+    assert "cut off" in sentence(put(data[: len(data) // 2]))
+
+
+def test_a_jpeg_that_lost_only_its_end_marker_is_read_because_no_pixel_is_missing(put: Put) -> None:
+    whole = awkward.saved(awkward.photograph(), "JPEG", quality=90)
+    assert np.array_equal(read(put(whole[:-2])), read(put(whole)))
+    assert np.array_equal(read(put(whole[:-1])), read(put(whole)))
+
+
+@pytest.mark.parametrize("lost", [4, 8, 40])
+def test_a_jpeg_that_lost_a_few_bytes_of_pixels_is_refused(put: Put, lost: int) -> None:
+    data = awkward.saved(awkward.photograph(), "JPEG", quality=90)
+    assert "cut off" in sentence(put(data[:-lost]))
+
+
+def test_a_preallocated_download_that_ends_in_zeros_is_refused(put: Put) -> None:
+    data = awkward.saved(awkward.photograph(), "JPEG", quality=90)
+    assert "cut off" in sentence(put(data[: len(data) // 2] + bytes(len(data) // 2)))
+
+
+def test_the_end_marker_of_an_embedded_preview_does_not_count(put: Put) -> None:
+    preview = awkward.saved(awkward.corners(), "JPEG")
+    exif = b"Exif\0\0" + preview
+    data = awkward.saved(awkward.photograph(), "JPEG", quality=90, exif=exif)
+    assert data.count(b"\xff\xd9") >= 2
+    assert read(put(data)).shape == (48, 64, 3)
+    assert "cut off" in sentence(put(data[: len(data) - 1000]))
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_part_of_any_other_file_is_refused(put: Put, format: str, share: float) -> None:
+    data = awkward.saved(awkward.photograph(), format)
+    assert sentence(put(data[: int(len(data) * share)]))
+
+
+def test_one_wrong_byte_in_the_compressed_data_of_a_png_is_refused(put: Put) -> None:
+    data = bytearray(awkward.saved(awkward.photograph(), "PNG"))
+    data[data.index(b"IDAT") + 200] ^= 0xFF
+    assert "damaged" in sentence(put(bytes(data)))
+
+
+def test_an_empty_file_is_refused(put: Put) -> None:
+    assert sentence(put(b"")) == "the file is empty (0 bytes); copy or download it again"
+    assert "empty" in sentence(put(b""), info)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"<svg xmlns='x'/>", "SVG"),
+        (b"PK\x03\x04", "zip"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "video"),
+        (b"\xff\xd8\xff\xe0", "cut off"),
+        (b"hello", "not an image of a known format"),
+        (b"\0", "not an image of a known format"),
+    ],
+)
+def test_a_file_that_is_no_image_is_called_what_it_is(put: Put, data: bytes, words: str) -> None:
+    assert words in sentence(put(data))
+    assert words in sentence(put(data), info)
+
+
+def test_a_folder_a_missing_file_and_an_impossible_name_are_refused(tmp_path: Path) -> None:
+    assert "not a file" in sentence(tmp_path)
+    assert "not there" in sentence(tmp_path / "gone.jpg")
+    assert "not there" in sentence(tmp_path / "gone.jpg", info)
+    assert "rename" in sentence(Path("a\0b.jpg"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_named_like_an_image_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert "not a file" in sentence(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [(PermissionError(13, "Permission denied"), "not allowed"), (OSError(5, "Input/output error"), "Input/output")],
+)
+def test_what_the_disk_refuses_is_said(put: Put, monkeypatch: Any, problem: OSError, words: str) -> None:
+    path = put(awkward.saved(awkward.corners(), "PNG"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    assert words in sentence(path)
+    assert words in sentence(path, info)
+
+
+# --- depth, colour and transparency -----------------------------------------------------------------------------------
+
+
+def ramp_16() -> np.ndarray:
+    """All 65,536 values in order, (256, 256) uint16."""
+    return np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_a_16_bit_ramp_keeps_its_middle_grey(put: Put, format: str) -> None:
+    path = put(awkward.saved(Image.fromarray(ramp_16()), format))
+    image = read(path)
+    assert image.mean() == pytest.approx(127.5, abs=0.05)
+    assert (image[0, 0, 0], image[-1, -1, 0]) == (0, 255)
+    assert info(path).bits == 16
+    assert "16 bits" in info(path).note
+
+
+def test_12_bits_in_16_are_dark_in_full_range_and_right_in_their_window(put: Put) -> None:
+    path = put(awkward.saved(Image.fromarray(ramp_16() // 16), "PNG"))
+    assert read(path).max() == 16
+    assert read(path, Window(0, 4095)).mean() == pytest.approx(127.5, abs=0.05)
+
+
+def test_a_window_is_the_same_for_all_images_and_clips(put: Put) -> None:
+    samples = np.array([[0, 1000, 1500, 2000, 65535]], np.uint16)
+    image = read(put(awkward.saved(Image.fromarray(samples), "PNG")), Window(1000, 2000))
+    assert image[0, :, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize(("low", "high"), [(5, 5), (9, 1), (0, float("nan")), (float("-inf"), 0)])
+def test_a_window_without_width_is_refused(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match="low < high"):
+        Window(low, high)
+
+
+def test_16_bit_colours_keep_all_their_bits_for_the_window(put: Put) -> None:
+    samples = np.array([[[100, 200, 300], [0, 150, 65535]]], np.uint16)
+    path = put(awkward.png_16(samples))
+    assert info(path).bits == 16
+    assert read(path, Window(100, 300))[0].tolist() == [[0, 128, 255], [0, 64, 255]]
+    assert read(path)[0, 1].tolist() == [0, 1, 255]
+
+
+def test_16_bit_transparency_is_laid_over_white_and_not_windowed(put: Put) -> None:
+    samples = np.array([[[0, 0, 0, 0], [300, 100, 100, 65535]]], np.uint16)
+    path = put(awkward.png_16(samples))
+    assert read(path, Window(100, 300))[0].tolist() == [[255, 255, 255], [255, 0, 0]]
+    grey = put(awkward.png_16(np.array([[[300, 65535], [300, 0], [100, 65535]]], np.uint16)))
+    assert read(grey, Window(100, 300))[0, :, 0].tolist() == [255, 255, 0]
+
+
+def test_a_window_leaves_8_bit_images_as_they_are(put: Put) -> None:
+    path = put(awkward.saved(awkward.corners(), "PNG"))
+    assert np.array_equal(read(path, Window(0, 10)), read(path))
+
+
+def test_floats_from_0_to_1_are_taken_as_such_and_others_by_their_own_range(put: Put) -> None:
+    def grey(values: list[float], window: Window | None = None) -> list[int]:
+        path = put(awkward.saved(Image.fromarray(np.array([values], np.float32)), "TIFF"))
+        assert info(path).bits == 32
+        return read(path, window)[0, :, 0].tolist()  # type: ignore[no-any-return]
+
+    assert grey([0.0, 0.2, 0.5]) == [0, 51, 128]
+    assert grey([-10, 0, 10]) == [0, 128, 255]
+    assert grey([7, 7, 7]) == [128, 128, 128]
+    assert grey([0.0, 0.2, 0.5], Window(0, 0.5)) == [0, 102, 255]
+    assert grey([np.nan, 0, np.inf, 1, -np.inf]) == [0, 0, 255, 255, 0]
+    assert grey([-3e38, 0, 3e38]) == [0, 128, 255]
+
+
+def test_cmyk_comes_as_the_colours_it_shows(put: Put) -> None:
+    path = put(awkward.saved(awkward.corners().convert("CMYK"), "JPEG", quality=95))
+    assert seen_corners(read(path)) == awkward.CORNERS
+    assert seen_corners(thumbnail(path, 32)) == awkward.CORNERS
+
+
+@pytest.mark.parametrize("mode", ["L", "1"])
+def test_grey_and_one_bit_become_three_equal_channels(put: Put, mode: str) -> None:
+    path = put(awkward.saved(awkward.corners().convert("L").point(lambda v: 255 * (v > 250)).convert(mode), "PNG"))
+    assert seen_corners(read(path)) == {**dict.fromkeys(awkward.CORNERS, (0, 0, 0)), "bottom right": awkward.WHITE}
+    assert info(path).bits == (1 if mode == "1" else 8)
+
+
+def test_a_palette_with_transparency_is_laid_over_white(put: Put) -> None:
+    image = Image.new("P", (4, 2), 1)
+    image.putpalette([0, 0, 255, 255, 0, 0])
+    image.paste(0, (0, 0, 2, 2))
+    path = put(awkward.saved(image, "PNG", transparency=b"\x00\xff"))
+    assert read(path)[0].tolist() == [[255, 255, 255]] * 2 + [[255, 0, 0]] * 2
+
+
+def test_transparency_is_mixed_with_white(put: Put) -> None:
+    rgba = Image.fromarray(np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [200, 0, 0, 51]]], np.uint8), "RGBA")
+    assert read(put(awkward.saved(rgba, "PNG")))[0].tolist() == [[200, 0, 0], [255, 255, 255], [244, 204, 204]]
+    la = Image.fromarray(np.array([[[100, 255], [100, 0]]], np.uint8), "LA")
+    assert read(put(awkward.saved(la, "PNG")))[0, :, 0].tolist() == [100, 255]
+    grey = Image.fromarray(np.array([[100, 7]], np.uint8))
+    assert read(put(awkward.saved(grey, "PNG", transparency=7)))[0, :, 0].tolist() == [100, 255]
+
+
+# --- more than one picture in a file ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_or_of_pages_the_first_is_used_and_the_number_told(put: Put, format: str) -> None:
+    others = [Image.new("RGB", (64, 32), colour) for colour in ("black", "yellow")]
+    path = put(awkward.saved(awkward.corners(), format, save_all=True, append_images=others))
+    assert info(path).frames == 3
+    assert info(path).note == "It has 3 frames or pages; the first is used."
+    assert seen_corners(read(path)) == awkward.CORNERS
+
+
+def test_the_second_view_of_a_stereo_or_phone_jpeg_is_not_a_page(put: Put) -> None:
+    path = put(awkward.saved(awkward.corners(), "MPO", save_all=True, append_images=[awkward.photograph()]))
+    assert info(path) == ImageInfo(64, 32, 1, "JPEG", 1, 8)
+    assert seen_corners(read(path)) == awkward.CORNERS
+
+
+# --- bombs and liars --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", [read, info, lambda file: thumbnail(file, 64)], ids=["read", "info", "thumbnail"])
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (lambda: awkward.bomb(20_000), "400"),
+        (lambda: awkward.png(60_000, 60_000, 8, 2, b"\0"), "3600"),
+        (lambda: awkward.jpeg_that_claims(65_500, 65_500), "4290"),
+        (lambda: awkward.png(2**31 - 1, 2**31 - 1, 8, 2, b"\0"), "huge"),
+    ],
+    ids=["bomb 20,000", "png 60,000", "jpeg 65,500", "png 2^31"],
+)
+def test_bombs_are_refused_at_once_without_being_unpacked(
+    put: Put, data: Callable[[], bytes], size: str, reader: Callable[[Path], Any]
+) -> None:
+    path = put(data())
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        said = sentence(path, reader)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "too large" in said
+    assert "200 megapixels" in said
+    assert peak < 5_000_000
+    assert time.perf_counter() - started < 2
+
+
+def test_the_limit_is_a_number_of_pixels_that_can_be_set(put: Put) -> None:
+    path = put(awkward.saved(awkward.corners(), "PNG"))
+    assert read(path, limit=64 * 32).shape == (32, 64, 3)
+    assert "64 x 32" in sentence(path, lambda file: read(file, limit=64 * 32 - 1))
+    assert "64 x 32" in sentence(path, lambda file: info(file, limit=64 * 32 - 1))
+
+
+def test_an_image_between_pillows_limit_and_ours_has_its_header_read(put: Put) -> None:
+    assert info(put(awkward.bomb(14_000))).width == 14_000
+
+
+@pytest.mark.parametrize("size", [(64, 480), (640, 48), (65, 49)])
+def test_a_jpeg_whose_header_lies_gives_a_sentence_or_the_size_it_told(put: Put, size: tuple[int, int]) -> None:
+    path = put(awkward.jpeg_that_claims(*size))
+    image = read_or_none(path)
+    assert image is None or image.shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"IDAT", b"zzzz"])
+@pytest.mark.parametrize("colour", [2, 6])
+def test_a_chunk_of_3_gigabytes_in_a_small_png_is_not_believed(put: Put, kind: bytes, colour: int) -> None:
+    rows = b"\0" * (4 * (1 + 8 * (3 if colour == 2 else 4)))
+    lie = awkward.chunk(kind, b"x" * 5000, length=3_200_000_000)
+    tracemalloc.start()
+    try:
+        for data in (awkward.png(4, 4, 16, colour, rows, extra=lie), awkward.png(4, 4, 16, colour, rows) + lie):
+            image = read_or_none(put(data), Window(0, 9))
+            assert image is None or image.shape == (4, 4, 3)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_more_bytes_than_the_limit_is_not_loaded(put: Put, monkeypatch: Any) -> None:
+    path = put(awkward.saved(awkward.corners(), "PNG"))
+    monkeypatch.setattr(images, "FILE_LIMIT", 10)
+    assert "GB" in sentence(path)
+
+
+def test_too_little_memory_is_said(put: Put, monkeypatch: Any) -> None:
+    path = put(awkward.saved(awkward.corners(), "PNG"))
+
+    def full(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(images.pixels, "to_rgb", full)
+    assert "not enough memory" in sentence(path)
+
+
+# --- thumbnails and damage in bulk ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("side", "shape"), [(16, (8, 16, 3)), (50, (25, 50, 3)), (64, (32, 64, 3)), (999, (32, 64, 3))]
+)
+def test_a_thumbnail_keeps_proportions_and_colours_and_is_never_enlarged(
+    put: Put, format: str, side: int, shape: tuple[int, int, int]
+) -> None:
+    small = thumbnail(put(awkward.saved(awkward.corners(), format, quality=95)), side)
+    assert small.shape == shape
+    assert small.flags.c_contiguous
+    assert seen_corners(small) == awkward.CORNERS
+
+
+def test_a_thumbnail_of_a_line_is_at_least_a_pixel_high(put: Put) -> None:
+    assert thumbnail(put(awkward.saved(Image.new("RGB", (500, 1)), "PNG")), 50).shape == (1, 50, 3)
+
+
+def seeds() -> list[bytes]:
+    small = awkward.photograph(24, 16)
+    frames = {"save_all": True, "append_images": [awkward.photograph(24, 16)]}
+    return [
+        awkward.saved(small, "JPEG"),
+        awkward.saved(small, "JPEG", progressive=True),
+        awkward.held_sideways(6, "JPEG"),
+        awkward.saved(small.convert("CMYK"), "JPEG"),
+        awkward.saved(small, "PNG"),
+        awkward.saved(small.convert("P"), "PNG", transparency=b"\0\x80"),
+        awkward.png_16(np.full((4, 4, 3), 300, np.uint16)),
+        awkward.saved(small, "WEBP"),
+        awkward.saved(small, "WEBP", lossless=True),
+        awkward.saved(small, "GIF", **frames),
+        awkward.saved(small, "TIFF", **frames),
+        awkward.saved(small, "TIFF", compression="tiff_lzw"),
+        awkward.saved(Image.fromarray(ramp_16()[:8, :8]), "TIFF"),
+        awkward.saved(small, "BMP"),
+        awkward.saved(small, "PPM"),
+        awkward.saved(small, "JPEG2000"),
+        awkward.saved(small, "AVIF"),
+    ]
+
+
+def mutated(data: bytes, random: np.random.Generator) -> bytes:
+    """A few bytes changed, a piece cut out, doubled or zeroed; early bytes (headers) twice as often."""
+    changed = bytearray(data)
+    for _ in range(random.integers(1, 6)):
+        reach = len(changed) if random.random() < 0.5 else min(len(changed), 128)
+        at = int(random.integers(0, reach))
+        length = int(random.integers(1, 40))
+        match int(random.integers(0, 6)):
+            case 0 | 1:
+                changed[at] = int(random.integers(0, 256))
+            case 2:
+                changed[at : at + 4] = int(random.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF])).to_bytes(4, "big")
+            case 3:
+                del changed[at : at + length]
+            case 4:
+                changed[at:at] = changed[at : at + length]
+            case _:
+                changed[at : at + length] = bytes(length)
+        if not changed:
+            break
+    return bytes(changed)
+
+
+def test_a_thousand_damaged_files_give_an_image_or_a_sentence(put: Put) -> None:
+    random = np.random.default_rng(1)
+    originals = seeds()
+    taken = refused = 0
+    for number in range(1_020):
+        path = put(mutated(originals[number % len(originals)], random))
+        image = read_or_none(path, limit=1_000_000)
+        if image is None:
+            refused += 1
+            continue
+        taken += 1
+        about = info(path, limit=1_000_000)
+        assert image.dtype == np.uint8
+        assert image.shape == (about.height, about.width, 3)
+    assert taken > 100
+    assert refused > 100
