@@ -3,8 +3,8 @@
 The map. Data flows one way: project -> arrays -> batches -> events -> detections -> files.
 
 A *project* (core/) is a folder with one SQLite file; `core.document.Document` opens it, every change is an *edit*
-(core/edits.py) that is on disk and undoable when `do` returns. Labels of other tools come and go through formats/ (one per
-file) and exchange.py. A `Snapshot` (core/project.py) is the frozen copy that everything below reads.
+(core/edits.py) that is on disk and undoable when `do` returns. Labels of other tools come and go through formats/
+(one per file) and exchange.py. A `Snapshot` (core/project.py) is the frozen copy that everything below reads.
 
 `anchors.kmeans` clusters box sizes, one step at a time. detectors/ holds the architectures, one per file; training/
 turns a snapshot, a recipe and a detector into *events* and checkpoints; inference/ turns a checkpoint and images into

@@ -105,7 +105,16 @@ def _parsed(kind: type, value: Any) -> Any:
     if kind is bool:
         if isinstance(value, bool):
             return value
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         return words[str(value).strip().lower()] if str(value).strip().lower() in words else _fail()
     if kind is int:
         if isinstance(value, float) and not value.is_integer():
@@ -122,7 +131,9 @@ def _fail() -> Any:
 
 
 def _wanted(row: Row) -> str:
-    words = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of numbers"}.get(row.kind, "text")
+    words = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of numbers"}.get(
+        row.kind, "text"
+    )
     if row.low is not None and row.high is not None:
         words += f" from {row.low:g} to {row.high:g}"
     elif row.low is not None:

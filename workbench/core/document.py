@@ -99,7 +99,9 @@ class Document:
         if folder.name == FILE:
             folder = folder.parent
         if not (folder / FILE).is_file():
-            raise WorkbenchError(f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one.")
+            raise WorkbenchError(
+                f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one."
+            )
         lock, why = None, "It was opened for reading only."
         if not read_only:
             lock = Lock(folder)
@@ -187,7 +189,9 @@ class Document:
 
     def roots(self) -> dict[int, Path]:
         """The folders that hold the images, by id."""
-        return {r["id"]: (self.folder / r["path"]).absolute() for r in self.store.rows("SELECT * FROM root ORDER BY id")}
+        return {
+            r["id"]: (self.folder / r["path"]).absolute() for r in self.store.rows("SELECT * FROM root ORDER BY id")
+        }
 
     def boxes(self, image: int) -> tuple[Box, ...]:
         """The boxes of one image, oldest first."""

@@ -1,7 +1,8 @@
 """Every change of a project as a value: applied to the store it returns its inverse, so anything can be undone.
 
 `apply(connection)` returns (the edit with its new ids filled in, the inverse). Redo applies the first of
-these again and gets the same ids. An id of 0 in a new box, label or image asks for the next free one; ids are never reused.
+these again and gets the same ids. An id of 0 in a new box, label or image asks for the next free one; ids are never
+used again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.errors import WorkbenchError
 
-IMAGE_SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .bmp .webp .tif .tiff .gif .pgm .ppm .pnm".split())
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm")
+)
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])$", re.IGNORECASE)
 
 
@@ -81,7 +83,9 @@ def resolve_inside(root: Path, name: str) -> Path:
         or windows.drive
         or windows.root
         or name.startswith("/")
-        or any(part == ".." or _RESERVED.match(part.split(".")[0].strip()) or part != part.rstrip(". ") for part in parts)
+        or any(
+            part == ".." or _RESERVED.match(part.split(".")[0].strip()) or part != part.rstrip(". ") for part in parts
+        )
     )
     if bad:
         raise WorkbenchError(f"The path '{name}' leads outside its folder or is not portable, so it was not followed.")

@@ -27,6 +27,4 @@ def describe_one(file: Path, name: str, root: int) -> Image:
         info = images.info(file)
     except WorkbenchError as error:
         return Image(id=0, path=name, root=root, problem=getattr(error, "reason", error.sentence))
-    return Image(
-        id=0, path=name, width=info.width, height=info.height, orientation=info.orientation, root=root
-    )
+    return Image(id=0, path=name, width=info.width, height=info.height, orientation=info.orientation, root=root)

@@ -26,7 +26,7 @@ class Lock:
         self.holder = ""
         self._file: IO[bytes] | None = None
         try:
-            self._file = open(folder / FILE, "a+b")
+            self._file = open(folder / FILE, "a+b")  # noqa: SIM115 - held open as long as the lock
         except OSError:
             self.holder = "nobody, but the folder can't be written"
             return

@@ -134,9 +134,7 @@ class Snapshot:
     def difficult(self) -> np.ndarray:
         return self.flags[:, 0]
 
-    def only(
-        self, *, splits: Collection[Split] | None = None, states: Collection[State] | None = None
-    ) -> Snapshot:
+    def only(self, *, splits: Collection[Split] | None = None, states: Collection[State] | None = None) -> Snapshot:
         """The images of these splits and states (None: any), with their boxes; labels stay all."""
         return self.take(
             [
@@ -188,9 +186,9 @@ class AnchorSet:
 
 # Okabe and Ito's colour-blind-safe set without black, then darker and lighter relatives of it.
 LABEL_COLOURS = (
-    "#e69f00 #56b4e9 #009e73 #f0e442 #0072b2 #d55e00 #cc79a7 #b3b3b3"
-    " #a6761d #7fc97f #beaed4 #fdc086 #386cb0 #f0027f #66a61e #1b9e77"
-).split()
+    *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#b3b3b3"),
+    *("#a6761d", "#7fc97f", "#beaed4", "#fdc086", "#386cb0", "#f0027f", "#66a61e", "#1b9e77"),
+)
 
 
 def colour_for(number: int) -> str:

@@ -111,8 +111,8 @@ class Store:
         if self.read_only:
             self.why_read_only += f" Its file is of the older version {old}; it was not brought up to date."
             raise ReadOnly(
-                f"The project {self.file.parent} is of the older file version {old} and can't be opened for reading only."
-                " Open it for editing once; a copy of the old file is kept."
+                f"The project {self.file.parent} is of the older file version {old} and can't be opened for reading"
+                " only. Open it for editing once; a copy of the old file is kept."
             )
         copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
         if not copy.exists():
@@ -163,7 +163,9 @@ class Store:
 
 def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
     if not file.is_file():
-        raise WorkbenchError(f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one.")
+        raise WorkbenchError(
+            f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one."
+        )
     with _sentences(file):
         uri = f"{file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
@@ -192,7 +194,9 @@ def _sentences(file: Path) -> Iterator[None]:
         if "locked" in text:
             raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
         if "readonly" in text or "unable to open" in text:
-            raise WorkbenchError(f"{file} can't be written or opened. Check the folder's permissions.", error) from error
+            raise WorkbenchError(
+                f"{file} can't be written or opened. Check the folder's permissions.", error
+            ) from error
         raise WorkbenchError(f"The project file {file} gave an error: {text}.", error) from error
     except OSError as error:
         raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.", error) from error

@@ -1,8 +1,8 @@
 """A long job in a thread: iterates a generator and hands its events to the window. The only class that crosses threads.
 
-Connect `event`, `failed` and `finished` to @Slot methods before `start()` and never disconnect while it runs
-(disconnecting under a flood of events crashed 3 of 25 runs). Inward only threading.Event: `stop`, and `pause` for jobs that
-read it. Events must be frozen values. After a stop, `wait()` before the owner goes away: a QThread that is destroyed
+Connect `reported`, `failed` and `finished` to @Slot methods before `start()` and never disconnect while it runs
+(disconnecting under a flood of events crashed 3 of 25 runs). Inward only threading.Event: `stop`, and `pause` for jobs
+that read it. Events must be frozen values. After a stop, `wait()` before the owner goes away: a QThread that is destroyed
 while it runs ends the process.
 """
 
@@ -30,7 +30,7 @@ class Job(QThread):
     end read `job.stop` and set `ends_itself`.
     """
 
-    event = Signal(object)
+    reported = Signal(object)  # one event of the generator
     failed = Signal(object)  # a WorkbenchError
 
     def __init__(self, title: str, work: Work, parent: QObject | None = None, *, ends_itself: bool = False) -> None:
@@ -46,7 +46,7 @@ class Job(QThread):
         try:
             generator = self._work(self)
             for event in generator:
-                self.event.emit(event)
+                self.reported.emit(event)
                 if self.stop.is_set() and not self.ends_itself:
                     close = getattr(generator, "close", None)
                     if close is not None:
@@ -57,7 +57,8 @@ class Job(QThread):
             self._fail(error)
         except Exception as error:
             log.exception("%s failed", self.title)
-            self._fail(WorkbenchError(f"{self.title} stopped because of an error in Workbench: {error}. See Help > Log.", error))
+            sentence = f"{self.title} stopped because of an error in Workbench: {error}. See Help > Log."
+            self._fail(WorkbenchError(sentence, error))
 
     def _fail(self, error: WorkbenchError) -> None:
         self.error = error

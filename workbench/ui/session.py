@@ -1,7 +1,7 @@
 """What all pages share: the open project, the one selected image and label, running jobs, and messages.
 
-Pages ask for edits here and never touch the project; they hear of every edit by `edited`. The selection is the project's,
-not a page's: choosing an image in a gallery, a plot or a list shows the same image on every page.
+Pages ask for edits here and never touch the project; they hear of every edit by `edited`. The selection is the
+project's, not a page's: choosing an image in a gallery, a plot or a list shows the same image on every page.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Session(QObject):
     def start(self, job: Job) -> Job:
         """Start a job whose signals its page has connected already; it ends before this session does."""
         self.jobs.append(job)
-        job.event.connect(self._job_event)
+        job.reported.connect(self._job_event)
         job.failed.connect(self._job_failed)
         job.finished.connect(self._job_finished)
         job.start()

@@ -1,0 +1,300 @@
+"""Edits, undo and redo: every edit has an inverse, and the journal survives a restart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from workbench.core import edits
+from workbench.core.document import Applied, Document
+from workbench.core.project import Box, Image, Label, Split, State
+from workbench.errors import ReadOnly, WorkbenchError
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Iterator[Document]:
+    """A project with two labels (1 cat, 2 dog) and three unlabelled 100 x 50 images (ids 1, 2, 3)."""
+    document = Document.create(tmp_path / "ein Projekt ü 🐈")
+    root = document.add_root(tmp_path / "photographs")
+    document.do(edits.AddLabels((Label(0, "cat"), Label(0, "dog"))))
+    document.do(edits.AddImages(tuple(Image(0, f"{n}.jpg", 100, 50, root=root) for n in (1, 2, 10))))
+    yield document
+    document.close()
+
+
+def box(image: int = 1, label: int = 1, x: float = 10.25) -> Box:
+    return Box(0, image, label, (x, 5.5, x + 20, 25))
+
+
+def contents(document: Document) -> object:
+    """All that a person would see."""
+    return (
+        document.labels(),
+        document.images(),
+        [document.boxes(i.id) for i in document.images()],
+        document.setting("anchors"),
+    )
+
+
+def test_a_drawn_box_is_there_when_the_project_is_opened_again(document: Document) -> None:
+    document.draw((box(),))
+    document.close()
+    with Document.open(document.folder) as again:
+        assert again.boxes(1) == (dataclasses.replace(box(), id=1),)
+
+
+def test_the_first_box_puts_an_image_in_work_and_one_undo_takes_both_back(document: Document) -> None:
+    document.draw((box(),))
+    assert document.image(1).state is State.IN_WORK
+    document.undo()
+    assert (document.image(1).state, document.boxes(1)) == (State.UNLABELLED, ())
+
+
+def test_a_box_on_a_verified_image_leaves_its_state(document: Document) -> None:
+    document.do(edits.SetState((1,), State.VERIFIED))
+    document.draw((box(),))
+    assert document.image(1).state is State.VERIFIED
+
+
+def test_undo_and_redo_go_on_after_a_restart(document: Document) -> None:
+    for x in (1.0, 2.0, 3.0):
+        document.draw((box(x=x),))
+    document.undo()
+    document.close()
+    with Document.open(document.folder) as again:
+        assert [b.xyxy[0] for b in again.boxes(1)] == [1.0, 2.0]
+        assert again.redo() is not None
+        assert [b.xyxy[0] for b in again.boxes(1)] == [1.0, 2.0, 3.0]
+        assert again.redo() is None
+
+
+def test_a_new_edit_after_undo_forgets_what_could_be_redone(document: Document) -> None:
+    document.draw((box(x=1),))
+    document.undo()
+    document.draw((box(x=2),))
+    assert document.redo_title == ""
+    assert [b.xyxy[0] for b in document.boxes(1)] == [2.0]
+
+
+def test_redo_gives_the_same_ids_and_ids_are_never_used_again(document: Document) -> None:
+    first = document.draw((box(),)).added_boxes[0].id
+    document.undo()
+    document.redo()
+    assert document.boxes(1)[0].id == first
+    document.do(edits.RemoveBoxes((first,)))
+    assert document.draw((box(),)).added_boxes[0].id == first + 1
+    document.do(edits.RemoveLabel(2))
+    assert document.do(edits.AddLabels((Label(0, "bird"),))).added_labels[0].id == 3
+
+
+def test_merging_labels_can_be_undone_box_by_box(document: Document) -> None:
+    document.draw((box(label=1), box(label=2)))
+    before = contents(document)
+    document.do(edits.MergeLabels(source=1, target=2))
+    assert [b.label for b in document.boxes(1)] == [2, 2]
+    assert [label.name for label in document.labels()] == ["dog"]
+    document.undo()
+    assert contents(document) == before
+
+
+def test_removing_an_image_leaves_its_file_and_undo_brings_its_boxes_back(document: Document) -> None:
+    file = document.file(document.image(1))
+    file.parent.mkdir()
+    file.write_bytes(b"pixels")
+    document.draw((box(),))
+    before = contents(document)
+    document.do(edits.RemoveImages((1,)))
+    assert file.read_bytes() == b"pixels"
+    document.undo()
+    assert contents(document) == before
+
+
+def test_a_failing_edit_changes_nothing_and_leaves_no_journal_row(document: Document) -> None:
+    before, title = contents(document), document.undo_title
+    with pytest.raises(WorkbenchError, match="already"):
+        document.do(edits.Batch((edits.AddBoxes((box(),)), edits.AddLabels((Label(0, "cat"),)))))
+    assert (contents(document), document.undo_title) == (before, title)
+
+
+def test_a_coordinate_that_is_not_a_number_is_refused(document: Document) -> None:
+    with pytest.raises(WorkbenchError, match="not a number"):
+        document.draw((Box(0, 1, 1, (0, 0, float("nan"), 5)),))
+
+
+def test_listeners_get_the_edit_itself_and_what_it_touched(document: Document) -> None:
+    heard: list[Applied] = []
+    end = document.listen(heard.append)
+    document.draw((box(image=2),))
+    document.undo()
+    end()
+    document.redo()
+    assert [(a.kind, a.images, a.images_changed) for a in heard] == [("do", {2}, True), ("undo", {2}, True)]
+
+
+def test_images_come_in_natural_order(document: Document) -> None:
+    assert [image.path for image in document.images()] == ["1.jpg", "2.jpg", "10.jpg"]
+
+
+def test_a_snapshot_holds_boxes_by_image_and_labels_by_position(document: Document) -> None:
+    document.draw((box(image=2, label=2, x=7),))
+    document.draw((box(image=1, label=1, x=3),))
+    document.do(edits.SetSplit((2,), Split.TEST))
+    snapshot = document.snapshot()
+    assert snapshot.offsets.tolist() == [0, 1, 2, 2]
+    assert snapshot.label_index.tolist() == [0, 1]
+    assert snapshot.boxes[:, 0].tolist() == [3.0, 7.0]
+    test = snapshot.only(splits=[Split.TEST])
+    assert (len(test), test.boxes.tolist()) == (1, [[7.0, 5.5, 27.0, 25.0]])
+    assert test.digest != snapshot.digest
+    assert document.snapshot().digest == snapshot.digest
+
+
+def test_a_snapshot_of_an_empty_project_is_empty(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as empty:
+        snapshot = empty.snapshot()
+    assert (len(snapshot), snapshot.boxes.shape, snapshot.flags.shape) == (0, (0, 4), (0, 4))
+    assert np.array_equal(snapshot.offsets, [0])
+
+
+def test_a_second_opener_reads_only_and_is_told_who_edits(document: Document) -> None:
+    with Document.open(document.folder) as second:
+        assert second.read_only
+        assert "being edited by process" in second.why_read_only
+        with pytest.raises(ReadOnly):
+            second.draw((box(),))
+    document.close()
+    with Document.open(document.folder) as third:
+        assert not third.read_only
+
+
+def test_the_lock_of_a_closed_project_is_free_for_a_hundred_restarts(document: Document) -> None:
+    document.close()
+    for _ in range(100):
+        with Document.open(document.folder) as again:
+            assert not again.read_only
+
+
+def test_a_project_is_not_made_over_another(document: Document) -> None:
+    with pytest.raises(WorkbenchError, match="project in .* already"):
+        Document.create(document.folder)
+
+
+def test_a_folder_that_is_no_project_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="There is no project in"):
+        Document.open(tmp_path)
+
+
+class EditsAndUndo(RuleBasedStateMachine):
+    """Random edits, undos and redos against a plain list of states: the project is always the one expected."""
+
+    @initialize()
+    def make(self) -> None:
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.document = Document.create(Path(self.folder.name) / "p")
+        root = self.document.add_root(Path(self.folder.name))
+        self.document.do(edits.AddLabels((Label(0, "a"), Label(0, "b"), Label(0, "c"))))
+        self.document.do(edits.AddImages(tuple(Image(0, f"{n}.png", 9, 9, root=root) for n in range(3))))
+        self.states = [contents(self.document)]
+        self.now = 0
+
+    def did(self) -> None:
+        self.states = [*self.states[: self.now + 1], contents(self.document)]
+        self.now += 1
+
+    def some_boxes(self, data: st.DataObject) -> list[Box]:
+        every = [b for i in self.document.images() for b in self.document.boxes(i.id)]
+        return data.draw(st.lists(st.sampled_from(every), unique=True, max_size=3)) if every else []
+
+    @rule(data=st.data(), x=st.floats(0, 5), n=st.integers(1, 3))
+    def draw(self, data: st.DataObject, x: float, n: int) -> None:
+        images, labels = self.document.images(), self.document.labels()
+        if not images or not labels:
+            return
+        image, label = data.draw(st.sampled_from(images)), data.draw(st.sampled_from(labels))
+        self.document.draw(tuple(Box(0, image.id, label.id, (x, 0, x + 3, 4), note="n" * n) for _ in range(n)))
+        self.did()
+
+    @rule(data=st.data())
+    def remove_boxes(self, data: st.DataObject) -> None:
+        if chosen := self.some_boxes(data):
+            self.document.do(edits.RemoveBoxes(tuple(b.id for b in chosen)))
+            self.did()
+
+    @rule(data=st.data(), difficult=st.booleans())
+    def replace_boxes(self, data: st.DataObject, difficult: bool) -> None:
+        if chosen := self.some_boxes(data):
+            new = (dataclasses.replace(b, difficult=difficult, xyxy=(0.5, 1, 2, 3)) for b in chosen)
+            self.document.do(edits.ReplaceBoxes(tuple(new)))
+            self.did()
+
+    @rule(data=st.data())
+    def merge_or_remove_label(self, data: st.DataObject) -> None:
+        labels = self.document.labels()
+        if len(labels) < 2:
+            return
+        source, target = labels[0].id, labels[1].id
+        kind = data.draw(st.sampled_from(["merge", "remove", "rename"]))
+        if kind == "merge":
+            self.document.do(edits.MergeLabels(source, target))
+        elif kind == "remove":
+            self.document.do(edits.RemoveLabel(source))
+        else:
+            self.document.do(edits.ChangeLabel(dataclasses.replace(labels[0], name=f"r{self.now}", key="7")))
+        self.did()
+
+    @rule(data=st.data())
+    def images(self, data: st.DataObject) -> None:
+        images = self.document.images()
+        if not images:
+            return
+        ids = tuple(i.id for i in data.draw(st.lists(st.sampled_from(images), unique=True, min_size=1, max_size=3)))
+        make = (
+            lambda: edits.SetState(ids, data.draw(st.sampled_from(list(State)))),
+            lambda: edits.SetSplit(ids, data.draw(st.sampled_from(list(Split)))),
+            lambda: edits.RemoveImages(ids[:1]),
+            lambda: edits.ChangeSetting("anchors", {"k": len(ids)}),
+        )
+        self.document.do(data.draw(st.sampled_from(make))())
+        self.did()
+
+    @rule()
+    def undo(self) -> None:
+        if self.now:
+            self.document.undo()
+            self.now -= 1
+
+    @rule()
+    def redo(self) -> None:
+        if self.now < len(self.states) - 1:
+            assert self.document.redo() is not None
+            self.now += 1
+
+    @rule()
+    def restart(self) -> None:
+        self.document.close()
+        self.document = Document.open(self.document.folder)
+
+    @invariant()
+    def it_is_the_state_expected(self) -> None:
+        assert contents(self.document) == self.states[self.now]
+
+    def teardown(self) -> None:
+        if hasattr(self, "document"):
+            self.document.close()
+            self.folder.cleanup()
+
+
+TestEditsAndUndo = EditsAndUndo.TestCase
+TestEditsAndUndo.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestEditsAndUndo = pytest.mark.slow(TestEditsAndUndo)

@@ -1,0 +1,90 @@
+"""Whole-or-nothing writing, names from foreign files, and finding images."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from workbench.core import files
+from workbench.errors import WorkbenchError
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "open"])
+def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    target = tmp_path / "labels.txt"
+    target.write_text("old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open" if call == "open" else f"os.{call}", full)
+        with pytest.raises(WorkbenchError, match=r"labels.txt could not be written: the disk is full"):
+            files.atomic_write(target, "new")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["labels.txt"]
+
+
+def test_text_is_written_as_utf8_with_lf(tmp_path: Path) -> None:
+    files.atomic_write(tmp_path / "deep" / "ü.txt", "ä\nb\n")
+    assert (tmp_path / "deep" / "ü.txt").read_bytes() == b"\xc3\xa4\nb\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "a/../../x", "/etc/passwd", "C:\\x", "\\\\server\\share", "a\0b", "", "CON.txt", "d/nul", "end.", "..\\x"],
+)
+def test_a_path_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WorkbenchError, match="not followed"):
+        files.resolve_inside(tmp_path, name)
+
+
+def test_a_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "door").symlink_to(tmp_path)
+    with pytest.raises(WorkbenchError, match="link"):
+        files.resolve_inside(inside, "door/secret.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "sub/ü b.jpg", "sub\\c.jpg", "..hidden/x.jpg", "construct.txt", "🐈.png"])
+def test_a_path_inside_is_followed_with_both_separators(tmp_path: Path, name: str) -> None:
+    assert files.resolve_inside(tmp_path, name) == tmp_path / name.replace("\\", "/")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a/b:c", "a-b-c"),
+        ("CON", "CON-"),
+        (" ..x.. ", "x"),
+        ("", "untitled"),
+        ("grüße 🐈", "grüße 🐈"),
+        ("a" * 99, "a" * 80),
+    ],
+)
+def test_any_text_becomes_a_portable_file_name(text: str, name: str) -> None:
+    assert files.safe_name(text) == name
+
+
+def test_images_are_found_below_a_folder_in_natural_order_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b/img10.JPG", "b/img2.png", "a.jpeg", ".hidden.jpg", ".thumbs/x.jpg", "notes.txt", "ü 🐈.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb"):
+        pass
+    assert files.scan_images(tmp_path) == ["a.jpeg", "b/img2.png", "b/img10.JPG", "ü 🐈.webp"]
+
+
+def test_a_folder_that_may_not_be_read_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom chmod does not stop
+    with pytest.raises(WorkbenchError, match=r"can't be read: Permission denied\. Choose another"):
+        files.scan_images(tmp_path)
