@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.core import awkward_files as awkward
-from workbench.core import images
+from workbench.core import images, pixels
 from workbench.core.images import ImageInfo, Window, info, read, thumbnail
 from workbench.errors import Refused
 
@@ -430,7 +430,7 @@ def test_too_little_memory_is_said(put: Put, monkeypatch: Any) -> None:
     def full(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(images.pixels, "to_rgb", full)
+    monkeypatch.setattr(pixels, "to_rgb", full)
     assert "not enough memory" in sentence(path)
 
 

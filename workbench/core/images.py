@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -196,7 +197,7 @@ def _known_formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _pillow(stream: io.BufferedIOBase, file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
+def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
     """The image of `stream`, not decoded yet, its size within `limit`, and what its header says."""
     head = stream.read(64)
     stream.seek(0)
