@@ -40,7 +40,9 @@ class DetectorSettings:
     """What every detector can be told. Architectures subclass this with fields of their own."""
 
     input_px: int = setting(416, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
-    width: float = setting(1.0, "Factor on the channels of every layer; 1 is the published network.", low=0.05, high=4.0)
+    width: float = setting(
+        1.0, "Factor on the channels of every layer; 1 is the published network.", low=0.05, high=4.0
+    )
 
 
 detectors: Registry[type[Detector]] = Registry("detector")

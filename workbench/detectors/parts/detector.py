@@ -6,6 +6,7 @@ Boxes are xyxy in pixels of the network input.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.detectors import AnchorNeed, DetectorSettings
+from workbench.errors import WorkbenchError
 
 Raw = tuple[Tensor, ...]
 
@@ -29,8 +31,8 @@ class Targets:
     ignore: Tensor  # (B, M) bool
 
     def to(self, device: torch.device | str) -> Targets:
-        move = lambda t: t.to(device, non_blocking=True)  # noqa: E731
-        return Targets(move(self.boxes), move(self.labels), move(self.ignore))
+        boxes, labels, ignore = (t.to(device, non_blocking=True) for t in (self.boxes, self.labels, self.ignore))
+        return Targets(boxes, labels, ignore)
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,24 @@ class Detector(nn.Module):
     def __init__(
         self, settings: DetectorSettings, labels: int, anchors: tuple[tuple[float, float], ...] | None = None
     ) -> None:
+        """`anchors`: (w, h) in network pixels, in any order and number (how they spread over levels: `anchor_need`).
+
+        None: the published ones, multiplied by input_px / published_px, so that they stay the same share of the image.
+        Darknet never does that; to use a Darknet file at another size, hand over `published_anchors` themselves.
+        WorkbenchError for an input side that is not a multiple of 32 and for anchors that are not positive.
+        """
         super().__init__()
+        if settings.input_px % 32:
+            near = max(32, round(settings.input_px / 32) * 32)
+            raise WorkbenchError(f"The input side must be a multiple of 32, not {settings.input_px}. Try {near}.")
+        if anchors is None:
+            factor = settings.input_px / self.published_px
+            anchors = tuple((w * factor, h * factor) for w, h in self.published_anchors)
+        if not all(0 < side < math.inf for size in anchors for side in size):
+            raise WorkbenchError("An anchor has a side that is not a positive number. Compute the anchors again.")
         self.settings = settings
         self.label_count = labels
-        self.anchors = anchors
+        self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # ascending area, as masks count
 
     def forward(self, images: Tensor) -> Raw:
         """images (B, 3, H, W) float RGB 0..1 -> the heads' raw outputs, one tensor per level."""

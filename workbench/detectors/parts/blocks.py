@@ -1,0 +1,65 @@
+"""The layers that Darknet's networks are built of: convolution unit, max-pool, grouped route, upsample.
+
+B = images, C = channels. Every layer keeps (B, C, H, W) and works in any memory format.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAKY_SLOPE = 0.1  # Darknet's leaky; torch's default is 0.01
+
+
+def scaled(channels: int, width: float) -> int:
+    """`channels` times `width`, rounded to a multiple of 8 (what matrix units like), at least 8."""
+    return max(8, round(channels * width / 8) * 8)
+
+
+class ConvUnit(nn.Module):
+    """Convolution without bias, batch norm, leaky ReLU: Darknet's [convolutional] with batch_normalize=1.
+
+    Running statistics move by 0.01 per step as in Darknet (torch's default 0.1 forgets ten times faster).
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=0.01)
+        self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+        nn.init.kaiming_normal_(self.conv.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.activation(self.norm(self.conv(images)))
+        return out
+
+
+class MaxPool(nn.Module):
+    """Darknet's [maxpool]: size - 1 missing cells in all, the smaller half left and above, each counting as -inf.
+
+    So 2x2 with stride 1 keeps the size (one column is added right, one row below) and 2x2 with stride 2 rounds up.
+    Padding with zeros, as several ports do, changes the result wherever leaky values are negative.
+    """
+
+    def __init__(self, size: int = 2, stride: int = 2) -> None:
+        super().__init__()
+        self.size, self.stride = size, stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        before, after = (self.size - 1) // 2, self.size // 2
+        if before == after:
+            return functional.max_pool2d(images, self.size, self.stride, padding=before)
+        if self.stride == self.size == 2:
+            return functional.max_pool2d(images, 2, 2, ceil_mode=True)
+        padded = functional.pad(images, (before, after, before, after), value=float("-inf"))
+        return functional.max_pool2d(padded, self.size, self.stride)
+
+
+def second_half(images: Tensor) -> Tensor:
+    """Darknet's [route] with groups=2, group_id=1: the second half of the channels."""
+    return images.chunk(2, dim=1)[1]
+
+
+def upsample(images: Tensor) -> Tensor:
+    """Twice as large, each value repeated."""
+    return functional.interpolate(images, scale_factor=2.0, mode="nearest")

@@ -1,0 +1,112 @@
+"""How far a predicted box is from the true one: CIoU and its kin, YOLOv3's coordinates, and Darknet's own gradient.
+
+P = pairs of prediction and truth. Boxes are xyxy. Each function returns one value per pair; weighting and summing are
+the caller's. Sources: GIoU arXiv 1902.09630, DIoU and CIoU arXiv 1911.08287, YOLOv3 arXiv 1804.02767.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+IOU_LOSSES = ("ciou", "diou", "giou", "iou")
+EPS = 1e-9
+ALPHA_EPS = 1e-6  # Darknet's, in the denominator of CIoU's alpha
+
+
+def iou_loss(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
+    """1 - IoU, GIoU, DIoU or CIoU: (..., 4) against (..., 4) -> (...). Differentiable by autograd."""
+    sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
+    common = _overlap(predicted, truth).clamp(min=0).prod(-1)
+    union = sides.prod(-1) + truth_sides.prod(-1) - common
+    iou = common / union.clamp(min=EPS)
+    if kind == "iou":
+        return 1 - iou
+    hull = torch.maximum(predicted[..., 2:], truth[..., 2:]) - torch.minimum(predicted[..., :2], truth[..., :2])
+    if kind == "giou":
+        area = hull.prod(-1).clamp(min=EPS)
+        return 1 - iou + (area - union) / area
+    apart = ((predicted[..., :2] + predicted[..., 2:] - truth[..., :2] - truth[..., 2:]) / 2).square().sum(-1)
+    loss = 1 - iou + apart / hull.square().sum(-1).clamp(min=EPS)
+    if kind == "diou":
+        return loss
+    aspect = 4 / math.pi**2 * (_angle(truth_sides) - _angle(sides)).square()
+    with torch.no_grad():
+        alpha = aspect / (1 - iou + aspect + ALPHA_EPS)
+    return loss + alpha * aspect
+
+
+def _overlap(a: Tensor, b: Tensor) -> Tensor:
+    return torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
+
+
+def _angle(sides: Tensor) -> Tensor:
+    return torch.atan(sides[..., 0] / sides[..., 1].clamp(min=EPS))
+
+
+def coordinate_loss(logits: Tensor, encoded: Tensor, area: Tensor) -> Tensor:
+    """YOLOv3's box term: cross-entropy of x and y, half the squared error of log w and log h, times 2 - area.
+
+    logits, encoded (..., 4); area (...): the true box's share of the image. So small boxes weigh up to twice as much
+    (rules 16, 17).
+    """
+    centre = functional.binary_cross_entropy_with_logits(logits[..., :2], encoded[..., :2], reduction="none").sum(-1)
+    side = (logits[..., 2:] - encoded[..., 2:]).square().sum(-1) / 2
+    return (centre + side) * (2 - area)
+
+
+def with_gradient(value: Tensor, logits: Tensor, delta: Tensor) -> Tensor:
+    """`value` (...) as a number, -`delta` (..., 4) as its gradient with respect to `logits` (..., 4)."""
+    lever = (logits * delta.detach()).sum(-1)
+    return value.detach() - (lever - lever.detach())
+
+
+@torch.no_grad()
+def darknet_ciou_delta(logits: Tensor, predicted: Tensor, truth: Tensor, largest: float = math.inf) -> Tensor:
+    """Darknet's step for the four logits of CIoU, which is not CIoU's gradient (rules 23, 24): (..., 4), unweighted.
+
+    predicted and truth: xyxy as shares of the image. Three liberties are kept as they are in its `dx_box_iou`: the
+    centre's derivative stands for that of t_x and t_y (no sigmoid, no cell, no scale_x_y); the overlap's derivative by
+    w and h is not halved; the aspect's lacks 1 / (w^2 + h^2). A result beyond `largest` is cut, NaN becomes 0.
+    """
+    sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
+    low, high = _overlap_slopes(predicted, truth, sides, truth_sides)  # by the low and the high edges, (..., 2) each
+    apart = (truth[..., :2] + truth[..., 2:] - predicted[..., :2] - predicted[..., 2:]) / 2
+    hull = torch.maximum(predicted[..., 2:], truth[..., 2:]) - torch.minimum(predicted[..., :2], truth[..., :2])
+    diagonal = hull.square().sum(-1, keepdim=True)  # C
+    reach_low, reach_high = (predicted[..., :2] < truth[..., :2]).float(), (predicted[..., 2:] > truth[..., 2:]).float()
+    distance = apart.square().sum(-1, keepdim=True)  # S
+    # d(-S / C) by the centre as Darknet has it: its second part has the sign of the true derivative turned
+    by_centre = (2 * apart * diagonal - 2 * hull * (reach_high - reach_low) * distance) / diagonal.square()
+    by_side = 2 * hull * (reach_high + reach_low) / 2 * distance / diagonal.square()
+    aspect_slope = 8 / math.pi**2 * (_angle(truth_sides) - _angle(sides))
+    alpha = _alpha(predicted, truth, sides, truth_sides)
+    by_aspect = (alpha * aspect_slope)[..., None] * torch.stack([sides[..., 1], -sides[..., 0]], dim=-1)
+    steps = torch.cat([low + high + by_centre, high - low + by_side + by_aspect], dim=-1)
+    steps = torch.cat([steps[..., :2], steps[..., 2:] * logits[..., 2:].exp()], dim=-1)
+    return torch.nan_to_num(steps, nan=0.0, posinf=0.0, neginf=0.0).clamp(-largest, largest)
+
+
+def _overlap_slopes(predicted: Tensor, truth: Tensor, sides: Tensor, truth_sides: Tensor) -> tuple[Tensor, Tensor]:
+    """d IoU by the box's left and top, and by its right and bottom edge; zero where the boxes do not meet."""
+    inner = _overlap(predicted, truth)  # (..., 2)
+    meets = (inner > 0).all(-1, keepdim=True)
+    across = inner.flip(-1)  # moving a vertical edge sweeps the other axis' overlap
+    common = inner.prod(-1, keepdim=True)
+    union = sides.prod(-1, keepdim=True) + truth_sides.prod(-1, keepdim=True) - common
+    grow = sides.flip(-1)  # d area by the high edge
+    common_low = -across * (predicted[..., :2] > truth[..., :2])
+    common_high = across * (predicted[..., 2:] < truth[..., 2:])
+    low = (union * common_low - common * (-grow - common_low)) / union.square()
+    high = (union * common_high - common * (grow - common_high)) / union.square()
+    return torch.where(meets, low, 0.0), torch.where(meets, high, 0.0)
+
+
+def _alpha(predicted: Tensor, truth: Tensor, sides: Tensor, truth_sides: Tensor) -> Tensor:
+    common = _overlap(predicted, truth).clamp(min=0).prod(-1)
+    iou = common / (sides.prod(-1) + truth_sides.prod(-1) - common).clamp(min=EPS)
+    aspect = 4 / math.pi**2 * (_angle(truth_sides) - _angle(sides)).square()
+    return aspect / (1 - iou + aspect + ALPHA_EPS)

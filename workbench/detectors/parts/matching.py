@@ -1,0 +1,101 @@
+"""Who answers for which box: Darknet's anchor matching for YOLOv3 and v4, and which priors are left in peace.
+
+B = images, M = most boxes of an image, K = (level, anchor) pairs, N = priors. A "slot" is a prior's index among
+the N. Everything has a fixed shape: a box that is padding, or a pair that does not answer, gets slot N, one past the
+last. So a training step needs neither a loop over boxes nor a word from the graphics card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.detectors.parts.detector import Targets
+from workbench.detectors.parts.priors import Priors
+
+BOXES_AT_ONCE = 64  # of M, in the prior-against-box IoU: bounds memory at N x 64 numbers per image
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The positives: pair k in the box's cell answers for box m where `taken`."""
+
+    taken: Tensor  # (B, M, K) bool
+    slots: Tensor  # (B, M, K) int64, N where not taken
+
+
+def real(targets: Targets) -> Tensor:
+    """(B, M) bool: boxes to be found. Padding, ignore regions and boxes under 1 px (Darknet drops those) are not."""
+    sides = targets.boxes[..., 2:] - targets.boxes[..., :2]
+    return (targets.labels >= 0) & ~targets.ignore & (sides >= 1).all(-1)
+
+
+def shape_iou(sides: Tensor, anchors: Tensor) -> Tensor:
+    """IoU of boxes laid on the same centre: sides (..., 2) against anchors (n, 2) -> (..., n)."""
+    common = torch.minimum(sides[..., None, :], anchors).prod(-1)
+    return common / (sides.prod(-1)[..., None] + anchors.prod(-1) - common).clamp(min=1e-9)
+
+
+def match(targets: Targets, priors: Priors, anchors: Tensor, match_iou: float) -> Matches:
+    """The anchor of the best shape among all levels' (rule 18), and every other above `match_iou` (1: none; rule 22).
+
+    Only the cell that holds the box's centre answers. anchors: (n, 2), all of them, also those in no mask: a box whose
+    best anchor no level uses has no positive, as in Darknet.
+    """
+    pairs, boxes = priors.pairs, targets.boxes.float()
+    iou = shape_iou(boxes[..., 2:] - boxes[..., :2], anchors)  # (B, M, n)
+    best = iou.argmax(-1, keepdim=True)  # (B, M, 1)
+    taken = (best == pairs.anchor) | (iou[..., pairs.anchor] > match_iou)  # (B, M, K)
+    taken = taken & real(targets)[..., None]
+    centres = (boxes[..., :2] + boxes[..., 2:]) / 2
+    column = _cell(centres[..., 0:1], pairs.stride, pairs.columns)
+    row = _cell(centres[..., 1:2], pairs.stride, pairs.rows)
+    slots = pairs.first + (row * pairs.columns + column) * pairs.per_cell + pairs.place
+    return Matches(taken, torch.where(taken, slots, len(priors)))
+
+
+def _cell(centre: Tensor, stride: Tensor, count: Tensor) -> Tensor:
+    """(B, M, 1) pixels -> (B, M, K) cell, a centre on or past the edge counted to the last cell."""
+    return torch.minimum((centre / stride).floor().long().clamp(min=0), count - 1)
+
+
+def owners(matches: Matches, count: int) -> Tensor:
+    """(B, M, K) bool: true for the last box of each slot, so that a slot with several boxes is counted once."""
+    batch, boxes, pairs = matches.slots.shape
+    order = torch.arange(boxes, device=matches.slots.device, dtype=torch.int32)
+    order = order.view(1, boxes, 1).expand(batch, boxes, pairs).reshape(batch, -1)
+    slots = matches.slots.reshape(batch, -1)
+    last = order.new_full((batch, count + 1), -1).scatter_reduce_(1, slots, order, "amax")
+    return (last.gather(1, slots) == order).view_as(matches.taken) & matches.taken
+
+
+def slot_labels(matches: Matches, labels: Tensor, count: int, label_count: int) -> Tensor:
+    """(B, M, K, C) bool: the labels of all boxes in that slot (rule 20: a shared slot is trained on each of them)."""
+    batch, boxes, pairs = matches.slots.shape
+    wanted = matches.slots * label_count + labels.clamp(min=0)[..., None]  # (B, M, K)
+    table = torch.zeros(batch, (count + 1) * label_count, dtype=torch.bool, device=labels.device)
+    table.scatter_(1, wanted.reshape(batch, -1), True)
+    table = table.view(batch, count + 1, label_count)
+    slots = matches.slots.reshape(batch, -1, 1).expand(-1, -1, label_count)
+    return table.gather(1, slots).view(batch, boxes, pairs, label_count)
+
+
+def best_overlap(boxes: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    """Per predicted box (B, N, 4): best IoU with a box to be found, largest share of it inside an ignore region."""
+    iou = torch.zeros_like(boxes[..., 0])
+    share = torch.zeros_like(iou)
+    area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)[..., None]  # (B, N, 1)
+    found, ignored = real(targets), targets.ignore & (targets.labels >= 0)
+    for start in range(0, targets.boxes.shape[1], BOXES_AT_ONCE):
+        some = slice(start, start + BOXES_AT_ONCE)
+        truth = targets.boxes[:, None, some].float()  # (B, 1, m, 4)
+        sides = torch.minimum(boxes[:, :, None, 2:], truth[..., 2:]) - torch.maximum(
+            boxes[:, :, None, :2], truth[..., :2]
+        )
+        common = sides.clamp(min=0).prod(-1)  # (B, N, m)
+        union = area + (truth[..., 2:] - truth[..., :2]).prod(-1) - common
+        iou = torch.maximum(iou, (common / union.clamp(min=1e-9) * found[:, None, some]).amax(-1))
+        share = torch.maximum(share, (common / area.clamp(min=1e-9) * ignored[:, None, some]).amax(-1))
+    return iou, share

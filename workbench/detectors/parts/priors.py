@@ -1,0 +1,92 @@
+"""Priors: the grid of anchors over an image that YOLO's outputs are relative to.
+
+N = priors of all levels, in the order (level, row, column, anchor): the order in which Darknet lists detections.
+K = pairs of (level, anchor) in the order of the masks; one pair stands in every cell of its level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.errors import WorkbenchError
+
+Anchors = tuple[tuple[float, float], ...]
+Masks = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What the K pairs are, and where each one's priors lie among the N."""
+
+    anchor: Tensor  # (K,) int64, index into all anchors
+    stride: Tensor  # (K,) int64, pixels per cell
+    rows: Tensor  # (K,) int64, cells of the level downwards
+    columns: Tensor  # (K,) int64
+    first: Tensor  # (K,) int64, index of the level's first prior
+    per_cell: Tensor  # (K,) int64, anchors of the level
+    place: Tensor  # (K,) int64, index of the anchor within its level
+    level: Tensor  # (K,) int64
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Every prior of an input of `height` x `width` pixels."""
+
+    cells: Tensor  # (N, 2) float, column and row
+    strides: Tensor  # (N, 1) float, pixels per cell
+    anchors: Tensor  # (N, 2) float, width and height in pixels
+    scales: Tensor  # (N, 1) float, scale_x_y of the level
+    pairs: Pairs
+    height: int
+    width: int
+
+    def __len__(self) -> int:
+        return self.cells.shape[0]
+
+
+def spread(
+    anchors: Tensor, strides: Sequence[int], masks: Masks, scales: Sequence[float], grids: Sequence[tuple[int, int]]
+) -> Priors:
+    """Lay the anchors over the cells. anchors (n, 2) pixels; grids: (rows, columns) per level.
+
+    Built from fills and ranges on the anchors' device alone, so that nothing is copied from the host at each step.
+    """
+    device, parts, table, first = anchors.device, [], [], 0
+    for level, (stride, mask, scale, (rows, columns)) in enumerate(zip(strides, masks, scales, grids, strict=True)):
+        count = len(mask)
+        row = torch.arange(rows, device=device).view(rows, 1, 1, 1).expand(rows, columns, count, 1)
+        column = torch.arange(columns, device=device).view(1, columns, 1, 1).expand(rows, columns, count, 1)
+        cells = torch.cat([column, row], dim=-1).reshape(-1, 2).float()
+        sizes = torch.stack([anchors[a] for a in mask]).expand(rows, columns, count, 2).reshape(-1, 2)
+        fixed = cells.new_full((len(cells), 1), float(stride)), cells.new_full((len(cells), 1), scale)
+        parts.append((cells, fixed[0], sizes, fixed[1]))
+        for place, anchor in enumerate(mask):
+            table.append((anchor, stride, rows, columns, first, count, place, level))
+        first += rows * columns * count
+    cells, stride_column, sizes, scale_column = (torch.cat(column) for column in zip(*parts, strict=True))
+    pairs = Pairs(*(_filled(column, device) for column in zip(*table, strict=True)))
+    height, width = grids[0][0] * strides[0], grids[0][1] * strides[0]
+    return Priors(cells, stride_column, sizes.float(), scale_column, pairs, height, width)
+
+
+def _filled(values: Sequence[int], device: torch.device) -> Tensor:
+    return torch.cat([torch.full((1,), value, device=device, dtype=torch.int64) for value in values])
+
+
+def even_masks(count: int, levels: int) -> Masks:
+    """`count` anchors dealt evenly over levels that run from coarse to fine, the largest to the coarsest.
+
+    7 anchors over 2 levels: ((3, 4, 5, 6), (0, 1, 2)). WorkbenchError when a level would get none.
+    """
+    if count < levels:
+        raise WorkbenchError(f"This detector needs at least {levels} anchors, one per output level, not {count}.")
+    counts = [count // levels + (1 if level < count % levels else 0) for level in range(levels)]
+    masks, end = [], count
+    for size in counts:
+        masks.append(tuple(range(end - size, end)))
+        end -= size
+    return tuple(masks)

@@ -1,0 +1,144 @@
+"""YOLOv4-tiny: a small, fast detector with two output levels (Bochkovskiy et al. 2020, arXiv 2004.10934; C.-Y. Wang
+et al., Scaled-YOLOv4, 2021, arXiv 2011.08036, section 4.3). Network and constants follow cfg/yolov4-tiny.cfg.
+
+The published file gives the fine level anchors 1, 2, 3 instead of 0, 1, 2, a slip that the public weights were trained
+with: anchor 0 is used nowhere (boxes nearest to it are never learnt) and anchor 3 twice. The setting `masks` chooses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors.parts import priors
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, upsample
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.yolo_head import Rules, YoloHead
+from workbench.settings import setting
+
+STRIDES = (32, 16)
+SCALE_X_Y = 1.05
+DARKNET_BOX_WEIGHT = 0.07  # the cfg's iou_normalizer; fits Darknet's gradient only
+AUTOGRAD_BOX_WEIGHT = 3.0  # our own: the true gradient is smaller by about the cells per image (rules 23, 24)
+MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}
+
+
+@dataclass(frozen=True)
+class YoloV4TinySettings(DetectorSettings):
+    """Settings of YOLOv4-tiny."""
+
+    masks: str = setting(
+        "fixed",
+        "Which anchors each level uses. fixed: each of the six once, for training from scratch. published: as the "
+        "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
+        choices=("fixed", "published"),
+    )
+    box_loss: str = setting(
+        "ciou",
+        "What pulls boxes into place. ciou is the paper's; darknet ciou repeats Darknet's own gradient, which differs.",
+        choices=("ciou", "diou", "giou", "iou", "darknet ciou"),
+        group="Loss",
+    )
+    box_weight: float | None = setting(
+        None,
+        "Weight of the box term; auto: 0.07 for darknet ciou, 3 for the others.",
+        low=0.0,
+        high=100.0,
+        group="Loss",
+    )
+    ignore_iou: float = setting(
+        0.7, "A prediction that overlaps a box by more than this is not taught to be background.",
+        low=0.0, high=1.0, group="Loss",
+    )  # fmt: skip
+    match_iou: float = setting(
+        1.0,
+        "Every anchor whose shape overlaps a box by more than this learns it; 1: only the best anchor, as published.",
+        low=0.05, high=1.0, group="Loss",
+    )  # fmt: skip
+    objectness_prior: float = setting(
+        0.01, "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
+        low=0.0001, high=0.5, group="Loss",
+    )  # fmt: skip
+
+    def rules(self) -> Rules:
+        auto = DARKNET_BOX_WEIGHT if self.box_loss == "darknet ciou" else AUTOGRAD_BOX_WEIGHT
+        weight = auto if self.box_weight is None else self.box_weight
+        return Rules(
+            self.box_loss, weight, ignore_iou=self.ignore_iou, ignore_label=0.25, match_iou=self.match_iou
+        )  # fmt: skip
+
+
+class CspBlock(nn.Module):
+    """Half of the channels takes a detour of two convolutions and comes back beside the rest: C -> 2 C at half size.
+
+    Returns also the features before the pooling, which the last block hands to the fine level.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        half = channels // 2
+        self.entry = ConvUnit(channels, channels)
+        self.first = ConvUnit(half, half)
+        self.second = ConvUnit(half, half)
+        self.merge = ConvUnit(channels, channels, size=1)
+        self.pool = MaxPool()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        whole = self.entry(images)
+        first = self.first(second_half(whole))
+        merged = self.merge(torch.cat([self.second(first), first], dim=1))
+        return self.pool(torch.cat([whole, merged], dim=1)), merged
+
+
+@register("yolov4-tiny")
+class YoloV4Tiny(Detector):
+    """Layers stand in the order of the Darknet file, which parts/darknet.py relies on."""
+
+    name = "yolov4-tiny"
+    title = "YOLOv4-tiny"
+    paper = "Bochkovskiy, Wang, Liao: YOLOv4, 2020, arXiv 2004.10934; Scaled-YOLOv4, 2021, arXiv 2011.08036"
+    summary = "Small and fast: the first choice without a graphics card or with few images."
+    settings_class: ClassVar[type[DetectorSettings]] = YoloV4TinySettings
+    published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, YoloV4TinySettings)
+        masks = MASKS[settings.masks] if len(self.anchors) == 6 else priors.even_masks(len(self.anchors), len(STRIDES))
+        self.head = YoloHead(labels, self.anchors, STRIDES, masks, (SCALE_X_Y, SCALE_X_Y), settings.rules())
+        c32, c64, c128, c256, c512 = (scaled(c, settings.width) for c in (32, 64, 128, 256, 512))
+        self.stem = nn.Sequential(ConvUnit(3, c32, stride=2), ConvUnit(c32, c64, stride=2))
+        self.block1, self.block2, self.block3 = CspBlock(c64), CspBlock(2 * c64), CspBlock(4 * c64)
+        self.neck = nn.Sequential(ConvUnit(8 * c64, c512), ConvUnit(c512, c256, size=1))
+        self.coarse = ConvUnit(c256, c512)
+        self.coarse_out = nn.Conv2d(c512, self.head.channels(0), 1)
+        self.lateral = ConvUnit(c256, c128, size=1)
+        self.fine = ConvUnit(c128 + 4 * c64, c256)
+        self.fine_out = nn.Conv2d(c256, self.head.channels(1), 1)
+        self.head.start((self.coarse_out, self.fine_out), settings.objectness_prior)
+
+    def forward(self, images: Tensor) -> Raw:
+        features, _ = self.block1(self.stem(images))
+        features, _ = self.block2(features)
+        features, detail = self.block3(features)
+        neck = self.neck(features)
+        coarse = self.coarse_out(self.coarse(neck))
+        fine = self.fine(torch.cat([upsample(self.lateral(neck)), detail], dim=1))
+        return coarse, self.fine_out(fine)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        return self.head.loss(raw, targets)
+
+    def candidates(self, raw: Raw) -> Candidates:
+        return self.head.candidates(raw)
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        return self.head.assignment(targets, size)
+
+    @property
+    def anchor_need(self) -> AnchorNeed:
+        return self.head.need
