@@ -2,8 +2,8 @@
 
 Connect `reported`, `failed` and `finished` to @Slot methods before `start()` and never disconnect while it runs
 (disconnecting under a flood of events crashed 3 of 25 runs). Inward only threading.Event: `stop`, and `pause` for jobs
-that read it. Events must be frozen values. After a stop, `wait()` before the owner goes away: a QThread that is destroyed
-while it runs ends the process.
+that read it. Events must be frozen values. After a stop, `wait()` before the owner goes away: a QThread that is
+destroyed while it runs ends the process.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.document import Applied, Document
 from workbench.core.edits import Edit
@@ -155,13 +155,16 @@ class Session(QObject):
         self.job_started.emit(job)
         return job
 
+    @Slot(object)
     def _job_event(self, event: object) -> None:
         self.job_event.emit(self.sender(), event)
 
+    @Slot(object)
     def _job_failed(self, error: object) -> None:
         if isinstance(error, WorkbenchError):
             self.message.emit("error", error.sentence)
 
+    @Slot()
     def _job_finished(self) -> None:
         job = self.sender()
         if isinstance(job, Job) and job in self.jobs:
