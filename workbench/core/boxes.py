@@ -62,7 +62,7 @@ def centre_penalty(a: Floats, b: Floats) -> Floats:
     width = np.maximum(a[:, 2], b[:, 2]) - np.minimum(a[:, 0], b[:, 0])
     height = np.maximum(a[:, 3], b[:, 3]) - np.minimum(a[:, 1], b[:, 1])
     diagonal = width**2 + height**2
-    return np.divide(across**2 + down**2, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    return np.asarray(np.divide(across**2 + down**2, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0))
 
 
 def iou_of_sizes(a_wh: Floats, b_wh: Floats) -> Floats:

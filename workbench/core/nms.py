@@ -71,8 +71,8 @@ def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[
         some = count[first:last]
         a = np.repeat(np.arange(first, last), some)
         b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(some) - some, some)
-        b_inside = group[order[a]] == group[order[np.minimum(b, len(order) - 1)]]
-        yield order[a[b_inside]], order[b[b_inside]]
+        same = group[order[a]] == group[order[b]]
+        yield order[a[same]], order[b[same]]
         first = last
 
 
@@ -106,7 +106,7 @@ def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
 
 
 def nms(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], iou: float, kind: Kind = "per label") -> Rows:
-    """Rows of the boxes that stay, by descending score; ties in the order given. Any order of `boxes` (N, 4) will do."""
+    """Rows of the boxes that stay, by descending score; ties in the order given. `boxes` (N, 4) in any order."""
     order = np.argsort(-np.asarray(scores), kind="stable")
     pairs = overlaps(boxes[order], labels[order], kind, floor=iou)
     return order[walk(pairs, len(order), iou)]

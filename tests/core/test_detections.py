@@ -1,0 +1,126 @@
+"""Candidates and the two sliders: the kept boxes are torchvision's, and moving the confidence runs no NMS."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from workbench.core import nms
+from workbench.core.boxes import centre_penalty, iou
+from workbench.core.detections import Candidates
+
+
+def scene(seed: int, count: int = 1000, labels: int = 5, grid: bool = False) -> Candidates:
+    """Clustered boxes. `grid`: coordinates in eighths, where batched_nms's shift of boxes by label is exact."""
+    rng = np.random.default_rng(seed)
+    objects = rng.uniform(0, 500, (30, 2))
+    corner = objects[rng.integers(0, 30, count)] + rng.normal(0, 6, (count, 2))
+    size = rng.uniform(20, 80, (count, 2))
+    boxes = np.concatenate([corner, corner + size], 1)
+    boxes = np.round(boxes * 8) / 8 if grid else boxes
+    scores = np.round(rng.uniform(0.001, 1, count), 2 if seed % 2 else 6)  # every second scene is full of ties
+    return Candidates.of_arrays(boxes, scores, rng.integers(0, labels, count))
+
+
+def test_select_equals_batched_nms_at_a_hundred_random_settings() -> None:
+    torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
+    rng = np.random.default_rng(0)
+    for seed in range(10):
+        found = scene(seed, grid=True)
+        for score, level in zip(rng.uniform(0, 0.9, 10), rng.uniform(0.05, 0.95, 10), strict=True):
+            above = np.flatnonzero(found.scores.astype(np.float64) >= score)
+            arrays = [torch.from_numpy(a[above]) for a in (found.boxes, found.scores, found.labels)]
+            expected = above[ops.batched_nms(*arrays, level).numpy()]
+            assert sorted(found.select(score, level, limit=1000)) == sorted(expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_select_across_labels_equals_nms_for_any_coordinates(seed: int) -> None:
+    torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
+    found = scene(seed)
+    for level in np.linspace(0, 1, 21):
+        expected = ops.nms(torch.from_numpy(found.boxes), torch.from_numpy(found.scores), float(level)).numpy()
+        assert np.array_equal(found.select(0, float(level), "across labels", limit=1000), expected)
+
+
+def test_diou_keeps_what_a_plain_greedy_loop_keeps() -> None:
+    found = scene(3, count=200)
+    kept: list[int] = []
+    for i in range(len(found)):
+        mine = found.boxes[i : i + 1]
+        rivals = [j for j in kept if found.labels[j] == found.labels[i]]
+        overlap = [iou(found.boxes[j : j + 1], mine).item() - centre_penalty(found.boxes[j : j + 1], mine).item()
+                   for j in rivals]  # fmt: skip
+        if not any(value > 0.4 for value in overlap):
+            kept.append(i)
+    assert found.select(0, 0.4, "diou", limit=1000).tolist() == kept
+
+
+def test_moving_the_confidence_runs_no_nms(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = {"overlaps": 0, "walk": 0}
+    for name in calls:
+        real = getattr(nms, name)
+
+        def counting(*args: object, _real=real, _name=name, **more: object) -> object:  # type: ignore[no-untyped-def]
+            calls[_name] += 1
+            return _real(*args, **more)
+
+        monkeypatch.setattr(nms, name, counting)
+    found = scene(0)
+    found.select(0.5, 0.5)
+    assert calls == {"overlaps": 1, "walk": 1}
+    for score in np.linspace(0, 1, 50):
+        found.select(float(score), 0.5)
+    assert calls == {"overlaps": 1, "walk": 1}
+    for level in (0.3, 0.4, 0.6):
+        found.select(0.5, level)
+    assert calls == {"overlaps": 1, "walk": 4}
+
+
+THREE = Candidates.of_arrays([[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]], [0.9, 0.8, 0.3], [0, 0, 0])
+
+
+def test_the_lower_of_two_overlapping_boxes_goes() -> None:
+    assert THREE.select(0.1, 0.49).tolist() == [0, 2]  # their IoU is 0.5
+    assert THREE.select(0.1, 0.5).tolist() == [0, 1, 2]  # only more than the threshold is too much
+
+
+def test_the_confidence_is_inclusive_and_the_limit_takes_the_highest() -> None:
+    assert THREE.select(float(np.float32(0.3)), 0.9).tolist() == [0, 1, 2]
+    assert THREE.select(0.1, 0.9, limit=2).tolist() == [0, 1]
+
+
+def test_a_box_removed_by_nobody_left_stays() -> None:
+    # the second removes nothing because the first removes it: the third stays
+    chain = Candidates.of_arrays([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], [0.9, 0.8, 0.7], [0, 0, 0])
+    assert chain.select(0, 0.4).tolist() == [0, 2]
+
+
+def test_other_labels_are_left_alone_unless_asked() -> None:
+    two = Candidates.of_arrays([[0, 0, 10, 10], [0, 0, 10, 9]], [0.9, 0.8], [0, 1])
+    assert two.select(0, 0.5).tolist() == [0, 1]
+    assert two.select(0, 0.5, "across labels").tolist() == [0]
+
+
+def test_of_arrays_sorts_cuts_and_drops_what_is_no_number() -> None:
+    found = Candidates.of_arrays(
+        [[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, np.nan, 3], [0, 0, 4, 4]], [0.2, 0.9, 0.8, np.inf], [1, 2, 3, 4]
+    )
+    assert found.labels.tolist() == [2, 1]
+    many = Candidates.of_arrays(np.zeros((1500, 4)), np.linspace(0, 1, 1500), np.zeros(1500))
+    assert len(many) == 1000
+    assert many.scores[0] == 1.0
+
+
+def test_no_candidates_select_nothing() -> None:
+    assert Candidates.none().select(0.5, 0.5).tolist() == []
+
+
+def test_unsorted_scores_are_an_error_of_the_programmer() -> None:
+    with pytest.raises(ValueError, match="descend"):
+        Candidates(np.zeros((2, 4), np.float32), np.array([0.1, 0.2], np.float32), np.zeros(2, np.int32))
+
+
+def test_nms_takes_boxes_in_any_order() -> None:
+    kept = nms.nms(np.array([[0, 0, 10, 8], [0, 0, 10, 10.0]]), np.array([0.5, 0.9]), np.array([0, 0]), 0.5)
+    assert kept.tolist() == [1]
