@@ -18,6 +18,7 @@ from workbench.detectors.parts import priors
 from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, upsample
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
+from workbench.detectors.parts.yolo_settings import YoloSettings
 from workbench.settings import setting
 
 STRIDES = (32, 16)
@@ -28,7 +29,7 @@ MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}
 
 
 @dataclass(frozen=True)
-class YoloV4TinySettings(DetectorSettings):
+class YoloV4TinySettings(YoloSettings):
     """Settings of YOLOv4-tiny."""
 
     masks: str = setting(
@@ -50,26 +51,11 @@ class YoloV4TinySettings(DetectorSettings):
         high=100.0,
         group="Loss",
     )
-    ignore_iou: float = setting(
-        0.7, "A prediction that overlaps a box by more than this is not taught to be background.",
-        low=0.0, high=1.0, group="Loss",
-    )  # fmt: skip
-    match_iou: float = setting(
-        1.0,
-        "Every anchor whose shape overlaps a box by more than this learns it; 1: only the best anchor, as published.",
-        low=0.05, high=1.0, group="Loss",
-    )  # fmt: skip
-    objectness_prior: float = setting(
-        0.01, "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
-        low=0.0001, high=0.5, group="Loss",
-    )  # fmt: skip
 
-    def rules(self) -> Rules:
+    def loss_rules(self) -> Rules:
         auto = DARKNET_BOX_WEIGHT if self.box_loss == "darknet ciou" else AUTOGRAD_BOX_WEIGHT
         weight = auto if self.box_weight is None else self.box_weight
-        return Rules(
-            self.box_loss, weight, ignore_iou=self.ignore_iou, ignore_label=0.25, match_iou=self.match_iou
-        )  # fmt: skip
+        return Rules(self.box_loss, weight, ignore_iou=self.ignore_iou, ignore_label=0.25, match_iou=self.match_iou)
 
 
 class CspBlock(nn.Module):
@@ -109,7 +95,7 @@ class YoloV4Tiny(Detector):
         super().__init__(settings, labels, anchors)
         assert isinstance(settings, YoloV4TinySettings)
         masks = MASKS[settings.masks] if len(self.anchors) == 6 else priors.even_masks(len(self.anchors), len(STRIDES))
-        self.head = YoloHead(labels, self.anchors, STRIDES, masks, (SCALE_X_Y, SCALE_X_Y), settings.rules())
+        self.head = YoloHead(labels, self.anchors, STRIDES, masks, (SCALE_X_Y, SCALE_X_Y), settings.loss_rules())
         c32, c64, c128, c256, c512 = (scaled(c, settings.width) for c in (32, 64, 128, 256, 512))
         self.stem = nn.Sequential(ConvUnit(3, c32, stride=2), ConvUnit(c32, c64, stride=2))
         self.block1, self.block2, self.block3 = CspBlock(c64), CspBlock(2 * c64), CspBlock(4 * c64)

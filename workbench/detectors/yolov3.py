@@ -1,0 +1,117 @@
+"""YOLOv3: Darknet-53 with three output levels (Redmon, Farhadi: YOLOv3, 2018, arXiv 1804.02767; the backbone is
+table 1, the levels section 2.3). Network and constants follow cfg/yolov3.cfg.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors.parts import priors
+from workbench.detectors.parts.blocks import ConvUnit, scaled, upsample
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.yolo_head import YoloHead
+from workbench.detectors.parts.yolo_settings import YoloV3LossSettings
+
+STRIDES = (32, 16, 8)
+RESIDUALS = (1, 2, 8, 8, 4)  # Darknet-53: residual blocks after each halving
+
+
+@dataclass(frozen=True)
+class YoloV3Settings(YoloV3LossSettings):
+    """Settings of YOLOv3. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+
+
+class Residual(nn.Module):
+    """Half as many channels by 1x1, back by 3x3, added to what came in."""
+
+    def __init__(self, channels: int, half: int) -> None:
+        super().__init__()
+        self.squeeze = ConvUnit(channels, half, size=1)
+        self.expand = ConvUnit(half, channels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = images + self.expand(self.squeeze(images))
+        return out
+
+
+class Level(nn.Module):
+    """One output level: five convolutions to the neck, which the next finer level continues from, then the outputs."""
+
+    def __init__(self, inputs: int, half: int, whole: int, outputs: int) -> None:
+        super().__init__()
+        self.neck = nn.Sequential(
+            *(ConvUnit(inputs, half, size=1), ConvUnit(half, whole)),
+            *(ConvUnit(whole, half, size=1), ConvUnit(half, whole)),
+            ConvUnit(whole, half, size=1),
+        )
+        self.last = ConvUnit(half, whole)
+        self.out = nn.Conv2d(whole, outputs, 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        neck = self.neck(images)
+        return neck, self.out(self.last(neck))
+
+
+def stage(inputs: int, outputs: int, half: int, residuals: int) -> nn.Sequential:
+    """Halve the size, then `residuals` blocks."""
+    return nn.Sequential(ConvUnit(inputs, outputs, stride=2), *(Residual(outputs, half) for _ in range(residuals)))
+
+
+@register("yolov3")
+class YoloV3(Detector):
+    """Layers stand in the order of the Darknet file, which parts/darknet.py relies on."""
+
+    name = "yolov3"
+    title = "YOLOv3"
+    paper = "Redmon, Farhadi: YOLOv3: An Incremental Improvement, 2018, arXiv 1804.02767"
+    summary = "Large and accurate, also for small objects; wants a graphics card and some thousand boxes."
+    settings_class: ClassVar[type[DetectorSettings]] = YoloV3Settings
+    published_anchors = (
+        *((10, 13), (16, 30), (33, 23)),
+        *((30, 61), (62, 45), (59, 119)),
+        *((116, 90), (156, 198), (373, 326)),
+    )
+    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, YoloV3Settings)
+        masks = priors.even_masks(len(self.anchors), len(STRIDES))
+        self.head = YoloHead(labels, self.anchors, STRIDES, masks, (1.0, 1.0, 1.0), settings.loss_rules())
+        c32, *channels = (scaled(32 << step, settings.width) for step in range(6))
+        _, c128, c256, c512, c1024 = channels
+        self.stem = ConvUnit(3, c32)
+        stages = [stage(a, b, a, count) for a, b, count in zip((c32, *channels), channels, RESIDUALS, strict=False)]
+        self.shallow, self.middle, self.deep = nn.Sequential(*stages[:3]), stages[3], stages[4]
+        self.coarse = Level(c1024, c512, c1024, self.head.channels(0))
+        self.coarse_lateral = ConvUnit(c512, c256, size=1)
+        self.medium = Level(c256 + c512, c256, c512, self.head.channels(1))
+        self.medium_lateral = ConvUnit(c256, c128, size=1)
+        self.fine = Level(c128 + c256, c128, c256, self.head.channels(2))
+        self.head.start((self.coarse.out, self.medium.out, self.fine.out), settings.objectness_prior)
+
+    def forward(self, images: Tensor) -> Raw:
+        shallow = self.shallow(self.stem(images))
+        middle = self.middle(shallow)
+        neck, coarse = self.coarse(self.deep(middle))
+        neck, medium = self.medium(torch.cat([upsample(self.coarse_lateral(neck)), middle], dim=1))
+        _, fine = self.fine(torch.cat([upsample(self.medium_lateral(neck)), shallow], dim=1))
+        return coarse, medium, fine
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        return self.head.loss(raw, targets)
+
+    def candidates(self, raw: Raw) -> Candidates:
+        return self.head.candidates(raw)
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        return self.head.assignment(targets, size)
+
+    @property
+    def anchor_need(self) -> AnchorNeed:
+        return self.head.need
