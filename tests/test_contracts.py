@@ -1,0 +1,83 @@
+"""The walls of the house: who may import whom, and what is not loaded before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import workbench
+
+PACKAGE = Path(workbench.__file__).parent
+REPOSITORY = PACKAGE.parent
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules in sys.modules of a fresh interpreter after `code`."""
+    tail = "\nimport sys; print('loaded:', *sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True)
+    return set(done.stdout.rsplit("loaded:", 1)[1].split())
+
+
+@pytest.mark.slow
+def test_the_import_contracts_hold() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([str(linter), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_core_loads_neither_qt_nor_torch() -> None:
+    core = "import workbench.core.document, workbench.formats as f, workbench.anchors, workbench.exchange; f.load_all()"
+    assert loaded_by(core).isdisjoint({"PySide6", "pyqtgraph", "torch", "torchvision"})
+
+
+def test_the_command_line_loads_neither_qt_nor_torch_before_it_must() -> None:
+    assert loaded_by("import workbench.cli").isdisjoint({"PySide6", "pyqtgraph", "torch", "torchvision"})
+
+
+def test_a_training_loads_no_qt() -> None:
+    code = "import workbench.training.run, workbench.inference.predict, workbench.detectors as d; d.load_all()"
+    assert loaded_by(code).isdisjoint({"PySide6", "pyqtgraph", "qtawesome"})
+
+
+def test_plugins_import_the_api_only() -> None:
+    for file in (REPOSITORY / "plugins").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            ours = {name for name in names if name.split(".")[0] == "workbench"}
+            assert ours <= {"workbench.api"}, f"{file.name} imports {ours}"
+
+
+def test_files_are_written_atomically_everywhere() -> None:
+    """Nothing but core/files.py opens a file for writing, except where a comment of these modules says why."""
+    allowed = {"core/files.py", "core/lock.py", "training/run.py", "training/record.py", "ui/crash.py", "ui/app.py"}
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _writes(node):
+                found.add(file.relative_to(PACKAGE).as_posix())
+    assert found <= allowed
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    if name in ("write_text", "write_bytes", "imwrite"):
+        return True
+    arguments = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    arguments += [k.value.value for k in call.keywords if k.arg == "mode" and isinstance(k.value, ast.Constant)]
+    return name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in arguments)
+
+
+def test_images_are_never_decoded_past_core() -> None:
+    """cv2.imread dies on names that are not UTF-8, torchvision.io on damaged PNGs, QImage(path) does not rotate."""
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert "cv2.imread(" not in text, file
+        assert "torchvision.io" not in text or file.name == "images.py", file
+        if file.parent.name != "core":
+            assert "imdecode(" not in text, file
+            assert "Image.open(" not in text, file
