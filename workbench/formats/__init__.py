@@ -1,6 +1,6 @@
 """Annotation formats, one per file: what a format's module offers, and what reading one yields.
 
-To add a format: one module here (or a plugin file) with a class that has the four parts of `Format`, registered
+To add a format: one module here (or a plugin file) with a class that has the parts of `Format`, registered
 with `@formats.register("name")`. It then appears in `workbench import`, `export-labels`, the window and
 `tests/contract/test_every_format.py`. A format imports workbench.core only, never another format.
 """
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from workbench.core.project import XYXY, Snapshot, Split, State
 from workbench.registry import Registry
+from workbench.settings import setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,45 @@ class Reading:
     remarks: tuple[Remark, ...] = ()
 
 
+LOSSES: dict[str, str] = {
+    "difficult": "the mark 'difficult'",
+    "truncated": "the mark 'truncated'",
+    "occluded": "the mark 'occluded'",
+    "crowd": "crowd regions (left out, or written as difficult objects)",
+    "note": "notes",
+    "in work": "the state in work (it is read back as done)",
+    "verified": "the state verified (it is read back as done)",
+    "unlabelled images": "images without boxes that are not marked done (left out: they would look like empty ones)",
+    "unsplit images": "images without a split (their folder is read by no trainer)",
+    "unknown size": "boxes of images whose size is not known",
+    "label order": "the order of the labels",
+    "unused labels": "labels without boxes",
+    "zero size": "boxes without area (they become one pixel)",
+    "fractions of a pixel": "fractions of a pixel (rounded)",
+    "outside": "the parts of boxes outside their image (cut at the border)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """What a person may decide about reading; every format takes all of it and uses what concerns it."""
+
+    skip_broken: bool = setting(False, "Leave out damaged files, objects and lines with a remark, and take the rest")
+    voc_base: str = setting(
+        "auto",
+        "The number of the first pixel in VOC files: auto looks for proof in the files",
+        choices=("auto", "0", "1"),
+    )
+
+
+_DEFAULT = ReadSettings()
+
+
 class Format(Protocol):
     """One annotation format. Methods touch nothing but the paths they are given.
 
     title: what people call it ("Pascal VOC XML").
-    cannot_store: the parts of a project that the format loses, of: "difficult", "truncated", "occluded", "crowd",
-        "note", "state", "split", "empty images", "label order", "fractions of a pixel".
+    cannot_store: the parts of a project that the format loses, of `LOSSES`.
     """
 
     title: str
@@ -89,23 +123,39 @@ class Format(Protocol):
     def sniff(self, path: Path) -> float:
         """How surely `path` (file or folder) is of this format: 0 no .. 1 certain. Never raises on bad content."""
 
-    def read(self, path: Path, images: Path | None = None) -> Reading:
-        """Read `path`; look for image files beside it and under `images`.
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = _DEFAULT) -> Reading:
+        """Read `path`; look for image files beside it and under the folders `images`.
 
-        Raises errors.Refused (file, line, reason) where going on would lose or invent labels.
+        Raises errors.Refused (file, line, reason) where going on would lose or invent labels; it tells all such
+        places at once. With `settings.skip_broken` they are remarks of level "refused" instead.
         """
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Where each image belongs in a written folder: relative posix paths, no two alike even without suffix."""
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         """Write `snapshot` into `folder` (made if missing) by atomic replaces; return the files written."""
 
 
+Kind = TypeVar("Kind", bound=Format)
 formats: Registry[Format] = Registry("format")
-register = formats.register
+
+
+def register(name: str) -> Callable[[type[Kind]], type[Kind]]:
+    """Class decorator: make one of the class and file it under `name`."""
+
+    def file(kind: type[Kind]) -> type[Kind]:
+        formats.register(name)(kind())
+        return kind
+
+    return file
 
 
 def load_all() -> Registry[Format]:
     """Import every module of this package (which registers its format) and return the registry."""
     for module in pkgutil.iter_modules(__path__):
+        if module.name == "parts":  # what several formats share
+            continue
         importlib.import_module(f"{__name__}.{module.name}")
     return formats
 

@@ -1,0 +1,139 @@
+"""Finds the image file that an annotation means: by its path inside the dataset's folders, never outside them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path, PurePosixPath
+
+from workbench.core.files import IMAGE_SUFFIXES, resolve_inside, scan_images
+from workbench.errors import WorkbenchError
+
+
+class Found(Enum):
+    EXACT = "exact"  # the path as given, below one of the folders
+    ALIKE = "alike"  # the only file of that name whose folders agree best
+    AMBIGUOUS = "ambiguous"  # several files fit equally well
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    how: Found
+    file: Path | None = None
+    count: int = 0  # how many files fit, when ambiguous
+
+
+def posix(name: str) -> str:
+    """A foreign path with posix separators and without drive, leading '/' or './'; '..' stays."""
+    plain = re.sub(r"^[A-Za-z]:", "", name.strip().replace("\\", "/"))
+    return "/".join(part for part in plain.split("/") if part not in ("", "."))
+
+
+def is_portable(name: str) -> bool:
+    """Whether a foreign path is relative and stays below its folder."""
+    plain = name.strip().replace("\\", "/")
+    return not (plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or "\0" in name or ".." in plain.split("/"))
+
+
+class ImageLookup:
+    """All image files below some folders (first folder first), found again by path or name.
+
+    Only files that a scan of these folders saw can be found, so no foreign name leads outside them. The scan is made
+    when it is first needed: a single annotation file may lie in a folder with a million other files.
+    """
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
+        self._scanned = False
+
+    def _scan(self) -> None:
+        if self._scanned:
+            return
+        self._scanned = True
+        self._files: list[Path] = []
+        self._relative: dict[str, Path] = {}
+        self._by_stem: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
+        seen: set[Path] = set()
+        for root in self.roots:
+            for name in scan_images(root):
+                file = root / name
+                self._relative.setdefault(name, file)
+                if file not in seen:
+                    seen.add(file)
+                    self._files.append(file)
+                    parts = PurePosixPath(name).parts
+                    self._by_stem.setdefault(_stem(parts[-1]).casefold(), []).append((parts, file))
+
+    @property
+    def files(self) -> list[Path]:
+        """All image files, folder by folder in natural order."""
+        self._scan()
+        return self._files
+
+    def beside(self, name: str) -> Path | None:
+        """The image file at this foreign path below one of the folders, found without a scan."""
+        for root in self.roots:
+            try:
+                file = resolve_inside(root, name)
+            except (WorkbenchError, ValueError, OSError):  # leads outside, or is no name at all
+                continue
+            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
+                return file
+        return None
+
+    def find(self, name: str, near: Collection[str] = ()) -> Match:
+        """The file that `name` (any separators, any suffix or none) means.
+
+        `near`: folder names that the right file is likely to have among its parents (such as its split's), which
+        decide between files whose paths agree equally well with `name`.
+        """
+        self._scan()
+        name = posix(name)
+        parts = PurePosixPath(name).parts
+        if not parts:
+            return Match(Found.MISSING)
+        if not near and name in self._relative:
+            return Match(Found.EXACT, self._relative[name])
+        candidates = self._by_stem.get(_stem(parts[-1]).casefold(), [])
+        candidates = _narrow(candidates, lambda p: p[-1] == parts[-1])
+        candidates = _best(candidates, lambda p: _agreement(p[:-1], parts[:-1]))
+        candidates = _best(candidates, lambda p: len(set(p[:-1]) & set(near)))
+        candidates = _narrow(candidates, lambda p: p == parts)
+        if not candidates:
+            return Match(Found.MISSING)
+        if len(candidates) > 1:
+            return Match(Found.AMBIGUOUS, count=len(candidates))
+        found, file = candidates[0]
+        return Match(Found.EXACT if found == parts else Found.ALIKE, file)
+
+
+_Candidates = list[tuple[tuple[str, ...], Path]]
+
+
+def _stem(name: str) -> str:
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
+
+
+def _narrow(candidates: _Candidates, test: Callable[[tuple[str, ...]], bool]) -> _Candidates:
+    """Those that pass, or all when none does."""
+    return [c for c in candidates if test(c[0])] or candidates
+
+
+def _best(candidates: _Candidates, score: Callable[[tuple[str, ...]], int]) -> _Candidates:
+    top = max((score(parts) for parts, _ in candidates), default=0)
+    return [c for c in candidates if score(c[0]) == top]
+
+
+def _agreement(mine: tuple[str, ...], theirs: tuple[str, ...]) -> int:
+    """How many folders, counted from the file upwards, have the same names."""
+    count = 0
+    for a, b in zip(reversed(mine), reversed(theirs), strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

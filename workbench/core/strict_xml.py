@@ -1,0 +1,91 @@
+"""XML from strangers, read strictly: no DOCTYPE, no entities, limited depth and size, and a line for every element.
+
+Streaming expat: measured at 50,000 VOC files in 2.8 s. ElementTree knows no lines and parses a million nested
+elements before anything can object; defusedxml knows no lines either (reference/reliability.md, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from workbench.errors import Refused
+
+SIZE_LIMIT = 8 << 20  # bytes; the largest VOC file seen has 30 KB
+DEPTH_LIMIT = 16  # VOC needs 5
+
+
+@dataclass(slots=True)
+class Element:
+    """One element: its text without surrounding space, its children in order, and the line where it begins."""
+
+    tag: str
+    attributes: dict[str, str]
+    line: int
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def all(self, tag: str) -> Iterator[Element]:
+        return (child for child in self.children if child.tag == tag)
+
+    def first(self, tag: str) -> Element | None:
+        return next(self.all(tag), None)
+
+
+def parse(data: bytes, file: str) -> Element:
+    """The root element of an XML document. Raises Refused with the line."""
+    if len(data) > SIZE_LIMIT:
+        raise Refused(
+            file, f"the file has {len(data):,} bytes; annotation files of more than {SIZE_LIMIT:,} are not read"
+        )
+    if not data.strip():
+        raise Refused(file, "the file is empty")
+    builder = _Builder(file)
+    try:
+        builder.parser.Parse(data, True)
+    except expat.ExpatError as error:
+        reason = f"not well-formed XML: {expat.ErrorString(error.code)}"
+        raise Refused(file, reason, line=error.lineno, cause=error) from error
+    except (LookupError, ValueError) as error:  # an unknown or impossible encoding is declared
+        raise Refused(file, "its text encoding is not known", line=1, cause=error) from error
+    assert builder.root is not None  # expat refuses documents without an element
+    return builder.root
+
+
+class _Builder:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root: Element | None = None
+        self.open: list[Element] = []
+        self.texts: list[list[str]] = []
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.characters
+        self.parser.StartDoctypeDeclHandler = self.doctype
+        self.parser.EntityDeclHandler = self.doctype
+
+    def refuse(self, reason: str) -> Refused:
+        return Refused(self.file, reason, line=self.parser.CurrentLineNumber)
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self.open) >= DEPTH_LIMIT:
+            raise self.refuse(f"elements are nested more than {DEPTH_LIMIT} deep")
+        element = Element(tag, attributes, self.parser.CurrentLineNumber)
+        if self.open:
+            self.open[-1].children.append(element)
+        else:
+            self.root = element
+        self.open.append(element)
+        self.texts.append([])
+
+    def end(self, tag: str) -> None:
+        self.open.pop().text = "".join(self.texts.pop()).strip()
+
+    def characters(self, text: str) -> None:
+        self.texts[-1].append(text)
+
+    def doctype(self, *_: object) -> None:
+        raise self.refuse("it declares a DOCTYPE or entities, which annotation files don't need; remove that line")

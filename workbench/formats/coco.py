@@ -1,0 +1,237 @@
+"""COCO JSON (instances): one file per split, boxes as 0-based [x, y, width, height].
+
+Category ids are sparse and in any order, images without annotations are images without objects, and crowd regions
+are kept apart (reference/formats.md, section 4). Boxes remember their original ids, so that an export of imported
+data can be compared with the original.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.coco_json import CocoFile, CocoImage, parse_coco
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    SPLIT_WORDS,
+    distinct_paths,
+    files_below,
+    is_labelled,
+    kept,
+    shown,
+)
+from workbench.formats.parts.report import Report, read_bytes
+
+_OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "labels_", "image_info_", "person_keypoints_")
+_IMAGE_FOLDER = "images"
+
+
+@register("coco")
+class Coco:
+    title = "COCO JSON"
+    cannot_store = frozenset({"unlabelled images"})
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".json")
+            return 1.0 if any(_is_coco(file) for file in files[:20]) else 0.0
+        except (OSError, ValueError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        documents = _documents(snapshot, self.places(snapshot))
+        written = []
+        for split, document in documents.items():
+            name = "default" if list(documents) == [Split.NONE] else SPLIT_NAMES[split]
+            file = folder / "annotations" / f"instances_{name}.json"
+            atomic_write(file, json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+            written.append(file)
+        return tuple(written)
+
+
+def _is_coco(file: Path) -> bool:
+    """Whether the keys of a COCO document stand in the file; a large one is searched, not parsed."""
+    if file.suffix.lower() != ".json" or not file.stat().st_size:
+        return False
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        begins = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+        return begins and all(data.find(key) >= 0 for key in (b'"images"', b'"file_name"', b'"categories"'))
+
+
+class _Reader:
+    """One reading of a COCO file, or of a folder with one file per split."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() == "annotations" else folder
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        images: list[ReadImage] = []
+        labels: dict[str, None] = {}
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                coco = parse_coco(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += coco.broken
+            labels.update(dict.fromkeys(coco.labels))
+            images += self.images(file, name, coco)
+        return self.report.reading("coco", self.path, tuple(labels), images)
+
+    def files(self) -> list[Path]:
+        """The files to read: of several tasks of one data set the instances."""
+        if self.path.is_file():
+            return [self.path]
+        files = [file for file in files_below(self.path, ".json") if _is_coco(file)]
+        plain = [f for f in files if not f.name.startswith(_OTHER_TASKS)]
+        chosen = plain or [f for f in files if f.name.startswith("person_keypoints_")]
+        for file in files:
+            if file not in chosen:
+                self.report.say(
+                    "read", shown(file, self.root), "Of another task than boxes; it was not read.",
+                    kind="files of other tasks, not read",
+                )  # fmt: skip
+        if not chosen:
+            raise Refused(self.path, "there is no COCO file of object boxes (instances) in this folder")
+        return chosen
+
+    def images(self, file: Path, name: str, coco: CocoFile) -> list[ReadImage]:
+        for level, sentence in coco.remarks:
+            self.report.say(level, name, sentence, kind=re.sub(r"^\S+\[\d+\]\S*:? ", "", sentence))
+        split = split_of_name(Path(file.parent.name, file.name) if self.path.is_file() else file.relative_to(self.root))
+        near = _near(file)
+        return [self.image(image, name, split, near) for image in coco.images]
+
+    def image(self, image: CocoImage, name: str, split: Split | None, near: Sequence[str]) -> ReadImage:
+        if not is_portable(image.name):
+            self.report.say(
+                "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        found = self.lookup.beside(image.name) if self.path.is_file() else None
+        if found is None:
+            match = self.lookup.find(image.name, near=near)
+            found = match.file
+            if match.how is Found.AMBIGUOUS:
+                sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
+                self.report.say("refused", name, sentence, kind="names that fit several images")
+        return ReadImage(
+            name=image.name,
+            file=found,
+            width=image.width,
+            height=image.height,
+            boxes=image.boxes,
+            split=split,
+            state=State.IN_WORK if image.has_broken else image.state,
+        )
+
+
+def split_of_name(file: Path) -> Split | None:
+    """The split that a file or a folder of it is named after: instances_val2017.json, train/_annotations.coco.json."""
+    words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+
+
+def _near(file: Path) -> tuple[str, ...]:
+    """Folder names that the images of this file are likely to lie in: its own, its split's, "val2017", "images"."""
+    words = [word for word in re.split(r"[_.\-]+", file.stem) if word]
+    return (file.parent.name, *words)
+
+
+def _documents(snapshot: Snapshot, places: Sequence[str]) -> dict[Split, dict[str, Any]]:
+    """One document per split in the order train, val, test, none; ids run through all of them."""
+    notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
+    categories = _category_ids(snapshot, notes)
+    image_ids = _image_ids(snapshot, notes)
+    box_ids = _unique_ids([note.get("id") for note in notes])
+    listed = [{"id": categories[i], "name": label.name, "supercategory": ""} for i, label in enumerate(snapshot.labels)]
+    documents: dict[Split, dict[str, Any]] = {}
+    for split in SPLIT_NAMES:
+        chosen = [i for i, im in enumerate(snapshot.images) if im.split is split and is_labelled(snapshot, i)]
+        if chosen or (split is Split.NONE and not documents):
+            rows = [row for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))]
+            owner = {row: i for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))}
+            documents[split] = {
+                "images": [_image(snapshot, i, places[i], image_ids[i]) for i in chosen],
+                "annotations": [
+                    _annotation(snapshot, row, box_ids[row], image_ids[owner[row]], categories, notes[row])
+                    for row in rows
+                ],
+                "categories": listed,
+            }
+    return documents
+
+
+def _image(snapshot: Snapshot, index: int, place: str, id: int | str) -> dict[str, Any]:
+    image = snapshot.images[index]
+    name = PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix()
+    entry: dict[str, Any] = {"id": id, "file_name": name, "width": image.width, "height": image.height}
+    return entry if image.state is State.DONE else entry | {"state": str(image.state)}
+
+
+def _annotation(
+    snapshot: Snapshot, row: int, id: int | str, image: int | str, categories: Sequence[int | str], note: dict[str, Any]
+) -> dict[str, Any]:
+    x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+    difficult, truncated, occluded, crowd = snapshot.flags[row].tolist()
+    entry = {
+        "id": id,
+        "image_id": image,
+        "category_id": categories[int(snapshot.label_index[row])],
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "area": (x1 - x0) * (y1 - y0),
+        "iscrowd": int(crowd),
+    }
+    if difficult:
+        entry["ignore"] = 1
+    told = {"truncated": truncated, "occluded": occluded, "note": snapshot.notes[row][0] if snapshot.notes else ""}
+    attributes = {key: value for key, value in told.items() if value}
+    if isinstance(more := note.get("attributes"), dict):
+        attributes = more | attributes
+    if attributes:
+        entry["attributes"] = attributes
+    others = note.get("more")
+    return entry | {k: v for k, v in others.items() if k not in entry} if isinstance(others, dict) else entry
+
+
+def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
+    """The original id of each label where all its boxes agree on one; else its position, counted from 1."""
+    told: dict[int, set[Any]] = {}
+    for row, note in enumerate(notes):
+        told.setdefault(int(snapshot.label_index[row]), set()).add(note.get("category_id"))
+    return _unique_ids([_only(told.get(i)) for i in range(len(snapshot.labels))])
+
+
+def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
+    told = [{note.get("image_id") for note in notes[snapshot.rows(i)]} for i in range(len(snapshot))]
+    return _unique_ids([_only(ids) for ids in told])
+
+
+def _only(values: set[Any] | None) -> Any:
+    return next(iter(values)) if values and len(values) == 1 else None
+
+
+def _unique_ids(wanted: Sequence[Any]) -> list[int | str]:
+    """`wanted` if all are there and differ, else 1, 2, 3 ...: half original ids would mislead."""
+    usable = all(isinstance(id, int | str) and not isinstance(id, bool) for id in wanted)
+    return list(wanted) if usable and len(set(wanted)) == len(wanted) else list(range(1, len(wanted) + 1))

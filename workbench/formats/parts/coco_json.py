@@ -1,0 +1,238 @@
+"""One COCO file: bytes to labels, images and boxes, every refusal with the path inside the document."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.core import strict_json
+from workbench.core.project import XYXY, State
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.layout import keep
+
+_SANE = 1e7  # pixels
+_STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
+_FLAGS = ("difficult", "truncated", "occluded")
+Id = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class CocoImage:
+    name: str
+    width: int  # 0 = not said
+    height: int
+    boxes: tuple[ReadBox, ...]
+    state: State
+    has_broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFile:
+    """One document. `labels` in the order of its categories; `remarks` are (level, sentence)."""
+
+    labels: tuple[str, ...]
+    images: tuple[CocoImage, ...]
+    remarks: tuple[tuple[str, str], ...]
+    broken: tuple[Refused, ...]
+
+
+def parse_coco(data: bytes, file: str) -> CocoFile:
+    """Read one document. Raises Refused if it is no COCO file; damaged entries are in `broken`."""
+    root = strict_json.parse(data, file)
+    if not isinstance(root, dict) or not isinstance(root.get("images"), list):
+        raise Refused(file, 'not COCO: expected an object with a list "images"')
+    for key in ("categories", "annotations"):
+        if not isinstance(root.get(key, []), list):
+            raise Refused(file, f"{key}: expected a list")
+    return _Document(root, file).read()
+
+
+class _Document:
+    def __init__(self, root: dict[str, Any], file: str) -> None:
+        self.root, self.file = root, file
+        self.broken: list[Refused] = []
+        self.remarks: list[tuple[str, str]] = []
+        self.outlines = 0
+
+    def read(self) -> CocoFile:
+        labels = self.labels()
+        entries = self.entries("images", self.image)
+        boxes: dict[Id, list[ReadBox]] = {id: [] for id in entries}
+        damaged: set[Id] = set()
+        seen: set[Id] = set()
+        for number, annotation in enumerate(self.root.get("annotations", [])):
+            place = f"annotations[{number}]"
+            try:
+                image, box = self.annotation(annotation, place, labels, boxes.keys(), seen)
+            except Refused as error:
+                self.broken.append(error)
+                if isinstance(annotation, dict) and _is_id(annotation.get("image_id")):
+                    damaged.add(annotation["image_id"])
+            else:
+                boxes[image].append(box)
+        if self.outlines:
+            self.remarks.append(
+                ("read", f"{self.outlines:,} outlines (segmentation) were not taken, only their boxes.")
+            )
+        images = tuple(
+            CocoImage(name, width, height, tuple(boxes[id]), state, id in damaged)
+            for id, (name, width, height, state) in entries.items()
+        )
+        return CocoFile(tuple(dict.fromkeys(labels.values())), images, tuple(self.remarks), tuple(self.broken))
+
+    def refuse(self, place: str, reason: str) -> Refused:
+        return Refused(self.file, f"{place}: {reason}")
+
+    def entries(self, key: str, read: Any) -> dict[Id, Any]:
+        """The entries of a list by their ids, which must be there and differ."""
+        found: dict[Id, Any] = {}
+        for number, entry in enumerate(self.root.get(key, [])):
+            place = f"{key}[{number}]"
+            try:
+                if not isinstance(entry, dict) or not _is_id(entry.get("id")):
+                    raise self.refuse(f"{place}.id", "expected a number or text")
+                if entry["id"] in found:
+                    raise self.refuse(f"{place}.id", f"{_short(entry['id'])} is used twice")
+                found[entry["id"]] = read(entry, place)
+            except Refused as error:
+                self.broken.append(error)
+        return found
+
+    def labels(self) -> dict[Id, str]:
+        labels = self.entries("categories", lambda entry, place: self.text(entry, "name", place))
+        twice = sorted({name for name in labels.values() if list(labels.values()).count(name) > 1})
+        for name in twice:
+            self.remarks.append(("repaired", f"Several categories are called '{name}'; they became one label."))
+        return labels
+
+    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.refuse(f"{place}.{key}", f"expected text, found {_short(value)}")
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise self.refuse(f"{place}.{key}", "half of a character (a lone surrogate)") from None
+        return value.strip()
+
+    def image(self, entry: dict[str, Any], place: str) -> tuple[str, int, int, State]:
+        sides = []
+        for key in ("width", "height"):
+            value = entry.get(key, 0)
+            if value is None:
+                value = 0
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _SANE:
+                raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(value)}")
+            sides.append(int(value))
+        state = entry.get("state")
+        known = State(state) if isinstance(state, str) and state in set(State) else State.DONE
+        return self.text(entry, "file_name", place), sides[0], sides[1], known
+
+    def annotation(
+        self, entry: Any, place: str, labels: dict[Id, str], images: Any, seen: set[Id]
+    ) -> tuple[Id, ReadBox]:
+        if not isinstance(entry, dict):
+            raise self.refuse(place, "expected an object")
+        image, category = entry.get("image_id"), entry.get("category_id")
+        if image is None or not _is_id(image) or image not in images:
+            raise self.refuse(f"{place}.image_id", f"there is no image with the id {_short(image)}")
+        if not _is_id(category) or category not in labels:
+            raise self.refuse(f"{place}.category_id", f"there is no category with the id {_short(category)}")
+        if _is_id(entry.get("id")):
+            if entry["id"] in seen:
+                self.remarks.append(("read", f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."))
+            seen.add(entry["id"])
+        attributes = entry.get("attributes")
+        attributes = attributes if isinstance(attributes, dict) else {}
+        xyxy = self.box(entry, place)
+        if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
+            self.remarks.append(("read", f"{place}.bbox: the box of '{labels[category]}' has zero size; it was kept."))
+        self.outlines += bool(entry.get("segmentation")) and "bbox" in entry
+        flags = {flag: _is_true(attributes.get(flag)) for flag in _FLAGS}
+        flags["difficult"] |= _is_true(entry.get("ignore"))
+        note = attributes.get("note")
+        return image, ReadBox(
+            label=labels[category],
+            xyxy=xyxy,
+            **flags,
+            crowd=_is_true(entry.get("iscrowd")),
+            note=note if isinstance(note, str) and _is_clean(note) else "",
+            extra=keep("coco", _others(entry, attributes)),
+        )
+
+    def box(self, entry: dict[str, Any], place: str) -> XYXY:
+        box = entry.get("bbox")
+        if box is None and isinstance(entry.get("segmentation"), list) and entry["segmentation"]:
+            return self.box_of_outline(entry["segmentation"], place)
+        if not isinstance(box, list) or len(box) != 4:
+            raise self.refuse(f"{place}.bbox", f"expected [x, y, width, height], found {_short(box)}")
+        if not all(_is_number(value) for value in box):
+            raise self.refuse(f"{place}.bbox", f"expected four finite numbers of pixels, found {_short(box)}")
+        x, y, w, h = map(float, box)
+        if w < 0 or h < 0:
+            raise self.refuse(f"{place}.bbox", f"width and height must not be negative, found {_short(box)}")
+        return x, y, x + w, y + h
+
+    def box_of_outline(self, outline: list[Any], place: str) -> XYXY:
+        flat = [value for part in outline if isinstance(part, list) for value in part]
+        if len(flat) < 6 or len(flat) % 2 or not all(_is_number(value) for value in flat):
+            raise self.refuse(f"{place}.bbox", "there is no box, and no outline to make one from")
+        self.remarks.append(("repaired", f"{place}: there was no bbox; it was made from the outline."))
+        xs, ys = flat[0::2], flat[1::2]
+        return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
+
+
+def _others(entry: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
+    """What is kept for writing the file again: the original ids, and small values that a box has no field for."""
+    others: dict[str, Any] = {key: entry[key] for key in ("id", "image_id", "category_id") if _is_id(entry.get(key))}
+    more = {k: v for k, v in entry.items() if k not in _STANDARD and _is_small(v)}
+    kept = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note") and _is_small(v)}
+    return others | ({"more": more} if more else {}) | ({"attributes": kept} if kept else {})
+
+
+def _is_small(value: Any) -> bool:
+    """Numbers, texts and short flat lists of them: no key points of a whole body, no bottomless nesting."""
+    if isinstance(value, list):
+        return len(value) <= 256 and all(not isinstance(v, list | dict) and _is_small(v) for v in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return len(value) <= 1000 and _is_clean(value)
+    return value is None or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def _is_clean(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _is_id(value: Any) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or (
+        isinstance(value, str) and 0 < len(value) <= 200 and _is_clean(value)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
+
+
+def _is_true(value: Any) -> bool:
+    return value in (True, 1, "1", "true", "True", "yes") and not isinstance(value, list | dict)
+
+
+def _short(value: Any) -> str:
+    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        inner = ", ".join(_short(v) for v in value[:6])
+        return (
+            f"[{inner}{', ...' if len(value) > 6 else ''}]"
+            if not any(isinstance(v, list) for v in value[:6])
+            else "a list"
+        )
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "an enormous number"
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

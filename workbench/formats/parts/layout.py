@@ -1,0 +1,124 @@
+"""What the formats share about folders: words for splits, names of exported files, which images count as labelled."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workbench.core.files import natural_key, resolve_inside, safe_name
+from workbench.core.project import Image, Snapshot, Split, State
+from workbench.errors import Refused, WorkbenchError
+
+SPLIT_WORDS = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "val": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
+    "test": Split.TEST,
+    "testing": Split.TEST,
+}
+SPLIT_NAMES = {Split.TRAIN: "train", Split.VALIDATION: "val", Split.TEST: "test", Split.NONE: "none"}
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def number(text: str) -> float | None:
+    """A plain finite decimal number, or None. float() would also take nan, inf, 1_0 and Arabic digits."""
+    if len(text) > 64 or not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if abs(value) < 1e12 else None
+
+
+def split_of_folders(file: Path, root: Path) -> Split | None:
+    """The split that a folder between `root` and `file` is named after, or None."""
+    try:
+        parts = file.relative_to(root).parts[:-1]
+    except ValueError:
+        return None
+    return next((SPLIT_WORDS[part.lower()] for part in parts if part.lower() in SPLIT_WORDS), None)
+
+
+def files_below(folder: Path, suffix: str) -> list[Path]:
+    """Files with this suffix in `folder` and below in natural order, without hidden ones.
+
+    Raises Refused if `folder` itself can't be read.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise Refused(folder, f"the folder can't be read ({error.strerror or error}); check its permissions") from error
+    found = []
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.lower().endswith(suffix) and not name.startswith("."):
+                found.append(Path(base, name))
+    return sorted(found, key=lambda file: natural_key(file.relative_to(folder).as_posix()))
+
+
+def shown(file: Path, root: Path) -> str:
+    """How remarks name a file: relative to what the user gave, where possible."""
+    return file.relative_to(root).as_posix() if file != root and file.is_relative_to(root) else file.name
+
+
+def is_labelled(snapshot: Snapshot, index: int) -> bool:
+    """Whether a written file should speak of this image: it has boxes, or a person said that it has none."""
+    done = snapshot.images[index].state in (State.DONE, State.VERIFIED)
+    return done or bool(snapshot.offsets[index + 1] > snapshot.offsets[index])
+
+
+def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
+    """A relative posix path for each image, portable, and no two alike even without suffix and in lower case.
+
+    "a.jpg" and "a.png" would share one label file, and so would images of the same path in two root folders: the
+    later ones get "-2", "-3" ... after their stem.
+    """
+    taken: set[str] = set()
+    paths = []
+    for image in images:
+        path = PurePosixPath(_portable(image.path))
+        stem, count = path.with_suffix("").as_posix(), 1
+        while _key(stem) in taken:
+            count += 1
+            stem = f"{path.with_suffix('').as_posix()}-{count}"
+        taken.add(_key(stem))
+        paths.append(stem + path.suffix)
+    return tuple(paths)
+
+
+def _key(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _portable(path: str) -> str:
+    try:
+        resolve_inside(Path("/nowhere"), path)
+        if not re.search(r"[\x00-\x1f\x7f]", path) and PurePosixPath(path).stem.strip() == PurePosixPath(path).stem:
+            return PurePosixPath(path).as_posix()
+    except WorkbenchError:
+        pass
+    *folders, name = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")] or ["image"]
+    stem, suffix = os.path.splitext(name)
+    return "/".join([*(safe_name(folder) for folder in folders), safe_name(stem, "image") + suffix])
+
+
+def kept(extra: str, format: str) -> Any:
+    """What `format` once stored in a box's `extra` JSON, or None."""
+    if not extra:
+        return None
+    try:
+        values = json.loads(extra)
+    except (ValueError, RecursionError):
+        return None
+    return values.get(format) if isinstance(values, dict) else None
+
+
+def keep(format: str, value: Any) -> str:
+    """The `extra` JSON of a box for what `format` says and a box has no field for; "" for nothing."""
+    return json.dumps({format: value}, ensure_ascii=True, separators=(",", ":")) if value else ""

@@ -1,0 +1,79 @@
+"""What an import says about each file: remarks, and all damage collected so that a person sees it at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, Remark
+
+SHOWN = 20  # of one kind of remark, and of the damages in one error
+
+
+class Report:
+    """Collects remarks and damage while a format reads.
+
+    A remark of a kind that has been made `SHOWN` times is only counted: a data set of 100,000 files must not make
+    100,000 remarks. `skip_broken` turns damage into "refused" remarks.
+    """
+
+    def __init__(self, skip_broken: bool = False) -> None:
+        self.skip_broken = skip_broken
+        self.broken: list[Refused] = []
+        self._remarks: list[Remark] = []
+        self._kinds: Counter[tuple[str, str]] = Counter()
+
+    def say(self, level: str, file: object, sentence: str, line: int = 0, kind: str = "") -> None:
+        """One remark. Remarks of the same `kind` (the sentence, if not given) are shown some times, then counted."""
+        key = (level, kind or sentence)
+        self._kinds[key] += 1
+        if self._kinds[key] <= SHOWN:
+            self._remarks.append(Remark(level, str(file), line, sentence))
+
+    def damage(self, error: Refused) -> None:
+        """Something that can't be read without losing labels."""
+        self.broken.append(error)
+
+    def settle(self) -> None:
+        """Raise one error with all damage, or remark it if damage is to be skipped."""
+        if self.broken and not self.skip_broken:
+            raise together(self.broken)
+        for error in self.broken:
+            self.say("refused", error.file, error.reason, error.line, kind="damaged")
+        self.broken = []
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        more = [
+            Remark(level, "", 0, f"{count - SHOWN:,} more like this: {kind}")
+            for (level, kind), count in self._kinds.items()
+            if count > SHOWN
+        ]
+        return (*self._remarks, *more)
+
+    def reading(self, format: str, source: Path, labels: Sequence[str], images: Sequence[ReadImage]) -> Reading:
+        """The finished reading. Raises Refused if there was damage that is not to be skipped."""
+        self.settle()
+        return Reading(format, source, tuple(labels), tuple(images), self.remarks)
+
+
+def together(errors: Sequence[Refused]) -> Refused:
+    """One error that says all: the first stands in front, the next ones below, each on a line of its own."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    lines = [first.reason, *(error.sentence for error in errors[1:SHOWN])]
+    if len(errors) > SHOWN:
+        lines.append(f"... and {len(errors) - SHOWN:,} more")
+    lines.append(f"{len(errors):,} things can't be read, so nothing was imported. Mend them, or skip what is broken.")
+    return Refused(first.file, "\n".join(lines), first.line, cause=first.cause)
+
+
+def read_bytes(file: Path, shown: str) -> bytes:
+    """The bytes of an annotation file; Refused in words if it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Refused(shown, f"the file can't be read ({error.strerror or error}); check its permissions") from error

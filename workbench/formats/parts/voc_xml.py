@@ -1,0 +1,197 @@
+"""One Pascal VOC annotation file: bytes to objects as the file says them, and a strict file from a snapshot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from xml.sax.saxutils import escape
+
+from workbench.core import strict_xml
+from workbench.core.project import Snapshot, State
+from workbench.core.strict_xml import Element
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.layout import keep, kept, number
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KNOWN = {"name", "truncated", "occluded", "difficult", "bndbox"}
+_KNOWN_TOP = {"folder", "filename", "path", "source", "size", "segmented", "object"}
+_SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
+
+
+@dataclass(frozen=True, slots=True)
+class VocObject:
+    """One <object>: `corners` are xmin, ymin, xmax, ymax as the file says them, put in order."""
+
+    box: ReadBox  # xyxy still as in the file
+    swapped: bool
+    unclear: tuple[str, ...]  # flags whose value is not 0 or 1
+
+
+@dataclass(frozen=True, slots=True)
+class VocFile:
+    """One annotation file. `width` and `height` are 0 when it does not say them; `broken` are damaged objects."""
+
+    filename: str
+    width: int
+    height: int
+    verified: bool
+    objects: tuple[VocObject, ...]
+    unknown: tuple[str, ...]  # elements about the image that a project has no place for
+    broken: tuple[Refused, ...]
+
+
+def parse_voc(data: bytes, file: str) -> VocFile:
+    """Read one annotation file. Raises Refused (file, line) if it is no VOC file; damaged objects are in `broken`."""
+    root = strict_xml.parse(data, file)
+    if root.tag != "annotation":
+        raise Refused(file, f"not Pascal VOC: the outermost element is <{root.tag[:40]}>, not <annotation>", root.line)
+    objects, broken = [], []
+    for element in root.all("object"):
+        try:
+            objects.append(_object(element, file))
+        except Refused as error:
+            broken.append(error)
+    size, name = root.first("size"), root.first("filename")
+    return VocFile(
+        filename=name.text if name else "",
+        width=_side(size, "width"),
+        height=_side(size, "height"),
+        verified=root.attributes.get("verified", "").lower() in ("yes", "true", "1"),
+        objects=tuple(objects),
+        unknown=tuple(dict.fromkeys(child.tag for child in root.children if child.tag not in _KNOWN_TOP)),
+        broken=tuple(broken),
+    )
+
+
+def _side(size: Element | None, tag: str) -> int:
+    element = size.first(tag) if size else None
+    value = number(element.text) if element else None
+    return int(value) if value is not None and 0 < value <= _SANE and value.is_integer() else 0
+
+
+def _object(element: Element, file: str) -> VocObject:
+    name = element.first("name")
+    if name is None or not name.text:
+        raise Refused(file, "an object without a name", element.line)
+    corners = _box(element, name.text, file)
+    ordered = (
+        min(corners[0], corners[2]), min(corners[1], corners[3]),
+        max(corners[0], corners[2]), max(corners[1], corners[3]),
+    )  # fmt: skip
+    flags = {tag: _flag(element.first(tag)) for tag in ("difficult", "truncated", "occluded")}
+    others = [_plain(child) for child in element.children if not _is_known(child)]
+    box = ReadBox(
+        label=name.text,
+        xyxy=ordered,
+        difficult=bool(flags["difficult"]),
+        truncated=bool(flags["truncated"]),
+        occluded=bool(flags["occluded"]),
+        extra=keep("voc", others),
+        line=element.line,
+    )
+    return VocObject(box, ordered != corners, tuple(tag for tag, value in flags.items() if value is None))
+
+
+def _box(element: Element, name: str, file: str) -> tuple[float, float, float, float]:
+    boxes = list(element.all("bndbox"))
+    if len(boxes) != 1:
+        raise Refused(file, f"the object '{name[:60]}' has {len(boxes) or 'no'} <bndbox>, expected one", element.line)
+    values = []
+    for tag in _CORNERS:
+        corner = boxes[0].first(tag)
+        if corner is None:
+            raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", boxes[0].line)
+        value = number(corner.text)
+        if value is None or abs(value) > _SANE:
+            raise Refused(file, f"<{tag}> must be a number of pixels, not '{corner.text[:40]}'", corner.line)
+        values.append(value)
+    return values[0], values[1], values[2], values[3]
+
+
+def _flag(element: Element | None) -> bool | None:
+    """False when absent or 0; None when it says something else than yes or no."""
+    text = element.text.lower() if element else ""
+    return {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}.get(text)
+
+
+def _is_known(element: Element) -> bool:
+    return element.tag in _KNOWN or (element.tag == "pose" and element.text in ("", "Unspecified"))
+
+
+def _plain(element: Element) -> list[Any]:
+    return [element.tag, element.attributes, element.text, [_plain(child) for child in element.children]]
+
+
+def to_xml(snapshot: Snapshot, index: int, place: str) -> str:
+    """One strict annotation file: 1-based inclusive whole numbers."""
+    image, path = snapshot.images[index], PurePosixPath(place)
+    verified = ' verified="yes"' if image.state is State.VERIFIED else ""
+    lines = [
+        f"<annotation{verified}>",
+        f"  <folder>{_text(path.parent.name)}</folder>",
+        f"  <filename>{_text(path.name)}</filename>",
+        "  <source>\n    <database>Unknown</database>\n  </source>",
+        "  <size>",
+        f"    <width>{image.width}</width>\n    <height>{image.height}</height>\n    <depth>3</depth>\n  </size>",
+        "  <segmented>0</segmented>",
+    ]
+    rows = snapshot.rows(index)
+    for row in range(rows.start, rows.stop):
+        lines += _xml_object(snapshot, row, image.width, image.height)
+    return "\n".join([*lines, "</annotation>\n"])
+
+
+def _xml_object(snapshot: Snapshot, row: int, width: int, height: int) -> list[str]:
+    x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+    difficult, truncated, occluded, crowd = snapshot.flags[row].tolist()
+    (xmin, xmax), (ymin, ymax) = _inclusive(x0, x1, width), _inclusive(y0, y1, height)
+    others = kept(snapshot.notes[row][1], "voc") if snapshot.notes else None
+    others = [other for other in others or [] if _is_sane(other)]
+    pose = [] if any(other[0] == "pose" for other in others) else ["    <pose>Unspecified</pose>"]
+    corners = zip(_CORNERS, (xmin, ymin, xmax, ymax), strict=True)
+    return [
+        "  <object>",
+        f"    <name>{_text(snapshot.labels[int(snapshot.label_index[row])].name)}</name>",
+        *pose,
+        f"    <truncated>{int(truncated)}</truncated>",
+        f"    <occluded>{int(occluded)}</occluded>",
+        f"    <difficult>{int(difficult or crowd)}</difficult>",
+        "    <bndbox>",
+        *(f"      <{tag}>{value}</{tag}>" for tag, value in corners),
+        "    </bndbox>",
+        *(_xml_other(other, "    ") for other in others),
+        "  </object>",
+    ]
+
+
+def _inclusive(low: float, high: float, side: int) -> tuple[int, int]:
+    """Half-open edges as the 1-based numbers of the first and last pixel, inside the image if `side` is known."""
+    limit = side or int(_SANE)
+    first = min(max(round(low) + 1, 1), limit)
+    return first, min(max(round(high), first), limit)
+
+
+def _is_sane(other: Any) -> bool:
+    match other:
+        case [str(tag), dict(attributes), str(), list(children)]:
+            names = [tag, *attributes]
+            return all(n.isascii() and n.isidentifier() for n in names) and all(map(_is_sane, children))
+    return False
+
+
+def _xml_other(other: Any, indent: str) -> str:
+    tag, attributes, text, children = other
+    opened = f"{indent}<{tag}" + "".join(f' {k}="{_text(str(v), quote=True)}"' for k, v in attributes.items()) + ">"
+    if not children:
+        return f"{opened}{_text(text)}</{tag}>"
+    inner = [_xml_other(child, indent + "  ") for child in children]
+    return "\n".join([opened + _text(text), *inner, f"{indent}</{tag}>"])
+
+
+def _text(text: str, quote: bool = False) -> str:
+    """Escaped; characters that XML 1.0 can't hold become U+FFFD."""
+    return escape(_ILLEGAL.sub("\ufffd", text), {'"': "&quot;"} if quote else {})

@@ -1,0 +1,306 @@
+"""Which files a YOLO data set consists of: data.yaml (Ultralytics), obj.data (Darknet), or folders of images and txt.
+
+Paths in data.yaml and obj.data are wrong more often than right once a data set has been moved: they are looked for
+inside the data set's folder, never outside it, and what was done is remarked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from workbench.core import strict_yaml
+from workbench.core.files import resolve_inside
+from workbench.core.image_lookup import ImageLookup, is_portable, posix
+from workbench.core.project import Split
+from workbench.errors import Refused, WorkbenchError
+from workbench.formats.parts.layout import SPLIT_WORDS, files_below, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
+
+LABEL_FOLDERS = ("labels", "label", "annotations", "labeltxt")
+IMAGE_FOLDERS = ("images", "image", "jpegimages", "imgs", "img")
+NAME_FILES = ("classes.txt", "obj.names", "classes.names", "_darknet.labels", "predefined_classes.txt")
+_LIST_FILES = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt")
+_SYNONYMS = {"val": ("valid", "validation"), "valid": ("val", "validation"), "validation": ("val", "valid")}
+_MAX_LABELS = 100_000
+
+
+@dataclass
+class Layout:
+    """What to read. `names` None: there is no list of names. `images` with the split told for each, in order.
+
+    `listed` are images that a list names and that have no file.
+    """
+
+    names: tuple[str, ...] | None = None
+    images: dict[Path, Split | None] = field(default_factory=dict)
+    listed: dict[str, Split | None] = field(default_factory=dict)
+    keypoints: int = 0
+    whole: bool = False  # images without a label file were named by the data set, so they are part of it
+
+
+def description_of(path: Path) -> Path | None:
+    """The data.yaml or obj.data of a data set, or None. Refused if there are several."""
+    if path.is_file():
+        return path if path.suffix.lower() in (".yaml", ".yml", ".data") else None
+    yamls = [f for s in (".yaml", ".yml") for f in files_below(path, s) if is_data_yaml(f)]
+    found = yamls or [f for f in files_below(path, ".data") if _is_obj_data(f)]
+    top = [f for f in found if f.parent == path]
+    found = top or found
+    if len(found) > 1:
+        names = ", ".join(shown(f, path) for f in found[:5])
+        raise Refused(path, f"there are several data sets here ({names}); give the path of one of them")
+    return found[0] if found else None
+
+
+def is_data_yaml(file: Path) -> bool:
+    with file.open("rb") as stream:
+        head = stream.read(strict_yaml.SIZE_LIMIT)
+    return bool(re.search(rb"^names\s*:", head, re.M) and re.search(rb"^(train|val|test|nc|path)\s*:", head, re.M))
+
+
+def _is_obj_data(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return bool(re.search(rb"^\s*(train|names|classes)\s*=", stream.read(65_536), re.M))
+
+
+def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Layout:
+    """Read data.yaml: names and the images of its splits."""
+    name = shown(file, root)
+    table = strict_yaml.parse(read_bytes(file, name), name)
+    layout = Layout(names=_yaml_names(table, name, report), keypoints=_keypoints(table), whole=True)
+    folder = _yaml_folder(table, file.parent, name, report)
+    for key, split in SPLIT_WORDS.items():
+        node = table.get(key)
+        if node is None or not node.value:
+            continue
+        for entry in node.items or (node,):
+            if not entry.text:
+                raise Refused(name, f"'{key}' must be a folder or a list of folders", entry.line)
+            target = _resolve(folder, entry.text, want_images=lookup)
+            if target is None:
+                report.say(
+                    "refused", name, f"There is no '{entry.text}' for {key}; that split was left out.", entry.line
+                )
+                continue
+            if (folder / posix(entry.text)) != target:
+                found = target.relative_to(root).as_posix() if target.is_relative_to(root) else target.name
+                report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was taken for {key}.", entry.line)
+            _add(target, split, folder, lookup, layout, report)
+    if not layout.images and not layout.listed:
+        raise Refused(name, "none of its train, val and test folders was found inside the data set's folder")
+    return layout
+
+
+def _yaml_names(table: dict[str, strict_yaml.Node], name: str, report: Report) -> tuple[str, ...]:
+    node = table.get("names")
+    if node is None:
+        raise Refused(name, "it has no 'names'")
+    if node.items is not None:
+        pairs = list(enumerate(node.items))
+    elif node.table is not None:
+        pairs = []
+        for key, value in node.table.items():
+            if not re.fullmatch(r"[0-9]{1,6}", key, re.ASCII) or int(key) >= _MAX_LABELS:
+                raise Refused(name, f"names: the key '{key[:40]}' must be 0, 1, 2 ...", value.line)
+            pairs.append((int(key), value))
+    else:
+        raise Refused(name, "names: expected a list, or a table of index and name", node.line)
+    if not pairs:
+        raise Refused(name, "names: the list is empty", node.line)
+    names = {index: _label(value.text, name, value.line) for index, value in pairs}
+    count = max(names) + 1
+    if count > len(names):
+        sentence = (
+            f"names: {count - len(names)} numbers below {count} have no name; they are called 'label 3' and so on."
+        )
+        report.say("repaired", name, sentence, node.line)
+    told = table.get("nc")
+    if told is not None and told.text != str(count):
+        report.say("repaired", name, f"nc says {told.text}, but there are {count} names; the names count.", told.line)
+    return tuple(names.get(index, f"label {index}") for index in range(count))
+
+
+def _label(text: str | None, file: str, line: int) -> str:
+    if text is None or not text.strip():
+        raise Refused(file, "a label without a name", line)
+    return text.strip()
+
+
+def _keypoints(table: dict[str, strict_yaml.Node]) -> int:
+    shape = table.get("kpt_shape")
+    sizes = [item.text or "" for item in shape.items] if shape and shape.items else []
+    if len(sizes) == 2 and all(re.fullmatch(r"[0-9]{1,4}", size, re.ASCII) for size in sizes):
+        return int(sizes[0]) * int(sizes[1])
+    return 0
+
+
+def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, report: Report) -> Path:
+    """The folder that the split's paths are relative to: `path` if it lies inside the yaml's folder, else that."""
+    node = table.get("path")
+    if node is None or not node.text or posix(node.text) == "":
+        return folder
+    inner = _resolve(folder, node.text) if is_portable(node.text) else None
+    if inner is None or not inner.is_dir():
+        report.say(
+            "repaired", name, f"path '{node.text}' is not inside this folder; its own folder was taken.", node.line
+        )
+        return folder
+    return inner
+
+
+def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
+    """The folder or list that a path means, inside `folder`: as given, without its first parts, or val for valid."""
+    parts = [part for part in posix(text).split("/") if part != ".."]
+    for start in range(len(parts)):
+        for words in _alike(parts[start:]):
+            try:
+                target = resolve_inside(folder, "/".join(words))
+                if target.is_dir() or (target.is_file() and target.suffix.lower() in (".txt", ".names")):
+                    return target
+            except (WorkbenchError, OSError, ValueError):
+                continue
+    if posix(text) == "" and want_images is not None:
+        return folder  # "train: ." or "./"
+    return None
+
+
+def _alike(parts: list[str]) -> Iterator[list[str]]:
+    yield parts
+    for place, part in enumerate(parts):
+        for other in _SYNONYMS.get(part, ()):
+            yield [*parts[:place], other, *parts[place + 1 :]]
+
+
+def _add(target: Path, split: Split, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
+    if target.is_dir():
+        for file in lookup.files:
+            if file.is_relative_to(target):
+                _claim(file, split, layout, report)
+        return
+    name = shown(target, folder)
+    for line, entry in enumerate(text_lines(target, name), start=1):
+        if not entry:
+            continue
+        if ".." in posix(entry).split("/"):
+            report.say(
+                "refused", name, f"'{entry[:80]}' leads outside the folder; it was looked for by name inside.", line
+            )
+        found = lookup.find(entry).file
+        if found is not None:
+            _claim(found, split, layout, report)
+        else:
+            layout.listed.setdefault(posix(entry), split)
+
+
+def _claim(file: Path, split: Split, layout: Layout, report: Report) -> None:
+    first = layout.images.setdefault(file, split)
+    if first is not split:
+        sentence = f"The image is in two splits; it stays in {first}."
+        report.say("repaired", file.name, sentence, kind="images in two splits")
+
+
+def text_lines(file: Path, name: str) -> list[str]:
+    """The lines of a list of names or paths, stripped. Refused if it is not text."""
+    try:
+        text = read_bytes(file, name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(name, "the text is not UTF-8; save it as UTF-8", cause=error) from error
+    return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+
+
+def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Layout:
+    """Read Darknet's obj.data: key = value lines; train and valid are lists of images, names a list of labels."""
+    name = shown(file, root)
+    values: dict[str, tuple[str, int]] = {}
+    for line, text in enumerate(text_lines(file, name), start=1):
+        key, equals, value = text.partition("=")
+        if equals:
+            values[key.strip()] = (value.strip(), line)
+    layout = Layout(whole=True)
+    if "names" in values and (listed := _resolve(file.parent, values["names"][0])):
+        layout.names = names_in(listed, root)
+    else:
+        layout.names = names_below(root, root)
+    told: dict[Path, str] = {}
+    for key in ("train", "valid"):
+        if key not in values:
+            continue
+        target = _resolve(file.parent, values[key][0])
+        if target is None:
+            report.say("refused", name, f"There is no '{values[key][0]}' for {key}; it was left out.", values[key][1])
+        elif target in told:
+            report.say("read", name, f"{key} is the same list as {told[target]}; it was read once.", values[key][1])
+        else:
+            told[target] = key
+            _add(target, SPLIT_WORDS[key], file.parent, lookup, layout, report)
+    if not layout.images and not layout.listed:
+        raise Refused(name, "neither its train nor its valid list was found inside the data set's folder")
+    return layout
+
+
+def from_folders(path: Path, root: Path, lookup: ImageLookup) -> Layout:
+    """No description: every image that has a label file, and the images beside those."""
+    return Layout(names=names_below(path, root), images={f: split_of_folders(f, root) for f in lookup.files})
+
+
+def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
+    """The list of names in a data set's folders, or None. Refused if two lists differ."""
+    found = [f for f in files_below(root, "") if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
+    lists = {names_in(f, root): f for f in reversed(found)}
+    if len(lists) > 1:
+        files = " and ".join(sorted(shown(f, root) for f in lists.values())[:3])
+        raise Refused(path, f"{files} are different lists of names; remove the wrong one or give a data.yaml")
+    return next(iter(lists), None)
+
+
+def names_in(file: Path, root: Path) -> tuple[str, ...]:
+    """One name per line; empty lines at the end don't count."""
+    name = shown(file, root)
+    lines = text_lines(file, name)
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(_label(text, name, line) for line, text in enumerate(lines, start=1))
+
+
+def is_label_file(file: Path) -> bool:
+    """Whether a txt may be a label file by its name."""
+    return file.name.lower() not in (*NAME_FILES, *_LIST_FILES)
+
+
+class LabelFiles:
+    """The label files of a data set, found by the image they belong to."""
+
+    def __init__(self, path: Path, root: Path, others: tuple[Path, ...]) -> None:
+        below = path if path.is_dir() else root
+        self.roots = (root, *others)
+        self.files = {file for file in files_below(below, ".txt") if is_label_file(file)}
+        self._inside = below
+
+    def of(self, image: Path) -> Path | None:
+        """images/a/b.jpg -> labels/a/b.txt (the last folder of that kind), else b.txt beside it, else at the same path."""
+        text = image.with_suffix(".txt")
+        for place in range(len(text.parts) - 2, 0, -1):
+            if text.parts[place].lower() in IMAGE_FOLDERS:
+                for folder in _spellings(text.parts[place]):
+                    file = Path(*text.parts[:place], folder, *text.parts[place + 1 :])
+                    if file in self.files:
+                        return file
+        if text in self.files:
+            return text
+        for root in self.roots:
+            if text.is_relative_to(root):
+                relative = PurePosixPath(text.relative_to(root))
+                for file in (self._inside / relative, self._inside / "labels" / relative):
+                    if file in self.files:
+                        return file
+        return None
+
+
+def _spellings(image_folder: str) -> Iterator[str]:
+    for word in LABEL_FOLDERS:
+        yield word
+        yield word.capitalize()
+    yield "labelTxt"

@@ -1,0 +1,265 @@
+"""Pascal VOC XML: one file per image in Annotations/, official splits in ImageSets/Main.
+
+The devkit counts pixels from 1 and its corners are inclusive, so a VOC box (xmin, ymin, xmax, ymax) is our
+(xmin - 1, ymin - 1, xmax, ymax). Many tools write 0-based numbers under the same names: `voc_base` "auto" looks for
+proof in all files and says what it found (reference/formats.md, section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    distinct_paths,
+    files_below,
+    is_labelled,
+    shown,
+    split_of_folders,
+)
+from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
+
+_IMAGE_FOLDER = "JPEGImages"
+
+
+@register("voc")
+class Voc:
+    title = "Pascal VOC XML"
+    cannot_store = frozenset(
+        {
+            "crowd", "note", "in work", "unlabelled images", "label order", "unused labels", "fractions of a pixel",
+            "zero size", "outside",
+        }
+    )  # fmt: skip
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else _annotation_files(path)
+            return max((_sniff_file(file) for file in files[:8] if file.suffix.lower() == ".xml"), default=0.0)
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        written, sets = [], dict[Split, list[str]]()
+        for index, place in enumerate(self.places(snapshot)):
+            if not is_labelled(snapshot, index):
+                continue
+            stem = PurePosixPath(place).relative_to(_IMAGE_FOLDER).with_suffix("").as_posix()
+            file = folder / "Annotations" / f"{stem}.xml"
+            atomic_write(file, to_xml(snapshot, index, place))
+            written.append(file)
+            sets.setdefault(snapshot.images[index].split, []).append(stem)
+        sets.pop(Split.NONE, None)
+        for split, stems in sorted(sets.items()):
+            file = folder / "ImageSets" / "Main" / f"{SPLIT_NAMES[split]}.txt"
+            atomic_write(file, "".join(f"{stem}\n" for stem in stems))
+            written.append(file)
+        return tuple(written)
+
+
+def _annotation_files(folder: Path) -> list[Path]:
+    """The XML files in folders called Annotations, or all of them if there is no such folder."""
+    files = files_below(folder, ".xml")
+    inside = [f for f in files if "annotations" in (part.lower() for part in f.relative_to(folder.parent).parts[:-1])]
+    return inside or files
+
+
+def _sniff_file(file: Path) -> float:
+    """LabelMe's XML has the same outermost element, but <polygon> or <imagesize> and no <bndbox>."""
+    with file.open("rb") as stream:
+        head = stream.read(65_536)
+    if b"<annotation" not in head or b"<annotations" in head or b"<polygon>" in head or b"<imagesize>" in head:
+        return 0.0
+    return 1.0 if b"<bndbox>" in head else 0.5
+
+
+class _Reader:
+    """One reading of a VOC folder or file."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path, self.settings = path, settings
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() == "annotations" else folder
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        files = [self.path] if not self.path.is_dir() else _annotation_files(self.path)
+        if not files:
+            raise Refused(self.path, "there are no XML files in this folder")
+        parsed = []
+        for file in files:
+            try:
+                parsed.append((file, parse_voc(read_bytes(file, self.shown(file)), self.shown(file))))
+                self.report.broken += parsed[-1][1].broken
+            except Refused as error:
+                self.report.damage(error)
+        base = self.base([voc for _, voc in parsed])
+        splits = _Splits(self.root, self.report)
+        read = [self.image(file, voc, base, splits) for file, voc in parsed]
+        if self.path.is_dir():
+            read += self.bare_images(splits, {image.file for image in read if image.file})
+        labels = dict.fromkeys(box.label for image in read for box in image.boxes)
+        return self.report.reading("voc", self.path, tuple(labels), read)
+
+    def shown(self, file: Path) -> str:
+        return shown(file, self.root)
+
+    def base(self, files: Sequence[VocFile]) -> int:
+        """The number of the first pixel, by setting or by proof, with a remark on which and why."""
+        boxes = [(o.box.xyxy, voc) for voc in files for o in voc.objects]
+        zeros = sum(1 for xyxy, _ in boxes if min(xyxy[:2]) < 1)
+        borders = sum(
+            1
+            for xyxy, voc in boxes
+            if min(xyxy[:2]) >= 1 and voc.width and (xyxy[2] == voc.width or xyxy[3] == voc.height)
+        )
+        chosen = self.settings.voc_base
+        base = int(chosen) if chosen in ("0", "1") else int(zeros == 0)
+        why = (
+            "as you chose" if chosen in ("0", "1") else "by VOC's own rule" if base else "because some boxes begin at 0"
+        )
+        if boxes:
+            self.report.say(
+                "read",
+                self.path.name,
+                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin below 1 (proof of 0)"
+                f" and {borders:,} end exactly at the border (likely 1). The setting voc_base (auto, 0, 1) decides.",
+            )
+        return base
+
+    def image(self, file: Path, voc: VocFile, base: int, splits: _Splits) -> ReadImage:
+        name = self.shown(file)
+        found = self.find(file, voc)
+        for tag in voc.unknown:
+            self.report.say("read", name, f"<{tag}> says something about the image that a project has no place for.")
+        boxes = tuple(self.box(o, base, name) for o in voc.objects)
+        if voc.objects and not voc.width:
+            self.report.say("read", name, "The file does not say the size of its image; the image's own is taken.")
+        state = State.VERIFIED if voc.verified else State.DONE
+        return ReadImage(
+            name=voc.filename or f"{file.stem}",
+            file=found,
+            width=voc.width,
+            height=voc.height,
+            boxes=boxes,
+            split=splits.of(file, found),
+            state=State.IN_WORK if voc.broken else state,
+        )
+
+    def box(self, o: VocObject, base: int, name: str) -> ReadBox:
+        x0, y0, x1, y1 = o.box.xyxy
+        if o.swapped:
+            self.report.say(
+                "repaired", name, "The corners of a box stood in the wrong order; they were swapped.", o.box.line
+            )
+        for tag in o.unclear:
+            self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was taken as 0.", o.box.line)
+        if x0 == x1 or y0 == y1:
+            size = f"{x1 - x0 + base:g} x {y1 - y0 + base:g} px"
+            self.report.say(
+                "read",
+                name,
+                f"The box of '{o.box.label}' at {x0:g}, {y0:g} has zero size (min = max); it was kept, as {size}.",
+                o.box.line,
+                kind="boxes of zero size, kept",
+            )
+        return replace(o.box, xyxy=(x0 - base, y0 - base, x1, y1))
+
+    def find(self, file: Path, voc: VocFile) -> Path | None:
+        """The image of an annotation file: by the file's own name (VOC's rule), else by its <filename>."""
+        name = self.shown(file)
+        if voc.filename and not is_portable(voc.filename):
+            self.report.say(
+                "refused", name, "The name of its image leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        wanted = PurePosixPath(voc.filename.replace("\\", "/"))
+        relative = file.relative_to(self.root)
+        folders = [part for part in relative.parts[:-1] if part.lower() != "annotations"]
+        suffix = wanted.suffix if wanted.stem == file.stem else ""
+        if self.path.is_file() and suffix and (beside := self.lookup.beside(file.stem + suffix)):
+            return beside
+        own = self.lookup.find("/".join([*folders, file.stem + suffix]), near=(*folders, _IMAGE_FOLDER))
+        if own.file is not None:
+            if wanted.name and own.file.stem != wanted.stem:
+                self.report.say(
+                    "repaired", name, f"It names the image '{wanted.name}'; the image of its own name was taken.",
+                    kind="files that name another image than their own",
+                )  # fmt: skip
+            return own.file
+        other = self.lookup.find(str(wanted), near=(*folders, _IMAGE_FOLDER)) if wanted.name else own
+        if Found.AMBIGUOUS in (own.how, other.how):
+            self.report.say(
+                "refused", name, f"{max(own.count, other.count)} images fit its name equally well, so none was taken.",
+                kind="annotation files that fit several images",
+            )  # fmt: skip
+        return other.file
+
+    def bare_images(self, splits: _Splits, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no annotation file speaks of: unlabelled, perhaps with a split."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), splits.of(file, file), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root)
+            and file not in used
+            and (file.parent in folders or file.parent.name == _IMAGE_FOLDER)
+        ]
+
+
+class _Splits:
+    """The official splits: ImageSets/Main of each VOC folder below `root`, else folders named after splits."""
+
+    # cow_trainval.txt and its like list objects of one label, not a split
+    FILES = (("train", Split.TRAIN), ("val", Split.VALIDATION), ("test", Split.TEST), ("trainval", Split.TRAIN))
+
+    def __init__(self, root: Path, report: Report) -> None:
+        self.root = root
+        self._lists: dict[Path, dict[str, Split]] = {}
+        for listed in files_below(root, ".txt"):
+            if listed.parent.name == "Main" and listed.parent.parent.name == "ImageSets":
+                self._lists.setdefault(listed.parent.parent.parent, {})
+        for folder, splits in self._lists.items():
+            for name, split in self.FILES:
+                self._add(folder / "ImageSets" / "Main" / f"{name}.txt", split, splits, report)
+
+    def _add(self, file: Path, split: Split, splits: dict[str, Split], report: Report) -> None:
+        if not file.is_file():
+            return
+        text = read_bytes(file, shown(file, self.root)).decode("utf-8-sig", "replace")
+        for line, entry in enumerate(text.splitlines(), start=1):
+            words = entry.split()
+            if not words or entry.lstrip().startswith("#"):
+                continue
+            name = entry.strip()
+            if len(words) > 1 and words[-1] in ("-1", "0", "1"):
+                name = name[: -len(words[-1])].strip()
+            if file.stem != "trainval" and splits.get(name, split) != split:
+                sentence = f"'{name}' is in two splits; it stays in {splits[name]}."
+                report.say("repaired", shown(file, self.root), sentence, line, kind="images in two splits")
+            splits.setdefault(name, split)
+
+    def of(self, annotation: Path, image: Path | None) -> Split | None:
+        for file in (annotation, image):
+            for folder, splits in self._lists.items():
+                if file is not None and file.is_relative_to(folder):
+                    inner = PurePosixPath(*file.relative_to(folder).parts[1:]).with_suffix("").as_posix()
+                    split = splits.get(inner) or splits.get(file.stem)
+                    if split:
+                        return split
+        return None if self._lists else split_of_folders(annotation, self.root)

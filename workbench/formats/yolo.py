@@ -1,0 +1,241 @@
+"""YOLO txt: one text file per image with fractions of its size; data.yaml (Ultralytics) or obj.data (Darknet).
+
+An empty txt says that there is nothing in the image; a missing one says nothing at all. The fractions are of the
+upright image, as trainers that obey EXIF see it (reference/formats.md, sections 2, 3 and 8).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from workbench.core import images as image_files
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import ImageLookup
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused, WorkbenchError
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, is_labelled, keep, shown
+from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.yolo_layout import (
+    LABEL_FOLDERS,
+    LabelFiles,
+    Layout,
+    description_of,
+    from_folders,
+    from_obj_data,
+    from_yaml,
+    is_data_yaml,
+    is_label_file,
+)
+from workbench.formats.parts.yolo_txt import YoloFile, parse_yolo, to_line
+
+
+@register("yolo")
+class Yolo:
+    title = "YOLO txt"
+    cannot_store = frozenset(
+        {
+            "difficult", "truncated", "occluded", "crowd", "note", "in work", "verified", "unsplit images",
+            "unknown size", "outside",
+        }
+    )  # fmt: skip
+
+    def sniff(self, path: Path) -> float:
+        try:
+            if path.is_file():
+                known = path.suffix.lower() in (".yaml", ".yml") and is_data_yaml(path)
+                return 1.0 if known or (path.suffix.lower() == ".data" and description_of(path)) else 0.0
+            if description_of(path) is not None:
+                return 1.0
+            return 0.8 if any(_looks_like_labels(file) for file in files_below(path, ".txt")[:20]) else 0.0
+        except Refused as error:  # several data sets: reading says so
+            return 0.9 if "several data sets" in error.reason else 0.0
+        except OSError:
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """images/<split>/<path>. A folder "images" inside would make trainers look for the labels there: renamed."""
+        images = [
+            replace(i, path=re.sub(r"(^|/)images(?=/)", r"\1images_", i.path, flags=re.I)) for i in snapshot.images
+        ]
+        paths = distinct_paths(images)
+        return tuple(f"images/{SPLIT_NAMES[i.split]}/{p}" for i, p in zip(images, paths, strict=True))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        written = []
+        for index, place in enumerate(self.places(snapshot)):
+            image = snapshot.images[index]
+            known = image.width > 0 and image.height > 0
+            if is_labelled(snapshot, index) and (known or snapshot.rows(index).start == snapshot.rows(index).stop):
+                inner = PurePosixPath(place).relative_to("images").with_suffix(".txt")
+                file = folder / "labels" / inner
+                atomic_write(file, _label_text(snapshot, index))
+                written.append(file)
+        file = folder / "data.yaml"
+        atomic_write(file, _data_yaml(snapshot))
+        return (*written, file)
+
+
+def _looks_like_labels(file: Path) -> bool:
+    if not is_label_file(file):
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(4096)
+    whole = head if len(head) < 4096 else head[: head.rfind(b"\n") + 1]
+    try:
+        parsed = parse_yolo(whole, file.name)
+    except Refused:
+        return False
+    return bool(parsed.rows) and not parsed.broken
+
+
+class _Reader:
+    """One reading of a YOLO data set."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        self.description = description_of(path)
+        if path.is_file() and self.description is None:
+            raise Refused(path, "give the data.yaml, the obj.data or the folder of the data set, not one of its files")
+        folder = self.description.parent if self.description else path
+        self.root = folder.parent if folder.name.lower() in LABEL_FOLDERS and not self.description else folder
+        self.others = tuple(images)
+        self.lookup = ImageLookup([self.root, *images])
+        self.highest = -1
+
+    def read(self) -> Reading:
+        layout = self.layout()
+        label_files = LabelFiles(self.path if self.description is None else self.root, self.root, self.others)
+        pairs = [(image, label_files.of(image)) for image in layout.images]
+        if not layout.whole:
+            pairs = self.belonging(pairs)
+        read = [self.image(image, file, layout) for image, file in pairs]
+        for name, split in layout.listed.items():
+            self.report.say("refused", name, "Listed, but there is no such image file.", kind="listed without a file")
+            read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
+        read += self.orphans(label_files.files - {file for _, file in pairs if file}, layout)
+        if not read:
+            raise Refused(self.path, "there are neither images nor label files here")
+        return self.report.reading("yolo", self.path, self.names(layout), read)
+
+    def layout(self) -> Layout:
+        if self.description is None:
+            return from_folders(self.path, self.root, self.lookup)
+        of = from_obj_data if self.description.suffix.lower() == ".data" else from_yaml
+        return of(self.description, self.root, self.lookup, self.report)
+
+    def names(self, layout: Layout) -> tuple[str, ...]:
+        if layout.names is not None:
+            return layout.names
+        sentence = (
+            "There is no list of names (data.yaml, classes.txt, obj.names); the labels are called label 0, label 1 ..."
+        )
+        self.report.say("repaired", self.path.name, sentence)
+        return tuple(f"label {index}" for index in range(self.highest + 1))
+
+    def belonging(self, pairs: list[tuple[Path, Path | None]]) -> list[tuple[Path, Path | None]]:
+        """Images with a label file, and those beside them in the data set's own folder."""
+        folders = {image.parent for image, file in pairs if file and image.is_relative_to(self.root)}
+        return [(image, file) for image, file in pairs if file or image.parent in folders]
+
+    def image(self, image: Path, file: Path | None, layout: Layout) -> ReadImage:
+        name, split = shown(image, self.root), layout.images[image]
+        if file is None:
+            return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
+        parsed = self.parsed(file, layout)
+        if parsed is None:
+            return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
+        try:
+            info = image_files.info(image)
+        except WorkbenchError as error:
+            reason = getattr(error, "reason", error.sentence)
+            self.report.say(
+                "refused", name, f"Its {len(parsed.rows)} boxes were left out, for the image can't be read: {reason}"
+            )
+            return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
+        if info.orientation != 1 and parsed.rows:
+            sentence = f"Its EXIF orientation is {info.orientation}; the boxes were taken as of the upright image."
+            self.report.say("read", name, sentence, kind="images with an EXIF orientation")
+        boxes = self.boxes(parsed, layout, info.width, info.height, shown(file, self.root))
+        state = State.IN_WORK if parsed.broken else State.DONE
+        return ReadImage(name, image, info.width, info.height, boxes, split, state)
+
+    def parsed(self, file: Path, layout: Layout) -> YoloFile | None:
+        name = shown(file, self.root)
+        try:
+            count = len(layout.names) if layout.names is not None else None
+            parsed = parse_yolo(read_bytes(file, name), name, count, layout.keypoints)
+        except Refused as error:
+            self.report.damage(error)
+            return None
+        self.report.broken += parsed.broken
+        return parsed
+
+    def boxes(self, parsed: YoloFile, layout: Layout, width: int, height: int, file: str) -> tuple[ReadBox, ...]:
+        names, boxes = layout.names, []
+        outlines = set(parsed.outlines)
+        seen: set[tuple[object, ...]] = set()
+        for row in parsed.rows:
+            self.highest = max(self.highest, row.index)
+            if row.line in outlines:
+                sentence = "More than six numbers are an outline; its enclosing box was taken."
+                self.report.say("repaired", file, sentence, row.line)
+            if row.sixth:
+                sentence = "The sixth number may be a confidence or a track id; it was kept, but not used."
+                self.report.say("read", file, sentence, row.line)
+            if row.w == 0 or row.h == 0:
+                self.report.say("read", file, "The box has zero size; it was kept.", row.line)
+            key = (row.index, row.cx, row.cy, row.w, row.h)
+            if key in seen:
+                self.report.say("read", file, "The same box stands here twice; both were kept.", row.line)
+            seen.add(key)
+            label = names[row.index] if names is not None else f"label {row.index}"
+            extra = keep("yolo", {"sixth": row.sixth} if row.sixth else None)
+            boxes.append(ReadBox(label, row.pixels(width, height), extra=extra, line=row.line))
+        return tuple(boxes)
+
+    def orphans(self, files: set[Path], layout: Layout) -> list[ReadImage]:
+        """Label files without an image: without its size the fractions mean nothing. Other texts are not spoken of."""
+        lost = []
+        for file in sorted(files):
+            if _looks_like_labels(file):
+                name = shown(file, self.root)
+                sentence = "There is no image for this label file; its boxes were left out."
+                self.report.say("refused", name, sentence)
+                lost.append(
+                    ReadImage(PurePosixPath(name).with_suffix("").as_posix(), None, 0, 0, (), None, State.UNLABELLED)
+                )
+        return lost
+
+
+def _label_text(snapshot: Snapshot, index: int) -> str:
+    """The lines of one image. Crowd regions are left out: a trainer would take each for one object."""
+    image, rows = snapshot.images[index], snapshot.rows(index)
+    lines = []
+    for row in range(rows.start, rows.stop):
+        if not snapshot.flags[row, 3]:
+            x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+            lines.append(to_line(int(snapshot.label_index[row]), (x0, y0, x1, y1), image.width, image.height))
+    return "".join(lines)
+
+
+def _data_yaml(snapshot: Snapshot) -> str:
+    used = {image.split for image in snapshot.images}
+    lines = [f"{SPLIT_NAMES[s]}: images/{SPLIT_NAMES[s]}" for s in SPLIT_NAMES if s in used and s is not Split.NONE]
+    lines += [f"nc: {len(snapshot.labels)}", "names:" if snapshot.labels else "names: {}"]
+    lines += [f"  {index}: {_quoted(label.name)}" for index, label in enumerate(snapshot.labels)]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A YAML double-quoted scalar: JSON's, but with the characters escaped that YAML does not take as they are."""
+    unsafe = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
+    return re.sub(unsafe, lambda m: f"\\u{ord(m.group()):04x}", json.dumps(text, ensure_ascii=False))
