@@ -56,14 +56,16 @@ def tiles(height: int, width: int, random: Random) -> Pixels:
         random.integers(4)
     ]
     side, turn = random.uniform(46, 84), random.uniform(-0.5, 0.5)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    u, v = x * np.cos(turn) + y * np.sin(turn) + 1000, y * np.cos(turn) - x * np.sin(turn) + 1000
+    y, x = np.arange(height, dtype=np.float32)[:, None] / side, np.arange(width, dtype=np.float32) / side
+    u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    row, column = np.rint(u), np.rint(v)  # tiles have their middles at whole numbers
     each = random.uniform(-0.11, 0.11, (64, 64)).astype(np.float32)
-    own = each[(u // side).astype(int) % 64, (v // side).astype(int) % 64]
-    joint = np.minimum(np.minimum(u % side, side - u % side), np.minimum(v % side, side - v % side))
+    own = each[row.astype(np.int8) % 64, column.astype(np.int8) % 64]
+    joint = (0.5 - np.maximum(np.abs(u - row), np.abs(v - column))) * side
     glaze = tone * (1 + own + 0.05 * mottled(height, width, 36, random))[..., None]
-    inside = smooth(1.2, 2.6, joint)[..., None] * (0.86 + 0.14 * smooth(2.5, 6.0, joint))[..., None]
-    return np.asarray(glaze * inside + _colour(188, 182, 172) * (1 - smooth(1.2, 2.6, joint)[..., None]), np.float32)
+    inside = smooth(1.2, 2.6, joint)[..., None]
+    rounded = (0.86 + 0.14 * smooth(2.5, 6.0, joint))[..., None]
+    return np.asarray(glaze * (inside * rounded) + _colour(188, 182, 172) * (1 - inside), np.float32)
 
 
 def cloth(height: int, width: int, random: Random) -> Pixels:

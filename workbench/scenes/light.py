@@ -83,7 +83,8 @@ def photographed(scene: Pixels, light: Light, random: Random) -> np.ndarray:
     picture = scene * (exposure * fall * corners)[..., None]
     picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 1.0))
     picture = picture + _sensor_noise(height, width, random) * random.uniform(0.006, 0.02)
-    return np.take(_FILM, (np.clip(picture, 0, 1.999) * 2048).astype(np.uint16))
+    developed: np.ndarray = _FILM[(np.clip(picture, 0, 1.999) * 2048).astype(np.uint16)]
+    return developed
 
 
 def _film() -> np.ndarray:
