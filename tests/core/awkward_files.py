@@ -48,13 +48,16 @@ _STORED_AS = {
 }
 
 
+def turned(upright: Image.Image, orientation: int) -> Image.Image:
+    """The picture as stored by a camera that tells `orientation`."""
+    return upright.transpose(_STORED_AS[orientation]) if orientation > 1 else upright
+
+
 def held_sideways(orientation: int, format: str, **options: Any) -> bytes:
     """`corners()` stored turned, with the EXIF value that makes it upright again."""
-    upright = corners()
-    stored = upright.transpose(_STORED_AS[orientation]) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return saved(stored, format, exif=exif.tobytes(), **options)
+    return saved(turned(corners(), orientation), format, exif=exif.tobytes(), **options)
 
 
 def chunk(kind: bytes, body: bytes, length: int | None = None) -> bytes:
@@ -93,3 +96,24 @@ def jpeg_that_claims(width: int, height: int) -> bytes:
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", height, width)
     return bytes(data)
+
+
+def tiff_16(samples: np.ndarray, orientation: int) -> bytes:
+    """(H, W, 3) uint16 as stored in an uncompressed TIFF that asks to be turned."""
+    height, width = samples.shape[:2]
+    pixels = samples.astype("<u2").tobytes()
+    deep = struct.pack("<HHH", 16, 16, 16)
+    tags = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (258, 3, 3, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 8 + len(deep)),
+        (274, 3, 1, orientation),
+        (277, 3, 1, 3),
+        (278, 3, 1, height),
+        (279, 4, 1, len(pixels)),
+    ]
+    table = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(deep) + len(pixels)) + deep + pixels + table

@@ -279,6 +279,15 @@ def test_16_bit_colours_keep_all_their_bits_for_the_window(put: Put) -> None:
     assert read(path)[0, 1].tolist() == [0, 1, 255]
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colours_of_a_tiff_come_upright_once(put: Put, orientation: int) -> None:
+    upright = np.asarray(awkward.corners()).astype(np.uint16) // 255 * 300
+    stored = np.asarray(awkward.turned(awkward.corners(), orientation)).astype(np.uint16) // 255 * 300
+    path = put(awkward.tiff_16(stored, orientation))
+    assert info(path) == ImageInfo(64, 32, orientation, "TIFF", 1, 16)
+    assert np.array_equal(read(path, Window(0, 300)), upright // 300 * 255)
+
+
 def test_16_bit_transparency_is_laid_over_white_and_not_windowed(put: Put) -> None:
     samples = np.array([[[0, 0, 0, 0], [300, 100, 100, 65535]]], np.uint16)
     path = put(awkward.png_16(samples))
