@@ -35,7 +35,7 @@ class Voc:
     title = "Pascal VOC XML"
     cannot_store = frozenset(
         {
-            "crowd", "note", "in work", "unlabelled images", "label order", "unused labels", "fractions of a pixel",
+            "crowd apart", "note", "in work", "unlabelled images", "label order", "unused labels", "fractions of a pixel",
             "zero size", "outside",
         }
     )  # fmt: skip

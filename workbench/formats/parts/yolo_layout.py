@@ -114,7 +114,7 @@ def _yaml_names(table: dict[str, strict_yaml.Node], name: str, report: Report) -
     count = max(names) + 1
     if count > len(names):
         sentence = (
-            f"names: {count - len(names)} numbers below {count} have no name; they are called 'label 3' and so on."
+            f"names: {count - len(names)} numbers below {count} have no name; they are called 'label' and number."
         )
         report.say("repaired", name, sentence, node.line)
     told = table.get("nc")
@@ -280,7 +280,7 @@ class LabelFiles:
         self._inside = below
 
     def of(self, image: Path) -> Path | None:
-        """images/a/b.jpg -> labels/a/b.txt (the last folder of that kind), else b.txt beside it, else at the same path."""
+        """images/a/b.jpg -> labels/a/b.txt (the last such folder), else b.txt beside it, else at the same path."""
         text = image.with_suffix(".txt")
         for place in range(len(text.parts) - 2, 0, -1):
             if text.parts[place].lower() in IMAGE_FOLDERS:

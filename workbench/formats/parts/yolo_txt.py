@@ -28,7 +28,7 @@ class YoloRow:
         """The box in pixels; edges that stick out by no more than the writer's rounding are put on the border."""
         x0, x1 = _edges(self.cx, self.w, width)
         y0, y1 = _edges(self.cy, self.h, height)
-        return x0, y0, x1, y1
+        return round(x0, 6), round(y0, 6), round(x1, 6), round(y1, 6)  # 506.00000002 would only look like precision
 
 
 @dataclass(slots=True)
@@ -79,12 +79,11 @@ def _row(parts: list[str], labels: int | None, keypoints: int, line: int) -> Yol
             " points of an outline"
         )
     index = _index(parts[0], labels)
-    if count == 6:
-        if number(parts[5]) is None:
-            raise ValueError(f"'{parts[5][:40]}' is not a plain number")
-        return YoloRow(index, *_fractions(parts[1:5]), line, parts[5])
-    if count == 5:
-        return YoloRow(index, *_fractions(parts[1:5]), line)
+    if count == 6 and number(parts[5]) is None:
+        raise ValueError(f"'{parts[5][:40]}' is not a plain number")
+    if count <= 6:
+        cx, cy, w, h = _fractions(parts[1:5])
+        return YoloRow(index, cx, cy, w, h, line, parts[5] if count == 6 else "")
     points = _fractions(parts[1:])
     xs, ys = points[0::2], points[1::2]
     x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)

@@ -1,0 +1,27 @@
+"""Labels into a project and out of it, in the formats of workbench/formats.
+
+Import: `plan_import` reads and compares and changes nothing; `apply_import` makes one edit of the plan.
+Export: `losses` says what a format would lose of a project; `export_labels` writes, and says it again.
+"""
+
+from workbench.exchange.exporting import ExportReport, export_labels, losses
+from workbench.exchange.importing import (
+    ImportPlan,
+    ImportReport,
+    ImportSettings,
+    apply_import,
+    plan_import,
+    recognise,
+)
+
+__all__ = [
+    "ExportReport",
+    "ImportPlan",
+    "ImportReport",
+    "ImportSettings",
+    "apply_import",
+    "export_labels",
+    "losses",
+    "plan_import",
+    "recognise",
+]

@@ -1,0 +1,279 @@
+"""Labels into a project: plan an import, look at what it would do, apply it whole.
+
+`plan_import` reads and compares and changes nothing. `apply_import` makes one edit of the plan: one transaction, one
+step of undo. A damaged file refuses the whole import with all damage in one message, unless `skip_broken`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench import formats
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Image, Label, Split, State, colour_for
+from workbench.errors import ReadOnly, WorkbenchError
+from workbench.exchange.matching import Matched, match
+from workbench.formats import Reading, ReadSettings, Remark
+from workbench.formats.parts.report import Report
+from workbench.settings import setting
+
+_RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings(ReadSettings):
+    """What a person may decide about an import."""
+
+    on_existing: str = setting(
+        "refuse",
+        "Images that have boxes already: refuse leaves them and says so, keep leaves them silently, replace takes the"
+        " file's boxes instead, add takes both",
+        choices=("refuse", "keep", "replace", "add"),
+    )
+    on_size: str = setting(
+        "keep",
+        "Annotations made at another size than the image file has: keep takes the pixels as they are, scale fits them",
+        choices=("keep", "scale"),
+    )
+    splits: bool = setting(True, "Take the official splits; an image that has a split in the project keeps it")
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import would do. `images` pairs what was read with the project's image (id 0: to be added)."""
+
+    reading: Reading
+    settings: ImportSettings
+    images: tuple[Matched, ...]
+    new_labels: tuple[str, ...]
+    remarks: tuple[Remark, ...]  # of reading and of comparing
+    matched: int  # images of the project that would get boxes, a state or a split
+    added: int  # image files that would come into the project
+    missing: int  # images whose file was not found: left out
+    left: int  # images left as they are because they have boxes
+    boxes: int  # boxes that would be added
+    replaced: int  # boxes of the project that would be removed for them
+
+    @property
+    def sentence(self) -> str:
+        """The plan in one sentence, for a person to agree to."""
+        what = f"{self.boxes:,} boxes in {self.matched + self.added:,} images ({self.added:,} new to the project)"
+        more = [f"{len(self.new_labels):,} new labels"] if self.new_labels else []
+        more += [f"{self.replaced:,} boxes replaced"] if self.replaced else []
+        more += [f"{self.missing:,} images without a file left out"] if self.missing else []
+        more += [f"{self.left:,} images with boxes left as they are"] if self.left else []
+        return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did: the plan's numbers, now true, and every remark."""
+
+    format: str
+    images: int
+    added: int
+    missing: int
+    left: int
+    boxes: int
+    replaced: int
+    new_labels: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    sentence: str
+
+    def count(self, level: str) -> int:
+        return sum(1 for remark in self.remarks if remark.level == level)
+
+
+def recognise(path: Path) -> str:
+    """The name of the one format that `path` is of. WorkbenchError if it is none or may be several."""
+    path = Path(path)
+    if not path.exists():
+        raise WorkbenchError(f"There is no file or folder {path}.")
+    found = formats.recognise(path)
+    names = ", ".join(formats.load_all().names())
+    if not found:
+        raise WorkbenchError(
+            f"{path}: no labels of a known format were found here. Known are {names};"
+            " give the folder that holds the annotation files, or name the format with --format."
+        )
+    if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
+        seen = " and ".join(name for name, _ in found)
+        raise WorkbenchError(
+            f"{path}: labels of several formats were found here ({seen})."
+            f" Name one with --format, such as --format {found[0][0]}, or give the folder of one of them."
+        )
+    return found[0][0]
+
+
+def plan_import(
+    document: Document,
+    path: Path,
+    format: str | None = None,
+    images: Path | None = None,
+    settings: ImportSettings = ImportSettings(),
+) -> ImportPlan:
+    """Read `path` and compare it with the project; nothing is changed.
+
+    `images`: a folder to look for image files in, besides `path` and the project's own folders. Raises Refused with
+    all damage of the files, or WorkbenchError when the format is not clear.
+    """
+    path = Path(path).absolute()
+    member = formats.load_all().get(format or recognise(path))
+    folders = [Path(images).absolute()] if images is not None else []
+    if not path.exists() or (folders and not folders[0].is_dir()):
+        raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
+    roots = [root for root in document.roots().values() if root.is_dir()]
+    reading = member.read(path, [*folders, *roots], settings)
+    report = Report(settings.skip_broken)
+    matched = match(document, reading, report, scale=settings.on_size == "scale")
+    report.settle()
+    return _plan(document, reading, settings, matched, report)
+
+
+def _plan(
+    document: Document, reading: Reading, settings: ImportSettings, matched: Sequence[Matched], report: Report
+) -> ImportPlan:
+    counts = document.box_counts()
+    taken, left, replaced = [], 0, 0
+    for one in matched:
+        has = counts.get(one.image.id, 0) if one.image.id else 0
+        if has and one.labelled and settings.on_existing in ("refuse", "keep"):
+            left += 1
+            if settings.on_existing == "refuse":
+                report.say(
+                    "refused",
+                    one.image.path,
+                    f"It already has {has} boxes, so it was left as it is; --on-existing replace takes the file's,"
+                    " add takes both.",
+                    kind="images that already have boxes, left as they are",
+                )
+            continue
+        replaced += has if settings.on_existing == "replace" and one.labelled else 0
+        taken.append(one)
+    known = {label.name for label in document.labels()}
+    return ImportPlan(
+        reading=reading,
+        settings=settings,
+        images=tuple(taken),
+        new_labels=tuple(name for name in reading.labels if name not in known),
+        remarks=(*reading.remarks, *report.remarks),
+        matched=sum(1 for one in taken if one.image.id),
+        added=sum(1 for one in taken if not one.image.id),
+        missing=len(reading.images) - len(matched),
+        left=left,
+        boxes=sum(len(one.boxes) for one in taken),
+        replaced=replaced,
+    )
+
+
+def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
+    """Do what `plan` says in one edit; on any error the project is as it was.
+
+    The plan must be of the project as it is now: WorkbenchError if images it counts on are gone.
+    """
+    if document.read_only:
+        raise ReadOnly(document.why_read_only)
+    made = _Batch(document, plan).build()
+    title = f"Import {plan.boxes:,} boxes from {plan.reading.source.name}"
+    if made:
+        document.do(edits.Batch(tuple(made), title))
+    return ImportReport(
+        format=plan.reading.format,
+        images=plan.matched + plan.added,
+        added=plan.added,
+        missing=plan.missing,
+        left=plan.left,
+        boxes=plan.boxes,
+        replaced=plan.replaced,
+        new_labels=plan.new_labels,
+        remarks=plan.remarks,
+        sentence=plan.sentence,
+    )
+
+
+@dataclass
+class _Batch:
+    """Builds the edit of a plan. Ids are allotted here, because boxes name their image and label by id."""
+
+    document: Document
+    plan: ImportPlan
+    removed: list[int] = field(default_factory=list)
+
+    def build(self) -> list[edits.Edit]:
+        made: list[edits.Edit] = []
+        labels = self._labels()
+        if labels:
+            made.append(edits.AddLabels(labels))
+        ids = {label.name: label.id for label in (*self.document.labels(), *labels)}
+        images = self._images()
+        added = tuple(image for image, one in zip(images, self.plan.images, strict=True) if not one.image.id)
+        if added:
+            made.append(edits.AddImages(added))
+        made += self._changes()
+        if self.removed:
+            made.append(edits.RemoveBoxes(tuple(self.removed)))
+        boxes = tuple(
+            dataclasses.replace(box, image=image.id, label=ids[name])
+            for image, one in zip(images, self.plan.images, strict=True)
+            for name, box in one.boxes
+        )
+        if boxes:
+            made.append(edits.AddBoxes(boxes))
+        return made
+
+    def _next(self, table: str) -> int:
+        found = self.document.store.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+        return (found[0][0] if found else 0) + 1
+
+    def _labels(self) -> tuple[Label, ...]:
+        first = self._next("label")
+        position = max((label.position for label in self.document.labels()), default=-1) + 1
+        return tuple(
+            Label(first + n, name, colour_for(first + n), position=position + n)
+            for n, name in enumerate(self.plan.new_labels)
+        )
+
+    def _images(self) -> list[Image]:
+        """The project's images of the plan, in its order; new ones get their id and root."""
+        following = self._next("image")
+        roots: dict[Path, int] = {}
+        images = []
+        for one in self.plan.images:
+            image = one.image
+            if not image.id:
+                assert one.root is not None
+                if one.root not in roots:
+                    roots[one.root] = self.document.add_root(one.root)
+                split = one.split if one.split and self.plan.settings.splits else image.split
+                image = dataclasses.replace(image, id=following, root=roots[one.root], split=split, state=one.state)
+                following += 1
+            images.append(image)
+        return images
+
+    def _changes(self) -> list[edits.Edit]:
+        """States and splits of images that the project has already; boxes that give way."""
+        states: dict[State, list[int]] = {}
+        splits: dict[Split, list[int]] = {}
+        counts = self.document.box_counts()
+        for one in self.plan.images:
+            id = one.image.id
+            if not id:
+                continue
+            replace = self.plan.settings.on_existing == "replace"
+            if one.labelled and replace:
+                self.removed += [box.id for box in self.document.boxes(id)]
+            state = one.state if replace or not counts.get(id) else max(one.image.state, State.IN_WORK, key=_RANK.index)
+            if (
+                one.labelled
+                and state is not one.image.state
+                and not (one.image.state is State.VERIFIED and not replace)
+            ):
+                states.setdefault(state, []).append(id)
+            if one.split and self.plan.settings.splits and one.image.split is Split.NONE:
+                splits.setdefault(one.split, []).append(id)
+        made: list[edits.Edit] = [edits.SetState(tuple(ids), state) for state, ids in states.items()]
+        return made + [edits.SetSplit(tuple(ids), split) for split, ids in splits.items()]

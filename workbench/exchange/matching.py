@@ -1,0 +1,166 @@
+"""Which image of the project each image of a reading is, and its boxes in that image's upright pixels."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.document import Document
+from workbench.core.image_lookup import posix
+from workbench.core.intake import describe_one
+from workbench.core.project import XYXY, Box, Image, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading
+from workbench.formats.parts.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """An image of a reading with the project's image. `root` is the folder that a new image (id 0) lies below.
+
+    `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label.
+    """
+
+    image: Image
+    root: Path | None
+    boxes: tuple[tuple[str, Box], ...]
+    state: State
+    split: Split | None
+    labelled: bool
+
+
+def match(document: Document, reading: Reading, report: Report, *, scale: bool) -> tuple[Matched, ...]:
+    """The images of `reading` that have a file or are in the project; the others are remarked and left out.
+
+    Two annotations of one image, and boxes outside an image of another size than was annotated, are damage.
+    """
+    project = _ProjectImages(document)
+    roots = _Roots(document, reading)
+    taken: dict[tuple[int, Path | None], ReadImage] = {}
+    matched = []
+    for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
+        image, file = project.find(read), read.file
+        if image is None and file is None:
+            if _is_labelled(read):
+                sentence = f"There is no image file for it; its {len(read.boxes)} boxes were left out."
+                report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
+            continue
+        key = (image.id, None) if image else (0, file)
+        if key in taken:
+            if _is_labelled(read):
+                report.damage(Refused(read.name, f"it is the same image as '{taken[key].name}', and both have labels"))
+            continue
+        taken[key] = read
+        root = None
+        if image is None:
+            assert file is not None
+            root, name = roots.of(file)
+            image = describe_one(file, name, 0)
+        boxes = _boxes(read, image, report, scale)
+        matched.append(Matched(image, root, boxes, read.state, read.split, _is_labelled(read)))
+    order = {id(read): place for place, read in enumerate(reading.images)}
+    places = [order[id(read)] for read in taken.values()]
+    return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))
+
+
+def _is_labelled(read: ReadImage) -> bool:
+    return bool(read.boxes) or read.state is not State.UNLABELLED
+
+
+class _ProjectImages:
+    """The project's images by file, by content and by path; never by a base name alone."""
+
+    def __init__(self, document: Document) -> None:
+        self._real: dict[Path, Path] = {}
+        self._by_file: dict[Path, Image] = {}
+        self._by_name: dict[str, list[tuple[Image, Path]]] = defaultdict(list)
+        for image in document.images():
+            file = document.file(image)
+            self._by_file[self._resolved(file)] = image
+            self._by_name[image.name].append((image, file))
+
+    def _resolved(self, file: Path) -> Path:
+        """The file with the links among its folders followed; folders are asked once."""
+        if file.parent not in self._real:
+            self._real[file.parent] = Path(os.path.realpath(file.parent))
+        return self._real[file.parent] / file.name
+
+    def find(self, read: ReadImage) -> Image | None:
+        if read.file is not None:
+            same = self._by_file.get(self._resolved(read.file))
+            if same is not None:
+                return same
+            copies = [image for image, file in self._by_name.get(read.file.name, ()) if _same_content(file, read.file)]
+            return copies[0] if len(copies) == 1 else None
+        name = posix(read.name)
+        ending = [
+            image
+            for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
+            if image.path == name or image.path.endswith(f"/{name}") or name.endswith(f"/{image.path}")
+        ]
+        return ending[0] if len(ending) == 1 else None
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+class _Roots:
+    """The folder that a new image is kept relative to: one of the project's, else the data set's, else its own."""
+
+    def __init__(self, document: Document, reading: Reading) -> None:
+        source = reading.source if reading.source.is_dir() else reading.source.parent
+        self._folders = [*document.roots().values(), source]
+
+    def of(self, file: Path) -> tuple[Path, str]:
+        root = next((folder for folder in self._folders if file.is_relative_to(folder)), file.parent)
+        return root, file.relative_to(root).as_posix()
+
+
+def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[tuple[str, Box], ...]:
+    """The boxes in the pixels of the upright image, turned or scaled if they were made on another picture of it."""
+    told, real = (read.width, read.height), (image.width, image.height)
+    boxes: Sequence[XYXY] = [box.xyxy for box in read.boxes]
+    if boxes and all(told) and all(real) and told != real:
+        boxes = _fitted(boxes, read, image, report, scale)
+    return tuple(
+        (b.label, Box(0, 0, 0, xyxy, b.difficult, b.truncated, b.occluded, b.crowd, b.note, b.extra))
+        for b, xyxy in zip(read.boxes, boxes, strict=True)
+    )
+
+
+def _fitted(boxes: Sequence[XYXY], read: ReadImage, image: Image, report: Report, scale: bool) -> Sequence[XYXY]:
+    sizes = f"the annotation says {read.width} x {read.height}, the upright image is {image.width} x {image.height}"
+    if image.orientation >= 5 and (read.width, read.height) == (image.height, image.width):
+        sentence = f"Its boxes were turned by EXIF orientation {image.orientation}: {sizes}."
+        report.say("repaired", read.name, sentence, kind="images whose boxes were turned by EXIF orientation")
+        return [turned(box, image.orientation, read.width, read.height) for box in boxes]
+    if scale:
+        sx, sy = image.width / read.width, image.height / read.height
+        report.say("repaired", read.name, f"Its boxes were scaled: {sizes}.", kind="images whose boxes were scaled")
+        return [(x0 * sx, y0 * sy, x1 * sx, y1 * sy) for x0, y0, x1, y1 in boxes]
+    outside = sum(1 for box in boxes if box[2] > image.width + 1 or box[3] > image.height + 1)
+    if outside:
+        reason = f"{sizes}, and {outside} boxes lie outside; scale the boxes (--on-size scale) or mend the file"
+        report.damage(Refused(read.name, reason))
+    else:
+        kind = "images of another size than annotated, boxes taken as they are"
+        report.say("repaired", read.name, f"Its boxes were taken as they are, though {sizes}.", kind=kind)
+    return boxes
+
+
+def turned(box: XYXY, orientation: int, width: int, height: int) -> XYXY:
+    """A box in the pixels of the stored image (`width` x `height`) as of the image that EXIF 5..8 makes upright."""
+    x0, y0, x1, y1 = box
+    if orientation in (6, 7):  # the stored bottom becomes the left
+        y0, y1 = height - y1, height - y0
+    if orientation in (7, 8):  # the stored right becomes the top
+        x0, x1 = width - x1, width - x0
+    return y0, x0, y1, x1
