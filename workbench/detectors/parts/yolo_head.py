@@ -4,7 +4,8 @@ B = images, M = most boxes of an image, N = priors, K = (level, anchor) pairs, C
 training, as gathered in the reference; what a detector does differently from another is in its `Rules`.
 
 All loss terms are sums over priors, averaged over images (rule 2): a mean over priors would change the balance between
-the terms. Everything is computed in float32, also under autocast, with shapes that do not depend on the data.
+the terms. Everything is computed in float32 (also under autocast, which narrows only convolutions and products of
+matrices, of which there are none here) and with shapes that do not depend on the data.
 """
 
 from __future__ import annotations
@@ -85,10 +86,9 @@ class YoloHead(nn.Module):
         return priors.spread(self.anchors.float(), self.strides, self.masks, self.scales, grids)
 
     def candidates(self, raw: Raw) -> Candidates:
-        with torch.autocast(raw[0].device.type, enabled=False):
-            logits, grid = self.flat(raw)
-            scores = logits[..., 4:5].sigmoid() * logits[..., 5:].sigmoid()
-            return Candidates(coding.decode_all(logits, grid), scores)
+        logits, grid = self.flat(raw)
+        scores = logits[..., 4:5].sigmoid() * logits[..., 5:].sigmoid()
+        return Candidates(coding.decode_all(logits, grid), scores)
 
     def match(self, targets: Targets, grid: priors.Priors) -> matching.Matches:
         return matching.match(targets, grid, self.anchors.float(), self.rules.match_iou)
@@ -104,19 +104,18 @@ class YoloHead(nn.Module):
         return Assignment(image, table.level[pair], row, column, table.place[pair], box)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        with torch.autocast(raw[0].device.type, enabled=False):
-            logits, grid = self.flat(raw)
-            matches = self.match(targets, grid)
-            near = matches.slots.reshape(len(logits), -1).clamp(max=len(grid) - 1)  # (B, M * K)
-            picked = logits.gather(1, near[..., None].expand(-1, -1, logits.shape[-1]))
-            picked = picked.view(*matches.slots.shape, -1)  # (B, M, K, 5 + C)
-            owner, labels = self._slots(matches, targets, len(grid))
-            terms = {
-                "box": self._box(picked[..., :4], targets, matches, owner, labels, grid),
-                "objectness": self._objectness(logits, targets, matches, grid),
-                "label": self._label(picked[..., 5:], owner, labels),
-            }
-            return {name: term / len(logits) for name, term in terms.items()}
+        logits, grid = self.flat(raw)
+        matches = self.match(targets, grid)
+        near = matches.slots.reshape(len(logits), -1).clamp(max=len(grid) - 1)  # (B, M * K)
+        picked = logits.gather(1, near[..., None].expand(-1, -1, logits.shape[-1]))
+        picked = picked.view(*matches.slots.shape, 5 + self.label_count)  # (B, M, K, 5 + C)
+        owner, labels = self._slots(matches, targets, len(grid))
+        terms = {
+            "box": self._box(picked[..., :4], targets, matches, owner, labels, grid),
+            "objectness": self._objectness(logits, targets, matches, grid),
+            "label": self._label(picked[..., 5:], owner, labels),
+        }
+        return {name: term / len(logits) for name, term in terms.items()}
 
     def _slots(self, matches: matching.Matches, targets: Targets, count: int) -> tuple[Tensor, Tensor]:
         labels = matching.slot_labels(matches, targets.labels, count, self.label_count)

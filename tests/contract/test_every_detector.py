@@ -1,0 +1,257 @@
+"""What holds for every detector, built in or from a plugin: the contract that training and inference rely on."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from workbench import detectors
+from workbench.detectors.parts.detector import Detector, Raw, Targets
+from workbench.errors import WorkbenchError
+from workbench.settings import rows
+
+NAMES = detectors.load_all().names()
+PX = 64
+
+
+def build(name: str, labels: int = 3, px: int = PX, width: float = 0.1, seed: int = 0, **settings: Any) -> Detector:
+    torch.manual_seed(seed)
+    kind = detectors.load_all().get(name)
+    chosen = dataclasses.replace(kind.settings_class(input_px=px, width=width), **settings)
+    return detectors.build(name, chosen, labels)
+
+
+def images(count: int = 2, px: int = PX) -> Tensor:
+    return torch.rand(count, 3, px, px, generator=torch.Generator().manual_seed(1))
+
+
+def targets(*images: list[tuple[float, float, float, float, int]], ignore: tuple[tuple[int, int], ...] = ()) -> Targets:
+    """One list of (x0, y0, x1, y1, label) per image, padded; `ignore`: (image, box)."""
+    most = max(map(len, images))
+    boxes, labels = torch.zeros(len(images), most, 4), torch.full((len(images), most), -1)
+    flags = torch.zeros(len(images), most, dtype=torch.bool)
+    for i, rows_ in enumerate(images):
+        for m, (*box, label) in enumerate(rows_):
+            boxes[i, m], labels[i, m] = torch.tensor(box), int(label)
+    for i, m in ignore:
+        flags[i, m] = True
+    return Targets(boxes, labels, flags)
+
+
+TWO = targets([(4, 6, 30, 40, 0), (40, 10, 60, 20, 2)], [(10, 10, 50, 60, 1)])
+NOTHING = Targets(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.bool))
+
+
+def total(detector: Detector, raw: Raw, wanted: Targets) -> Tensor:
+    return torch.stack(list(detector.loss(raw, wanted).values())).sum()
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_it_says_what_it_is(name: str) -> None:
+    kind = detectors.load_all().get(name)
+    assert kind.name == name
+    assert kind.title
+    assert kind.summary.endswith(".")
+    assert "20" in kind.paper
+    assert kind.resize in ("stretch", "letterbox")
+    assert all(row.help.endswith(".") for row in rows(kind.settings_class))
+
+
+def test_candidates_have_a_box_and_a_score_per_label(name: str) -> None:
+    detector = build(name).eval()
+    found = detector.candidates(detector(images()))
+    assert found.boxes.shape == (2, found.scores.shape[1], 4)
+    assert found.scores.shape == (2, found.boxes.shape[1], 3)
+    assert (found.boxes[..., 2:] >= found.boxes[..., :2]).all()
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+
+
+def test_gradients_reach_every_parameter(name: str) -> None:
+    detector = build(name, px=128)
+    wanted = targets([(8, 8, 24, 28, 0), (40, 40, 120, 120, 1), (0, 60, 40, 100, 2)], [(30, 30, 40, 42, 2)])
+    total(detector, detector(images(px=128)), wanted).backward()
+    idle = [path for path, p in detector.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert idle == []
+
+
+@pytest.mark.parametrize("empty", [NOTHING, targets([(0, 0, 0, 0, -1)], [(0, 0, 0, 0, -1)])], ids=["none", "padding"])
+def test_images_without_boxes_train(name: str, empty: Targets) -> None:
+    detector = build(name)
+    loss = total(detector, detector(images()), empty)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in detector.parameters())
+
+
+def test_every_term_is_a_scalar_and_averaged_over_images(name: str) -> None:
+    detector = build(name).eval()
+    twice = Targets(*(torch.cat([getattr(TWO, f)] * 2) for f in ("boxes", "labels", "ignore")))
+    once_terms = detector.loss(detector(images()), TWO)
+    twice_terms = detector.loss(detector(torch.cat([images()] * 2)), twice)
+    for term, value in once_terms.items():
+        assert value.shape == ()
+        torch.testing.assert_close(value, twice_terms[term], rtol=1e-4, atol=1e-5)
+
+
+def test_the_loss_falls_on_two_images(name: str) -> None:
+    detector = build(name, width=0.25)
+    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3)
+    course = []
+    for _ in range(25):
+        loss = total(detector, detector(images()), TWO)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        course.append(loss.item())
+    assert course[-1] < 0.5 * course[0]
+
+
+def test_a_batch_of_four_equals_four_of_one(name: str) -> None:
+    detector = build(name).eval()
+    batch = images(4)
+    with torch.inference_mode():
+        whole = detector.candidates(detector(batch))
+        for i in range(4):
+            single = detector.candidates(detector(batch[i : i + 1]))
+            torch.testing.assert_close(single.boxes[0], whole.boxes[i], rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(single.scores[0], whole.scores[i], rtol=1e-3, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name: str) -> None:
+    first, second, other = build(name, seed=5), build(name, seed=5), build(name, seed=6)
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_padding_changes_nothing(name: str) -> None:
+    detector = build(name).eval()
+    raw = detector(images())
+    wider = targets([(4, 6, 30, 40, 0), (40, 10, 60, 20, 2), *[(0, 0, 0, 0, -1)] * 70], [(10, 10, 50, 60, 1)])
+    for term, value in detector.loss(raw, TWO).items():
+        torch.testing.assert_close(detector.loss(raw, wider)[term], value)
+
+
+def test_an_ignore_region_teaches_neither_object_nor_background(name: str) -> None:
+    """Where a region covers the whole image there is no gradient at all; without it there is."""
+    detector = build(name)
+    everywhere = [(-1e6, -1e6, 1e6, 1e6, 0)]
+    for ignored, silent in ((((0, 0), (1, 0)), True), ((), False)):
+        raw = tuple(level.detach().requires_grad_() for level in detector(images()))
+        total(detector, raw, targets(everywhere, everywhere, ignore=ignored)).backward()
+        assert all(level.grad is not None and not level.grad.any() for level in raw) == silent
+
+
+def test_the_loss_is_float32_and_finite_under_bfloat16(name: str) -> None:
+    detector = build(name).to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        raw = detector(images().to(memory_format=torch.channels_last))
+        terms = detector.loss(raw, TWO)
+    assert raw[0].dtype == torch.bfloat16
+    assert all(term.dtype == torch.float32 and term.isfinite() for term in terms.values())
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in detector.parameters())
+
+
+def test_outputs_beyond_all_reason_give_a_finite_loss(name: str) -> None:
+    detector = build(name)
+    for far in (-1e4, 1e4):
+        raw = tuple((level.detach() * 0 + far).requires_grad_() for level in detector(images()))
+        total(detector, raw, TWO).backward()
+        assert all(level.grad is not None and level.grad.isfinite().all() for level in raw)
+
+
+def test_the_loss_asks_nothing_of_the_data(name: str) -> None:
+    """It runs on tensors without values, so it never waits for a graphics card and has no loop over boxes."""
+    detector = build(name).to("meta")
+    terms = detector.loss(detector(torch.empty(2, 3, PX, PX, device="meta")), TWO.to("meta"))
+    assert all(term.shape == () for term in terms.values())
+
+
+def test_every_box_has_a_positive_and_lies_on_it(name: str) -> None:
+    detector = build(name, px=128)
+    draw = np.random.default_rng(3)
+    corner, side = draw.uniform(0, 90, (2, 40, 2)), np.exp(draw.uniform(1, 4.6, (2, 40, 2)))
+    boxes = np.concatenate([corner, np.minimum(corner + side, 128)], axis=-1)
+    wanted = targets(*([(*map(float, box), 0) for box in image] for image in boxes))
+    found = detector.assignment(wanted, (128, 128))
+    assert {(int(i), int(t)) for i, t in zip(found.image, found.target, strict=True)} == {
+        (i, t) for i in range(2) for t in range(40)
+    }
+    need = detector.anchor_need
+    if need is not None:
+        stride = torch.tensor(need.strides)[found.level]
+        box = wanted.boxes[found.image, found.target]
+        centre = (box[:, :2] + box[:, 2:]) / 2
+        assert torch.equal((centre[:, 0] / stride).floor().long(), found.column)
+        assert torch.equal((centre[:, 1] / stride).floor().long(), found.row)
+
+
+def test_perfect_training_finds_the_box(name: str) -> None:
+    """After enough steps on one image the best candidate is the box, with its label."""
+    detector = build(name, width=0.25)
+    wanted, picture = targets([(8, 12, 40, 56, 2)]), images(1)
+    optimiser = torch.optim.Adam(detector.parameters(), lr=2e-3)
+    for _ in range(80):
+        loss = total(detector, detector(picture), wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    found = detector.candidates(detector(picture))
+    best, label = divmod(int(found.scores[0].argmax()), 3)
+    assert label == 2
+    torch.testing.assert_close(found.boxes[0, best], wanted.boxes[0, 0], rtol=0, atol=4.0)
+
+
+def test_forward_can_be_exported(name: str) -> None:
+    detector = build(name).eval()
+    exported = torch.export.export(detector, (images(),))
+    for ours, theirs in zip(detector(images()), exported.module()(images()), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_onnx_equals_torch(name: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    detector = build(name).eval()
+    file = tmp_path / "detector.onnx"
+    torch.onnx.export(detector, (images(1),), file, dynamo=True, verbose=False, external_data=False)
+    session = runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    outputs = session.run(None, {session.get_inputs()[0].name: images(1).numpy()})
+    for ours, theirs in zip(detector(images(1)), outputs, strict=True):
+        largest = float(ours.detach().abs().max())
+        np.testing.assert_allclose(theirs, ours.detach().numpy(), rtol=0, atol=1e-5 * max(1.0, largest))
+
+
+def test_an_input_side_that_is_no_multiple_of_32_is_refused_with_the_nearest(name: str) -> None:
+    with pytest.raises(WorkbenchError, match="Try 96"):
+        build(name, px=100)
+
+
+def test_anchors_that_are_no_sizes_are_refused(name: str) -> None:
+    kind = detectors.load_all().get(name)
+    for wrong in (((10.0, 0.0),) * 6, ((10.0, float("nan")),) * 6):
+        with pytest.raises(WorkbenchError, match="positive"):
+            detectors.build(name, kind.settings_class(width=0.1), 3, wrong)
+
+
+def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
+    kind = detectors.load_all().get(name)
+    for count in (3, 5, 10):
+        sizes = tuple((4.0 * (count - i), 6.0) for i in range(count))
+        detector = detectors.build(name, kind.settings_class(input_px=PX, width=0.1), 3, sizes)
+        need = detector.anchor_need
+        if need is None:
+            continue
+        assert sorted(anchor for mask in need.masks for anchor in mask) == list(range(count))
+        assert detector.loss(detector(images()), TWO)
