@@ -1,0 +1,82 @@
+"""Box losses against torchvision's and against a hand's calculation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision.ops
+from torch import Tensor
+
+from workbench.detectors.parts import losses
+
+
+def pairs(count: int = 200) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(2)
+    corner, side = torch.rand(2, count, 2, generator=draw) * 60, torch.rand(2, count, 2, generator=draw) * 50 + 1
+    both = torch.cat([corner, corner + side], dim=-1)
+    return both[0], both[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference"),
+    [
+        ("ciou", torchvision.ops.complete_box_iou_loss),
+        ("diou", torchvision.ops.distance_box_iou_loss),
+        ("giou", torchvision.ops.generalized_box_iou_loss),
+    ],
+)
+def test_values_and_gradients_are_torchvisions(kind: str, reference: object) -> None:
+    predicted, truth = pairs()
+    ours, theirs = predicted.clone().requires_grad_(), predicted.clone().requires_grad_()
+    value, expected = losses.iou_loss(ours, truth, kind), reference(theirs, truth)  # type: ignore[operator]
+    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5)
+    value.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_overlap_of_a_third_by_hand() -> None:
+    """Two 2 x 2 boxes, one moved by 1: IoU 1/3, hull 3 x 2, distance 1 of a diagonal of 13; equal aspects."""
+    a, b = torch.tensor([0.0, 0, 2, 2]), torch.tensor([1.0, 0, 3, 2])
+    assert losses.iou_loss(a, b, "iou").item() == pytest.approx(2 / 3)
+    assert losses.iou_loss(a, b, "giou").item() == pytest.approx(2 / 3)
+    assert losses.iou_loss(a, b, "diou").item() == pytest.approx(2 / 3 + 1 / 13)
+    assert losses.iou_loss(a, b, "ciou").item() == pytest.approx(2 / 3 + 1 / 13)
+
+
+@pytest.mark.parametrize("kind", losses.IOU_LOSSES)
+def test_a_box_upon_itself_costs_nothing_and_pulls_nowhere(kind: str) -> None:
+    box = torch.tensor([[3.0, 4, 10, 20]], requires_grad=True)
+    loss = losses.iou_loss(box, box.detach(), kind)
+    loss.sum().backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert box.grad is not None
+    assert box.grad.isfinite().all()
+
+
+def test_darknets_pull_on_sides_is_twice_the_overlaps_slope() -> None:
+    """A square inside a square with the same centre: IoU = w h / 1, so d IoU / dw = h; Darknet takes 2 h (rule 24)."""
+    predicted, truth = torch.tensor([[0.25, 0.25, 0.75, 0.75]]), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+    delta = losses.darknet_ciou_delta(torch.zeros(1, 4), predicted, truth)
+    torch.testing.assert_close(delta, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+
+
+def test_darknets_pull_multiplies_sides_by_exp_t_and_leaves_the_centre_alone() -> None:
+    predicted, truth = torch.tensor([[0.2, 0.3, 0.6, 0.5]]), torch.tensor([[0.3, 0.3, 0.8, 0.9]])
+    plain = losses.darknet_ciou_delta(torch.zeros(1, 4), predicted, truth)
+    raised = losses.darknet_ciou_delta(torch.tensor([[1.0, 1.0, 2.0, 2.0]]), predicted, truth)
+    torch.testing.assert_close(raised, plain * torch.tensor([1.0, 1.0, 7.389056, 7.389056]))
+
+
+def test_darknets_pull_is_finite_for_boxes_without_size() -> None:
+    nowhere = torch.zeros(1, 4)
+    assert losses.darknet_ciou_delta(nowhere, nowhere, nowhere).isfinite().all()
+
+
+def test_a_given_gradient_replaces_that_of_the_value() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0, 4.0]], requires_grad=True)
+    loss = losses.with_gradient(torch.tensor([7.0]), logits, torch.tensor([[0.5, 0.0, -1.0, 2.0]]))
+    loss.sum().backward()
+    assert loss.item() == 7.0
+    assert logits.grad is not None
+    assert logits.grad.tolist() == [[-0.5, 0.0, 1.0, -2.0]]

@@ -1,0 +1,33 @@
+"""Boxes to logits and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from workbench.detectors.parts import coding
+
+
+def test_zero_logits_are_the_anchor_in_the_middle_of_the_cell() -> None:
+    cells, strides, anchors = torch.tensor([[2.0, 1.0]]), torch.tensor([[32.0]]), torch.tensor([[20.0, 40.0]])
+    box = coding.decode(torch.zeros(1, 4), cells, strides, anchors, torch.tensor([[1.0]]))
+    assert box.tolist() == [[70.0, 28.0, 90.0, 68.0]]  # centre (80, 48)
+
+
+def test_scale_x_y_widens_the_reach_of_a_cell_on_both_sides_alike() -> None:
+    cells, one = torch.zeros(1, 2), torch.tensor([[1.0]])
+    far = torch.tensor([[20.0, -20.0, 0.0, 0.0]])
+    box = coding.decode(far, cells, one, torch.zeros(1, 2), torch.tensor([[1.05]]))
+    torch.testing.assert_close(box[:, :2], torch.tensor([[1.025, -0.025]]))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.05, 1.2])
+def test_decoding_what_was_encoded_gives_the_box(scale: float) -> None:
+    draw = torch.Generator().manual_seed(4)
+    centre, side = torch.rand(100, 2, generator=draw) * 0.98 + 0.01, torch.rand(100, 2, generator=draw) * 300 + 1
+    cells, strides = torch.randint(0, 13, (100, 2), generator=draw).float(), torch.full((100, 1), 32.0)
+    centre = (centre + cells) * 32
+    boxes = torch.cat([centre - side / 2, centre + side / 2], dim=1)
+    anchors, scales = torch.full((100, 2), 50.0), torch.full((100, 1), scale)
+    logits = coding.logits_of(coding.encode(boxes, cells, strides, anchors), scales)
+    torch.testing.assert_close(coding.decode(logits, cells, strides, anchors, scales), boxes, rtol=1e-5, atol=1e-3)
