@@ -15,7 +15,7 @@ from torch import Tensor
 from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.priors import Priors
 
-BOXES_AT_ONCE = 64  # of M, in the prior-against-box IoU: bounds memory at N x 64 numbers per image
+BOXES_AT_ONCE = 32  # of M, in the prior-against-box IoU: bounds memory at N x 32 numbers per image
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,28 @@ def slot_labels(matches: Matches, labels: Tensor, count: int, label_count: int) 
 
 def best_overlap(boxes: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Per predicted box (B, N, 4): best IoU with a box to be found, largest share of it inside an ignore region."""
-    iou = torch.zeros_like(boxes[..., 0])
-    share = torch.zeros_like(iou)
-    area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)[..., None]  # (B, N, 1)
+    iou, share = torch.zeros_like(boxes[..., 0]), torch.zeros_like(boxes[..., 0])
+    area = _area(boxes)[..., None]  # (B, N, 1)
     found, ignored = real(targets), targets.ignore & (targets.labels >= 0)
     for start in range(0, targets.boxes.shape[1], BOXES_AT_ONCE):
         some = slice(start, start + BOXES_AT_ONCE)
-        truth = targets.boxes[:, None, some].float()  # (B, 1, m, 4)
-        sides = torch.minimum(boxes[:, :, None, 2:], truth[..., 2:]) - torch.maximum(
-            boxes[:, :, None, :2], truth[..., :2]
-        )
-        common = sides.clamp(min=0).prod(-1)  # (B, N, m)
-        union = area + (truth[..., 2:] - truth[..., :2]).prod(-1) - common
-        iou = torch.maximum(iou, (common / union.clamp(min=1e-9) * found[:, None, some]).amax(-1))
-        share = torch.maximum(share, (common / area.clamp(min=1e-9) * ignored[:, None, some]).amax(-1))
+        truth = targets.boxes[:, some].float()
+        common = _common(boxes, truth)  # (B, N, m)
+        union = area + _area(truth)[:, None] - common
+        iou = torch.maximum(iou, (common / union.clamp_(min=1e-9)).mul_(found[:, None, some]).amax(-1))
+        share = torch.maximum(share, (common / area.clamp(min=1e-9)).mul_(ignored[:, None, some]).amax(-1))
     return iou, share
+
+
+def _area(boxes: Tensor) -> Tensor:
+    x0, y0, x1, y1 = boxes.unbind(-1)
+    return (x1 - x0) * (y1 - y0)
+
+
+def _common(boxes: Tensor, truth: Tensor) -> Tensor:
+    """Shared area of (B, N, 4) and (B, m, 4) -> (B, N, m); axis by axis, as reducing over xy is 8 x slower."""
+    x0, y0, x1, y1 = (edge[..., None] for edge in boxes.unbind(-1))  # (B, N, 1)
+    u0, v0, u1, v1 = (edge[:, None] for edge in truth.unbind(-1))  # (B, 1, m)
+    width = torch.minimum(x1, u1).sub_(torch.maximum(x0, u0)).clamp_(min=0)
+    height = torch.minimum(y1, v1).sub_(torch.maximum(y0, v0)).clamp_(min=0)
+    return width.mul_(height)
