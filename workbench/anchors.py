@@ -20,7 +20,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.core.project import Snapshot
+from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.errors import WorkbenchError
 
 Doubles = NDArray[np.float64]
@@ -105,6 +105,22 @@ def kmeans(
 def best(sizes: ArrayLike, k: int, seed: int = 0, restarts: int = RESTARTS, *, update: Update = "median") -> Step:
     """The last step of `kmeans`."""
     return _last(kmeans(sizes, k, seed, update=update, restarts=restarts))
+
+
+def anchor_set(
+    snapshot: Snapshot, k: int, px: int, *, resize: str = "stretch", seed: int = 0, update: Update = "median"
+) -> AnchorSet:
+    """The best `k` anchors for the boxes that training sees: those of the splits train and none, if they have any."""
+    seen = snapshot.only(splits=(Split.TRAIN, Split.NONE))
+    step = best(sizes_of(seen if len(seen.boxes) else snapshot, px, resize), k, seed, update=update)
+    return AnchorSet(
+        sizes=tuple((float(w), float(h)) for w, h in step.centres),
+        input_px=px,
+        resize=resize,
+        mean_iou=step.mean_iou,
+        recall=step.recall,
+        source=f"IoU k-means, k {k}, {update}, seed {seed}, {int(step.counts.sum())} boxes",
+    )
 
 
 def assign(sizes: ArrayLike, centres: ArrayLike) -> NDArray[np.int64]:

@@ -86,6 +86,7 @@ class Document:
                 edits.ChangeSetting(key, value).apply(connection)
         if images is not None:
             document.add_folder(Path(images))
+            document.settle()
         return document
 
     @classmethod
@@ -284,6 +285,11 @@ class Document:
     def _title(self, choose: str) -> str:
         found = self.store.rows(choose)
         return str(found[0][0]) if found and not self.read_only else ""
+
+    def settle(self) -> None:
+        """Make what is there the beginning: undo goes no further back. For a project that has just been made."""
+        with self.store.transaction() as connection:
+            connection.execute("DELETE FROM journal")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after every edit, undo and redo; the returned function ends that."""

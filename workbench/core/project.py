@@ -6,12 +6,14 @@ covers the whole of a 640 x 480 image is (0, 0, 640, 480).
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -182,6 +184,10 @@ class AnchorSet:
     mean_iou: float = 0.0
     recall: float = 0.0
     source: str = ""  # how they came about, for the run's record
+
+    def to_setting(self) -> dict[str, Any]:
+        """As edits.ChangeSetting("anchors", ...) keeps it and Document.anchors() reads it."""
+        return {**dataclasses.asdict(self), "sizes": [list(pair) for pair in self.sizes]}
 
 
 # Okabe and Ito's colour-blind-safe set without black, then darker and lighter relatives of it.

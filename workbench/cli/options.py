@@ -1,0 +1,66 @@
+"""What several commands share: the app, its common options, and how a project and a checkpoint are named."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
+
+app = typer.Typer(
+    name="workbench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a folder of photographs to a trained object detector, on your own machine."
+    " Without a command (or with a project's folder) the window opens.",
+)
+
+Project = Annotated[Path, typer.Argument(help="The project's folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
+Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
+Device = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, mps.")]
+
+
+@contextlib.contextmanager
+def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
+    with Document.open(folder, read_only=not write) as document:
+        if write and document.read_only:
+            raise WorkbenchError(document.why_read_only)
+        yield document
+
+
+def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path | None]:
+    """The checkpoint file that --run and --checkpoint name, and its run's folder."""
+    if run.endswith(".safetensors"):
+        return Path(run), None
+    name = run or newest_run(runs_folder)
+    which = one_of("checkpoint", which, ["best", "last"])
+    for kind in (which, "last", "best"):
+        file = runs_folder / name / f"{kind}.safetensors"
+        if file.is_file():
+            return file, file.parent
+    raise WorkbenchError(f"The run '{name}' has no checkpoint yet. Train it, or choose another run with --run.")
+
+
+def one_of(what: str, value: str, choices: list[str]) -> str:
+    if value not in choices:
+        raise WorkbenchError(f"--{what} must be one of {', '.join(choices)}, not '{value}'.")
+    return value
+
+
+def newest_run(runs_folder: Path) -> str:
+    """The name of the run that was started last."""
+    from workbench.training import runs
+
+    found = runs.runs(runs_folder)
+    if not found:
+        raise WorkbenchError(f"There is no run in {runs_folder.parent} yet. Train one: workbench train PROJECT")
+    return found[0].name

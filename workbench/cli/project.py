@@ -1,0 +1,169 @@
+"""Commands about a project and its labels: new, import, export-labels, anchors, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import console, settings
+from workbench.cli.options import Json, Project, app, project_of
+from workbench.console import result, say, table
+from workbench.core.document import Document
+
+
+@app.command()
+def new(
+    project: Project,
+    images: Annotated[Path | None, typer.Option("--images", help="The folder with your photographs.")] = None,
+    name: Annotated[str, typer.Option("--name", help="What to call it; default: the folder's name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a project. The photographs stay where they are and are never changed."""
+    with Document.create(project, images, name) as document:
+        bad = [image for image in document.images() if image.problem]
+        for image in bad:
+            say(f"{image.path}: {image.problem}", quiet=as_json)
+        result(
+            {"project": str(document.folder), "images": len(document.images()), "unreadable": len(bad)}, as_json=as_json
+        )
+
+
+@app.command(name="import")
+def import_(
+    project: Project,
+    path: Annotated[Path, typer.Argument(help="A folder or file with labels of another tool.")],
+    format: Annotated[str | None, typer.Option("--format", help="voc, coco or yolo; default: recognised.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Where the images are, if not beside.")] = None,
+    on_existing: Annotated[
+        str, typer.Option("--on-existing", help="Images that have boxes already: refuse, keep, replace or add.")
+    ] = "refuse",
+    on_size: Annotated[
+        str, typer.Option("--on-size", help="Annotations made at another size than the file's: keep or scale.")
+    ] = "keep",
+    voc_base: Annotated[
+        str, typer.Option("--voc-base", help="Number of the first pixel in VOC files: auto, 0 or 1.")
+    ] = "auto",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave damaged entries out, with a remark.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring labels of Pascal VOC, COCO or YOLO into a project: all of them, or nothing."""
+    from workbench import exchange, plugins
+
+    plugins.load_all()
+    given = {"on_existing": on_existing, "on_size": on_size, "voc_base": voc_base, "skip_broken": skip_broken}
+    chosen = settings.changed(exchange.ImportSettings(), given)
+    with project_of(project, write=not dry_run) as document:
+        plan = exchange.plan_import(document, path, format, images, chosen)
+        done = plan if dry_run else exchange.apply_import(document, plan)
+    if as_json:
+        remarks = [{"level": r.level, "file": r.file, "line": r.line, "sentence": r.sentence} for r in done.remarks]
+        numbers = {name: getattr(done, name) for name in ("added", "missing", "left", "boxes", "replaced")}
+        result({"done": not dry_run, **numbers, "new_labels": list(done.new_labels), "remarks": remarks}, as_json=True)
+        return
+    _remarks(done.remarks, everything=verbose)
+    say(("Would import " if dry_run else "") + done.sentence)
+
+
+def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:
+    shown = remarks if everything else remarks[:20]
+    for remark in shown:
+        place = f"{remark.file}:{remark.line}: " if remark.line else f"{remark.file}: " if remark.file else ""
+        say(f"{remark.level:>8}  {place}{remark.sentence}")
+    if len(remarks) > len(shown):
+        say(f"          ... and {len(remarks) - len(shown):,} more remarks (--verbose shows all)")
+
+
+@app.command(name="export-labels")
+def export_labels(
+    project: Project,
+    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
+    format: Annotated[str, typer.Option("--format", help="voc, coco, yolo or a plugin's.")],
+    copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images too.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write into a folder that is not empty.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the labels for another tool, and say what its format can't hold."""
+    from workbench import exchange, plugins
+
+    plugins.load_all()
+    with project_of(project) as document:
+        snapshot = document.snapshot()
+    with console.bar("Copying images", quiet=as_json or not copy_images) as progress:
+        done = exchange.export_labels(snapshot, format, folder, copy_images, replace, progress.to)
+    if not as_json:
+        _remarks(done.remarks, everything=False)
+    result(
+        {"format": done.format, "folder": str(done.folder), "files": len(done.files), "images": done.images,
+         "boxes": done.boxes, "copied": done.copied},
+        as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command()
+def anchors(
+    project: Project,
+    k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,
+    size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
+    resize: Annotated[str, typer.Option("--resize", help="stretch or letterbox.")] = "stretch",
+    update: Annotated[str, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
+    seed: Annotated[int, typer.Option("--seed", help="Where the clustering begins.")] = 0,
+    use: Annotated[bool, typer.Option("--use", help="Keep them in the project: training will use them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Cluster the box sizes by IoU k-means, as the YOLOv2 paper does."""
+    from workbench import anchors as clustering
+    from workbench.core import edits
+
+    with project_of(project, write=use) as document:
+        found = clustering.anchor_set(document.snapshot(), k, size, resize=resize, update=update, seed=seed)
+        if use:
+            document.do(edits.ChangeSetting("anchors", found.to_setting()))
+    if as_json:
+        result(
+            {"anchors": [list(pair) for pair in found.sizes], "input_px": size, "mean_iou": found.mean_iou,
+             "recall": found.recall, "used": use},
+            as_json=True,
+        )  # fmt: skip
+        return
+    table(
+        ["anchor", "width px", "height px"], [[i + 1, f"{w:.1f}", f"{h:.1f}"] for i, (w, h) in enumerate(found.sizes)]
+    )
+    say(
+        f"Mean IoU {found.mean_iou:.3f}, best possible recall {found.recall:.3f}."
+        + (" Kept in the project." if use else "")
+    )
+
+
+@app.command()
+def check(
+    project: Project,
+    files: Annotated[bool, typer.Option("--files/--no-files", help="Open every image file.")] = True,
+    as_json: Json = False,
+) -> int | None:
+    """Look for what would spoil a training: bad files, odd boxes, leaks between splits. Exit code 3 if found."""
+    from workbench import health
+    from workbench.report import show_health
+
+    with project_of(project) as document:
+        snapshot = document.snapshot()
+    found = show_health(health.examine(snapshot, open_files=files), quiet=as_json or not files)
+    findings = [
+        {"level": f.level, "kind": f.kind, "sentence": f.sentence, "images": len(f.images)} for f in found.findings
+    ]
+    if as_json:
+        counts = {"per_label": dict(found.per_label), "per_split": dict(found.per_split), "findings": findings}
+        result({"images": found.images, "boxes": found.boxes, "labelled": found.labelled, **counts}, as_json=True)
+    else:
+        result({"images": found.images, "labelled": found.labelled, "boxes": found.boxes}, as_json=False)
+        table(["label", "boxes"], [list(row) for row in found.per_label])
+        table(["split", "images"], [list(row) for row in found.per_split])
+        for finding in found.findings:
+            say(f"{finding.level:>8}  {finding.sentence}")
+        say("No problems." if not found.problems else f"{found.problems} problems.")
+    return console.PROBLEMS if found.problems else None

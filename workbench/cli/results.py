@@ -1,0 +1,159 @@
+"""Commands about trained detectors: evaluate, predict, export, detectors, and the demo of all of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli.options import Device, Json, Project, Run, Which, app, checkpoint_of, one_of, project_of
+from workbench.console import result, say, table
+from workbench.core.project import Split
+
+
+@app.command()
+def evaluate(
+    project: Project,
+    run: Run = "",
+    checkpoint: Which = "best",
+    split: Annotated[str, typer.Option("--split", help="train, validation, test, or all.")] = "validation",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure AP by the COCO definition on the labelled images of a split."""
+    from workbench import plugins
+    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.predict import Predictor
+    from workbench.report import numbers, show_evaluation
+
+    plugins.load_all()
+    part = None if split == "all" else Split(one_of("split", split, [str(s) for s in Split]))
+    with project_of(project) as document:
+        file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
+        snapshot = document.snapshot()
+    snapshot = snapshot.take([i for i, image in enumerate(snapshot.images) if _is_labelled(snapshot, i)])
+    done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder), quiet=as_json)
+    values = numbers(done)
+    if not as_json:
+        per_label = values["per_label"].items()
+        table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
+    result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
+
+
+def _is_labelled(snapshot: Any, index: int) -> bool:
+    """Whether a missing box means that nothing is there: done, verified, or with boxes."""
+    rows = snapshot.rows(index)
+    return rows.stop > rows.start or str(snapshot.images[index].state) in ("done", "verified")
+
+
+@app.command()
+def predict(
+    project: Annotated[Path, typer.Argument(help="A project's folder, or a checkpoint file.")],
+    sources: Annotated[list[Path], typer.Argument(help="Images, folders or videos.")],
+    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = Path("predictions"),
+    run: Run = "",
+    checkpoint: Which = "best",
+    confidence: Annotated[float, typer.Option("--confidence", help="Least score.", min=0, max=1)] = 0.25,
+    iou: Annotated[float, typer.Option("--iou", help="Overlap at which the weaker box goes.", min=0, max=1)] = 0.45,
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Write pictures with boxes.")] = True,
+    every: Annotated[int, typer.Option("--every", help="Of videos, every n-th frame.", min=1)] = 1,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Find objects in images, folders and videos; writes predictions.json and pictures."""
+    from workbench import plugins
+    from workbench.inference.predict import Predictor
+    from workbench.inference.predict_files import predict_files
+    from workbench.report import show_predictions
+
+    plugins.load_all()
+    if project.suffix == ".safetensors":
+        file = project
+    else:
+        with project_of(project) as document:
+            file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+    happening = predict_files(
+        Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, pictures=pictures, every=every
+    )
+    saved = show_predictions(happening, quiet=as_json)
+    result(
+        {"file": str(saved.file), "images": saved.images, "detections": saved.detections, "left_out": saved.skipped},
+        as_json=as_json,
+    )
+
+
+@app.command()
+def detectors(as_json: Json = False) -> None:
+    """List the detectors that can be trained."""
+    from workbench import detectors as family
+    from workbench import plugins
+
+    plugins.load_all()
+    members = [(name, member) for name, member in family.load_all()]
+    if as_json:
+        sys.stdout.write(
+            json.dumps({n: {"title": m.title, "paper": m.paper, "summary": m.summary} for n, m in members}) + "\n"
+        )
+        return
+    table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
+
+
+@app.command()
+def export(
+    project: Project,
+    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
+    run: Run = "",
+    checkpoint: Which = "best",
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="safetensors, state-dict, torchscript, pt2, onnx; may be repeated; default: all there are."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Export trained weights with labels, anchors and preprocessing inside, checked before it says done."""
+    from workbench import plugins
+    from workbench.inference import export as exporting
+    from workbench.report import available, show_export
+
+    plugins.load_all()
+    with project_of(project) as document:
+        file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+        snapshot = document.snapshot()
+    done = show_export(exporting.export(file, folder, format or available(), snapshot.files[:8]), quiet=as_json)
+    written = [{"format": one.format, "file": str(one.file), "bytes": one.bytes} for one in done.results]
+    result({"folder": str(done.folder), "files": written}, as_json=as_json)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the sample project.")] = Path("workbench-demo"),
+    window: Annotated[bool, typer.Option("--window/--no-window", help="Open the window at the end.")] = True,
+) -> int | None:
+    """The whole loop on generated photographs: cluster, train, evaluate, predict, export, and open the window."""
+    from workbench.demo import show
+
+    begun = time.monotonic()
+    show(folder)
+    say(f"\nAll of it took {time.monotonic() - begun:.0f} s. The project is in {folder}.")
+    if window:
+        return _open_window(folder)
+    return None
+
+
+def _open_window(folder: Path) -> int | None:
+    """Open the window in a process of its own (torch is loaded here, and the window opens without)."""
+    import subprocess
+
+    from workbench.core.display import missing
+
+    why = missing()
+    if why:
+        say(why)
+        return None
+    return subprocess.run([sys.executable, "-m", "workbench", str(folder)], check=False).returncode

@@ -1,0 +1,123 @@
+"""The command that trains: one flag per setting, made from the settings themselves."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import console, settings
+from workbench.cli.options import app, newest_run, project_of
+from workbench.console import result, say
+from workbench.errors import WorkbenchError
+
+
+def train(**given: Any) -> int | None:
+    """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues."""
+    from workbench import plugins
+    from workbench.report import show_training
+    from workbench.training import events, recipes, runs
+    from workbench.training import run as training
+
+    plugins.load_all()
+    control = events.Control()
+    as_json = given["as_json"]
+    with project_of(given["project"]) as document:
+        folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
+    if given["resume"] is not None:
+        name = given["resume"] or newest_run(folder)
+        happening = training.resume(folder / name, control)
+    else:
+        recipe = recipes.find(given["preset"])
+        if given["detector"]:
+            recipe = recipe.with_detector(given["detector"])
+        recipe = recipe.changed(_changes(given))
+        anchors = kept if given["anchors"] == "project" else None
+        request = training.RunRequest(
+            runs.new_folder(folder, given["name"] or recipe.detector), snapshot, recipe, anchors
+        )
+        happening = training.train(request, control)
+    with console.stop_on_signal(control.stop):
+        if given["json_events"]:
+            for event in happening:
+                sys.stdout.write(events.to_json(event) + "\n")
+                sys.stdout.flush()
+                if isinstance(event, events.Failed):
+                    return console.FAILED
+            return None
+        finished = show_training(happening, quiet=as_json)
+    said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": finished.best_ap50,
+            "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
+    result(said, as_json=as_json)
+    if finished.stopped:
+        say(f"Go on with: workbench train {given['project']} --resume {said['run']}", quiet=as_json)
+        return console.INTERRUPTED
+    return None
+
+
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings that the command line names: flags of the training, and NAME=VALUE of the detector."""
+    changes = {row.name: given[row.name] for row in _training_rows() if given.get(row.name) is not None}
+    for text in given["set"] or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise WorkbenchError(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
+        changes[name.strip().replace("-", "_")] = value.strip()
+    return changes
+
+
+def _training_rows() -> tuple[settings.Row, ...]:
+    from workbench.training.settings import TrainingSettings
+
+    return settings.rows(TrainingSettings)
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `train` one flag per field of TrainingSettings: the signature that typer reads is made from the rows."""
+    option, optional = typer.Option, inspect.Parameter.KEYWORD_ONLY
+    own: list[tuple[str, Any, Any, Any]] = [
+        ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.")),
+        (
+            "preset",
+            str,
+            "quick-cpu",
+            option("--preset", "-p", help="A recipe that ships, or the path of a .toml file."),
+        ),
+        ("detector", str | None, None, option("--detector", help="See `workbench detectors`.")),
+        ("name", str | None, None, option("--name", help="The run's name; default: the detector's.")),
+        (
+            "anchors",
+            str,
+            "project",
+            option("--anchors", help="'project' (see `workbench anchors --use`) or 'published'."),
+        ),
+        ("set", list[str] | None, None, option("--set", help="NAME=VALUE of the detector; may be repeated.")),
+        ("resume", str | None, None, option("--resume", help="Go on with this run ('' for the newest).")),
+        ("as_json", bool, False, option("--json", help="Print the result as JSON.")),
+        ("json_events", bool, False, option("--json-events", help="Print every event as a line of JSON.")),
+    ]
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD if default is inspect.Parameter.empty else optional,
+            default=default,
+            annotation=Annotated[kind, about],
+        )
+        for name, kind, default, about in own
+    ]
+    for row in _training_rows():
+        kind = row.kind if row.kind in (int, float, bool) else str
+        flag = f"{row.flag}/--no-{row.flag[2:]}" if row.kind is bool else row.flag
+        unit = f" [{row.unit}]" if row.unit else ""
+        one_of = f" One of: {', '.join(row.choices)}." if row.choices else ""
+        about = option(flag, help=row.help + unit + one_of, rich_help_panel=f"Recipe: {row.group or 'more'}")
+        parameters.append(inspect.Parameter(row.name, optional, default=None, annotation=Annotated[kind | None, about]))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+app.command(name="train")(_with_settings(train))

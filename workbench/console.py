@@ -1,0 +1,113 @@
+"""How the command line talks: sentences, tables, progress bars, and JSON where a program reads along.
+
+Results go to stdout, everything else to stderr, so that `workbench evaluate ... --json | jq` works. Exit codes:
+0 done, 1 it could not be done (a sentence says why), 2 the command was not understood, 3 `check` found problems,
+130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Bar:
+    """A progress bar with a title and a line of changing detail; does nothing when quiet."""
+
+    def __init__(self, progress: Progress | None, title: str, total: float | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(title, total=total, detail="") if progress else None
+
+    def to(self, done: float, total: float | None = None, detail: str = "") -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, detail=detail)
+
+
+@contextlib.contextmanager
+def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Iterator[Bar]:
+    """A progress bar on stderr while the block runs."""
+    if quiet:
+        yield Bar(None, title, total)
+        return
+    columns = (
+        TextColumn("{task.description:<18}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=err) as progress:
+        yield Bar(progress, title, total)
+
+
+def say(sentence: str, *, quiet: bool = False) -> None:
+    """A line for a person, on stderr."""
+    if not quiet:
+        err.print(sentence, markup=False)
+
+
+def result(values: dict[str, Any], *, as_json: bool) -> None:
+    """The numbers of a command: one JSON object, or a two-column table."""
+    if as_json:
+        sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in values.items():
+        if not isinstance(value, (dict, list)):
+            table.add_row(name.replace("_", " "), _shown(value))
+    out.print(table)
+
+
+def table(titles: list[str], rows: list[list[Any]]) -> None:
+    """A table on stdout; numbers to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column, title in enumerate(titles):
+        numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
+        made.add_column(title, justify="right" if numeric else "left")
+    for row in rows:
+        made.add_row(*map(_shown, row))
+    out.print(made)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or str(value).replace(".", "", 1).isdigit()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value).replace("[", "\\[")
+
+
+@contextlib.contextmanager
+def stop_on_signal(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts."""
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,151 @@
+"""Long jobs on the console: their events as progress bars and lines, their results as plain values.
+
+Each function iterates one generator to its end and returns what the last event says. The window iterates the very same
+generators.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+from workbench import health
+from workbench.console import bar, say
+from workbench.errors import WorkbenchError
+from workbench.inference import exporters
+from workbench.inference.evaluate import EvaluationDone, EvaluationProgress
+from workbench.inference.export import ExportDone, Exported, ExportProgress
+from workbench.inference.predict_files import Predicted, PredictionsSaved
+from workbench.inference.sources import Skipped
+from workbench.training import events as training
+
+
+def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> training.Finished:
+    """Show a training to its end. WorkbenchError if it failed."""
+    finished: training.Finished | None = None
+    with bar("Training", quiet=quiet) as progress:
+        for event in events:
+            match event:
+                case training.Started():
+                    say(_started(event), quiet=quiet)
+                case training.Progress():
+                    speed = f"loss {event.loss:.3f}  {event.images_per_second:.1f} images/s"
+                    progress.to(event.step, event.steps, speed)
+                case training.Evaluated():
+                    best = "  best so far" if event.best else ""
+                    say(f"  epoch {event.epoch:>3}  AP {event.ap:.3f}  AP50 {event.ap50:.3f}{best}", quiet=quiet)
+                case training.Message():
+                    say(f"  {event.sentence}", quiet=quiet)
+                case training.Failed():
+                    raise WorkbenchError(event.sentence, event.cause)
+                case training.Finished():
+                    finished = event
+    if finished is None:
+        raise WorkbenchError("The training ended without a word. See the run's events.jsonl.")
+    return finished
+
+
+def _started(event: training.Started) -> str:
+    again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
+    return (
+        f"Training {event.detector} ({event.parameters / 1e6:.2f} M parameters) on {event.images:,} images,"
+        f" {event.epochs} epochs, on {event.device} in {event.precision}{again}."
+    )
+
+
+def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> EvaluationDone:
+    """Show an evaluation to its end."""
+    done: EvaluationDone | None = None
+    with bar("Evaluating", quiet=quiet) as progress:
+        for event in events:
+            match event:
+                case EvaluationProgress():
+                    progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
+                case Skipped():
+                    say(f"  left out: {event.sentence}", quiet=quiet)
+                case EvaluationDone():
+                    done = event
+    assert done is not None, "an evaluation ends with its result or raises"
+    return done
+
+
+def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> PredictionsSaved:
+    """Show predictions being written to their end."""
+    saved: PredictionsSaved | None = None
+    with bar("Predicting", quiet=quiet) as progress:
+        for event in events:
+            match event:
+                case Predicted():
+                    progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
+                case Skipped():
+                    say(f"  left out: {event.sentence}", quiet=quiet)
+                case PredictionsSaved():
+                    saved = event
+    assert saved is not None, "predictions end with what was saved or raise"
+    return saved
+
+
+def available() -> list[str]:
+    """The export formats that can be written here: those whose packages are installed."""
+    members = exporters.load_all()
+    return [name for name, member in members if all(find_spec(package) for package in member.needs)]
+
+
+def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
+    """Show an export to its end."""
+    done: ExportDone | None = None
+    with bar("Exporting", quiet=quiet) as progress:
+        for event in events:
+            match event:
+                case ExportProgress():
+                    progress.to(event.done, event.total, event.sentence)
+                case Exported():
+                    say(f"  {event.file}: {_checked(event)}", quiet=quiet)
+                case ExportDone():
+                    progress.to(2 * len(event.results), 2 * len(event.results))
+                    done = event
+    assert done is not None, "an export ends with what was written or raises"
+    return done
+
+
+def _checked(one: Exported) -> str:
+    if one.agreement is None:
+        return f"{one.bytes / 1e6:.1f} MB. {one.remark}".rstrip()
+    where = f"on {one.checked_images} images" if one.checked_images else "on noise"
+    return f"{one.bytes / 1e6:.1f} MB, finds the same as the trained network {where}. {one.remark}".rstrip()
+
+
+def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool = False) -> health.Health:
+    """Show a health check to its end."""
+    found: health.Health | None = None
+    with bar("Looking at files", quiet=quiet) as progress:
+        for event in events:
+            if isinstance(event, health.Health):
+                found = event
+            else:
+                progress.to(event.done, event.total)
+    assert found is not None, "a health check ends with its result"
+    return found
+
+
+def numbers(done: EvaluationDone) -> dict[str, Any]:
+    """An evaluation as plain values: the twelve COCO numbers, and AP and AP50 of each label."""
+    evaluation = done.evaluation
+    per_label = {
+        name: {"ap": _number(ap), "ap50": _number(ap50)}
+        for name, ap, ap50 in zip(evaluation.labels, evaluation.per_label_ap, evaluation.per_label_ap50, strict=True)
+    }
+    plain = {name: _number(value) for name, value in evaluation.numbers().items()}
+    return {"images": evaluation.images, "boxes": evaluation.boxes, **plain, "per_label": per_label}
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else round(float(value), 6)
+
+
+def took(begun: float) -> str:
+    """Time since `begun` (time.monotonic()) in words."""
+    seconds = time.monotonic() - begun
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
