@@ -206,6 +206,10 @@ class Document:
         """Number of boxes by label id; labels without boxes are absent."""
         return {r[0]: r[1] for r in self.store.rows("SELECT label, count(*) FROM box GROUP BY label")}
 
+    def images_with(self, label: int) -> frozenset[int]:
+        """Ids of the images that have boxes of this label."""
+        return frozenset(r[0] for r in self.store.rows("SELECT DISTINCT image FROM box WHERE label = ?", label))
+
     def setting(self, key: str, default: Any = None) -> Any:
         """A value kept with the project by edits.ChangeSetting."""
         return self.store.meta(key, default)

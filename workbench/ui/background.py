@@ -1,0 +1,85 @@
+"""Work for what is on the screen just now (a thumbnail, a picture): newest wish first, forgotten when it scrolls away.
+
+The thread is a Job that runs as long as there are wishes. One `Background` does one kind of work, one wish at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.errors import WorkbenchError
+from workbench.ui.job import Job
+
+
+class Background(QObject):
+    """Runs `work(wish)` in a thread for the wishes of the latest `ask`.
+
+    `done(wish, result)` comes in the window's thread; the result is a WorkbenchError where `work` raised one.
+    Call `close` before the owner goes.
+    """
+
+    done = Signal(object, object)
+
+    def __init__(self, title: str, work: Callable[[Any], object], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._title = title
+        self._work = work
+        self._lock = threading.Lock()
+        self._wishes: list[Hashable] = []
+        self._job: Job | None = None
+        self._closed = False
+
+    def ask(self, wishes: Sequence[Hashable]) -> None:
+        """Do these, the first first; earlier wishes that were not begun are forgotten."""
+        with self._lock:
+            self._wishes = list(dict.fromkeys(wishes))
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._job is not None or self._closed or not self._wishes:
+            return
+        self._job = Job(self._title, self._results, self)
+        self._job.reported.connect(self._reported)
+        self._job.finished.connect(self._finished)
+        self._job.start()
+
+    def _results(self, job: Job) -> Iterator[tuple[Hashable, object]]:
+        """In the job's thread."""
+        while not job.stop.is_set():
+            with self._lock:
+                if not self._wishes:
+                    return
+                wish = self._wishes.pop(0)
+            try:
+                yield wish, self._work(wish)
+            except WorkbenchError as error:
+                yield wish, error
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        assert isinstance(event, tuple)
+        self.done.emit(event[0], event[1])
+
+    @Slot()
+    def _finished(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.wait()
+            job.deleteLater()
+        self._begin()  # wishes that came while the last one was ending
+
+    def close(self) -> None:
+        """Forget all wishes and wait for the one being done."""
+        self._closed = True
+        with self._lock:
+            self._wishes = []
+        if self._job is not None:
+            self._job.end(60.0)
+
+    def is_idle(self) -> bool:
+        """True when nothing is being done or waits."""
+        return self._job is None and not self._wishes

@@ -1,0 +1,186 @@
+"""The project's images as a list that can be filtered: what the gallery and the list beside the canvas show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+
+from workbench.core.document import Applied
+from workbench.core.project import Image, Split, State
+from workbench.ui.session import Session
+from workbench.ui.thumbnails import Thumbnails
+
+IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
+COUNT = Qt.ItemDataRole.UserRole + 1  # its number of boxes
+_Index = QModelIndex | QPersistentModelIndex
+_NO_INDEX = QModelIndex()
+_MANY = 200
+"""Above this many touched images all counts are read at once: one query instead of many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images are listed; None and "" mean any. `label` is a label's id, `text` a part of the path or note."""
+
+    state: State | None = None
+    split: Split | None = None
+    label: int | None = None
+    text: str = ""
+    empty: bool = False  # only images without boxes
+
+
+class ImagesModel(QAbstractListModel):
+    """Rows are images in natural order. `count_changed` tells after rows came or went."""
+
+    count_changed = Signal()
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._thumbnails = thumbnails
+        self._filter = Filter()
+        self._ids: list[int] = []
+        self._rows: dict[int, int] = {}
+        self._counts: dict[int, int] = {}
+        session.document_changed.connect(self.reload)
+        session.edited.connect(self._edited)
+        thumbnails.made.connect(self._thumbnail_made)
+        self.reload()
+
+    # --- what it shows ---
+
+    @property
+    def filter(self) -> Filter:
+        return self._filter
+
+    def set_filter(self, filter: Filter) -> None:
+        if filter != self._filter:
+            self._filter = filter
+            self.reload()
+
+    @Slot()
+    def reload(self) -> None:
+        """Read everything again."""
+        document = self._session.document
+        self.beginResetModel()
+        self._counts = document.box_counts() if document else {}
+        self._ids = self._listed()
+        self._rows = {id: row for row, id in enumerate(self._ids)}
+        self.endResetModel()
+        self.count_changed.emit()
+
+    def _listed(self) -> list[int]:
+        """The ids that pass the filter, in natural order."""
+        document, wanted = self._session.document, self._filter
+        if document is None:
+            return []
+        text = wanted.text.casefold()
+        labelled = document.images_with(wanted.label) if wanted.label is not None else frozenset()
+
+        def passes(image: Image) -> bool:
+            return (
+                (wanted.state is None or image.state is wanted.state)
+                and (wanted.split is None or image.split is wanted.split)
+                and (not text or text in f"{image.path}\n{image.note}".casefold())
+                and (not wanted.empty or not self._counts.get(image.id))
+                and (wanted.label is None or image.id in labelled)
+            )
+
+        return [image.id for image in document.images() if passes(image)]
+
+    # --- Qt's questions ---
+
+    def rowCount(self, parent: _Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._ids)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        image = self.image(index.row()) if index.isValid() else None
+        if image is None:
+            return None
+        if role == IMAGE:
+            return image
+        if role == COUNT:
+            return self._counts.get(image.id, 0)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return image.name
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._thumbnails.get(image)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tooltip(image)
+        return None
+
+    def _tooltip(self, image: Image) -> str:
+        size = f"{image.width} × {image.height}" if image.width else "size unknown"
+        lines = [image.path, f"{size} · {image.state} · split: {image.split}"]
+        problem = image.problem or self._thumbnails.problem(image)
+        return "\n".join([*lines, problem] if problem else lines)
+
+    # --- finding one's way ---
+
+    def image(self, row: int) -> Image | None:
+        document = self._session.document
+        return document.image(self._ids[row]) if document and 0 <= row < len(self._ids) else None
+
+    def row_of(self, id: int) -> int:
+        """The row of an image, -1 if the filter hides it."""
+        return self._rows.get(id, -1)
+
+    def ids(self) -> tuple[int, ...]:
+        """The listed images in order."""
+        return tuple(self._ids)
+
+    def neighbour(self, id: int, step: int) -> int:
+        """The image `step` rows after `id` (before, if negative), 0 at the ends.
+
+        An image that the filter hides (it was just marked done) counts from where it would stand.
+        """
+        row = self.row_of(id)
+        if row < 0:
+            row = self._place(id)
+            row = row + step - (1 if step > 0 else 0)
+        else:
+            row += step
+        return self._ids[row] if 0 <= row < len(self._ids) else 0
+
+    def _place(self, id: int) -> int:
+        """How many listed images come before a hidden one."""
+        document = self._session.document
+        before = 0
+        for image in document.images() if document else ():
+            if image.id == id:
+                break
+            before += image.id in self._rows
+        return before
+
+    # --- edits ---
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        document = self._session.document
+        if document is None:
+            return
+        if len(applied.images) > _MANY or applied.labels_changed:
+            self._counts = document.box_counts()
+        else:
+            self._counts.update({id: len(document.boxes(id)) for id in applied.images})
+        ids = self._listed() if self._may_move(applied) else self._ids
+        if ids != self._ids:
+            self.reload()
+            return
+        for id in applied.images:
+            row = self.row_of(id)
+            if row >= 0:
+                self.dataChanged.emit(self.index(row), self.index(row))
+
+    def _may_move(self, applied: Applied) -> bool:
+        """Whether the edit can bring rows or take some away under the present filter."""
+        return applied.images_changed or self._filter.label is not None or self._filter.empty
+
+    @Slot(int)
+    def _thumbnail_made(self, id: int) -> None:
+        row = self.row_of(id)
+        if row >= 0:
+            self.dataChanged.emit(self.index(row), self.index(row), [Qt.ItemDataRole.DecorationRole])
+

@@ -1,0 +1,233 @@
+"""How the window looks: Qt Fusion with our own palette, light and dark, three font sizes, one grid, one set of icons.
+
+Colours have names; ask `colours()` while painting, so that a change of theme is seen at once. Text on its ground has a
+contrast of at least 4.5:1 in both themes (tests/ui/test_theme.py). Distances are multiples of GRID.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette
+from PySide6.QtWidgets import QApplication
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QAbstractButton
+
+GRID = 8
+SMALL, BODY, TITLE = 0.9, 1.0, 1.6
+"""The three font sizes, times the system's."""
+
+MODES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The named colours of one theme, as #rrggbb."""
+
+    window: str  # the ground of everything
+    surface: str  # lists, fields, the page
+    raised: str  # buttons, pop-ups
+    hover: str
+    text: str
+    muted: str  # text that may be overlooked
+    border: str
+    accent: str  # the one accent: selection, links, progress
+    on_accent: str  # text on the accent
+    ok: str
+    warning: str
+    error: str
+    canvas: str  # round the picture
+    plot: str  # ground of plots
+    # What detections are compared with: fixed meanings on the canvas and in plots, each named by a legend.
+    hit: str
+    miss: str
+    false_alarm: str
+
+
+LIGHT = Colours(
+    window="#f3f4f6", surface="#ffffff", raised="#fafbfc", hover="#e6e9ee", text="#1b1f24", muted="#57606a",
+    border="#cdd3da", accent="#0b5fc0", on_accent="#ffffff", ok="#1a7037", warning="#855300", error="#b9242b",
+    canvas="#d9dde2", plot="#ffffff", hit="#00724f", miss="#b34a00", false_alarm="#a0307c",
+)  # fmt: skip
+DARK = Colours(
+    window="#1b1e23", surface="#22262c", raised="#2b3037", hover="#343a43", text="#e7eaee", muted="#a6afba",
+    border="#3c434c", accent="#62adff", on_accent="#0b1420", ok="#4cc38a", warning="#e3ad52", error="#ff8a80",
+    canvas="#14161a", plot="#22262c", hit="#3fc79a", miss="#ff9a4d", false_alarm="#e58fc6",
+)  # fmt: skip
+
+
+class _Theme(QObject):
+    changed = Signal()  # after palette and icons have changed
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode = "system"
+        self.dark = False
+
+
+_theme: _Theme | None = None
+
+
+def theme() -> _Theme:
+    """The one theme; `theme().changed` tells of a change."""
+    global _theme
+    if _theme is None:
+        _theme = _Theme()
+    return _theme
+
+
+def colours() -> Colours:
+    """The colours in use now."""
+    return DARK if theme().dark else LIGHT
+
+
+def colour(name: str, alpha: int = 255) -> QColor:
+    """A named colour as QColor; `alpha` 0..255."""
+    made = QColor(getattr(colours(), name))
+    made.setAlpha(alpha)
+    return made
+
+
+def palette(dark: bool) -> QPalette:
+    """Our colours as Qt's roles."""
+    c = DARK if dark else LIGHT
+    role = QPalette.ColorRole
+    roles = {
+        role.Window: c.window, role.WindowText: c.text, role.Base: c.surface, role.AlternateBase: c.raised,
+        role.Text: c.text, role.Button: c.raised, role.ButtonText: c.text, role.BrightText: c.error,
+        role.ToolTipBase: c.raised, role.ToolTipText: c.text, role.PlaceholderText: c.muted,
+        role.Highlight: c.accent, role.HighlightedText: c.on_accent, role.Accent: c.accent, role.Link: c.accent,
+        role.LinkVisited: c.accent, role.Light: c.raised, role.Midlight: c.hover, role.Mid: c.border,
+        role.Dark: c.border, role.Shadow: c.border,
+    }  # fmt: skip
+    made = QPalette()
+    for which, value in roles.items():
+        made.setColor(which, QColor(value))
+    disabled = QColor(c.muted)
+    disabled.setAlpha(150)
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, which, disabled)
+    return made
+
+
+def apply(mode: str | None = None) -> None:
+    """Put the theme on: `mode` is one of MODES, None keeps the present one. Call it again when the system changes."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    one = theme()
+    one.mode = mode if mode in MODES else one.mode
+    hints = QGuiApplication.styleHints()
+    schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+    # Title bars and file dialogs of the system follow this.
+    hints.setColorScheme(schemes.get(one.mode, Qt.ColorScheme.Unknown))
+    one.dark = (one.mode == "dark") if one.mode in schemes else hints.colorScheme() == Qt.ColorScheme.Dark
+    if app.style().name().lower() != "fusion":
+        app.setStyle("Fusion")
+    app.setPalette(palette(one.dark))
+    app.setStyleSheet(_sheet(colours()))
+    _renew_icons(app)
+    one.changed.emit()
+
+
+def _sheet(c: Colours) -> str:
+    """The few things that a palette can't say."""
+    return f"""
+    QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
+    QSplitter::handle {{ background: {c.border}; }}
+    QSplitter::handle:horizontal {{ width: 1px; }}
+    QSplitter::handle:vertical {{ height: 1px; }}
+    QFrame[role="bar"] {{ background: {c.window}; border: none; }}
+    QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 6px; }}
+    QLabel[role="muted"] {{ color: {c.muted}; }}
+    QLabel[role="error"] {{ color: {c.error}; }}
+    QLabel[role="ok"] {{ color: {c.ok}; }}
+    QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
+    QPushButton[role="primary"] {{
+        background: {c.accent}; color: {c.on_accent}; border: none; border-radius: 4px; padding: 6px 16px; }}
+    QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted}; }}
+    """
+
+
+def font(size: float = BODY, *, bold: bool = False) -> QFont:
+    """The application's typeface in one of the three sizes."""
+    made = QFont(QApplication.font())
+    made.setPointSizeF(made.pointSizeF() * size)
+    made.setBold(bold)
+    return made
+
+
+# --- icons ---
+
+
+def icon(name: str) -> QIcon:
+    """An icon of our set in the text's colour. For a thing that stays on the screen use `set_icon`."""
+    os.environ.setdefault("QT_API", "pyside6")  # which of several bindings qtawesome takes
+    import qtawesome
+
+    c = colours()
+    # In a button that is down (checked) the ground is the accent only where the widget paints it so itself.
+    made: QIcon = qtawesome.icon(name, color=c.text, color_disabled=c.muted)
+    return made
+
+
+def set_icon(target: QAction | QAbstractButton, name: str) -> None:
+    """Give an action or a button an icon that is made anew when the theme changes."""
+    target.setProperty("icon-name", name)
+    target.setIcon(icon(name))
+
+
+def _renew_icons(app: QApplication) -> None:
+    for widget in app.allWidgets():
+        for target in (widget, *widget.actions()):
+            name = target.property("icon-name")
+            if name:
+                target.setIcon(icon(name))  # type: ignore[union-attr]
+
+
+# --- plots ---
+
+
+def style_plot(plot: Any) -> None:
+    """Our colours on a pyqtgraph PlotWidget or PlotItem: ground, axes, faint grid. Call it again on `theme().changed`."""
+    c = colours()
+    if hasattr(plot, "setBackground"):
+        plot.setBackground(c.plot)
+    item = plot.getPlotItem() if hasattr(plot, "getPlotItem") else plot
+    for side in ("left", "bottom", "right", "top"):
+        axis = item.getAxis(side)
+        axis.setPen(c.border)
+        axis.setTextPen(c.muted)
+        axis.setTickFont(font(SMALL))
+    item.showGrid(x=True, y=True, alpha=0.12)
+    if item.legend is not None:
+        item.legend.setLabelTextColor(c.text)
+
+
+def series(number: int) -> str:
+    """The colour of curve `number` (0, 1, ...) in a plot: colour-blind safe, readable on both grounds."""
+    light = ("#0b5fc0", "#b34a00", "#00724f", "#a0307c", "#7a5c00", "#3f5f7f")
+    dark = ("#62adff", "#ff9a4d", "#3fc79a", "#e58fc6", "#e3c552", "#9fb8d1")
+    chosen = dark if theme().dark else light
+    return chosen[number % len(chosen)]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours by WCAG 2: 1 (none) to 21 (black on white)."""
+    a, b = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def _luminance(value: str) -> float:
+    parts = QColor(value).getRgbF()[:3]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]  # type: ignore[operator]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def text_on(ground: str) -> str:
+    """Black or white, whichever is read better on `ground`: for label names on their colour."""
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, ground))

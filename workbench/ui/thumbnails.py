@@ -1,0 +1,165 @@
+"""Small pictures of a project's images, made in the background, kept on disk beside the project and in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+
+from workbench.core.project import Image
+from workbench.errors import WorkbenchError
+from workbench.ui.background import Background
+from workbench.ui.pictures import to_qimage
+from workbench.ui.session import Session
+
+SIDE = 208
+"""The longer side in pixels: what the gallery shows, with some to spare for dense screens."""
+
+MEMORY = 96 << 20
+"""Bytes of thumbnails kept: some 700, several screens full."""
+
+LATEST = 300
+"""Wishes that are remembered: what one large screen shows. Older ones have scrolled away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    image: int
+    file: Path
+    cache: Path
+
+
+class Thumbnails(QObject):
+    """Ask with `get` while painting; `made(image id)` tells when a thumbnail has come."""
+
+    made = Signal(int)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._kept: OrderedDict[int, QImage] = OrderedDict()
+        self._bytes = 0
+        self._problems: dict[int, str] = {}
+        self._wanted: OrderedDict[int, _Wish] = OrderedDict()
+        self._background = Background("Thumbnails", _make, self)
+        self._background.done.connect(self._came)
+        # One list of wishes per painting of the screen, not one per thumbnail.
+        self._collect = QTimer(self, singleShot=True, interval=0)
+        self._collect.timeout.connect(self._ask)
+        session.document_changed.connect(self.forget)
+
+    def get(self, image: Image) -> QImage | None:
+        """The thumbnail of `image`, or None: then it is on its way, unless `problem` says why not."""
+        found = self._kept.get(image.id)
+        if found is not None:
+            self._kept.move_to_end(image.id)
+        elif image.id not in self._problems and self._session.document is not None:
+            document = self._session.document
+            self._wanted[image.id] = _Wish(image.id, document.file(image), document.cache_folder / "thumbnails.sqlite")
+            self._wanted.move_to_end(image.id)
+            self._collect.start()
+        return found
+
+    def problem(self, image: Image) -> str:
+        """Why there is no thumbnail, "" where there is none yet or all is well."""
+        return self._problems.get(image.id, "")
+
+    @Slot()
+    def _ask(self) -> None:
+        while len(self._wanted) > LATEST:
+            self._wanted.popitem(last=False)
+        self._background.ask(tuple(self._wanted.values()))
+
+    @Slot(object, object)
+    def _came(self, wish: object, result: object) -> None:
+        assert isinstance(wish, _Wish)
+        document = self._session.document
+        if document is None or document.cache_folder != wish.cache.parent:
+            return  # of a project that is closed now
+        self._wanted.pop(wish.image, None)
+        if isinstance(result, QImage):
+            self._keep(wish.image, result)
+        elif isinstance(result, WorkbenchError):
+            self._problems[wish.image] = result.sentence
+        self.made.emit(wish.image)
+
+    def _keep(self, image: int, thumbnail: QImage) -> None:
+        self._kept[image] = thumbnail
+        self._bytes += thumbnail.sizeInBytes()
+        while self._bytes > MEMORY:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= dropped.sizeInBytes()
+
+    @Slot()
+    def forget(self) -> None:
+        """Forget all: another project, or files that were mended."""
+        self._background.ask(())
+        self._kept.clear()
+        self._problems.clear()
+        self._wanted.clear()
+        self._bytes = 0
+
+    def close(self) -> None:
+        self._background.close()
+
+
+def _make(wish: object) -> QImage:
+    """The thumbnail from the disk cache, or made and put there. Runs in the background's thread."""
+    assert isinstance(wish, _Wish)
+    from workbench.core import images
+
+    key = _key(wish.file)
+    kept = _load(wish.cache, key) if key else None
+    if kept is not None:
+        return kept
+    made = to_qimage(images.thumbnail(wish.file, SIDE))
+    if key:
+        _store(wish.cache, key, made)
+    return made
+
+
+def _key(file: Path) -> str:
+    """Changes when the file does; "" when it can't be seen (images.thumbnail has the words for that)."""
+    try:
+        about = file.stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{file}|{about.st_mtime_ns}|{about.st_size}|{SIDE}"
+
+
+# The cache may be deleted, locked or damaged at any time: every failure means only that thumbnails are made anew.
+
+
+def _load(cache: Path, key: str) -> QImage | None:
+    if not cache.is_file():
+        return None
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection:
+        found = connection.execute("SELECT jpeg FROM thumbnail WHERE key = ?", (key,)).fetchone()
+        if found:
+            image = QImage.fromData(found[0])
+            return None if image.isNull() else image.convertToFormat(QImage.Format.Format_RGB32)
+    return None
+
+
+def _store(cache: Path, key: str, thumbnail: QImage) -> None:
+    with contextlib.suppress(sqlite3.Error, OSError):
+        cache.parent.mkdir(exist_ok=True)
+        with contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection, connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("CREATE TABLE IF NOT EXISTS thumbnail (key TEXT PRIMARY KEY, jpeg BLOB NOT NULL)")
+            connection.execute("INSERT OR REPLACE INTO thumbnail VALUES (?, ?)", (key, _jpeg(thumbnail)))
+
+
+def _jpeg(thumbnail: QImage) -> bytes:
+    from PySide6.QtCore import QBuffer, QByteArray, QIODevice
+
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    thumbnail.save(buffer, "JPEG", 88)  # type: ignore[call-overload]
+    return bytes(data.data())
