@@ -65,10 +65,16 @@ def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch") -> Doubles:
 
     Left out: crowd regions, boxes without area, and boxes of images whose size is not known.
     """
+    return sizes_and_rows(snapshot, px, resize)[0]
+
+
+def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch") -> tuple[Doubles, NDArray[np.int64]]:
+    """`sizes_of`, and (n,) the row of each in snapshot.boxes."""
     pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
     scales = np.repeat(_scales(pictures, px, resize), np.diff(snapshot.offsets), axis=0)  # (boxes, 2)
     sizes = (snapshot.boxes[:, 2:] - snapshot.boxes[:, :2]) * scales
-    return _usable(sizes[~snapshot.crowd])
+    rows = np.flatnonzero(_is_usable(sizes) & ~snapshot.crowd)
+    return sizes[rows], rows
 
 
 def _scales(pictures: Doubles, px: int, resize: str) -> Doubles:
@@ -91,7 +97,8 @@ def kmeans(
     """
     if update not in UPDATES:
         raise WorkbenchError(f"Centres move by {' or '.join(UPDATES)}, not by '{update}'.")
-    sizes = _usable(np.asarray(sizes, np.float64).reshape(-1, 2))
+    sizes = np.asarray(sizes, np.float64).reshape(-1, 2)
+    sizes = sizes[_is_usable(sizes)]
     pool = _pool(sizes)
     _check(pool, k)
     chosen = 0
@@ -160,8 +167,8 @@ def _answer(sizes: ArrayLike, centres: ArrayLike) -> tuple[NDArray[np.int64], Do
     return where, how_well
 
 
-def _usable(sizes: Doubles) -> Doubles:
-    return sizes[np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1)]
+def _is_usable(sizes: Doubles) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1))
 
 
 def _pool(sizes: Doubles) -> _Pool:
