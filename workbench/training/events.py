@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Validation after an epoch. AP by the COCO definition; `per_label` AP50 by label name, NaN-free (absent = no boxes)."""
+    """Validation after an epoch. AP by the COCO definition; `per_label` AP50 by name; absent = no boxes."""
 
     epoch: int
     step: int
@@ -139,7 +139,7 @@ def from_json(line: str) -> Event:
         values = json.loads(line)
         kind = _KINDS[values.pop("event")]
         known = {f.name for f in dataclasses.fields(kind)}
-        return kind(**{name: _number(value) for name, value in values.items() if name in known})  # type: ignore[return-value]
+        return kind(**{name: _number(value) for name, value in values.items() if name in known})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkbenchError("A line of events.jsonl could not be read.", error) from error
 

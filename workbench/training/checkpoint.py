@@ -1,0 +1,147 @@
+"""Saved states of a run: weights to detect with (.safetensors, runs no code) and what is needed to go on training.
+
+A run's folder holds last.safetensors and best.safetensors (averaged weights, with a CheckpointHeader in the file's
+head) and last.state.pt: everything that `resume` needs, as tensors and plain values that load with weights_only=True.
+Each file is replaced wholly or not at all, and never by one that holds a number that is not finite. last.state.pt
+stands alone, so a kill between the files of one save does no harm.
+
+Refused: one file for both. Detecting needs no optimiser, and people send weights around.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench import detectors, settings
+from workbench.core.files import atomic_path
+from workbench.errors import Refused, WorkbenchError
+from workbench.training.header import KEY, CheckpointHeader, from_json, read_header
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from workbench.detectors.parts.detector import Detector
+
+__all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "load_detector", "load_state"]
+__all__ += ["load_weights", "read_header", "save_detector", "save_state"]
+
+LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
+STATE_VERSION = 1
+
+
+class NotFinite(WorkbenchError):
+    """Weights with a NaN or an infinity were not saved; the file keeps its earlier, good content."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stood. Tensors are on the CPU once loaded."""
+
+    step: int
+    detector: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    rng: Tensor  # torch's generator on the CPU, uint8
+    device_rng: Tensor | None  # that of the graphics card
+    best: float  # the best value of `best_by` so far, -1 before the first evaluation
+    best_ap50: float
+    stale: int  # evaluations since the best
+    evaluated: int  # step of the last evaluation
+    seconds: float  # of training so far
+    precision: str  # "bf16" or "fp32", as it was measured at the start
+    micro_batch: int  # images at once, smaller than the batch where memory did not suffice
+    header: str  # CheckpointHeader as JSON
+
+
+def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:
+    """Write a checkpoint to detect with. NotFinite, and nothing is written, if a weight is NaN or infinite."""
+    from safetensors.torch import save_file
+
+    _check_finite(weights, file)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with atomic_path(file) as temporary:
+        save_file(plain, temporary, metadata={KEY: header.to_json()})
+
+
+def save_state(file: Path, state: State) -> None:
+    """Write what `resume` needs. NotFinite, and nothing is written, if a weight is NaN or infinite."""
+    import torch
+
+    _check_finite(state.detector, file)
+    _check_finite(state.average, file)
+    values = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    try:
+        with atomic_path(file) as temporary, open(temporary, "xb") as stream:
+            torch.save({"version": STATE_VERSION, **values}, stream)
+    except RuntimeError as error:  # torch's own word for a full disk
+        raise WorkbenchError(f"{file} could not be written: is the disk full?", error) from error
+
+
+def load_state(file: Path) -> State:
+    """The inverse of save_state(); never runs code from the file. Refused if it is damaged or not ours."""
+    import torch
+
+    try:
+        values = torch.load(file, map_location="cpu", weights_only=True)
+        if values.pop("version") > STATE_VERSION:
+            raise Refused(file, "this run was saved by a newer Workbench. Update to go on with it.")
+        return State(**values)
+    except OSError as error:
+        raise Refused(file, f"the saved state could not be read: {error.strerror or error}.", cause=error) from error
+    except Refused:
+        raise
+    except Exception as error:  # torch raises many kinds on damaged files: RuntimeError, UnpicklingError, EOFError...
+        raise Refused(file, "the saved state is damaged. Start a new run.", cause=error) from error
+
+
+def load_detector(file: Path, device: torch.device | str = "cpu") -> tuple[Detector, CheckpointHeader]:
+    """The detector of a checkpoint in evaluation mode on `device`, and its header. Refused if they don't fit."""
+    header = read_header(file)
+    detector = build(header, file)
+    detector.load_state_dict(load_weights(file, detector.state_dict()))
+    return detector.eval().to(device), header
+
+
+def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
+    """A detector as the header describes it, with fresh weights."""
+    kind = detectors.load_all().get(header.detector).settings_class
+    try:
+        own = settings.changed(kind(), header.detector_settings)
+        return detectors.build(header.detector, own, len(header.labels), header.anchors or None)
+    except WorkbenchError as error:
+        raise Refused(file, error.sentence, cause=error.cause) from error
+
+
+def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, which must be those of `wanted` by name, shape and kind."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights: dict[str, Tensor] = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
+    odd = list(wanted.keys() ^ weights.keys()) or [
+        n for n in wanted if (wanted[n].shape, wanted[n].dtype) != (weights[n].shape, weights[n].dtype)
+    ]
+    if odd:
+        raise Refused(file, f"the weights do not fit the network that this checkpoint names (at '{sorted(odd)[0]}').")
+    _check_finite(weights, file)
+    return weights
+
+
+def header_of(state: State, file: object) -> CheckpointHeader:
+    return from_json(state.header, file)
+
+
+def _check_finite(weights: Mapping[str, Tensor], file: object) -> None:
+    import torch
+
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise NotFinite(f"{file}: the weights of '{name}' are not finite numbers, so they are not used.")

@@ -1,0 +1,81 @@
+"""What a checkpoint says about itself, in the head of its file: readable without loading the network or torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.core.project import Label
+from workbench.errors import Refused
+
+KEY = "workbench"  # of the safetensors metadata
+VERSION = 1
+LARGEST_HEAD = 100_000_000  # safetensors' own limit, bytes
+
+
+@dataclass(frozen=True)
+class CheckpointHeader:
+    """`labels` in the order of the network's outputs. Anchors are (w, h) in pixels of the network input."""
+
+    detector: str
+    detector_settings: dict[str, Any]
+    labels: tuple[Label, ...]
+    anchors: tuple[tuple[float, float], ...]
+    input_px: int
+    resize: str  # "stretch" or "letterbox": how an image became the input
+    epoch: int = 0
+    step: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation: ap, ap50, ap75
+    data_digest: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)  # versions, time, recipe, run: for people
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        values = dataclasses.asdict(self)
+        values["labels"] = [{"id": x.id, "name": x.name, "colour": x.colour} for x in self.labels]
+        values["metrics"] = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
+        return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
+    """The inverse of to_json(). Refused if a field is missing, of the wrong kind or from a newer program."""
+    try:
+        values = json.loads(text)
+        if int(values["version"]) > VERSION:
+            raise Refused(file, "this checkpoint was made by a newer Workbench. Update to use it.")
+        known = {f.name for f in dataclasses.fields(CheckpointHeader)}
+        values = {name: value for name, value in values.items() if name in known}
+        values["labels"] = tuple(
+            Label(int(x["id"]), str(x["name"]), str(x.get("colour", "#0072b2")), position=i)
+            for i, x in enumerate(values["labels"])
+        )
+        values["anchors"] = tuple((float(w), float(h)) for w, h in values["anchors"])
+        values["input_px"] = int(values["input_px"])
+        return CheckpointHeader(**values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error
+
+
+def read_header(file: Path) -> CheckpointHeader:
+    """The head of a .safetensors checkpoint of ours; the weights are not read. Refused if it is not one."""
+    file = Path(file)
+    try:
+        with open(file, "rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 2 <= length <= min(LARGEST_HEAD, file.stat().st_size - 8):
+                raise Refused(file, "this is not a checkpoint, or it is damaged. Choose a .safetensors file of a run.")
+            head = json.loads(stream.read(length))
+        text = head["__metadata__"][KEY]
+    except OSError as error:
+        raise Refused(file, f"this checkpoint could not be read: {error.strerror or error}.", cause=error) from error
+    except (ValueError, RecursionError) as error:
+        raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
+    except (KeyError, TypeError) as error:
+        raise Refused(
+            file, "these weights were not made by Workbench: they do not say what network they are for.", cause=error
+        ) from error
+    return from_json(text, file)

@@ -1,0 +1,71 @@
+"""How fast a training goes and how long it will still take; averages the loss terms between two reports."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+import psutil
+import torch
+
+from workbench.training.events import Progress
+from workbench.training.schedule import Plan
+
+REPORT_EVERY = 0.1  # seconds between two reports: what a person can follow, and half of what is allowed
+SMOOTHING = 0.9  # of the speed, per report
+
+
+class Meter:
+    """Collects steps; `progress` reports them. Waiting and evaluating don't count as computing (`rest`)."""
+
+    def __init__(self, plan: Plan, device: torch.device) -> None:
+        self.plan, self.device = plan, device
+        self._began = time.monotonic()
+        self._first_step = 0
+        self._process = psutil.Process()
+        self._speed = 0.0  # images per second
+        self._clear()
+
+    def begin(self, step: int) -> None:
+        """A resumed run starts at this step."""
+        self._first_step = step
+
+    def rest(self) -> None:
+        """What is measured next starts now."""
+        self._since = time.monotonic()
+
+    def add(self, terms: dict[str, float], rate: float) -> None:
+        self._steps += 1
+        self._rate = rate
+        for name, value in terms.items():
+            self._sums[name] += value
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() - self._since >= REPORT_EVERY
+
+    def progress(self, done: int) -> Progress:
+        """The report after `done` steps; starts a new interval."""
+        terms = {name: total / max(self._steps, 1) for name, total in self._sums.items()}
+        now = time.monotonic()
+        speed = self._steps * self.plan.batch / max(now - self._since, 1e-6)
+        self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
+        per_step = (now - self._began) / max(done - self._first_step, 1)  # with evaluations
+        report = Progress(
+            step=done, steps=self.plan.steps, epoch=self.plan.epoch(done), epochs=self.plan.epochs, terms=terms,
+            loss=sum(terms.values()), learning_rate=self._rate, images_per_second=self._speed,
+            seconds_left=per_step * (self.plan.steps - done), memory_bytes=self._memory(),
+        )  # fmt: skip
+        self._clear()
+        return report
+
+    def _clear(self) -> None:
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._steps = 0
+        self._rate = 0.0
+        self._since = time.monotonic()
+
+    def _memory(self) -> int:
+        if self.device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self.device))
+        return int(self._process.memory_info().rss)

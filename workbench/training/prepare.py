@@ -1,0 +1,101 @@
+"""Before a training starts: which images it learns from, which it is judged by, and whether it can work at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from workbench import detectors
+from workbench.core.project import AnchorSet, Snapshot, Split
+from workbench.detectors.parts.detector import Detector, Targets
+from workbench.errors import WorkbenchError
+from workbench.training import augment
+from workbench.training.augment import LEAST_SIDE
+from workbench.training.data import Dataset
+from workbench.training.events import Message
+from workbench.training.recipes import Recipe
+from workbench.training.settings import TrainingSettings
+
+FEWEST_HELD_OUT = 1
+AT_ONCE = 64  # images whose boxes are matched with anchors at a time
+
+
+def parts(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
+    """Training and validation images, and what a person should know about the choice.
+
+    Without a validation split some training images are held out, the same ones for the same seed; if there are too
+    few, the training images themselves are evaluated. WorkbenchError if there is nothing to learn from.
+    """
+    if not snapshot.labels:
+        raise WorkbenchError("The project has no labels. Add a label and draw some boxes first.")
+    usable = settings.usable(snapshot)
+    if not len(usable):
+        raise WorkbenchError(_nothing(snapshot, settings))
+    train = usable.only(splits=(Split.NONE, Split.TRAIN))
+    validation = usable.only(splits=(Split.VALIDATION,))
+    notes = []
+    if not len(train):
+        raise WorkbenchError("No image is in the training split. Give some images the split train.")
+    if not len(train.boxes):
+        raise WorkbenchError("There is not a single box in the training images. Draw some boxes first.")
+    if not len(validation):
+        train, validation, note = _held_out(train, settings)
+        notes.append(note)
+    if not len(validation.boxes):
+        notes.append(Message("warning", "The validation images have no boxes, so AP can't be computed."))
+    return train, validation, notes
+
+
+def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
+    words = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}
+    if not len(snapshot):
+        return "The project has no images. Add a folder of photographs first."
+    return (
+        f"None of the {len(snapshot):,} images outside the test split is {words[settings.states]}."
+        " Mark labelled images as done, or choose other states in the recipe."
+    )
+
+
+def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, Message]:
+    count = round(len(train) * settings.hold_out)
+    order = np.random.default_rng((settings.seed, 3)).permutation(len(train))
+    rest = train.take(sorted(int(i) for i in order[count:]))
+    if count < FEWEST_HELD_OUT or not len(rest.boxes):
+        note = "No image is in the validation split: AP is computed on the training images and tells little."
+        return train, train, Message("warning", note)
+    note = (
+        f"No image is in the validation split: {count:,} of the {len(train):,} training images, chosen by the seed,"
+        " are held out to evaluate on."
+    )
+    return rest, train.take(sorted(int(i) for i in order[:count])), Message("info", note)
+
+
+def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:
+    """The recipe's detector with fresh weights; anchors are brought from their input side to the recipe's."""
+    sizes = None
+    if anchors is not None and anchors.sizes:
+        factor = recipe.detector_settings.input_px / anchors.input_px
+        sizes = tuple((w * factor, h * factor) for w, h in anchors.sizes)
+    kind = detectors.load_all().get(recipe.detector)
+    sizes = sizes if kind.published_anchors else None  # detectors without anchors take none
+    return detectors.build(recipe.detector, recipe.detector_settings, labels, sizes)
+
+
+def check(detector: Detector, data: Dataset) -> list[Message]:
+    """WorkbenchError if no box of the training images is answered for by the detector; else what to know."""
+    positives = 0
+    for first in range(0, len(data), AT_ONCE):
+        batch = augment.plain(data, np.arange(first, min(first + AT_ONCE, len(data))))
+        arrays = (torch.from_numpy(array) for array in (batch.boxes, batch.labels, batch.ignore))
+        positives += len(detector.assignment(Targets(*arrays), (data.side, data.side)).target)
+    if not positives:
+        raise WorkbenchError(
+            "No box matches any anchor, so nothing could be learnt. Compute the anchors anew, or check that the boxes"
+            f" are larger than {LEAST_SIDE:g} pixels at the input side of {data.side} px."
+        )
+    sides = data.boxes[:, 2:] - data.boxes[:, :2]
+    small = int((sides < LEAST_SIDE).any(axis=1).sum())
+    if not small:
+        return []
+    sentence = f"{small:,} boxes are smaller than {LEAST_SIDE:g} pixels at {data.side} px and are not learnt."
+    return [Message("warning", sentence)]

@@ -1,0 +1,141 @@
+"""Recipes: named settings for a detector and its training, as TOML files that people can read, change and pass on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from workbench import detectors, settings
+from workbench.core.files import atomic_write, resource
+from workbench.detectors import DetectorSettings
+from workbench.errors import WorkbenchError
+from workbench.training.settings import TrainingSettings
+
+DEFAULT = "quick-cpu"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training besides the data and its anchors."""
+
+    name: str
+    title: str
+    about: str
+    detector: str
+    detector_settings: DetectorSettings
+    training: TrainingSettings
+
+    def with_detector(self, name: str) -> Recipe:
+        """The same training of another detector, whose settings keep what both have (input side, width, ...)."""
+        if name == self.detector:
+            return self
+        kind = detectors.load_all().get(name).settings_class
+        shared = {row.name for row in settings.rows(kind)} & {
+            row.name for row in settings.rows(type(self.detector_settings))
+        }
+        kept = {key: value for key, value in settings.to_dict(self.detector_settings).items() if key in shared}
+        return replace(self, detector=name, detector_settings=settings.changed(kind(), kept))
+
+    def changed(self, values: Mapping[str, Any]) -> Recipe:
+        """A copy with settings of the detector or the training replaced by name, each checked."""
+        own = {row.name for row in settings.rows(type(self.detector_settings))}
+        of_detector = {key: value for key, value in values.items() if key in own}
+        rest = {key: value for key, value in values.items() if key not in own}
+        return replace(
+            self,
+            detector_settings=settings.changed(self.detector_settings, of_detector),
+            training=settings.changed(self.training, rest),
+        )
+
+
+def names() -> tuple[str, ...]:
+    """The presets that come with the program. Does not load torch."""
+    files = (file.name for file in resource("presets").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+
+
+def titles() -> dict[str, tuple[str, str]]:
+    """Title and description of each preset by name. Does not load torch."""
+    tables = {name: _table(_preset_file(name)) for name in names()}
+    return {name: (str(table.get("title", name)), str(table.get("about", ""))) for name, table in tables.items()}
+
+
+def preset(name: str) -> Recipe:
+    """A preset by name; WorkbenchError lists them if there is none. Loads the detectors, and with them torch."""
+    if name not in names():
+        raise WorkbenchError(f"There is no preset called '{name}'. There are: {', '.join(names())}.")
+    return _recipe(_preset_file(name), name)
+
+
+def read(file: Path) -> Recipe:
+    """A recipe from a TOML file of a person's or a run's; missing keys keep their defaults."""
+    return _recipe(Path(file), Path(file).stem)
+
+
+def find(text: str) -> Recipe:
+    """A preset by name or a recipe by the path of its file, as the command line takes either."""
+    return read(Path(text)) if text.endswith(".toml") else preset(text)
+
+
+def write(recipe: Recipe, file: Path) -> None:
+    atomic_write(file, to_toml(recipe))
+
+
+def to_toml(recipe: Recipe) -> str:
+    return tomli_w.dumps(to_dict(recipe))
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """The TOML file's tables: title, about, detector, [detector_settings], [training]."""
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "about": recipe.about,
+        "detector": recipe.detector,
+        "detector_settings": settings.to_dict(recipe.detector_settings),
+        "training": settings.to_dict(recipe.training),
+    }
+
+
+def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
+    """The inverse of to_dict(). WorkbenchError names the key that is unknown or out of range."""
+    known = ("name", "title", "about", "detector", "detector_settings", "training")
+    unknown = [key for key in table if key not in known]
+    if unknown:
+        raise WorkbenchError(f"A recipe has no key '{unknown[0]}'. It has: {', '.join(known)}.")
+    detector = str(table.get("detector", "yolov4-tiny"))
+    kind = detectors.load_all().get(detector).settings_class
+    return Recipe(
+        name=str(table.get("name", name)),
+        title=str(table.get("title", table.get("name", name))),
+        about=str(table.get("about", "")),
+        detector=detector,
+        detector_settings=settings.changed(kind(), dict(table.get("detector_settings", {}))),
+        training=settings.changed(TrainingSettings(), dict(table.get("training", {}))),
+    )
+
+
+def _recipe(file: Traversable, name: str) -> Recipe:
+    try:
+        return from_dict(_table(file), name)
+    except WorkbenchError as error:
+        if str(file) in error.sentence:
+            raise
+        raise WorkbenchError(f"{file}: {error.sentence}", error.cause) from error
+
+
+def _table(file: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WorkbenchError(f"{file} could not be read as a recipe: {error}.", error) from error
+
+
+def _preset_file(name: str) -> Traversable:
+    return resource("presets", f"{name}.toml")

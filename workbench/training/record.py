@@ -1,0 +1,135 @@
+"""What a run leaves in its folder besides checkpoints: its events, its recipe, and the data it was started with."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from workbench.core.files import atomic_write
+from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
+from workbench.errors import Refused, WorkbenchError
+from workbench.training import events, recipes
+from workbench.training.events import Event
+from workbench.training.request import RunRequest
+
+EVENTS, RECIPE, DATA = "events.jsonl", "settings.toml", "data.npz"
+_ARRAYS = ("offsets", "boxes", "label_index", "flags", "box_ids")
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+
+class EventLog:
+    """Appends events to events.jsonl, one write per line: a killed process leaves whole lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / EVENTS
+        try:
+            self._handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        except OSError as error:
+            raise WorkbenchError(f"{self.file} could not be written: {error.strerror or error}.", error) from error
+        if not self._ends_with_line():
+            os.write(self._handle, b"\n")
+
+    def _ends_with_line(self) -> bool:
+        """False after a power cut tore the last line."""
+        size = os.lseek(self._handle, 0, os.SEEK_END)
+        os.lseek(self._handle, max(size - 1, 0), os.SEEK_SET)
+        return size == 0 or os.read(self._handle, 1) == b"\n"
+
+    def add(self, event: AnyEvent) -> AnyEvent:
+        """Append the event with the time of now; returns it with that time."""
+        event = dataclasses.replace(event, time=time.time())
+        try:
+            os.write(self._handle, (events.to_json(event) + "\n").encode())
+        except OSError as error:
+            raise WorkbenchError(
+                f"{self.file} could not be written: {error.strerror or error}. Make room and resume the run.", error
+            ) from error
+        return event
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def write_request(request: RunRequest) -> None:
+    """Freeze recipe, anchors and data in the run's folder, for `resume` and for the record."""
+    recipes.write(request.recipe, request.folder / RECIPE)
+    anchors = request.anchors and {**dataclasses.asdict(request.anchors)}
+    head = {
+        "version": 1,
+        "digest": request.snapshot.digest,
+        "anchors": anchors,
+        "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
+        "images": [dataclasses.asdict(image) for image in request.snapshot.images],
+        "files": [str(file) for file in request.snapshot.files],
+        "near": [_relative(file, request.folder) for file in request.snapshot.files],
+    }
+    arrays = {name: getattr(request.snapshot, name) for name in _ARRAYS}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
+    atomic_write(request.folder / DATA, buffer.getvalue())
+
+
+def read_request(folder: Path) -> RunRequest:
+    """The request that a run was started with, to resume it. Refused if the record is missing or damaged."""
+    file = folder / DATA
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            head = json.loads(arrays["head"].tobytes())
+            snapshot = _snapshot(head, {name: arrays[name] for name in _ARRAYS}, folder)
+        anchors = _anchors(head["anchors"])
+    except OSError as error:
+        raise Refused(
+            file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
+        ) from error
+    except (ValueError, KeyError, TypeError, EOFError) as error:
+        raise Refused(
+            file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
+        ) from error
+    return RunRequest(folder, snapshot, recipes.read(folder / RECIPE), anchors, resume=True)
+
+
+def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder: Path) -> Snapshot:
+    images = tuple(
+        Image(**{**image, "state": State(image["state"]), "split": Split(image["split"])}) for image in head["images"]
+    )
+    files = tuple(_found(Path(file), near, folder) for file, near in zip(head["files"], head["near"], strict=True))
+    labels = tuple(Label(**label) for label in head["labels"])
+    return Snapshot(
+        labels,
+        images,
+        files,
+        arrays["offsets"],
+        arrays["boxes"],
+        arrays["label_index"],
+        arrays["flags"],
+        arrays["box_ids"],
+    )
+
+
+def _anchors(values: Mapping[str, Any] | None) -> AnchorSet | None:
+    if values is None:
+        return None
+    sizes = tuple((float(w), float(h)) for w, h in values["sizes"])
+    return AnchorSet(**{**values, "sizes": sizes})
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(file, folder)
+    except ValueError:  # another drive
+        return ""
+
+
+def _found(file: Path, near: str, folder: Path) -> Path:
+    """The image where it was, or beside the project if that has moved with its images."""
+    if near and not file.exists() and (folder / near).exists():
+        return folder / near
+    return file

@@ -1,0 +1,29 @@
+"""What a training is asked to do, frozen: the data as it was, the recipe, the anchors and the folder. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.project import AnchorSet, Snapshot
+from workbench.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """`snapshot`: all images of the project (the settings choose the states, the splits are its own).
+
+    `anchors` None: the published ones. `folder` is the run's own (see runs.new_folder). With `resume` the run goes on
+    from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was started with, which
+    `run.resume(folder, control)` reads from the folder.
+    """
+
+    folder: Path
+    snapshot: Snapshot
+    recipe: Recipe
+    anchors: AnchorSet | None = None
+    resume: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name

@@ -1,0 +1,150 @@
+"""The runs of a project, read from their folders without torch: for the list on the train page and the command line."""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.files import natural_key, safe_name
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.training import events
+from workbench.training.events import Evaluated, Event, Failed, Finished, Progress, Started
+
+EVENTS, RECIPE = "events.jsonl", "settings.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run. `state`: running, finished, stopped, failed, or interrupted (ended without a word)."""
+
+    name: str
+    folder: Path
+    detector: str
+    recipe: str
+    state: str
+    started: float  # seconds since 1970, 0 if never
+    epoch: int
+    epochs: int
+    step: int
+    best_ap: float  # NaN before the first evaluation
+    best_ap50: float
+    sentence: str = ""  # why it failed
+
+    @property
+    def best(self) -> Path | None:
+        return _existing(self.folder / "best.safetensors")
+
+    @property
+    def last(self) -> Path | None:
+        return _existing(self.folder / "last.safetensors")
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to use: the best, else the last, else None."""
+        return self.best or self.last
+
+    @property
+    def resumable(self) -> bool:
+        return self.state in ("stopped", "interrupted", "failed") and (self.folder / "last.state.pt").exists()
+
+
+def runs(folder: Path) -> tuple[RunInfo, ...]:
+    """The runs in a project's folder `runs`, newest first."""
+    try:
+        folders = [entry for entry in Path(folder).iterdir() if entry.is_dir() and (entry / EVENTS).exists()]
+    except OSError:
+        return ()
+    found = [info(entry) for entry in folders]
+    return tuple(sorted(found, key=lambda run: (run.started, natural_key(run.name)), reverse=True))
+
+
+def info(folder: Path) -> RunInfo:
+    """What is known about the run in `folder`."""
+    started, ended, progress, failed, best_ap, best_ap50 = None, None, None, "", float("nan"), float("nan")
+    for event in read_events(folder):
+        if isinstance(event, Started):
+            started, ended = started or event, None
+            epochs = event.epochs
+        elif isinstance(event, Progress):
+            progress = event
+        elif isinstance(event, Evaluated) and event.best:
+            best_ap, best_ap50 = event.ap, event.ap50
+        elif isinstance(event, Finished | Failed):
+            ended = event
+    if isinstance(ended, Failed):
+        failed = ended.sentence
+    return RunInfo(
+        name=folder.name, folder=folder, detector=started.detector if started else "", recipe=_recipe(folder),
+        state=_state(folder, ended), started=started.time if started else 0.0,
+        epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
+        step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
+    )  # fmt: skip
+
+
+def read_events(folder: Path, start: int = 0) -> Iterator[Event]:
+    """The events of a run from byte `start` of its file; torn and foreign lines are left out."""
+    try:
+        with open(folder / EVENTS, "rb") as file:
+            file.seek(start)
+            for line in file:
+                if line.endswith(b"\n") and line.strip():
+                    try:
+                        yield events.from_json(line.decode("utf-8", "replace"))
+                    except WorkbenchError:
+                        continue
+    except OSError:
+        return
+
+
+def new_folder(folder: Path, detector: str) -> Path:
+    """A free name for a run in a project's folder `runs`, like `yolov4-tiny-3`; the folder is made."""
+    taken = {entry.name.casefold() for entry in folder.iterdir()} if folder.is_dir() else set()
+    base = safe_name(detector, "run")
+    number = 1
+    while f"{base}-{number}".casefold() in taken:
+        number += 1
+    fresh = folder / f"{base}-{number}"
+    try:
+        fresh.mkdir(parents=True)
+    except FileExistsError:  # made by another process meanwhile
+        return new_folder(folder, detector)
+    except OSError as error:
+        raise WorkbenchError(f"The folder {fresh} could not be made: {error.strerror or error}.", error) from error
+    return fresh
+
+
+def _state(folder: Path, ended: Event | None) -> str:
+    if isinstance(ended, Failed):
+        return "failed"
+    if isinstance(ended, Finished):
+        return "stopped" if ended.stopped else "finished"
+    return "running" if is_running(folder) else "interrupted"
+
+
+def is_running(folder: Path) -> bool:
+    """Whether some process trains this run now."""
+    lock = Lock(folder)
+    try:
+        return not lock.held and os.access(folder, os.W_OK)
+    finally:
+        lock.release()
+
+
+def _existing(file: Path) -> Path | None:
+    return file if file.exists() else None
+
+
+def _recipe(folder: Path) -> str:
+    try:
+        return str(tomllib.loads((folder / RECIPE).read_text(encoding="utf-8")).get("name", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""

@@ -1,0 +1,81 @@
+"""When what happens in a run: learning rate, input side and epoch of every step, as functions of its number.
+
+Nothing here remembers anything, so that a resumed run goes on exactly where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.training.settings import TrainingSettings
+
+SIZE_STEPS = 10  # steps between changes of the input side, as in Darknet
+STRIDE = 32  # input sides are multiples of it
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`images` training images in batches of `batch` for `epochs` epochs.
+
+    The batches run through the shuffled images without a break: step k takes places k * batch up to (k + 1) * batch of
+    one endless list in which each epoch's order follows the last. So there is no smaller last batch.
+    """
+
+    images: int
+    batch: int
+    epochs: int
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.images * self.epochs / self.batch)
+
+    def epoch(self, step: int) -> int:
+        """Epochs completed once `step` steps are done."""
+        return min(step * self.batch // self.images, self.epochs)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch ends with the last of `step` steps."""
+        return step > 0 and self.epoch(step) > self.epoch(step - 1)
+
+    def indices(self, step: int) -> np.ndarray:
+        """(batch,) int64: the images of the step with this number, counted from 0."""
+        places = np.arange(step * self.batch, (step + 1) * self.batch)
+        epochs = places // self.images
+        orders = {int(epoch): self._order(int(epoch)) for epoch in np.unique(epochs)}
+        return np.array([orders[int(e)][p % self.images] for e, p in zip(epochs, places, strict=True)], np.int64)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, epoch)).permutation(self.images)
+
+
+def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
+    """The rate of the step with this number (from 0) of `steps`."""
+    warm_up = min(settings.warm_up, steps // 10)
+    if step < warm_up:
+        return float(settings.learning_rate * ((step + 1) / warm_up) ** settings.warm_up_power)
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    if settings.schedule == "step":
+        falls = sum(step >= share * steps for share in settings.step_at)
+        return float(settings.learning_rate * 0.1**falls)
+    progress = (step - warm_up) / max(steps - warm_up, 1)  # 0..1
+    height = (1 + math.cos(math.pi * progress)) / 2
+    return float(settings.learning_rate * (settings.final_rate + (1 - settings.final_rate) * height))
+
+
+def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
+    """The side of the step's images: `input_px`, or one of the multiples of 32 around it; the last steps keep it."""
+    if settings.sizes == 0 or is_calm(settings, step, steps):
+        return input_px
+    random = np.random.default_rng((settings.seed, 1, step // SIZE_STEPS))
+    wanted = input_px * (1 + random.uniform(-settings.sizes, settings.sizes))
+    return max(STRIDE, round(wanted / STRIDE) * STRIDE)
+
+
+def is_calm(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Whether the step belongs to the end of the run, without mosaic."""
+    return step >= steps * (1 - settings.calm_share)

@@ -1,0 +1,137 @@
+"""How a detector is trained: every number of a recipe that is not the network's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.core.project import Snapshot, Split, State
+from workbench.settings import setting
+
+USED_STATES = {
+    "done": (State.DONE, State.VERIFIED),
+    "verified": (State.VERIFIED,),
+    "in work": (State.IN_WORK, State.DONE, State.VERIFIED),
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of a training. The network's own (input side, width, loss) are in the detector's settings."""
+
+    # how long
+    epochs: int = setting(100, "How often every training image is looked at.", low=1, high=100_000, group="Length")
+    patience: int = setting(
+        0, "Stop when the best AP is this many evaluations old; 0: never.", low=0, high=10_000, group="Length"
+    )
+    evaluate_every: int = setting(
+        1, "Epochs between two evaluations on the validation images; 0: only at the end.", low=0, group="Length"
+    )
+    best_by: str = setting(
+        "ap", "The number that decides which checkpoint is the best one.", choices=("ap", "ap50"), group="Length"
+    )
+
+    # the step
+    batch: int = setting(16, "Images per step.", low=1, high=4096, group="Optimiser")
+    optimizer: str = setting(
+        "sgd", "sgd: with momentum, as published. adamw: less sensitive to the learning rate, good for short runs.",
+        choices=("sgd", "adamw"), group="Optimiser",
+    )  # fmt: skip
+    learning_rate: float = setting(0.00261, "Size of the steps at its largest.", low=0.0, high=10.0, group="Optimiser")
+    momentum: float = setting(
+        0.9, "How much of the last step goes on (adamw: its first beta).", low=0.0, high=0.9999, group="Optimiser"
+    )
+    weight_decay: float = setting(
+        0.0005, "Pull of the convolutions' weights towards zero.", low=0.0, high=1.0, group="Optimiser"
+    )
+    clip_gradient: float = setting(
+        0.0, "Longest gradient, as a whole; longer ones are shortened. 0: never.", low=0.0, group="Optimiser"
+    )
+    ema: float = setting(
+        0.0, "Weights that are saved are an average of the past with this decay, say 0.999; 0: no average.",
+        low=0.0, high=0.99999, group="Optimiser",
+    )  # fmt: skip
+
+    # the learning rate over time
+    schedule: str = setting(
+        "cosine", "How the learning rate falls: along a cosine, in steps, or not at all.",
+        choices=("cosine", "step", "constant"), group="Schedule",
+    )  # fmt: skip
+    final_rate: float = setting(
+        0.01, "Where the cosine ends, as a share of the learning rate.", low=0.0, high=1.0, group="Schedule"
+    )
+    step_at: tuple[float, ...] = setting(
+        (0.8, 0.9), "Shares of the run after which the learning rate falls to a tenth (schedule: step).",
+        group="Schedule",
+    )  # fmt: skip
+    warm_up: int = setting(
+        100, "Steps over which the learning rate rises from zero; never more than a tenth of the run.",
+        unit="steps", low=0, high=100_000, group="Schedule",
+    )  # fmt: skip
+    warm_up_power: float = setting(
+        1.0, "Shape of the rise: 1 is a straight line, 4 is Darknet's burn-in.", low=0.1, high=10.0, group="Schedule"
+    )
+
+    # augmentation
+    flip: float = setting(0.5, "Share of images mirrored left to right.", low=0.0, high=1.0, group="Augmentation")
+    flip_vertical: float = setting(
+        0.0, "Share of images turned upside down; good for views from above and through microscopes.",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    scale: float = setting(
+        0.3, "Images are made larger or smaller by up to this share.", low=0.0, high=0.9, group="Augmentation"
+    )
+    aspect: float = setting(
+        0.1, "Width and height are stretched against each other by up to this share.",
+        low=0.0, high=0.9, group="Augmentation",
+    )  # fmt: skip
+    translate: float = setting(
+        0.1, "Images are moved by up to this share of their side.", low=0.0, high=0.9, group="Augmentation"
+    )
+    hue: float = setting(
+        0.1, "Colours are turned by up to this share of the half circle.", low=0.0, high=1.0, group="Augmentation"
+    )
+    saturation: float = setting(
+        1.5, "Colours get up to this factor stronger or weaker; 1: not.", low=1.0, high=10.0, group="Augmentation"
+    )
+    exposure: float = setting(
+        1.5, "Images get up to this factor lighter or darker; 1: not.", low=1.0, high=10.0, group="Augmentation"
+    )
+    mosaic: float = setting(0.0, "Share of images put together from four.", low=0.0, high=1.0, group="Augmentation")
+    calm_share: float = setting(
+        0.1, "Share of the run at its end without mosaic, so that it ends on images as they are.",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    sizes: float = setting(
+        0.0, "The input side varies by up to this share, every ten steps (Darknet's random=1 is 0.4).",
+        low=0.0, high=0.5, group="Augmentation",
+    )  # fmt: skip
+
+    # what is trained on
+    states: str = setting(
+        "done", "Images used: done (and verified) ones, only verified ones, or also those in work.",
+        choices=tuple(USED_STATES), group="Data",
+    )  # fmt: skip
+    difficult: str = setting(
+        "train", "Boxes marked difficult are trained on, or left out of the loss.",
+        choices=("train", "ignore"), group="Data",
+    )  # fmt: skip
+    hold_out: float = setting(
+        0.1, "Share of the training images held out to evaluate on when no image has the split validation.",
+        low=0.0, high=0.9, group="Data",
+    )  # fmt: skip
+
+    # the machine
+    seed: int = setting(1, "Same seed, data and machine: the same run (exactly so on the CPU).", low=0, group="Machine")
+    device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", group="Machine")
+    precision: str = setting(
+        "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
+        choices=("auto", "bf16", "fp32"), group="Machine",
+    )  # fmt: skip
+    threads: int | None = setting(None, "Processor cores to compute on; auto: all.", low=1, high=1024, group="Machine")
+
+    def used_states(self) -> tuple[State, ...]:
+        return USED_STATES[self.states]
+
+    def usable(self, snapshot: Snapshot) -> Snapshot:
+        """The images that training and validation may see: of the states chosen, and none of the test split."""
+        return snapshot.only(splits=(Split.NONE, Split.TRAIN, Split.VALIDATION), states=self.used_states())

@@ -1,0 +1,74 @@
+"""How good the detector is after an epoch: COCO's AP on the validation images, by the project's one evaluator."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workbench.core import boxes as geometry
+from workbench.core import metrics
+from workbench.core.detections import FLOOR, MOST, Candidates, Detections
+from workbench.detectors.parts.detector import Detector
+from workbench.training import augment
+from workbench.training.data import Dataset
+from workbench.training.events import Control
+from workbench.training.machine import Precision
+from workbench.training.step import on_device
+
+NMS_IOU = 0.6  # as inference.evaluate has it, so that both give the same numbers
+LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation found; NaN where no box counts."""
+
+    ap: float
+    ap50: float
+    ap75: float
+    per_label: dict[str, float]  # AP50, labels without boxes left out
+    images: int
+    seconds: float
+
+    def numbers(self) -> dict[str, float]:
+        return {"ap": self.ap, "ap50": self.ap50, "ap75": self.ap75}
+
+
+def evaluate(
+    detector: Detector, data: Dataset, device: torch.device, precision: Precision, batch: int, control: Control
+) -> Scores | None:
+    """Scores of `detector`, in evaluation mode, on `data`; None when asked to stop meanwhile."""
+    start = time.monotonic()
+    found: list[Detections] = []
+    for first in range(0, len(data), batch):
+        if control.stop.is_set():
+            return None
+        indices = np.arange(first, min(first + batch, len(data)))
+        images, _ = on_device(augment.plain(data, indices), slice(None), device)
+        with torch.inference_mode(), precision.autocast(device):
+            out = detector.candidates(detector(images))
+        boxes, scores = out.boxes.float().cpu(), out.scores.float().cpu()
+        found += [_detections(data, int(i), b, s) for i, b, s in zip(indices, boxes, scores, strict=True)]
+    result = metrics.evaluate(data.snapshot, found)
+    return Scores(
+        ap=result.ap, ap50=result.ap50, ap75=result.ap75,
+        per_label={n: float(v) for n, v in zip(result.labels, result.per_label_ap50, strict=True) if math.isfinite(v)},
+        images=len(data), seconds=time.monotonic() - start,
+    )  # fmt: skip
+
+
+def _detections(data: Dataset, index: int, boxes: Tensor, scores: Tensor) -> Detections:
+    """Detections of image `index` in its own pixels, from boxes (N, 4) in network pixels and scores (N, C)."""
+    flat = scores.flatten()
+    best, pair = flat.topk(min(MOST, len(flat)))
+    prior, label = pair // scores.shape[1], pair % scores.shape[1]
+    image = data.snapshot.images[index]
+    original = geometry.clip(data.fits[index].back(boxes[prior].numpy()), image.width, image.height)
+    real = geometry.areas(original) > 0
+    candidates = Candidates.of_arrays(original[real], best.numpy()[real], label.numpy()[real], floor=FLOOR)
+    return candidates.detections(FLOOR, NMS_IOU, limit=LIMIT)
