@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code (see console.py). Failures are sentences on stderr."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="workbench", standalone_mode=False)
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
         console.err.print(f"workbench: {error.sentence}", markup=False, style="red")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
+from workbench.anchors import Update
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
@@ -111,7 +112,7 @@ def anchors(
     k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,
     size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
     resize: Annotated[str, typer.Option("--resize", help="stretch or letterbox.")] = "stretch",
-    update: Annotated[str, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
+    update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
     seed: Annotated[int, typer.Option("--seed", help="Where the clustering begins.")] = 0,
     use: Annotated[bool, typer.Option("--use", help="Keep them in the project: training will use them.")] = False,
     as_json: Json = False,

@@ -1,0 +1,133 @@
+"""The commands about a project: new, import, export-labels, anchors, check; their numbers, sentences and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench import console
+from workbench.cli import main
+from workbench.core.document import Document
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def cells(test_data: Path, tmp_path: Path, capsys: Capture) -> Path:
+    """A project of the 364 photographs of blood cells, with their labels imported."""
+    project = tmp_path / "cells ü"
+    assert main(["new", str(project), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")]) == console.DONE
+    assert main(["import", str(project), str(test_data / "data/bccd/BCCD")]) == console.DONE
+    capsys.readouterr()
+    return project
+
+
+def said(capsys: Capture) -> dict[str, object]:
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_a_new_project_holds_the_images_of_the_folder(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["new", str(tmp_path / "p"), "--images", str(test_data / "images"), "--json"]) == console.DONE
+    assert said(capsys) == {"project": str(tmp_path / "p"), "images": 5, "unreadable": 0}
+
+
+def test_import_recognises_voc_and_takes_its_splits(cells: Path, capsys: Capture) -> None:
+    assert main(["check", str(cells), "--no-files", "--json"]) == console.DONE
+    health = said(capsys)
+    assert (health["images"], health["boxes"]) == (364, 4888)
+    assert health["per_label"] == {"WBC": 372, "RBC": 4155, "Platelets": 361}
+    assert health["per_split"] == {"none": 0, "train": 205, "validation": 87, "test": 72}
+
+
+def test_import_of_yolo_mends_wrong_paths_and_says_so(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
+    project, source = tmp_path / "p", test_data / "data/cheetah/data"
+    assert main(["new", str(project), "--images", str(source)]) == console.DONE
+    capsys.readouterr()
+    assert main(["import", str(project), str(source), "--json"]) == console.DONE
+    report = said(capsys)
+    assert any(remark["level"] == "repaired" for remark in report["remarks"])  # type: ignore[attr-defined]
+    with Document.open(project, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cheetah", "human"]
+        assert len(document.images()) == 129
+
+
+def test_a_dry_run_changes_nothing(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
+    main(["new", str(tmp_path / "p"), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")])
+    assert main(["import", str(tmp_path / "p"), str(test_data / "data/bccd/BCCD"), "--dry-run"]) == console.DONE
+    assert "Would import" in capsys.readouterr().err
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert document.labels() == ()
+
+
+def test_an_import_that_fails_changes_nothing_and_names_file_and_line(
+    cells: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.xml").write_text("<annotation>\n<object>\n</annotation>")
+    before = (cells / "project.sqlite").read_bytes()
+    assert main(["import", str(cells), str(bad), "--format", "voc"]) == console.FAILED
+    assert "a.xml:3" in capsys.readouterr().err
+    assert (cells / "project.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv"])
+def test_labels_that_were_exported_come_back_when_imported(
+    cells: Path, tmp_path: Path, format: str, capsys: Capture, test_data: Path
+) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert main(["export-labels", str(cells), str(out), "--format", format]) == console.DONE
+    assert main(["new", str(again), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")]) == console.DONE
+    assert main(["import", str(again), str(out)]) == console.DONE, capsys.readouterr().err
+    with Document.open(cells, read_only=True) as old, Document.open(again, read_only=True) as new:
+        counts = [{x.name: d.label_counts().get(x.id) for x in d.labels()} for d in (old, new)]
+        assert counts[0] == counts[1]
+
+
+def test_anchors_are_kept_when_asked_for(cells: Path, capsys: Capture) -> None:
+    assert main(["anchors", str(cells), "--k", "5", "--size", "320", "--use", "--json"]) == console.DONE
+    found = said(capsys)
+    assert len(found["anchors"]) == 5  # type: ignore[arg-type]
+    assert found["mean_iou"] > 0.8  # type: ignore[operator]
+    with Document.open(cells, read_only=True) as document:
+        kept = document.anchors()
+        assert kept is not None
+        assert [list(pair) for pair in kept.sizes] == found["anchors"]
+        assert kept.input_px == 320
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["check", "nowhere"], console.FAILED, "There is no project in"),
+        (["new", "p", "--images", "nowhere"], console.FAILED, "There is no folder nowhere"),
+        (["train", "nowhere", "--epochs", "many"], console.MISUSED, "Invalid value for '--epochs'"),
+        (["trian"], console.MISUSED, "No such command"),
+        (["anchors", "nowhere", "--k", "0"], console.MISUSED, "--k"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_an_exit_code(
+    arguments: list[str], code: int, sentence: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    shown = capsys.readouterr().err
+    assert sentence in shown.replace("\n", " ")
+    assert "Traceback" not in shown
+
+
+def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "empty.jpg").write_bytes(b"")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]) == console.DONE
+    assert main(["check", str(tmp_path / "p")]) == console.PROBLEMS
+    assert "empty.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["new", "import", "export-labels", "anchors", "train", "evaluate", "predict",
+                                     "export", "demo", "check", "detectors"])  # fmt: skip
+def test_every_command_has_help(command: str, capsys: Capture) -> None:
+    assert main([command, "--help"]) == console.DONE
+    assert "Usage: workbench " + command in capsys.readouterr().out.replace("python -m ", "")
