@@ -1,0 +1,282 @@
+"""Evaluating a checkpoint: equal to pycocotools on real labelled photographs, and the cache gives the same numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.core import images
+from workbench.core.detections import Candidates
+from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.errors import WorkbenchError
+from workbench.inference import candidate_cache, evaluate
+from workbench.inference.evaluate import EvaluationDone, EvaluationProgress, Rules, evaluate_run, score
+from workbench.inference.predict import Predictor
+from workbench.inference.sources import Skipped
+
+Row = tuple[str, list[float], bool]
+
+
+def snapshot_of(files: list[Path], rows: list[list[Row]], labels: list[str]) -> Snapshot:
+    """rows[i]: (label, xyxy, crowd) of image i."""
+    flat = [row for some in rows for row in some]
+    flags = np.zeros((len(flat), 4), bool)
+    flags[:, 3] = [row[2] for row in flat]
+    return Snapshot(
+        labels=tuple(Label(i + 1, name, position=i) for i, name in enumerate(labels)),
+        images=tuple(Image(i + 1, file.name, 640, 480, split=Split.VALIDATION) for i, file in enumerate(files)),
+        files=tuple(files),
+        offsets=np.concatenate([[0], np.cumsum([len(some) for some in rows])]).astype(np.int64),
+        boxes=np.array([row[1] for row in flat], float).reshape(-1, 4),
+        label_index=np.array([labels.index(row[0]) for row in flat], np.int64),
+        flags=flags,
+        box_ids=np.arange(len(flat)) + 1,
+    )
+
+
+def bccd(folder: Path) -> Snapshot:
+    """80 images of blood cells with their PASCAL VOC files, read as plainly as can be."""
+    files = sorted((folder / "BCCD" / "JPEGImages").glob("*.jpg"))[:80]
+    rows: list[list[Row]] = []
+    for file in files:
+        objects = ElementTree.parse(folder / "BCCD" / "Annotations" / f"{file.stem}.xml").getroot().iter("object")
+        rows.append(
+            [
+                (
+                    str(row.findtext("name")),
+                    [float(row.findtext(f"bndbox/{side}") or 0) for side in ("xmin", "ymin", "xmax", "ymax")],
+                    False,
+                )
+                for row in objects
+            ]
+        )
+    return snapshot_of(files, rows, ["Platelets", "RBC", "WBC"])
+
+
+def cheetah(folder: Path) -> Snapshot:
+    """The validation images of the cheetahs with their YOLO files; sizes from the images' headers."""
+    files = sorted((folder / "data" / "valid" / "images").glob("*.jpg"))
+    rows: list[list[Row]] = []
+    for file in files:
+        info = images.info(file)
+        text = (folder / "data" / "valid" / "labels" / f"{file.stem}.txt").read_text()
+        numbers = [[float(part) for part in line.split()] for line in text.splitlines() if len(line.split()) == 5]
+        size = [info.width, info.height] * 2
+        rows.append(
+            [
+                (
+                    f"label {int(n[0])}",
+                    [side * s for side, s in zip(
+                        (n[1] - n[3] / 2, n[2] - n[4] / 2, n[1] + n[3] / 2, n[2] + n[4] / 2), size, strict=True)],
+                    False,
+                )
+                for n in numbers
+            ]
+        )  # fmt: skip
+    return snapshot_of(files, rows, sorted({row[0] for some in rows for row in some}))
+
+
+def jittered(truth: Snapshot, seed: int) -> list[Candidates]:
+    """Detections as a fair network makes them: boxes near the true ones, doubles, wrong labels, false alarms."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for image in range(len(truth)):
+        rows = np.repeat(np.arange(len(truth.boxes))[truth.rows(image)], 3)
+        size = np.maximum(np.tile(truth.boxes[rows, 2:] - truth.boxes[rows, :2], 2), 1)
+        boxes = truth.boxes[rows] + rng.normal(0, 0.12, (len(rows), 4)) * size
+        labels = np.where(rng.random(len(rows)) < 0.9, truth.label_index[rows], rng.integers(0, len(truth.labels)))
+        corner = rng.uniform(0, 400, (10, 2))
+        alarms = np.concatenate([corner, corner + rng.uniform(10, 200, (10, 2))], 1)
+        boxes = np.concatenate([boxes, alarms])
+        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
+        labels = np.concatenate([labels, rng.integers(0, len(truth.labels), 10)])
+        found.append(Candidates.of_arrays(boxes, rng.uniform(0.01, 1, len(boxes)), labels))
+    return found
+
+
+def pycocotools_numbers(truth: Snapshot, found: list[Candidates], rules: Rules) -> Any:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def xywh(box: list[float]) -> list[float]:
+        return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+
+    image_of = np.repeat(np.arange(len(truth)), np.diff(truth.offsets))
+    with contextlib.redirect_stdout(io.StringIO()):
+        oracle = COCO()
+        oracle.dataset = {
+            "images": [{"id": i + 1} for i in range(len(truth))],
+            "categories": [{"id": c + 1} for c in range(len(truth.labels))],
+            "annotations": [
+                {"id": r + 1, "image_id": int(image_of[r]) + 1, "category_id": int(truth.label_index[r]) + 1,
+                 "bbox": xywh(box), "area": xywh(box)[2] * xywh(box)[3], "iscrowd": int(truth.crowd[r])}
+                for r, box in enumerate(truth.boxes.tolist())
+            ],
+        }  # fmt: skip
+        oracle.createIndex()
+        results = []
+        for i, candidates in enumerate(found):
+            kept = candidates.detections(rules.score, rules.iou, rules.kind, rules.limit)
+            results += [
+                {"image_id": i + 1, "category_id": int(label) + 1, "score": float(confidence), "bbox": xywh(box)}
+                for box, confidence, label in zip(
+                    kept.boxes.astype(float).tolist(), kept.scores, kept.labels, strict=True
+                )
+            ]
+        evaluation = COCOeval(oracle, oracle.loadRes(results), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+@pytest.mark.parametrize("name", ["bccd", "cheetah"])
+@pytest.mark.parametrize("crowds", [False, True])
+def test_real_data_with_jittered_detections_equals_pycocotools(test_data: Path, name: str, crowds: bool) -> None:
+    truth = {"bccd": bccd, "cheetah": cheetah}[name](test_data / "data" / name)
+    assert len(truth) >= 20
+    if crowds:
+        truth.flags[::7, 3] = True
+    found = jittered(truth, seed=crowds)
+    ours, oracle = score(truth, found, Rules()), pycocotools_numbers(truth, found, Rules())
+    numbers = np.array(list(ours.numbers().values()))
+    np.testing.assert_allclose(np.where(np.isnan(numbers), -1, numbers), oracle.stats, rtol=0, atol=1e-6)
+    theirs = oracle.eval["precision"][:, :, :, 0, 2].mean(axis=(0, 1))
+    np.testing.assert_allclose(np.nan_to_num(ours.per_label_ap, nan=-1), theirs, rtol=0, atol=1e-6)
+    assert 0.1 < ours.ap < 0.9
+
+
+@pytest.fixture
+def run(checkpoint: Path, tmp_path: Path) -> tuple[Predictor, Path]:
+    """A run's folder with its checkpoint, open."""
+    folder = tmp_path / "runs" / "first"
+    folder.mkdir(parents=True)
+    shutil.copy(checkpoint, folder / "best.safetensors")
+    return Predictor.open(folder / "best.safetensors", device="cpu"), folder
+
+
+@pytest.fixture
+def truth(photographs: list[Path], tmp_path: Path) -> Snapshot:
+    files = [Path(shutil.copy(file, tmp_path / file.name)) for file in photographs]
+    return snapshot_of(files, [[("cat", [50.0, 50, 200, 200], False)] for _ in files], ["鳥", "cat", "Hündin"])
+
+
+def finish(events: object) -> tuple[EvaluationDone, list[object]]:
+    seen = list(events)  # type: ignore[call-overload]
+    assert isinstance(seen[-1], EvaluationDone)
+    return seen[-1], seen
+
+
+def test_the_second_evaluation_takes_the_kept_candidates_and_says_the_same(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, folder = run
+    first, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
+    monkeypatch.setattr(predictor, "decoded", None)  # the network is not run again
+    second, seen = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
+    assert isinstance(seen[0], EvaluationProgress)
+    assert seen[0].cached == len(truth)
+    assert first.evaluation.numbers() == pytest.approx(second.evaluation.numbers(), abs=0, nan_ok=True)
+    for a, b in zip(first.candidates, second.candidates, strict=True):
+        assert np.array_equal(a.boxes, b.boxes)
+        assert np.array_equal(a.scores, b.scores)
+
+
+def test_the_kept_candidates_are_found_without_the_network(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    predictor, folder = run
+    checkpoint = folder / "best.safetensors"
+    assert candidate_cache.cached(folder, checkpoint, truth.files) == [None] * len(truth)
+    finish(evaluate_run(predictor, truth, None, folder))
+    kept = candidate_cache.cached(folder, checkpoint, truth.files)
+    assert all(found is not None and len(found) > 10 for found in kept)
+
+
+def test_a_changed_picture_is_predicted_anew_and_the_others_are_not(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    predictor, folder = run
+    finish(evaluate_run(predictor, truth, None, folder))
+    shutil.copy(truth.files[1], truth.files[0])
+    truth.files[2].write_bytes(truth.files[2].read_bytes() + b" ")
+    _, seen = finish(evaluate_run(predictor, truth, None, folder))
+    assert isinstance(seen[0], EvaluationProgress)
+    assert seen[0].cached == len(truth) - 1  # the first now has the bytes of the second, which are known
+
+
+def test_another_checkpoint_has_candidates_of_its_own(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    predictor, folder = run
+    finish(evaluate_run(predictor, truth, None, folder))
+    other = folder / "last.safetensors"
+    other.write_bytes((folder / "best.safetensors").read_bytes() + b"\0")
+    assert candidate_cache.cached(folder, other, truth.files) == [None] * len(truth)
+
+
+def test_a_damaged_cache_is_only_slower(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    predictor, folder = run
+    first, _ = finish(evaluate_run(predictor, truth, None, folder))
+    (kept,) = (folder / "candidates").glob("*.npz")
+    data = kept.read_bytes()
+    for damage in (b"", b"x" * 100, data[: len(data) // 2]):
+        kept.write_bytes(damage)
+        again, _ = finish(evaluate_run(predictor, truth, None, folder))
+        assert again.evaluation.ap == first.evaluation.ap
+
+
+def test_labels_are_matched_by_name_and_not_by_place(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    done, _ = finish(evaluate_run(run[0], truth, None))
+    plain = run[0].candidates([images.read(file) for file in truth.files])[0]
+    ours = [truth.labels[i].name for i in done.candidates[0].labels]
+    assert ours == [run[0].labels[i] for i in plain.labels]
+
+
+def test_a_label_that_the_project_lacks_is_left_out() -> None:
+    two = Candidates.of_arrays(np.zeros((2, 4)), [0.9, 0.8], [0, 1])
+    assert evaluate.relabelled(two, np.array([-1, 5])).labels.tolist() == [5]
+
+
+def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
+    with pytest.raises(WorkbenchError, match="none in common"):
+        list(evaluate_run(run[0], snapshot_of(photographs, [[]] * len(photographs), ["ship"]), None))
+
+
+def test_an_empty_split_is_said(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    with pytest.raises(WorkbenchError, match="no image in the split 'test'"):
+        list(evaluate_run(run[0], truth, Split.TEST))
+
+
+def test_a_broken_picture_is_reported_and_left_out(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    truth.files[3].write_bytes(b"broken")
+    done, seen = finish(evaluate_run(run[0], truth, None, run[1]))
+    assert [event.name for event in seen if isinstance(event, Skipped)] == [truth.files[3].name]
+    assert (done.skipped, len(done.truth), len(done.candidates)) == (1, len(truth) - 1, len(truth) - 1)
+
+
+def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    predictor, folder = run
+    predictor.batch = 2
+    job = evaluate_run(predictor, truth, None, folder)
+    while next(job).done < 2:  # type: ignore[union-attr]
+        pass
+    job.close()  # type: ignore[attr-defined]
+    kept = candidate_cache.cached(folder, folder / "best.safetensors", truth.files)
+    assert sum(found is not None for found in kept) == 2
+    assert not (folder / "evaluation.json").exists()
+
+
+def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
+    assert done.file is not None
+    record = json.loads(done.file.read_text(encoding="utf-8"))
+    assert record["rules"] == {"score": 0.001, "iou": 0.6, "kind": "per label", "limit": 300, "difficult": "count"}
+    assert (record["images"], record["boxes"], record["split"]) == (5, 5, "validation")
+    assert record["ap"] == done.evaluation.ap
+    assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
+    assert record["labels"][0]["ap"] is None  # no bird is labelled

@@ -1,0 +1,282 @@
+"""Exports: each file finds what the program finds, its README runs without the program, and failures leave nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from workbench.core import images
+from workbench.core.boxes import iou
+from workbench.errors import WorkbenchError
+from workbench.inference import exporters
+from workbench.inference.export import (
+    ExportDone,
+    Exported,
+    ExportProgress,
+    ExportSettings,
+    export,
+    export_predictor,
+    sample_inputs,
+    source_of,
+)
+from workbench.inference.graph import agreement, compare
+from workbench.inference.predict import Predictor
+
+ALL = ("safetensors", "state-dict", "torchscript", "pt2", "onnx")
+RUNNING = ("torchscript", "pt2", "onnx")
+
+
+@pytest.fixture(scope="module")
+def exported(
+    checkpoint: Path, photographs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[object]]:
+    folder = tmp_path_factory.mktemp("exported")
+    return folder, list(export(checkpoint, folder, ALL, photographs))
+
+
+def test_the_registry_holds_the_five_formats() -> None:
+    assert sorted(exporters.load_all().names()) == sorted(ALL)
+
+
+def test_every_format_gets_a_folder_with_file_card_and_readme(exported: tuple[Path, list[object]]) -> None:
+    folder, events = exported
+    assert isinstance(events[0], ExportProgress)
+    done = events[-1]
+    assert isinstance(done, ExportDone)
+    assert [result.format for result in done.results] == list(ALL)
+    for result in done.results:
+        about = json.loads((folder / result.format / "model.json").read_text(encoding="utf-8"))
+        assert about["labels"] == ["cat", "Hündin", "鳥"]
+        assert about["provenance"]["run"] == "first"
+        assert sorted(path.name for path in result.folder.iterdir()) == sorted(
+            ["README.md", "model.json", result.file.name]
+        )
+        assert result.bytes > 10_000
+    assert sorted(path.name for path in folder.iterdir()) == sorted(ALL)  # the staging folders are gone
+
+
+def test_files_that_run_agree_with_the_program(exported: tuple[Path, list[object]]) -> None:
+    results = [event for event in exported[1] if isinstance(event, Exported)]
+    for result in results:
+        if result.format in RUNNING:
+            assert result.checked_images == 5
+            assert result.agreement is not None
+            assert result.agreement.compared >= 100
+            assert result.agreement.foreign == 0
+            assert result.agreement.matched >= 0.98 * result.agreement.compared
+        else:
+            assert result.agreement is None
+
+
+def test_what_the_file_is_lies_inside_it_too(exported: tuple[Path, list[object]]) -> None:
+    import onnxruntime
+    from safetensors import safe_open
+
+    folder = exported[0]
+    with safe_open(folder / "safetensors" / "model.safetensors", framework="np") as file:
+        inside = [file.metadata()["model.json"]]
+    inside.append(torch.load(folder / "state-dict" / "model.pt", weights_only=True)["model.json"])
+    extra = {"model.json": ""}
+    torch.jit.load(str(folder / "torchscript" / "model.torchscript"), _extra_files=extra)
+    more = {"model.json": ""}
+    torch.export.load(folder / "pt2" / "model.pt2", extra_files=more)
+    session = onnxruntime.InferenceSession(str(folder / "onnx" / "model.onnx"))
+    inside += [extra["model.json"], more["model.json"], session.get_modelmeta().custom_metadata_map["workbench"]]
+    assert [json.loads(text)["labels"][2] for text in inside] == ["鳥"] * 5
+
+
+def test_the_exported_safetensors_opens_as_a_checkpoint(exported: tuple[Path, list[object]]) -> None:
+    again = Predictor.open(exported[0] / "safetensors" / "model.safetensors", device="cpu")
+    assert again.labels == ("cat", "Hündin", "鳥")
+
+
+def run_readme(folder: Path, photograph: Path, tmp_path: Path, score: float) -> list[tuple[str, float, list[float]]]:
+    """The README's own lines in a fresh Python that can't see this program; nothing changed but the photograph."""
+    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert code is not None
+    about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.json").write_text(json.dumps({**about, "score": score}), encoding="utf-8")
+    (tmp_path / "photo.jpg").write_bytes(photograph.read_bytes())
+    run = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", "import sys; sys.modules['workbench'] = None\n" + code.group(1)],
+        cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = re.findall(r"^(\S+) ([\d.]+) (\[.*\])$", run.stdout, re.MULTILINE)
+    return [(label, float(score), json.loads(box)) for label, score, box in rows]
+
+
+def assert_same(
+    rows: list[tuple[str, float, list[float]]], predictor: Predictor, photograph: Path, score: float
+) -> None:
+    found = predictor.candidates([images.read(photograph)])[0].detections(score, 0.45)
+    assert len(found) >= 5
+    assert abs(len(rows) - len(found)) <= 1  # one may lie on the threshold
+    matched = 0
+    for label, confidence, box in rows:
+        same = [i for i in range(len(found)) if predictor.labels[found.labels[i]] == label]
+        overlap = iou(np.array([box], float), found.boxes[same].astype(float))[0]
+        matched += bool((overlap >= 0.98)[np.abs(found.scores[same] - confidence) < 0.01].any())
+    assert matched >= 0.98 * len(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNNING)
+def test_the_readme_runs_without_this_program_and_finds_the_same(
+    name: str, exported: tuple[Path, list[object]], predictor: Predictor, photographs: list[Path], tmp_path: Path
+) -> None:
+    dog = next(file for file in photographs if file.name == "dog.jpg")
+    found = predictor.candidates([images.read(dog)])[0]
+    score = float(np.round(found.scores[found.select(0, 0.45)[30]], 3))
+    rows = run_readme(exported[0] / name, dog, tmp_path, score)
+    assert_same(rows, predictor, dog, score)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nms", [True, False])
+def test_letterboxed_onnx_with_and_without_nms_runs_from_its_readme(
+    nms: bool, predictor: Predictor, photographs: list[Path], tmp_path: Path
+) -> None:
+    boxed = Predictor(predictor.detector, predictor.labels, 160, "letterbox", device="cpu")
+    events = list(export_predictor(boxed, tmp_path / "out", ["onnx"], photographs, ExportSettings(nms=nms)))
+    assert isinstance(events[-1], ExportDone)
+    dog = next(file for file in photographs if file.name == "dog.jpg")
+    (tmp_path / "run").mkdir()
+    found = boxed.candidates([images.read(dog)])[0]
+    score = float(np.round(found.scores[found.select(0, 0.45)[10]], 3))
+    rows = run_readme(tmp_path / "out" / "onnx", dog, tmp_path / "run", score)
+    if nms:
+        assert_same(rows, boxed, dog, score)
+    else:  # the best label of each prior instead of every label: the highest detection is the same
+        best = found.detections(score, 0.45)
+        assert max(rows, key=lambda row: row[1])[0] == boxed.labels[best.labels[0]]
+
+
+def test_weights_alone_are_shown_by_their_readme(exported: tuple[Path, list[object]], tmp_path: Path) -> None:
+    code = re.search(r"```python\n(.*?)```", (exported[0] / "safetensors" / "README.md").read_text("utf-8"), re.DOTALL)
+    assert code is not None
+    run = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", code.group(1)], cwd=exported[0] / "safetensors", capture_output=True,
+        encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert "coarse_out.weight" in run.stdout, run.stderr
+
+
+def test_the_graph_finds_what_the_predictor_finds(predictor: Predictor, photographs: list[Path]) -> None:
+    source = source_of(predictor, ExportSettings())
+    for file, sample in zip(photographs, sample_inputs(predictor, photographs), strict=True):
+        picture = images.read(file)
+        found = predictor.candidates([picture])[0].detections(0.0, 0.45)
+        scale = np.array([160 / picture.shape[1], 160 / picture.shape[0]] * 2)
+        theirs = ((found.boxes * scale).astype(np.float32), found.scores, found.labels)
+        assert compare(source.graph, torch.from_numpy(sample), theirs, 0.3).holds
+
+
+def test_a_file_that_finds_something_else_is_refused_and_the_old_one_kept(
+    predictor: Predictor, photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torchscript").mkdir()
+    (tmp_path / "torchscript" / "model.torchscript").write_bytes(b"old")
+    member = exporters.load_all().get("torchscript")
+    real = member.opened
+
+    def shifted(self: object, file: Path) -> exporters.Run:
+        run = real(self, file)  # type: ignore[arg-type]
+        assert run is not None
+        return lambda image: (run(image)[0] + 5, *run(image)[1:])
+
+    monkeypatch.setattr(member, "opened", shifted)
+    with pytest.raises(WorkbenchError, match="does not find the same"):
+        list(export_predictor(predictor, tmp_path, ["torchscript"], photographs))
+    assert (tmp_path / "torchscript" / "model.torchscript").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["torchscript"]
+
+
+def test_a_missing_package_is_said_before_anything_is_written(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporters.load_all().get("onnx"), "needs", ("no_such_package",))
+    with pytest.raises(WorkbenchError, match=r"needs no_such_package.*\[export\]"):
+        list(export_predictor(predictor, tmp_path / "out", ["onnx"]))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_format_suggests_the_nearest(predictor: Predictor, tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="Did you mean 'onnx'"):
+        list(export_predictor(predictor, tmp_path, ["onx"]))
+
+
+def test_without_pictures_the_check_uses_noise_and_says_so(predictor: Predictor, tmp_path: Path) -> None:
+    events = list(export_predictor(predictor, tmp_path, ["torchscript"], [tmp_path / "gone.jpg"]))
+    result = events[-2]
+    assert isinstance(result, Exported)
+    assert result.checked_images == 0
+    assert "noise" in result.remark
+
+
+@pytest.mark.slow
+def test_when_the_new_onnx_exporter_fails_the_old_one_writes(
+    predictor: Predictor,
+    photographs: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from workbench.inference.exporters import onnx_file
+
+    def failing(*_: object) -> None:
+        print("x" * 1_000_000)
+        raise RuntimeError("could not guard on a data-dependent size")
+
+    monkeypatch.setattr(onnx_file, "_new_exporter", failing)
+    events = list(export_predictor(predictor, tmp_path, ["onnx"], photographs))
+    result = events[-2]
+    assert isinstance(result, Exported)
+    assert "old one" in result.remark
+    assert result.agreement is not None
+    assert result.agreement.holds
+    assert len(capsys.readouterr().out) < 1000
+
+
+ONE = (np.array([[0, 0, 10, 10]], np.float32), np.array([0.9], np.float32), np.array([1]))
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "labels", "holds"),
+    [
+        ([[0, 0, 10, 10]], [0.9], [1], True),
+        ([[0, 0, 10, 9.9]], [0.905], [1], True),
+        ([[0, 0, 10, 9]], [0.9], [1], False),  # IoU 0.9
+        ([[0, 0, 10, 10]], [0.85], [1], False),
+        ([[0, 0, 10, 10]], [0.9], [2], False),
+        ([[0, 0, 10, 10], [50, 50, 60, 60]], [0.9, 0.95], [1, 1], False),  # one too many
+        (np.zeros((0, 4)), [], [], False),
+    ],
+)
+def test_agreement_by_hand(boxes: list[list[float]], scores: list[float], labels: list[int], holds: bool) -> None:
+    other = (np.asarray(boxes, np.float32), np.asarray(scores, np.float32), np.asarray(labels, np.int64))
+    assert agreement(ONE, ONE, other, 0.25).holds is holds
+
+
+def test_equal_scores_in_another_order_agree() -> None:
+    two = (np.array([[0, 0, 10, 10], [50, 50, 60, 60]], np.float32), np.array([1, 1], np.float32), np.array([0, 1]))
+    assert agreement(two, two, tuple(array[::-1] for array in two), 0.25).holds
+
+
+def test_either_of_two_nearly_equal_candidates_may_be_kept() -> None:
+    many = np.arange(20)[:, None] * np.array([[100.0, 0, 100, 0]]) + np.array([[0.0, 0, 10, 10]])
+    ours = (many.astype(np.float32), np.full(20, 0.9, np.float32), np.zeros(20, int))
+    near = np.add(many[:1], [0, 0, 0, 2]).astype(np.float32)  # IoU 10 / 12 with the first
+    pool = (np.concatenate([ours[0], near]), np.full(21, 0.9, np.float32), np.zeros(21, int))
+    theirs = (np.concatenate([near, ours[0][1:]]), *ours[1:])
+    assert agreement(ours, pool, theirs, 0.25).holds
+    assert not agreement(ours, ours, theirs, 0.25).holds

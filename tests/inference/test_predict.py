@@ -1,0 +1,145 @@
+"""Predicting: boxes come back to the pixels of each picture, and the fast copy finds what the plain network finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from workbench.core import images
+from workbench.core.resize import fit
+from workbench.detectors import DetectorSettings
+from workbench.detectors.parts.detector import Candidates, Detector, Raw
+from workbench.errors import WorkbenchError
+from workbench.inference.predict import Predictor, chosen_device, has_fast_bfloat16
+
+
+class Fixed(Detector):
+    """Answers with the same boxes whatever it is shown."""
+
+    name = "fixed"
+
+    def __init__(self, boxes: list[list[float]], scores: list[list[float]], memory: int = 1000) -> None:
+        super().__init__(DetectorSettings(input_px=64), len(scores[0]))
+        self.boxes, self.scores = torch.tensor(boxes), torch.tensor(scores)
+        self.memory, self.batches = memory, []
+
+    def __deepcopy__(self, _: object) -> Fixed:
+        return self
+
+    def forward(self, images: Tensor) -> Raw:
+        self.batches.append(len(images))
+        if len(images) > self.memory:
+            raise torch.OutOfMemoryError
+        return (images,)
+
+    def candidates(self, raw: Raw) -> Candidates:
+        many = len(raw[0])
+        return Candidates(self.boxes.expand(many, -1, -1), self.scores.expand(many, -1, -1))
+
+
+def blank(height: int, width: int) -> np.ndarray:
+    return np.zeros((height, width, 3), np.uint8)
+
+
+def test_stretched_boxes_come_back_to_the_picture_and_are_cut_at_its_edges() -> None:
+    predictor = Predictor(Fixed([[32, 0, 80, 64]], [[0.5, 0.0]]), "ab", 64, "stretch", device="cpu")
+    found = predictor.candidates([blank(100, 200)])[0]
+    assert found.boxes.tolist() == [[100, 0, 200, 100]]
+    assert (found.scores.tolist(), found.labels.tolist()) == ([0.5], [0])
+
+
+def test_letterboxed_boxes_come_back_and_those_in_the_grey_are_none() -> None:
+    # 200 x 100 becomes 64 x 32 with 16 px of grey above and below
+    fixed = Fixed([[0, 16, 32, 48], [0, 0, 64, 15]], [[0.5], [0.9]])
+    found = Predictor(fixed, "a", 64, "letterbox", device="cpu").candidates([blank(100, 200)])[0]
+    assert found.boxes.tolist() == [[0, 0, 100, 100]]
+
+
+def test_each_label_of_a_box_is_a_candidate_and_those_below_the_floor_are_none() -> None:
+    fixed = Fixed([[0, 0, 64, 64]], [[0.2, 0.0009, 0.7]])
+    found = Predictor(fixed, "abc", 64, "stretch", device="cpu").candidates([blank(64, 64)])[0]
+    assert found.labels.tolist() == [2, 0]
+
+
+def test_at_most_a_thousand_candidates_are_kept() -> None:
+    fixed = Fixed([[0.0, 0, 64, 64]] * 1500, [[i / 1500] for i in range(1500)])
+    found = Predictor(fixed, "a", 64, "stretch", device="cpu").candidates([blank(64, 64)])[0]
+    assert len(found) == 1000
+    assert found.scores[0] == np.float32(1499 / 1500)
+
+
+def test_too_little_memory_makes_the_batch_smaller() -> None:
+    fixed = Fixed([[0, 0, 64, 64]], [[0.5]], memory=2)
+    predictor = Predictor(fixed, "a", 64, "stretch", device="cpu")
+    assert len(predictor.candidates([blank(64, 64)] * 5)) == 5
+    assert fixed.batches == [5, 4, 2, 2, 1]
+
+
+def test_too_little_memory_for_one_image_is_said() -> None:
+    predictor = Predictor(Fixed([[0, 0, 64, 64]], [[0.5]], memory=0), "a", 64, "stretch", device="cpu")
+    with pytest.raises(WorkbenchError, match="not enough memory"):
+        predictor.candidates([blank(64, 64)])
+
+
+def test_folded_batch_norms_change_nothing_and_leave_the_owners_network_alone(
+    detector: Detector, photographs: list[Path]
+) -> None:
+    before = {name: tensor.clone() for name, tensor in detector.state_dict().items()}
+    picture = images.read(photographs[0])
+    found = Predictor(detector, "abc", 160, "stretch", device="cpu").candidates([picture])[0]
+    square, _ = fit(picture, 160, "stretch")
+    with torch.no_grad():
+        plain = detector.candidates(detector(torch.from_numpy(square).permute(2, 0, 1)[None].float() / 255))
+    best = plain.scores.flatten().sort(descending=True).values[:50].numpy()
+    np.testing.assert_allclose(found.scores[:50], best, atol=1e-4)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in detector.state_dict().items())
+
+
+def test_several_pictures_at_once_give_what_each_gives_alone(predictor: Predictor, photographs: list[Path]) -> None:
+    pictures = [images.read(file) for file in photographs]
+    together = predictor.candidates(pictures)
+    for picture, found in zip(pictures, together, strict=True):
+        alone = predictor.candidates([picture])[0]
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-5)
+
+
+def test_no_picture_gives_no_candidates(predictor: Predictor) -> None:
+    assert predictor.candidates([]) == []
+
+
+@pytest.mark.skipif(not has_fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16 instructions")
+def test_fast_finds_nearly_the_same(detector: Detector, photographs: list[Path]) -> None:
+    square, _ = fit(images.read(photographs[0]), 160, "stretch")
+    exact = Predictor(detector, "abc", 160, "stretch", device="cpu").decoded(square[None])[1]
+    fast = Predictor(detector, "abc", 160, "stretch", device="cpu", precision="fast").decoded(square[None])[1]
+    assert 0 < (exact - fast).abs().mean() < 0.02
+
+
+def test_a_checkpoint_opens_with_labels_and_gives_the_same(
+    checkpoint: Path, predictor: Predictor, photographs: list[Path]
+) -> None:
+    opened = Predictor.open(checkpoint, device="cpu")
+    assert opened.labels == predictor.labels
+    picture = images.read(photographs[0])
+    ours, theirs = opened.candidates([picture])[0], predictor.candidates([picture])[0]
+    assert np.array_equal(ours.scores, theirs.scores)
+    assert np.array_equal(ours.boxes, theirs.boxes)
+
+
+def test_a_device_that_is_not_there_is_said() -> None:
+    with pytest.raises(WorkbenchError, match="no device 'quantum'"):
+        chosen_device("quantum")
+
+
+def test_bfloat16_is_slow_where_the_cpu_does_not_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", absent, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", absent, raising=False)
+    assert not has_fast_bfloat16(torch.device("cpu"))

@@ -1,0 +1,82 @@
+"""Keeps the candidates of a checkpoint beside its run, so that the Inspect page opens without running the network.
+
+One file per checkpoint, `runs/<name>/candidates/<key>.npz`; a row of it per image, found again by the image's bytes.
+So an image that was renamed or put in another split is still known, and one that was changed is not. The folder may
+be deleted at any time. No torch here: the window reads this before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from workbench.core.detections import Candidates
+from workbench.core.files import atomic_path
+
+VERSION = 1  # of what a candidate is: raise when decoding, fitting or clipping changes
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of the file's bytes; OSError if it can't be read."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_file(run_folder: Path, checkpoint: Path) -> Path:
+    """Where the candidates of this checkpoint are kept, by its content: training on makes it another file."""
+    return run_folder / "candidates" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
+
+
+def cached(run_folder: Path, checkpoint: Path, files: Sequence[Path]) -> list[Candidates | None]:
+    """The kept candidates of each image file, None for those that have to be predicted (or can't be read)."""
+    known = load(cache_file(run_folder, checkpoint))
+    return [known.get(image_digest(file)) for file in files] if known else [None] * len(files)
+
+
+def image_digest(file: Path) -> str:
+    """`digest`, or an empty text for a file that can't be read."""
+    try:
+        return digest(file)
+    except OSError:
+        return ""
+
+
+def load(file: Path) -> dict[str, Candidates]:
+    """Candidates by the digest of their image. Empty if there is no such file or it is damaged: it is only a cache."""
+    try:
+        # opened here: numpy leaves a damaged file open
+        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as data:
+            names, offsets = data["images"].tolist(), data["offsets"].tolist()
+            boxes, scores, labels = data["boxes"], data["scores"], data["labels"]
+        spans = [slice(*pair) for pair in pairwise(offsets)]
+        return {
+            name: Candidates(boxes[span], scores[span], labels[span]) for name, span in zip(names, spans, strict=True)
+        }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def save(file: Path, known: Mapping[str, Candidates]) -> None:
+    """Replace the file. float32 as they were predicted: metrics from the cache are those from the network."""
+    entries = [Candidates.none(), *known.values()]
+    arrays = {
+        "images": np.array(list(known), "U64"),
+        "offsets": np.cumsum([0, *(len(found) for found in known.values())]),
+        "boxes": np.concatenate([found.boxes for found in entries]),
+        "scores": np.concatenate([found.scores for found in entries]),
+        "labels": np.concatenate([found.labels for found in entries]),
+    }
+    with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def forget(run_folder: Path) -> None:
+    """Delete all kept candidates of a run."""
+    for file in (run_folder / "candidates").glob("*.npz"):
+        os.unlink(file)

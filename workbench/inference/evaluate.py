@@ -1,0 +1,220 @@
+"""Evaluates a checkpoint on a split: predicts its images, or takes the candidates kept from last time, and scores."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.core import images, metrics
+from workbench.core.detections import FLOOR, Candidates, Kind
+from workbench.core.files import atomic_write
+from workbench.core.matching import Difficult
+from workbench.core.metrics import Evaluation
+from workbench.core.project import Snapshot, Split
+from workbench.errors import WorkbenchError
+from workbench.inference import candidate_cache
+from workbench.inference.predict import Predictor
+from workbench.inference.sources import Skipped
+
+SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How candidates become the detections that are scored. Shown beside every number that comes of it.
+
+    The overlap is that of darknet's `valid`; COCO looks at 100 detections per image and label in any case.
+    """
+
+    score: float = FLOOR
+    iou: float = 0.6
+    kind: Kind = "per label"
+    limit: int = 300
+    difficult: Difficult = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationProgress:
+    """`done` of `total` images are predicted; `cached` of them were known."""
+
+    done: int
+    total: int
+    cached: int
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationDone:
+    """The last event. `candidates[i]` belong to image i of `truth`, which lacks the images that could not be read."""
+
+    evaluation: Evaluation
+    truth: Snapshot
+    candidates: tuple[Candidates, ...]
+    rules: Rules
+    skipped: int
+    file: Path | None
+
+
+def evaluate_run(
+    predictor: Predictor,
+    snapshot: Snapshot,
+    split: Split | None,
+    run_folder: Path | None = None,
+    rules: Rules | None = None,
+) -> Iterator[EvaluationProgress | Skipped | EvaluationDone]:
+    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json.
+
+    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. The
+    detector's labels must be those of the snapshot, by name: WorkbenchError otherwise, and if there is no image.
+    """
+    rules = rules or Rules()
+    truth = snapshot if split is None else snapshot.only(splits={split})
+    if not len(truth):
+        which = "the project" if split is None else f"the split '{split}'"
+        raise WorkbenchError(f"There is no image in {which} to evaluate on. Put some into it on the Data page.")
+    columns = matched_labels(predictor.labels, truth)
+    predicted: dict[int, Candidates] = {}
+    skipped = 0
+    for item in predict_all(predictor, truth.files, run_folder):
+        if isinstance(item, Skipped):
+            skipped += 1
+            yield item
+        elif isinstance(item, EvaluationProgress):
+            yield item
+        else:
+            predicted[item[0]] = relabelled(item[1], columns)
+    if not predicted:
+        raise WorkbenchError("None of the images could be read, so there is nothing to evaluate.")
+    rows = sorted(predicted)
+    truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
+    evaluation = score(truth, found, rules)
+    file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped) if run_folder else None
+    yield EvaluationDone(evaluation, truth, found, rules, skipped, file)
+
+
+def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
+    """Score candidates without a network: what the overlap slider calls."""
+    detections = [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
+    return metrics.evaluate(truth, detections, difficult=rules.difficult)
+
+
+def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
+    """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
+
+    WorkbenchError if they have none in common.
+    """
+    index = {label.name: i for i, label in enumerate(truth.labels)}
+    columns = np.array([index.get(name, -1) for name in names], np.int32)
+    if not (columns >= 0).any():
+        raise WorkbenchError(
+            f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
+            " Choose another checkpoint or rename the labels."
+        )
+    return columns
+
+
+def relabelled(found: Candidates, columns: np.ndarray) -> Candidates:
+    """`found` with the project's labels; candidates of labels that the project lacks are left out."""
+    labels = columns[found.labels]
+    known = labels >= 0
+    return Candidates(found.boxes[known], found.scores[known], labels[known])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "") if names else "(none)"
+
+
+def predict_all(
+    predictor: Predictor, files: Sequence[Path], run_folder: Path | None
+) -> Iterator[tuple[int, Candidates] | EvaluationProgress | Skipped]:
+    """(index, candidates) of every readable file, in any order; those kept in `run_folder` first."""
+    keep = predictor.checkpoint is not None and run_folder is not None and predictor.precision == "exact"
+    store = candidate_cache.cache_file(run_folder, predictor.checkpoint) if keep else None  # type: ignore[arg-type]
+    known = candidate_cache.load(store) if store else {}
+    digests = [candidate_cache.image_digest(file) for file in files] if store else [""] * len(files)
+    todo = [i for i, name in enumerate(digests) if name not in known]
+    cached, done = len(files) - len(todo), len(files) - len(todo)
+    yield from ((i, known[name]) for i, name in enumerate(digests) if name in known)
+    begun = saved = time.perf_counter()
+    fresh = 0
+    yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
+    try:
+        for start in range(0, len(todo), predictor.batch):
+            batch = todo[start : start + predictor.batch]
+            pictures = {i: _read(files[i], i) for i in batch}
+            good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
+            yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))
+            for i, found in zip(good, predictor.candidates(list(good.values())), strict=True):
+                if digests[i]:
+                    known[digests[i]] = found
+                yield i, found
+            done, fresh = done + len(batch), fresh + len(good)
+            now = time.perf_counter()
+            if store and now - saved > SAVE_EVERY:
+                candidate_cache.save(store, known)
+                saved = time.perf_counter()
+            speed = fresh / max(now - begun, 1e-9)
+            left = (len(files) - done) / speed if speed else math.nan
+            yield EvaluationProgress(done, len(files), cached, speed, left)
+    finally:
+        if store and fresh:
+            candidate_cache.save(store, known)
+
+
+def _read(file: Path, index: int) -> np.ndarray | Skipped:
+    try:
+        return images.read(file)
+    except WorkbenchError as error:
+        return Skipped(file.name, index, error.sentence)
+
+
+def _write(
+    folder: Path,
+    predictor: Predictor,
+    result: Evaluation,
+    truth: Snapshot,
+    rules: Rules,
+    split: Split | None,
+    skipped: int,
+) -> Path:
+    """evaluation.json: every number with the rules behind it."""
+    best = best_confidence(result)
+    record = {
+        "split": split.value if split else None,
+        "images": result.images,
+        "images_skipped": skipped,
+        "boxes": result.boxes,
+        "data": truth.digest,
+        "checkpoint": predictor.checkpoint.name if predictor.checkpoint else None,
+        "rules": {name: getattr(rules, name) for name in Rules.__slots__},
+        **{name: _or_null(value) for name, value in result.numbers().items()},
+        "labels": [
+            {"name": name, "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": curve.boxes}
+            for name, ap, ap50, curve in zip(
+                result.labels, result.per_label_ap, result.per_label_ap50, result.curves, strict=True
+            )
+        ],
+        "best_confidence": best,
+    }
+    file = folder / "evaluation.json"
+    atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return file
+
+
+def best_confidence(result: Evaluation) -> float:
+    """The confidence (a hundredth) with the highest F1 over all labels at IoU 0.5; 0.25 if nothing is found."""
+    steps = np.arange(1, 100) / 100
+    f1 = np.array([result.matching.counts(float(step)).f1 for step in steps])
+    return float(steps[np.argmax(f1)]) if np.nan_to_num(f1).max() > 0 else 0.25
+
+
+def _or_null(value: Any) -> float | None:
+    return None if math.isnan(value) else float(value)

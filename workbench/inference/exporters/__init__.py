@@ -1,0 +1,143 @@
+"""File formats of a trained detector, one per module: the list of them, and what each has to do.
+
+To add one: a module here (or a plugin file) with an `Exporter`, registered by `@exporters.register("name")`. It then
+appears on the Export page, the command line and in tests/inference/test_export.py. Importing this package does not
+import torch; `load_all()` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from workbench.detectors.parts.detector import Detector
+
+Arrays = tuple[NDArray[Any], ...]
+Run = Callable[[NDArray[np.float32]], Arrays]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All that a program needs to run the file, apart from the weights: model.json, also inside the file.
+
+    `nms`: outputs are boxes (n, 4), scores (n,), labels (n,) after NMS; otherwise boxes (N, 4), scores (N, C) of all
+    priors. Boxes are xyxy in pixels of the network input.
+    """
+
+    detector: str
+    labels: tuple[str, ...]
+    input_px: int
+    resize: str  # "stretch" or "letterbox"
+    score: float  # suggested confidence; the file itself cuts nothing off
+    iou: float  # of the NMS inside the file
+    nms: bool
+    anchors: tuple[tuple[float, float], ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        preprocessing = {
+            "colour": "RGB",
+            "range": "0..1 (divide by 255)",
+            "layout": "1x3xHxW float32",
+            "resize": self.resize,
+            "interpolation": "bilinear without antialiasing (cv2.INTER_LINEAR)",
+            "padding": 128 if self.resize == "letterbox" else None,
+            "orientation": "upright (EXIF orientation applied)",
+        }
+        record = {"format": 1, **asdict(self), "preprocessing": preprocessing, "program": "Workbench"}
+        return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What an exporter writes. `graph` (1, 3, S, S) -> the arrays that Card describes; `example` is such an input."""
+
+    detector: Detector
+    graph: nn.Module
+    example: Any  # (1, 3, S, S) float32 tensor
+    card: Card
+    metadata: dict[str, str]  # of the checkpoint, to be carried along
+
+
+class Exporter(Protocol):
+    """One file format."""
+
+    title: ClassVar[str]  # as people write it
+    summary: ClassVar[str]  # one sentence for the picker
+    file: ClassVar[str]  # name of the file
+    needs: ClassVar[tuple[str, ...]]  # packages beyond those that the program itself needs
+
+    def write(self, source: Source, file: Path) -> str:
+        """Write the file; returns a remark for the user or an empty text. May raise anything: export() explains."""
+        ...
+
+    def opened(self, file: Path) -> Run | None:
+        """The written file as a function, run the way a stranger would, or None where it can't run by itself."""
+        ...
+
+    def code(self, card: Card) -> str:
+        """About ten lines of Python that use the file without this program."""
+        ...
+
+
+exporters: Registry[type[Exporter]] = Registry("export format")
+register = exporters.register
+
+
+def load_all() -> Registry[type[Exporter]]:
+    """Import every module of this package (and with it torch) and return the registry."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return exporters
+
+
+def picture_code(card: Card, imports: str) -> str:
+    """The lines from a photograph to `tensor`, shared by all files that can run: exactly what the program does."""
+    head = f"""{imports}
+about = json.load(open("model.json", encoding="utf-8"))
+image = cv2.imdecode(np.fromfile("photo.jpg", np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]  # upright, RGB
+side, (height, width) = about["input_px"], image.shape[:2]
+"""
+    if card.resize == "stretch":
+        fit = """square, scale, pad = cv2.resize(image, (side, side)), np.array([side / width, side / height] * 2), 0
+"""
+    else:
+        fit = """w, h = max(1, width * side // max(width, height)), max(1, height * side // max(width, height))
+square, left, top = np.full((side, side, 3), 128, np.uint8), (side - w) // 2, (side - h) // 2
+square[top:top + h, left:left + w] = cv2.resize(image, (w, h))
+scale, pad = np.array([w / width, h / height] * 2), np.array([left, top] * 2)
+"""
+    return head + fit + "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
+
+
+def result_code(card: Card) -> str:
+    """The lines from `boxes, scores` (and `labels`) to printed detections."""
+    nms = "" if card.nms else NMS_CODE
+    return (
+        nms
+        + """boxes = np.clip((boxes - pad) / scale, 0, [width, height, width, height])  # pixels of the photograph
+for box, score, label in zip(boxes, scores, labels):
+    if score >= about["score"]:
+        print(about["labels"][label], round(float(score), 4), [round(float(side), 2) for side in box])
+"""
+    )
+
+
+NMS_CODE = """labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
+sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()
+keep = cv2.dnn.NMSBoxesBatched(sizes, scores.tolist(), labels.tolist(), about["score"], about["iou"])
+boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
+"""

@@ -1,0 +1,36 @@
+"""Safetensors: the bare weights with a header, safe to open; this program opens it like any checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from safetensors.torch import save_file
+
+from workbench.inference.exporters import Card, Source, register
+
+
+@register("safetensors")
+class Safetensors:
+    """Tensors by name and text; nothing in it can run, so nothing in it can harm."""
+
+    title: ClassVar[str] = "Safetensors"
+    summary: ClassVar[str] = "The weights alone, for this program and for your own code; safe to pass on."
+    file: ClassVar[str] = "model.safetensors"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def write(self, source: Source, file: Path) -> str:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in source.detector.state_dict().items()}
+        save_file(tensors, file, metadata={**source.metadata, "model.json": source.card.to_json()})
+        return ""
+
+    def opened(self, file: Path) -> None:
+        return None
+
+    def code(self, card: Card) -> str:
+        return """from safetensors import safe_open
+with safe_open("model.safetensors", framework="numpy") as file:
+    print(file.metadata()["model.json"])
+    for name in file.keys():
+        print(name, file.get_tensor(name).shape)
+"""

@@ -1,0 +1,36 @@
+"""PyTorch state dict (.pt): the bare weights as PyTorch saves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+from workbench.inference.exporters import Card, Source, register
+
+
+@register("state-dict")
+class StateDict:
+    """Loads with weights_only=True: no code in it is run."""
+
+    title: ClassVar[str] = "PyTorch state dict"
+    summary: ClassVar[str] = "The weights alone, for your own PyTorch code."
+    file: ClassVar[str] = "model.pt"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def write(self, source: Source, file: Path) -> str:
+        tensors = {name: tensor.detach().cpu() for name, tensor in source.detector.state_dict().items()}
+        torch.save({"state_dict": tensors, "model.json": source.card.to_json()}, file)
+        return ""
+
+    def opened(self, file: Path) -> None:
+        return None
+
+    def code(self, card: Card) -> str:
+        return """import torch
+saved = torch.load("model.pt", weights_only=True)
+print(saved["model.json"])
+for name, tensor in saved["state_dict"].items():
+    print(name, tuple(tensor.shape))
+"""

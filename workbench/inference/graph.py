@@ -1,0 +1,143 @@
+"""The network from picture to detections as one graph of fixed shapes, and the check that a file computes the same.
+
+S = side of the network input, N = priors, C = labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torchvision
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from workbench.core import boxes as geometry
+from workbench.core.detections import MOST
+from workbench.detectors.parts.detector import Detector
+from workbench.inference.exporters import Arrays
+
+LIMIT = 300  # detections that leave the graph at most
+SAME_IOU, SAME_SCORE = 0.98, 0.01
+MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most; see agreement()
+COMPARED = 20  # detections compared of each image at least, however low their scores
+
+
+class EndToEnd(nn.Module):
+    """(1, 3, S, S) float RGB 0..1 -> boxes (n, 4) in network pixels, scores (n,), labels (n,) int64, highest first.
+
+    The best pairs are taken before NMS so that all shapes but the last are known (torch.export can't guard on
+    others); labels are kept apart by moving each to its own place, boxes being cut to the input first. No score
+    is cut off: whoever uses the file chooses.
+    """
+
+    def __init__(self, detector: Detector, px: int, iou: float) -> None:
+        super().__init__()
+        self.detector, self.px, self.iou = detector, px, iou
+
+    def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The best (box, label) pairs before NMS, highest first."""
+        found = self.detector.candidates(self.detector(images))
+        labels = found.scores.shape[2]
+        flat = found.scores[0].flatten()  # (N * C,)
+        scores, pair = flat.topk(min(MOST, int(flat.shape[0])))
+        return found.boxes[0][pair // labels].clamp(0, self.px), scores, pair % labels
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        boxes, scores, label = self.pool(images)
+        apart = boxes + (label * (self.px + 1)).to(boxes.dtype)[:, None]
+        keep = torchvision.ops.nms(apart, scores, self.iou)[:LIMIT]
+        return boxes[keep], scores[keep], label[keep]
+
+
+class Decoded(nn.Module):
+    """(1, 3, S, S) -> boxes (N, 4) in network pixels and scores (N, C) of all priors, for NMS outside."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.detector.candidates(self.detector(images))
+        return found.boxes[0], found.scores[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well a file's answers agree with the network's: of `compared` answers, `matched` were found in the file's.
+
+    `foreign` answers of the file are none of the network's candidates. `lowest_iou` and `largest_score_gap` are of
+    the matched ones.
+    """
+
+    compared: int
+    matched: int
+    foreign: int = 0
+    lowest_iou: float = 1.0
+    largest_score_gap: float = 0.0
+
+    def __add__(self, other: Agreement) -> Agreement:
+        return Agreement(
+            self.compared + other.compared,
+            self.matched + other.matched,
+            self.foreign + other.foreign,
+            min(self.lowest_iou, other.lowest_iou),
+            max(self.largest_score_gap, other.largest_score_gap),
+        )
+
+    @property
+    def holds(self) -> bool:
+        return self.foreign <= self.compared * FOREIGN_SHARE and self.matched >= self.compared * MATCHED_SHARE
+
+
+def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Agreement:
+    """Compare what a file answers to `image` (1, 3, S, S) with what `graph`, EndToEnd or Decoded, answers."""
+    with torch.no_grad():
+        ours = tuple(tensor.numpy() for tensor in graph(image))
+        if not isinstance(graph, EndToEnd):
+            return _row_by_row(ours, theirs)
+        return agreement(ours, tuple(tensor.numpy() for tensor in graph.pool(image)), theirs, score)
+
+
+def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
+    """Compare detections: `ours` and `theirs` after NMS, `pool` ours before.
+
+    They are paired by label and place and not by row: equal scores may come in any order. And of two nearly equal
+    candidates, NMS may keep either: hence the pool. Detections of at least `score` are compared, and COMPARED of them
+    in any case, so that a poor network is checked too.
+    """
+    floor = min(score, *np.sort(ours[1])[::-1][COMPARED - 1 : COMPARED].tolist(), 1.0)
+    result, back = _found_in(ours, theirs, floor), _found_in(theirs, pool, floor + SAME_SCORE)
+    return replace(result, foreign=back.compared - back.matched)
+
+
+def _found_in(some: Arrays, others: Arrays, floor: float) -> Agreement:
+    boxes, scores, labels = (array[some[1] >= floor] for array in some)
+    if not len(boxes) or not len(others[0]):
+        return Agreement(len(boxes), 0)
+    iou = geometry.iou(np.asarray(boxes, np.float64), np.asarray(others[0], np.float64))  # (n, m)
+    gap = np.abs(scores[:, None].astype(np.float64) - others[1][None])
+    same = (labels[:, None] == others[2][None]) & (gap <= SAME_SCORE)
+    best = np.where(same, iou, -1.0).argmax(axis=1)
+    rows = np.arange(len(boxes))
+    value = np.where(same, iou, -1.0)[rows, best]
+    good = (value >= SAME_IOU) | (same[rows, best] & _tiny_difference(boxes, others[0][best]))
+    if not good.any():
+        return Agreement(len(boxes), 0)
+    worst = float(value[good].min()), float(gap[rows, best][good].max())
+    return Agreement(len(boxes), int(good.sum()), 0, *worst)
+
+
+def _row_by_row(ours: Arrays, theirs: Arrays) -> Agreement:
+    iou = geometry.iou_of_pairs(np.asarray(ours[0], np.float64), np.asarray(theirs[0], np.float64))
+    gap = np.abs(ours[1].astype(np.float64) - theirs[1]).max(axis=1)
+    near = (iou >= SAME_IOU) | _tiny_difference(ours[0], theirs[0])
+    good = near & (gap <= SAME_SCORE)
+    worst = float(iou[near].min(initial=1.0)), float(gap.max(initial=0.0))
+    return Agreement(len(iou), int(good.sum()), int((~good).sum()), *worst)
+
+
+def _tiny_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) less than a twentieth of a pixel: the IoU of boxes cut down to a sliver says nothing."""
+    return np.asarray(np.abs(a - b).max(axis=1) < 0.05)

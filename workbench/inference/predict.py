@@ -1,0 +1,161 @@
+"""Runs a trained detector on pictures and gives candidates in the pixels of each picture.
+
+B = images at a time, N = priors, C = labels, S = side of the network input.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from workbench.core import boxes as geometry
+from workbench.core.detections import FLOOR, MOST, Candidates
+from workbench.core.resize import Fit, How, fit
+from workbench.detectors.parts.blocks import ConvUnit
+from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.training.checkpoint import CheckpointHeader
+
+Precision = Literal["exact", "fast"]
+BATCH = {"cpu": 8, "cuda": 32, "mps": 16}
+
+
+class Predictor:
+    """A detector ready to run: `candidates(images)` is the whole of it. Not to be shared between threads.
+
+    `detector` stays with its owner; a copy with folded batch norms in channels-last order is run. `precision`
+    "exact" is float32; "fast" is bfloat16 where the hardware computes with it (up to 0.6 % of the output range off),
+    else float32. Numbers that are reported come from "exact".
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        labels: Sequence[str],
+        input_px: int,
+        resize: How,
+        *,
+        device: str = "auto",
+        precision: Precision = "exact",
+        header: CheckpointHeader | None = None,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.detector = detector
+        self.labels = tuple(labels)
+        self.input_px = input_px
+        self.resize: How = resize
+        self.header = header
+        self.checkpoint = checkpoint
+        self.device = chosen_device(device)
+        self.precision: Precision = precision
+        self.batch = BATCH.get(self.device.type, 8)
+        self._running = folded(detector, self.device).to(memory_format=torch.channels_last)
+
+    @classmethod
+    def open(cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact") -> Predictor:
+        """The detector saved in `checkpoint`. WorkbenchError if the file is not one or the device is not there."""
+        from workbench.training.checkpoint import load_detector
+
+        place = chosen_device(device)
+        detector, header = load_detector(checkpoint, place)
+        names = [label.name for label in header.labels]
+        how: How = "letterbox" if header.resize == "letterbox" else "stretch"
+        return cls(
+            detector, names, header.input_px, how,
+            device=str(place), precision=precision, header=header, checkpoint=Path(checkpoint),
+        )  # fmt: skip
+
+    def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
+        """For each upright (H, W, 3) uint8 RGB image, its up to 1,000 candidates with scores of at least `floor`.
+
+        Boxes are pixels of that image, clipped to it. Any number of images; `batch` of them run at a time, fewer when
+        the memory of the device does not suffice.
+        """
+        result: list[Candidates] = []
+        while len(result) < len(images):
+            some = images[len(result) : len(result) + self.batch]
+            try:
+                result.extend(self._run(some, floor))
+            except torch.OutOfMemoryError as error:
+                if self.batch == 1:
+                    raise WorkbenchError(
+                        f"There is not enough memory on {self.device} for a single image of {self.input_px} px."
+                        " Predict on the CPU or with a smaller detector.",
+                        error,
+                    ) from error
+                self.batch //= 2
+        return result
+
+    def _run(self, images: Sequence[NDArray[np.uint8]], floor: float) -> Iterator[Candidates]:
+        fitted = [fit(image, self.input_px, self.resize) for image in images]
+        boxes, scores = self.decoded(np.stack([square for square, _ in fitted]))
+        return iter(
+            [
+                _of_image(b, s, way, image.shape, floor)
+                for b, s, (_, way), image in zip(boxes, scores, fitted, images, strict=True)
+            ]
+        )
+
+    def decoded(self, squares: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """(B, S, S, 3) uint8 -> boxes (B, N, 4) in network pixels and scores (B, N, C), float32 on the CPU."""
+        batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), already channels-last
+        with torch.inference_mode(), self._autocast():
+            out = self._running.candidates(self._running(batch.float() / 255))
+            return out.boxes.float().cpu(), out.scores.float().cpu()
+
+    def _autocast(self) -> torch.autocast:
+        fast = self.precision == "fast" and has_fast_bfloat16(self.device)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
+
+
+def _of_image(boxes: Tensor, scores: Tensor, way: Fit, shape: tuple[int, ...], floor: float) -> Candidates:
+    """The best (box, label) pairs of one image: boxes (N, 4), scores (N, C)."""
+    flat = scores.flatten()
+    best, pair = flat.topk(min(MOST, len(flat)))
+    prior, label = pair // scores.shape[1], pair % scores.shape[1]
+    original = geometry.clip(way.back(boxes[prior].numpy()), shape[1], shape[0])
+    real = geometry.areas(original) > 0  # what lies outside the picture is no box of it
+    return Candidates.of_arrays(original[real], best.numpy()[real], label.numpy()[real], floor=floor)
+
+
+def folded(detector: Detector, device: torch.device) -> Detector:
+    """A copy in evaluation mode whose batch norms are folded into the convolutions before them."""
+    running = copy.deepcopy(detector).eval().to(device)
+    for unit in [module for module in running.modules() if isinstance(module, ConvUnit)]:
+        if isinstance(unit.norm, nn.BatchNorm2d):
+            unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
+            unit.norm = nn.Identity()  # type: ignore[assignment]
+    return running.requires_grad_(False)
+
+
+def chosen_device(name: str = "auto") -> torch.device:
+    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for a device that is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.")
+    return torch.device(name)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there: on CPUs with the instructions for it, on CUDA since Ampere."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    # private names, so their absence must not matter
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(bool(check()) for check in checks if check is not None)
