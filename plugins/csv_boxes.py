@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.api import ReadBox, ReadImage, Reading, Refused, Snapshot, State, files, formats
+from workbench.api import ReadBox, ReadImage, Reading, ReadSettings, Refused, Snapshot, State, files, formats
 
 API = 1
 COLUMNS = ("file", "width", "height", "label", "x0", "y0", "x1", "y1")
@@ -18,7 +19,10 @@ class CsvBoxes:
     """One row per box; an image without boxes has one row with an empty label. Coordinates as in Workbench."""
 
     title = "CSV table"
-    cannot_store = frozenset({"difficult", "truncated", "occluded", "crowd", "note", "state", "split", "label order"})
+    cannot_store = frozenset(
+        {"difficult", "truncated", "occluded", "crowd apart", "note", "in work", "verified", "split",
+         "unlabelled images", "label order", "unused labels"}
+    )  # fmt: skip
 
     def sniff(self, path: Path) -> float:
         """Certain for a .csv file whose first line is our header."""
@@ -27,7 +31,7 @@ class CsvBoxes:
         with open(path, "rb") as file:
             return float(file.readline(200).decode("utf-8", "replace").strip().lstrip("\ufeff") == ",".join(COLUMNS))
 
-    def read(self, path: Path, images: Path | None = None) -> Reading:
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008
         """Read the table; images are looked for beside it or under `images`."""
         try:
             rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
@@ -43,10 +47,14 @@ class CsvBoxes:
             found.setdefault(name, []).extend([box] if box else [])
         labels = tuple(dict.fromkeys(box.label for boxes in found.values() for box in boxes))
         read = tuple(
-            ReadImage(name, _file(images or path.parent, name), *sizes[name], tuple(boxes), state=State.DONE)
+            ReadImage(name, _file((path.parent, *images), name), *sizes[name], tuple(boxes), state=State.DONE)
             for name, boxes in found.items()
         )
         return Reading("csv", path, labels, read)
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Images lie beside the table, under the paths they have in the project."""
+        return tuple(image.path for image in snapshot.images)
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         """Write boxes.csv into `folder`."""
@@ -55,6 +63,8 @@ class CsvBoxes:
         table.writerow(COLUMNS)
         for index, image in enumerate(snapshot.images):
             rows = snapshot.rows(index)
+            if rows.start == rows.stop and image.state not in (State.DONE, State.VERIFIED):
+                continue  # a row would say that there is nothing in the image
             for box, label in zip(snapshot.boxes[rows], snapshot.label_index[rows], strict=True):
                 name = snapshot.labels[int(label)].name
                 table.writerow([image.path, image.width, image.height, name, *(repr(float(v)) for v in box)])
@@ -79,6 +89,6 @@ def _row(path: Path, line: int, row: list[str]) -> tuple[str, tuple[int, int], R
     return row[0], size, ReadBox(row[3], (x0, y0, x1, y1), line=line)
 
 
-def _file(folder: Path, name: str) -> Path | None:
-    file = files.resolve_inside(folder, name)
-    return file if file.is_file() else None
+def _file(folders: Sequence[Path], name: str) -> Path | None:
+    found = (files.resolve_inside(folder, name) for folder in folders)
+    return next((file for file in found if file.is_file()), None)

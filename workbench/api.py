@@ -16,13 +16,13 @@ from workbench.core import boxes, files, images
 from workbench.core.project import FLAGS, XYXY, Box, Image, Label, Snapshot, Split, State
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats import Format, ReadBox, ReadImage, Reading, Remark
+from workbench.formats import Format, ReadBox, ReadImage, Reading, ReadSettings, Remark
 from workbench.settings import setting
 
 __all__ = [
     "FLAGS", "XYXY", "AnchorNeed", "Box", "DetectorSettings", "Format", "Image", "Label", "ReadBox", "ReadImage",
-    "Reading", "Refused", "Remark", "Snapshot", "Split", "State", "WorkbenchError", "boxes", "detector", "detectors",
-    "files", "formats", "images", "setting",
+    "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Split", "State", "WorkbenchError", "boxes",
+    "detector", "detectors", "files", "formats", "images", "setting",
 ]  # fmt: skip
 
 

@@ -61,6 +61,7 @@ def _counts(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "in work", sum(1 for i in images if i.state is State.IN_WORK)
     yield "verified", sum(1 for i in images if i.state is State.VERIFIED)
     yield "unlabelled images", int((~labelled).sum())
+    yield "split", sum(1 for i in images if i.split is not Split.NONE)
     yield "unsplit images", sum(1 for i in images if i.split is Split.NONE)
     counts = np.diff(snapshot.offsets)
     sizes = np.array([(i.width, i.height) for i in images], float).reshape(-1, 2)

@@ -88,6 +88,7 @@ LOSSES: dict[str, str] = {
     "unlabelled images": "images without boxes that are not marked done (left out: they would look like empty ones)",
     "unsplit images": "images without a split (their folder is read by no trainer)",
     "unknown size": "boxes of images whose size is not known",
+    "split": "the splits",
     "label order": "the order of the labels",
     "unused labels": "labels without boxes",
     "zero size": "boxes without area (they become one pixel)",

@@ -70,7 +70,8 @@ def _is_coco(file: Path) -> bool:
         return False
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begins = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
-        return begins and all(data.find(key) >= 0 for key in (b'"images"', b'"file_name"', b'"categories"'))
+        told = data.find(b'"annotations"') >= 0 or data.find(b'"file_name"') >= 0
+        return begins and told and all(data.find(key) >= 0 for key in (b'"images"', b'"categories"'))
 
 
 class _Reader:

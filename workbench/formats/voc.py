@@ -35,8 +35,8 @@ class Voc:
     title = "Pascal VOC XML"
     cannot_store = frozenset(
         {
-            "crowd apart", "note", "in work", "unlabelled images", "label order", "unused labels", "fractions of a pixel",
-            "zero size", "outside",
+            "crowd apart", "note", "in work", "unlabelled images", "label order", "unused labels",
+            "fractions of a pixel", "zero size", "outside",
         }
     )  # fmt: skip
 

@@ -117,9 +117,9 @@ def _fractions(texts: list[str]) -> list[float]:
 
 def _edges(centre: float, size: float, side: int) -> tuple[float, float]:
     low, high = centre - size / 2, centre + size / 2
-    if abs(low) <= _ROUNDING:
+    if -_ROUNDING <= low < 0:
         low = 0.0
-    if abs(high - 1) <= _ROUNDING:
+    if 1 < high <= 1 + _ROUNDING:
         high = 1.0
     return low * side, high * side
 

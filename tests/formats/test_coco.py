@@ -1,0 +1,187 @@
+"""COCO: sparse ids, crowds, empty images, one file per split, damage with its place inside the document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from making import picture, snapshot, text
+
+from workbench import formats
+from workbench.core.project import Box, Image, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadSettings
+from workbench.formats.parts.coco_json import parse_coco
+
+coco = formats.load_all().get("coco")
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    whole: dict[str, Any] = {
+        "images": [
+            {"id": 70, "file_name": "a.jpg", "width": 40, "height": 30},
+            {"id": 3, "file_name": "b.jpg", "width": 40, "height": 30},
+        ],
+        "annotations": [{"id": 9, "image_id": 70, "category_id": 90, "bbox": [1, 2, 3, 4], "iscrowd": 0}],
+        "categories": [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}],
+    }
+    return whole | changes
+
+
+def parse(**changes: Any) -> Any:
+    return parse_coco(json.dumps(document(**changes)).encode(), "x.json")
+
+
+def annotation(**changes: Any) -> dict[str, Any]:
+    return {"id": 9, "image_id": 70, "category_id": 90, "bbox": [1, 2, 3, 4]} | changes
+
+
+def test_sparse_ids_and_the_order_of_categories_are_kept() -> None:
+    read = parse()
+    assert read.labels == ("toothbrush", "person")
+    assert [(i.name, [(b.label, b.xyxy) for b in i.boxes]) for i in read.images] == [
+        ("a.jpg", [("toothbrush", (1, 2, 4, 6))]),
+        ("b.jpg", []),
+    ]
+
+
+def test_an_image_without_annotations_is_done_and_empty() -> None:
+    assert parse().images[1].state is State.DONE
+
+
+def test_crowds_and_the_marks_of_other_tools_are_read() -> None:
+    attributes = {"occluded": True, "truncated": 0, "team": "x"}
+    read = parse(annotations=[annotation(iscrowd=1, ignore=1, attributes=attributes)])
+    box = read.images[0].boxes[0]
+    assert (box.crowd, box.difficult, box.occluded, box.truncated) == (True, True, True, False)
+    assert json.loads(box.extra)["coco"]["attributes"] == {"team": "x"}
+
+
+def test_a_box_without_area_is_kept_with_a_remark() -> None:
+    read = parse(annotations=[annotation(bbox=[1, 2, 0, 0])])
+    assert read.images[0].boxes[0].xyxy == (1, 2, 1, 2)
+    assert any("zero size" in sentence for _, sentence in read.remarks)
+
+
+def test_a_missing_box_is_made_from_the_outline_with_a_remark() -> None:
+    read = parse(annotations=[annotation(bbox=None, segmentation=[[1, 2, 5, 2, 5, 9]])])
+    assert read.images[0].boxes[0].xyxy == (1, 2, 5, 9)
+    assert read.remarks[0][0] == "repaired"
+
+
+def test_categories_of_the_same_name_become_one_label() -> None:
+    read = parse(categories=[{"id": 90, "name": "cat"}, {"id": 1, "name": "cat"}])
+    assert read.labels == ("cat",)
+    assert any("'cat'" in sentence for _, sentence in read.remarks)
+
+
+OBJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "three numbers": ({"annotations": [annotation(bbox=[1, 2, 3])]}, "annotations[0].bbox"),
+    "negative width": ({"annotations": [annotation(bbox=[1, 2, -3, 4])]}, "annotations[0].bbox"),
+    "text as number": ({"annotations": [annotation(bbox=[1, 2, "3", 4])]}, "annotations[0].bbox"),
+    "infinite": ({"annotations": [annotation(bbox=[1, 2, 1e308, 4])]}, "annotations[0].bbox"),
+    "no such image": ({"annotations": [annotation(), annotation(id=8, image_id=4)]}, "annotations[1].image_id"),
+    "no such category": ({"annotations": [annotation(category_id=2)]}, "annotations[0].category_id"),
+    "no object": ({"annotations": [7]}, "annotations[0]"),
+    "image twice": ({"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}, "images[1].id"),
+    "image without name": ({"images": [{"id": 70}]}, "images[0].file_name"),
+    "label without name": ({"categories": [{"id": 90, "name": " "}]}, "categories[0].name"),
+    "half a character": ({"categories": [{"id": 90, "name": "\ud800"}]}, "categories[0].name"),
+    "true as an id": ({"categories": [{"id": True, "name": "cat"}]}, "categories[0].id"),
+}
+
+
+@pytest.mark.parametrize("case", OBJECTIONS)
+def test_a_damaged_entry_is_refused_with_its_place(tmp_path: Path, case: str) -> None:
+    changes, place = OBJECTIONS[case]
+    text(tmp_path / "x.json", json.dumps(document(**changes)))
+    with pytest.raises(Refused) as caught:
+        coco.read(tmp_path / "x.json")
+    assert caught.value.sentence.startswith(f"x.json: {place}")
+
+
+WHOLE = json.dumps(document(), indent=1)
+DAMAGED = {
+    "NaN": (WHOLE.replace("40", "NaN", 1), 6),
+    "Infinity": (WHOLE.replace("40", "-Infinity", 1), 6),
+    "a key twice": (WHOLE.replace('"width": 40', '"width": 40, "width": 41', 1), 6),
+    "cut off": (WHOLE[:-3], WHOLE.count("\n")),
+    "not UTF-8": (WHOLE.replace("a.jpg", "\udcff.jpg", 1), 5),
+    "deep": (WHOLE.replace("40", "[" * 5000 + "]" * 5000, 1), 6),
+    "endless number": (WHOLE.replace("40", "4" * 5000, 1), 6),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_document_is_refused_with_its_line(tmp_path: Path, case: str) -> None:
+    content, line = DAMAGED[case]
+    text(tmp_path / "x.json", content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Refused) as caught:
+        coco.read(tmp_path / "x.json")
+    assert caught.value.sentence.startswith(f"x.json:{line}:")
+
+
+def test_skipping_a_broken_annotation_leaves_its_image_in_work(tmp_path: Path) -> None:
+    text(tmp_path / "x.json", json.dumps(document(annotations=[annotation(), annotation(id=8, bbox=[])])))
+    reading = coco.read(tmp_path, settings=ReadSettings(skip_broken=True))
+    assert [(i.state, len(i.boxes)) for i in reading.images] == [(State.IN_WORK, 1), (State.DONE, 0)]
+    assert [r.level for r in reading.remarks] == ["refused"]
+
+
+def test_one_file_per_split_and_images_of_the_same_name_in_the_folders_of_the_splits(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        text(tmp_path / "annotations" / f"instances_{split}2017.json", json.dumps(document(annotations=[])))
+        picture(tmp_path / f"{split}2017" / "a.jpg")
+    found = {i.file: i.split for i in coco.read(tmp_path).images if i.file}
+    assert found == {
+        tmp_path / "train2017" / "a.jpg": Split.TRAIN,
+        tmp_path / "val2017" / "a.jpg": Split.VALIDATION,
+    }
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/secret.jpg", "C:\\secret.jpg", "a/../../secret.jpg"])
+def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "secret.jpg")
+    text(tmp_path / "set" / "x.json", json.dumps(document(images=[{"id": 70, "file_name": name}])))
+    reading = coco.read(tmp_path / "set")
+    assert [i.file for i in reading.images] == [None]
+    assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+
+
+def test_files_of_other_tasks_are_left_out_with_a_remark(test_data: Path) -> None:
+    reading = coco.read(test_data / "import_cases/datumaro/coco_dataset/coco")
+    assert [(i.name, i.split, len(i.boxes)) for i in reading.images] == [
+        ("a.jpg", Split.TRAIN, 1),
+        ("b.jpg", Split.VALIDATION, 2),
+    ]
+    assert sum("another task" in r.sentence for r in reading.remarks) == 12
+
+
+def test_crowd_regions_of_real_photographs_are_told_apart(test_data: Path) -> None:
+    reading = coco.read(test_data / "import_cases/evaluation/cocoapi/instances_val2014_100.json")
+    every = [box for image in reading.images for box in image.boxes]
+    assert (len(reading.images), len(reading.labels), len(every), sum(b.crowd for b in every)) == (100, 80, 839, 9)
+
+
+def test_original_ids_come_back_on_writing(tmp_path: Path) -> None:
+    text(tmp_path / "x.json", json.dumps(document(images=document()["images"][:1])))
+    read = coco.read(tmp_path)
+    boxes = [Box(0, 0, 0, b.xyxy, extra=b.extra) for b in read.images[0].boxes]
+    coco.write(snapshot(["toothbrush"], [Image(1, "a.jpg", 40, 30, State.DONE)], boxes), tmp_path / "out")
+    written = json.loads((tmp_path / "out/annotations/instances_default.json").read_text())
+    assert [i["id"] for i in written["images"]] == [70]
+    assert [(a["id"], a["image_id"], a["category_id"]) for a in written["annotations"]] == [(9, 70, 90)]
+    assert [c["id"] for c in written["categories"]] == [90]
+
+
+def test_ids_count_from_one_through_all_files_when_there_are_no_original_ones(tmp_path: Path) -> None:
+    images = [Image(1, "s/a.jpg", 40, 30, State.DONE, Split.TEST), Image(2, "t/a.jpg", 40, 30, State.DONE, Split.TRAIN)]
+    boxes = [Box(0, 0, 1, (0, 0, 4, 3)), Box(0, 1, 0, (0, 0, 2, 2))]
+    files = coco.write(snapshot(["cat", "dog"], images, boxes), tmp_path)
+    assert [f.name for f in files] == ["instances_train.json", "instances_test.json"]
+    test = json.loads(files[1].read_text())
+    assert test["images"][0] == {"id": 1, "file_name": "s/a.jpg", "width": 40, "height": 30}
+    assert test["annotations"][0] | {"id": 1, "image_id": 1, "category_id": 2, "area": 12} == test["annotations"][0]
+    assert [c["name"] for c in test["categories"]] == ["cat", "dog"]

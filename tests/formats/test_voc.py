@@ -1,0 +1,230 @@
+"""Pascal VOC: base of counting, tags in any order, flags, splits, damage with its line, strict files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from making import picture, snapshot, text, voc_file, voc_object
+
+from workbench import formats
+from workbench.core.project import Box, Image, Split, State
+from workbench.errors import Refused
+from workbench.formats import Reading, ReadSettings
+from workbench.formats.parts.voc_xml import parse_voc, to_xml
+
+voc = formats.load_all().get("voc")
+
+
+def data_set(folder: Path, **files: str) -> Path:
+    for name, content in files.items():
+        text(folder / "Annotations" / f"{name}.xml", content)
+        picture(folder / "JPEGImages" / f"{name}.jpg")
+    return folder
+
+
+def boxes(reading: Reading) -> list[tuple[float, ...]]:
+    return [box.xyxy for image in reading.images for box in image.boxes]
+
+
+def test_corners_are_one_based_and_inclusive_when_nothing_proves_otherwise(tmp_path: Path) -> None:
+    reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (1, 2, 40, 30)))))
+    assert boxes(reading) == [(0, 1, 40, 30)]
+    assert "counted from 1" in reading.remarks[0].sentence
+    assert "of 1 boxes 0 begin below 1" in reading.remarks[0].sentence
+    assert "1 end exactly at the border" in reading.remarks[0].sentence
+
+
+def test_one_zero_anywhere_proves_that_all_files_count_from_zero(tmp_path: Path) -> None:
+    first, second = voc_file(voc_object("cat", (1, 2, 3, 4))), voc_file(voc_object("cat", (0, 5, 9, 9)))
+    reading = voc.read(data_set(tmp_path, a=first, b=second))
+    assert boxes(reading) == [(1, 2, 3, 4), (0, 5, 9, 9)]
+    assert "counted from 0" in reading.remarks[0].sentence
+
+
+@pytest.mark.parametrize(("base", "expected"), [("0", (1, 2, 3, 4)), ("1", (0, 1, 3, 4))])
+def test_a_person_may_say_the_base(tmp_path: Path, base: str, expected: tuple[int, ...]) -> None:
+    folder = data_set(tmp_path, a=voc_file(voc_object("cat", (1, 2, 3, 4))))
+    assert boxes(voc.read(folder, settings=ReadSettings(voc_base=base))) == [expected]
+
+
+def test_corners_are_read_by_tag_not_by_order() -> None:
+    corners = "<ymax>8</ymax><xmin>1</xmin><ymin>2</ymin><xmax>6</xmax>"
+    shuffled = f"<object><bndbox>{corners}</bndbox><name>cat</name></object>"
+    assert parse_voc(voc_file(shuffled).encode(), "a.xml").objects[0].box.xyxy == (1, 2, 6, 8)
+
+
+def test_flags_belong_to_each_object_and_parts_are_kept() -> None:
+    marked = voc_object("cat", (1, 2, 3, 4), "<difficult>1</difficult><occluded>1</occluded>")
+    plain = voc_object("dog", (5, 6, 7, 8), "<part><name>head</name><bndbox><xmin>5</xmin></bndbox></part>")
+    first, second = (o.box for o in parse_voc(voc_file(marked, plain).encode(), "a.xml").objects)
+    assert (first.difficult, first.truncated, first.occluded) == (True, False, True)
+    assert (second.difficult, second.truncated, second.occluded) == (False, False, False)
+    assert '"head"' in second.extra
+    assert second.xyxy == (5, 6, 7, 8)
+
+
+def test_verified_on_the_outermost_element_makes_the_image_verified(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, a=voc_file(root='annotation verified="yes"'), b=voc_file())
+    assert [image.state for image in voc.read(folder).images] == [State.VERIFIED, State.DONE]
+
+
+def test_an_image_without_annotation_file_is_unlabelled(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, a=voc_file())
+    picture(folder / "JPEGImages" / "b.jpg")
+    assert {image.name: image.state for image in voc.read(folder).images}["JPEGImages/b.jpg"] is State.UNLABELLED
+
+
+def test_a_box_of_one_point_is_remarked_and_kept(tmp_path: Path) -> None:
+    reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (5, 6, 5, 6)))))
+    assert boxes(reading) == [(4, 5, 5, 6)]
+    assert [(r.file, r.line) for r in reading.remarks if "zero size" in r.sentence] == [("Annotations/a.xml", 3)]
+
+
+def test_swapped_corners_are_put_in_order_with_a_remark(tmp_path: Path) -> None:
+    reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (9, 8, 3, 4)))))
+    assert boxes(reading) == [(2, 3, 9, 8)]
+    assert any(r.level == "repaired" and "swapped" in r.sentence for r in reading.remarks)
+
+
+def test_train_wins_over_trainval_and_lists_of_one_label_are_no_splits(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, a=voc_file(), b=voc_file(), c=voc_file(), d=voc_file())
+    sets = folder / "ImageSets" / "Main"
+    text(sets / "train.txt", "a\n")
+    text(sets / "val.txt", "\n# a comment\nb  1\n")
+    text(sets / "trainval.txt", "a\nb\n")
+    text(sets / "cow_test.txt", "d -1\n")
+    text(sets / "test.txt", "c\r\n")
+    splits = {image.file.stem: image.split for image in voc.read(folder).images if image.file}
+    assert splits == {"a": Split.TRAIN, "b": Split.VALIDATION, "c": Split.TEST, "d": None}
+
+
+def test_an_image_in_two_splits_stays_in_the_first_with_a_remark(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, a=voc_file())
+    for name in ("train", "test"):
+        text(folder / "ImageSets" / "Main" / f"{name}.txt", "a\n")
+    reading = voc.read(folder)
+    assert reading.images[0].split is Split.TRAIN
+    assert any("two splits" in r.sentence and r.line == 1 for r in reading.remarks)
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><annotation>&b;</annotation>'
+BROKEN = {
+    "cut off": (voc_file(voc_object("cat", (1, 2, 3, 4)))[:-20], 3),
+    "empty": ("", 0),
+    "entities": ("<?xml version='1.0'?>\n" + BOMB, 2),
+    "doctype": ("\n<!DOCTYPE annotation SYSTEM 'file:///etc/passwd'><annotation/>", 2),
+    "deep": ("<annotation>\n" + "<a>" * 50, 2),
+    "not VOC": ("<annotations></annotations>", 1),
+    "no box": (voc_file("<object><name>cat</name></object>"), 3),
+    "no name": (voc_file(voc_object("", (1, 2, 3, 4))), 3),
+    "no corner": (voc_file("<object><name>cat</name>\n<bndbox><xmin>1</xmin></bndbox></object>"), 4),
+    "nan": (voc_file(voc_object("cat", ("nan", 2, 3, 4))), 3),
+    "inf": (voc_file(voc_object("cat", (1, "inf", 3, 4))), 3),
+    "underscore": (voc_file(voc_object("cat", (1, "1_0", 3, 4))), 3),
+    "Arabic digits": (voc_file(voc_object("cat", (1, "٣", 3, 4))), 3),
+    "enormous": (voc_file(voc_object("cat", (1, 2, "1e300", 4))), 3),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_damaged_file_is_refused_with_its_line(tmp_path: Path, case: str) -> None:
+    content, line = BROKEN[case]
+    with pytest.raises(Refused) as caught:
+        voc.read(data_set(tmp_path, a=content))
+    assert caught.value.sentence.startswith(f"Annotations/a.xml:{line}:" if line else "Annotations/a.xml:")
+
+
+def test_all_damage_is_told_at_once(tmp_path: Path) -> None:
+    folder = data_set(tmp_path, **{f"f{n:02}": "<annotation>" for n in range(30)})
+    with pytest.raises(Refused) as caught:
+        voc.read(folder)
+    assert "Annotations/f19.xml:1:" in caught.value.sentence
+    assert "and 10 more" in caught.value.sentence
+    assert "30 things" in caught.value.sentence
+
+
+def test_skipping_broken_objects_leaves_the_image_in_work(tmp_path: Path) -> None:
+    content = voc_file(voc_object("cat", (1, 2, 3, 4)), "<object><name>dog</name></object>")
+    reading = voc.read(data_set(tmp_path, a=content, b="<annotation>"), settings=ReadSettings(skip_broken=True))
+    assert {i.file.stem: (i.state, len(i.boxes)) for i in reading.images if i.file} == {
+        "a": (State.IN_WORK, 1),
+        "b": (State.UNLABELLED, 0),
+    }
+    assert [(r.file, r.line) for r in reading.remarks if r.level == "refused"] == [
+        ("Annotations/a.xml", 4),
+        ("Annotations/b.xml", 1),
+    ]
+
+
+def test_an_image_name_that_leads_outside_is_looked_for_inside(tmp_path: Path) -> None:
+    picture(tmp_path / "secret.jpg")
+    folder = tmp_path / "set"
+    text(folder / "Annotations" / "x.xml", voc_file(filename="../../secret.jpg"))
+    picture(folder / "JPEGImages" / "other.jpg")
+    reading = voc.read(folder)
+    assert [image.file for image in reading.images if image.name == "../../secret.jpg"] == [None]
+    assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+
+
+def test_two_images_that_fit_equally_well_are_not_guessed_between(tmp_path: Path) -> None:
+    text(tmp_path / "Annotations" / "a.xml", voc_file(filename="a.jpg"))
+    picture(tmp_path / "one" / "a.jpg")
+    picture(tmp_path / "two" / "a.jpg")
+    reading = voc.read(tmp_path)
+    assert reading.images[0].file is None
+    assert any("2 images fit" in r.sentence for r in reading.remarks)
+
+
+def test_sub_folders_keep_images_of_the_same_name_apart(tmp_path: Path) -> None:
+    for folder, x in (("one", 5), ("two", 9)):
+        text(tmp_path / "Annotations" / folder / "a.xml", voc_file(voc_object("cat", (x, 2, 20, 20))))
+        picture(tmp_path / "JPEGImages" / folder / "a.jpg")
+    found = {image.file: image.boxes[0].xyxy[0] for image in voc.read(tmp_path).images}
+    assert found == {tmp_path / "JPEGImages/one/a.jpg": 4, tmp_path / "JPEGImages/two/a.jpg": 8}
+
+
+def test_a_strict_file_has_whole_numbers_from_one_inside_the_image() -> None:
+    image = Image(1, "a.jpg", 40, 30, State.DONE)
+    cases = {
+        (0, 0, 40, 30): "1 1 40 30", (5.4, 5.6, 9.5, 9.4): "6 7 10 9", (5, 5, 5, 5): "6 6 6 6",
+        (-3, 2, 99, 4): "1 3 40 4",
+    }  # fmt: skip
+    for xyxy, expected in cases.items():
+        written = to_xml(snapshot(["cat"], [image], [Box(0, 0, 0, xyxy)]), 0, "JPEGImages/a.jpg")
+        parsed = parse_voc(written.encode(), "a")
+        assert " ".join(f"{v:g}" for v in parsed.objects[0].box.xyxy) == expected
+
+
+def test_unknown_elements_of_an_object_survive_a_round_trip() -> None:
+    part = "<part a='1'><name>head</name><bndbox><xmin>1</xmin></bndbox></part>"
+    more = f"{part}<pose>Left</pose><weight>3 &amp; 4</weight>"
+    first = parse_voc(voc_file(voc_object("cat", (1, 2, 3, 4), more)).encode(), "a").objects[0].box
+    image = Image(1, "a.jpg", 40, 30, State.DONE)
+    written = to_xml(snapshot(["cat"], [image], [Box(0, 0, 0, (0, 1, 3, 4), extra=first.extra)]), 0, "JPEGImages/a.jpg")
+    assert parse_voc(written.encode(), "a").objects[0].box.extra == first.extra
+
+
+def test_labels_with_markup_in_their_names_are_escaped() -> None:
+    image = Image(1, "a&<b>.jpg", 40, 30, State.DONE)
+    written = to_xml(snapshot(['<c> & "d"'], [image], [Box(0, 0, 0, (1, 1, 2, 2))]), 0, "JPEGImages/a&<b>.jpg")
+    parsed = parse_voc(written.encode(), "a")
+    assert (parsed.objects[0].box.label, parsed.filename) == ('<c> & "d"', "a&<b>.jpg")
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("workbench.formats.parts.layout.os.scandir", denied)
+    with pytest.raises(Refused, match="can't be read"):
+        voc.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("case", "images", "count"), [("voc_dataset1", 2, 2), ("voc_dataset2", 5, 4), ("voc_dataset3", 1, 1)]
+)
+def test_files_of_another_tool_are_read(test_data: Path, case: str, images: int, count: int) -> None:
+    reading = voc.read(test_data / "import_cases/datumaro/voc_dataset" / case)
+    assert (len(reading.images), len(boxes(reading))) == (images, count)
+    assert not [r for r in reading.remarks if r.level != "read"]
