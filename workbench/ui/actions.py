@@ -1,4 +1,4 @@
-"""Every command of the window in one table: its words, its key, its icon. The sheet under `?` and Ctrl+K read it too."""
+"""Every command of the window in one table: its words, key and icon. The sheet under `?` and Ctrl+K read it too."""
 
 from __future__ import annotations
 

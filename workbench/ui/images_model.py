@@ -183,4 +183,3 @@ class ImagesModel(QAbstractListModel):
         row = self.row_of(id)
         if row >= 0:
             self.dataChanged.emit(self.index(row), self.index(row), [Qt.ItemDataRole.DecorationRole])
-

@@ -55,7 +55,9 @@ def recent() -> tuple[Recent, ...]:
     """Projects opened before that still exist, newest first."""
     kept = get("recent", []) or []
     lines = [kept] if isinstance(kept, str) else [str(line) for line in kept]
-    found = [Recent(Path(parts[0]), parts[1], parts[2]) for parts in (line.split("\t") for line in lines) if len(parts) == 3]
+    found = [
+        Recent(Path(parts[0]), parts[1], parts[2]) for parts in (line.split("\t") for line in lines) if len(parts) == 3
+    ]
     return tuple(one for one in found if (one.folder / "project.sqlite").is_file())
 
 

@@ -186,14 +186,14 @@ def _renew_icons(app: QApplication) -> None:
         for target in (widget, *widget.actions()):
             name = target.property("icon-name")
             if name:
-                target.setIcon(icon(name))  # type: ignore[union-attr]
+                target.setIcon(icon(name))  # type: ignore[attr-defined]
 
 
 # --- plots ---
 
 
 def style_plot(plot: Any) -> None:
-    """Our colours on a pyqtgraph PlotWidget or PlotItem: ground, axes, faint grid. Call it again on `theme().changed`."""
+    """Our colours on a pyqtgraph PlotWidget or PlotItem. Call it again on `theme().changed`."""
     c = colours()
     if hasattr(plot, "setBackground"):
         plot.setBackground(c.plot)
@@ -223,9 +223,13 @@ def contrast(one: str, other: str) -> float:
 
 
 def _luminance(value: str) -> float:
-    parts = QColor(value).getRgbF()[:3]
-    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]  # type: ignore[operator]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    ink = QColor(value)
+    red, green, blue = (_linear(part) for part in (ink.redF(), ink.greenF(), ink.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.03928 else float(((part + 0.055) / 1.055) ** 2.4)
 
 
 def text_on(ground: str) -> str:

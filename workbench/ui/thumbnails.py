@@ -163,3 +163,9 @@ def _jpeg(thumbnail: QImage) -> bytes:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     thumbnail.save(buffer, "JPEG", 88)  # type: ignore[call-overload]
     return bytes(data.data())
+
+
+def of(session: Session) -> Thumbnails:
+    """The thumbnails of this session, which all pages share; made when first asked for."""
+    found = session.findChild(Thumbnails)
+    return found if isinstance(found, Thumbnails) else Thumbnails(session, session)

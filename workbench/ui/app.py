@@ -1,0 +1,187 @@
+"""Starts the window: is there a display, are Qt's libraries there, where does the log go, what if all else fails.
+
+Nothing of Qt is imported before the checks, and nothing of torch before the first paint.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import logging
+import logging.handlers
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMessageLogContext, QtMsgType
+
+    from workbench.ui.main_window import MainWindow
+
+log = logging.getLogger(__name__)
+
+PACKAGES = (
+    "sudo apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+)
+_LIBRARIES = (
+    "libEGL.so.1", "libGL.so.1", "libxkbcommon-x11.so.0", "libxcb-cursor.so.0", "libxcb-icccm.so.4",
+    "libxcb-keysyms.so.1", "libxcb-shape.so.0",
+)  # fmt: skip
+_SCREENLESS = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
+
+
+def run(project: Path | None) -> int:
+    """Show the window, on `project` if given, until it is closed; the exit code."""
+    problem = why_not()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    _start_log()
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from workbench.ui import preferences, theme
+    from workbench.ui.main_window import MainWindow
+
+    _route_qt_messages()
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("workbench")
+    app.setApplicationDisplayName("Workbench")
+    app.setDesktopFileName("workbench")
+    theme.apply(str(preferences.get("theme", "system")))
+    window = MainWindow(log_file=log_file())
+    sys.excepthook = _Told(window)
+    window.show()
+    if project is not None:
+        window.open(project)
+    # Python sees a signal only between its own instructions: an empty timer gives it the chance.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    awake = QTimer(interval=250)
+    awake.timeout.connect(lambda: None)
+    awake.start()
+    code = app.exec()
+    sys.excepthook = sys.__excepthook__
+    return code
+
+
+# --- may it start? ---
+
+
+def why_not() -> str:
+    """One sentence that says why no window can be shown here and what to do; "" if it can."""
+    if sys.platform.startswith("linux"):
+        platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
+        if platform not in _SCREENLESS:
+            problem = _display_problem(platform)
+            if problem:
+                return problem
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError as error:
+        return _library_sentence(str(error))
+    return ""
+
+
+def _display_problem(platform: str) -> str:
+    wayland = bool(os.environ.get("WAYLAND_DISPLAY")) and platform != "xcb"
+    if not wayland and not os.environ.get("DISPLAY"):
+        return (
+            "There is no display here, so no window can be shown; everything works from the command line:"
+            " see workbench --help, or run workbench demo --no-window."
+        )
+    for library in _LIBRARIES if not wayland else _LIBRARIES[:2]:
+        if not _loads(library):
+            return _library_sentence(library)
+    if not wayland and not _answers():
+        return (
+            f"The display {os.environ['DISPLAY']} does not answer, so no window can be shown; start an X server or"
+            " connect with ssh -X, or use the command line: workbench --help."
+        )
+    return ""
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _answers() -> bool:
+    """Whether the X server of $DISPLAY takes a connection: Qt ends the process where it doesn't."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True  # Qt will say it
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    answers = bool(xcb.xcb_connection_has_error(connection) == 0)
+    xcb.xcb_disconnect(connection)
+    return answers
+
+
+def _library_sentence(what: str) -> str:
+    found = re.search(r"(lib[\w.+-]+\.so[\w.]*)", what)
+    library = found.group(1) if found else what
+    return f"Qt's system library {library} is missing, so no window can be shown; on Debian and Ubuntu: {PACKAGES}"
+
+
+# --- what went wrong is kept ---
+
+
+def log_file() -> Path:
+    """Where the messages of this and earlier starts are."""
+    return Path(platformdirs.user_log_dir("workbench", appauthor=False)) / "workbench.log"
+
+
+def _start_log() -> None:
+    """Messages to the log file, a crash's stacks to the file beside it; to stderr where they can't be written."""
+    file = log_file()
+    handler: logging.Handler
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+        crashes = open(file.with_name("crash.log"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as we run
+        faulthandler.enable(crashes)
+    except OSError:
+        handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    log.info("Workbench starts, process %s", os.getpid())
+
+
+def _route_qt_messages() -> None:
+    from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+
+    levels = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtInfoMsg: logging.INFO}
+
+    def tell(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+        logging.getLogger("qt").log(levels.get(kind, logging.WARNING), "%s", text)
+
+    qInstallMessageHandler(tell)
+
+
+class _Told:
+    """sys.excepthook: what nobody caught goes to the log, and a quiet sentence to the corner. The window goes on."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._window.close()
+            return
+        log.error("Not caught", exc_info=(kind, error, trace))
+        self._window.session.message.emit(
+            "error",
+            f"Something went wrong inside Workbench ({kind.__name__}). Your edits are on disk; Help > Log tells more.",
+        )

@@ -1,0 +1,343 @@
+"""The window: rail, top line, page, bottom line. It puts the parts together and knows nothing of what pages do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.ui import preferences, theme, thumbnails
+from workbench.ui.actions import make
+from workbench.ui.page import Page
+from workbench.ui.session import Session, project_of
+from workbench.ui.start.page import StartPage
+from workbench.ui.start.projects import Projects
+from workbench.ui.widgets.finder import Finder, Found
+from workbench.ui.widgets.messages import Messages
+from workbench.ui.widgets.rail import Rail
+from workbench.ui.widgets.status_bar import StatusBar
+from workbench.ui.widgets.top_bar import TopBar
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page before it is made: its module is imported when it is first shown, so that the window opens at once."""
+
+    name: str
+    title: str
+    icon: str
+    module: str
+    kind: str
+
+
+PLACES = (
+    Place("data", "Data", "mdi6.image-multiple-outline", "workbench.ui.data.page", "DataPage"),
+    Place("label", "Label", "mdi6.vector-rectangle", "workbench.ui.annotate.page", "AnnotatePage"),
+    Place("anchors", "Anchors", "mdi6.chart-scatter-plot", "workbench.ui.anchors.page", "AnchorsPage"),
+    Place("train", "Train", "mdi6.chart-line", "workbench.ui.train.page", "TrainPage"),
+    Place("inspect", "Inspect", "mdi6.image-search-outline", "workbench.ui.inspect.page", "InspectPage"),
+    Place("export", "Export", "mdi6.package-up", "workbench.ui.export.page", "ExportPage"),
+)
+_WINDOW = Qt.ShortcutContext.WindowShortcut
+
+
+class MainWindow(QMainWindow):
+    """Made with a session; `open(folder)` shows a project, else the start page is shown."""
+
+    def __init__(self, session: Session | None = None, log_file: Path | None = None) -> None:
+        super().__init__()
+        self.setObjectName("main-window")
+        self.setWindowTitle("Workbench")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(960, 600)
+        self.session = session or Session(self)
+        self._log_file = log_file
+        self._pages: dict[str, Page] = {}
+        self._projects = Projects(self.session, self)
+        self._projects.opened.connect(self._opened)
+        self._make_actions()
+        self._build()
+        self.session.document_changed.connect(self._document_changed)
+        self.session.edited.connect(self._renew_undo)
+        self.session.page_asked.connect(self.show_page)
+        self.session.message.connect(self._messages.say)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+        self._document_changed()
+        self._restore_size()
+
+    # --- building ---
+
+    def _make_actions(self) -> None:
+        def action(name: str, slot: object, *, checkable: bool = False) -> QAction:
+            return make(self, name, slot, context=_WINDOW, checkable=checkable)  # type: ignore[arg-type]
+
+        self._new = action("new-project", self.choose_photographs)
+        self._open = action("open-project", self.choose_project)
+        self._close = action("close-project", self.close_project)
+        self._quit = action("quit", self.close)
+        self._undo = action("undo", self.session.undo)
+        self._redo = action("redo", self.session.redo)
+        self._find = action("find", self.show_finder)
+        self._keys = action("keys", self.show_keys)
+        self._log = action("log", self.show_log)
+        self._about = action("about", self.show_about)
+        self._page_actions = {
+            place.name: action(f"page-{place.name}", partial(self._go, place.name)) for place in PLACES
+        }
+        group = QActionGroup(self)
+        self._themes = {}
+        for mode in theme.MODES:
+            chosen = action(f"theme-{mode}", partial(self._put_on, mode), checkable=True)
+            chosen.setChecked(theme.theme().mode == mode)
+            group.addAction(chosen)
+            self._themes[mode] = chosen
+
+    def _menus(self) -> QMenuBar:
+        bar = QMenuBar()
+        bar.setObjectName("menus")
+        project = bar.addMenu("&Project")
+        project.addActions([self._new, self._open, self._close])
+        project.addSeparator()
+        project.addAction(self._quit)
+        edit = bar.addMenu("&Edit")
+        edit.addActions([self._undo, self._redo])
+        edit.addSeparator()
+        edit.addAction(self._find)
+        view = bar.addMenu("&View")
+        view.addActions(list(self._page_actions.values()))
+        view.addSeparator()
+        view.addActions(list(self._themes.values()))
+        help_menu = bar.addMenu("&Help")
+        help_menu.addActions([self._keys, self._log])
+        help_menu.addSeparator()
+        help_menu.addAction(self._about)
+        return bar
+
+    def _build(self) -> None:
+        self._top = TopBar(self.session, self._menus(), self._find)
+        self.setMenuWidget(self._top)
+        self._rail = Rail([(p.name, p.title, p.icon, self._page_actions[p.name]) for p in PLACES])
+        self._rail.chosen.connect(self.show_page)
+        self._stack = QStackedWidget()
+        self._stack.setObjectName("pages")
+        self._start = StartPage()
+        self._start.folder_asked.connect(self.choose_photographs)
+        self._start.open_asked.connect(self.choose_project)
+        self._start.sample_asked.connect(self._projects.sample)
+        self._start.create_asked.connect(self._projects.create)
+        self._start.recent_chosen.connect(self.open)
+        self._stack.addWidget(self._start)
+        centre = QWidget()
+        rows = QVBoxLayout(centre)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self._rail)
+        middle.addWidget(self._stack, 1)
+        rows.addLayout(middle, 1)
+        rows.addWidget(StatusBar(self.session))
+        self.setCentralWidget(centre)
+        self._messages = Messages(self._stack)
+
+    def _restore_size(self) -> None:
+        self.resize(1280, 800)
+        kept = preferences.geometry("window")
+        if not kept.isEmpty():
+            self.restoreGeometry(kept)
+
+    # --- projects ---
+
+    @Slot(object)
+    def open(self, folder: Path) -> bool:
+        """Open the project in `folder`; False after a failure, which was told in the corner."""
+        self._leave_pages()
+        return self._projects.open(folder)
+
+    @Slot()
+    def choose_project(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Open a project", preferences.get("folder", ""))
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+            self.open(Path(chosen))
+
+    @Slot()
+    def choose_photographs(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "The folder of your photographs", preferences.get("folder", ""))
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+            self.offer(Path(chosen))
+
+    def offer(self, photographs: Path) -> None:
+        """Go to the start page with the form for a new project of this folder."""
+        self.close_project()
+        self._start.offer(photographs)
+
+    @Slot()
+    def close_project(self) -> None:
+        self._leave_pages()
+        self.session.remember_image()
+        self.session.close()
+
+    @Slot()
+    def _opened(self) -> None:
+        kept = str(preferences.get("page", "data"))
+        self.show_page(kept if kept in self._page_actions else "data")
+
+    @Slot()
+    def _document_changed(self) -> None:
+        document = self.session.document
+        self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
+        for action in (self._close, self._find, *self._page_actions.values()):
+            action.setEnabled(document is not None)
+        self._rail.set_pages_enabled(document is not None)
+        self._renew_undo()
+        if document is None:
+            self._stack.setCurrentWidget(self._start)
+            self._rail.show_page("")
+            self._start.refresh()
+
+    def _leave_pages(self) -> None:
+        for page in self._pages.values():
+            page.closing()
+
+    @Slot()
+    def _renew_undo(self, _applied: object = None) -> None:
+        document = self.session.document
+        for action, word, what in (
+            (self._undo, "Undo", document.undo_title if document else ""),
+            (self._redo, "Redo", document.redo_title if document else ""),
+        ):
+            action.setEnabled(bool(what))
+            action.setText(f"{word}: {what}" if what else word)
+
+    # --- pages ---
+
+    @Slot(str)
+    def show_page(self, name: str) -> None:
+        """Show a page by name; without a project nothing happens."""
+        place = next((place for place in PLACES if place.name == name), None)
+        if place is None or self.session.document is None:
+            return
+        if name not in self._pages:
+            page: Page = getattr(importlib.import_module(place.module), place.kind)(self.session)
+            self._pages[name] = page
+            self._stack.addWidget(page)
+        page = self._pages[name]
+        self._stack.setCurrentWidget(page)
+        self._rail.show_page(name)
+        preferences.put("page", name)
+        page.shown()
+        page.setFocus()
+
+    def _go(self, name: str, _checked: bool = False) -> None:
+        self.show_page(name)
+
+    # --- finding, help ---
+
+    @Slot()
+    def show_finder(self) -> None:
+        """Ctrl+K."""
+        if self.session.document is not None:
+            Finder(tuple(self._findable()), self).open()
+
+    def _findable(self) -> Iterator[Found]:
+        for action in self.findChildren(QAction):
+            name = action.objectName()
+            if name.startswith("action-") and name != "action-find" and action.isEnabled():
+                key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
+                yield Found(action.text(), key, partial(self._run, action))
+        document = self.session.document
+        assert document is not None
+        for label in document.labels():
+            yield Found(label.name, "label", partial(self.session.select_label, label.id))
+        for image in document.images():
+            yield Found(image.path, "image", partial(self._show_image, image.id))
+
+    def _run(self, action: QAction) -> None:
+        """Do a command; one that belongs to a page is done there."""
+        owner = action.parent()
+        while owner is not None and not isinstance(owner, Page):
+            owner = owner.parent()
+        if isinstance(owner, Page) and not owner.isVisible():
+            self.show_page(owner.name)
+        action.trigger()
+
+    def _show_image(self, id: int) -> None:
+        self.session.select_image(id)
+        if self._stack.currentWidget() not in (self._pages.get("label"), self._pages.get("inspect")):
+            self.show_page("label")
+
+    @Slot()
+    def show_keys(self) -> None:
+        from workbench.ui.widgets.keys_sheet import KeysSheet
+
+        _show_once(self, KeysSheet, lambda: KeysSheet(self))
+
+    @Slot()
+    def show_log(self) -> None:
+        from workbench.ui.app import log_file
+        from workbench.ui.widgets.log_window import LogWindow
+
+        _show_once(self, LogWindow, lambda: LogWindow(self._log_file or log_file(), self))
+
+    @Slot()
+    def show_about(self) -> None:
+        from workbench.ui.widgets.about import About
+
+        _show_once(self, About, lambda: About(self))
+
+    # --- look ---
+
+    def _put_on(self, mode: str, _checked: bool = False) -> None:
+        self.set_theme(mode)
+
+    def set_theme(self, mode: str) -> None:
+        """ "system", "light" or "dark", now and at the next start."""
+        preferences.put("theme", mode)
+        theme.apply(mode)
+        self._themes[mode].setChecked(True)
+
+    @Slot()
+    def _scheme_changed(self, _scheme: object = None) -> None:
+        if theme.theme().mode == "system":
+            theme.apply()
+
+    # --- the window's end, and what is dropped on it ---
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        preferences.put("window", self.saveGeometry())
+        self.close_project()
+        self.session.end_jobs()
+        self._start.closing()
+        thumbnails.of(self.session).close()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """A project is opened; another folder becomes a new project's photographs."""
+        path = Path(event.mimeData().urls()[0].toLocalFile())
+        folder = project_of(path)
+        if folder is not None:
+            self.open(folder)
+        else:
+            self.offer(path if path.is_dir() else path.parent)
+
+
+def _show_once(parent: QWidget, kind: type[QWidget], make_it: object) -> None:
+    """Show the dialog that is open already, or a new one that goes when it is closed."""
+    for open_one in parent.findChildren(kind):
+        open_one.close()
+        open_one.deleteLater()
+    dialog: QWidget = make_it()  # type: ignore[operator]
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.show()

@@ -1,0 +1,40 @@
+"""Reading a folder of photographs for a project, in a job: the window goes on while thousands of headers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.project import Image
+from workbench.errors import WorkbenchError
+from workbench.ui.counted import Counted
+
+_EVERY = 50
+"""Images between two reports: some 20 a second."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """The last event: the images of `folder`, with id 0 and root 0, to be added."""
+
+    folder: Path
+    images: tuple[Image, ...]
+
+
+def describe(folder: Path, known: frozenset[str] = frozenset()) -> Iterator[Counted | Described]:
+    """The images below `folder` whose paths are not `known`. WorkbenchError if it has no image at all."""
+    from workbench.core.files import scan_images
+    from workbench.core.intake import describe_one
+
+    yield Counted(0, 0)
+    names = scan_images(folder)
+    if not names:
+        raise WorkbenchError(f"There are no images in {folder}. Choose the folder that holds your photographs.")
+    fresh = [name for name in names if name not in known]
+    images = []
+    for number, name in enumerate(fresh, start=1):
+        images.append(describe_one(folder / name, name, 0))
+        if number % _EVERY == 0:
+            yield Counted(number, len(fresh))
+    yield Described(folder, tuple(images))

@@ -1,0 +1,67 @@
+"""The quiet corner: a sentence at the bottom right that stays a while, takes no focus, and is kept in the log."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from workbench.ui import theme
+
+_SECONDS = {"info": 4.0, "warning": 10.0, "error": 20.0}
+_ICONS = {
+    "info": "mdi6.information-outline",
+    "warning": "mdi6.alert-outline",
+    "error": "mdi6.alert-circle-outline",
+}
+_WIDTH = 420
+
+
+class Messages(QFrame):
+    """Lies over its parent's lower right corner. `say` shows a sentence in the place of the one before."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._over = parent
+        self.setObjectName("messages")
+        self.setProperty("role", "card")
+        self.setAutoFillBackground(True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 8, 4, 8)
+        self._icon = QLabel()
+        self._text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._text.setObjectName("message-text")
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton(autoRaise=True)
+        close.setToolTip("Close this message")
+        close.setAccessibleName("Close this message")
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        theme.set_icon(close, "mdi6.close")
+        close.clicked.connect(self.hide)
+        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self.hide)
+        parent.installEventFilter(self)
+        self.hide()
+
+    @Slot(str, str)
+    def say(self, level: str, sentence: str) -> None:
+        self._icon.setPixmap(theme.icon(_ICONS.get(level, _ICONS["info"])).pixmap(20, 20))
+        self._text.setText(sentence)
+        self.setAccessibleName(sentence)
+        self._timer.start(int(_SECONDS.get(level, 4.0) * 1000))
+        self.show()
+        self._place()
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def _place(self) -> None:
+        parent = self._over
+        width = min(_WIDTH, parent.width() - 32)
+        height = self.heightForWidth(width)
+        self.setGeometry(parent.width() - width - 16, parent.height() - height - 16, width, height)

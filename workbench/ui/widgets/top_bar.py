@@ -1,0 +1,81 @@
+"""The top line: menus, the project's name with its numbers, whether all is saved, and the field that finds anything."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QWidget
+
+from workbench.ui import theme
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+
+_COUNT_AFTER = 150
+"""Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
+
+
+class TopBar(QFrame):
+    """Follows the session. The menus are the window's."""
+
+    def __init__(self, session: Session, menus: QMenuBar, find: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("top-bar")
+        self.setProperty("role", "bar")
+        self._session = session
+        menus.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self._name = Elided()
+        self._name.setObjectName("project-name")
+        self._name.setFont(theme.font(theme.BODY, bold=True))
+        self._name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._numbers = QLabel()
+        self._numbers.setObjectName("project-numbers")
+        self._numbers.setProperty("role", "muted")
+        self._saved = QLabel()
+        self._saved.setObjectName("saved-state")
+        self._find = QPushButton("Find anything   Ctrl+K")
+        self._find.setObjectName("find-button")
+        self._find.setToolTip(find.toolTip())
+        self._find.setMinimumWidth(220)
+        theme.set_icon(self._find, "mdi6.magnify")
+        self._find.clicked.connect(find.trigger)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 4, 8, 4)
+        layout.setSpacing(theme.GRID * 2)
+        for widget in (menus, self._name, self._numbers, self._saved):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self._find)
+        self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
+        self._later.timeout.connect(self._count)
+        session.document_changed.connect(self._count)
+        session.edited.connect(self._later.start)
+        self._count()
+
+    @Slot()
+    def _count(self) -> None:
+        document = self._session.document
+        for widget in (self._name, self._numbers, self._saved, self._find):
+            widget.setVisible(document is not None)
+        if document is None:
+            return
+        self._name.setText(document.name)
+        self._name.setToolTip(str(document.folder))
+        images, boxes = len(document.images()), sum(document.label_counts().values())
+        self._numbers.setText(f"{_many(images, 'image')}, {_many(boxes, 'box')}")
+        if document.read_only:
+            self._say("read only", "error", document.why_read_only)
+        else:
+            self._say("saved", "ok", "Every edit is on disk as soon as it is made; there is no Save button to forget.")
+
+    def _say(self, word: str, role: str, why: str) -> None:
+        self._saved.setText(word)
+        self._saved.setToolTip(why)
+        if self._saved.property("role") != role:
+            self._saved.setProperty("role", role)
+            self._saved.style().unpolish(self._saved)
+            self._saved.style().polish(self._saved)
+
+
+def _many(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("x") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
