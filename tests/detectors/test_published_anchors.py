@@ -17,7 +17,7 @@ def build(
     name: str, masks: str = "fixed", px: int = 416, anchors: tuple[tuple[float, float], ...] | None = None
 ) -> Detector:
     kind = detectors.load_all().get(name)
-    settings = dataclasses.replace(kind.settings_class(input_px=px, width=0.05), masks=masks)
+    settings = dataclasses.replace(kind.settings_class(input_px=px, width=0.05), masks=masks, match_iou=1.0)
     return detectors.build(name, settings, 1, anchors)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, upsample
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, settle_norms, upsample
 
 
 def test_max_pool_of_stride_1_keeps_the_size_and_pads_right_and_below_with_nothing() -> None:
@@ -33,6 +33,18 @@ def test_batch_norm_forgets_as_slowly_as_darknets() -> None:
     assert (unit.norm.momentum, unit.norm.eps) == (0.01, 1e-5)
     assert unit.conv.bias is None
     assert unit.activation.negative_slope == 0.1
+
+
+def test_the_first_running_statistics_are_means_of_the_steps_so_far() -> None:
+    unit = ConvUnit(1, 8, size=1).train()
+    torch.nn.init.ones_(unit.conv.weight)
+    for step, level in enumerate((2.0, 4.0, 9.0)):
+        settle_norms(unit, step)
+        unit(torch.full((1, 1, 4, 4), level))
+    assert unit.norm.running_mean is not None
+    torch.testing.assert_close(unit.norm.running_mean, torch.full((8,), 5.0))
+    settle_norms(unit, 1000)
+    assert unit.norm.momentum == 0.01
 
 
 @pytest.mark.parametrize(("channels", "width", "expected"), [(64, 1, 64), (64, 0.3, 16), (32, 0.05, 8), (512, 2, 1024)])
