@@ -1,0 +1,182 @@
+"""The Anchors page: computing, playing, taking the anchors and taking that back, empty and stale states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QMainWindow, QPushButton, QSlider, QSpinBox, QTableWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.ui.anchors.page import AnchorsPage
+from workbench.ui.anchors.playback import AT_ONCE
+from workbench.ui.session import Session
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    (tmp_path / "photographs").mkdir()
+    PIL.Image.new("RGB", (416, 416)).save(tmp_path / "photographs" / "a.png")
+    session = Session()
+    session.open(Document.create(tmp_path / "project", tmp_path / "photographs"))
+    yield session
+    session.close()
+
+
+def add_boxes(session: Session, sizes: list[tuple[float, float]]) -> None:
+    assert session.document is not None
+    session.do(edits.AddLabels((Label(0, "cell"),)))
+    image, label = session.document.images()[0].id, session.document.labels()[0].id
+    session.do(edits.AddBoxes(tuple(Box(0, image, label, (0, 0, w, h)) for w, h in sizes)))
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[AnchorsPage]:
+    window = QMainWindow()
+    page = AnchorsPage(session)
+    window.setCentralWidget(page)
+    qtbot.addWidget(window)
+    window.resize(1280, 720)
+    window.show()
+    yield page
+    page.closing()
+    assert session.end_jobs()
+
+
+def find(page: QWidget, kind: type, name: str) -> object:
+    found = page.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+def text(page: QWidget, name: str) -> str:
+    label = find(page, QLabel, name)
+    assert isinstance(label, QLabel)
+    return label.text()
+
+
+def press(qtbot: QtBot, page: QWidget, name: str) -> None:
+    button = find(page, QPushButton, name)
+    assert isinstance(button, QPushButton)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def table(page: QWidget) -> list[list[str]]:
+    found = find(page, QTableWidget, "anchors-table")
+    assert isinstance(found, QTableWidget)
+    return [[found.item(r, c).text() for c in range(found.columnCount())] for r in range(found.rowCount())]
+
+
+def compute(qtbot: QtBot, page: AnchorsPage, k: int) -> None:
+    count = find(page, QSpinBox, "anchors-k")
+    speed = find(page, QSlider, "anchors-speed")
+    assert isinstance(count, QSpinBox)
+    assert isinstance(speed, QSlider)
+    speed.setValue(AT_ONCE)
+    count.setValue(k)
+    page.shown()
+    page.compute()
+    qtbot.waitUntil(lambda: "nothing moves" in text(page, "anchors-progress"))
+
+
+def test_without_boxes_the_page_offers_to_draw_some(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    page.shown()
+    assert "need boxes" in text(page, "anchors-empty-sentence")
+    with qtbot.waitSignal(session.page_asked) as asked:
+        press(qtbot, page, "anchors-empty-button")
+    assert asked.args == ["label"]
+
+
+def test_two_heaps_of_boxes_give_two_rows(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(10, 20), (10, 20), (10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    assert table(page) == [["10.0", "20.0", "3", "75.0 %"], ["100.0", "50.0", "1", "25.0 %"]]
+    assert text(page, "anchors-mean-iou") == "100.0 %"
+    assert text(page, "anchors-recall") == "100.0 %"
+
+
+def test_too_many_anchors_for_the_boxes_are_explained_in_place(
+    qtbot: QtBot, page: AnchorsPage, session: Session
+) -> None:
+    add_boxes(session, [(10, 20), (100, 50)])
+    count = find(page, QSpinBox, "anchors-k")
+    assert isinstance(count, QSpinBox)
+    count.setValue(9)
+    page.shown()
+    qtbot.waitUntil(lambda: "only 2 different box sizes" in text(page, "anchors-progress"))
+    button = find(page, QPushButton, "anchors-use")
+    assert isinstance(button, QPushButton)
+    assert not button.isEnabled()
+
+
+def test_the_anchors_are_used_and_that_is_undone(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    assert session.document is not None
+    add_boxes(session, [(10, 20), (10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    press(qtbot, page, "anchors-use")
+    kept = session.document.anchors()
+    assert kept is not None
+    assert (kept.sizes, kept.input_px, kept.mean_iou) == (((10, 20), (100, 50)), 416, 1.0)
+    assert text(page, "anchors-in-use").startswith("In use: 2 for 416 px")
+    session.undo()
+    assert session.document.anchors() is None
+    assert "published" in text(page, "anchors-in-use")
+
+
+def test_the_published_ones_can_be_had_again(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    assert session.document is not None
+    add_boxes(session, [(10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    press(qtbot, page, "anchors-use")
+    press(qtbot, page, "anchors-published")
+    assert session.document.anchors() is None
+
+
+def test_a_new_box_makes_the_anchors_stale_until_they_are_computed_again(
+    qtbot: QtBot, page: AnchorsPage, session: Session
+) -> None:
+    add_boxes(session, [(10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    stale = find(page, QLabel, "anchors-stale")
+    assert isinstance(stale, QLabel)
+    assert not stale.isVisible()
+    assert session.document is not None
+    image, label = session.document.images()[0].id, session.document.labels()[0].id
+    session.do(edits.AddBoxes((Box(0, image, label, (0, 0, 100, 50)),)))
+    assert stale.isVisible()
+    press(qtbot, page, "anchors-run")
+    assert not stale.isVisible()
+    qtbot.waitUntil(lambda: [row[2] for row in table(page)] == ["1", "2"])
+
+
+def test_a_larger_input_makes_larger_anchors(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    px = find(page, QSpinBox, "anchors-px")
+    assert isinstance(px, QSpinBox)
+    px.setValue(832)
+    qtbot.waitUntil(lambda: [row[0] for row in table(page)] == ["20.0", "200.0"])
+
+
+def test_a_single_step_pauses_and_moves_by_one(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(w, h) for w in range(10, 200, 7) for h in range(10, 200, 9)])
+    page.shown()
+    qtbot.waitUntil(lambda: text(page, "anchors-progress").startswith("Step"))
+    press(qtbot, page, "anchors-pause")
+    before = text(page, "anchors-progress")
+    press(qtbot, page, "anchors-step")
+    first, second = (int(words.split()[1].rstrip(":")) for words in (before, text(page, "anchors-progress")))
+    assert second == first + 1
+
+
+def test_leaving_while_it_computes_leaves_no_thread(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(w, h) for w in range(10, 200, 3) for h in range(10, 200, 3)])
+    page.shown()
+    page.closing()
+    qtbot.waitUntil(lambda: not session.jobs)

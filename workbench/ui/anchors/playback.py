@@ -1,0 +1,98 @@
+"""Plays the steps of k-means like a film: at a speed, paused, or one by one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from workbench.anchors import Step
+
+AT_ONCE = 31  # steps a second on the slider that mean: no film, the last step
+REDRAW = 100  # ms: plots are drawn ten times a second at most
+
+
+class Playback(QObject):
+    """Takes steps as they come and shows them in order. `shown(step)` for each that is to be drawn."""
+
+    shown = Signal(object)
+    changed = Signal()  # playing began or ended
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.steps: list[Step] = []
+        self.position = -1
+        self.playing = True
+        self._speed = 8
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._tick)
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        self.steps, self.position = [], -1
+        self._timer.stop()
+        self.changed.emit()
+
+    def add(self, step: Step) -> None:
+        """A new step; the first is shown at once."""
+        self.steps.append(step)
+        if self.position < 0:
+            self._go(0)
+        self._wake()
+
+    @property
+    def step(self) -> Step | None:
+        """The step being shown."""
+        return self.steps[self.position] if 0 <= self.position < len(self.steps) else None
+
+    @property
+    def at_end(self) -> bool:
+        return bool(self.steps) and self.position == len(self.steps) - 1
+
+    @property
+    def over(self) -> bool:
+        """The last step is shown."""
+        return self.at_end and self.steps[-1].done
+
+    def set_speed(self, speed: int) -> None:
+        """Steps a second; AT_ONCE shows the newest."""
+        self._speed = speed
+        self._wake()
+
+    def play(self, on: bool) -> None:
+        """Go on, or pause; at the end, playing begins anew."""
+        if on and self.over:
+            self._go(0)
+        self.playing = on
+        self._wake()
+        self.changed.emit()
+
+    def one_step(self) -> None:
+        """Pause and show the next step."""
+        self.playing = False
+        if not self.at_end and self.steps:
+            self._go(self.position + 1)
+        self._wake()
+        self.changed.emit()
+
+    @Slot()
+    def _tick(self) -> None:
+        if self._speed >= AT_ONCE:
+            self._go(len(self.steps) - 1)
+        elif not self.at_end:
+            self._go(self.position + 1)
+        self._wake()
+
+    def _go(self, position: int) -> None:
+        if position != self.position:
+            self.position = position
+            self.shown.emit(self.steps[position])
+            if self.over:
+                self.changed.emit()
+
+    def _wake(self) -> None:
+        """The timer runs only while there is something to show."""
+        if not self.playing or not self.steps or self.at_end:
+            self._timer.stop()
+            return
+        pace = REDRAW if self._speed >= AT_ONCE else max(1000 // self._speed, 1000 // AT_ONCE)
+        if not self._timer.isActive() or self._timer.interval() != pace:
+            self._timer.start(pace)
