@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, evaluate
-from workbench.inference.evaluate import EvaluationDone, EvaluationProgress, Rules, evaluate_run, score
+from workbench.inference import candidate_cache, scoring
+from workbench.inference.evaluate import evaluate_run
+from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.sources import Skipped
+from workbench.inference.scoring import Rules, score
 
 Row = tuple[str, list[float], bool]
 
@@ -239,7 +242,7 @@ def test_labels_are_matched_by_name_and_not_by_place(run: tuple[Predictor, Path]
 
 def test_a_label_that_the_project_lacks_is_left_out() -> None:
     two = Candidates.of_arrays(np.zeros((2, 4)), [0.9, 0.8], [0, 1])
-    assert evaluate.relabelled(two, np.array([-1, 5])).labels.tolist() == [5]
+    assert scoring.relabelled(two, np.array([-1, 5])).labels.tolist() == [5]
 
 
 def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
@@ -280,3 +283,21 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     assert record["ap"] == done.evaluation.ap
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
+
+
+def test_the_matching_alone_counts_what_the_evaluation_counts(test_data: Path) -> None:
+    truth = bccd(test_data / "data" / "bccd")
+    found = jittered(truth, seed=3)
+    whole, alone = score(truth, found, Rules()).matching, scoring.matched(truth, found, Rules())
+    assert whole.counts(0.3).total == alone.counts(0.3).total
+
+
+def test_nothing_that_the_window_imports_at_its_start_loads_torch() -> None:
+    code = (
+        "import sys\n"
+        "from workbench.inference import candidate_cache, draw, events, exporters, scoring, sources\n"
+        "exporters.load_all()\n"
+        "assert 'torch' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr

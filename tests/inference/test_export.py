@@ -16,16 +16,9 @@ from workbench.core import images
 from workbench.core.boxes import iou
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
-from workbench.inference.export import (
-    ExportDone,
-    Exported,
-    ExportProgress,
-    ExportSettings,
-    export,
-    export_predictor,
-    sample_inputs,
-    source_of,
-)
+from workbench.inference.events import ExportDone, Exported, ExportProgress
+from workbench.inference.export import export, export_predictor, sample_inputs, source_of
+from workbench.inference.exporters import ExportSettings
 from workbench.inference.graph import agreement, compare
 from workbench.inference.predict import Predictor
 

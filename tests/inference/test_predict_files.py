@@ -15,9 +15,10 @@ import pytest
 from workbench.core import images
 from workbench.errors import WorkbenchError
 from workbench.inference import sources
+from workbench.inference.events import Predicted, PredictionsSaved, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.predict_files import Predicted, PredictionsSaved, predict_files
-from workbench.inference.sources import Frame, Skipped
+from workbench.inference.predict_files import predict_files
+from workbench.inference.sources import Frame
 
 
 @pytest.fixture

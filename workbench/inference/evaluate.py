@@ -6,61 +6,23 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.core import images, metrics
-from workbench.core.detections import FLOOR, Candidates, Kind
+from workbench.core import images
+from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
-from workbench.core.matching import Difficult
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache
+from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.sources import Skipped
+from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How candidates become the detections that are scored. Shown beside every number that comes of it.
-
-    The overlap is that of darknet's `valid`; COCO looks at 100 detections per image and label in any case.
-    """
-
-    score: float = FLOOR
-    iou: float = 0.6
-    kind: Kind = "per label"
-    limit: int = 300
-    difficult: Difficult = "count"
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationProgress:
-    """`done` of `total` images are predicted; `cached` of them were known."""
-
-    done: int
-    total: int
-    cached: int
-    images_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluationDone:
-    """The last event. `candidates[i]` belong to image i of `truth`, which lacks the images that could not be read."""
-
-    evaluation: Evaluation
-    truth: Snapshot
-    candidates: tuple[Candidates, ...]
-    rules: Rules
-    skipped: int
-    file: Path | None
 
 
 def evaluate_run(
@@ -69,7 +31,7 @@ def evaluate_run(
     split: Split | None,
     run_folder: Path | None = None,
     rules: Rules | None = None,
-) -> Iterator[EvaluationProgress | Skipped | EvaluationDone]:
+) -> Iterator[EvaluateEvent]:
     """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json.
 
     With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. The
@@ -98,38 +60,6 @@ def evaluate_run(
     evaluation = score(truth, found, rules)
     file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped) if run_folder else None
     yield EvaluationDone(evaluation, truth, found, rules, skipped, file)
-
-
-def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
-    """Score candidates without a network: what the overlap slider calls."""
-    detections = [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
-    return metrics.evaluate(truth, detections, difficult=rules.difficult)
-
-
-def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
-    """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
-
-    WorkbenchError if they have none in common.
-    """
-    index = {label.name: i for i, label in enumerate(truth.labels)}
-    columns = np.array([index.get(name, -1) for name in names], np.int32)
-    if not (columns >= 0).any():
-        raise WorkbenchError(
-            f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
-            " Choose another checkpoint or rename the labels."
-        )
-    return columns
-
-
-def relabelled(found: Candidates, columns: np.ndarray) -> Candidates:
-    """`found` with the project's labels; candidates of labels that the project lacks are left out."""
-    labels = columns[found.labels]
-    known = labels >= 0
-    return Candidates(found.boxes[known], found.scores[known], labels[known])
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "") if names else "(none)"
 
 
 def predict_all(
@@ -207,13 +137,6 @@ def _write(
     file = folder / "evaluation.json"
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
-
-
-def best_confidence(result: Evaluation) -> float:
-    """The confidence (a hundredth) with the highest F1 over all labels at IoU 0.5; 0.25 if nothing is found."""
-    steps = np.arange(1, 100) / 100
-    f1 = np.array([result.matching.counts(float(step)).f1 for step in steps])
-    return float(steps[np.argmax(f1)]) if np.nan_to_num(f1).max() > 0 else 0.25
 
 
 def _or_null(value: Any) -> float | None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +20,12 @@ from workbench.core.files import atomic_path, atomic_write
 from workbench.core.resize import fit
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
-from workbench.inference.exporters import Card, Exporter, Source
-from workbench.inference.graph import Agreement, Decoded, EndToEnd, compare
+from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress
+from workbench.inference.exporters import Card, Exporter, ExportSettings, Source
+from workbench.inference.graph import Decoded, EndToEnd, compare
 from workbench.inference.predict import Predictor, folded
-from workbench.settings import setting
 
 CHECKED = 8  # pictures that a file is checked on
-
-
-@dataclass(frozen=True)
-class ExportSettings:
-    """What an exported file is told."""
-
-    score: float = setting(
-        0.25, "Confidence suggested to whoever uses the file; the file itself cuts nothing off.", low=0.0, high=1.0
-    )
-    iou: float = setting(0.45, "Overlap above which NMS removes the lower of two boxes.", low=0.05, high=0.95)
-    nms: bool = setting(True, "Put NMS into the file: it then gives detections instead of a value for every prior.")
-
-
-@dataclass(frozen=True, slots=True)
-class ExportProgress:
-    """What is being done now: step `done` of `total`."""
-
-    format: str
-    sentence: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """One format is written and checked. `agreement` is None for files that can't run by themselves."""
-
-    format: str
-    folder: Path
-    file: Path
-    bytes: int
-    checked_images: int
-    agreement: Agreement | None
-    remark: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExportDone:
-    """The last event."""
-
-    folder: Path
-    results: tuple[Exported, ...]
-
-
-ExportEvent = ExportProgress | Exported | ExportDone
 
 
 def export(

@@ -5,7 +5,7 @@ S = side of the network input, N = priors, C = labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from workbench.core import boxes as geometry
 from workbench.core.detections import MOST
 from workbench.detectors.parts.detector import Detector
+from workbench.inference.events import Agreement
 from workbench.inference.exporters import Arrays
 
 LIMIT = 300  # detections that leave the graph at most
 SAME_IOU, SAME_SCORE = 0.98, 0.01
-MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most; see agreement()
 COMPARED = 20  # detections compared of each image at least, however low their scores
 
 
@@ -61,34 +61,6 @@ class Decoded(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         found = self.detector.candidates(self.detector(images))
         return found.boxes[0], found.scores[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How well a file's answers agree with the network's: of `compared` answers, `matched` were found in the file's.
-
-    `foreign` answers of the file are none of the network's candidates. `lowest_iou` and `largest_score_gap` are of
-    the matched ones.
-    """
-
-    compared: int
-    matched: int
-    foreign: int = 0
-    lowest_iou: float = 1.0
-    largest_score_gap: float = 0.0
-
-    def __add__(self, other: Agreement) -> Agreement:
-        return Agreement(
-            self.compared + other.compared,
-            self.matched + other.matched,
-            self.foreign + other.foreign,
-            min(self.lowest_iou, other.lowest_iou),
-            max(self.largest_score_gap, other.largest_score_gap),
-        )
-
-    @property
-    def holds(self) -> bool:
-        return self.foreign <= self.compared * FOREIGN_SHARE and self.matched >= self.compared * MATCHED_SHARE
 
 
 def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Agreement:

@@ -17,33 +17,12 @@ from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.inference import sources
 from workbench.inference.draw import drawn
+from workbench.inference.events import Predicted, PredictEvent, PredictionsSaved, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.sources import Frame, Skipped
+from workbench.inference.sources import Frame
 
 # colour-blind-safe (Okabe and Ito 2008), for checkpoints that carry no colours
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#999999")
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """One picture is done. `total` may be wrong for videos and is 0 where unknown."""
-
-    name: str
-    index: int
-    done: int
-    total: int
-    detections: int
-    images_per_second: float
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionsSaved:
-    """The last event: everything is written."""
-
-    file: Path
-    images: int
-    detections: int
-    skipped: int
 
 
 def predict_files(
@@ -57,7 +36,7 @@ def predict_files(
     limit: int = 300,
     pictures: bool = True,
     every: int = 1,
-) -> Iterator[Predicted | Skipped | PredictionsSaved]:
+) -> Iterator[PredictEvent]:
     """Predict all pictures of `paths` and write `output`/predictions.json and `output`/pictures/.
 
     predictions.json is a list of {file, width, height, detections: [{label, score, box}]}, frames of a video with

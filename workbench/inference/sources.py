@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from workbench.core import images
 from workbench.core.files import IMAGE_SUFFIXES, scan_images
 from workbench.errors import Refused, WorkbenchError
+from workbench.inference.events import Skipped
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"))
 
@@ -30,15 +31,6 @@ class Frame:
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
     file: Path
     is_video: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A picture that could not be read, and why."""
-
-    name: str
-    index: int
-    sentence: str
 
 
 def frames(paths: Sequence[Path], every: int = 1) -> Iterator[Frame | Skipped]:

@@ -1,8 +1,8 @@
 """File formats of a trained detector, one per module: the list of them, and what each has to do.
 
 To add one: a module here (or a plugin file) with an `Exporter`, registered by `@exporters.register("name")`. It then
-appears on the Export page, the command line and in tests/inference/test_export.py. Importing this package does not
-import torch; `load_all()` does.
+appears on the Export page, the command line and in tests/inference/test_export.py. No module here
+imports torch before it has to write, so that the window can show the list at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.registry import Registry
+from workbench.settings import setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 
 Arrays = tuple[NDArray[Any], ...]
 Run = Callable[[NDArray[np.float32]], Arrays]
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What an exported file is told."""
+
+    score: float = setting(
+        0.25, "Confidence suggested to whoever uses the file; the file itself cuts nothing off.", low=0.0, high=1.0
+    )
+    iou: float = setting(0.45, "Overlap above which NMS removes the lower of two boxes.", low=0.05, high=0.95)
+    nms: bool = setting(True, "Put NMS into the file: it then gives detections instead of a value for every prior.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,7 @@ register = exporters.register
 
 
 def load_all() -> Registry[type[Exporter]]:
-    """Import every module of this package (and with it torch) and return the registry."""
+    """Import every module of this package and return the registry."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return exporters

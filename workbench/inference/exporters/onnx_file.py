@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from workbench.inference.exporters import Arrays, Card, Run, Source, picture_code, register, result_code
@@ -71,6 +70,8 @@ def _names(card: Card) -> list[str]:
 
 
 def _new_exporter(source: Source, file: Path) -> None:
+    import torch
+
     program = torch.onnx.export(
         source.graph, (source.example,), dynamo=True, opset_version=OPSET, verbose=False,
         input_names=["image"], output_names=_names(source.card),
@@ -80,6 +81,8 @@ def _new_exporter(source: Source, file: Path) -> None:
 
 
 def _old_exporter(source: Source, file: Path) -> None:
+    import torch
+
     torch.onnx.export(
         source.graph, (source.example,), str(file), dynamo=False, opset_version=OLD_OPSET,
         input_names=["image"], output_names=_names(source.card),

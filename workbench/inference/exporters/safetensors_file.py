@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from safetensors.torch import save_file
-
 from workbench.inference.exporters import Card, Source, register
 
 
@@ -20,6 +18,8 @@ class Safetensors:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def write(self, source: Source, file: Path) -> str:
+        from safetensors.torch import save_file
+
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in source.detector.state_dict().items()}
         save_file(tensors, file, metadata={**source.metadata, "model.json": source.card.to_json()})
         return ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-
 from workbench.inference.exporters import Card, Source, register
 
 
@@ -20,6 +18,8 @@ class StateDict:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def write(self, source: Source, file: Path) -> str:
+        import torch
+
         tensors = {name: tensor.detach().cpu() for name, tensor in source.detector.state_dict().items()}
         torch.save({"state_dict": tensors, "model.json": source.card.to_json()}, file)
         return ""

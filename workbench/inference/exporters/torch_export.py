@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from workbench.inference.exporters import Arrays, Card, Run, Source, picture_code, register, result_code
@@ -23,6 +22,8 @@ class TorchExport:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def write(self, source: Source, file: Path) -> str:
+        import torch
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.export.export(source.graph, (source.example,))
@@ -30,6 +31,8 @@ class TorchExport:
         return ""
 
     def opened(self, file: Path) -> Run:
+        import torch
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = torch.export.load(file).module()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from workbench.inference.exporters import Arrays, Card, Run, Source, picture_code, register, result_code
@@ -23,6 +22,8 @@ class TorchScript:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def write(self, source: Source, file: Path) -> str:
+        import torch
+
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of shapes taken as constants, which they are: the input size is fixed
             traced = torch.jit.trace(source.graph, source.example, check_trace=False)  # type: ignore[no-untyped-call]
@@ -30,6 +31,8 @@ class TorchScript:
         return ""
 
     def opened(self, file: Path) -> Run:
+        import torch
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loaded = torch.jit.load(str(file))  # type: ignore[no-untyped-call]

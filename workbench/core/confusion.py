@@ -1,0 +1,66 @@
+"""Which label is taken for which: the confusion matrix, made to agree with precision and recall at the same settings.
+
+The diagonal is what the matching calls right. Only what is left over, wrong detections and missed boxes, is then
+paired without regard to labels; those pairs are confusions, and the rest are false alarms and misses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.matching import Found, Matching, Truth, match
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Confusion:
+    """table[t, d] boxes of label t detected as label d. Row C: false alarms, found where nothing is. Column C: misses.
+
+    `boxes` and `detections` are the rows of Truth and Found behind a cell, -1 for none, so that it can be clicked.
+    """
+
+    table: NDArray[np.int64]  # (C + 1, C + 1)
+    boxes: NDArray[np.int64]  # (n,)
+    detections: NDArray[np.int64]  # (n,)
+    cells: NDArray[np.int64]  # (n, 2) the cell of each
+
+
+def confusion(matching: Matching, confidence: float, iou: float = 0.5) -> Confusion:
+    """The matrix at a confidence (inclusive). Its diagonal, rows and columns add up to Matching.counts()."""
+    t, truth, found = matching.at(iou), matching.truth, matching.found
+    known = (found.labels >= 0) & (found.labels < truth.label_count)
+    judged = (found.scores >= confidence) & ~matching.ignored[t] & known
+    right = np.flatnonzero(judged & (matching.taken[t] >= 0))
+    wrong = np.flatnonzero(judged & (matching.taken[t] < 0))
+    missed = np.flatnonzero(matching.counted & ~np.isin(np.arange(len(truth.labels)), matching.taken[t, right]))
+    partner = _across_labels(truth, found, missed, wrong, iou)
+    alone = missed[~np.isin(missed, partner)]
+    boxes = np.concatenate([matching.taken[t, right], partner, alone])
+    detections = np.concatenate([right, wrong, np.full(len(alone), -1)])
+    rows = np.where(boxes >= 0, np.append(truth.labels, 0)[boxes], truth.label_count)
+    columns = np.where(detections >= 0, np.append(found.labels, 0)[detections], truth.label_count)
+    table = np.zeros((truth.label_count + 1, truth.label_count + 1), np.int64)
+    np.add.at(table, (rows, columns), 1)
+    return Confusion(table, boxes, detections, np.stack([rows, columns], axis=1))
+
+
+def _across_labels(
+    truth: Truth, found: Found, missed: NDArray[np.int64], wrong: NDArray[np.int64], iou: float
+) -> NDArray[np.int64]:
+    """For each of `wrong` the one of `missed` that it covers, whatever the labels, or -1."""
+    nothing = np.zeros(len(missed), bool)
+    boxes = Truth(
+        truth.boxes[missed], np.zeros(len(missed), np.int64), truth.images[missed], nothing, nothing,
+        truth.areas[missed], truth.image_count, 1,
+    )  # fmt: skip
+    order = wrong[np.lexsort((-found.scores[wrong], found.images[wrong]))]
+    left = replace(
+        found, boxes=found.boxes[order], scores=found.scores[order], labels=np.zeros(len(order), np.int64),
+        images=found.images[order], rank=np.zeros(len(order), np.int64), source=found.source[order],
+    )  # fmt: skip
+    taken = match(boxes, left, [iou]).taken[0]
+    partner = np.full(len(found), -1, np.int64)
+    partner[order] = np.append(missed, -1)[taken]
+    return partner[wrong]

@@ -1,0 +1,134 @@
+"""What predicting, evaluating and exporting report, as frozen values: the window and the command line read the same.
+
+No torch here, so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.detections import Candidates
+from workbench.core.metrics import Evaluation
+from workbench.core.project import Snapshot
+from workbench.inference.scoring import Rules
+
+MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most: see graph.agreement()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A picture that could not be read, and why."""
+
+    name: str
+    index: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """One picture is done. `total` may be wrong for videos and is 0 where unknown."""
+
+    name: str
+    index: int
+    done: int
+    total: int
+    detections: int
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsSaved:
+    """The last event: everything is written."""
+
+    file: Path
+    images: int
+    detections: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationProgress:
+    """`done` of `total` images are predicted; `cached` of them were known."""
+
+    done: int
+    total: int
+    cached: int
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationDone:
+    """The last event. `candidates[i]` belong to image i of `truth`, which lacks the images that could not be read."""
+
+    evaluation: Evaluation
+    truth: Snapshot
+    candidates: tuple[Candidates, ...]
+    rules: Rules
+    skipped: int
+    file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well a file's answers agree with the network's: of `compared` answers, `matched` were found in the file's.
+
+    `foreign` answers of the file are none of the network's candidates. `lowest_iou` and `largest_score_gap` are of
+    the matched ones.
+    """
+
+    compared: int
+    matched: int
+    foreign: int = 0
+    lowest_iou: float = 1.0
+    largest_score_gap: float = 0.0
+
+    def __add__(self, other: Agreement) -> Agreement:
+        return Agreement(
+            self.compared + other.compared,
+            self.matched + other.matched,
+            self.foreign + other.foreign,
+            min(self.lowest_iou, other.lowest_iou),
+            max(self.largest_score_gap, other.largest_score_gap),
+        )
+
+    @property
+    def holds(self) -> bool:
+        return self.foreign <= self.compared * FOREIGN_SHARE and self.matched >= self.compared * MATCHED_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """What is being done now: step `done` of `total`."""
+
+    format: str
+    sentence: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One format is written and checked. `agreement` is None for files that can't run by themselves."""
+
+    format: str
+    folder: Path
+    file: Path
+    bytes: int
+    checked_images: int
+    agreement: Agreement | None
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDone:
+    """The last event."""
+
+    folder: Path
+    results: tuple[Exported, ...]
+
+
+PredictEvent = Predicted | Skipped | PredictionsSaved
+EvaluateEvent = EvaluationProgress | Skipped | EvaluationDone
+ExportEvent = ExportProgress | Exported | ExportDone

@@ -1,0 +1,82 @@
+"""From candidates to numbers without a network: the rules of an evaluation, and what the Inspect page's sliders call.
+
+No torch here, so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.core import metrics
+from workbench.core.detections import FLOOR, Candidates, Detections, Kind
+from workbench.core.matching import Difficult, Found, Matching, Truth, match
+from workbench.core.metrics import Evaluation
+from workbench.core.project import Snapshot
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How candidates become the detections that are scored. Shown beside every number that comes of it.
+
+    The overlap is that of darknet's `valid`; COCO looks at 100 detections per image and label in any case.
+    """
+
+    score: float = FLOOR
+    iou: float = 0.6
+    kind: Kind = "per label"
+    limit: int = 300
+    difficult: Difficult = "count"
+
+
+def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
+    """Score candidates: every number that an evaluation has."""
+    return metrics.evaluate(truth, detected(found, rules), difficult=rules.difficult)
+
+
+def matched(
+    truth: Snapshot, found: Sequence[Candidates], rules: Rules, thresholds: Sequence[float] = (0.5,)
+) -> Matching:
+    """The matching alone, several times faster: its counts(confidence) are right, wrong and missed."""
+    return match(Truth.of(truth, rules.difficult), Found.of(detected(found, rules)), thresholds)
+
+
+def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
+    """What is left of each image's candidates by these rules."""
+    return [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
+
+
+def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
+    """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
+
+    WorkbenchError if they have none in common.
+    """
+    index = {label.name: i for i, label in enumerate(truth.labels)}
+    columns = np.array([index.get(name, -1) for name in names], np.int32)
+    if not (columns >= 0).any():
+        raise WorkbenchError(
+            f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
+            " Choose another checkpoint or rename the labels."
+        )
+    return columns
+
+
+def relabelled(found: Candidates, columns: np.ndarray) -> Candidates:
+    """`found` with the project's labels; candidates of labels that the project lacks are left out."""
+    labels = columns[found.labels]
+    known = labels >= 0
+    return Candidates(found.boxes[known], found.scores[known], labels[known])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "") if names else "(none)"
+
+
+def best_confidence(result: Evaluation) -> float:
+    """The confidence (a hundredth) with the highest F1 over all labels at IoU 0.5; 0.25 if nothing is found."""
+    steps = np.arange(1, 100) / 100
+    f1 = np.array([result.matching.counts(float(step)).f1 for step in steps])
+    return float(steps[np.argmax(f1)]) if np.nan_to_num(f1).max() > 0 else 0.25
