@@ -23,6 +23,7 @@ import workbench
 from workbench import detectors
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot
+from workbench.detectors.parts.blocks import settle_norms
 from workbench.errors import WorkbenchError
 from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate
 from workbench.training.augment import Batch
@@ -117,6 +118,8 @@ class _Training:
         state = checkpoint.load_state(self.request.folder / STATE) if self.request.resume else None
         yield from self._read(threads)
         if self.control.stop.is_set():
+            step = state.step if state else 0
+            yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
             return
         yield from self._build(state)
         yield from self._train()
@@ -190,6 +193,7 @@ class _Training:
             batch, coming_rate = coming.result(), schedule.learning_rate(self.settings, self.done, self.plan.steps)
             coming = self._order(ahead, 1)
             micro = self.stepper.micro
+            settle_norms(self.stepper.detector, self.done)
             terms = self.stepper.step(batch, coming_rate)
             self.done += 1
             self.average.update(self.done)
@@ -238,8 +242,7 @@ class _Training:
 
     def _evaluate(self) -> Iterator[Event]:
         scores = validate.evaluate(
-            self.average.detector, self.validation, self.stepper.device, self.stepper.precision,
-            self.settings.batch, self.control,
+            self.average.detector, self.validation, self.stepper.device, self.settings.batch, self.control
         )  # fmt: skip
         if scores is None:
             return

@@ -17,7 +17,6 @@ from workbench.detectors.parts.detector import Detector
 from workbench.training import augment
 from workbench.training.data import Dataset
 from workbench.training.events import Control
-from workbench.training.machine import Precision
 from workbench.training.step import on_device
 
 NMS_IOU = 0.6  # as inference.evaluate has it, so that both give the same numbers
@@ -39,10 +38,11 @@ class Scores:
         return {"ap": self.ap, "ap50": self.ap50, "ap75": self.ap75}
 
 
-def evaluate(
-    detector: Detector, data: Dataset, device: torch.device, precision: Precision, batch: int, control: Control
-) -> Scores | None:
-    """Scores of `detector`, in evaluation mode, on `data`; None when asked to stop meanwhile."""
+def evaluate(detector: Detector, data: Dataset, device: torch.device, batch: int, control: Control) -> Scores | None:
+    """Scores of `detector`, in evaluation mode, on `data`; None when asked to stop meanwhile.
+
+    Computed in float32 whatever the training uses, so that an evaluation of the checkpoint gives the same numbers.
+    """
     start = time.monotonic()
     found: list[Detections] = []
     for first in range(0, len(data), batch):
@@ -50,7 +50,7 @@ def evaluate(
             return None
         indices = np.arange(first, min(first + batch, len(data)))
         images, _ = on_device(augment.plain(data, indices), slice(None), device)
-        with torch.inference_mode(), precision.autocast(device):
+        with torch.inference_mode():
             out = detector.candidates(detector(images))
         boxes, scores = out.boxes.float().cpu(), out.scores.float().cpu()
         found += [_detections(data, int(i), b, s) for i, b, s in zip(indices, boxes, scores, strict=True)]

@@ -1,0 +1,37 @@
+"""What the tests of training share: a registered toy detector and runs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.toys import Toy, make_request, make_snapshot
+from workbench import detectors
+from workbench.core.project import Snapshot
+from workbench.training.run import RunRequest
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Toy]]:
+    """The toy, registered as a detector as long as the test runs. Tests may subclass and register others."""
+    registry = detectors.load_all()
+    owner, registry.current_owner = registry.current_owner, "tests"
+    registry.register("toy")(Toy)
+    yield Toy
+    registry.unregister_owner("tests")
+    registry.current_owner = owner
+
+
+@pytest.fixture
+def request_of(tmp_path: Path, toy: type[Toy]) -> Any:
+    """make_request in the test's folder."""
+
+    def make(name: str = "a", snapshot: Snapshot | None = None, **changes: Any) -> RunRequest:
+        return make_request(
+            tmp_path / name, make_snapshot(tmp_path / "images") if snapshot is None else snapshot, **changes
+        )
+
+    return make

@@ -1,0 +1,158 @@
+"""Boxes go where their pixels go, whatever is drawn; and the same step draws the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.core.resize import Fit
+from workbench.training.augment import Batch, augmented, plain
+from workbench.training.data import Dataset
+from workbench.training.settings import TrainingSettings
+
+SIDE = 64
+STILL = TrainingSettings(
+    flip=0.0, flip_vertical=0.0, scale=0.0, aspect=0.0, translate=0.0, hue=0.0, saturation=1.0, exposure=1.0
+)
+BOX = (20, 8, 36, 28)
+PLACES = np.arange(8)
+
+
+def squares(boxes: list[tuple[int, int, int, int]] | None = None, count: int = 8) -> Dataset:
+    """Black images with a white rectangle at each box."""
+    boxes = [BOX] * count if boxes is None else boxes
+    pixels = np.zeros((len(boxes), SIDE, SIDE, 3), np.uint8)
+    for image, (left, top, right, bottom) in zip(pixels, boxes, strict=True):
+        image[top:bottom, left:right] = 255
+    m = len(boxes)
+    return Dataset(
+        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        pixels=pixels,
+        rows=np.arange(m),
+        fits=(Fit(1, 1),) * m,
+        boxes=np.array(boxes, np.float32),
+        labels=np.arange(m) % 3,
+        ignore=np.zeros(m, bool),
+        offsets=np.arange(m + 1),
+    )
+
+
+def white(image: Any) -> tuple[int, ...]:
+    """The box of what is brighter than the grey around."""
+    rows, columns = (np.flatnonzero((image[..., 0] > 150).any(axis=axis)) for axis in (1, 0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def make(settings: TrainingSettings, step: int = 0, data: Dataset | None = None, **changes: Any) -> Batch:
+    return augmented(data or squares(), PLACES, settings, step, changes.pop("side", SIDE), calm=False)
+
+
+def test_nothing_drawn_changes_nothing() -> None:
+    batch, original = make(STILL), plain(squares(), PLACES)
+    assert np.array_equal(batch.images, original.images)
+    assert np.array_equal(batch.boxes, original.boxes)
+    assert tuple(batch.boxes[0, 0]) == BOX
+    assert batch.labels[:, 0].tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert (batch.labels[:, 1:] == -1).all()
+
+
+def test_a_flip_mirrors_image_and_box() -> None:
+    batch = make(replace(STILL, flip=1.0))
+    assert tuple(batch.boxes[0, 0]) == (28, 8, 44, 28)
+    assert np.array_equal(batch.images[0], squares().pixels[0][:, ::-1])
+
+
+def test_a_vertical_flip_mirrors_image_and_box() -> None:
+    batch = make(replace(STILL, flip_vertical=1.0))
+    assert tuple(batch.boxes[0, 0]) == (20, 36, 36, 56)
+    assert np.array_equal(batch.images[0], squares().pixels[0][::-1])
+
+
+def test_another_side_scales_image_and_box() -> None:
+    batch = make(STILL, side=128)
+    assert batch.images.shape == (8, 128, 128, 3)
+    assert tuple(batch.boxes[0, 0]) == (40, 16, 72, 56)
+
+
+@pytest.mark.parametrize("step", range(20))
+def test_boxes_enclose_their_pixels_under_every_change_at_once(step: int) -> None:
+    settings = replace(STILL, flip=0.5, flip_vertical=0.5, scale=0.5, aspect=0.3, translate=0.3)
+    batch = make(settings, step)
+    looked = 0
+    for image, box, label, ignore in zip(batch.images, batch.boxes, batch.labels, batch.ignore, strict=True):
+        if label[0] >= 0 and not ignore[0]:
+            assert np.abs(np.array(white(image)) - box[0]).max() <= 1  # half a pixel of rounding, half of blur
+            looked += 1
+    assert looked >= 4
+
+
+@pytest.mark.parametrize("step", range(10))
+def test_every_rectangle_of_a_mosaic_has_its_box_and_no_box_is_empty(step: int) -> None:
+    batch = make(replace(STILL, mosaic=1.0, scale=0.3, flip=0.5), step)
+    for image, boxes, labels, ignore in zip(batch.images, batch.boxes, batch.labels, batch.ignore, strict=True):
+        covered = np.zeros((SIDE, SIDE), bool)
+        for (left, top, right, bottom), sliver in zip(boxes[labels >= 0], ignore[labels >= 0], strict=True):
+            patch = np.s_[int(np.floor(top)) : int(np.ceil(bottom)), int(np.floor(left)) : int(np.ceil(right))]
+            covered[patch] = True
+            assert sliver or image[patch].max() > 200
+        assert not ((image[..., 0] > 200) & ~covered).any()
+
+
+def test_a_mosaic_has_the_boxes_of_four_images() -> None:
+    batch = make(replace(STILL, mosaic=1.0), data=squares([(0, 0, 64, 64)] * 8))
+    assert ((batch.labels >= 0).sum(axis=1) == 4).all()
+    assert (batch.images == 255).all()  # the pieces leave no gap
+
+
+def test_a_calm_step_makes_no_mosaic() -> None:
+    batch = augmented(squares(), PLACES, replace(STILL, mosaic=1.0), 0, SIDE, calm=True)
+    assert np.array_equal(batch.images, squares().pixels)
+
+
+def test_a_box_that_is_mostly_cut_off_is_ignored_not_background() -> None:
+    seen = 0
+    for step in range(20):
+        batch = make(replace(STILL, translate=0.9), step)
+        boxes, here = batch.boxes[:, 0], batch.labels[:, 0] >= 0
+        width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+        small = (width * height < 0.25 * 16 * 20) | (width < 2) | (height < 2)
+        assert np.array_equal(batch.ignore[here, 0], small[here])
+        seen += int((here & small).sum())
+    assert seen > 3
+
+
+def test_recolouring_moves_no_box_and_changes_the_light() -> None:
+    batch = make(replace(STILL, exposure=1.5))
+    light = batch.images.reshape(8, -1).max(axis=1)
+    assert tuple(batch.boxes[0, 0]) == BOX
+    assert light.min() < 250
+    assert len(set(light.tolist())) > 3
+
+
+def test_hue_turns_red_into_other_colours() -> None:
+    data = squares()
+    data.pixels[...] = (200, 30, 30)
+    batch = augmented(data, PLACES, replace(STILL, hue=1.0), 0, SIDE, calm=False)
+    assert (batch.images[:, 0, 0].argmax(axis=1) != 0).any()
+    assert np.abs(batch.images[:, 0, 0].max(axis=1).astype(int) - 200).max() <= 3
+
+
+def test_the_same_step_draws_the_same_and_another_differs() -> None:
+    settings = TrainingSettings(mosaic=0.5)
+    one, same, other = make(settings, 5), make(settings, 5), make(settings, 6)
+    assert np.array_equal(one.images, same.images)
+    assert np.array_equal(one.boxes, same.boxes)
+    assert not np.array_equal(one.images, other.images)
+    assert not np.array_equal(one.images, make(replace(settings, seed=2), 5).images)
+
+
+def test_images_without_boxes_make_a_batch() -> None:
+    data = replace(
+        squares(), boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64), offsets=np.zeros(9, int)
+    )
+    batch = make(TrainingSettings(mosaic=0.5), data=data)
+    assert (batch.labels == -1).all()
+    assert batch.boxes.shape == (8, 16, 4)

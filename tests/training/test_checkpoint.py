@@ -1,0 +1,150 @@
+"""Checkpoints run no code, are replaced wholly or not at all, and say what they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.toys import Toy
+from workbench.core.project import Label
+from workbench.errors import Refused, WorkbenchError
+from workbench.training import checkpoint
+from workbench.training.events import Finished, Saved
+from workbench.training.header import CheckpointHeader, from_json, read_header
+from workbench.training.run import RunRequest, resume, train
+
+MakeRequest = Callable[..., RunRequest]
+HEADER = CheckpointHeader(
+    detector="toy", detector_settings={"input_px": 64}, labels=(Label(7, "Zelle", "#123456"),), anchors=((1.5, 2.0),),
+    input_px=64, resize="letterbox", epoch=3, step=9, metrics={"ap": 0.5, "ap50": float("nan")},
+    data_digest="abc", provenance={"run": "a"},
+)  # fmt: skip
+
+
+@pytest.fixture
+def finished(request_of: MakeRequest) -> Path:
+    request = request_of()
+    list(train(request))
+    return request.folder
+
+
+def test_a_header_survives_its_text_but_for_numbers_that_do_not_exist() -> None:
+    back = from_json(HEADER.to_json())
+    assert back.labels == HEADER.labels
+    assert back.anchors == HEADER.anchors
+    assert back.metrics == {"ap": 0.5}
+    assert (back.detector, back.epoch, back.step, back.resize) == ("toy", 3, 9, "letterbox")
+
+
+def test_a_header_is_read_without_the_weights(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    checkpoint.save_detector(file, {"w": torch.ones(3)}, HEADER)
+    assert read_header(file) == from_json(HEADER.to_json())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"",
+        lambda data: data[:40],
+        lambda data: b"\xff" * 8 + data[8:],
+        lambda data: b"PK\x03\x04" + data,
+        lambda data: data[:8] + b"[" * 2000 + data[2008:],
+        lambda data: data.replace(b'\\"version\\": 1', b'\\"version\\": 9'),
+        lambda data: data.replace(b"detector_settings", b"detector_settingz"),
+    ],
+)
+def test_damaged_and_foreign_files_are_refused_with_their_name(tmp_path: Path, spoil: Callable[..., bytes]) -> None:
+    file = tmp_path / "a.safetensors"
+    checkpoint.save_detector(file, {"w": torch.ones(3)}, HEADER)
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(Refused, match=r"a\.safetensors"):
+        read_header(file)
+
+
+def test_weights_of_others_are_refused_with_a_reason(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.ones(3)}, tmp_path / "b.safetensors")
+    with pytest.raises(Refused, match="not made by Workbench"):
+        read_header(tmp_path / "b.safetensors")
+    with pytest.raises(Refused, match="could not be read"):
+        read_header(tmp_path / "absent.safetensors")
+
+
+def test_weights_that_do_not_fit_their_header_are_refused(tmp_path: Path, toy: type[Toy]) -> None:
+    checkpoint.save_detector(tmp_path / "c.safetensors", {"conv.weight": torch.ones(3)}, HEADER)
+    with pytest.raises(Refused, match="do not fit"):
+        checkpoint.load_detector(tmp_path / "c.safetensors")
+
+
+def test_the_state_loads_with_weights_only(finished: Path) -> None:
+    values = torch.load(finished / "last.state.pt", weights_only=True)
+    assert values["step"] == 6
+    assert {"detector", "average", "optimizer", "rng"} <= values.keys()
+
+
+def test_a_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"version": 1, "step": Evil()}, tmp_path / "last.state.pt")
+    with pytest.raises(Refused, match="damaged"):
+        checkpoint.load_state(tmp_path / "last.state.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000])
+def test_a_torn_state_is_refused(finished: Path, keep: int) -> None:
+    file = finished / "last.state.pt"
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(Refused, match="damaged"):
+        next(resume(finished))
+
+
+def test_a_save_that_is_killed_leaves_the_checkpoint_before(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies when the new file is written but not yet in place."""
+    request = request_of()
+    events = train(request)
+    for event in events:
+        if isinstance(event, Saved):
+            events.close()  # type: ignore[attr-defined]  # a good checkpoint
+            break
+    before = {name: (request.folder / name).read_bytes() for name in ("last.state.pt", "last.safetensors")}
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(Killed):
+        list(resume(request.folder))
+    monkeypatch.undo()
+    assert {name: (request.folder / name).read_bytes() for name in before} == before
+    assert isinstance(list(resume(request.folder))[-1], Finished)
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_keeps_the_checkpoint(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (finished / "last.state.pt").read_bytes()
+    state = checkpoint.load_state(finished / "last.state.pt")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WorkbenchError, match="disk is full"):
+        checkpoint.save_state(finished / "last.state.pt", state)
+    monkeypatch.undo()
+    assert (finished / "last.state.pt").read_bytes() == before

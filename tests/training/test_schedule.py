@@ -1,0 +1,70 @@
+"""The learning rate, the sides and the order of the images, from the step's number alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from workbench.training.schedule import Plan, input_side, is_calm, learning_rate
+from workbench.training.settings import TrainingSettings
+
+BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "rate"),
+    [
+        ({"schedule": "constant"}, 0, 0.1),
+        ({"schedule": "constant"}, 4, 0.5),
+        ({"schedule": "constant"}, 10, 1.0),
+        ({"schedule": "constant", "warm_up": 0}, 0, 1.0),
+        ({"schedule": "constant", "warm_up_power": 4.0}, 4, 0.0625),
+        ({"schedule": "constant", "warm_up": 1000}, 9, 0.5),  # cut to a tenth of 200
+        ({"schedule": "step"}, 159, 1.0),
+        ({"schedule": "step"}, 160, 0.1),
+        ({"schedule": "step"}, 180, 0.01),
+        ({"schedule": "cosine"}, 10, 1.0),
+        ({"schedule": "cosine"}, 105, 0.55),  # the middle of what follows the warm-up
+        ({"schedule": "cosine"}, 200, 0.1),
+    ],
+)
+def test_the_learning_rate_of_a_step(changes: dict[str, object], step: int, rate: float) -> None:
+    assert learning_rate(replace(BASE, **changes), step, 200) == pytest.approx(rate)
+
+
+def test_batches_run_through_all_images_without_a_break() -> None:
+    plan = Plan(images=6, batch=4, epochs=2, seed=3)
+    assert plan.steps == 3
+    order = np.concatenate([plan.indices(step) for step in range(3)])
+    assert sorted(order[:6]) == sorted(order[6:]) == [0, 1, 2, 3, 4, 5]
+    assert [plan.epoch(step) for step in range(4)] == [0, 0, 1, 2]
+    assert [plan.ends_epoch(step) for step in range(4)] == [False, False, True, True]
+
+
+def test_an_epoch_may_be_smaller_than_a_batch() -> None:
+    plan = Plan(images=2, batch=5, epochs=4)
+    assert plan.steps == 2
+    assert sorted(plan.indices(0)[:4]) == [0, 0, 1, 1]
+    assert [plan.epoch(step) for step in range(3)] == [0, 2, 4]
+
+
+def test_another_seed_gives_another_order() -> None:
+    one, same, other = (Plan(100, 100, 1, seed).indices(0).tolist() for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_input_sides_are_multiples_of_32_that_change_every_ten_steps_and_end_as_asked() -> None:
+    settings = TrainingSettings(sizes=0.4, calm_share=0.1)
+    sides = [input_side(settings, step, 1000, 320) for step in range(1000)]
+    assert all(192 <= side <= 448 and side % 32 == 0 for side in sides)
+    assert len(set(sides)) > 5
+    assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 900, 10))
+    assert set(sides[900:]) == {320}
+    assert input_side(TrainingSettings(), 5, 1000, 320) == 320
+
+
+def test_the_calm_end_begins_at_its_share() -> None:
+    settings = TrainingSettings(calm_share=0.2)
+    assert [is_calm(settings, step, 10) for step in (7, 8, 9)] == [False, True, True]
