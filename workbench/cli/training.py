@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,12 +43,7 @@ def train(**given: Any) -> int | None:
         happening = training.train(request, control)
     with console.stop_on_signal(control.stop):
         if given["json_events"]:
-            for event in happening:
-                sys.stdout.write(events.to_json(event) + "\n")
-                sys.stdout.flush()
-                if isinstance(event, events.Failed):
-                    return console.FAILED
-            return None
+            return _print_events(happening)
         finished = show_training(happening, quiet=as_json)
     said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": finished.best_ap50,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
@@ -57,6 +52,21 @@ def train(**given: Any) -> int | None:
         say(f"Go on with: workbench train {given['project']} --resume {said['run']}", quiet=as_json)
         return console.INTERRUPTED
     return None
+
+
+def _print_events(happening: Iterable[Any]) -> int:
+    """Every event as a line of JSON, for a program that reads along; the exit code."""
+    from workbench.training import events
+
+    code = console.DONE
+    for event in happening:
+        sys.stdout.write(events.to_json(event) + "\n")
+        sys.stdout.flush()
+        if isinstance(event, events.Failed):
+            code = console.FAILED
+        elif isinstance(event, events.Finished) and event.stopped:
+            code = console.INTERRUPTED
+    return code
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""The commands from training to exported weights, on real photographs; Ctrl-C leaves a run that goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench import console
+from workbench.cli import main
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Split
+
+pytestmark = pytest.mark.slow
+Capture = pytest.CaptureFixture[str]
+SMALL = ["--preset", "quick-cpu", "--set", "input_px=96", "--set", "width=0.125", "--batch", "4", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def cells(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve photographs of blood cells with their labels: 8 to train on, 2 for validation, 2 for test."""
+    project = tmp_path_factory.mktemp("cli") / "cells ü"
+    assert main(["new", str(project), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")]) == console.DONE
+    assert main(["import", str(project), str(test_data / "data/bccd/BCCD")]) == console.DONE
+    with Document.open(project) as document:
+        ids = [image.id for image in document.images()]
+        document.do(edits.RemoveImages(tuple(ids[12:])))
+        for split, part in ((Split.TRAIN, ids[:8]), (Split.VALIDATION, ids[8:10]), (Split.TEST, ids[10:12])):
+            document.do(edits.SetSplit(tuple(part), split))
+    return project
+
+
+def said(capsys: Capture) -> dict[str, object]:
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_train_evaluate_predict_export(cells: Path, tmp_path: Path, capsys: Capture, test_data: Path) -> None:
+    assert main(["train", str(cells), *SMALL, "--epochs", "2", "--name", "first", "--json"]) == console.DONE
+    trained = said(capsys)
+    assert (trained["run"], trained["epochs"], trained["stopped"]) == ("first-1", 2, False)
+    folder = cells / "runs" / "first-1"
+    assert {"settings.toml", "events.jsonl", "last.safetensors", "best.safetensors"} <= set(os.listdir(folder))
+
+    assert main(["evaluate", str(cells), "--split", "test", "--json"]) == console.DONE
+    evaluated = said(capsys)
+    assert evaluated["images"] == 2
+    assert 0 <= evaluated["ap50"] <= 1  # type: ignore[operator]
+
+    photographs = test_data / "data/bccd/BCCD/JPEGImages"
+    pictures = [str(photographs / f"BloodImage_0000{n}.jpg") for n in (0, 1)]
+    out = tmp_path / "found"
+    command = ["predict", str(cells), *pictures, "--out", str(out), "--confidence", "0.001", "--json"]
+    assert main(command) == console.DONE
+    assert said(capsys)["images"] == 2
+    entries = json.loads((out / "predictions.json").read_text())
+    assert [entry["width"] for entry in entries] == [640, 640]
+    assert len(list((out / "pictures").iterdir())) == 2
+
+    weights = tmp_path / "weights"
+    command = ["export", str(cells), str(weights), "--format", "safetensors", "--format", "torchscript", "--json"]
+    assert main(command) == console.DONE
+    assert [one["format"] for one in said(capsys)["files"]] == ["safetensors", "torchscript"]  # type: ignore[attr-defined, index]
+    assert (weights / "torchscript" / "README.md").is_file()
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_resume_continues(cells: Path, capsys: Capture) -> None:
+    command = [sys.executable, "-m", "workbench", "train", str(cells), *SMALL, "--epochs", "400", "--name", "stopped"]
+    with subprocess.Popen([*command, "--json-events"], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            event = json.loads(line)
+            if event["event"] == "Progress" and event["step"] >= 2:
+                break
+        child.send_signal(signal.SIGINT)
+        tail = [json.loads(line) for line in child.stdout]
+    assert child.returncode == console.INTERRUPTED
+    finished = tail[-1]
+    assert (finished["event"], finished["stopped"]) == ("Finished", True)
+    assert (cells / "runs" / "stopped-1" / "last.safetensors").is_file()
+
+    command = [sys.executable, "-m", "workbench", "train", str(cells), "--resume", "stopped-1", "--json-events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as again:
+        assert again.stdout is not None
+        started = json.loads(again.stdout.readline())
+        for line in again.stdout:
+            event = json.loads(line)
+            if event["event"] == "Progress":
+                break
+        again.send_signal(signal.SIGTERM)
+        again.stdout.read()
+    assert started["resumed_step"] == finished["step"]
+    assert event["step"] > finished["step"]
+    assert again.returncode == console.INTERRUPTED
+
+
+def test_commands_without_a_run_say_what_to_do(tmp_path: Path, test_data: Path, capsys: Capture) -> None:
+    assert main(["new", str(tmp_path / "p"), "--images", str(test_data / "images")]) == console.DONE
+    for command in (["evaluate"], ["export", str(tmp_path / "w")], ["predict", str(test_data / "images")]):
+        assert main([command[0], str(tmp_path / "p"), *command[1:]]) == console.FAILED
+        assert "There is no run in" in capsys.readouterr().err
+    assert main(["train", str(tmp_path / "p")]) == console.FAILED
+    assert "workbench:" in capsys.readouterr().err
