@@ -1,0 +1,197 @@
+"""A form made from settings: one row for each field, its help as tooltip, what is wrong with a value said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.settings import Row, checked
+from workbench.ui import theme
+
+
+class Form(QWidget):
+    """Editors for `rows`, in collapsible groups. An editor's object name is `<name>-<row name>`.
+
+    `changed` after a person changed a value, whether it is valid or not.
+    """
+
+    changed = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._entries: dict[str, _Entry] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._open: dict[str, bool] = {}
+
+    def set_rows(self, rows: Sequence[Row], open_groups: Sequence[str] = ()) -> None:
+        """Show these rows with their defaults instead of those before; groups that a person opened stay open."""
+        self._entries.clear()
+        while self._column.count():
+            item = self._column.takeAt(0)
+            old = item.widget() if item is not None else None
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        for group in dict.fromkeys(row.group for row in rows):
+            self._add_group(group, [row for row in rows if row.group == group], group in open_groups)
+        self._column.addStretch(1)
+
+    def _add_group(self, title: str, rows: Sequence[Row], is_open: bool) -> None:
+        head = QToolButton()
+        head.setText(title or "General")
+        head.setCheckable(True)
+        head.setObjectName(f"{self.objectName()}-group-{title or 'General'}")
+        head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        head.setAutoRaise(True)
+        head.setFont(theme.font(theme.BODY, bold=True))
+        body = QWidget()
+        form = QFormLayout(body)
+        form.setContentsMargins(2 * theme.GRID, 0, 0, theme.GRID)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for row in rows:
+            entry = _Entry(row, f"{self.objectName()}-{row.name}")
+            entry.changed.connect(self.changed)
+            label = QLabel(row.title)
+            label.setToolTip(row.help)
+            form.addRow(label, entry)
+            self._entries[row.name] = entry
+
+        def fold(on: bool) -> None:
+            self._open[title] = on
+            body.setVisible(on)
+            head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+
+        head.toggled.connect(fold)
+        head.setChecked(self._open.get(title, is_open))
+        fold(head.isChecked())
+        self._column.addWidget(head)
+        self._column.addWidget(body)
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Fill in values by row name; unknown names are passed over. Does not emit `changed`."""
+        for name, value in values.items():
+            if name in self._entries:
+                self._entries[name].set_value(value)
+
+    def values(self) -> dict[str, Any]:
+        """All values, checked. WorkbenchError with the first that is not valid."""
+        return {name: entry.value() for name, entry in self._entries.items()}
+
+    def text(self, name: str) -> Any:
+        """What is in the editor of this row, as it was typed."""
+        return self._entries[name].raw()
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by row name."""
+        return {name: entry.problem for name, entry in self._entries.items() if entry.problem}
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._entries)
+
+
+class _Entry(QWidget):
+    """The editor of one row and, while its value is not valid, a line that says why."""
+
+    changed = Signal()
+
+    def __init__(self, row: Row, name: str) -> None:
+        super().__init__()
+        self._row = row
+        self._quiet = False
+        self.problem = ""
+        self._editor = _editor(row)
+        self._editor.setObjectName(name)
+        self._editor.setToolTip(_tooltip(row))
+        self._wrong = QLabel(wordWrap=True)
+        self._wrong.setObjectName(f"{name}-problem")
+        self._wrong.setProperty("role", "error")
+        self._wrong.setFont(theme.font(theme.SMALL))
+        self._wrong.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._editor)
+        column.addWidget(self._wrong)
+        self.set_value(row.default)
+        if isinstance(self._editor, QCheckBox):
+            self._editor.toggled.connect(self._edited)
+        elif isinstance(self._editor, QComboBox):
+            self._editor.currentIndexChanged.connect(self._edited)
+        else:
+            self._editor.textChanged.connect(self._edited)
+
+    def set_value(self, value: Any) -> None:
+        self._quiet = True
+        if isinstance(self._editor, QCheckBox):
+            self._editor.setChecked(bool(value))
+        elif isinstance(self._editor, QComboBox):
+            self._editor.setCurrentText(str(value))
+        else:
+            self._editor.setText(_as_text(value))
+        self._quiet = False
+        self._judge()
+
+    def raw(self) -> Any:
+        if isinstance(self._editor, QCheckBox):
+            return self._editor.isChecked()
+        return self._editor.currentText() if isinstance(self._editor, QComboBox) else self._editor.text()
+
+    def value(self) -> Any:
+        return checked(self._row, self.raw())
+
+    @Slot()
+    def _edited(self) -> None:
+        if not self._quiet:
+            self._judge()
+            self.changed.emit()
+
+    def _judge(self) -> None:
+        try:
+            self.value()
+            self.problem = ""
+        except WorkbenchError as error:
+            self.problem = error.sentence
+        self._wrong.setText(self.problem)
+        self._wrong.setVisible(bool(self.problem))
+
+
+class _Combo(QComboBox):
+    """A combo box that leaves the wheel to the form around it, so that scrolling changes no setting."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+def _editor(row: Row) -> QCheckBox | QComboBox | QLineEdit:
+    if row.kind is bool:
+        return QCheckBox()
+    if row.choices:
+        combo = _Combo()
+        combo.addItems(["auto", *row.choices] if row.optional else list(row.choices))
+        return combo
+    line = QLineEdit()
+    line.setMinimumWidth(60)
+    if row.unit:
+        line.setPlaceholderText(row.unit)
+    return line
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return "auto"
+    if isinstance(value, tuple | list):
+        return ", ".join(_as_text(part) for part in value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _tooltip(row: Row) -> str:
+    limits = [f"from {row.low:g}" if row.low is not None else "", f"to {row.high:g}" if row.high is not None else ""]
+    words = " ".join(part for part in (*limits, row.unit) if part)
+    return f"{row.help}\n({words})" if words else row.help

@@ -1,0 +1,165 @@
+"""The left side of the train page: which detector, which recipe, every setting of both, and Start."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import settings
+from workbench.errors import WorkbenchError
+from workbench.training.recipes import Recipe
+from workbench.training.settings import TrainingSettings
+from workbench.ui import theme
+from workbench.ui.forms import Form
+from workbench.ui.train.work import DetectorChoice, Loaded
+
+OPEN_GROUPS = ("Network", "Length")
+
+
+class Setup(QWidget):
+    """`start_asked` for the button; `changed` after any setting changed."""
+
+    start_asked = Signal()
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._recipes: dict[str, Recipe] = {}
+        self._choices: dict[str, DetectorChoice] = {}
+        self._recipe: Recipe | None = None
+        self.loading = QLabel("Loading PyTorch …")
+        self.loading.setObjectName("train-loading")
+        self.loading.setProperty("role", "muted")
+        self.detector = _combo("train-detector")
+        self.preset = _combo("train-preset")
+        self.about = _muted("train-about")
+        self.run_name = QLineEdit(placeholderText="automatic", maxLength=80)
+        self.run_name.setObjectName("train-run-name")
+        self.run_name.setToolTip("The name of the run's folder. Left empty, it is the detector's with a number.")
+        self.form = Form("train-form")
+        self.data = _muted("train-data")
+        self.start = QPushButton("Start training")
+        self.start.setObjectName("train-start")
+        self.start.setProperty("role", "primary")
+        self._lay_out()
+        self.detector.activated.connect(self._detector_chosen)
+        self.preset.activated.connect(self._preset_chosen)
+        self.form.changed.connect(self.changed)
+        self.start.clicked.connect(self.start_asked)
+        self._enable(False)
+
+    def _lay_out(self) -> None:
+        head = QFormLayout()
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for title, editor in (("Recipe", self.preset), ("Detector", self.detector), ("Run name", self.run_name)):
+            head.addRow(title, editor)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.form)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.loading)
+        column.addLayout(head)
+        column.addWidget(self.about)
+        column.addWidget(scroll, 1)
+        column.addWidget(self.data)
+        column.addWidget(self.start)
+
+    def _enable(self, on: bool) -> None:
+        for widget in (self.detector, self.preset, self.run_name, self.form):
+            widget.setEnabled(on)
+
+    @property
+    def loaded(self) -> bool:
+        return self._recipe is not None
+
+    def fill(self, loaded: Loaded) -> None:
+        """Put in what can be chosen; the first recipe is taken."""
+        self._choices = {choice.name: choice for choice in loaded.detectors}
+        self._recipes = {recipe.name: recipe for recipe in loaded.recipes}
+        for combo, entries in (
+            (self.detector, [(c.name, c.title, f"{c.summary}\n{c.paper}") for c in loaded.detectors]),
+            (self.preset, [(r.name, r.title, r.about) for r in loaded.recipes]),
+        ):
+            combo.clear()
+            for name, title, tooltip in entries:
+                combo.addItem(title, name)
+                combo.setItemData(combo.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        self.loading.hide()
+        self._enable(True)
+        if loaded.recipes:
+            self.show_recipe(loaded.recipes[0])
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show this recipe's detector and settings."""
+        self._recipe = recipe
+        self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
+        self.preset.setCurrentIndex(self.preset.findData(recipe.name))
+        network = [
+            row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))
+        ]
+        self.form.set_rows([*network, *settings.rows(TrainingSettings)], OPEN_GROUPS)
+        self.form.set_values(settings.to_dict(recipe.detector_settings))
+        self.form.set_values(settings.to_dict(recipe.training))
+        detector = self._choices.get(recipe.detector)
+        self.about.setText(f"{recipe.about} {detector.summary if detector else ''}".strip())
+        self.changed.emit()
+
+    def recipe(self) -> Recipe | None:
+        """The recipe with the form's values, None while nothing is loaded; WorkbenchError if a value is not valid."""
+        return self._recipe.changed(self.form.values()) if self._recipe is not None else None
+
+    def training_settings(self) -> TrainingSettings:
+        """The form's training settings where they are valid, else their defaults: for counting images."""
+        try:
+            recipe = self.recipe()
+        except WorkbenchError:
+            recipe = None
+        return recipe.training if recipe is not None else TrainingSettings()
+
+    @Slot()
+    def _detector_chosen(self) -> None:
+        """The same training of another detector; what was typed stays where it is valid."""
+        if self._recipe is None:
+            return
+        try:
+            current = self.recipe() or self._recipe
+        except WorkbenchError:
+            current = self._recipe
+        self.show_recipe(current.with_detector(self.detector.currentData()))
+
+    @Slot()
+    def _preset_chosen(self) -> None:
+        self.show_recipe(self._recipes[self.preset.currentData()])
+
+
+def _in_group(row: settings.Row, group: str) -> settings.Row:
+    return dataclasses.replace(row, group=group)
+
+
+def _combo(name: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setObjectName(name)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo
+
+
+def _muted(name: str) -> QLabel:
+    label = QLabel(wordWrap=True)
+    label.setObjectName(name)
+    label.setProperty("role", "muted")
+    return label
