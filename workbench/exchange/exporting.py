@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench import formats
-from workbench.core.files import atomic_path, resolve_inside
+from workbench.core.files import atomic_path, resolve_inside, sync_all
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.formats import LOSSES, Remark
@@ -103,6 +103,7 @@ def export_labels(
     if turned:
         report.say("read", "", f"{turned:,} images are turned by EXIF; sizes and boxes are of the upright images.")
     copied = _copy_images(snapshot, member.places(snapshot), folder, report, progress) if copy_images else 0
+    sync_all()
     rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
     dropped = sum(count for kind, count in _counts(snapshot) if kind in _DROPPED & member.cannot_store)
     return ExportReport(
@@ -138,7 +139,7 @@ def _copy_images(
                 "refused", place, f"The image file {file} is missing, so it was not copied.", kind="missing images"
             )
         elif not (target.exists() and target.samefile(file)):
-            with atomic_path(target) as temporary:
+            with atomic_path(target, sync=False) as temporary:
                 shutil.copyfile(file, temporary)
             copied += 1
         if progress is not None:

@@ -136,7 +136,10 @@ class Format(Protocol):
         """Where each image belongs in a written folder: relative posix paths, no two alike even without suffix."""
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
-        """Write `snapshot` into `folder` (made if missing) by atomic replaces; return the files written."""
+        """Write `snapshot` into `folder` (made if missing) by atomic replaces; return the files written.
+
+        The caller has them put on disk (files.sync_all), so many small files may be written with sync=False.
+        """
 
 
 Kind = TypeVar("Kind", bound=Format)

@@ -60,13 +60,13 @@ class Voc:
                 continue
             stem = PurePosixPath(place).relative_to(_IMAGE_FOLDER).with_suffix("").as_posix()
             file = folder / "Annotations" / f"{stem}.xml"
-            atomic_write(file, to_xml(snapshot, index, place))
+            atomic_write(file, to_xml(snapshot, index, place), sync=False)
             written.append(file)
             sets.setdefault(snapshot.images[index].split, []).append(stem)
         sets.pop(Split.NONE, None)
         for split, stems in sorted(sets.items()):
             file = folder / "ImageSets" / "Main" / f"{SPLIT_NAMES[split]}.txt"
-            atomic_write(file, "".join(f"{stem}\n" for stem in stems))
+            atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
             written.append(file)
         return tuple(written)
 

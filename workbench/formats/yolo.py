@@ -76,7 +76,7 @@ class Yolo:
             if is_labelled(snapshot, index) and (known or snapshot.rows(index).start == snapshot.rows(index).stop):
                 inner = PurePosixPath(place).relative_to("images").with_suffix(".txt")
                 file = folder / "labels" / inner
-                atomic_write(file, _label_text(snapshot, index))
+                atomic_write(file, _label_text(snapshot, index), sync=False)
                 written.append(file)
         file = folder / "data.yaml"
         atomic_write(file, _data_yaml(snapshot))
