@@ -157,7 +157,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def open(self, folder: Path) -> bool:
         """Open the project in `folder`; False after a failure, which was told in the corner."""
-        self._leave_pages()
+        self.session.remember_image()
         return self._projects.open(folder)
 
     @Slot()
@@ -181,7 +181,6 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def close_project(self) -> None:
-        self._leave_pages()
         self.session.remember_image()
         self.session.close()
 
@@ -202,10 +201,6 @@ class MainWindow(QMainWindow):
             self._stack.setCurrentWidget(self._start)
             self._rail.show_page("")
             self._start.refresh()
-
-    def _leave_pages(self) -> None:
-        for page in self._pages.values():
-            page.closing()
 
     @Slot()
     def _renew_undo(self, _applied: object = None) -> None:
@@ -313,6 +308,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         preferences.put("window", self.saveGeometry())
+        for page in self._pages.values():
+            page.closing()
         self.close_project()
         self.session.end_jobs()
         self._start.closing()

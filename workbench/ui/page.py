@@ -28,4 +28,4 @@ class Page(QWidget):
         """Called each time the page becomes visible: the place for work that can wait until then."""
 
     def closing(self) -> None:
-        """Called when the window closes or the project does: end what runs outside the session's jobs."""
+        """Called when the window closes: end what runs outside the session's jobs, and wait for it."""

@@ -10,8 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
 if TYPE_CHECKING:
@@ -164,15 +164,25 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 # --- icons ---
 
 
-def icon(name: str) -> QIcon:
-    """An icon of our set in the text's colour. For a thing that stays on the screen use `set_icon`."""
+def icon(name: str, colour: str = "") -> QIcon:
+    """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
     os.environ.setdefault("QT_API", "pyside6")  # which of several bindings qtawesome takes
     import qtawesome
 
     c = colours()
-    # In a button that is down (checked) the ground is the accent only where the widget paints it so itself.
-    made: QIcon = qtawesome.icon(name, color=c.text, color_disabled=c.muted)
+    made: QIcon = qtawesome.icon(name, color=colour or c.text, color_disabled=c.border)
     return made
+
+
+_glyphs: dict[tuple[str, str, int, float], QPixmap] = {}
+
+
+def glyph(name: str, colour: str, side: int, ratio: float = 1.0) -> QPixmap:
+    """A small icon for painting in lists, drawn once; `ratio` is the screen's device pixel ratio."""
+    key = (name, colour, side, ratio)
+    if key not in _glyphs:
+        _glyphs[key] = icon(name, colour).pixmap(QSize(side, side), ratio)
+    return _glyphs[key]
 
 
 def set_icon(target: QAction | QAbstractButton, name: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QVBoxLayout, QWidget
 
 from workbench.ui import theme
@@ -76,8 +76,10 @@ class RailButton(QAbstractButton):
         if self.hasFocus():
             painter.setPen(theme.colour("accent"))
             painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
-        painter.setOpacity(1.0 if self.isEnabled() else 0.4)
-        self.icon().paint(painter, (self.width() - ICON) // 2, 10, ICON, ICON)
+        mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
+        place = QRect((self.width() - ICON) // 2, 10, ICON, ICON)
+        self.icon().paint(painter, place, Qt.AlignmentFlag.AlignCenter, mode)
+        painter.setOpacity(1.0 if self.isEnabled() else 0.5)
         painter.setPen(theme.colour("text" if self.isChecked() else "muted"))
         painter.setFont(self.font())
         words = QRectF(0, 10 + ICON + 2, self.width(), self.height() - ICON - 14)

@@ -1,0 +1,88 @@
+"""What can be done to boxes by command: add, delete, duplicate, copy and paste, another label, replaced ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Slot
+
+from workbench.core import edits
+from workbench.core.project import XYXY, Box
+from workbench.ui.annotate import geometry
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.session import Session
+
+_ASIDE = 10.0
+"""Image pixels that a copy in the same image lies aside of its original, so that both are seen."""
+
+
+class BoxCommands(QObject):
+    """Acts on the canvas's selection in the session's image, by edits."""
+
+    def __init__(self, session: Session, canvas: Canvas, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._canvas = canvas
+        self._copied: tuple[Box, ...] = ()
+
+    def add(self, xyxy: XYXY, label: int) -> None:
+        """A drawn box: on disk when this returns, and selected unless drawing goes on."""
+        applied = self._session.draw((Box(0, self._session.image_id, label, xyxy),))
+        if applied is not None:
+            self._canvas.select([] if self._canvas.is_drawing else [box.id for box in applied.added_boxes])
+
+    @Slot(object)
+    def replace(self, boxes: Sequence[Box]) -> None:
+        """Moved, resized, marked: the boxes with the same ids give way."""
+        if boxes and self._session.do(edits.ReplaceBoxes(tuple(boxes))) is None:
+            self._canvas.renew()  # refused: show them where they are
+
+    def delete(self) -> None:
+        if self._canvas.selected:
+            self._session.do(edits.RemoveBoxes(self._canvas.selected))
+
+    def duplicate(self) -> None:
+        self._add_copies(self._canvas.selected_boxes, aside=True)
+
+    def copy(self) -> None:
+        self._copied = self._canvas.selected_boxes
+        if self._copied:
+            count = len(self._copied)
+            self._session.inform(f"{count:,} {'box' if count == 1 else 'boxes'} copied. Ctrl+V puts them in any image.")
+
+    def paste(self) -> None:
+        """Into this image at the same place, cut at its border; boxes that lie wholly outside are left out."""
+        document = self._session.document
+        if document is None or not self._copied:
+            return
+        alive = {label.id for label in document.labels()}
+        known = tuple(box for box in self._copied if box.label in alive)
+        self._add_copies(known, aside=any(box.image == self._session.image_id for box in known))
+
+    def relabel(self, label: int) -> None:
+        changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]
+        self.replace(changed)
+
+    def forget(self) -> None:
+        """Another project: what was copied means nothing there."""
+        self._copied = ()
+
+    def _add_copies(self, boxes: Sequence[Box], *, aside: bool) -> None:
+        size = self._canvas.image_size
+        if not boxes or size.isEmpty():
+            return
+        dx, dy = (_ASIDE, _ASIDE) if aside else (0.0, 0.0)
+        copies = []
+        for box in boxes:
+            moved = (box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy)
+            cut = geometry.between(*moved, size.width(), size.height())
+            if geometry.is_too_small(cut):  # at the very corner: lie on the original
+                cut = geometry.between(*box.xyxy, size.width(), size.height())
+            if not geometry.is_too_small(cut):
+                copies.append(dataclasses.replace(box, id=0, image=self._session.image_id, xyxy=cut))
+        applied = self._session.draw(tuple(copies)) if copies else None
+        if applied is not None:
+            self._canvas.select([box.id for box in applied.added_boxes])
+        elif not copies:
+            self._session.inform("These boxes lie outside this image, so none was added.")

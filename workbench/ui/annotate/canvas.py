@@ -1,0 +1,366 @@
+"""The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
+
+Two modes. *Select*: click a box, drag it or its handles, drag on the picture to select several. *Draw* (W): a drag
+anywhere makes a box, also inside another one; only the selected box's handles go before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.project import XYXY, Box, Label
+from workbench.ui.annotate import canvas_painter, geometry
+from workbench.ui.annotate.boxes_painter import BoxesLayer
+from workbench.ui.annotate.geometry import Handle
+from workbench.ui.annotate.gestures import Drawing, Gesture, Moving, Picking, Resizing
+from workbench.ui.widgets.picture_view import PictureView
+
+REACH = 7.0
+"""Widget pixels within which a handle or a box's side is taken."""
+_CLICK = 3.0
+"""Widget pixels that the mouse may slip during a click."""
+_ARROWS = {
+    Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
+}  # fmt: skip
+_TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
+
+
+class Canvas(PictureView):
+    """Shows one image's boxes; the page sets them after every edit.
+
+    Boxes in signals are values: `drawn` has the new box's xyxy, `changed` the moved or resized boxes with their ids.
+    """
+
+    drawn = Signal(object)  # XYXY in image pixels
+    changed = Signal(object)  # tuple[Box, ...]
+    selection_changed = Signal()
+    mode_changed = Signal(bool)  # drawing
+    verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvas")
+        self.setAccessibleName("Picture with boxes")
+        self.layer = BoxesLayer()
+        self.gesture: Gesture | None = None
+        self.pointer: QPointF | None = None  # in widget pixels while the mouse is over the canvas
+        self.hovered = 0
+        self.hidden = False
+        self.is_drawing = False
+        self.draft: XYXY | None = None  # waits for its label
+        self.new_label: Label | None = None
+        self._selected: tuple[int, ...] = ()
+        self._pressed = QPointF()
+        self._space = False
+        self._space_used = False
+
+    # --- what it shows ---
+
+    def set_boxes(self, boxes: Sequence[Box], labels: Sequence[Label]) -> None:
+        """Show these; boxes that are gone are no longer selected."""
+        self.layer = BoxesLayer(boxes, {label.id: label for label in labels})
+        if not isinstance(self.gesture, Drawing):
+            self.gesture = None
+        self.hovered = 0
+        self.select([id for id in self._selected if id in self.layer.row])
+        self.renew()
+
+    def set_drawing(self, on: bool) -> None:
+        if on != self.is_drawing:
+            self.is_drawing = on
+            self.gesture = None
+            self._show_cursor()
+            self.update()
+            self.mode_changed.emit(on)
+
+    def set_hidden(self, hidden: bool) -> None:
+        self.hidden = hidden
+        self.renew()
+
+    def set_draft(self, xyxy: XYXY | None) -> None:
+        """Keep a drawn rectangle in sight while its label is asked for."""
+        self.draft = xyxy
+        self.update()
+
+    def cancel(self) -> None:
+        """Esc: first what the hand is doing, then drawing, then the selection."""
+        if self.gesture is not None or self.draft is not None:
+            self.gesture = self.draft = None
+            self.renew()
+        elif self.is_drawing:
+            self.set_drawing(False)
+        else:
+            self.select(())
+
+    def cancel_gesture(self) -> None:
+        """Another image is coming: what the hand had begun on this one is dropped."""
+        self.gesture = self.draft = None
+
+    # --- selection ---
+
+    @property
+    def selected(self) -> tuple[int, ...]:
+        """Ids of the selected boxes, in the order of selection."""
+        return self._selected
+
+    @property
+    def selected_boxes(self) -> tuple[Box, ...]:
+        return tuple(self.layer.boxes[self.layer.row[id]] for id in self._selected)
+
+    def select(self, ids: Collection[int]) -> None:
+        new = tuple(id for id in ids if id in self.layer.row)
+        if new != self._selected:
+            self._selected = new
+            self.renew()
+            self.selection_changed.emit()
+
+    def select_next(self, step: int) -> None:
+        """The box after (before, if negative) the selected one, by their order in the list; it is brought into view."""
+        ids = self.layer.ids
+        if not ids:
+            return
+        row = self.layer.row[self._selected[-1]] + step if self._selected else (0 if step > 0 else -1)
+        self.select((ids[row % len(ids)],))
+        self.look_at(self.selected_boxes[0].xyxy)
+
+    # --- the mouse ---
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed = event.position()
+        if event.button() == Qt.MouseButton.MiddleButton or (
+            event.button() == Qt.MouseButton.LeftButton and self._space
+        ):
+            self._space_used = True
+            self.begin_pan(event)
+        elif self._is_empty():
+            return
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._press(event)
+        elif event.button() == Qt.MouseButton.RightButton:
+            hits = self._under(event.position())
+            if hits and not set(hits) & set(self._selected):
+                self.select(hits[:1])
+
+    def _is_empty(self) -> bool:
+        return self.image_size.isEmpty() or bool(self.sentence)
+
+    def _press(self, event: QMouseEvent) -> None:
+        at = self._image_point(event.position())
+        size = self.image_size.width(), self.image_size.height()
+        if isinstance(self.gesture, Drawing) and self.gesture.by_clicks:
+            self.gesture.move(*at)
+            self._finish_drawing(self.gesture)
+            return
+        hits = self._under(event.position())
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._cycle(hits)
+            return
+        grip = self._grip(event.position())
+        if grip is not None:
+            box, handle = grip
+            place = handle.place(box.xyxy)
+            self.gesture = Resizing(box, handle, (at[0] - place[0], at[1] - place[1]), size, box.xyxy)
+        elif self.is_drawing:
+            self.gesture = Drawing(at, size)
+            self.gesture.move(*at)
+        elif hits and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._toggle(hits[0])
+            return
+        elif hits:
+            if not set(hits) & set(self._selected):
+                self.select(hits[:1])
+            self.gesture = Moving(self.selected_boxes, at, size, clicked=hits[0])
+        else:
+            self.gesture = Picking(at, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        self.renew()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.pan(event):
+            return
+        before = canvas_painter.selection_area(self)
+        self.pointer = event.position()
+        if self.gesture is None:
+            self._hover(event.position())
+            if self.is_drawing:
+                self.update()
+            return
+        self.gesture.move(*self._image_point(event.position()))
+        if isinstance(self.gesture, Moving):  # all that changes lies where the boxes were and are
+            self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
+        else:
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self.end_pan():
+            self._show_cursor()
+            return
+        if event.button() != Qt.MouseButton.LeftButton or self.gesture is None:
+            return
+        gesture = self.gesture
+        is_click = (event.position() - self._pressed).manhattanLength() <= _CLICK
+        if isinstance(gesture, Drawing):
+            if is_click and not gesture.by_clicks:
+                gesture.by_clicks = True  # the next click sets the other corner
+            elif not gesture.by_clicks:
+                self._finish_drawing(gesture)
+            return
+        self.gesture = None
+        if isinstance(gesture, Moving):
+            self._finish_moving(gesture, is_click)
+        elif isinstance(gesture, Resizing):
+            self._finish_resizing(gesture)
+        else:
+            self._finish_picking(gesture, is_click)
+        self.renew()
+
+    def _finish_drawing(self, gesture: Drawing) -> None:
+        self.gesture = None
+        self.update()
+        if geometry.is_too_small(gesture.xyxy):
+            self.refused.emit(_TOO_SMALL)
+        else:
+            self.drawn.emit(gesture.xyxy)
+
+    def _finish_moving(self, gesture: Moving, is_click: bool) -> None:
+        if gesture.moved and not is_click:
+            self.changed.emit(gesture.moved)
+        elif is_click and gesture.clicked:
+            self.select((gesture.clicked,))
+
+    def _finish_resizing(self, gesture: Resizing) -> None:
+        if gesture.xyxy == gesture.box.xyxy:
+            return
+        if geometry.is_too_small(gesture.xyxy):
+            self.refused.emit(_TOO_SMALL)
+        else:
+            self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
+
+    def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
+        rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
+        found = [self.layer.ids[row] for row in rows]
+        self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
+
+    def _cycle(self, hits: list[int]) -> None:
+        """Ctrl-click: of the boxes under the pointer the one after the selected one."""
+        chosen = [id for id in hits if id in self._selected]
+        if hits:
+            self.select((hits[(hits.index(chosen[0]) + 1) % len(hits)] if chosen else hits[0],))
+
+    def _toggle(self, id: int) -> None:
+        self.select([i for i in self._selected if i != id] if id in self._selected else [*self._selected, id])
+
+    # --- what is under the pointer ---
+
+    def _image_point(self, position: QPointF) -> tuple[float, float]:
+        point = self.view.to_image(position)
+        return point.x(), point.y()
+
+    def _under(self, position: QPointF) -> list[int]:
+        """Ids of the boxes at a widget position, smallest first."""
+        if self.hidden:
+            return []
+        rows = geometry.under(self.layer.xyxy, *self._image_point(position), 3.0 / self.view.scale)
+        return [self.layer.ids[row] for row in rows]
+
+    def _grip(self, position: QPointF) -> tuple[Box, Handle] | None:
+        """The handle of the one selected box at a widget position."""
+        if len(self._selected) != 1 or self.hidden:
+            return None
+        box = self.selected_boxes[0]
+        # Small boxes keep a middle part to be moved by.
+        reach = min(REACH / self.view.scale, max(3.0 / self.view.scale, min(box.width, box.height) / 3))
+        handle = geometry.handle_at(box.xyxy, *self._image_point(position), reach)
+        return (box, handle) if handle else None
+
+    def _hover(self, position: QPointF) -> None:
+        hits = [] if self.is_drawing else self._under(position)
+        hovered = hits[0] if hits else 0
+        if hovered != self.hovered:
+            self.hovered = hovered
+            self.update()
+        self._show_cursor(self._grip(position))
+
+    def _show_cursor(self, grip: tuple[Box, Handle] | None = None) -> None:
+        shape = Qt.CursorShape
+        if grip is not None:
+            x, y = grip[1].x, grip[1].y
+            chosen = shape.SizeHorCursor if not y else shape.SizeVerCursor if not x else (
+                shape.SizeFDiagCursor if x == y else shape.SizeBDiagCursor
+            )  # fmt: skip
+        elif self._space:
+            chosen = shape.OpenHandCursor
+        elif self.is_drawing:
+            chosen = shape.CrossCursor
+        else:
+            chosen = shape.SizeAllCursor if self.hovered in self._selected and self.hovered else shape.ArrowCursor
+        if self.cursor().shape() != chosen:
+            self.setCursor(chosen)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.pointer, self.hovered = None, 0
+        self.update()
+
+    # --- the keyboard: what has a beginning and an end ---
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if key == Qt.Key.Key_Space:
+            if not event.isAutoRepeat():
+                self._space, self._space_used = True, False
+                self._show_cursor()
+        elif key in _ARROWS and self._selected and not self._is_empty():
+            self._nudge(*_ARROWS[key], 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
+        else:
+            event.ignore()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.isAutoRepeat():
+            return
+        if event.key() == Qt.Key.Key_Space and self._space:
+            self._space = False
+            self._show_cursor()
+            if not self._space_used:
+                self.verify_asked.emit()
+        elif event.key() in _ARROWS:
+            self.end_nudge()
+        else:
+            event.ignore()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._space = False
+        self.end_nudge()
+        super().focusOutEvent(event)
+
+    def _nudge(self, dx: int, dy: int, pixels: int) -> None:
+        """A held arrow key is one edit, made when it is let go."""
+        if not isinstance(self.gesture, Moving):
+            size = self.image_size.width(), self.image_size.height()
+            self.gesture = Moving(self.selected_boxes, (0.0, 0.0), size)
+        self.gesture.push(self.gesture.by[0] + dx * pixels, self.gesture.by[1] + dy * pixels)
+        self.renew()
+
+    def end_nudge(self) -> None:
+        """Ask for the edit of what the arrow keys moved."""
+        if isinstance(self.gesture, Moving) and not self.gesture.clicked:
+            gesture, self.gesture = self.gesture, None
+            if gesture.moved:
+                self.changed.emit(gesture.moved)
+            self.renew()
+
+    # --- painting ---
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        if not self.hidden and not self._is_empty():
+            dimmed = bool(self._selected)
+            self.layer.paint(painter, self.view, QRectF(self.rect()), frozenset(self._selected), dimmed)
+
+    def paint_overlay(self, painter: QPainter) -> None:
+        if not self._is_empty():
+            canvas_painter.paint(painter, self)

@@ -1,0 +1,149 @@
+"""Paints what moves on the canvas: the selected boxes with their handles, the draft, the rubber band, cross-hair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from workbench.core.project import XYXY
+from workbench.ui import theme
+from workbench.ui.annotate.boxes_painter import draw_rects, name_plate, outlined, tag
+from workbench.ui.annotate.geometry import HANDLES
+from workbench.ui.annotate.gestures import Drawing, Moving, Picking, Resizing
+
+if TYPE_CHECKING:
+    from workbench.ui.annotate.canvas import Canvas
+
+_GRIP = 8.0
+"""Widget pixels of a handle's side."""
+_ROOM = 16.0
+"""Widget pixels that handles and lines reach beyond a box."""
+
+
+def paint(painter: QPainter, canvas: Canvas) -> None:
+    if not canvas.hidden:
+        _paint_hovered(painter, canvas)
+        _paint_selected(painter, canvas)
+    gesture = canvas.gesture
+    if isinstance(gesture, Drawing):
+        _paint_draft(painter, canvas, gesture.xyxy)
+    elif canvas.draft is not None:
+        _paint_draft(painter, canvas, canvas.draft)
+    elif isinstance(gesture, Picking):
+        _paint_band(painter, canvas.view.rect(gesture.xyxy))
+    elif isinstance(gesture, Resizing) and canvas.pointer is not None:
+        _tag_size(painter, canvas, gesture.xyxy)
+    if canvas.is_drawing and canvas.pointer is not None and canvas.draft is None:
+        _paint_cross(painter, canvas)
+
+
+def selection_area(canvas: Canvas) -> QRectF:
+    """The part of the widget that the selected boxes take, as they are being moved."""
+    rows = [canvas.layer.row[id] for id in canvas.selected]
+    if not rows:
+        return QRectF()
+    xyxy = canvas.layer.xyxy[rows]
+    dx, dy = canvas.gesture.by if isinstance(canvas.gesture, Moving) else (0.0, 0.0)
+    (x0, y0), (x1, y1) = xyxy[:, :2].min(0).tolist(), xyxy[:, 2:].max(0).tolist()
+    return canvas.view.rect((x0 + dx, y0 + dy, x1 + dx, y1 + dy)).adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+
+
+def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
+    row = canvas.layer.row.get(canvas.hovered)
+    if row is None or canvas.hovered in canvas.selected or canvas.gesture is not None:
+        return
+    box = canvas.layer.boxes[row]
+    fill = canvas.layer.colour(box.label)
+    fill.setAlpha(45)
+    rect = canvas.view.rect(box.xyxy)
+    painter.fillRect(rect, fill)
+    outlined(painter, rect, canvas.layer.colour(box.label))
+
+
+def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
+    rows = [canvas.layer.row[id] for id in canvas.selected]
+    if not rows:
+        return
+    xyxy = canvas.layer.xyxy[rows]
+    if isinstance(canvas.gesture, Moving):
+        xyxy = xyxy + np.tile(canvas.gesture.by, 2)
+    elif isinstance(canvas.gesture, Resizing):
+        xyxy = np.array([canvas.gesture.xyxy])
+    rects = canvas.view.rects(xyxy)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(0, 0, 0, 200), 5))
+    draw_rects(painter, rects)
+    label_ids = canvas.layer.label_ids[rows]
+    for id in np.unique(label_ids):
+        painter.setPen(QPen(canvas.layer.colour(int(id)), 3))
+        draw_rects(painter, rects[label_ids == id])
+    if len(rows) == 1:
+        _paint_single(painter, canvas, QRectF(*rects[0].tolist()), int(label_ids[0]))
+
+
+def _paint_single(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
+    """Handles, and the label's name even where the box is narrow."""
+    label = canvas.layer.labels.get(label_id)
+    if label is not None:
+        font = theme.font(theme.SMALL)
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        height = metrics.height() + 2
+        y = rect.y() - height - 4 if rect.y() - height - 4 > 0 else rect.y()
+        area = QRectF(rect.x() - 2, y, metrics.horizontalAdvance(label.name) + 8, height)
+        name_plate(painter, area, label.name, QColor(label.colour), QColor(theme.text_on(label.colour)))
+    painter.setPen(QPen(QColor(0, 0, 0, 220), 1))
+    painter.setBrush(QColor("#ffffff"))
+    corners = (rect.x(), rect.y(), rect.right(), rect.bottom())
+    for handle in HANDLES:
+        if (handle.x and handle.y) or (rect.width() > 5 * _GRIP and rect.height() > 5 * _GRIP):
+            x, y = handle.place(corners)
+            painter.drawRect(QRectF(x - _GRIP / 2, y - _GRIP / 2, _GRIP, _GRIP))
+
+
+def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
+    label = canvas.new_label
+    colour = QColor(label.colour) if label else theme.colour("accent")
+    rect = canvas.view.rect(xyxy)
+    fill = QColor(colour)
+    fill.setAlpha(45)
+    painter.fillRect(rect, fill)
+    outlined(painter, rect, colour)
+    if canvas.pointer is not None:
+        _tag_size(painter, canvas, xyxy)
+
+
+def _tag_size(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
+    assert canvas.pointer is not None
+    text = f"{xyxy[2] - xyxy[0]:.0f} × {xyxy[3] - xyxy[1]:.0f}"
+    tag(painter, canvas.pointer, text, theme.font(theme.SMALL), QRectF(canvas.rect()))
+
+
+def _paint_band(painter: QPainter, rect: QRectF) -> None:
+    painter.fillRect(rect, theme.colour("accent", 40))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(theme.colour("accent"), 1))
+    painter.drawRect(rect)
+
+
+def _paint_cross(painter: QPainter, canvas: Canvas) -> None:
+    at = canvas.pointer
+    assert at is not None
+    size = canvas.image_size
+    whole = canvas.view.rect((0.0, 0.0, size.width(), size.height())).intersected(QRectF(canvas.rect()))
+    if not whole.contains(at):
+        return
+    lines = (
+        QLineF(QPointF(whole.left(), at.y()), QPointF(whole.right(), at.y())),
+        QLineF(QPointF(at.x(), whole.top()), QPointF(at.x(), whole.bottom())),
+    )
+    for pen in (QPen(QColor(0, 0, 0, 160), 1), QPen(QColor(255, 255, 255, 220), 1, Qt.PenStyle.DashLine)):
+        painter.setPen(pen)
+        for line in lines:
+            painter.drawLine(line)
+    if not isinstance(canvas.gesture, Drawing):
+        point = canvas.view.to_image(at)
+        tag(painter, at, f"{int(point.x())}, {int(point.y())}", theme.font(theme.SMALL), QRectF(canvas.rect()))

@@ -1,0 +1,107 @@
+"""Boxes under the mouse: which one is meant, which handle, and what moving or resizing makes of it.
+
+Everything is in image pixels, xyxy, and snaps to whole pixels: the mouse means no fractions, and VOC can't keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.core.project import XYXY
+
+LEAST = 3.0
+"""Boxes narrower or lower than this many pixels are slips of the hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """One of the eight grips: which sides it moves. -1 left or top, 1 right or bottom, 0 neither."""
+
+    x: int
+    y: int
+
+    def place(self, xyxy: XYXY) -> tuple[float, float]:
+        """Where it lies on the box."""
+        x0, y0, x1, y1 = xyxy
+        return ((x0, (x0 + x1) / 2, x1)[self.x + 1], (y0, (y0 + y1) / 2, y1)[self.y + 1])
+
+
+# Corners first: on a small box they win over the sides.
+HANDLES = tuple(
+    Handle(x, y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (0, -1), (1, 0), (0, 1), (-1, 0))
+)  # fmt: skip
+
+
+def handle_at(xyxy: XYXY, x: float, y: float, reach: float) -> Handle | None:
+    """The handle within `reach` of the point; on a side, anywhere along it."""
+    for handle in HANDLES:
+        hx, hy = handle.place(xyxy)
+        near_x = abs(x - hx) <= reach if handle.x else xyxy[0] + reach < x < xyxy[2] - reach
+        near_y = abs(y - hy) <= reach if handle.y else xyxy[1] + reach < y < xyxy[3] - reach
+        if near_x and near_y:
+            return handle
+    return None
+
+
+def under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
+    """Rows of the (n, 4) boxes that hold the point (or come within `reach` of it), smallest first, newest first."""
+    if not len(boxes):
+        return np.zeros(0, np.int64)
+    inside = (
+        (boxes[:, 0] - reach <= x)
+        & (x <= boxes[:, 2] + reach)
+        & (boxes[:, 1] - reach <= y)
+        & (y <= boxes[:, 3] + reach)
+    )
+    rows = np.flatnonzero(inside)[::-1]
+    areas = (boxes[rows, 2] - boxes[rows, 0]) * (boxes[rows, 3] - boxes[rows, 1])
+    return rows[np.argsort(areas, kind="stable")]
+
+
+def touched(boxes: np.ndarray, area: XYXY) -> np.ndarray:
+    """Rows of the (n, 4) boxes that `area` touches."""
+    x0, y0, x1, y1 = area
+    return np.flatnonzero((boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0))
+
+
+def between(x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> XYXY:
+    """The box between two points, cut at the image's border, on whole pixels."""
+    left, right = sorted((_snap(x0, width), _snap(x1, width)))
+    top, bottom = sorted((_snap(y0, height), _snap(y1, height)))
+    return left, top, right, bottom
+
+
+def resized(xyxy: XYXY, handle: Handle, x: float, y: float, width: float, height: float) -> XYXY:
+    """The box with the handle's sides at the point, cut at the image's border; it may turn over."""
+    x0, y0, x1, y1 = xyxy
+    if handle.x:
+        x0, x1 = (_snap(x, width), x1) if handle.x < 0 else (x0, _snap(x, width))
+    if handle.y:
+        y0, y1 = (_snap(y, height), y1) if handle.y < 0 else (y0, _snap(y, height))
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def shift(boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float) -> tuple[float, float]:
+    """As much of the shift (dx, dy) as leaves all boxes inside the image, in whole pixels.
+
+    Boxes that are outside already are not pulled in: no edit that nobody asked for.
+    """
+    return (
+        _limited(round(dx), min(b[0] for b in boxes), max(b[2] for b in boxes), width),
+        _limited(round(dy), min(b[1] for b in boxes), max(b[3] for b in boxes), height),
+    )
+
+
+def _limited(step: float, low: float, high: float, size: float) -> float:
+    return min(max(step, min(0.0, -low)), max(0.0, size - high))
+
+
+def _snap(value: float, size: float) -> float:
+    return float(round(min(max(value, 0.0), size)))
+
+
+def is_too_small(xyxy: XYXY) -> bool:
+    return xyxy[2] - xyxy[0] < LEAST or xyxy[3] - xyxy[1] < LEAST

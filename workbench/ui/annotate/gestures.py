@@ -1,0 +1,81 @@
+"""What the hand is doing on the canvas from press to release, as values: drawing, moving, resizing, picking several."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from workbench.core.project import XYXY, Box
+from workbench.ui.annotate import geometry
+from workbench.ui.annotate.geometry import Handle
+
+
+@dataclass
+class Drawing:
+    """A new box between where the mouse went down and where it is. The draft belongs to the tool until release."""
+
+    start: tuple[float, float]
+    size: tuple[float, float]  # of the image
+    xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
+    by_clicks: bool = False  # the first click set one corner, the next sets the other
+
+    def move(self, x: float, y: float) -> None:
+        self.xyxy = geometry.between(*self.start, x, y, *self.size)
+
+
+@dataclass
+class Moving:
+    """The selected boxes follow the mouse or the arrow keys."""
+
+    boxes: tuple[Box, ...]
+    start: tuple[float, float]
+    size: tuple[float, float]
+    by: tuple[float, float] = (0.0, 0.0)
+    clicked: int = 0  # the box that a mere click would have meant
+
+    def move(self, x: float, y: float) -> None:
+        self.push(x - self.start[0], y - self.start[1])
+
+    def push(self, dx: float, dy: float) -> None:
+        """To (dx, dy) from where the boxes began."""
+        self.by = geometry.shift([box.xyxy for box in self.boxes], dx, dy, *self.size)
+
+    @property
+    def moved(self) -> tuple[Box, ...]:
+        dx, dy = self.by
+        if not dx and not dy:
+            return ()
+        return tuple(
+            dataclasses.replace(box, xyxy=(box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy))
+            for box in self.boxes
+        )
+
+
+@dataclass
+class Resizing:
+    """One box's sides follow the mouse, keeping the distance at which they were grabbed."""
+
+    box: Box
+    handle: Handle
+    grabbed: tuple[float, float]  # pointer minus handle
+    size: tuple[float, float]
+    xyxy: XYXY
+
+    def move(self, x: float, y: float) -> None:
+        at = x - self.grabbed[0], y - self.grabbed[1]
+        self.xyxy = geometry.resized(self.box.xyxy, self.handle, *at, *self.size)
+
+
+@dataclass
+class Picking:
+    """A rubber band: the boxes that it touches are selected, with those selected before if `add`."""
+
+    start: tuple[float, float]
+    add: bool
+    xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
+
+    def move(self, x: float, y: float) -> None:
+        self.xyxy = (min(self.start[0], x), min(self.start[1], y), max(self.start[0], x), max(self.start[1], y))
+
+
+Gesture = Drawing | Moving | Resizing | Picking

@@ -1,0 +1,376 @@
+"""The Label page: images at the left, the canvas in the middle, labels and boxes at the right.
+
+It turns what the canvas, the lists and the keys ask for into edits of the session, and shows what the session says.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
+from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.core import edits
+from workbench.core.document import Applied
+from workbench.core.project import XYXY, Box, Label, State
+from workbench.errors import WorkbenchError
+from workbench.ui import preferences
+from workbench.ui.actions import make
+from workbench.ui.annotate.box_commands import BoxCommands
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.image_list import ImageList
+from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.side_panel import SidePanel
+from workbench.ui.annotate.strip import Strip
+from workbench.ui.page import Page
+from workbench.ui.pictures import Picture
+from workbench.ui.session import Session
+from workbench.ui.widgets.empty import Empty
+from workbench.ui.widgets.label_popup import LabelPopup
+
+_AHEAD = (1, -1, 2)
+"""Neighbours that are read beforehand, the likeliest first."""
+_COUNT_AFTER = 150
+"""Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
+
+
+class AnnotatePage(Page):
+    """Draw and correct boxes."""
+
+    name = "label"
+    title = "Label"
+    icon = "mdi6.vector-rectangle"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.canvas = Canvas()
+        self._images = ImageList(session)
+        self._side = SidePanel()
+        self._loader = PictureLoader(self)
+        self._commands = BoxCommands(session, self.canvas, self)
+        self._shown = 0  # the image on the canvas
+        self._count = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
+        self._count.timeout.connect(self._show_labels)
+        self._make_actions()
+        self._build()
+        self._connect()
+        self._document_changed()
+
+    # --- building ---
+
+    def _make_actions(self) -> None:
+        only_canvas = Qt.ShortcutContext.WidgetShortcut
+        canvas, commands = self.canvas, self._commands
+        self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
+        self._next = make(self, "next-image", lambda: self.go(1))
+        self._previous = make(self, "previous-image", lambda: self.go(-1))
+        self._done = make(self, "done", lambda: self.finish(State.DONE))
+        make(self, "cancel", self._cancel)
+        self._delete = make(self, "delete-boxes", commands.delete)
+        self._duplicate = make(self, "duplicate", commands.duplicate)
+        self._copy = make(self, "copy-boxes", commands.copy)
+        self._paste = make(self, "paste-boxes", commands.paste)
+        self._all = make(self, "select-all", lambda: canvas.select(canvas.layer.ids))
+        self._relabel = make(self, "change-label", self.ask_label)
+        make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
+        make(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
+        self._fit = make(self, "fit", canvas.fit)
+        self._full = make(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
+        self._in = make(self, "zoom-in", lambda: canvas.zoom_by(1))
+        self._out = make(self, "zoom-out", lambda: canvas.zoom_by(-1))
+        self._keep = make(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
+        self._keep.setChecked(preferences.flag("label/keep-zoom"))
+        self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
+
+    def _build(self) -> None:
+        tools = (self._draw, self._previous, self._next)
+        views = (self._out, self._in, self._fit, self._full, self._keep, self._hide)
+        self._strip = Strip(tools, views, self._done)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._strip)
+        column.addWidget(self.canvas, 1)
+        self._splitter = QSplitter()
+        self._splitter.setObjectName("label-splitter")
+        for widget in (self._images, middle, self._side):
+            self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([208, 800, 224])
+        self._splitter.setChildrenCollapsible(False)
+        kept = preferences.geometry("label/splitter")
+        if not kept.isEmpty():
+            self._splitter.restoreState(kept)
+        self._empty = Empty(
+            "mdi6.image-plus-outline",
+            "There are no images in this project yet.",
+            "Go to Data and add some",
+            lambda: self.session.page_asked.emit("data"),
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._splitter)
+        self._stack.addWidget(self._empty)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+        self.setFocusProxy(self.canvas)
+
+    def _connect(self) -> None:
+        session, canvas, side = self.session, self.canvas, self._side
+        session.document_changed.connect(self._document_changed)
+        session.image_changed.connect(self._image_changed)
+        session.label_changed.connect(self._label_changed)
+        session.edited.connect(self._edited)
+        canvas.drawn.connect(self._drawn)
+        canvas.changed.connect(self._commands.replace)
+        canvas.refused.connect(session.inform)
+        canvas.mode_changed.connect(self._draw.setChecked)
+        canvas.selection_changed.connect(self._selection_changed)
+        canvas.view_changed.connect(self._view_changed)
+        canvas.verify_asked.connect(self._verify)
+        self._strip.verify.clicked.connect(self._verify)
+        self._loader.came.connect(self._picture_came)
+        self._images.left.connect(canvas.setFocus)
+        side.labels.chosen.connect(self._label_chosen)
+        side.labels.asked.connect(self._label_made)
+        side.boxes.selected.connect(canvas.select)
+        side.details.changed.connect(self._commands.replace)
+
+    def shown(self) -> None:
+        self._show_all()
+
+    def closing(self) -> None:
+        preferences.put("label/splitter", self._splitter.saveState())
+        self.canvas.end_nudge()
+        self._loader.close()
+
+    # --- what the session says ---
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._shown = 0
+        self._loader.forget()
+        self._commands.forget()
+        self._show_all()
+
+    @Slot(int)
+    def _image_changed(self, _id: int) -> None:
+        self._show_image()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if self._shown in applied.images or applied.labels_changed:
+            self._show_boxes()
+        if applied.images_changed:
+            self._show_image()
+        if applied.labels_changed:
+            self._show_labels()
+        else:
+            self._count.start()
+
+    def _show_all(self) -> None:
+        self._show_labels()
+        self._show_image()
+
+    def _show_image(self) -> None:
+        """Put the session's image on the canvas, if the page is seen; its picture comes when it is read."""
+        document, image = self.session.document, self.session.image
+        self._stack.setCurrentWidget(self._empty if document is not None and not document.images() else self._splitter)
+        self._strip.show_image(image)
+        if image is None or document is None:
+            self._shown = 0
+            self.canvas.show_picture(None, QSizeF())
+            self.canvas.set_boxes((), ())
+            self._show_list(())
+            return
+        if not self.isVisible() or image.id == self._shown:
+            return
+        self.canvas.end_nudge()
+        self.canvas.cancel_gesture()
+        self._shown = image.id
+        around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
+        ids = [image.id, *(id for id in around if id)]
+        picture = self._loader.want([Wanted(id, document.file(document.image(id))) for id in ids])
+        self.canvas.select(())
+        self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
+        self._show_boxes()
+
+    @Slot(int, object)
+    def _picture_came(self, id: int, result: object) -> None:
+        if id != self._shown:
+            return
+        if isinstance(result, Picture):
+            # The size in the project is what boxes were drawn in; a file of another size was changed since.
+            size = QSizeF(result.width, result.height)
+            first = self.canvas.image_size
+            self.canvas.show_picture(result, size, keep_view=True)
+            if not first.isEmpty() and first != size:
+                self.session.inform(
+                    f"This file is {result.width} × {result.height} now, not {first.width():.0f} × {first.height():.0f}"
+                    " as when it was added; its boxes may not fit."
+                )
+        elif isinstance(result, WorkbenchError):
+            self.canvas.say(result.sentence)
+
+    def _show_boxes(self) -> None:
+        document = self.session.document
+        if document is None or not self._shown:
+            return
+        boxes = document.boxes(self._shown)
+        self.canvas.set_boxes(boxes, document.labels())
+        self._show_list(boxes)
+
+    def _show_list(self, boxes: tuple[Box, ...]) -> None:
+        document = self.session.document
+        labels = {label.id: label for label in document.labels()} if document else {}
+        self._side.boxes.show_boxes(boxes, labels)
+        self._selection_changed()
+
+    @Slot()
+    def _show_labels(self) -> None:
+        document = self.session.document
+        if document is not None:
+            self._side.labels.show_labels(document.labels(), document.label_counts(), self.session.label_id)
+            self.canvas.new_label = self.session.label
+        else:
+            self._side.labels.show_labels((), {}, 0)
+
+    @Slot(int)
+    def _label_changed(self, _id: int) -> None:
+        self._show_labels()
+
+    @Slot()
+    def _selection_changed(self) -> None:
+        self._side.boxes.follow(self.canvas.selected)
+        self._side.details.show_boxes(self.canvas.selected_boxes)
+
+    @Slot()
+    def _view_changed(self) -> None:
+        self._strip.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
+
+    # --- drawing and labels ---
+
+    @Slot(object)
+    def _drawn(self, xyxy: XYXY) -> None:
+        """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
+        label = self.session.label
+        if label is not None:
+            self._commands.add(xyxy, label.id)
+            return
+        self.canvas.set_draft(xyxy)
+        self._popup(lambda id: self._commands.add(xyxy, id))
+
+    def ask_label(self) -> None:
+        """E: another label for the selected boxes, or the label for new ones."""
+        self._popup(self._use_label)
+
+    def _popup(self, use: object) -> None:
+        document = self.session.document
+        if document is None:
+            return
+        popup = LabelPopup(document.labels(), self)
+        popup.cancelled.connect(self._popup_gone)
+
+        def chosen(id: int) -> None:
+            self._popup_gone()
+            use(id)  # type: ignore[operator]
+
+        def created(name: str) -> None:
+            made = self._make_label(name)
+            self._popup_gone()
+            if made is not None:
+                self.session.select_label(made.id)
+                use(made.id)  # type: ignore[operator]
+
+        popup.chosen.connect(chosen)
+        popup.created.connect(created)
+        popup.open_at(QCursor.pos())
+
+    @Slot()
+    def _popup_gone(self) -> None:
+        self.canvas.set_draft(None)
+        self.canvas.setFocus()
+
+    def _make_label(self, name: str) -> Label | None:
+        applied = self.session.do(edits.AddLabels((Label(0, name),)))
+        return applied.added_labels[0] if applied else None
+
+    @Slot(str)
+    def _label_made(self, name: str) -> None:
+        made = self._make_label(name)
+        if made is not None:
+            self.session.select_label(made.id)
+        self.canvas.setFocus()
+
+    @Slot(int)
+    def _label_chosen(self, id: int) -> None:
+        self._use_label(id)
+        self.canvas.setFocus()
+
+    def _use_label(self, id: int) -> None:
+        """For the selected boxes if there are any, and for new ones."""
+        self.session.select_label(id)
+        self._commands.relabel(id)
+
+    # --- going on ---
+
+    def go(self, step: int) -> None:
+        """To the next (1) or previous (-1) listed image."""
+        following = self._images.model.neighbour(self._shown, step)
+        if following:
+            self.session.select_image(following)
+        else:
+            self.session.inform("This is the last image." if step > 0 else "This is the first image.")
+
+    @Slot()
+    def _verify(self) -> None:
+        self.finish(State.VERIFIED)
+
+    def finish(self, state: State) -> None:
+        """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""
+        if not self._shown:
+            return
+        following = self._images.model.neighbour(self._shown, 1)  # before the filter drops this one
+        if self.session.do(edits.SetState((self._shown,), state)) is None:
+            return
+        if following:
+            self.session.select_image(following)
+        else:
+            self.session.inform(f"Marked {state}. This was the last image.")
+
+    @Slot()
+    def _cancel(self) -> None:
+        self.canvas.cancel()
+
+    # --- keys that may come from any list of the page ---
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space:
+            self.canvas.keyPressEvent(event)
+        elif event.text() in tuple("1234567890") and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            self._number(event.text())
+        else:
+            event.ignore()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space:
+            self.canvas.keyReleaseEvent(event)
+        else:
+            event.ignore()
+
+    def _number(self, digit: str) -> None:
+        document = self.session.document
+        label = label_keys(document.labels()).get(digit) if document else None
+        if label is None:
+            self.session.inform(f"No label has the key {digit}. Add labels at the right, or press E.")
+        else:
+            self._use_label(label.id)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
+            menu = QMenu(self)
+            menu.addActions([self._relabel, self._duplicate, self._delete])
+            menu.addSeparator()
+            menu.addActions([self._copy, self._paste, self._all])
+            menu.exec(event.globalPos())

@@ -1,0 +1,215 @@
+"""The right side of the Label page: the labels with their keys, the boxes of this image, and what the selected are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core.project import FLAGS, Box, Label
+from workbench.ui import theme
+from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.widgets.rows import ROW, Row, RowsView
+
+
+class LabelsPanel(QWidget):
+    """The project's labels: a click chooses one, the field at the bottom makes one."""
+
+    chosen = Signal(int)
+    asked = Signal(str)  # a new label of this name
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = RowsView("label-list", "Labels")
+        self._view.setToolTip("Click: the label of the selected boxes, and of new ones")
+        self._view.clicked.connect(self._clicked)
+        self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
+        self._field.setObjectName("new-label")
+        self._field.setAccessibleName("Name of a new label")
+        self._field.returnPressed.connect(self._ask)
+        layout = _column(self, "Labels")
+        layout.addWidget(self._view, 1)
+        layout.addWidget(self._field)
+
+    def show_labels(self, labels: Sequence[Label], counts: dict[int, int], current: int) -> None:
+        keys = {label.id: key for key, label in label_keys(labels).items()}
+        self._view.rows.set_rows(
+            [
+                Row(label.id, label.name, f"{counts.get(label.id, 0):,}", label.colour, keys.get(label.id, ""))
+                for label in labels
+            ]
+        )
+        row = self._view.rows.row_of(current)
+        if row >= 0:
+            self._view.setCurrentIndex(self._view.rows.index(row))
+
+    @Slot(QModelIndex)
+    def _clicked(self, index: QModelIndex) -> None:
+        self.chosen.emit(index.data(ROW).id)
+
+    @Slot()
+    def _ask(self) -> None:
+        name = self._field.text().strip()
+        if name:
+            self._field.clear()
+            self.asked.emit(name)
+
+
+class BoxesPanel(QWidget):
+    """The boxes of the shown image; selecting here selects on the canvas and the other way round."""
+
+    selected = Signal(object)  # list of box ids
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = RowsView("box-list", "Boxes of this image")
+        self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self._following = False
+        self._title = QLabel()
+        layout = _column(self, "Boxes here")
+        layout.addWidget(self._view, 1)
+        self._view.selectionModel().selectionChanged.connect(self._changed)
+
+    def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label]) -> None:
+        self._following = True
+        self._view.rows.set_rows([_row(box, labels.get(box.label)) for box in boxes])
+        self._following = False
+
+    def follow(self, ids: Sequence[int]) -> None:
+        """Mark these; nothing is emitted."""
+        self._following = True
+        model = self._view.selectionModel()
+        chosen = QItemSelection()
+        wanted = set(ids)
+        rows = [number for number, row in enumerate(self._view.rows.rows) if row.id in wanted]
+        for row in rows:
+            chosen.select(self._view.rows.index(row), self._view.rows.index(row))
+        model.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if rows:
+            self._view.scrollTo(self._view.rows.index(rows[-1]))
+        self._following = False
+
+    @Slot()
+    def _changed(self) -> None:
+        if not self._following:
+            self.selected.emit(self._view.chosen())
+
+
+def _row(box: Box, label: Label | None) -> Row:
+    marks = "".join(flag[0] for flag in FLAGS if getattr(box, flag))
+    size = f"{box.width:.0f} × {box.height:.0f}"
+    words = label.name if label else "?"
+    x0, y0 = box.xyxy[:2]
+    tip = f"{words}: {size} at {x0:g}, {y0:g}" + (f"\n{box.note}" if box.note else "")
+    return Row(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
+
+
+class DetailsPanel(QWidget):
+    """The marks and the note of the selected boxes."""
+
+    changed = Signal(object)  # tuple[Box, ...]
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._boxes: tuple[Box, ...] = ()
+        self._flags = {}
+        layout = _column(self, "Selected")
+        self._about = QLabel()
+        self._about.setObjectName("selection-about")
+        self._about.setProperty("role", "muted")
+        self._about.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+        layout.addWidget(self._about)
+        grid = QGridLayout()
+        grid.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+        for number, flag in enumerate(FLAGS):
+            check = QCheckBox(flag.capitalize())
+            check.setObjectName(f"flag-{flag}")
+            check.setToolTip(_MEANINGS[flag])
+            check.clicked.connect(self._flag_clicked)
+            self._flags[flag] = check
+            grid.addWidget(check, number // 2, number % 2)
+        layout.addLayout(grid)
+        self._note = QLineEdit(placeholderText="Note")
+        self._note.setObjectName("box-note")
+        self._note.setAccessibleName("Note on the selected boxes")
+        self._note.editingFinished.connect(self._note_done)
+        layout.addWidget(self._note)
+        self.show_boxes(())
+
+    def show_boxes(self, boxes: Sequence[Box]) -> None:
+        self._boxes = tuple(boxes)
+        self.setEnabled(bool(boxes))
+        if len(boxes) == 1:
+            x0, y0, x1, y1 = boxes[0].xyxy
+            self._about.setText(f"{x1 - x0:g} × {y1 - y0:g} at {x0:g}, {y0:g}")
+        else:
+            self._about.setText(f"{len(boxes):,} boxes" if boxes else "No box is selected")
+        for flag, check in self._flags.items():
+            values = {bool(getattr(box, flag)) for box in boxes}
+            check.setTristate(len(values) == 2)
+            state = Qt.CheckState.PartiallyChecked if len(values) == 2 else (
+                Qt.CheckState.Checked if values == {True} else Qt.CheckState.Unchecked
+            )  # fmt: skip
+            check.setCheckState(state)
+        notes = {box.note for box in boxes}
+        self._note.setText(notes.pop() if len(notes) == 1 else "")
+
+    @Slot()
+    def _flag_clicked(self) -> None:
+        for flag, check in self._flags.items():
+            if check is self.sender():
+                on = check.checkState() != Qt.CheckState.Unchecked
+                self.changed.emit(tuple(dataclasses.replace(box, **{flag: on}) for box in self._boxes))  # type: ignore[arg-type]
+                return
+
+    @Slot()
+    def _note_done(self) -> None:
+        note = self._note.text()
+        different = tuple(dataclasses.replace(box, note=note) for box in self._boxes if box.note != note)
+        if different and (note or len(self._boxes) == 1):
+            self.changed.emit(different)
+
+
+_MEANINGS = {
+    "difficult": "Hard to see even for a person: evaluation counts it neither as hit nor as miss",
+    "truncated": "A part of the object lies outside the picture",
+    "occluded": "Something stands before the object",
+    "crowd": "A group whose members are not told apart: training and evaluation pass over it",
+}
+
+
+class SidePanel(QSplitter):
+    """The three panels one above the other."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Vertical, parent)
+        self.setObjectName("side-panel")
+        self.labels, self.boxes, self.details = LabelsPanel(), BoxesPanel(), DetailsPanel()
+        for panel in (self.labels, self.boxes, self.details):
+            self.addWidget(panel)
+        self.setChildrenCollapsible(False)
+        self.setStretchFactor(0, 2)
+        self.setStretchFactor(1, 3)
+        self.setStretchFactor(2, 0)
+
+
+def _column(panel: QWidget, title: str) -> QVBoxLayout:
+    layout = QVBoxLayout(panel)
+    layout.setContentsMargins(0, theme.GRID, 0, theme.GRID)
+    layout.setSpacing(theme.GRID // 2)
+    heading = QLabel(title)
+    heading.setFont(theme.font(theme.BODY, bold=True))
+    heading.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+    layout.addWidget(heading)
+    return layout

@@ -1,0 +1,87 @@
+"""The line above the canvas: tools at the left, the image's name in the middle, zoom and Done at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from workbench.core.project import Image
+from workbench.ui import theme
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.image_delegates import STATE_ICONS
+
+
+class Strip(QFrame):
+    """Buttons of the page's actions; the page says what image is shown."""
+
+    def __init__(
+        self, tools: Sequence[QAction], views: Sequence[QAction], done: QAction, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "bar")
+        self.setObjectName("canvas-strip")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
+        layout.setSpacing(2)
+        for action in tools:
+            layout.addWidget(_button(action, words=action.objectName() == "action-draw"))
+        layout.addSpacing(theme.GRID)
+        self._icon = QLabel()
+        self._name = Elided()
+        self._name.setObjectName("image-name")
+        self._about = QLabel()
+        self._about.setObjectName("image-about")
+        self._about.setProperty("role", "muted")
+        self._zoom = QLabel()
+        self._zoom.setObjectName("zoom")
+        self._zoom.setProperty("role", "muted")
+        self._zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("6400 %") + 8)
+        self._zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._icon)
+        layout.addSpacing(4)
+        layout.addWidget(self._name, 1)
+        layout.addWidget(self._about)
+        layout.addWidget(self._zoom)
+        layout.addSpacing(4)
+        for action in views:
+            layout.addWidget(_button(action))
+        layout.addSpacing(theme.GRID)
+        finish = QPushButton("Done")
+        finish.setObjectName("done-button")
+        finish.setToolTip(done.toolTip())
+        finish.clicked.connect(done.trigger)
+        self.verify = QPushButton("Verify")
+        self.verify.setObjectName("verify-button")
+        self.verify.setToolTip("Verify this image and go to the next  (Space)")
+        for button in (finish, self.verify):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            layout.addWidget(button)
+
+    def show_image(self, image: Image | None) -> None:
+        if image is None:
+            self._icon.clear()
+            self._name.setText("")
+            self._about.setText("")
+            return
+        name, colour = STATE_ICONS[image.state]
+        self._icon.setPixmap(theme.glyph(name, getattr(theme.colours(), colour), 16, self.devicePixelRatioF()))
+        self._name.setText(image.path)
+        self._name.setToolTip(image.path)
+        size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
+        self._about.setText(f"{image.state}  ·  {size}  ")
+
+    def show_zoom(self, scale: float) -> None:
+        self._zoom.setText(f"{100 * scale:.0f} %")
+
+
+def _button(action: QAction, *, words: bool = False) -> QToolButton:
+    button = QToolButton(autoRaise=True)
+    button.setDefaultAction(action)
+    button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    if words:
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    return button

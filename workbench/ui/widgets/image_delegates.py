@@ -1,0 +1,123 @@
+"""How an image looks in a list (a row) and in the gallery (a tile): picture, name, state, split, number of boxes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from workbench.core.project import Image, Split, State
+from workbench.ui import theme
+from workbench.ui.images_model import COUNT, IMAGE
+
+_Index = QModelIndex | QPersistentModelIndex
+STATE_ICONS = {
+    State.UNLABELLED: ("mdi6.circle-outline", "muted"),
+    State.IN_WORK: ("mdi6.circle-half-full", "warning"),
+    State.DONE: ("mdi6.check-circle-outline", "accent"),
+    State.VERIFIED: ("mdi6.check-decagram", "ok"),
+}
+SPLIT_WORDS = {Split.NONE: "", Split.TRAIN: "train", Split.VALIDATION: "val", Split.TEST: "test"}
+ROW_HEIGHT = 56
+TILE = QSize(184, 188)
+_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+
+
+class ImageRow(QStyledItemDelegate):
+    """A thumbnail at the left, beside it the name, below it state and number of boxes."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(120, ROW_HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        image: Image = index.data(IMAGE)
+        area = QRectF(option.rect)  # type: ignore[attr-defined]
+        painter.save()
+        chosen = _ground(painter, option, area)
+        _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), index)
+        left = area.x() + 80
+        words = QRectF(left, area.y() + 8, area.right() - left - 8, 20)
+        painter.setPen(theme.colour("on_accent" if chosen else "text"))
+        _elided(painter, words, image.name)
+        _state(painter, QPointF(left, area.y() + 31), image, chosen)
+        painter.setFont(theme.font(theme.SMALL))
+        painter.setPen(theme.colour("on_accent" if chosen else "muted"))
+        painter.drawText(QRectF(left + 20, area.y() + 29, words.width() - 20, 18), _MIDDLE, _numbers(image, index))
+        painter.restore()
+
+
+class ImageTile(QStyledItemDelegate):
+    """A large thumbnail, the name below it, then state, number of boxes and split."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return TILE
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        image: Image = index.data(IMAGE)
+        area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        chosen = _ground(painter, option, area)
+        _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), index)
+        painter.setPen(theme.colour("on_accent" if chosen else "text"))
+        words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
+        _elided(painter, words, image.name)
+        _state(painter, QPointF(area.x() + 8, area.y() + 160), image, chosen)
+        painter.setFont(theme.font(theme.SMALL))
+        painter.setPen(theme.colour("on_accent" if chosen else "muted"))
+        painter.drawText(words.translated(20, 21), _MIDDLE, _numbers(image, index))
+        split = SPLIT_WORDS[image.split]
+        painter.drawText(
+            words.translated(0, 21), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), split
+        )
+        painter.restore()
+
+
+def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
+    """Paint the ground; True where the image is selected."""
+    state = option.state  # type: ignore[attr-defined]
+    chosen = bool(state & QStyle.StateFlag.State_Selected)
+    if chosen or state & QStyle.StateFlag.State_MouseOver:
+        painter.fillRect(area, theme.colour("accent" if chosen else "hover"))
+    return chosen
+
+
+def _picture(painter: QPainter, room: QRectF, index: _Index) -> None:
+    """The thumbnail in the middle of `room`, in its own shape."""
+    thumbnail = index.data(Qt.ItemDataRole.DecorationRole)
+    if not isinstance(thumbnail, QImage):
+        image: Image = index.data(IMAGE)
+        painter.fillRect(room, theme.colour("hover"))
+        if image.problem:
+            sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24)
+            painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 12), sign)
+        return
+    scale = min(room.width() / thumbnail.width(), room.height() / thumbnail.height())
+    width, height = thumbnail.width() * scale, thumbnail.height() * scale
+    place = QRectF(room.center().x() - width / 2, room.center().y() - height / 2, width, height)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(place, thumbnail)
+
+
+def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
+    name, colour = STATE_ICONS[image.state]
+    device = painter.device()
+    ratio = device.devicePixelRatio() if device else 1.0
+    ink = getattr(theme.colours(), "on_accent" if chosen else colour)
+    painter.drawPixmap(at, theme.glyph(name, ink, 14, ratio))
+
+
+def _numbers(image: Image, index: _Index) -> str:
+    if image.problem:
+        return "can't be read"
+    count = int(index.data(COUNT))
+    return f"{count:,} {'box' if count == 1 else 'boxes'}" if count else ("empty" if _is_done(image) else "no boxes")
+
+
+def _is_done(image: Image) -> bool:
+    return image.state in (State.DONE, State.VERIFIED)
+
+
+def _elided(painter: QPainter, room: QRectF, text: str) -> None:
+    cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(room.width()))
+    painter.drawText(room, _MIDDLE, cut)

@@ -1,0 +1,106 @@
+"""Choose a label by typing a part of its name, or make a new one: at the pointer, Enter takes the first, Esc none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPixmap
+from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from workbench.core.project import Label
+from workbench.ui import theme
+
+_WIDTH, _ROWS = 260, 9
+
+
+class LabelPopup(QFrame):
+    """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then goes."""
+
+    chosen = Signal(int)
+    created = Signal(str)
+    cancelled = Signal()
+
+    def __init__(self, labels: Sequence[Label], parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("label-popup")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self._labels = tuple(labels)
+        self._answered = False
+        words = "Label: type to find or to make one" if labels else "Name of the first label, such as cell"
+        self._field = QLineEdit(placeholderText=words)
+        self._field.setObjectName("label-popup-field")
+        self._field.setAccessibleName("Label")
+        self._field.installEventFilter(self)
+        self._list = QListWidget()
+        self._list.setObjectName("label-popup-list")
+        self._list.setProperty("role", "flat")
+        self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
+        layout.addWidget(self._field)
+        layout.addWidget(self._list)
+        self._field.textChanged.connect(self._fill)
+        self._list.itemClicked.connect(self._take)
+        self._fill("")
+        rows = min(_ROWS, max(1, len(labels) + 1))
+        self.resize(_WIDTH, 56 + rows * max(24, self._list.sizeHintForRow(0)))
+
+    def open_at(self, point: QPoint) -> None:
+        """Show it with a corner at a point of the screen, wholly on that screen."""
+        screen = QGuiApplication.screenAt(point) or QGuiApplication.primaryScreen()
+        room = screen.availableGeometry()
+        x = max(room.left(), min(point.x(), room.right() - self.width()))
+        y = max(room.top(), min(point.y(), room.bottom() - self.height()))
+        self.move(x, y)
+        self.show()
+        self._field.setFocus()
+
+    @Slot(str)
+    def _fill(self, text: str) -> None:
+        self._list.clear()
+        name = text.strip()
+        wanted = name.casefold()
+        found = [label for label in self._labels if wanted in label.name.casefold()]
+        found.sort(key=lambda label: (label.name.casefold() != wanted, not label.name.casefold().startswith(wanted)))
+        for label in found:
+            swatch = QPixmap(12, 12)
+            swatch.fill(QColor(label.colour))
+            item = QListWidgetItem(QIcon(swatch), label.name)
+            item.setData(Qt.ItemDataRole.UserRole, label.id)
+            self._list.addItem(item)
+        if name and all(label.name != name for label in self._labels):
+            item = QListWidgetItem(theme.icon("mdi6.plus"), f"New label '{name}'")
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            self._list.addItem(item)
+        self._list.setCurrentRow(0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if step:
+                self._list.setCurrentRow(max(0, min(self._list.count() - 1, self._list.currentRow() + step)))
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._take(self._list.currentItem())
+                return True
+        return False
+
+    @Slot(QListWidgetItem)
+    def _take(self, item: QListWidgetItem | None) -> None:
+        if item is None:
+            return
+        value = item.data(Qt.ItemDataRole.UserRole)
+        self._answered = True
+        self.close()
+        if isinstance(value, int):
+            self.chosen.emit(value)
+        else:
+            self.created.emit(str(value))
+
+    def hideEvent(self, event: QEvent) -> None:  # type: ignore[override]
+        """However it was closed: Esc, a click beside it, the window losing the keyboard."""
+        if not self._answered:
+            self._answered = True
+            self.cancelled.emit()

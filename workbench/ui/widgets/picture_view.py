@@ -1,0 +1,202 @@
+"""Shows a picture that can be zoomed at the pointer, moved and fitted; what lies over it is painted by others.
+
+What changes seldom (the picture, the boxes) is painted once into a backdrop of the widget's size; what moves with the
+mouse is painted over it. A mouse move then costs a copy of the backdrop, however many boxes there are.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from workbench.ui import theme
+from workbench.ui.pictures import Picture
+from workbench.ui.widgets.view import View, centred, fitted, kept_inside
+
+_STEP = 1.25
+"""Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
+_PIXELS_FROM = 2.0
+"""Device pixels per image pixel from which pixels are shown as squares instead of being smoothed."""
+
+
+class PictureView(QWidget):
+    """Override `paint_backdrop` (kept until `renew`) and `paint_overlay` (each time), in widget coordinates."""
+
+    view_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumSize(160, 120)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.view = View()
+        self.picture: Picture | None = None
+        self.sentence = ""
+        self._size = QSizeF()
+        self._is_fitted = True
+        self._backdrop: QPixmap | None = None
+        self._grabbed: QPointF | None = None  # where the pan was last, in widget pixels
+
+    # --- what is shown ---
+
+    @property
+    def image_size(self) -> QSizeF:
+        """Width and height in image pixels; empty when nothing is shown."""
+        return self._size
+
+    def show_picture(self, picture: Picture | None, size: QSizeF, *, keep_view: bool = False) -> None:
+        """Show `picture` (None: it is still coming, or there is none: see `say`) of an image of `size` pixels."""
+        same = keep_view and size == self._size and not size.isEmpty()
+        self.picture, self._size, self.sentence = picture, size, ""
+        if not same:
+            self.fit()
+        self.renew()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence in the picture's place."""
+        self.picture, self.sentence = None, sentence
+        self.renew()
+
+    def renew(self) -> None:
+        """Paint the backdrop anew at the next painting."""
+        self._backdrop = None
+        self.update()
+
+    # --- the view ---
+
+    def set_view(self, view: View) -> None:
+        self._is_fitted = False
+        self.view = kept_inside(view, self._size, QSizeF(self.size())) if not self._size.isEmpty() else view
+        self.renew()
+        self.view_changed.emit()
+
+    def fit(self) -> None:
+        """The whole image in the widget, also after the widget changes its size."""
+        self.view = fitted(self._size, QSizeF(self.size()))
+        self._is_fitted = True
+        self.renew()
+        self.view_changed.emit()
+
+    def zoom_to(self, scale: float) -> None:
+        """`scale` widget pixels per image pixel, about the pointer if it is over the picture, else the middle."""
+        if self._size.isEmpty():
+            return
+        at = QPointF(self.mapFromGlobal(self.cursor().pos()))
+        if not QRectF(self.rect()).contains(at):
+            at = QRectF(self.rect()).center()
+        if self.view.scale > 0:
+            self.set_view(self.view.zoomed(scale / self.view.scale, at, self._size))
+
+    def zoom_by(self, notches: float) -> None:
+        self.zoom_to(self.view.scale * _STEP**notches)
+
+    def look_at(self, xyxy: tuple[float, float, float, float]) -> None:
+        """Move so that a box is seen, if it is not; the zoom stays."""
+        if not QRectF(self.rect()).intersects(self.view.rect(xyxy)):
+            middle = QPointF((xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2)
+            self.set_view(self.view.moved(QRectF(self.rect()).center() - self.view.to_widget(middle)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if self._is_fitted:
+            self.fit()
+        else:
+            self.set_view(self.view)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom at the pointer, with Ctrl (labelImg) or without (CVAT); Shift moves sideways."""
+        if self._size.isEmpty():
+            return
+        delta = event.angleDelta()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.set_view(self.view.moved(QPointF(delta.y() or delta.x(), 0) / 2))
+        else:
+            notches = delta.y() / 120
+            self.set_view(self.view.zoomed(_STEP**notches, event.position(), self._size))
+        event.accept()
+
+    # --- moving the picture with the mouse ---
+
+    def begin_pan(self, event: QMouseEvent) -> None:
+        self._grabbed = event.position()
+        self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def pan(self, event: QMouseEvent) -> bool:
+        """Follow the mouse; False if no pan goes on."""
+        if self._grabbed is None:
+            return False
+        self.set_view(self.view.moved(event.position() - self._grabbed))
+        self._grabbed = event.position()
+        return True
+
+    def end_pan(self) -> bool:
+        """False if no pan went on."""
+        was, self._grabbed = self._grabbed, None
+        if was is not None:
+            self.unsetCursor()
+        return was is not None
+
+    # --- painting ---
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        """What lies over the picture and changes seldom."""
+
+    def paint_overlay(self, painter: QPainter) -> None:
+        """What moves."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._backdrop is None or self._backdrop.devicePixelRatioF() != self.devicePixelRatioF():
+            self._backdrop = self._made_backdrop()
+        painter.drawPixmap(QPointF(0, 0), self._backdrop)
+        self.paint_overlay(painter)
+        painter.end()
+
+    def _made_backdrop(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        made = QPixmap((QSizeF(self.size()) * ratio).toSize())
+        made.setDevicePixelRatio(ratio)
+        made.fill(theme.colour("canvas"))
+        painter = QPainter(made)
+        if self.sentence:
+            self._paint_sentence(painter)
+        else:
+            self._paint_picture(painter)
+        self.paint_backdrop(painter)
+        painter.end()
+        return made
+
+    def _paint_picture(self, painter: QPainter) -> None:
+        whole = self.view.rect((0.0, 0.0, self._size.width(), self._size.height()))
+        seen = whole.intersected(QRectF(self.rect()))
+        if seen.isEmpty():
+            return
+        if self.picture is None:
+            painter.fillRect(seen, theme.colour("hover"))
+            return
+        scale = self.view.scale * self.devicePixelRatioF()
+        level = self.picture.level(scale)
+        ratio = level.width() / whole.width(), level.height() / whole.height()
+        part = QRectF(
+            (seen.x() - whole.x()) * ratio[0],
+            (seen.y() - whole.y()) * ratio[1],
+            seen.width() * ratio[0],
+            seen.height() * ratio[1],
+        )
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < _PIXELS_FROM)
+        painter.drawImage(seen, level, part)
+
+    def _paint_sentence(self, painter: QPainter) -> None:
+        room = QRectF(self.rect()).adjusted(48, 24, -48, -24)
+        painter.setPen(theme.colour("error"))
+        flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.TextFlag.TextWordWrap)
+        painter.drawText(room, flags, self.sentence)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self.renew()
+        super().changeEvent(event)
+
+
+__all__ = ["PictureView", "View", "centred"]

@@ -1,0 +1,144 @@
+"""A plain list with a colour, words, and something at the right (a key, a number, a size): labels, boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from workbench.ui import theme
+
+ROW = Qt.ItemDataRole.UserRole
+HEIGHT = 28
+_Index = QModelIndex | QPersistentModelIndex
+_NO_INDEX = QModelIndex()
+_KEYS = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line. `before` stands left of the words (a key), `beside` at the right edge."""
+
+    id: int
+    words: str
+    beside: str = ""
+    colour: str = ""
+    before: str = ""
+    tip: str = ""
+
+
+class RowsModel(QAbstractListModel):
+    """Rows that are replaced as a whole; where ids and order stay, the selection does too."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: tuple[Row, ...] = ()
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        new = tuple(rows)
+        if [row.id for row in new] == [row.id for row in self.rows]:
+            self.rows = new
+            if new:
+                self.dataChanged.emit(self.index(0), self.index(len(new) - 1))
+            return
+        self.beginResetModel()
+        self.rows = new
+        self.endResetModel()
+
+    def row_of(self, id: int) -> int:
+        return next((number for number, row in enumerate(self.rows) if row.id == id), -1)
+
+    def rowCount(self, parent: _Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        texts = {Qt.ItemDataRole.DisplayRole: row.words, Qt.ItemDataRole.ToolTipRole: row.tip or row.words}
+        return row if role == ROW else texts.get(Qt.ItemDataRole(role))
+
+
+class RowsDelegate(QStyledItemDelegate):
+    """Paints a Row."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(80, HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        row: Row = index.data(ROW)
+        area = QRectF(option.rect)  # type: ignore[attr-defined]
+        state = option.state  # type: ignore[attr-defined]
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        if chosen:
+            painter.fillRect(area, theme.colour("accent"))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(area, theme.colour("hover"))
+        ink, quiet = ("on_accent", "on_accent") if chosen else ("text", "muted")
+        x = area.x() + 8
+        if row.colour:
+            painter.setPen(theme.colour("border"))
+            painter.setBrush(QColor(row.colour))
+            painter.drawRoundedRect(QRectF(x, area.center().y() - 6, 12, 12), 2, 2)
+            x += 20
+        if row.before or any_before(index):
+            painter.setPen(theme.colour(quiet))
+            painter.drawText(QRectF(x, area.y(), 14, area.height()), _MIDDLE, row.before)
+            x += 18
+        metrics = painter.fontMetrics()
+        right = area.right() - 8
+        painter.setPen(theme.colour(quiet))
+        width = metrics.horizontalAdvance(row.beside)
+        painter.drawText(QRectF(right - width, area.y(), width + 1, area.height()), _MIDDLE, row.beside)
+        room = QRectF(x, area.y(), max(0.0, right - width - 8 - x), area.height())
+        painter.setPen(theme.colour(ink))
+        cut = metrics.elidedText(row.words, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        painter.drawText(room, _MIDDLE, cut)
+        painter.restore()
+
+
+_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+
+
+def any_before(index: _Index) -> bool:
+    """Whether any row of the model has something before its words: then all leave room for it."""
+    model = index.model()
+    return isinstance(model, RowsModel) and any(row.before for row in model.rows)
+
+
+class KeysPassOn(QListView):
+    """A list that takes only the keys that move in it: letters and Space are the page's commands."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _KEYS:
+            super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+
+class RowsView(KeysPassOn):
+    """The list itself."""
+
+    def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
+        self.setProperty("role", "flat")
+        self.rows = RowsModel(self)
+        self.setModel(self.rows)
+        self.setItemDelegate(RowsDelegate(self))
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def chosen(self) -> list[int]:
+        """Ids of the selected rows."""
+        return [index.data(ROW).id for index in self.selectionModel().selectedIndexes()]
