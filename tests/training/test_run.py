@@ -169,6 +169,35 @@ def test_ctrl_c_in_a_step_leaves_a_checkpoint(request_of: MakeRequest, monkeypat
     assert only(list(resume(request.folder)), Finished)[0].step == STEPS
 
 
+def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of()
+    stop_after_one_step(train, request)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    end = list(resume(request.folder))[-1]
+    assert isinstance(end, Failed)
+    assert "disk is full" in end.sentence
+    closed = resume(request.folder)
+    next(closed)
+    with pytest.raises(WorkbenchError, match="disk is full"):
+        closed.close()  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    assert only(list(resume(request.folder)), Started)[0].resumed_step == 1
+
+
+def test_images_that_went_missing_before_a_resume_are_told(request_of: MakeRequest) -> None:
+    request = request_of()
+    stop_after_one_step(train, request)
+    request.snapshot.files[0].unlink()
+    messages = [event.sentence for event in only(list(resume(request.folder)), Message)]
+    assert any("5 images can be read now, 6 could" in sentence for sentence in messages)
+
+
 def test_pause_waits_and_goes_on(request_of: MakeRequest) -> None:
     control = Control()
     control.pause.set()
@@ -245,14 +274,10 @@ def test_weights_that_are_no_numbers_never_reach_a_checkpoint(request_of: MakeRe
     list(train(request))
     best = request.folder / "best.safetensors"
     good = best.read_bytes()
-    broken = torch.full((2,), math.nan)
+    broken = {"w": torch.full((2,), math.nan)}
     with pytest.raises(checkpoint.NotFinite, match="not finite"):
-        checkpoint.save_detector(
-            request.folder / "best.safetensors",
-            {"w": broken},
-            checkpoint.read_header(request.folder / "best.safetensors"),
-        )
-    assert (request.folder / "best.safetensors").read_bytes() == good
+        checkpoint.save_detector(best, broken, checkpoint.read_header(best))
+    assert best.read_bytes() == good
 
 
 def test_images_go_through_in_halves_when_memory_runs_out(

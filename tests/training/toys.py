@@ -76,7 +76,7 @@ def make_snapshot(folder: Path, train: int = 6, validation: int = 2, *, state: S
     for number in range(train + validation):
         x, y = 32 * (number % 2), 32 * (number // 2 % 2)
         pixels = np.full((PX, PX, 3), 60, np.uint8)
-        pixels[y : y + 32, x : x + 32] = 220 - 10 * number
+        pixels[y : y + 32, x : x + 32] = 220 - 10 * (number % 10)
         file = folder / f"{number}.png"
         file.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
         split = Split.TRAIN if number < train else Split.VALIDATION

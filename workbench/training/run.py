@@ -69,7 +69,7 @@ def train(request: RunRequest, control: Control | None = None) -> Iterator[Event
                         yield log.add(event)
             except WorkbenchError as error:
                 failed = log.add(Failed(error.sentence, error.cause))
-                if not training.started:
+                if training.left or not training.started:
                     raise
                 yield failed
             except Exception as error:
@@ -104,10 +104,12 @@ class _Training:
         self.request, self.control, self.log = request, control, log
         self.recipe, self.settings = request.recipe, request.recipe.training
         self.started = False
+        self.left = False  # closed or interrupted from outside: nobody takes events any more
         self.done = self.evaluated = self.stale = 0
         self.best, self.best_ap50 = -1.0, 0.0
         self.early = False
         self.metrics: dict[str, float] = {}
+        self.notes: list[Message] = []
         self.earlier = 0.0  # seconds of training before this resume
         self.data: Dataset
         self.validation: Dataset
@@ -121,7 +123,7 @@ class _Training:
             step = state.step if state else 0
             yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
             return
-        yield from self._build(state)
+        self._build(state)
         yield from self._train()
 
     # --- before the first step ---
@@ -140,13 +142,14 @@ class _Training:
             control=self.control,
         ))  # fmt: skip
 
-    def _build(self, state: State | None) -> Iterator[Event]:
+    def _build(self, state: State | None) -> None:
         torch.manual_seed(self.settings.seed)
         device = machine.chosen_device(self.settings.device)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
-        notes = prepare.check(detector, self.data)
+        self.notes = prepare.check(detector, self.data)
         wanted = state.precision if state else self.settings.precision
         precision = machine.chosen_precision(wanted, device)
+        self.notes.append(Message("info", precision.why))
         self.stepper = Stepper(detector, self.settings, device, precision)
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
@@ -156,14 +159,16 @@ class _Training:
         else:
             self._restore(state)
         self.started = True
+
+    def _story(self) -> Iterator[Event]:
+        detector = self.stepper.detector
         yield Started(
-            run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector, device=str(device),
-            precision=precision.name, images=len(self.data), validation_images=len(self.validation),
-            epochs=self.settings.epochs, steps=self.plan.steps,
+            run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
+            device=str(self.stepper.device), precision=self.stepper.precision.name, images=len(self.data),
+            validation_images=len(self.validation), epochs=self.settings.epochs, steps=self.plan.steps,
             parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad), resumed_step=self.done,
         )  # fmt: skip
-        yield Message("info", precision.why)
-        yield from notes
+        yield from self.notes
 
     # --- the loop ---
 
@@ -172,14 +177,15 @@ class _Training:
         self.saved = time.monotonic()
         with ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for it
             try:
+                yield from self._story()
                 yield from self._pending_evaluation()
                 yield from self._steps(ahead)
             finally:
-                words = self._last_words()
                 cause = sys.exception()
+                self.left = isinstance(cause, GeneratorExit | KeyboardInterrupt)
+                words = self._last_words()
                 if cause is not None:  # nobody takes events any more, but the record does
-                    asked = isinstance(cause, GeneratorExit | KeyboardInterrupt)
-                    for event in words if asked else words[:-1]:
+                    for event in words if self.left else words[:-1]:
                         self.log.add(event)
         yield from words
 
@@ -347,5 +353,10 @@ class _Training:
             torch.cuda.set_rng_state(state.device_rng, self.stepper.device)
         self.done, self.evaluated, self.stale = state.step, state.evaluated, state.stale
         self.best, self.best_ap50, self.earlier = state.best, state.best_ap50, state.seconds
-        self.metrics = checkpoint.header_of(state, STATE).metrics
+        header = checkpoint.header_of(state, STATE)
+        self.metrics = header.metrics
+        before = header.provenance.get("images")
+        if before != len(self.data):
+            sentence = f"{len(self.data):,} images can be read now, {before:,} could when the run was saved."
+            self.notes.append(Message("warning", f"{sentence} It goes on, but not exactly as it would have."))
         self.meter.begin(self.done)

@@ -1,0 +1,68 @@
+"""The choice of device, numbers and threads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from workbench.errors import WorkbenchError
+from workbench.training import machine
+
+CPU = torch.device("cpu")
+
+
+def test_what_is_asked_for_is_used() -> None:
+    assert machine.chosen_precision("bf16", CPU).name == "bf16"
+    assert machine.chosen_precision("fp32", CPU).name == "fp32"
+    assert machine.chosen_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("fast", "error", "name", "why"),
+    [
+        (0.5, 0.0, "bf16", "2.0 times as fast"),
+        (1.0, 0.0, "fp32", "only 1.0 times"),
+        (0.1, 1.0, "fp32", "wrong results"),
+        (0.1, float("nan"), "fp32", "wrong results"),
+    ],
+)
+def test_auto_takes_bf16_where_it_is_faster_and_right(
+    monkeypatch: pytest.MonkeyPatch, fast: float, error: float, name: str, why: str
+) -> None:
+    def trial(device: torch.device, bf16: bool) -> tuple[torch.Tensor, float]:
+        return (torch.ones(2) + error, fast) if bf16 else (torch.ones(2), 1.0)
+
+    monkeypatch.setattr(machine, "_trial", trial)
+    chosen = machine.chosen_precision("auto", CPU)
+    assert chosen.name == name
+    assert why in chosen.why
+
+
+def test_auto_survives_a_device_without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trial(device: torch.device, bf16: bool) -> tuple[torch.Tensor, float]:
+        if bf16:
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return torch.ones(2), 1.0
+
+    monkeypatch.setattr(machine, "_trial", trial)
+    assert machine.chosen_precision("auto", CPU).name == "fp32"
+
+
+def test_measuring_leaves_the_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    machine.chosen_precision("auto", CPU)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "nonsense", "meta:1x"])
+def test_a_device_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(WorkbenchError, match=name):
+        machine.chosen_device(name)
+
+
+def test_threads_are_given_back_after_a_failure() -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), machine.using_threads(1) as count:
+        assert count == torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == before

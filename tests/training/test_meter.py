@@ -1,0 +1,60 @@
+"""Reports average the terms since the last one and count images and time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from workbench.training import meter
+from workbench.training.schedule import Plan
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+def test_a_report_averages_and_predicts(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    counting.add({"box": 1.0, "label": 4.0}, 0.1)
+    assert not counting.due
+    clock.now += 2.0
+    assert counting.due
+    counting.add({"box": 3.0, "label": 0.0}, 0.2)
+    report = counting.progress(2)
+    assert report.terms == {"box": 2.0, "label": 2.0}
+    assert report.loss == 4.0
+    assert report.learning_rate == 0.2
+    assert report.images_per_second == 5.0  # 10 images in 2 s
+    assert report.seconds_left == 18.0  # 18 of 20 steps at 1 s
+    assert (report.step, report.steps, report.epoch, report.epochs) == (2, 20, 1, 10)
+    assert report.memory_bytes > 0
+    assert not counting.due
+
+
+def test_waiting_does_not_count_as_computing(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    clock.now += 1000.0  # a pause
+    counting.rest()
+    clock.now += 1.0
+    counting.add({"box": 1.0}, 0.1)
+    assert counting.progress(1).images_per_second == 5.0
+
+
+def test_a_resumed_run_predicts_from_its_own_steps(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    counting.begin(10)
+    clock.now += 3.0
+    counting.add({"box": 1.0}, 0.1)
+    assert counting.progress(11).seconds_left == 27.0  # 9 of 20 steps left at 3 s

@@ -1,0 +1,118 @@
+"""The list of runs is read from their folders, whatever state they were left in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.events import Evaluated, Failed, Finished, Message, Progress, Started, from_json, to_json
+from workbench.training.record import EventLog, read_request
+from workbench.training.run import RunRequest, train
+
+MakeRequest = Callable[..., RunRequest]
+STARTED = Started("a", "/x", "toy", "cpu", "fp32", 6, 2, 4, 6, 100)
+PROGRESS = Progress(3, 6, 2, 4, {"box": 1.5}, 1.5, 0.1, 10.0, 1.0)
+
+
+def leave(folder: Path, *events: object) -> Path:
+    folder.mkdir(parents=True)
+    log = EventLog(folder)
+    for event in events:
+        log.add(event)  # type: ignore[type-var]
+    log.close()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [
+        (Finished(6, 4, False, 0.5, 1.0, "/x"), "finished"),
+        (Finished(3, 2, True, 0.5, 1.0, "/x"), "stopped"),
+        (Failed("The loss is not a number."), "failed"),
+        (PROGRESS, "interrupted"),
+    ],
+)
+def test_how_a_run_ended(tmp_path: Path, last: object, state: str) -> None:
+    evaluated = Evaluated(1, 2, 0.3, 0.6, 0.2, {"top": 0.6}, 2, 0.1, best=True)
+    worse = Evaluated(2, 3, 0.2, 0.5, 0.1, {"top": 0.5}, 2, 0.1, best=False)
+    info = runs.info(leave(tmp_path / "a", STARTED, PROGRESS, evaluated, worse, last))
+    assert (info.state, info.detector, info.step, info.epochs) == (state, "toy", 3, 4)
+    assert (info.best_ap, info.best_ap50) == (0.3, 0.6)
+    assert info.started > 0
+
+
+def test_a_running_run_is_seen(request_of: MakeRequest) -> None:
+    request = request_of()
+    events = train(request)
+    next(events)
+    assert runs.info(request.folder).state == "running"
+    events.close()  # type: ignore[attr-defined]
+    assert runs.info(request.folder).state == "stopped"
+
+
+def test_the_newest_run_comes_first(tmp_path: Path) -> None:
+    leave(tmp_path / "old", STARTED)
+    leave(tmp_path / "new", STARTED)
+    (tmp_path / "no run").mkdir()
+    assert [run.name for run in runs.runs(tmp_path)] == ["new", "old"]
+    assert runs.runs(tmp_path / "absent") == ()
+
+
+def test_a_torn_last_line_is_left_out_and_the_next_begins_afresh(tmp_path: Path) -> None:
+    folder = leave(tmp_path / "a", STARTED, PROGRESS)
+    file = folder / "events.jsonl"
+    file.write_bytes(file.read_bytes()[:-20])
+    assert [type(event) for event in runs.read_events(folder)] == [Started]
+    log = EventLog(folder)
+    log.add(Message("info", "again"))
+    log.close()
+    assert [type(event) for event in runs.read_events(folder)] == [Started, Message]
+
+
+def test_foreign_lines_are_left_out(tmp_path: Path) -> None:
+    folder = leave(tmp_path / "a", STARTED)
+    with open(folder / "events.jsonl", "ab") as file:
+        file.write(b'{"event": "Dance"}\n\xff\xfe\n[1]\n')
+    assert [type(event) for event in runs.read_events(folder)] == [Started]
+
+
+def test_events_survive_their_line_of_text() -> None:
+    for event in (STARTED, PROGRESS, Message("warning", "zu groß"), Failed("a", "b")):
+        assert from_json(to_json(event)) == event
+    nan = from_json(to_json(Finished(1, 1, False, math.nan, 1.0, "/x")))
+    assert isinstance(nan, Finished)
+    assert math.isnan(nan.best_ap50)
+    with pytest.raises(WorkbenchError):
+        from_json("{}")
+
+
+def test_new_runs_get_the_next_free_name(tmp_path: Path) -> None:
+    names = [runs.new_folder(tmp_path / "runs", "yolov4-tiny").name for _ in range(3)]
+    assert names == ["yolov4-tiny-1", "yolov4-tiny-2", "yolov4-tiny-3"]
+    assert runs.new_folder(tmp_path / "runs", "../x").parent == tmp_path / "runs"
+
+
+def test_a_run_keeps_its_data_and_recipe_for_resuming(request_of: MakeRequest) -> None:
+    request = request_of()
+    list(train(request))
+    back = read_request(request.folder)
+    assert back.recipe == request.recipe
+    assert back.snapshot.digest == request.snapshot.digest
+    assert back.snapshot.files == request.snapshot.files
+    assert back.resume
+
+
+def test_a_project_that_moved_with_its_images_can_be_resumed(request_of: MakeRequest, tmp_path: Path) -> None:
+    request = request_of()
+    list(train(request))
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "a").rename(moved / "a")
+    (tmp_path / "images").rename(moved / "images")
+    back = read_request(moved / "a" / "run")
+    assert all(file.exists() for file in back.snapshot.files)

@@ -1,0 +1,110 @@
+"""A step in parts equals a step as a whole; weight decay leaves norms and biases alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.training.toys import CALM, Toy, ToySettings
+from workbench.training.augment import Batch
+from workbench.training.ema import Average
+from workbench.training.machine import Precision
+from workbench.training.settings import TrainingSettings
+from workbench.training.step import Diverged, Stepper, make_optimizer
+
+CPU = torch.device("cpu")
+
+
+class Plain(Toy):
+    """The toy without what depends on the other images of a batch."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.norm = nn.Identity()  # type: ignore[assignment]
+        self.dropout = nn.Identity()  # type: ignore[assignment]
+
+
+def batch() -> Batch:
+    random = np.random.default_rng(0)
+    boxes = np.zeros((4, 16, 4), np.float32)
+    boxes[:, 0] = (0, 0, 32, 32)
+    labels = np.full((4, 16), -1)
+    labels[:, 0] = (0, 1, 0, 1)
+    return Batch(random.integers(0, 255, (4, 64, 64, 3), np.uint8), boxes, labels, np.zeros((4, 16), bool))
+
+
+def stepper(kind: type[Toy] = Plain, **changes: Any) -> Stepper:
+    from dataclasses import replace
+
+    torch.manual_seed(0)
+    return Stepper(kind(ToySettings(input_px=64), 2), replace(CALM, **changes), CPU, Precision("fp32", ""))
+
+
+def test_a_step_in_parts_is_the_whole_step() -> None:
+    whole, parts = stepper(), stepper()
+    parts.micro = 3  # 3 images, then 1
+    assert whole.step(batch(), 0.1)["cell"] == pytest.approx(parts.step(batch(), 0.1)["cell"], rel=1e-6)
+    for one, other in zip(whole.detector.parameters(), parts.detector.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_a_step_moves_by_the_learning_rate() -> None:
+    one, two = stepper(weight_decay=0.0), stepper(weight_decay=0.0)
+    start = one.detector.out.bias.detach().clone()  # type: ignore[union-attr]
+    one.step(batch(), 0.1)
+    two.step(batch(), 0.2)
+    moved = one.detector.out.bias - start  # type: ignore[union-attr, operator]
+    assert torch.allclose(2 * moved, two.detector.out.bias - start, atol=1e-6)  # type: ignore[union-attr, operator]
+
+
+def test_the_gradient_is_shortened_when_asked() -> None:
+    long, short = stepper(weight_decay=0.0, momentum=0.0), stepper(weight_decay=0.0, momentum=0.0, clip_gradient=0.001)
+    before = [p.detach().clone() for p in short.detector.parameters()]
+    long.step(batch(), 1.0)
+    short.step(batch(), 1.0)
+    moved = torch.cat(
+        [(p.detach() - b).flatten() for p, b in zip(short.detector.parameters(), before, strict=True)]
+    ).norm()
+    assert float(moved) == pytest.approx(0.001, rel=1e-3)
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight() -> None:
+    broken = stepper()
+    before = [p.detach().clone() for p in broken.detector.parameters()]
+    broken.detector.out.weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[union-attr, operator]
+    with pytest.raises(Diverged, match="gradient"):
+        broken.step(batch(), 0.1)
+    assert all(torch.equal(p, b) for p, b in zip(broken.detector.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_only_weights_of_convolutions_decay(optimizer: str) -> None:
+    groups = make_optimizer(Toy(ToySettings(input_px=64), 2), TrainingSettings(optimizer=optimizer)).param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(2, 0.0005), (4, 0.0)]
+
+
+def test_the_average_follows_with_its_decay_and_copies_counters() -> None:
+    detector = Toy(ToySettings(input_px=64), 1)
+    average = Average(detector, 0.9)
+    with torch.no_grad():
+        detector.out.bias.fill_(1.0)
+        average.detector.out.bias.fill_(0.0)  # type: ignore[union-attr, operator]
+    detector.norm.num_batches_tracked.fill_(7)  # type: ignore[union-attr]
+    average.update(100)
+    assert float(average.detector.out.bias) == pytest.approx(0.1)  # type: ignore[arg-type]
+    assert int(average.detector.norm.num_batches_tracked) == 7  # type: ignore[union-attr, arg-type]
+    average.update(0)  # decay 1 / 10 at the first step
+    assert float(average.detector.out.bias) == pytest.approx(0.91)  # type: ignore[arg-type]
+
+
+def test_without_an_average_the_weights_themselves_are_kept() -> None:
+    detector = Toy(ToySettings(input_px=64), 1)
+    average = Average(detector, 0.0)
+    with torch.no_grad():
+        detector.out.bias.fill_(3.0)
+    average.update(5)
+    assert float(average.detector.out.bias) == 3.0  # type: ignore[arg-type]

@@ -1,0 +1,77 @@
+"""The evaluation between epochs: perfect boxes score 1, and it is the project's own evaluator that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.toys import Toy, ToySettings, make_snapshot
+from workbench.core.project import Snapshot
+from workbench.detectors.parts.detector import Raw
+from workbench.training import data, validate
+from workbench.training.data import Dataset
+from workbench.training.events import Control
+
+CPU = torch.device("cpu")
+
+
+class Knowing(Toy):
+    """Answers from the brightness of each quarter: right boxes at score 0.9, the label by the row."""
+
+    def forward(self, images: Tensor) -> Raw:
+        bright = torch.nn.functional.avg_pool2d(images.mean(1, keepdim=True), 32) > 0.4  # (B, 1, 2, 2)
+        score = torch.where(bright, 2.0, -9.0)
+        rows = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(1, 2, 2, 1)  # label of each row
+        return (torch.where(rows > 0, score, -9.0),)
+
+
+def load(snapshot: Snapshot, folder: Path) -> Dataset:
+    reading = data.load(snapshot, 64, "stretch", ignore_difficult=False, threads=1, scratch=folder, control=Control())
+    with pytest.raises(StopIteration) as end:
+        next(reading)
+    result: Dataset = end.value.value
+    return result
+
+
+def test_perfect_boxes_score_one(tmp_path: Path) -> None:
+    detector = Knowing(ToySettings(input_px=64), 2).eval()
+    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), CPU, 3, Control())
+    assert scores is not None
+    assert (scores.ap, scores.ap50, scores.ap75, scores.images) == (1.0, 1.0, 1.0, 8)
+    assert scores.per_label == {"top": 1.0, "bottom": 1.0}
+
+
+def test_boxes_are_scored_in_the_pixels_of_the_original(tmp_path: Path) -> None:
+    """The same images, labelled at twice their size: detections must come back at that size."""
+    import cv2
+
+    snapshot = make_snapshot(tmp_path)
+    for file in snapshot.files:
+        pixels = cv2.resize(cv2.imdecode(np.fromfile(file, np.uint8), 1), (128, 128), interpolation=cv2.INTER_NEAREST)
+        file.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    from dataclasses import replace
+
+    images = tuple(replace(image, width=128, height=128) for image in snapshot.images)
+    double = replace(snapshot, images=images, boxes=snapshot.boxes * 2)
+    detector = Knowing(ToySettings(input_px=64), 2).eval()
+    scores = validate.evaluate(detector, load(double, tmp_path), CPU, 3, Control())
+    assert scores is not None
+    assert scores.ap == 1.0
+
+
+def test_a_label_without_boxes_has_no_number(tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path).take([0, 1])
+    scores = validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), load(snapshot, tmp_path), CPU, 3, Control())
+    assert scores is not None
+    assert scores.per_label == {"top": 1.0}
+
+
+def test_an_evaluation_stops_when_asked(tmp_path: Path) -> None:
+    dataset = load(make_snapshot(tmp_path), tmp_path)
+    control = Control()
+    control.stop.set()
+    assert validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), dataset, CPU, 3, control) is None
