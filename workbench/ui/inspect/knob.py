@@ -1,0 +1,54 @@
+"""A number from 0 to 1 as a slider with a spin box beside it: the two that decide which candidates are detections."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QSlider, QWidget
+
+
+class Knob(QWidget):
+    """`changed(value)` whenever a person moves either."""
+
+    changed = Signal(float)
+
+    def __init__(self, name: str, title: str, value: float, help: str, *, low: float = 0.0, high: float = 1.0) -> None:
+        super().__init__()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setObjectName(f"{name}-slider")
+        self.slider.setRange(round(100 * low), round(100 * high))
+        self.spin = QDoubleSpinBox(decimals=2, singleStep=0.01, minimum=low, maximum=high)
+        self.spin.setObjectName(f"{name}-spin")
+        for widget in (self, self.slider, self.spin):
+            widget.setToolTip(help)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(0)
+        grid.addWidget(QLabel(title), 0, 0)
+        grid.addWidget(self.spin, 0, 1)
+        grid.addWidget(self.slider, 1, 0, 1, 2)
+        self.set_value(value)
+        self.slider.valueChanged.connect(self._slid)
+        self.spin.valueChanged.connect(self._spun)
+
+    @property
+    def value(self) -> float:
+        return round(self.spin.value(), 2)
+
+    def set_value(self, value: float) -> None:
+        """Does not emit `changed`."""
+        for widget in (self.slider, self.spin):
+            widget.blockSignals(True)
+        self.slider.setValue(round(100 * value))
+        self.spin.setValue(value)
+        for widget in (self.slider, self.spin):
+            widget.blockSignals(False)
+
+    @Slot(int)
+    def _slid(self, value: int) -> None:
+        self.set_value(value / 100)
+        self.changed.emit(self.value)
+
+    @Slot(float)
+    def _spun(self, value: float) -> None:
+        self.set_value(value)
+        self.changed.emit(self.value)

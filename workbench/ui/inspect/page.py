@@ -1,0 +1,436 @@
+"""The Inspect page: what a trained run finds in the images, where it is wrong, and what the two sliders change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core.document import Applied
+from workbench.core.project import Split, State
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.runs import RunInfo
+from workbench.ui import pictures, theme
+from workbench.ui.background import Background
+from workbench.ui.counted import Counted
+from workbench.ui.inspect import work
+from workbench.ui.inspect.images_table import ImagesTable
+from workbench.ui.inspect.numbers import Numbers
+from workbench.ui.inspect.picture import Group, InspectPicture, Legend
+from workbench.ui.inspect.work import Found, Look, Wish
+from workbench.ui.job import Job
+from workbench.ui.page import Page
+from workbench.ui.pictures import Picture
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.next_step import NextStep
+
+SOON = 40  # ms: moves of the NMS slider within this are scored once
+LEFT, RIGHT = 300, 300  # px
+
+
+class InspectPage(Page):
+    """Looks when asked to, or at once if what the run finds is kept already. `look` is work.look, or a fake."""
+
+    name, title, icon = "inspect", "Inspect", "mdi6.image-search-outline"
+
+    def __init__(self, session: Session, parent: QWidget | None = None, *, look: Look = work.look) -> None:
+        super().__init__(session, parent)
+        self._look = look
+        self._job: Job | None = None
+        self._found: Found | None = None
+        self._image = -1  # index in found.truth
+        self._reading: Path | None = None
+        self._list: Background | None = None
+        self._reader: Background | None = None
+        self._soon = QTimer(self, singleShot=True, interval=SOON)
+        self._soon.timeout.connect(self._rescore)
+        self._build()
+        self._connect()
+
+    # --- building ---
+
+    def _build(self) -> None:
+        self._empty = NextStep("inspect-empty")
+        self._full = QWidget()
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._full)
+        self._table = ImagesTable()
+        self._picture = InspectPicture()
+        self._numbers = Numbers()
+        self._numbers.setMinimumWidth(RIGHT - 40)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        for widget in (self._left(), self._middle(), self._numbers):
+            split.addWidget(widget)
+        split.setSizes([LEFT, 2 * LEFT, RIGHT])
+        split.setStretchFactor(1, 1)
+        column = QVBoxLayout(self._full)
+        column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
+        column.setSpacing(theme.GRID)
+        column.addLayout(self._choices())
+        column.addWidget(split, 1)
+
+    def _choices(self) -> QHBoxLayout:
+        self._run = _combo("inspect-run", "The run whose detector looks.", 160)
+        self._checkpoint = _combo("inspect-checkpoint", "The best checkpoint by AP, or the last one.", 80)
+        self._split = _combo("inspect-split", "Which images are looked at.", 140)
+        self._done_only = QCheckBox("done ones only")
+        self._done_only.setObjectName("inspect-done-only")
+        self._done_only.setChecked(True)
+        self._done_only.setToolTip("Leave out images that are not done: their missing labels would count as mistakes.")
+        self._go = QPushButton("Look")
+        self._go.setObjectName("inspect-look")
+        self._go.setProperty("role", "primary")
+        self._go.setToolTip("Run the detector over these images. What it finds is kept beside the run.")
+        self._stop = QPushButton("Stop")
+        self._stop.setObjectName("inspect-stop")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setMaximumWidth(160)
+        self._bar.setObjectName("inspect-progress")
+        self._bar.setFixedHeight(theme.GRID)
+        self._words = Elided()
+        self._words.setObjectName("inspect-words")
+        self._words.setProperty("role", "muted")
+        row = QHBoxLayout()
+        for widget in (self._run, self._checkpoint, self._split, self._done_only, self._go, self._stop, self._bar):
+            row.addWidget(widget)
+        row.addWidget(self._words, 1)
+        return row
+
+    def _left(self) -> QWidget:
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._table, 1)
+        return side
+
+    def _middle(self) -> QWidget:
+        middle = QWidget()
+        self._caption = Elided()
+        self._caption.setObjectName("inspect-caption")
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._caption)
+        column.addWidget(self._picture, 1)
+        column.addWidget(Legend(self._picture))
+        return middle
+
+    def _connect(self) -> None:
+        self._empty.asked.connect(self.session.page_asked)
+        self._go.clicked.connect(self.look)
+        self._stop.clicked.connect(self._stop_looking)
+        self._run.currentIndexChanged.connect(self._run_changed)
+        self._checkpoint.currentIndexChanged.connect(self._choice_changed)
+        self._split.currentIndexChanged.connect(self._choice_changed)
+        self._done_only.toggled.connect(self._choice_changed)
+        self._numbers.confidence.changed.connect(self._confidence_changed)
+        self._numbers.iou.changed.connect(self._soon.start)
+        self._table.image_chosen.connect(self._image_chosen)
+        self.session.image_changed.connect(self._selected_elsewhere)
+        self.session.document_changed.connect(self._document_changed)
+        self.session.edited.connect(self._edited)
+        self.session.runs_changed.connect(self._list_runs)
+        self.session.job_ended.connect(self._job_ended)
+        self._show_busy(False)
+
+    # --- the page ---
+
+    def shown(self) -> None:
+        if self.session.document is None:
+            self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
+            return
+        self._list_splits()
+        self._list_runs()
+
+    def closing(self) -> None:
+        self._soon.stop()
+        self._stop_looking()
+        for background in (self._list, self._reader):
+            if background is not None:
+                background.close()
+                background.deleteLater()
+        self._list = self._reader = None
+
+    def _say_empty(self, *words: str) -> None:
+        self._empty.say(*words)
+        self._stack.setCurrentWidget(self._empty)
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._forget()
+        self._run.clear()
+        if self.isVisible():
+            self.shown()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if self._found is not None and (applied.images or applied.labels_changed or applied.images_changed):
+            self._words.setText("Labels have changed since. Look again to compare with them.")
+
+    # --- runs and splits ---
+
+    @Slot()
+    def _list_runs(self) -> None:
+        if self.session.document is None or not (self.isVisible() or self._list is not None):
+            return
+        if self._list is None:
+            self._list = Background("Reading the runs", runs.runs, self)
+            self._list.done.connect(self._listed)
+        self._list.ask([self.session.document.runs_folder])
+
+    @Slot(object, object)
+    def _listed(self, _folder: object, found: object) -> None:
+        usable = [run for run in found if run.checkpoint is not None] if isinstance(found, tuple) else []
+        if not usable:
+            self._say_empty(
+                "No trained run yet", "This page shows what a trained detector finds. Train one first.",
+                "Train a detector", "train",
+            )  # fmt: skip
+            return
+        self._stack.setCurrentWidget(self._full)
+        chosen = self._chosen_run()
+        self._run.blockSignals(True)
+        self._run.clear()
+        for run in usable:
+            self._run.addItem(f"{run.name} ({run.state})", run)
+        names = [run.name for run in usable]
+        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and chosen.name in names else 0)
+        self._run.blockSignals(False)
+        if chosen is None or chosen.name not in names:
+            self._run_changed()
+        else:
+            self._list_checkpoints()
+
+    def _chosen_run(self) -> RunInfo | None:
+        run = self._run.currentData()
+        return run if isinstance(run, RunInfo) else None
+
+    def _list_checkpoints(self) -> None:
+        run = self._chosen_run()
+        chosen = self._checkpoint.currentText()
+        self._checkpoint.blockSignals(True)
+        self._checkpoint.clear()
+        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
+            if file is not None:
+                self._checkpoint.addItem(word, file)
+        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
+        self._checkpoint.blockSignals(False)
+
+    def _list_splits(self) -> None:
+        """The splits that have images; validation first, else all."""
+        document = self.session.document
+        if document is None:
+            return
+        chosen = self._split.currentData() if self._split.count() else "first"
+        entries = [(Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train")]
+        self._split.blockSignals(True)
+        self._split.clear()
+        for split, word in entries:
+            count = sum(split is None or image.split is split for image in document.images())
+            if count or split is None:
+                self._split.addItem(f"{word} ({count:,})", split)
+        self._split.setCurrentIndex(max(self._split.findData(chosen), 0) if chosen != "first" else 0)
+        self._split.blockSignals(False)
+
+    @Slot()
+    def _run_changed(self) -> None:
+        self._list_checkpoints()
+        self._choice_changed()
+
+    @Slot()
+    def _choice_changed(self) -> None:
+        """Another run, checkpoint or split: what is shown belongs to the one before."""
+        self._forget()
+        run = self._chosen_run()
+        if run is not None and work.is_kept(run.folder):
+            self.look()
+        elif run is not None:
+            self._words.setText("Press Look to run this detector over the images.")
+
+    # --- looking ---
+
+    @Slot()
+    def look(self) -> None:
+        """Find candidates in a Job; one that runs is stopped."""
+        document, run, checkpoint = self.session.document, self._chosen_run(), self._checkpoint.currentData()
+        self._stop_looking()
+        if document is None or run is None or checkpoint is None:
+            return
+        snapshot = document.snapshot()
+        if self._done_only.isChecked():
+            snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
+        wish = Wish(run.folder, Path(checkpoint), snapshot, self._split.currentData())
+        job = Job(f"Looking with {run.name}", lambda _: self._look(wish))
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        self._job = job
+        self._words.setText("Opening the checkpoint …")
+        self._show_busy(True)
+        self.session.start(job)
+
+    @Slot()
+    def _stop_looking(self) -> None:
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+            self._show_busy(False)
+            self._words.setText("Stopped. What was found so far is kept.")
+
+    def _show_busy(self, on: bool) -> None:
+        self._bar.setVisible(on)
+        self._bar.setRange(0, 0)
+        self._stop.setVisible(on)
+        self._go.setEnabled(not on)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            return
+        if isinstance(event, Counted) and event.total:
+            self._bar.setRange(0, event.total)
+            self._bar.setValue(event.done)
+            self._words.setText(f"{event.done:,} of {event.total:,} images")
+        elif isinstance(event, Counted):
+            self._words.setText(event.detail)
+        elif isinstance(event, Found):
+            self._take(event)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if self.sender() is self._job and isinstance(error, WorkbenchError):
+            self._words.setText(error.sentence)
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self._job:
+            self._job = None
+            self._show_busy(False)
+
+    def _forget(self) -> None:
+        self._stop_looking()
+        self._found, self._image = None, -1
+        self._table.images.set_images(())
+        self._numbers.clear()
+        self._picture.set_groups(())
+        self._picture.show_picture(None, QSizeF())
+        self._caption.setText("")
+        self._words.setText("")
+
+    # --- what was found ---
+
+    def _take(self, found: Found) -> None:
+        self._found = found
+        self._numbers.confidence.set_value(found.confidence)
+        self._numbers.iou.set_value(found.rules.iou)
+        self._table.images.set_images(found.truth.images)
+        skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
+        self._words.setText(f"{len(found.truth):,} images, {len(found.truth.boxes):,} labelled boxes.{skipped}")
+        self._numbers.show_curves(found)
+        self._confidence_changed()
+        self._table.images.resort()
+        ids = [image.id for image in found.truth.images]
+        wanted = ids.index(self.session.image_id) if self.session.image_id in ids else None
+        self._show_image(int(self._table.images.row_image[0]) if wanted is None and ids else wanted or 0)
+
+    @Slot()
+    def _confidence_changed(self, _value: float = 0.0) -> None:
+        if self._found is None:
+            return
+        confidence = self._numbers.confidence.value
+        self._numbers.show_found(self._found, confidence)
+        per_image = self._found.evaluation.matching.counts(confidence).per_image  # (I, 3) right, wrong, missed
+        per_image = per_image[:, [0, 2, 1]]
+        per_image[:, 0] += per_image[:, 1]
+        self._table.images.set_counts(per_image)
+        self._show_boxes()
+
+    @Slot()
+    def _rescore(self) -> None:
+        if self._found is not None:
+            self._found = self._found.rescored(self._numbers.iou.value)
+            self._numbers.show_curves(self._found)
+            self._confidence_changed()
+
+    # --- the picture ---
+
+    @Slot(int)
+    def _image_chosen(self, index: int) -> None:
+        if self._found is not None:
+            self._show_image(index)
+            self.session.select_image(self._found.truth.images[index].id)
+
+    @Slot(int)
+    def _selected_elsewhere(self, id: int) -> None:
+        if self._found is None:
+            return
+        for index, image in enumerate(self._found.truth.images):
+            if image.id == id and index != self._image:
+                self._show_image(index)
+
+    def _show_image(self, index: int) -> None:
+        assert self._found is not None
+        self._image = index
+        image = self._found.truth.images[index]
+        self._table.select_image(index)
+        self._picture.show_picture(None, QSizeF(image.width, image.height))
+        self._reading = self._found.truth.files[index]
+        if self._reader is None:
+            self._reader = Background("Pictures", pictures.load, self)
+            self._reader.done.connect(self._read)
+        self._reader.ask([self._reading])
+        self._show_boxes()
+
+    @Slot(object, object)
+    def _read(self, file: object, result: object) -> None:
+        if file != self._reading:
+            return
+        if isinstance(result, Picture):
+            self._picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
+        elif isinstance(result, WorkbenchError):
+            self._picture.say(result.sentence)
+
+    def _show_boxes(self) -> None:
+        found = self._found
+        if found is None or self._image < 0:
+            return
+        match = found.evaluation.matching.of_image(self._image, self._numbers.confidence.value)
+        one, kept = found.candidates[self._image], found.rows(self._image)
+        truth = found.truth.boxes[found.truth.rows(self._image)]
+        truth_labels = found.truth.label_index[found.truth.rows(self._image)]
+        names = found.evaluation.labels
+        groups = [Group("label", truth[match.partner], ())]
+        for kind, rows in (("hit", kept[match.right]), ("false_alarm", kept[match.wrong])):
+            words = tuple(
+                f"{names[label]} {score:.2f}" for label, score in zip(one.labels[rows], one.scores[rows], strict=True)
+            )
+            groups.append(Group(kind, one.boxes[rows], words))
+        missed = tuple(names[label] for label in truth_labels[match.missed])
+        groups.append(Group("miss", truth[match.missed], missed))
+        self._picture.set_groups(tuple(groups))
+        self._caption.setText(
+            f"{found.truth.images[self._image].path}: {len(match.right):,} right,"
+            f" {len(match.wrong):,} false alarms, {len(match.missed):,} misses"
+        )
+
+
+def _combo(name: str, help: str, width: int) -> QComboBox:
+    combo = QComboBox()
+    combo.setObjectName(name)
+    combo.setToolTip(help)
+    combo.setMinimumWidth(width)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo

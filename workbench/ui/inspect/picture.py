@@ -1,0 +1,143 @@
+"""The picture on the Inspect page: labels solid, detections dashed, misses and false alarms in their fixed colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+
+from workbench.ui import theme
+from workbench.ui.annotate.boxes_painter import draw_rects, name_plate
+from workbench.ui.widgets.picture_view import PictureView
+
+Floats = NDArray[np.floating]
+KINDS = ("label", "hit", "false_alarm", "miss")
+WORDS = {
+    "label": ("found label", "A labelled box that was found."),
+    "hit": ("right detection", "A detection that is right: it overlaps a box of its label by at least half."),
+    "false_alarm": ("false alarm", "A detection without a labelled box."),
+    "miss": ("miss", "A labelled box that was not found."),
+}
+DASHED = ("hit", "false_alarm")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Boxes of one kind with their names: (n, 4) xyxy image pixels."""
+
+    kind: str
+    boxes: Floats
+    names: tuple[str, ...]
+
+
+class InspectPicture(PictureView):
+    """A PictureView with groups of boxes over it. Drag moves, the wheel zooms, a double click fits."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("inspect-picture")
+        self._groups: tuple[Group, ...] = ()
+        self._hidden: frozenset[str] = frozenset()
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return self._groups
+
+    def set_groups(self, groups: tuple[Group, ...]) -> None:
+        self._groups = groups
+        self.renew()
+
+    def set_hidden(self, kinds: frozenset[str]) -> None:
+        """Leave out these kinds."""
+        self._hidden = kinds
+        self.renew()
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        if self.sentence:
+            return
+        painter.setFont(theme.font(theme.SMALL))
+        for group in self._groups:
+            if len(group.boxes) and group.kind not in self._hidden:
+                self._paint_group(painter, group)
+
+    def _paint_group(self, painter: QPainter, group: Group) -> None:
+        rects = self.view.rects(np.asarray(group.boxes, np.float64))
+        ink = colour(group.kind)
+        style = Qt.PenStyle.DashLine if group.kind in DASHED else Qt.PenStyle.SolidLine
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
+        draw_rects(painter, rects)
+        painter.setPen(QPen(ink, 2, style))
+        draw_rects(painter, rects)
+        if group.kind != "label":
+            self._paint_names(painter, group, rects, ink)
+
+    def _paint_names(self, painter: QPainter, group: Group, rects: Floats, ink: QColor) -> None:
+        metrics = QFontMetricsF(painter.font())
+        height = metrics.height() + 2
+        text = QColor(theme.text_on(ink.name()))
+        for (x, y, width, tall), name in zip(rects.tolist(), group.names, strict=True):
+            wide = metrics.horizontalAdvance(name) + 8
+            if width >= wide and tall >= height:
+                at = y + tall - height if group.kind == "miss" else y
+                name_plate(painter, QRectF(x, at, wide, height), name, ink, text)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self.begin_pan(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.pan(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.end_pan()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.fit()
+
+
+class Legend(QWidget):
+    """A switch for each kind of box, in its colour."""
+
+    def __init__(self, picture: InspectPicture, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._picture = picture
+        self._switches: dict[str, QCheckBox] = {}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * theme.GRID)
+        for kind in KINDS:
+            word, help = WORDS[kind]
+            switch = QCheckBox(word)
+            switch.setObjectName(f"inspect-show-{kind}")
+            switch.setToolTip(help)
+            switch.setChecked(True)
+            switch.toggled.connect(self._switched)
+            self._switches[kind] = switch
+            row.addWidget(switch)
+        row.addStretch(1)
+        theme.theme().changed.connect(self._draw)
+        self._draw()
+
+    def _switched(self) -> None:
+        self._picture.set_hidden(frozenset(kind for kind, box in self._switches.items() if not box.isChecked()))
+
+    def _draw(self) -> None:
+        for kind, switch in self._switches.items():
+            sample = QPixmap(24, 12)
+            sample.fill(QColor(0, 0, 0, 0))
+            painter = QPainter(sample)
+            style = Qt.PenStyle.DashLine if kind in DASHED else Qt.PenStyle.SolidLine
+            painter.setPen(QPen(colour(kind), 2, style))
+            painter.drawRect(QRectF(1, 1, 22, 10))
+            painter.end()
+            switch.setIcon(QIcon(sample))
+
+
+def colour(kind: str) -> QColor:
+    """Fixed colours; found labels are white or black, whichever stands back."""
+    return theme.colour("accent" if kind == "label" else kind)
