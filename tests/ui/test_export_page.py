@@ -1,0 +1,206 @@
+"""The Export page with a made-up exporter: choosing, progress, results, failures, missing packages, empty state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QMainWindow, QPushButton, QTableWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
+from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress
+from workbench.training import events
+from workbench.training.events import Finished, Started
+from workbench.ui.export import work
+from workbench.ui.export.page import ExportPage
+from workbench.ui.export.work import FormatChoice, Formats, Wish
+from workbench.ui.session import Session
+
+CHOICES = (
+    FormatChoice("safetensors", "Safetensors", "The weights alone.", "model.safetensors", ()),
+    FormatChoice("onnx", "ONNX", "Runs almost everywhere.", "model.onnx", ()),
+    FormatChoice("rare", "Rare", "For few.", "model.rare", ("rarelib",)),
+)
+
+
+class FakeExport:
+    def __init__(self) -> None:
+        self.wishes: list[Wish] = []
+        self.fails_with = ""
+
+    def __call__(self, wish: Wish) -> Iterator[ExportEvent]:
+        self.wishes.append(wish)
+        results = []
+        for number, name in enumerate(wish.formats):
+            yield ExportProgress(name, f"Writing {name}", 2 * number, 2 * len(wish.formats))
+            if self.fails_with:
+                raise WorkbenchError(self.fails_with)
+            agreed = Agreement(40, 39) if name == "onnx" else None
+            file = wish.folder / name / f"model.{name}"
+            results.append(Exported(name, file.parent, file, 23_600_000, 8 if agreed else 0, agreed, ""))
+            yield results[-1]
+        yield ExportDone(wish.folder, tuple(results))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    PIL.Image.new("RGB", (64, 64), (90, 120, 60)).save(photographs / "a.png")
+    session = Session()
+    session.open(Document.create(tmp_path / "project", photographs))
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def export() -> FakeExport:
+    return FakeExport()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session, export: FakeExport, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportPage]:
+    monkeypatch.setattr(work, "load", lambda: iter([Formats(CHOICES)]))
+    window = QMainWindow()
+    page = ExportPage(session, export=export)
+    window.setCentralWidget(page)
+    qtbot.addWidget(window)
+    window.resize(1280, 720)
+    window.show()
+    yield page
+    page.closing()
+    assert session.end_jobs()
+
+
+def make_run(session: Session, name: str = "first") -> Path:
+    assert session.document is not None
+    folder = session.document.runs_folder / name
+    folder.mkdir(parents=True)
+    story = (
+        Started(name, str(folder), "yolov4-tiny", "cpu", "fp32", 2, 2, 4, 40, 1234, time=1.0),
+        Finished(40, 4, False, 0.5, 9.0, str(folder)),
+    )
+    (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
+    for checkpoint in ("best", "last"):
+        (folder / f"{checkpoint}.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def ready(qtbot: QtBot, page: ExportPage, session: Session) -> Path:
+    folder = make_run(session)
+    page.shown()
+    qtbot.waitUntil(lambda: page.findChild(QCheckBox, "export-format-onnx") is not None)
+    qtbot.waitUntil(lambda: not session.jobs)
+    return folder
+
+
+def box(page: QWidget, name: str) -> QCheckBox:
+    found = page.findChild(QCheckBox, f"export-format-{name}")
+    assert isinstance(found, QCheckBox)
+    return found
+
+
+def start(qtbot: QtBot, page: QWidget) -> QPushButton:
+    button = page.findChild(QPushButton, "export-start")
+    assert isinstance(button, QPushButton)
+    return button
+
+
+def press(qtbot: QtBot, page: QWidget, name: str) -> None:
+    button = page.findChild(QPushButton, name)
+    assert isinstance(button, QPushButton)
+    qtbot.waitUntil(button.isEnabled)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def text(page: QWidget, name: str) -> str:
+    found = page.findChild(QLabel, name)
+    assert isinstance(found, QLabel), name
+    return found.text()
+
+
+def results(page: QWidget) -> list[list[str]]:
+    table = page.findChild(QTableWidget, "export-results")
+    assert isinstance(table, QTableWidget)
+    return [[table.item(r, c).text() for c in range(table.columnCount())] for r in range(table.rowCount())]
+
+
+def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+    page.shown()
+    qtbot.waitUntil(lambda: "once it is trained" in text(page, "export-empty-sentence"))
+    with qtbot.waitSignal(session.page_asked) as asked:
+        press(qtbot, page, "export-empty-button")
+    assert asked.args == ["train"]
+
+
+def test_the_chosen_formats_are_written_and_their_check_is_shown(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
+) -> None:
+    folder = ready(qtbot, page, session)
+    box(page, "safetensors").setChecked(True)
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: "2 formats written" in text(page, "export-words"))
+    target = folder / "export"
+    assert results(page) == [
+        ["onnx", str(target / "onnx" / "model.onnx"), "23.6 MB", "39 of 40 detections agree on 8 images"],
+        ["safetensors", str(target / "safetensors" / "model.safetensors"), "23.6 MB", "weights alone: nothing to run"],
+    ]
+    wish = export.wishes[0]
+    assert (wish.checkpoint, wish.folder) == (folder / "best.safetensors", target)
+    assert [image.name for image in wish.images] == ["a.png"]
+
+
+def test_the_last_checkpoint_and_another_folder_can_be_chosen(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport, tmp_path: Path
+) -> None:
+    folder = ready(qtbot, page, session)
+    checkpoint = page.findChild(QComboBox, "export-checkpoint")
+    target = page.findChild(QLineEdit, "export-folder")
+    assert isinstance(checkpoint, QComboBox)
+    assert isinstance(target, QLineEdit)
+    checkpoint.setCurrentText("last")
+    target.setText(str(tmp_path / "elsewhere"))
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: bool(export.wishes))
+    assert export.wishes[0].checkpoint == folder / "last.safetensors"
+    assert export.wishes[0].folder == tmp_path / "elsewhere"
+
+
+def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+    ready(qtbot, page, session)
+    assert not box(page, "rare").isEnabled()
+    assert "Needs rarelib. Install with: pip install" in text(page, "export-missing-rare")
+
+
+def test_nothing_can_be_exported_without_a_format(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+    ready(qtbot, page, session)
+    assert start(qtbot, page).isEnabled()
+    box(page, "onnx").setChecked(False)
+    assert not start(qtbot, page).isEnabled()
+
+
+def test_a_failure_is_said_in_its_words_and_one_can_try_again(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
+) -> None:
+    export.fails_with = "The disk is full. Make room and try again."
+    ready(qtbot, page, session)
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: text(page, "export-words") == "The disk is full. Make room and try again.")
+    qtbot.waitUntil(start(qtbot, page).isEnabled)
+
+
+def test_the_confidence_that_inspecting_found_best_is_suggested(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
+) -> None:
+    folder = make_run(session)
+    (folder / "evaluation.json").write_text(json.dumps({"best_confidence": 0.42}), "utf-8")
+    page.shown()
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: bool(export.wishes))
+    assert export.wishes[0].settings.score == 0.42

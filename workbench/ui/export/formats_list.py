@@ -1,0 +1,58 @@
+"""The formats to choose from: a checkbox each, a sentence what it is for, and why one can't be chosen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+
+from workbench.ui import theme
+from workbench.ui.export.work import FormatChoice
+
+FIRST = "onnx"  # what most people want; chosen at the start
+
+
+class FormatsList(QWidget):
+    """`changed` when a person ticks one."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._boxes: dict[str, QCheckBox] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._loading = QLabel("Loading PyTorch …")
+        self._loading.setObjectName("export-loading")
+        self._loading.setProperty("role", "muted")
+        self._column.addWidget(self._loading)
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self._boxes)
+
+    def say(self, sentence: str) -> None:
+        self._loading.setText(sentence)
+
+    def fill(self, choices: tuple[FormatChoice, ...]) -> None:
+        self._loading.hide()
+        for choice in sorted(choices, key=lambda one: one.name != FIRST):
+            box = QCheckBox(f"{choice.title}  ({choice.file})")
+            box.setObjectName(f"export-format-{choice.name}")
+            about = QLabel(choice.summary, wordWrap=True)
+            about.setProperty("role", "muted")
+            if choice.missing:
+                box.setEnabled(False)
+                about.setText(
+                    f"Needs {' and '.join(choice.missing)}. Install with: pip install 'workbench-detection[export]'"
+                )
+                about.setObjectName(f"export-missing-{choice.name}")
+            about.setContentsMargins(3 * theme.GRID, 0, 0, theme.GRID // 2)
+            box.setChecked(choice.name == FIRST and not choice.missing)
+            box.toggled.connect(self.changed)
+            self._column.addWidget(box)
+            self._column.addWidget(about)
+            self._boxes[choice.name] = box
+        self.changed.emit()
+
+    def chosen(self) -> tuple[str, ...]:
+        return tuple(name for name, box in self._boxes.items() if box.isChecked())

@@ -1,0 +1,357 @@
+"""The Export page: write a trained detector as files that run elsewhere, each checked before it is handed out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import settings
+from workbench.core.project import Split
+from workbench.errors import WorkbenchError
+from workbench.inference.events import ExportDone, Exported, ExportProgress
+from workbench.inference.exporters import ExportSettings
+from workbench.training import runs
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.export import work
+from workbench.ui.export.formats_list import FormatsList
+from workbench.ui.export.results import Results
+from workbench.ui.export.work import Export, Formats, Wish
+from workbench.ui.forms import Form
+from workbench.ui.job import Job
+from workbench.ui.page import Page
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.open_folder import open_folder
+
+PANEL = 400  # px
+
+
+class ExportPage(Page):
+    """Exports in one Job at a time. `export` is work.export, or a fake for tests."""
+
+    name, title, icon = "export", "Export", "mdi6.package-up"
+
+    def __init__(self, session: Session, parent: QWidget | None = None, *, export: Export = work.export) -> None:
+        super().__init__(session, parent)
+        self._export = export
+        self._job: Job | None = None
+        self._loading: Job | None = None
+        self._list: Background | None = None
+        self._suggested = ""  # the folder last put into the field by this page
+        self._written: Path | None = None
+        self._build()
+        self._connect()
+
+    # --- building ---
+
+    def _build(self) -> None:
+        self._empty = NextStep("export-empty")
+        self._full = QWidget()
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._full)
+        row = QHBoxLayout(self._full)
+        row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
+        row.setSpacing(2 * theme.GRID)
+        row.addWidget(self._left())
+        row.addLayout(self._right(), 1)
+
+    def _left(self) -> QWidget:
+        self._run = _combo("export-run", "The run whose detector is exported.")
+        self._checkpoint = _combo("export-checkpoint", "The best checkpoint by AP, or the last one.")
+        self._folder = QLineEdit()
+        self._folder.setObjectName("export-folder")
+        self._choose = QPushButton("Choose …")
+        self._choose.setObjectName("export-choose")
+        folder = QHBoxLayout()
+        folder.addWidget(self._folder, 1)
+        folder.addWidget(self._choose)
+        head = QFormLayout()
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        head.addRow("Run", self._run)
+        head.addRow("Checkpoint", self._checkpoint)
+        head.addRow("Folder", folder)
+        self._formats = FormatsList()
+        self._form = Form("export-form")
+        self._form.set_rows(settings.rows(ExportSettings), ("",))
+        inner = QWidget()
+        inside = QVBoxLayout(inner)
+        inside.setContentsMargins(0, 0, theme.GRID, 0)
+        inside.addWidget(self._formats)
+        inside.addWidget(self._form)
+        inside.addStretch(1)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inner)
+        self._go = QPushButton("Export")
+        self._go.setObjectName("export-start")
+        self._go.setProperty("role", "primary")
+        panel = QWidget()
+        panel.setFixedWidth(PANEL)
+        column = QVBoxLayout(panel)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        column.addWidget(self._go)
+        return panel
+
+    def _right(self) -> QVBoxLayout:
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("export-words")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setObjectName("export-progress")
+        self._bar.setFixedHeight(theme.GRID)
+        self._bar.hide()
+        self._results = Results()
+        self._where = Elided()
+        self._where.setProperty("role", "muted")
+        self._open = QPushButton("Open folder")
+        self._open.setObjectName("export-open")
+        theme.set_icon(self._open, "mdi6.folder-open-outline")
+        self._open.setEnabled(False)
+        below = QHBoxLayout()
+        below.addWidget(self._where, 1)
+        below.addWidget(self._open)
+        column = QVBoxLayout()
+        for widget in (self._words, self._bar):
+            column.addWidget(widget)
+        column.addWidget(self._results, 1)
+        column.addLayout(below)
+        return column
+
+    def _connect(self) -> None:
+        self._empty.asked.connect(self.session.page_asked)
+        self._run.currentIndexChanged.connect(self._run_changed)
+        self._checkpoint.currentIndexChanged.connect(self._enable)
+        self._formats.changed.connect(self._enable)
+        self._form.changed.connect(self._enable)
+        self._folder.textChanged.connect(self._enable)
+        self._choose.clicked.connect(self._choose_folder)
+        self._open.clicked.connect(self._open_folder)
+        self._go.clicked.connect(self.export)
+        self.session.document_changed.connect(self._document_changed)
+        self.session.runs_changed.connect(self._list_runs)
+        self.session.job_ended.connect(self._job_ended)
+        self._enable()
+
+    # --- the page ---
+
+    def shown(self) -> None:
+        if self.session.document is None:
+            self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
+            return
+        self._list_runs()
+
+    def closing(self) -> None:
+        if self._job is not None:
+            self._job.stop.set()
+        if self._list is not None:
+            self._list.close()
+            self._list.deleteLater()
+            self._list = None
+
+    def _say_empty(self, *words: str) -> None:
+        self._empty.say(*words)
+        self._stack.setCurrentWidget(self._empty)
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._run.clear()
+        self._results.setRowCount(0)
+        self._words.setText("")
+        self._written = None
+        self._open.setEnabled(False)
+        if self.isVisible():
+            self.shown()
+
+    # --- choices ---
+
+    @Slot()
+    def _list_runs(self) -> None:
+        if self.session.document is None or not (self.isVisible() or self._list is not None):
+            return
+        if self._list is None:
+            self._list = Background("Reading the runs", runs.runs, self)
+            self._list.done.connect(self._listed)
+        self._list.ask([self.session.document.runs_folder])
+
+    @Slot(object, object)
+    def _listed(self, _folder: object, found: object) -> None:
+        usable = [run for run in found if run.checkpoint is not None] if isinstance(found, tuple) else []
+        if not usable:
+            self._say_empty(
+                "No trained run yet", "A detector can be exported once it is trained.", "Train a detector", "train"
+            )
+            return
+        self._stack.setCurrentWidget(self._full)
+        self._load()
+        chosen = self._chosen_run()
+        self._run.blockSignals(True)
+        self._run.clear()
+        for run in usable:
+            self._run.addItem(f"{run.name} ({run.state})", run)
+        names = [run.name for run in usable]
+        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and chosen.name in names else 0)
+        self._run.blockSignals(False)
+        self._run_changed()
+
+    def _chosen_run(self) -> RunInfo | None:
+        run = self._run.currentData()
+        return run if isinstance(run, RunInfo) else None
+
+    @Slot()
+    def _run_changed(self) -> None:
+        run = self._chosen_run()
+        chosen = self._checkpoint.currentText()
+        self._checkpoint.clear()
+        if run is None:
+            return
+        for word, file in (("best", run.best), ("last", run.last)):
+            if file is not None:
+                self._checkpoint.addItem(word, file)
+        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
+        if self._folder.text() in ("", self._suggested):
+            self._suggested = str(run.folder / "export")
+            self._folder.setText(self._suggested)
+        confidence = _best_confidence(run.folder)
+        if confidence is not None:
+            self._form.set_values({"score": confidence})
+        self._enable()
+
+    def _load(self) -> None:
+        if self._formats.is_filled or self._loading is not None:
+            return
+        job = Job("Loading PyTorch", lambda _: work.load())
+        job.reported.connect(self._loaded)
+        job.failed.connect(self._load_failed)
+        self._loading = job
+        self.session.start(job)
+
+    @Slot(object)
+    def _loaded(self, event: object) -> None:
+        if isinstance(event, Formats):
+            self._formats.fill(event.choices)
+
+    @Slot(object)
+    def _load_failed(self, error: object) -> None:
+        if isinstance(error, WorkbenchError):
+            self._formats.say(error.sentence)
+
+    @Slot()
+    def _enable(self) -> None:
+        ready = bool(self._formats.chosen()) and self._checkpoint.currentData() is not None
+        wrong = self._form.problems()
+        self._go.setEnabled(ready and not wrong and bool(self._folder.text().strip()) and self._job is None)
+
+    @Slot()
+    def _choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Where to write the files", self._folder.text())
+        if chosen:
+            self._folder.setText(chosen)
+
+    # --- exporting ---
+
+    @Slot()
+    def export(self) -> None:
+        """Write the chosen formats in a Job."""
+        document, checkpoint = self.session.document, self._checkpoint.currentData()
+        if document is None or checkpoint is None or self._job is not None:
+            return
+        images = document.images()
+        shown = [image for image in images if image.split is Split.VALIDATION] or list(images)
+        wish = Wish(
+            checkpoint=Path(checkpoint),
+            folder=Path(self._folder.text().strip()).expanduser(),
+            formats=self._formats.chosen(),
+            images=tuple(document.file(image) for image in shown),
+            settings=settings.changed(ExportSettings(), self._form.values()),
+        )
+        job = Job(f"Exporting {wish.checkpoint.parent.name}", lambda _: self._export(wish))
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        self._job = job
+        self._results.setRowCount(0)
+        self._say("Opening the checkpoint …")
+        self._bar.setRange(0, 0)
+        self._bar.show()
+        self._written = wish.folder
+        self._where.setText(str(wish.folder))
+        self._enable()
+        self.session.start(job)
+
+    def _say(self, sentence: str, role: str = "") -> None:
+        self._words.setProperty("role", role)
+        self._words.setStyleSheet("")  # the style looks at the role again
+        self._words.setText(sentence)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if isinstance(event, ExportProgress):
+            self._bar.setRange(0, event.total)
+            self._bar.setValue(event.done)
+            self._say(f"{event.sentence} …")
+        elif isinstance(event, Exported):
+            self._results.add(event)
+            self._open.setEnabled(True)
+        elif isinstance(event, ExportDone):
+            count = len(event.results)
+            self._say(f"{count} {'format' if count == 1 else 'formats'} written, each with a README.md.", "ok")
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if isinstance(error, WorkbenchError):
+            self._say(error.sentence, "error")
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self._loading:
+            self._loading = None
+        if job is self._job and isinstance(job, Job):
+            stopped = job.stop.is_set()
+            self._job = None
+            self._bar.hide()
+            if stopped:
+                self._say("Stopped. Formats that are in the list were written.")
+            self._enable()
+
+    @Slot()
+    def _open_folder(self) -> None:
+        if self._written is not None and not open_folder(self._written):
+            self.session.message.emit("warning", f"The folder could not be shown. It is {self._written}.")
+
+
+def _best_confidence(run_folder: Path) -> float | None:
+    """The confidence that an evaluation on the Inspect page found best, if there was one."""
+    try:
+        value = json.loads((run_folder / "evaluation.json").read_text("utf-8"))["best_confidence"]
+        return float(value)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _combo(name: str, help: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setObjectName(name)
+    combo.setToolTip(help)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo

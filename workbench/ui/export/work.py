@@ -1,0 +1,67 @@
+"""What the Export page does in threads: listing the formats (which loads PyTorch), and writing and checking files."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.inference.events import ExportEvent
+from workbench.inference.exporters import ExportSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChoice:
+    """A format as the page shows it. `missing`: packages that would have to be installed first."""
+
+    name: str
+    title: str
+    summary: str
+    file: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """All formats there are."""
+
+    choices: tuple[FormatChoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Write `checkpoint` as each of `formats` into `folder`, checked on some of `images`."""
+
+    checkpoint: Path
+    folder: Path
+    formats: tuple[str, ...]
+    images: tuple[Path, ...]
+    settings: ExportSettings
+
+
+Export = Callable[[Wish], Iterator[ExportEvent]]
+
+
+def load() -> Iterator[Formats]:
+    """The formats; imports PyTorch."""
+    from workbench.inference import exporters
+
+    yield Formats(
+        tuple(
+            FormatChoice(
+                name,
+                member.title,
+                member.summary,
+                member.file,
+                tuple(package for package in member.needs if importlib.util.find_spec(package) is None),
+            )
+            for name, member in exporters.load_all()
+        )
+    )
+
+
+def export(wish: Wish) -> Iterator[ExportEvent]:
+    from workbench.inference import export as exporting
+
+    yield from exporting.export(wish.checkpoint, wish.folder, wish.formats, wish.images, wish.settings)
