@@ -132,7 +132,7 @@ class StartPage(QWidget):
         """Show the form for a new project of this folder, with a place for it suggested."""
         self._photographs = photographs
         self._from.setText(str(photographs))
-        self._folder.setText(str(_free(photographs.parent / f"{safe_name(photographs.name)} project")))
+        self._folder.setText(str(free_folder(photographs.parent / f"{safe_name(photographs.name)} project")))
         self._form.show()
         self._create.setFocus()
 
@@ -224,7 +224,7 @@ def _thumbnail(file: object) -> QImage:
     return to_qimage(images.thumbnail(Path(str(file)), 2 * _CARD.width()))
 
 
-def _free(folder: Path) -> Path:
+def free_folder(folder: Path) -> Path:
     """`folder`, or the same with a number when there is something in that place."""
     number, free = 1, folder
     while free.exists():

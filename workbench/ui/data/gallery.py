@@ -1,0 +1,258 @@
+"""The gallery: all images as tiles, a filter above them, and below what to do with the selected ones."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Signal, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core import edits
+from workbench.core.project import Split, State
+from workbench.ui import theme, thumbnails
+from workbench.ui.images_model import IMAGE, Filter, ImagesModel
+from workbench.ui.session import Session
+from workbench.ui.widgets.image_delegates import TILE, ImageTile
+from workbench.ui.widgets.rows import KeysPassOn
+
+_EMPTY = "empty"
+
+
+class Gallery(QWidget):
+    """Follows and chooses the session's image; `opened` when an image is double-clicked or Enter is pressed."""
+
+    opened = Signal(int)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.model = ImagesModel(session, thumbnails.of(session), self)
+        self._view = _tiles(self.model)
+        self._bar = FilterBar(session)
+        self._selection = SelectionBar()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._view, 1)
+        layout.addWidget(self._selection)
+        self._bar.changed.connect(self._filter)
+        self._view.activated.connect(self._activated)
+        self._view.selectionModel().currentChanged.connect(self._current_changed)
+        self._view.selectionModel().selectionChanged.connect(self._selection_changed)
+        self._selection.state_chosen.connect(self._set_state)
+        self._selection.split_chosen.connect(self._set_split)
+        self.model.count_changed.connect(self._listed)
+        session.image_changed.connect(self.follow)
+        session.edited.connect(self._bar.renew_labels)
+        session.document_changed.connect(self._bar.renew_labels)
+        self._listed()
+
+    def selected(self) -> tuple[int, ...]:
+        """Ids of the selected images."""
+        indexes = self._view.selectionModel().selectedIndexes()
+        return tuple(sorted(image.id for image in (index.data(IMAGE) for index in indexes) if image is not None))
+
+    def show_only(self, wanted: Filter) -> None:
+        """Set the filter, also in the bar: a number was clicked."""
+        self._bar.set_filter(wanted)
+
+    @Slot()
+    def follow(self, _id: int = 0) -> None:
+        """Make the session's image the current one, if it is listed."""
+        row = self.model.row_of(self._session.image_id)
+        selection = self._view.selectionModel()
+        if row >= 0 and selection.currentIndex().row() != row:
+            index = self.model.index(row)
+            selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self._view.scrollTo(index)
+
+    @Slot(object)
+    def _filter(self, wanted: Filter) -> None:
+        self.model.set_filter(wanted)
+
+    @Slot()
+    def _listed(self) -> None:
+        document = self._session.document
+        self._bar.show_count(self.model.rowCount(), len(document.images()) if document else 0)
+        self._selection_changed()
+
+    @Slot(QModelIndex)
+    def _activated(self, index: QModelIndex) -> None:
+        image = index.data(IMAGE)
+        if image is not None:
+            self.opened.emit(image.id)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
+        image = index.data(IMAGE)
+        if image is not None:
+            self._session.select_image(image.id)
+
+    @Slot()
+    def _selection_changed(self) -> None:
+        self._selection.show_count(len(self._view.selectionModel().selectedIndexes()))
+
+    @Slot(object)
+    def _set_state(self, state: State) -> None:
+        if self.selected():
+            self._session.do(edits.SetState(self.selected(), state))
+
+    @Slot(object)
+    def _set_split(self, split: Split) -> None:
+        if self.selected():
+            self._session.do(edits.SetSplit(self.selected(), split))
+
+
+def _tiles(model: ImagesModel) -> QListView:
+    view = KeysPassOn()
+    view.setObjectName("gallery")
+    view.setAccessibleName("Images")
+    view.setProperty("role", "flat")
+    view.setModel(model)
+    view.setItemDelegate(ImageTile(view))
+    view.setViewMode(QListView.ViewMode.IconMode)
+    view.setMovement(QListView.Movement.Static)
+    view.setResizeMode(QListView.ResizeMode.Adjust)
+    view.setUniformItemSizes(True)
+    view.setGridSize(QSize(TILE))
+    view.setLayoutMode(QListView.LayoutMode.Batched)  # 100,000 tiles would be laid out for a second before the first
+    view.setBatchSize(500)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    view.setMouseTracking(True)
+    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    return view
+
+
+class FilterBar(QFrame):
+    """State, split, label and text; emits the whole Filter."""
+
+    changed = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._quiet = False
+        self._state = _box("filter-state", "Any state", [(state.value.capitalize(), state.value) for state in State])
+        self._split = _box("filter-split", "Any split", [(_split_word(split), split.value) for split in Split])
+        self._label = _box("filter-label", "Any label", [])
+        self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
+        self._text.setObjectName("filter-text")
+        self._count = QLabel()
+        self._count.setObjectName("gallery-count")
+        self._count.setProperty("role", "muted")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
+        layout.setSpacing(theme.GRID)
+        for box in (self._state, self._split, self._label):
+            layout.addWidget(box)
+            box.currentIndexChanged.connect(self._emit)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._count)
+        self._text.textChanged.connect(self._emit)
+        self.renew_labels()
+
+    def set_filter(self, wanted: Filter) -> None:
+        self._quiet = True
+        self._state.setCurrentIndex(max(0, self._state.findData(wanted.state.value if wanted.state else None)))
+        self._split.setCurrentIndex(max(0, self._split.findData(wanted.split.value if wanted.split else None)))
+        label = _EMPTY if wanted.empty else wanted.label
+        self._label.setCurrentIndex(max(0, self._label.findData(label)))
+        self._text.setText(wanted.text)
+        self._quiet = False
+        self._emit()
+
+    @Slot()
+    def renew_labels(self, applied: object = None) -> None:
+        """The labels of the project as choices; the chosen one stays if it is still there."""
+        if applied is not None and not getattr(applied, "labels_changed", True):
+            return
+        document, kept = self._session.document, self._label.currentData()
+        self._quiet = True
+        self._label.clear()
+        self._label.addItem("Any label", None)
+        self._label.addItem("Without boxes", _EMPTY)
+        for label in document.labels() if document else ():
+            self._label.addItem(label.name, label.id)
+        self._label.setCurrentIndex(max(0, self._label.findData(kept) if kept is not None else 0))
+        self._quiet = False
+        if self._label.currentData() != kept:
+            self._emit()
+
+    def show_count(self, shown: int, total: int) -> None:
+        self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")
+
+    @Slot()
+    def _emit(self) -> None:
+        if self._quiet:
+            return
+        state, split, label = self._state.currentData(), self._split.currentData(), self._label.currentData()
+        self.changed.emit(
+            Filter(
+                state=State(state) if state else None,
+                split=Split(split) if split else None,
+                label=label if isinstance(label, int) else None,
+                text=self._text.text().strip(),
+                empty=label == _EMPTY,
+            )
+        )
+
+
+class SelectionBar(QFrame):
+    """What the selected images become."""
+
+    state_chosen = Signal(object)
+    split_chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("selection-bar")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
+        layout.setSpacing(theme.GRID // 2)
+        self._about = QLabel()
+        self._about.setObjectName("gallery-selected")
+        layout.addWidget(self._about)
+        layout.addSpacing(theme.GRID)
+        for word, choices, signal, name in (
+            ("State:", list(State), self.state_chosen, "set-state"),
+            ("Split:", list(Split), self.split_chosen, "set-split"),
+        ):
+            title = QLabel(word)
+            title.setProperty("role", "muted")
+            layout.addWidget(title)
+            for choice in choices:
+                button = QPushButton(_split_word(choice) if isinstance(choice, Split) else choice.value.capitalize())
+                button.setObjectName(f"{name}-{choice.value}")
+                button.setFlat(True)
+                button.clicked.connect(lambda _=False, signal=signal, choice=choice: signal.emit(choice))
+                layout.addWidget(button)
+            layout.addSpacing(theme.GRID)
+        layout.addStretch(1)
+
+    def show_count(self, count: int) -> None:
+        self._about.setText(f"{count:,} selected")
+        self.setEnabled(count > 0)
+
+
+def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
+    box = QComboBox()
+    box.setObjectName(name)
+    box.setAccessibleName(first)
+    box.addItem(first, None)
+    for word, value in choices:
+        box.addItem(word, value)
+    return box
+
+
+def _split_word(split: Split) -> str:
+    return "No split" if split is Split.NONE else split.value.capitalize()

@@ -1,0 +1,267 @@
+"""The labels as a table in export order: colour, key, name, number of boxes. Every change can be undone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core import edits
+from workbench.core.project import Label
+from workbench.ui import theme
+from workbench.ui.annotate.label_keys import DIGITS, label_keys
+from workbench.ui.session import Session
+
+_Index = QModelIndex | QPersistentModelIndex
+_NO_INDEX = QModelIndex()
+COLOUR, KEY, NAME, COUNT = range(4)
+_TITLES = ("", "Key", "Label", "Boxes")
+_COUNT_AFTER = 150
+"""Milliseconds after the last edit until boxes are counted again."""
+
+
+class LabelsModel(QAbstractTableModel):
+    """Follows the session. Setting a cell asks for the edit; what it shows is what came of it."""
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._labels: tuple[Label, ...] = ()
+        self._keys: dict[int, str] = {}
+        self._counts: dict[int, int] = {}
+        self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
+        self._later.timeout.connect(self._count)
+        session.document_changed.connect(self.reload)
+        session.edited.connect(self._edited)
+        self.reload()
+
+    @Slot()
+    def reload(self) -> None:
+        document = self._session.document
+        self.beginResetModel()
+        self._labels = document.labels() if document else ()
+        self._counts = document.label_counts() if document else {}
+        self._keys = {label.id: key for key, label in label_keys(self._labels).items()}
+        self.endResetModel()
+
+    @Slot(object)
+    def _edited(self, applied: object) -> None:
+        if getattr(applied, "labels_changed", False):
+            self.reload()
+        else:
+            self._later.start()
+
+    @Slot()
+    def _count(self) -> None:
+        document = self._session.document
+        if document is not None and self._labels:
+            self._counts = document.label_counts()
+            self.dataChanged.emit(self.index(0, COUNT), self.index(len(self._labels) - 1, COUNT))
+
+    def label(self, row: int) -> Label | None:
+        return self._labels[row] if 0 <= row < len(self._labels) else None
+
+    def count(self, label: Label) -> int:
+        return self._counts.get(label.id, 0)
+
+    def rowCount(self, parent: _Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._labels)
+
+    def columnCount(self, parent: _Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _TITLES[section]
+        return None
+
+    def flags(self, index: _Index) -> Qt.ItemFlag:
+        found = super().flags(index)
+        return found | Qt.ItemFlag.ItemIsEditable if index.column() in (KEY, NAME) else found
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        label = self.label(index.row())
+        if label is None:
+            return None
+        if role == Qt.ItemDataRole.BackgroundRole and index.column() == COLOUR:
+            return QColor(label.colour)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            texts = ("", self._keys.get(label.id, ""), label.name, f"{self.count(label):,}")
+            return texts[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            tips = (
+                "Double-click: another colour",
+                "The number key on the Label page",
+                label.name,
+                "Boxes of this label",
+            )
+            return tips[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == COUNT:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        label = self.label(index.row())
+        if label is None or role != Qt.ItemDataRole.EditRole:
+            return False
+        text = str(value).strip()
+        if index.column() == NAME and text != label.name:
+            return self._session.do(edits.ChangeLabel(dataclasses.replace(label, name=text))) is not None
+        if index.column() == KEY and text != label.key:
+            if text and (len(text) != 1 or text not in DIGITS):
+                self._session.inform("A label's key is one digit, 0 to 9.")
+                return False
+            return self._session.do(self._with_key(label, text)) is not None
+        return False
+
+    def _with_key(self, label: Label, key: str) -> edits.Edit:
+        """The key for this label, taken from another that had it."""
+        others = [dataclasses.replace(o, key="") for o in self._labels if o.id != label.id and key and o.key == key]
+        changes = [edits.ChangeLabel(other) for other in (*others, dataclasses.replace(label, key=key))]
+        return edits.Batch(tuple(changes), f"Key {key or 'none'} for '{label.name}'")
+
+
+class LabelsTable(QWidget):
+    """The table with its buttons."""
+
+    show_asked = Signal(int)  # the images with this label
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.model = LabelsModel(session, self)
+        self._view = QTableView()
+        self._view.setObjectName("labels-table")
+        self._view.setAccessibleName("Labels")
+        self._view.setProperty("role", "flat")
+        self._view.setModel(self.model)
+        self._view.verticalHeader().hide()
+        self._view.verticalHeader().setDefaultSectionSize(28)
+        self._view.setShowGrid(False)
+        self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        header = self._view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((COLOUR, 28), (KEY, 40), (COUNT, 72)):
+            header.resizeSection(column, width)
+        self._view.doubleClicked.connect(self._double_clicked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, theme.GRID, 0, 0)
+        layout.setSpacing(theme.GRID // 2)
+        layout.addLayout(self._head())
+        layout.addWidget(self._view, 1)
+
+    def _head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+        row.setSpacing(2)
+        title = QLabel("Labels")
+        title.setFont(theme.font(theme.BODY, bold=True))
+        row.addWidget(title)
+        row.addStretch(1)
+        for name, tip, icon, slot in (
+            ("label-add", "Add a label", "mdi6.plus", self._add),
+            ("label-up", "Move up: earlier in every export", "mdi6.arrow-up", lambda: self._move(-1)),
+            ("label-down", "Move down: later in every export", "mdi6.arrow-down", lambda: self._move(1)),
+            ("label-merge", "Merge into another label", "mdi6.call-merge", self._merge),
+            ("label-show", "Show the images with this label", "mdi6.image-search-outline", self._show),
+            ("label-remove", "Delete this label and its boxes", "mdi6.delete-outline", self._remove),
+        ):
+            button = QToolButton(autoRaise=True)
+            button.setObjectName(name)
+            button.setAccessibleName(tip)
+            button.setToolTip(tip)
+            theme.set_icon(button, icon)
+            button.clicked.connect(slot)
+            row.addWidget(button)
+        return row
+
+    def _chosen(self) -> Label | None:
+        label = self.model.label(self._view.currentIndex().row())
+        if label is None:
+            self._session.inform("Choose a label in the table first.")
+        return label
+
+    @Slot()
+    def _add(self) -> None:
+        names = {label.name for label in (self._session.document.labels() if self._session.document else ())}
+        number = 1
+        while (name := f"label {number}") in names:
+            number += 1
+        applied = self._session.do(edits.AddLabels((Label(0, name),)))
+        if applied is not None:
+            index = self.model.index(self.model.rowCount() - 1, NAME)
+            self._view.setCurrentIndex(index)
+            self._view.edit(index)
+
+    def _move(self, step: int) -> None:
+        label = self._chosen()
+        row = self._view.currentIndex().row()
+        other = self.model.label(row + step)
+        if label is None or other is None:
+            return
+        swap = (
+            edits.ChangeLabel(dataclasses.replace(label, position=other.position)),
+            edits.ChangeLabel(dataclasses.replace(other, position=label.position)),
+        )
+        if self._session.do(edits.Batch(swap, f"Move label '{label.name}'")) is not None:
+            self._view.setCurrentIndex(self.model.index(row + step, NAME))
+
+    @Slot()
+    def _remove(self) -> None:
+        label = self._chosen()
+        if label is None:
+            return
+        count = self.model.count(label)
+        if self._session.do(edits.RemoveLabel(label.id)) is not None:
+            self._session.inform(f"Label '{label.name}' and its {count:,} boxes were deleted. Undo brings them back.")
+
+    @Slot()
+    def _merge(self) -> None:
+        label, document = self._chosen(), self._session.document
+        if label is None or document is None:
+            return
+        menu = QMenu(self)
+        menu.setObjectName("merge-menu")
+        for other in document.labels():
+            if other.id != label.id:
+                choice = menu.addAction(f"Merge '{label.name}' into '{other.name}'")
+                choice.triggered.connect(lambda _=False, id=other.id: self._session.do(edits.MergeLabels(label.id, id)))
+        if menu.isEmpty():
+            self._session.inform("There is no other label to merge it into.")
+            return
+        menu.popup(self.mapToGlobal(self.rect().topLeft()))
+
+    @Slot()
+    def _show(self) -> None:
+        label = self._chosen()
+        if label is not None:
+            self.show_asked.emit(label.id)
+
+    @Slot(QModelIndex)
+    def _double_clicked(self, index: QModelIndex) -> None:
+        label = self.model.label(index.row())
+        if label is None:
+            return
+        if index.column() == COLOUR:
+            colour = QColorDialog.getColor(QColor(label.colour), self, f"Colour of {label.name}")
+            if colour.isValid():
+                self._session.do(edits.ChangeLabel(dataclasses.replace(label, colour=colour.name())))
+        elif index.column() == COUNT:
+            self.show_asked.emit(label.id)

@@ -1,0 +1,191 @@
+"""The Data page: all images as a gallery, the labels as a table, the splits; images and labels come and go here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core import edits
+from workbench.core.splits import random_split
+from workbench.errors import WorkbenchError
+from workbench.ui import preferences, theme
+from workbench.ui.actions import make
+from workbench.ui.data.gallery import Gallery
+from workbench.ui.data.labels_table import LabelsTable
+from workbench.ui.data.summary import Summary
+from workbench.ui.images_model import Filter
+from workbench.ui.job import Job
+from workbench.ui.page import Page
+from workbench.ui.session import Session
+from workbench.ui.start.intake import Described, describe
+from workbench.ui.start.projects import add_described
+from workbench.ui.widgets.empty import Empty
+
+_BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+SEED = 0
+"""Of the random split. The split is kept with each image, so drawing it again divides only what came since."""
+
+
+class DataPage(Page):
+    """Gallery, labels, splits."""
+
+    name = "data"
+    title = "Data"
+    icon = "mdi6.image-multiple-outline"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._gallery = Gallery(session)
+        self._labels = LabelsTable(session)
+        self._summary = Summary(session)
+        self._actions = (
+            make(self, "add-images", self.choose_images),
+            make(self, "import-labels", self.show_import),
+            make(self, "export-labels", self.show_export),
+            make(self, "random-split", self.split_at_random),
+        )
+        make(self, "remove-images", self.remove_images)
+        self._build()
+        self._gallery.opened.connect(self._open)
+        self._labels.show_asked.connect(lambda id: self._gallery.show_only(Filter(label=id)))
+        self._summary.asked.connect(self._gallery.show_only)
+        session.document_changed.connect(self._show_what_there_is)
+        session.edited.connect(self._show_what_there_is)
+        self._show_what_there_is()
+
+    def _build(self) -> None:
+        tools = QFrame()
+        tools.setProperty("role", "bar")
+        row = QHBoxLayout(tools)
+        row.setContentsMargins(theme.GRID, 4, theme.GRID, 0)
+        row.setSpacing(theme.GRID // 2)
+        for action in self._actions:
+            button = QToolButton(autoRaise=True)
+            button.setDefaultAction(action)
+            button.setToolButtonStyle(_BESIDE)
+            button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
+            row.addWidget(button)
+        row.addStretch(1)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._summary)
+        column.addWidget(self._labels, 1)
+        self._splitter = QSplitter()
+        self._splitter.setObjectName("data-splitter")
+        self._splitter.addWidget(self._gallery)
+        self._splitter.addWidget(side)
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setSizes([900, 304])
+        self._splitter.setChildrenCollapsible(False)
+        kept = preferences.geometry("data/splitter")
+        if not kept.isEmpty():
+            self._splitter.restoreState(kept)
+        self._empty = Empty(
+            "mdi6.image-plus-outline", "There are no images in this project yet.", "Add images from a folder…",
+            self.choose_images,
+        )  # fmt: skip
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._splitter)
+        self._stack.addWidget(self._empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(tools)
+        layout.addWidget(self._stack, 1)
+
+    def shown(self) -> None:
+        self._gallery.follow()
+
+    def closing(self) -> None:
+        preferences.put("data/splitter", self._splitter.saveState())
+
+    @Slot()
+    def _show_what_there_is(self, _applied: object = None) -> None:
+        document = self.session.document
+        nothing = document is not None and not document.images()
+        self._stack.setCurrentWidget(self._empty if nothing else self._splitter)
+
+    @Slot(int)
+    def _open(self, id: int) -> None:
+        self.session.select_image(id)
+        self.session.page_asked.emit("label")
+
+    # --- images ---
+
+    @Slot()
+    def choose_images(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "The folder of your photographs", preferences.get("folder", ""))
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+            self.add_images(Path(chosen))
+
+    def add_images(self, folder: Path) -> None:
+        """Add the images below `folder` that the project doesn't have; their headers are read in a job."""
+        job = Job(f"Reading {folder.name}", lambda _: describe(folder), self)
+        job.reported.connect(self._described)
+        self.session.start(job)
+
+    @Slot(object)
+    def _described(self, event: object) -> None:
+        document = self.session.document
+        if not isinstance(event, Described) or document is None:
+            return
+        try:
+            added = add_described(document, event)
+        except WorkbenchError as error:
+            self.session.tell(error)
+            return
+        self.session.inform(f"{added:,} images added." if added else "All images of this folder were there already.")
+        if not self.session.image_id:
+            self.session.select_image(document.images()[0].id)
+
+    @Slot()
+    def remove_images(self) -> None:
+        selected = self._gallery.selected()
+        if selected and self.session.do(edits.RemoveImages(selected)) is not None:
+            self.session.inform(
+                f"{len(selected):,} images were taken out of the project. Their files stay; Undo brings them back."
+            )
+
+    @Slot()
+    def split_at_random(self) -> None:
+        document = self.session.document
+        if document is None:
+            return
+        edit = random_split(document.images(), SEED)
+        if edit is None:
+            self.session.inform("Every image has a split already. Select some and choose No split to divide them anew.")
+        else:
+            self.session.do(edit)
+
+    # --- labels in and out ---
+
+    @Slot()
+    def show_import(self) -> None:
+        from workbench.ui.data.import_window import ImportWindow
+
+        # Kept when it is closed: its job may still be reading.
+        window = self.findChild(ImportWindow) or ImportWindow(self.session, self)
+        window.show()
+        window.raise_()
+
+    @Slot()
+    def show_export(self) -> None:
+        from workbench.ui.data.export_window import ExportWindow
+
+        window = self.findChild(ExportWindow) or ExportWindow(self.session, self)
+        window.renew()
+        window.show()
+        window.raise_()

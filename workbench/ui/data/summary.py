@@ -1,0 +1,71 @@
+"""How many images are in which state and split; a click on a number shows these images."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.core.document import Applied
+from workbench.core.project import Split, State
+from workbench.ui import theme
+from workbench.ui.images_model import Filter
+from workbench.ui.session import Session
+
+
+class Summary(QWidget):
+    """Two small tables. Emits the Filter of the number that was clicked."""
+
+    asked = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._numbers: dict[State | Split, QPushButton] = {}
+        grid = QGridLayout()
+        grid.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+        grid.setHorizontalSpacing(theme.GRID)
+        grid.setVerticalSpacing(0)
+        for column, (members, wanted) in enumerate((([*State], "state"), ([*Split], "split"))):
+            for row, member in enumerate(members):
+                word = "no split" if member is Split.NONE else member.value
+                name = QLabel(word)
+                name.setProperty("role", "muted")
+                number = QPushButton("0", flat=True)
+                number.setObjectName(f"count-{wanted}-{member.value}")
+                number.setToolTip(f"Show these images ({word})")
+                number.setCursor(Qt.CursorShape.PointingHandCursor)
+                number.setFixedWidth(72)
+                number.clicked.connect(lambda _=False, w=wanted, m=member: self.asked.emit(Filter(**{w: m})))
+                self._numbers[member] = number
+                grid.addWidget(name, row, 2 * column)
+                grid.addWidget(number, row, 2 * column + 1, Qt.AlignmentFlag.AlignRight)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(2, 1)
+        title = QLabel("Images")
+        title.setFont(theme.font(theme.BODY, bold=True))
+        title.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, theme.GRID)
+        layout.setSpacing(theme.GRID // 2)
+        layout.addWidget(title)
+        layout.addLayout(grid)
+        session.document_changed.connect(self._count)
+        session.edited.connect(self._edited)
+        self._count()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if applied.images_changed:
+            self._count()
+
+    @Slot()
+    def _count(self) -> None:
+        document = self._session.document
+        images = document.images() if document else ()
+        states, splits = Counter(image.state for image in images), Counter(image.split for image in images)
+        for member, number in self._numbers.items():
+            count = states[member] if isinstance(member, State) else splits[member]
+            number.setText(f"{count:,}")
+            number.setEnabled(count > 0)
