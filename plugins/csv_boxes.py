@@ -26,13 +26,15 @@ class CsvBoxes:
 
     def sniff(self, path: Path) -> float:
         """Certain for a .csv file whose first line is our header."""
+        path = path / "boxes.csv" if path.is_dir() else path
         if path.suffix.lower() != ".csv" or not path.is_file():
             return 0.0
         with open(path, "rb") as file:
             return float(file.readline(200).decode("utf-8", "replace").strip().lstrip("\ufeff") == ",".join(COLUMNS))
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008
-        """Read the table; images are looked for beside it or under `images`."""
+        """Read the table (or the boxes.csv of a folder); images are looked for beside it or under `images`."""
+        path = path / "boxes.csv" if path.is_dir() else path
         try:
             rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
         except (OSError, UnicodeDecodeError, csv.Error) as error:

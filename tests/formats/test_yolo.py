@@ -256,3 +256,17 @@ def test_images_that_would_share_a_label_file_get_different_names() -> None:
     places = yolo.places(snapshot([], [Image(i, name, split=Split.TRAIN) for i, name in enumerate(names)], []))
     inner = [place.removeprefix("images/train/") for place in places]
     assert inner == ["a.jpg", "a-2.png", "A-3.bmp", "images_/b.jpg", "con-.jpg"]
+
+
+def test_a_split_that_came_without_its_images_finds_them_in_the_folders_given(tmp_path: Path) -> None:
+    """What Workbench itself exports when images are not copied: labels/train, and images only in the project."""
+    photographs, source = tmp_path / "photographs", tmp_path / "out"
+    picture(photographs / "a.jpg")
+    text(source / "labels" / "train" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(source / "labels" / "train" / "gone.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(source / "data.yaml", "train: images/train\nnames: [cat]\n")
+    reading = yolo.read(source, [photographs])
+    found = {image.name.rsplit("/", 1)[-1]: image for image in reading.images}
+    assert found["a.jpg"].boxes[0].xyxy == (10, 7.5, 30, 22.5)
+    assert found["a.jpg"].split is Split.TRAIN
+    assert found["gone"].file is None

@@ -114,7 +114,7 @@ class _Reader:
     def read(self) -> Reading:
         layout = self.layout()
         label_files = LabelFiles(self.path if self.description is None else self.root, self.root, self.others)
-        pairs = [(image, label_files.of(image)) for image in layout.images]
+        pairs = [(image, layout.own.get(image) or label_files.of(image)) for image in layout.images]
         if not layout.whole:
             pairs = self.belonging(pairs)
         read = [self.image(image, file, layout) for image, file in pairs]

@@ -37,6 +37,7 @@ class Layout:
     names: tuple[str, ...] | None = None
     images: dict[Path, Split | None] = field(default_factory=dict)
     listed: dict[str, Split | None] = field(default_factory=dict)
+    own: dict[Path, Path] = field(default_factory=dict)  # label files that lie apart from their images, by image
     keypoints: int = 0
     whole: bool = False  # images without a label file were named by the data set, so they are part of it
 
@@ -80,6 +81,8 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> La
             if not entry.text:
                 raise Refused(name, f"'{key}' must be a folder or a list of folders", entry.line)
             target = _resolve(folder, entry.text, want_images=lookup)
+            if target is None and _add_labels(entry.text, split, folder, lookup, layout, report):
+                continue
             if target is None:
                 report.say(
                     "refused", name, f"There is no '{entry.text}' for {key}; that split was left out.", entry.line
@@ -193,6 +196,25 @@ def _add(target: Path, split: Split, folder: Path, lookup: ImageLookup, layout: 
             _claim(found, split, layout, report)
         else:
             layout.listed.setdefault(posix(entry), split)
+
+
+def _add_labels(text: str, split: Split, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> bool:
+    """A split that came without its images: take its folder of labels, and look for the images everywhere."""
+    words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in posix(text).split("/")]
+    target = _resolve(folder, "/".join(words))
+    if target is None or not target.is_dir():
+        return False
+    for file in files_below(target, ".txt"):
+        if not is_label_file(file):
+            continue
+        name = file.relative_to(target).with_suffix("").as_posix()
+        found = lookup.find(name).file
+        if found is None:
+            layout.listed.setdefault(name, split)
+        else:
+            _claim(found, split, layout, report)
+            layout.own[found] = file
+    return True
 
 
 def _claim(file: Path, split: Split, layout: Layout, report: Report) -> None:
