@@ -53,14 +53,21 @@ def test_plugins_import_the_api_only() -> None:
 
 
 def test_files_are_written_atomically_everywhere() -> None:
-    """Nothing but core/files.py opens a file for writing, except where a comment of these modules says why."""
-    allowed = {"core/files.py", "core/lock.py", "training/run.py", "training/record.py", "ui/crash.py", "ui/app.py"}
+    """Only core/files.py opens a file for writing, or whoever got the temporary path of its `atomic_path`.
+
+    The exceptions only append or hold a lock: the event log of a run, the crash log, the lock itself.
+    """
+    allowed = {"core/files.py", "core/lock.py", "training/record.py", "ui/app.py"}
     found = set()
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _writes(node):
+            if isinstance(node, ast.Call) and _writes(node) and not _is_temporary(node):
                 found.add(file.relative_to(PACKAGE).as_posix())
     assert found <= allowed
+
+
+def _is_temporary(call: ast.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[0], ast.Name) and call.args[0].id == "temporary"
 
 
 def _writes(call: ast.Call) -> bool:
@@ -74,10 +81,12 @@ def _writes(call: ast.Call) -> bool:
 
 def test_images_are_never_decoded_past_core() -> None:
     """cv2.imread dies on names that are not UTF-8, torchvision.io on damaged PNGs, QImage(path) does not rotate."""
+    decoders = {("cv2", "imread"), ("cv2", "imdecode"), ("Image", "open"), ("io", "decode_image"), ("io", "read_image")}
+    found = set()
     for file in PACKAGE.rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        assert "cv2.imread(" not in text, file
-        assert "torchvision.io" not in text or file.name == "images.py", file
-        if file.parent.name != "core":
-            assert "imdecode(" not in text, file
-            assert "Image.open(" not in text, file
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = getattr(node.func.value, "id", getattr(node.func.value, "attr", ""))
+                if (owner, node.func.attr) in decoders and (file.parent.name != "core" or node.func.attr == "imread"):
+                    found.add(f"{file.relative_to(PACKAGE).as_posix()}:{node.lineno}")
+    assert found == set()
