@@ -1,0 +1,77 @@
+"""The whole way on real photographs: blood cells as they are published, imported, clustered, trained, evaluated.
+
+WORKBENCH_FULL_BENCHMARKS=1 trains the preset quick-cpu to its end (about five minutes on two quiet cores) and holds
+it to the target on the official test split. Without it a shortened form shows that learning works at all.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from workbench import anchors
+from workbench.core.document import Document
+from workbench.core.project import AnchorSet, Snapshot, Split
+from workbench.exchange.importing import apply_import, plan_import
+from workbench.inference.evaluate import EvaluationDone, evaluate_run
+from workbench.inference.predict import Predictor
+from workbench.training import recipes
+from workbench.training.events import Evaluated, Failed, Finished, Progress
+from workbench.training.recipes import Recipe
+from workbench.training.run import RunRequest, train
+
+FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
+
+
+@pytest.fixture(scope="module")
+def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    source = test_data / "data" / "bccd" / "BCCD"
+    with Document.create(tmp_path_factory.mktemp("bccd")) as document:
+        apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
+        return document.snapshot()
+
+
+def anchors_for(snapshot: Snapshot, recipe: Recipe) -> AnchorSet:
+    return anchors.anchor_set(snapshot, 6, recipe.detector_settings.input_px)
+
+
+@pytest.mark.slow
+def test_the_official_splits_are_there(snapshot: Snapshot) -> None:
+    counts = [len(snapshot.only(splits=(split,))) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]
+    assert counts == [205, 87, 72]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(FULL, reason="the full form runs instead")
+def test_a_minute_of_training_finds_blood_cells(snapshot: Snapshot, tmp_path: Path) -> None:
+    recipe = recipes.preset("quick-cpu").changed(
+        {"input_px": 192, "epochs": 25, "evaluate_every": 0, "warm_up": 20, "ema": 0.98}
+    )
+    events = list(train(RunRequest(tmp_path / "run", snapshot, recipe, anchors_for(snapshot, recipe))))
+    losses = [event.loss for event in events if isinstance(event, Progress)]
+    assert losses[-1] < losses[0] / 3
+    last = [event for event in events if isinstance(event, Evaluated)][-1]
+    print(f"AP {last.ap:.3f}, AP50 {last.ap50:.3f} on the validation images")
+    assert last.ap50 > 0.45
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not FULL, reason="WORKBENCH_FULL_BENCHMARKS=1 trains for minutes")
+def test_quick_cpu_reaches_its_target_on_the_official_test_split(snapshot: Snapshot, tmp_path: Path) -> None:
+    recipe = recipes.preset("quick-cpu")
+    start, cpu = time.monotonic(), time.process_time()
+    for event in train(RunRequest(tmp_path / "run", snapshot, recipe, anchors_for(snapshot, recipe))):
+        assert not isinstance(event, Failed), event
+    assert isinstance(event, Finished)
+    seconds, cpu = time.monotonic() - start, time.process_time() - cpu
+    *_, done = evaluate_run(Predictor.open(tmp_path / "run" / "best.safetensors"), snapshot, Split.TEST)
+    assert isinstance(done, EvaluationDone)
+    ap, ap50 = done.evaluation.ap, done.evaluation.ap50
+    print(f"AP {ap:.4f}, AP50 {ap50:.4f} after {seconds:.0f} s, {cpu:.0f} CPU s")
+    assert ap50 >= 0.85
+    assert ap >= 0.47
+    assert cpu < 12 * 60 * 2
