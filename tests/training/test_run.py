@@ -308,6 +308,10 @@ def test_memory_that_does_not_hold_one_image_ends_the_run_with_a_sentence(
     assert "single image" in end.sentence
 
 
+def test_input_sides_may_vary(request_of: MakeRequest) -> None:
+    assert isinstance(list(train(request_of(sizes=0.5, epochs=30)))[-1], Finished)
+
+
 def test_an_early_end_when_ap_does_not_rise(request_of: MakeRequest) -> None:
     events = list(train(request_of(epochs=100, patience=2, learning_rate=0.0, ema=0.0)))
     end = events[-1]
