@@ -241,6 +241,7 @@ def test_images_that_are_not_done_are_left_out_unless_wanted(
     session.do(edits.SetState((session.document.images()[1].id,), State.IN_WORK))
     looked(qtbot, page, session)
     assert len(look.wishes[0].snapshot) == 1
+    assert look.wishes[0].split is Split.VALIDATION
     done_only = page.findChild(QCheckBox, "inspect-done-only")
     assert isinstance(done_only, QCheckBox)
     done_only.setChecked(False)

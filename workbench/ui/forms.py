@@ -13,6 +13,8 @@ from workbench.errors import WorkbenchError
 from workbench.settings import Row, checked
 from workbench.ui import theme
 
+_SHORT_FORMS = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}
+
 
 class Form(QWidget):
     """Editors for `rows`, in collapsible groups. An editor's object name is `<name>-<row name>`.
@@ -46,7 +48,6 @@ class Form(QWidget):
     def _add_group(self, title: str, rows: Sequence[Row], is_open: bool) -> None:
         head = QToolButton()
         head.setText(title or "General")
-        head.setCheckable(True)
         head.setObjectName(f"{self.objectName()}-group-{title or 'General'}")
         head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         head.setAutoRaise(True)
@@ -58,19 +59,23 @@ class Form(QWidget):
         for row in rows:
             entry = _Entry(row, f"{self.objectName()}-{row.name}")
             entry.changed.connect(self.changed)
-            label = QLabel(row.title)
+            label = QLabel(_title(row))
             label.setToolTip(row.help)
             form.addRow(label, entry)
             self._entries[row.name] = entry
 
-        def fold(on: bool) -> None:
-            self._open[title] = on
+        def fold() -> None:
+            on = self._open[title]
             body.setVisible(on)
             head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
 
-        head.toggled.connect(fold)
-        head.setChecked(self._open.get(title, is_open))
-        fold(head.isChecked())
+        def clicked() -> None:
+            self._open[title] = not self._open[title]
+            fold()
+
+        head.clicked.connect(clicked)
+        self._open.setdefault(title, is_open)
+        fold()
         self._column.addWidget(head)
         self._column.addWidget(body)
 
@@ -189,6 +194,12 @@ def _as_text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(_as_text(part) for part in value)
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _title(row: Row) -> str:
+    """The row's title, short forms as people write them."""
+    words = row.title.split()
+    return " ".join(_SHORT_FORMS.get(word.lower(), word) for word in words)
 
 
 def _tooltip(row: Row) -> str:

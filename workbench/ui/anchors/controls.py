@@ -122,10 +122,10 @@ class PlaybackBar(QWidget):
     @Slot()
     def _show_state(self) -> None:
         over, playing = self._playback.over, self._playback.playing
-        word, icon = ("Again", "mdi6.replay") if over else ("Pause", "mdi6.pause") if playing else ("Play", "mdi6.play")
+        word = "Replay" if over else "Pause" if playing else "Play"
         if self.play.text() != word or not self.play.property("icon-name"):
             self.play.setText(word)
-            theme.set_icon(self.play, icon)
+            theme.set_icon(self.play, f"mdi6.{word.lower()}")
         self.play.setEnabled(bool(self._playback.steps))
         self.step.setEnabled(bool(self._playback.steps) and not self._playback.at_end)
 

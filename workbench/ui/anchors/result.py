@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -87,12 +88,7 @@ class Result(QWidget):
             texts = (f"{width:.1f}", f"{height:.1f}", f"{count:,}", f"{100 * count / total:.1f} %")
             for column, text in enumerate(texts):
                 self._cell(row, column).setText(text)
-            self._cell(row, 0).setForeground(theme.colour("text"))
-            head = self.table.verticalHeaderItem(row) or QTableWidgetItem()
-            self.table.setVerticalHeaderItem(row, head)
-            head.setText(f"{row + 1}")
-            head.setBackground(cluster_colour(row))
-            head.setForeground(theme.colour("text"))
+            self._cell(row, 0).setIcon(_swatch(cluster_colour(row)))
 
     def _cell(self, row: int, column: int) -> QTableWidgetItem:
         cell = self.table.item(row, column)
@@ -101,6 +97,12 @@ class Result(QWidget):
             cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.table.setItem(row, column, cell)
         return cell
+
+
+def _swatch(colour: QColor) -> QIcon:
+    made = QPixmap(12, 12)
+    made.fill(colour)
+    return QIcon(made)
 
 
 def _number(name: str) -> QLabel:

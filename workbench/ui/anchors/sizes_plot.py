@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ class SizesPlot(Plot):
     clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("width (px of the network input)", "height (px of the network input)", parent, legend=False)
+        super().__init__("width (px of the network input)", "height (px)", parent, legend=False)
         self._log = False
         self._sizes = np.zeros((0, 2))
         self._rows = np.zeros(0, np.int64)  # those that are drawn
@@ -56,7 +58,9 @@ class SizesPlot(Plot):
         """Logarithmic axes: equal factors look equally far."""
         self._log = on
         for side in ("left", "bottom"):
-            self.getPlotItem().getAxis(side).setLogMode(on, on)
+            axis = self.getPlotItem().getAxis(side)
+            axis.setLogMode(on, on)
+            axis.logTickStrings = _plain_numbers
         self._draw()
         self.getPlotItem().enableAutoRange()
 
@@ -93,6 +97,11 @@ class SizesPlot(Plot):
     def _clicked(self, _heap: object, points: object, _event: object) -> None:
         for point in np.atleast_1d(np.asarray(points, object))[:1]:
             self.clicked.emit(int(point.data()))
+
+
+def _plain_numbers(values: Iterable[float], _scale: float, _spacing: float) -> list[str]:
+    """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²."""
+    return [f"{10**value:.4g}" for value in values]
 
 
 class ToScale(QWidget):

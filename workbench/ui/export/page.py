@@ -87,7 +87,7 @@ class ExportPage(Page):
         folder.addWidget(self._folder, 1)
         folder.addWidget(self._choose)
         head = QFormLayout()
-        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         head.addRow("Run", self._run)
         head.addRow("Checkpoint", self._checkpoint)
         head.addRow("Folder", folder)

@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from workbench.core.files import natural_key
 from workbench.core.project import Image
 
-COLUMNS = ("image", "boxes", "misses", "false alarms")
+COLUMNS = ("image", "boxes", "missed", "false")
+HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
+NARROW = 68  # px of a column of numbers
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
@@ -79,6 +81,8 @@ class ImagesModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return HELP[section]
         return None
 
     def data(self, index: Index, role: int = 0) -> Any:
@@ -111,8 +115,10 @@ class ImagesTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(24)
         head = self.horizontalHeader()
-        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in range(1, len(COLUMNS)):
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            head.resizeSection(column, NARROW)
         self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)

@@ -69,6 +69,7 @@ class InspectPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._table = ImagesTable()
+        self._table.setMinimumWidth(LEFT - 20)
         self._picture = InspectPicture()
         self._numbers = Numbers()
         self._numbers.setMinimumWidth(RIGHT - 40)
@@ -273,7 +274,8 @@ class InspectPage(Page):
         snapshot = document.snapshot()
         if self._done_only.isChecked():
             snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
-        wish = Wish(run.folder, Path(checkpoint), snapshot, self._split.currentData())
+        split = self._split.currentData()  # Qt keeps the text of a StrEnum only
+        wish = Wish(run.folder, Path(checkpoint), snapshot, Split(split) if split else None)
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish))
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)

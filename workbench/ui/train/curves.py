@@ -16,8 +16,8 @@ class Curves(QWidget):
         super().__init__(parent)
         self.loss = _plot("train-plot-loss", "step", "loss term")
         self.ap = _plot("train-plot-ap", "epoch", "average precision")
-        self.rate = _plot("train-plot-rate", "step", "learning rate")
-        self.speed = _plot("train-plot-speed", "step", "images a second")
+        self.rate = _plot("train-plot-rate", "step", "learning rate", legend=False)
+        self.speed = _plot("train-plot-speed", "step", "images a second", legend=False)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.GRID)
@@ -42,8 +42,8 @@ class Curves(QWidget):
             self.ap.curve("AP", epochs, [event.ap for event in story.evaluations])
 
 
-def _plot(name: str, x: str, y: str) -> Plot:
-    plot = Plot(x, y)
+def _plot(name: str, x: str, y: str, *, legend: bool = True) -> Plot:
+    plot = Plot(x, y, legend=legend)
     plot.setObjectName(name)
     plot.setMinimumSize(160, 110)
     return plot

@@ -62,7 +62,7 @@ class Setup(QWidget):
 
     def _lay_out(self) -> None:
         head = QFormLayout()
-        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for title, editor in (("Recipe", self.preset), ("Detector", self.detector), ("Run name", self.run_name)):
             head.addRow(title, editor)
         scroll = QScrollArea(widgetResizable=True)

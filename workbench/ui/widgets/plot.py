@@ -28,6 +28,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._styles: dict[str, tuple[int | str, Qt.PenStyle]] = {}
         if legend:
             self.addLegend(offset=(-8, 8))  # clicking a sample there hides its curve
+        for side in ("bottom", "left"):
+            self.getPlotItem().getAxis(side).enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
         self.setMenuEnabled(False)
         self.hideButtons()
         self._offer_copies()
@@ -39,6 +41,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Take the colours of the theme."""
         theme.style_plot(self)
         colour = theme.colours().muted
+        if self.getPlotItem().legend is not None:
+            self.getPlotItem().legend.setBrush(theme.colour("plot", 200))  # names stay readable over a curve
         for side, name in zip(("bottom", "left"), self._axes, strict=True):
             self.getPlotItem().setLabel(side, name, color=colour)
         for name, item in self._curves.items():

@@ -85,6 +85,8 @@ class StatusBar(QFrame):
                      "precision", "memory_bytes", "paused"):  # fmt: skip
             if hasattr(event, name):
                 self._newest[name] = getattr(event, name)
+        if hasattr(event, "paused"):  # asked for here or on the Train page
+            self._pause.setChecked(bool(event.paused))
         if hasattr(event, "ap50"):
             self._ap50 = float(event.ap50)
 
