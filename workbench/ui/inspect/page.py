@@ -38,7 +38,7 @@ from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.next_step import NextStep
 
 SOON = 40  # ms: moves of the NMS slider within this are scored once
-LEFT, RIGHT = 300, 300  # px
+LEFT, RIGHT = 360, 300  # px
 
 
 class InspectPage(Page):
@@ -69,7 +69,7 @@ class InspectPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._table = ImagesTable()
-        self._table.setMinimumWidth(LEFT - 20)
+        self._table.setMinimumWidth(RIGHT - 20)
         self._picture = InspectPicture()
         self._numbers = Numbers()
         self._numbers.setMinimumWidth(RIGHT - 40)
@@ -77,7 +77,7 @@ class InspectPage(Page):
         split.setChildrenCollapsible(False)
         for widget in (self._left(), self._middle(), self._numbers):
             split.addWidget(widget)
-        split.setSizes([LEFT, 2 * LEFT, RIGHT])
+        split.setSizes([LEFT, 2 * RIGHT, RIGHT])
         split.setStretchFactor(1, 1)
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)

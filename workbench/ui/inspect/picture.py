@@ -139,5 +139,5 @@ class Legend(QWidget):
 
 
 def colour(kind: str) -> QColor:
-    """Fixed colours; found labels are white or black, whichever stands back."""
-    return theme.colour("accent" if kind == "label" else kind)
+    """Fixed colours, the bright ones in both themes: a photograph is no lighter in the light theme."""
+    return QColor(getattr(theme.DARK, "accent" if kind == "label" else kind))
