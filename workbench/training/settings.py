@@ -127,7 +127,13 @@ class TrainingSettings:
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
         choices=("auto", "bf16", "fp32"), group="Machine",
     )  # fmt: skip
-    threads: int | None = setting(None, "Processor cores to compute on; auto: all.", low=1, high=1024, group="Machine")
+    threads: int | None = setting(
+        None,
+        "Processor cores to compute on; auto: all but one. All of them get slow when other programs run.",
+        low=1,
+        high=1024,
+        group="Machine",
+    )
 
     def used_states(self) -> tuple[State, ...]:
         return USED_STATES[self.states]
