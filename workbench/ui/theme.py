@@ -52,7 +52,7 @@ class Colours:
 LIGHT = Colours(
     window="#f3f4f6", surface="#ffffff", raised="#fafbfc", hover="#e6e9ee", text="#1b1f24", muted="#57606a",
     border="#cdd3da", accent="#0b5fc0", on_accent="#ffffff", ok="#1a7037", warning="#855300", error="#b9242b",
-    canvas="#d9dde2", plot="#ffffff", hit="#00724f", miss="#b34a00", false_alarm="#a0307c",
+    canvas="#d9dde2", plot="#ffffff", hit="#00724f", miss="#ac4600", false_alarm="#a0307c",
 )  # fmt: skip
 DARK = Colours(
     window="#1b1e23", surface="#22262c", raised="#2b3037", hover="#343a43", text="#e7eaee", muted="#a6afba",
@@ -138,6 +138,12 @@ def _sheet(c: Colours) -> str:
     """The few things that a palette can't say."""
     return f"""
     QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
+    QMenuBar {{ background: {c.window}; border: none; }}
+    QMenuBar::item {{ padding: 6px 8px; background: transparent; border-radius: 4px; }}
+    QMenuBar::item:selected {{ background: {c.hover}; }}
+    QHeaderView::section {{
+        background: {c.surface}; color: {c.muted}; border: none; border-bottom: 1px solid {c.border}; padding: 4px; }}
+    QTableView[role="flat"]::item {{ padding: 0 4px; }}
     QSplitter::handle {{ background: {c.border}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}

@@ -55,11 +55,11 @@ class BoxesLayer:
         painter.setOpacity(_DIMMED if dimmed else 1.0)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if not thin:
-            painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
+            painter.setPen(line(QColor(0, 0, 0, 150), 4))
             draw_rects(painter, rects)
         label_ids = self.label_ids[rows]
         for id in np.unique(label_ids):
-            painter.setPen(QPen(self.colour(int(id)), 1 if thin else 2))
+            painter.setPen(line(self.colour(int(id)), 1 if thin else 2))
             draw_rects(painter, rects[label_ids == id])
         if len(rows) <= NAMES_UP_TO:
             self._paint_names(painter, rects, label_ids)
@@ -92,6 +92,11 @@ def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: 
     painter.drawText(area.adjusted(4, 0, -4, 0), int(Qt.AlignmentFlag.AlignVCenter), name)
 
 
+def line(colour: QColor, width: float) -> QPen:
+    """A line with sharp corners: a box ends where it ends."""
+    return QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.MiterJoin)
+
+
 def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
     """Draw (n, 4) float64 x, y, width, height. Qt reads the array's memory as an array of QRectF."""
     rects = np.ascontiguousarray(rects, np.float64)
@@ -103,9 +108,9 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
 def outlined(painter: QPainter, rect: QRectF, colour: QColor, width: float = 2.0) -> None:
     """One rectangle with the dark line under it."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(QColor(0, 0, 0, 150), width + 2))
+    painter.setPen(line(QColor(0, 0, 0, 150), width + 2))
     painter.drawRect(rect)
-    painter.setPen(QPen(colour, width))
+    painter.setPen(line(colour, width))
     painter.drawRect(rect)
 
 

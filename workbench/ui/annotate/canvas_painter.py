@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.core.project import XYXY
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, name_plate, outlined, tag
+from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate, outlined, tag
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import Drawing, Moving, Picking, Resizing
 
@@ -74,11 +74,11 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
         xyxy = np.array([canvas.gesture.xyxy])
     rects = canvas.view.rects(xyxy)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(QColor(0, 0, 0, 200), 5))
+    painter.setPen(line(QColor(0, 0, 0, 200), 5))
     draw_rects(painter, rects)
     label_ids = canvas.layer.label_ids[rows]
     for id in np.unique(label_ids):
-        painter.setPen(QPen(canvas.layer.colour(int(id)), 3))
+        painter.setPen(line(canvas.layer.colour(int(id)), 3))
         draw_rects(painter, rects[label_ids == id])
     if len(rows) == 1:
         _paint_single(painter, canvas, QRectF(*rects[0].tolist()), int(label_ids[0]))
@@ -142,8 +142,8 @@ def _paint_cross(painter: QPainter, canvas: Canvas) -> None:
     )
     for pen in (QPen(QColor(0, 0, 0, 160), 1), QPen(QColor(255, 255, 255, 220), 1, Qt.PenStyle.DashLine)):
         painter.setPen(pen)
-        for line in lines:
-            painter.drawLine(line)
+        for one in lines:
+            painter.drawLine(one)
     if not isinstance(canvas.gesture, Drawing):
         point = canvas.view.to_image(at)
         tag(painter, at, f"{int(point.x())}, {int(point.y())}", theme.font(theme.SMALL), QRectF(canvas.rect()))

@@ -40,7 +40,7 @@ class LabelsPanel(QWidget):
         self._field.returnPressed.connect(self._ask)
         layout = _column(self, "Labels")
         layout.addWidget(self._view, 1)
-        layout.addWidget(self._field)
+        layout.addLayout(_inset(self._field))
 
     def show_labels(self, labels: Sequence[Label], counts: dict[int, int], current: int) -> None:
         keys = {label.id: key for key, label in label_keys(labels).items()}
@@ -76,7 +76,6 @@ class BoxesPanel(QWidget):
         self._view = RowsView("box-list", "Boxes of this image")
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._following = False
-        self._title = QLabel()
         layout = _column(self, "Boxes here")
         layout.addWidget(self._view, 1)
         self._view.selectionModel().selectionChanged.connect(self._changed)
@@ -144,7 +143,7 @@ class DetailsPanel(QWidget):
         self._note.setObjectName("box-note")
         self._note.setAccessibleName("Note on the selected boxes")
         self._note.editingFinished.connect(self._note_done)
-        layout.addWidget(self._note)
+        layout.addLayout(_inset(self._note))
         self.show_boxes(())
 
     def show_boxes(self, boxes: Sequence[Box]) -> None:
@@ -202,6 +201,13 @@ class SidePanel(QSplitter):
         self.setStretchFactor(0, 2)
         self.setStretchFactor(1, 3)
         self.setStretchFactor(2, 0)
+
+
+def _inset(field: QWidget) -> QVBoxLayout:
+    row = QVBoxLayout()
+    row.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+    row.addWidget(field)
+    return row
 
 
 def _column(panel: QWidget, title: str) -> QVBoxLayout:

@@ -38,7 +38,7 @@ class Strip(QFrame):
         self._zoom = QLabel()
         self._zoom.setObjectName("zoom")
         self._zoom.setProperty("role", "muted")
-        self._zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("6400 %") + 8)
+        self._zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("6400 %"))
         self._zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self._icon)
         layout.addSpacing(4)
@@ -58,6 +58,7 @@ class Strip(QFrame):
         self.verify.setToolTip("Verify this image and go to the next  (Space)")
         for button in (finish, self.verify):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setFixedWidth(72)
             layout.addWidget(button)
 
     def show_image(self, image: Image | None) -> None:
@@ -71,7 +72,8 @@ class Strip(QFrame):
         self._name.setText(image.path)
         self._name.setToolTip(image.path)
         size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
-        self._about.setText(f"{image.state}  ·  {size}  ")
+        self._about.setText(size)
+        self._icon.setToolTip(str(image.state))
 
     def show_zoom(self, scale: float) -> None:
         self._zoom.setText(f"{100 * scale:.0f} %")

@@ -82,6 +82,8 @@ class ExportWindow(QDialog):
         layout.addWidget(self._sentence)
         layout.addWidget(self._losses, 1)
         layout.addLayout(foot)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
 
     def renew(self) -> None:
         """Before it is shown: a folder that is not there yet, and what would be lost of the project as it is now."""

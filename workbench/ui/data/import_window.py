@@ -94,6 +94,8 @@ class ImportWindow(QDialog):
         layout.addWidget(self._sentence)
         layout.addWidget(self._report, 1)
         layout.addLayout(foot)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
 
     @Slot()
     def _choose_folder(self) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -30,6 +30,8 @@ _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 COLOUR, KEY, NAME, COUNT = range(4)
 _TITLES = ("", "Key", "Label", "Boxes")
+_LEFT, _RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+_SIDES = tuple(side | Qt.AlignmentFlag.AlignVCenter for side in (_LEFT, _LEFT, _LEFT, _RIGHT))
 _COUNT_AFTER = 150
 """Milliseconds after the last edit until boxes are counted again."""
 
@@ -52,11 +54,17 @@ class LabelsModel(QAbstractTableModel):
     @Slot()
     def reload(self) -> None:
         document = self._session.document
-        self.beginResetModel()
-        self._labels = document.labels() if document else ()
+        labels = document.labels() if document else ()
+        same = [label.id for label in labels] == [label.id for label in self._labels]
+        if not same:
+            self.beginResetModel()
+        self._labels = labels
         self._counts = document.label_counts() if document else {}
         self._keys = {label.id: key for key, label in label_keys(self._labels).items()}
-        self.endResetModel()
+        if not same:
+            self.endResetModel()
+        elif labels:  # no reset: a cell may just be giving back its editor
+            self.dataChanged.emit(self.index(0, 0), self.index(len(labels) - 1, COUNT))
 
     @Slot(object)
     def _edited(self, applied: object) -> None:
@@ -85,9 +93,11 @@ class LabelsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(_TITLES)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
             return _TITLES[section]
-        return None
+        return _SIDES[section] if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         found = super().flags(index)
@@ -97,8 +107,8 @@ class LabelsModel(QAbstractTableModel):
         label = self.label(index.row())
         if label is None:
             return None
-        if role == Qt.ItemDataRole.BackgroundRole and index.column() == COLOUR:
-            return QColor(label.colour)
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == COLOUR:
+            return _swatch(label.colour)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             texts = ("", self._keys.get(label.id, ""), label.name, f"{self.count(label):,}")
             return texts[index.column()]
@@ -110,9 +120,7 @@ class LabelsModel(QAbstractTableModel):
                 "Boxes of this label",
             )
             return tips[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == COUNT:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return _SIDES[index.column()] if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         label = self.label(index.row())
@@ -133,6 +141,12 @@ class LabelsModel(QAbstractTableModel):
         others = [dataclasses.replace(o, key="") for o in self._labels if o.id != label.id and key and o.key == key]
         changes = [edits.ChangeLabel(other) for other in (*others, dataclasses.replace(label, key=key))]
         return edits.Batch(tuple(changes), f"Key {key or 'none'} for '{label.name}'")
+
+
+def _swatch(colour: str) -> QPixmap:
+    made = QPixmap(14, 14)
+    made.fill(QColor(colour))
+    return made
 
 
 class LabelsTable(QWidget):
@@ -158,7 +172,7 @@ class LabelsTable(QWidget):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((COLOUR, 28), (KEY, 40), (COUNT, 72)):
+        for column, width in ((COLOUR, 32), (KEY, 40), (COUNT, 80)):
             header.resizeSection(column, width)
         self._view.doubleClicked.connect(self._double_clicked)
         layout = QVBoxLayout(self)

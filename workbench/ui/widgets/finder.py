@@ -78,6 +78,9 @@ class Finder(QFrame):
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self._choose(self._list.currentItem())
                 return True
+            if event.key() == Qt.Key.Key_Escape:
+                self.close()
+                return True
         return False
 
     @Slot(QListWidgetItem)

@@ -85,6 +85,9 @@ class LabelPopup(QFrame):
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self._take(self._list.currentItem())
                 return True
+            if event.key() == Qt.Key.Key_Escape:
+                self.close()
+                return True
         return False
 
     @Slot(QListWidgetItem)

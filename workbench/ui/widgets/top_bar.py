@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QWidget
 
@@ -42,7 +42,7 @@ class TopBar(QFrame):
         layout.setContentsMargins(4, 4, 8, 4)
         layout.setSpacing(theme.GRID * 2)
         for widget in (menus, self._name, self._numbers, self._saved):
-            layout.addWidget(widget)
+            layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addStretch(1)
         layout.addWidget(self._find)
         self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)

@@ -1,0 +1,49 @@
+"""The real window on real projects of small drawn photographs, as a user would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, write_photographs
+from workbench.core.document import Document
+from workbench.ui import theme
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of three photographs a.png, b.png, c.png without labels."""
+    write_photographs(tmp_path / "photographs", ["a.png", "b.png", "c.png"])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot) -> Iterator[Open]:
+    """Opens the window on a project's page; whatever a test leaves open is closed as a user closes it."""
+    theme.apply("light")
+    opened: list[MainWindow] = []
+
+    def open_on(folder: Path | None = None, page: str = "label") -> MainWindow:
+        window = MainWindow()
+        opened.append(window)
+        qtbot.addWidget(window)
+        window.resize(1280, 800)
+        window.show()
+        with qtbot.waitActive(window):
+            window.activateWindow()
+        if folder is not None:
+            assert window.open(folder)
+            window.show_page(page)
+            window.activateWindow()
+        return window
+
+    yield open_on
+    for window in opened:
+        window.close()
+    QApplication.sendPostedEvents()

@@ -1,0 +1,426 @@
+"""The Label page by mouse and keys in the real window; what counts is what is on disk afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QLineEdit, QListView, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, State
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    """Labels cell and plate; a.png has one cell at (20, 20) to (80, 60)."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+        document.draw((Box(0, document.images()[0].id, document.labels()[0].id, (20, 20, 80, 60)),))
+    return project
+
+
+def corners(project: Path, image: str = "a.png") -> list[tuple[float, ...]]:
+    return [box.xyxy for box in boxes_on_disk(project)[image]]
+
+
+def names(project: Path, image: str = "a.png") -> list[str]:
+    with Document.open(project, read_only=True) as document:
+        return [document.label(box.label).name for box in boxes_on_disk(project)[image]]
+
+
+def near(found: tuple[float, ...], wanted: tuple[float, ...]) -> bool:
+    return all(abs(a - b) <= 1 for a, b in zip(found, wanted, strict=True))
+
+
+def test_the_first_box_asks_for_its_label_and_is_then_on_disk(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.draw((10, 10), (60, 50))
+    assert corners(project) == []
+    hand.type_label("cell")
+    (found,) = corners(project)
+    assert near(found, (10, 10, 60, 50))
+    assert names(project) == ["cell"]
+
+
+def test_a_drawn_box_is_on_disk_when_the_mouse_is_let_go(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    assert near(corners(labelled)[1], (100, 30, 150, 90))
+    assert all(value == round(value) for value in corners(labelled)[1])
+
+
+def test_a_box_drawn_past_the_border_ends_at_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_Minus)
+    hand.key(Qt.Key.Key_Minus)
+    hand.draw((150, 50), (WIDTH + 15, HEIGHT + 15))
+    assert near(corners(labelled)[1], (150, 50, WIDTH, HEIGHT))
+    assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
+
+
+def test_a_tiny_box_is_refused_with_a_message(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 80), (101.5, 90))
+    assert len(corners(labelled)) == 1
+    assert "less than 3" in find(window, QLabel, "message-text").text()
+
+
+def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.click(100, 40)
+    QTest.mouseMove(hand.canvas, hand.at(140, 70))
+    hand.click(140, 70)
+    assert near(corners(labelled)[1], (100, 40, 140, 70))
+
+
+def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hand.at(100, 40))
+    QTest.mouseMove(hand.canvas, hand.at(140, 70))
+    hand.key(Qt.Key.Key_Escape)
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hand.at(140, 70))
+    assert len(corners(labelled)) == 1
+
+
+def test_undo_survives_a_restart_and_redo_brings_the_box_back(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    Hand(qtbot, window).draw((100, 30), (150, 90))
+    drawn = corners(labelled)
+    window.close()
+
+    window = open_window(labelled)
+    Hand(qtbot, window).key(Qt.Key.Key_Z, CTRL)
+    assert len(corners(labelled)) == 1
+    window.close()
+
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_Z, CTRL | SHIFT)
+    assert corners(labelled) == drawn
+    hand.key(Qt.Key.Key_Z, CTRL)
+    hand.key(Qt.Key.Key_Y, CTRL)
+    assert corners(labelled) == drawn
+
+
+def test_undo_goes_to_the_image_that_it_changes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_D)
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert find(window, QLabel, "image-name").text() == "a.png"
+
+
+def test_a_box_is_moved_by_the_mouse_and_stays_inside(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.drag((50, 40), (70, 50))
+    assert near(corners(labelled)[0], (40, 30, 100, 70))
+    hand.drag((70, 50), (5, 5))
+    assert corners(labelled)[0][:2] == (0, 0)
+    assert near(corners(labelled)[0], (0, 0, 60, 40))
+
+
+def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.drag((80, 60), (100, 90))
+    assert near(corners(labelled)[0], (20, 20, 100, 90))
+    hand.drag((20, 55), (150, 55))
+    assert near(corners(labelled)[0], (100, 20, 150, 90))
+
+
+def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_D, CTRL)
+    assert corners(labelled)[1] == (30, 30, 90, 70)
+    hand.key(Qt.Key.Key_Right)
+    hand.key(Qt.Key.Key_Down, SHIFT)
+    assert corners(labelled)[1] == (31, 40, 91, 80)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert len(corners(labelled)) == 2
+
+
+def test_a_nudge_at_the_border_stops_there(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    for _ in range(3):
+        hand.key(Qt.Key.Key_Up, SHIFT)
+    assert corners(labelled)[0] == (20, 0, 80, 40)
+
+
+def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_V, CTRL)
+    assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+
+
+def test_several_boxes_are_selected_by_shift_and_by_a_rubber_band(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    hand.click(50, 40)
+    hand.click(120, 60, SHIFT)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == []
+    hand.key(Qt.Key.Key_Z, CTRL)
+    hand.click(190, 5)
+    hand.drag((190, 5), (90, 95))
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+
+
+def test_ctrl_click_reaches_the_box_below(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((30, 30), (60, 50))
+    hand.click(190, 95)
+    hand.click(45, 40)
+    hand.click(45, 40, CTRL)
+    hand.key(Qt.Key.Key_Delete)
+    assert len(corners(labelled)) == 1
+    assert near(corners(labelled)[0], (30, 30, 60, 50))
+
+
+def test_a_box_can_be_drawn_inside_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((30, 30), (60, 50))
+    assert len(corners(labelled)) == 2
+
+
+def test_number_keys_label_the_selected_box_and_the_next_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key("2")
+    assert names(labelled) == ["plate"]
+    hand.draw((100, 30), (150, 90))
+    assert names(labelled) == ["plate", "plate"]
+    hand.key("9")
+    assert names(labelled) == ["plate", "plate"]
+
+
+def test_e_changes_the_label_by_typing_and_makes_new_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_E)
+    hand.type_label("pla")
+    assert names(labelled) == ["plate"]
+    hand.key(Qt.Key.Key_E, CTRL)
+    hand.type_label("thrombocyte")
+    assert names(labelled) == ["thrombocyte"]
+
+
+def test_escape_in_the_label_popup_drops_the_draft(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.draw((10, 10), (60, 50))
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    QTest.keyClick(find(popup, QLineEdit, "label-popup-field"), Qt.Key.Key_Escape)
+    assert corners(project) == []
+    assert QApplication.activePopupWidget() is None
+
+
+def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_Escape)
+    hand.key(Qt.Key.Key_Tab)
+    hand.key(Qt.Key.Key_Tab)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+
+
+def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_Space)
+    hand.key(Qt.Key.Key_N)
+    assert find(window, QLabel, "image-name").text() == "c.png"
+    with Document.open(labelled, read_only=True) as document:
+        assert [i.state for i in document.images()] == [State.VERIFIED, State.DONE, State.UNLABELLED]
+
+
+def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    before = hand.at(100, 50)
+    QTest.keyPress(hand.canvas, Qt.Key.Key_Space)
+    hand.drag((100, 50), (120, 60))
+    QTest.keyRelease(hand.canvas, Qt.Key.Key_Space)
+    assert hand.at(100, 50) != before
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[0].state is State.IN_WORK
+
+
+def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    place = hand.at(30, 30)
+    scale = hand.canvas.view.scale
+    wheel(hand, place, 120)
+    assert hand.canvas.view.scale == pytest.approx(scale * 1.25)
+    found = hand.canvas.view.to_image(QPointF(place))
+    assert abs(found.x() - 30) < 1
+    assert abs(found.y() - 30) < 1
+    hand.key(Qt.Key.Key_F, CTRL)
+    assert hand.canvas.view.scale == pytest.approx(scale)
+
+
+def wheel(hand: Hand, place: QPoint, units: int) -> None:
+    from PySide6.QtGui import QWheelEvent
+
+    event = QWheelEvent(
+        QPointF(place), QPointF(hand.canvas.mapToGlobal(place)), QPoint(), QPoint(0, units),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(hand.canvas, event)
+
+
+def test_painting_at_odd_zooms_raises_no_qt_warning(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    for units in (37, 240, 91, 480, 960, -55, -2000, -3000, 7):
+        wheel(hand, QPoint(123, 77), units)
+        hand.canvas.grab()
+    hand.key(Qt.Key.Key_W)
+    QTest.mouseMove(hand.canvas, QPoint(100, 90))
+    assert not hand.canvas.grab().isNull()
+
+
+def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.draw((10, 10), (40, 40))
+    images = find(window, QListView, "image-list")
+    QTest.mouseClick(
+        images.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+        images.visualRect(images.model().index(2, 0)).center(),
+    )  # fmt: skip
+    hand.settle()
+    assert find(window, QLabel, "image-name").text() == "c.png"
+    hand.canvas.setFocus()
+    hand.draw((10, 10), (40, 40))
+    hand.key(Qt.Key.Key_A)
+    hand.key(Qt.Key.Key_A)
+    hand.key(Qt.Key.Key_A)
+    assert find(window, QLabel, "image-name").text() == "a.png"
+    assert [len(boxes) for boxes in boxes_on_disk(labelled).values()] == [2, 1, 1]
+
+
+def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.click(50, 40)
+    find(window, QCheckBox, "flag-difficult").click()
+    note = find(window, QLineEdit, "box-note")
+    QTest.keyClicks(note, "out of focus")
+    QTest.keyClick(note, Qt.Key.Key_Return)
+    (box,) = boxes_on_disk(labelled)["a.png"]
+    assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
+
+
+def test_letters_in_a_field_are_not_commands(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    Hand(qtbot, window)
+    field = find(window, QLineEdit, "new-label")
+    field.setFocus()
+    QTest.keyClicks(field, "wand 12")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert find(window, QLabel, "image-name").text() == "a.png"
+    with Document.open(labelled, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cell", "plate", "wand 12"]
+
+
+def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 30), (150, 90))
+    boxes = find(window, QListView, "box-list")
+    model: QAbstractItemModel = boxes.model()
+    place = boxes.visualRect(model.index(0, 0)).center()
+    QTest.mouseClick(boxes.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    hand.key(Qt.Key.Key_Delete)
+    assert near(corners(labelled)[0], (100, 30, 150, 90))
+
+
+def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Delete)
+    assert len(corners(labelled)) == 1
+
+
+def test_a_read_only_project_is_shown_and_says_why_it_keeps_nothing(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled):
+        window = open_window(labelled)
+        hand = Hand(qtbot, window)
+        assert find(window, QLabel, "saved-state").text() == "read only"
+        hand.draw((100, 30), (150, 90))
+        assert "being edited by" in find(window, QLabel, "message-text").text()
+        assert corners(labelled) == [(20, 20, 80, 60)]
+
+
+def test_a_damaged_image_shows_its_sentence_and_the_next_one_works(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "photographs", ["a.png", "b.png"])
+    whole = (tmp_path / "photographs" / "a.png").read_bytes()
+    (tmp_path / "photographs" / "a.png").write_bytes(whole[:2000])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    hand = Hand(qtbot, open_window(tmp_path / "project"))
+    assert "a.png" in hand.canvas.sentence
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert hand.canvas.picture is not None
+    assert boxes_on_disk(tmp_path / "project") == {"a.png": [], "b.png": []}
+
+
+def test_a_missing_folder_of_images_is_said_on_the_canvas(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    shutil.rmtree(labelled.parent / "photographs")
+    hand = Hand(qtbot, open_window(labelled))
+    assert "a.png" in hand.canvas.sentence
+    assert len(corners(labelled)) == 1
+
+
+def test_a_thousand_boxes_are_painted_and_one_of_them_is_moved(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, label = document.images()[1].id, document.labels()[0].id
+        grid = ((x, y) for x in range(0, 200, 5) for y in range(0, 100, 4))
+        document.draw(tuple(Box(0, image, label, (x, y, x + 4.5, y + 3.5)) for x, y in grid))
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert not hand.canvas.grab().isNull()
+    hand.drag((102, 50), (102, 60))
+    moved = [box for box in boxes_on_disk(labelled)["b.png"] if box.xyxy[1] % 4]
+    assert len(boxes_on_disk(labelled)["b.png"]) == 1000
+    assert len(moved) == 1
+
+
+def test_an_empty_project_says_what_to_do(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
+    Document.create(tmp_path / "project").close()
+    window = open_window(tmp_path / "project")
+    assert "no images" in find(window.findChild(QWidget, "page-label"), QLabel, "empty-text").text()

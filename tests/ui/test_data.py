@@ -1,0 +1,258 @@
+"""The Data page by mouse and keys in the real window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPlainTextEdit,
+    QTableView,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Image, Label, Split, State
+from workbench.ui.main_window import MainWindow
+
+NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    """Labels cell and plate; a.png is in work with one cell."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+        document.draw((Box(0, document.images()[0].id, document.labels()[0].id, (20, 20, 80, 60)),))
+    return project
+
+
+def on_disk(project: Path) -> tuple[Image, ...]:
+    with Document.open(project, read_only=True) as document:
+        return document.images()
+
+
+def label_names(project: Path) -> list[str]:
+    with Document.open(project, read_only=True) as document:
+        return [label.name for label in document.labels()]
+
+
+def listed(window: MainWindow) -> list[str]:
+    model = find(window, QListView, "gallery").model()
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def click_row(view: QAbstractItemView, row: int, column: int = 0, modifier: Qt.KeyboardModifier = NONE) -> None:
+    place = view.visualRect(view.model().index(row, column)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+def press(window: QWidget, name: str) -> None:
+    QTest.mouseClick(find(window, QAbstractButton, name), Qt.MouseButton.LeftButton)
+
+
+def test_the_gallery_shows_every_image_with_its_thumbnail(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    model = find(window, QListView, "gallery").model()
+    decoration = Qt.ItemDataRole.DecorationRole
+    qtbot.waitUntil(lambda: all(model.index(row, 0).data(decoration) is not None for row in range(3)))
+    assert (labelled / "cache" / "thumbnails.sqlite").is_file()
+
+
+def test_filters_by_state_label_and_name(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    state = find(window, QComboBox, "filter-state")
+    state.setCurrentIndex(state.findText("In work"))
+    assert listed(window) == ["a.png"]
+    state.setCurrentIndex(0)
+    label = find(window, QComboBox, "filter-label")
+    label.setCurrentIndex(label.findText("plate"))
+    assert listed(window) == []
+    label.setCurrentIndex(label.findText("Without boxes"))
+    assert listed(window) == ["b.png", "c.png"]
+    label.setCurrentIndex(0)
+    QTest.keyClicks(find(window, QLineEdit, "filter-text"), "C.p")
+    assert listed(window) == ["c.png"]
+    assert find(window, QLabel, "gallery-count").text() == "1 of 3"
+
+
+def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QListView, "gallery")
+    click_row(gallery, 1)
+    click_row(gallery, 2, modifier=CTRL)
+    press(window, "set-state-done")
+    press(window, "set-split-test")
+    assert [i.state for i in on_disk(labelled)] == [State.IN_WORK, State.DONE, State.DONE]
+    assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.TEST, Split.TEST]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.NONE, Split.NONE]
+
+
+def test_an_image_that_no_longer_passes_the_filter_leaves_the_gallery(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    state = find(window, QComboBox, "filter-state")
+    state.setCurrentIndex(state.findText("Unlabelled"))
+    click_row(find(window, QListView, "gallery"), 0)
+    press(window, "set-state-verified")
+    assert listed(window) == ["c.png"]
+
+
+def test_a_double_click_opens_the_image_for_labelling(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QListView, "gallery")
+    click_row(gallery, 2)
+    QTest.mouseDClick(
+        gallery.viewport(), Qt.MouseButton.LeftButton, NONE, gallery.visualRect(gallery.model().index(2, 0)).center()
+    )
+    assert find(window, QWidget, "page-label").isVisible()
+    assert find(window, QLabel, "image-name").text() == "c.png"
+
+
+def test_the_random_split_divides_what_has_none_and_keeps_what_has_one(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.SetSplit((document.images()[0].id,), Split.TEST))
+    window = open_window(labelled, "data")
+    press(window, "button-random-split")
+    splits = [image.split for image in on_disk(labelled)]
+    assert splits[0] is Split.TEST
+    assert sorted(splits[1:]) == [Split.TRAIN, Split.VALIDATION]
+
+
+def test_a_number_in_the_summary_shows_its_images(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    assert find(window, QAbstractButton, "count-state-unlabelled").text() == "2"
+    press(window, "count-state-unlabelled")
+    assert listed(window) == ["b.png", "c.png"]
+
+
+def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    click_row(find(window, QListView, "gallery"), 0)
+    QTest.keyClick(find(window, QListView, "gallery"), Qt.Key.Key_Delete, CTRL)
+    assert [i.name for i in on_disk(labelled)] == ["b.png", "c.png"]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    with Document.open(labelled, read_only=True) as document:
+        assert len(document.boxes(document.images()[0].id)) == 1
+
+
+def test_a_label_is_renamed_in_the_table(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    assert table.model().index(0, 3).data() == "1"
+    type_into(qtbot, table, 0, 2, "red cell")
+    assert label_names(labelled) == ["red cell", "plate"]
+    type_into(qtbot, table, 0, 2, "plate")
+    assert label_names(labelled) == ["red cell", "plate"]
+    assert "There is a label 'plate' already" in find(window, QLabel, "message-text").text()
+
+
+def type_into(qtbot: QtBot, table: QTableView, row: int, column: int, text: str) -> None:
+    table.setCurrentIndex(table.model().index(row, column))
+    table.edit(table.model().index(row, column))
+    editor = table.viewport().findChild(QLineEdit)
+    assert editor is not None
+    editor.selectAll()
+    QTest.keyClicks(editor, text)
+    with qtbot.waitSignal(editor.destroyed):  # the cell takes the text after the key was handled
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+
+
+def test_a_key_given_to_a_label_is_taken_from_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    type_into(qtbot, table, 1, 1, "1")
+    assert [table.model().index(row, 1).data() for row in range(2)] == ["2", "1"]
+    type_into(qtbot, table, 1, 1, "x")
+    assert table.model().index(1, 1).data() == "1"
+
+
+def test_labels_are_added_moved_and_deleted_with_their_boxes(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    press(window, "label-add")
+    assert label_names(labelled) == ["cell", "plate", "label 1"]
+    click_row(table, 0, 2)
+    press(window, "label-down")
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+    click_row(table, 1, 2)
+    press(window, "label-remove")
+    assert label_names(labelled) == ["plate", "label 1"]
+    assert "1 boxes" in find(window, QLabel, "message-text").text()
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+
+
+def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "more", ["x.png", "y.png"])
+    window = open_window(labelled, "data")
+    find(window, QWidget, "page-data").add_images(tmp_path / "more")
+    qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
+
+
+def test_labels_are_imported_after_a_look_at_the_report(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    write_yolo(tmp_path / "yolo", "0 0.5 0.5 0.2 0.4\n")
+    window = open_window(labelled, "data")
+    press(window, "button-import-labels")
+    dialog = find(window, QWidget, "import-window")
+    find(dialog, QLineEdit, "import-path").setText(str(tmp_path / "yolo"))
+    QTest.keyClick(find(dialog, QLineEdit, "import-path"), Qt.Key.Key_Return)
+    qtbot.waitUntil(find(dialog, QAbstractButton, "import-apply").isEnabled)
+    assert "1 boxes in 1 images" in find(dialog, QLabel, "import-sentence").text()
+    assert label_names(labelled) == ["cell", "plate"]
+    press(dialog, "import-apply")
+    assert label_names(labelled) == ["cell", "plate", "leaf"]
+    with Document.open(labelled, read_only=True) as document:
+        (box,) = document.boxes(document.images()[1].id)
+        assert box.xyxy == pytest.approx((80, 30, 120, 70))
+
+
+def test_damaged_labels_change_nothing_and_are_told_with_their_line(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    write_yolo(tmp_path / "yolo", "0 0.5 0.5 0.2 0.4\n0 0.5 0.5\n")
+    window = open_window(labelled, "data")
+    press(window, "button-import-labels")
+    dialog = find(window, QWidget, "import-window")
+    find(dialog, QLineEdit, "import-path").setText(str(tmp_path / "yolo"))
+    QTest.keyClick(find(dialog, QLineEdit, "import-path"), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "b.txt:2" in find(dialog, QPlainTextEdit, "import-report").toPlainText())
+    assert not find(dialog, QAbstractButton, "import-apply").isEnabled()
+    assert label_names(labelled) == ["cell", "plate"]
+
+
+def write_yolo(folder: Path, lines: str) -> None:
+    """A YOLO data set of one annotated image, b.png, which the project has already."""
+    (folder / "labels").mkdir(parents=True)
+    (folder / "data.yaml").write_text("train: images\nval: images\nnc: 1\nnames: ['leaf']\n", encoding="utf-8")
+    (folder / "labels" / "b.txt").write_text(lines, encoding="utf-8")
+
+
+def test_labels_are_exported_and_the_losses_are_told_before(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    window = open_window(labelled, "data")
+    press(window, "button-export-labels")
+    dialog = find(window, QWidget, "export-window")
+    format = find(dialog, QComboBox, "export-format")
+    format.setCurrentIndex(format.findData("coco"))
+    assert "not marked done" in find(dialog, QPlainTextEdit, "export-losses").toPlainText()
+    find(dialog, QLineEdit, "export-folder").setText(str(tmp_path / "out"))
+    press(dialog, "export-write")
+    qtbot.waitUntil(lambda: find(dialog, QLabel, "export-sentence").text().startswith("Written."))
+    assert list((tmp_path / "out").rglob("*.json"))

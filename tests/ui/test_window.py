@@ -1,0 +1,255 @@
+"""The window as a whole: start page, opening, pages, finder, keys, messages, and how it starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QListWidget, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Label
+from workbench.ui import app, theme
+from workbench.ui.actions import COMMANDS
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+def press(window: QWidget, name: str) -> None:
+    QTest.mouseClick(find(window, QAbstractButton, name), Qt.MouseButton.LeftButton)
+
+
+def test_without_a_project_the_start_page_is_shown_and_the_rail_waits(open_window: Open) -> None:
+    window = open_window()
+    assert find(window, QWidget, "page-start").isVisible()
+    assert not find(window, QAbstractButton, "rail-label").isEnabled()
+
+
+def test_a_new_project_is_made_from_a_folder_of_photographs(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "holiday", ["b.png", "a.png"])
+    window = open_window()
+    window.offer(tmp_path / "holiday")
+    folder = find(window, QLineEdit, "new-project-folder")
+    assert folder.text() == str(tmp_path / "holiday project")
+    press(window, "new-project-create")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "holiday project")
+    assert "2 images, 0 boxes" in find(window, QLabel, "project-numbers").text()
+    with Document.open(tmp_path / "holiday project", read_only=True) as document:
+        assert [image.path for image in document.images()] == ["a.png", "b.png"]
+
+
+def test_a_folder_without_images_is_refused_with_a_sentence(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    window = open_window()
+    window.offer(tmp_path / "nothing")
+    press(window, "new-project-create")
+    qtbot.waitUntil(lambda: "There are no images in" in find(window, QLabel, "message-text").text())
+    assert find(window, QWidget, "page-start").isVisible()
+
+
+def test_a_folder_that_is_no_project_is_refused_with_a_sentence(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    assert not window.open(tmp_path)
+    assert "There is no project in" in find(window, QLabel, "message-text").text()
+
+
+def test_a_project_that_was_open_is_among_the_recent_ones(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    window.close_project()
+    press(window, "recent-card")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "project")
+
+
+def test_the_image_that_was_shown_last_is_shown_again(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    Hand(qtbot, window).key(Qt.Key.Key_D)
+    window.close()
+    window = open_window(project)
+    assert find(window, QLabel, "image-name").text() == "b.png"
+
+
+def test_ctrl_and_a_number_changes_the_page_and_the_rail_tells_it(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    for key, name in ((Qt.Key.Key_1, "data"), (Qt.Key.Key_2, "label")):
+        QTest.keyClick(window, key, CTRL)
+        assert find(window, QWidget, f"page-{name}").isVisible()
+        assert find(window, QAbstractButton, f"rail-{name}").isChecked()
+
+
+def test_every_page_opens(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    for name in ("data", "label", "anchors", "train", "inspect", "export"):
+        press(window, f"rail-{name}")
+        assert find(window, QWidget, f"page-{name}").isVisible(), name
+
+
+def test_the_finder_finds_a_command_an_image_and_a_label(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+    window = open_window(project)
+    Hand(qtbot, window)
+
+    def look_for(text: str) -> None:
+        QTest.keyClick(window, Qt.Key.Key_K, CTRL)
+        finder = QApplication.activePopupWidget()
+        assert finder is not None
+        QTest.keyClicks(find(finder, QLineEdit, "finder-field"), text)
+        assert find(finder, QListWidget, "finder-list").count() >= 1
+        QTest.keyClick(find(finder, QLineEdit, "finder-field"), Qt.Key.Key_Return)
+
+    look_for("c.png")
+    assert find(window, QLabel, "image-name").text() == "c.png"
+    look_for("plate")
+    assert window.session.label is not None
+    assert window.session.label.name == "plate"
+    look_for("go to data")
+    assert find(window, QWidget, "page-data").isVisible()
+    look_for("next image")  # of another page: it is done there
+    assert find(window, QWidget, "page-label").isVisible()
+
+
+def test_the_sheet_of_keys_names_every_command_that_has_one(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    QTest.keyClick(window, Qt.Key.Key_F1)
+    words = {label.text() for label in find(window, QWidget, "keys-sheet").findChildren(QLabel)}
+    assert {command.text.rstrip("…") for command in COMMANDS if command.keys} <= words
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    for where in ("Label", "Data"):
+        keys = Counter(key for c in COMMANDS if c.where in ("Window", where) for key in c.keys)
+        assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_every_action_of_the_window_tells_its_key(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    window.show_page("data")
+    actions = [a for a in window.findChildren(QAction) if a.objectName().startswith("action-")]
+    assert len(actions) > 30
+    for action in actions:
+        key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
+        assert key in action.toolTip(), action.objectName()
+
+
+def test_undo_in_the_menu_names_what_it_takes_back(open_window: Open, project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+    window = open_window(project)
+    undo = find(window, QAction, "action-undo")
+    assert undo.text() == "Undo: Add label 'cell'"
+    undo.trigger()
+    assert not undo.isEnabled()
+    assert find(window, QAction, "action-redo").text() == "Redo: Add label 'cell'"
+
+
+def test_the_theme_changes_at_once_and_is_kept(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    find(window, QAction, "action-theme-dark").trigger()
+    assert QApplication.palette().window().color().name() == theme.DARK.window
+    assert not window.grab().isNull()
+    find(window, QAction, "action-theme-light").trigger()
+    assert QApplication.palette().window().color().name() == theme.LIGHT.window
+
+
+def test_log_and_about_open_and_the_licence_is_named(open_window: Open) -> None:
+    window = open_window()
+    find(window, QAction, "action-log").trigger()
+    assert find(window, QWidget, "log-window").isVisible()
+    find(window, QAction, "action-about").trigger()
+    texts = " ".join(label.text() for label in find(window, QWidget, "about").findChildren(QLabel))
+    assert "MIT licence" in texts
+
+
+def test_the_sample_project_is_made_and_opened(
+    qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 6)
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 2)
+    monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
+    window = open_window()
+    press(window, "start-sample")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Demo", timeout=20_000)
+    assert find(window, QLabel, "project-numbers").text().startswith("6 images, ")
+
+
+_FIRST_PAINT = """
+import sys
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from workbench.ui import theme
+from workbench.ui.main_window import MainWindow
+app = QApplication([])
+theme.apply("light")
+window = MainWindow()
+window.show()
+app.processEvents()
+first = [m for m in ("torch", "torchvision", "pyqtgraph", "cv2") if m in sys.modules]
+window.open(Path(sys.argv[1]))
+window.show_page("label")
+app.processEvents()
+print(first, "torch" in sys.modules, "pyqtgraph" in sys.modules)
+window.close()
+"""
+
+
+def test_the_window_opens_before_torch_pyqtgraph_and_opencv_are_imported(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FIRST_PAINT, str(project)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[] False False", done.stderr[-500:]
+
+
+def run_without(**environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    code = "from workbench.ui.app import run; raise SystemExit(run(None))"
+    return subprocess.run(
+        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only X11 and Wayland can be absent")
+def test_without_a_display_one_sentence_offers_the_command_line() -> None:
+    done = run_without()
+    assert done.returncode == 1
+    assert "no display" in done.stderr
+    assert "workbench --help" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only X11 and Wayland can be absent")
+def test_a_display_that_does_not_answer_is_said_in_one_sentence() -> None:
+    done = run_without(DISPLAY=":987")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Debian's packages")
+def test_a_missing_system_library_is_said_with_the_packages_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    monkeypatch.setattr(app, "_loads", lambda library: library != "libxcb-cursor.so.0")
+    sentence = app.why_not()
+    assert "libxcb-cursor.so.0 is missing" in sentence
+    assert "sudo apt install libegl1" in sentence
+    assert "\n" not in sentence
+
+
+def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open_window: Open) -> None:
+    window = open_window()
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        app._Told(window)(KeyError, error, error.__traceback__)
+    assert "Something went wrong" in find(window, QLabel, "message-text").text()
+    assert find(window, QPushButton, "start-new").isEnabled()
