@@ -269,7 +269,8 @@ class AnnotatePage(Page):
         document = self.session.document
         if document is None:
             return
-        popup = LabelPopup(document.labels(), self)
+        # A child of the window, not of the page, whose keys would act while a name is typed.
+        popup = LabelPopup(document.labels(), self.window())
         popup.cancelled.connect(self._popup_gone)
 
         def chosen(id: int) -> None:
