@@ -15,10 +15,16 @@ from workbench import health
 from workbench.console import bar, say
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
-from workbench.inference.evaluate import EvaluationDone, EvaluationProgress
-from workbench.inference.export import ExportDone, Exported, ExportProgress
-from workbench.inference.predict_files import Predicted, PredictionsSaved
-from workbench.inference.sources import Skipped
+from workbench.inference.events import (
+    EvaluationDone,
+    EvaluationProgress,
+    ExportDone,
+    Exported,
+    ExportProgress,
+    Predicted,
+    PredictionsSaved,
+    Skipped,
+)
 from workbench.training import events as training
 
 
