@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ class Plain(Toy):
         self.dropout = nn.Identity()  # type: ignore[assignment]
 
 
+class Normed(Toy):
+    """The toy without dropout."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.dropout = nn.Identity()  # type: ignore[assignment]
+
+
 def batch() -> Batch:
     random = np.random.default_rng(0)
     boxes = np.zeros((4, 16, 4), np.float32)
@@ -37,11 +46,9 @@ def batch() -> Batch:
     return Batch(random.integers(0, 255, (4, 64, 64, 3), np.uint8), boxes, labels, np.zeros((4, 16), bool))
 
 
-def stepper(kind: type[Toy] = Plain, **changes: Any) -> Stepper:
-    from dataclasses import replace
-
+def stepper(kind: type[Toy] = Plain, threads: int = 1, **changes: Any) -> Stepper:
     torch.manual_seed(0)
-    return Stepper(kind(ToySettings(input_px=64), 2), replace(CALM, **changes), CPU, Precision("fp32", ""))
+    return Stepper(kind(ToySettings(input_px=64), 2), replace(CALM, **changes), CPU, Precision("fp32", ""), threads)
 
 
 def test_a_step_in_parts_is_the_whole_step() -> None:
@@ -108,3 +115,44 @@ def test_without_an_average_the_weights_themselves_are_kept() -> None:
         detector.out.bias.fill_(3.0)
     average.update(5)
     assert float(average.detector.out.bias) == 3.0  # type: ignore[arg-type]
+
+
+def test_a_crew_takes_the_same_step_as_one() -> None:
+    one, crew = stepper(), stepper(threads=2)
+    assert (len(one.crew), len(crew.crew)) == (1, 2)
+    for number in range(3):
+        expected, got = one.step(batch(), 0.1, number), crew.step(batch(), 0.1, number)
+        assert expected["cell"] == pytest.approx(got["cell"], rel=1e-5)
+    crew.close()
+    for alone, together in zip(one.detector.parameters(), crew.detector.parameters(), strict=True):
+        assert torch.allclose(alone, together, atol=1e-5)
+
+
+def test_a_crew_gives_the_same_numbers_each_time() -> None:
+    crews = [stepper(Normed, threads=2) for _ in range(2)]
+    for crew in crews:
+        for number in range(5):
+            crew.step(batch(), 0.1, number)
+        crew.close()
+    one, other = (crew.detector.state_dict() for crew in crews)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_statistics_of_a_crew_are_the_mean_of_its_parts() -> None:
+    crew = stepper(Normed, threads=2)
+    before = crew.detector.norm.running_mean.clone()  # type: ignore[union-attr, operator]
+    assert torch.equal(before, torch.zeros(8))
+    images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        mean = crew.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+    crew.step(batch(), 0.0, 0)  # step 0 takes its statistics whole
+    crew.close()
+    assert torch.allclose(crew.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
+
+
+def test_networks_with_dropout_and_small_batches_have_no_crew() -> None:
+    assert len(stepper(Toy, threads=4).crew) == 1
+    assert len(stepper(threads=4, batch=3).crew) == 1
+    four = stepper(threads=16, batch=8)
+    assert len(four.crew) == 4
+    four.close()

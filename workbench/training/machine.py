@@ -76,8 +76,7 @@ def _trials(device: torch.device) -> tuple[Trial, Trial]:
         torch.manual_seed(0)
         convolution = nn.Conv2d(64, 64, 3, padding=1).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = torch.randn(4, 64, 40, 40).to(device=device, memory_format=torch.channels_last).requires_grad_()
-    threads = 1 if device.type == "cpu" else None
-    with using_threads(threads):
+    with one_thread_each():
         rounds = [[_trial(convolution, images, bf16) for bf16 in (False, True)] for _ in range(ROUNDS)]
     exact, rough = rounds[-1][0][0], rounds[-1][1][0]
     slow, fast = (min(trial[kind][1] for trial in rounds[1:]) for kind in (0, 1))  # the first round warms up
@@ -103,24 +102,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def spare_cores() -> int:
-    """Cores to compute on when nothing else is said: all but one, at least one.
-
-    Threads that compute together wait for each other by spinning. With as many as cores, any other busy program makes
-    every wait last a time slice of the system: measured on 2 cores, a step of 60 ms then takes 4,000 ms, and 110 ms
-    on one thread, whatever else runs.
-    """
-    return max(1, cores() - 1)
-
-
 @contextmanager
-def using_threads(threads: int | None) -> Iterator[int]:
-    """Compute on that many cores (None: all but one) and go back to what was set before."""
+def one_thread_each() -> Iterator[None]:
+    """Let every operation of torch run on one core, and go back to what was set before; see crew.py for why."""
     before = torch.get_num_threads()
-    count = min(threads or spare_cores(), cores())
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
-        yield count
+        yield
     finally:
         torch.set_num_threads(before)
 

@@ -23,7 +23,6 @@ import workbench
 from workbench import detectors
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot
-from workbench.detectors.parts.blocks import settle_norms
 from workbench.errors import WorkbenchError
 from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate
 from workbench.training.augment import Batch
@@ -61,8 +60,8 @@ def train(request: RunRequest, control: Control | None = None) -> Iterator[Event
     control = control or Control()
     with _locked(request.folder), contextlib.closing(record.EventLog(request.folder)) as log:
         training = _Training(request, control, log)
-        with machine.using_threads(request.recipe.training.threads) as threads:
-            steps = training.events(threads)
+        with machine.one_thread_each():
+            steps = training.events()
             try:
                 with contextlib.closing(steps):  # type: ignore[type-var]
                     for event in steps:
@@ -103,6 +102,7 @@ class _Training:
     def __init__(self, request: RunRequest, control: Control, log: record.EventLog) -> None:
         self.request, self.control, self.log = request, control, log
         self.recipe, self.settings = request.recipe, request.recipe.training
+        self.threads = min(self.settings.threads or machine.cores(), machine.cores())
         self.started = False
         self.left = False  # closed or interrupted from outside: nobody takes events any more
         self.done = self.evaluated = self.stale = 0
@@ -114,11 +114,11 @@ class _Training:
         self.data: Dataset
         self.validation: Dataset
 
-    def events(self, threads: int) -> Iterator[Event]:
+    def events(self) -> Iterator[Event]:
         machine.keep_freed_memory()
         self.clock = time.monotonic()
         state = checkpoint.load_state(self.request.folder / STATE) if self.request.resume else None
-        yield from self._read(threads)
+        yield from self._read()
         if self.control.stop.is_set():
             step = state.step if state else 0
             yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
@@ -128,17 +128,17 @@ class _Training:
 
     # --- before the first step ---
 
-    def _read(self, threads: int) -> Iterator[Event]:
+    def _read(self) -> Iterator[Event]:
         train, validation, notes = prepare.parts(self.request.snapshot, self.settings)
         yield from notes
-        self.data = yield from self._load(train, threads)
-        self.validation = yield from self._load(validation, threads)
+        self.data = yield from self._load(train)
+        self.validation = yield from self._load(validation)
 
-    def _load(self, part: Snapshot, threads: int) -> Generator[Event, None, Dataset]:
+    def _load(self, part: Snapshot) -> Generator[Event, None, Dataset]:
         how = detectors.load_all().get(self.recipe.detector).resize
         return (yield from load(
             part, self.recipe.detector_settings.input_px, "letterbox" if how == "letterbox" else "stretch",
-            ignore_difficult=self.settings.difficult == "ignore", threads=threads, scratch=self.request.folder,
+            ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
             control=self.control,
         ))  # fmt: skip
 
@@ -150,7 +150,7 @@ class _Training:
         wanted = state.precision if state else self.settings.precision
         precision = machine.chosen_precision(wanted, device)
         self.notes.append(Message("info", precision.why))
-        self.stepper = Stepper(detector, self.settings, device, precision)
+        self.stepper = Stepper(detector, self.settings, device, precision, self.threads)
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, device)
@@ -175,7 +175,7 @@ class _Training:
     def _train(self) -> Iterator[Event]:
         words: list[Event] = []
         self.saved = time.monotonic()
-        with ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for it
+        with contextlib.closing(self.stepper), ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for both
             try:
                 yield from self._story()
                 yield from self._pending_evaluation()
@@ -199,8 +199,7 @@ class _Training:
             batch, coming_rate = coming.result(), schedule.learning_rate(self.settings, self.done, self.plan.steps)
             coming = self._order(ahead, 1)
             micro = self.stepper.micro
-            settle_norms(self.stepper.detector, self.done)
-            terms = self.stepper.step(batch, coming_rate)
+            terms = self.stepper.step(batch, coming_rate, self.done)
             self.done += 1
             self.average.update(self.done)
             self.meter.add(terms, coming_rate)
@@ -248,7 +247,7 @@ class _Training:
 
     def _evaluate(self) -> Iterator[Event]:
         scores = validate.evaluate(
-            self.average.detector, self.validation, self.stepper.device, self.settings.batch, self.control
+            self.average.detector, self.validation, self.stepper.device, self.settings.batch, self.control, self.threads
         )  # fmt: skip
         if scores is None:
             return

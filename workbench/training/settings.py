@@ -128,12 +128,9 @@ class TrainingSettings:
         choices=("auto", "bf16", "fp32"), group="Machine",
     )  # fmt: skip
     threads: int | None = setting(
-        None,
-        "Processor cores to compute on; auto: all but one. All of them get slow when other programs run.",
-        low=1,
-        high=1024,
-        group="Machine",
-    )
+        None, "Processor cores to compute on; auto: all, as far as the batch can be dealt out.",
+        low=1, high=1024, group="Machine",
+    )  # fmt: skip
 
     def used_states(self) -> tuple[State, ...]:
         return USED_STATES[self.states]

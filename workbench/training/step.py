@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training.augment import Batch
+from workbench.training.crew import Crew, size_for
 from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
+
+NORMS_SETTLED = 100  # steps, see settle_norms
 
 
 class Diverged(WorkbenchError):
@@ -20,25 +25,32 @@ class Diverged(WorkbenchError):
 
 
 class Stepper:
-    """Trains `detector`, moved to `device`. Batches go through in parts of `micro` images where memory is short.
+    """Trains `detector`, moved to `device`. Close it at the end.
 
-    The result of a step does not depend on the parts, but for batch norm's statistics and rounding.
+    A batch goes through in parts: on the processor one for each of `threads` cores, at the same time; elsewhere in
+    parts of `micro` images, one after the other, where memory is short. The result of a step does not depend on the
+    parts, but for batch norm's statistics and rounding.
     """
 
     def __init__(
-        self, detector: Detector, settings: TrainingSettings, device: torch.device, precision: Precision
-    ) -> None:
+        self, detector: Detector, settings: TrainingSettings, device: torch.device, precision: Precision,
+        threads: int = 1,
+    ) -> None:  # fmt: skip
         self.detector = detector.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.settings, self.device, self.precision = settings, device, precision
         self.optimizer = make_optimizer(detector, settings)
-        self.micro = settings.batch
+        self.crew = Crew(detector, size_for(detector, settings.batch, threads) if device.type == "cpu" else 1)
+        self.micro = -(-settings.batch // len(self.crew))
         self._parameters = [p for p in detector.parameters() if p.requires_grad]
 
-    def step(self, batch: Batch, learning_rate: float) -> dict[str, float]:
+    def step(self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED) -> dict[str, float]:
         """Loss terms by name, averaged over images. Diverged if not finite; the weights are then unchanged.
 
-        WorkbenchError if a single image does not fit into memory.
+        `number`: of the step, from 0. WorkbenchError if a single image does not fit into memory.
         """
+        if number <= NORMS_SETTLED:
+            for member in self.crew.members:
+                settle_norms(member, number)
         terms = self._gradients(batch)
         while terms is None:  # outside the except block, whose traceback would keep the tensors alive
             self._halve()
@@ -49,28 +61,33 @@ class Stepper:
         self.optimizer.step()
         return terms
 
+    def close(self) -> None:
+        self.crew.close()
+
     def _gradients(self, batch: Batch) -> dict[str, float] | None:
         """The gradients of the batch, summed over its parts; None when memory ran out."""
-        self.optimizer.zero_grad(set_to_none=False)
-        sums: dict[str, Tensor] = {}
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [slice(start, start + self.micro) for start in range(0, len(batch.images), self.micro)]
         try:
-            for start in range(0, len(batch.images), self.micro):
-                some = slice(start, start + self.micro)
-                share = len(batch.images[some]) / len(batch.images)
-                for name, term in self._part(batch, some, share).items():
-                    sums[name] = sums[name] + term * share if name in sums else term * share
+            results = self.crew.work(lambda member, some: self._part(member, batch, some), parts)
         except torch.OutOfMemoryError:
             return None
-        values = torch.stack(list(sums.values())).tolist()  # one wait for the device
-        return dict(zip(sums, values, strict=True))
+        for parameter, gradients in zip(self._parameters, zip(*(one for one, _ in results), strict=True), strict=True):
+            parameter.grad = _sum(gradients)
+        names = list(results[0][1])
+        total = torch.stack([torch.stack(list(terms.values())) for _, terms in results]).sum(dim=0)
+        return dict(zip(names, total.tolist(), strict=True))  # one wait for the device
 
-    def _part(self, batch: Batch, some: slice, share: float) -> dict[str, Tensor]:
+    def _part(self, member: Detector, batch: Batch, some: slice) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
+        """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
         images, targets = on_device(batch, some, self.device)
         with self.precision.autocast(self.device):
-            raw = self.detector(images)
-        terms = self.detector.loss(raw, targets)
-        (sum(terms.values(), torch.zeros((), device=self.device)) * share).backward()
-        return {name: term.detach() for name, term in terms.items()}
+            raw = member(images)
+        share = len(images) / len(batch.images)
+        terms = {name: term * share for name, term in member.loss(raw, targets).items()}
+        loss = sum(terms.values(), torch.zeros((), device=self.device))
+        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        return gradients, {name: term.detach() for name, term in terms.items()}
 
     def _halve(self) -> None:
         if self.micro == 1:
@@ -96,6 +113,12 @@ class Stepper:
                 "The gradient is not a number any more. The last good checkpoint is kept."
                 " Lower the learning rate, or set clip_gradient to 10."
             )
+
+
+def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """In their order, so that the sum is the same each time; None for a weight that the loss does not see."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    return functools.reduce(Tensor.add_, there) if there else None
 
 
 def on_device(batch: Batch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
