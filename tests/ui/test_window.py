@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QListWidget, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QListView, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find, write_photographs
@@ -104,7 +104,7 @@ def test_the_finder_finds_a_command_an_image_and_a_label(qtbot: QtBot, open_wind
         finder = QApplication.activePopupWidget()
         assert finder is not None
         QTest.keyClicks(find(finder, QLineEdit, "finder-field"), text)
-        assert find(finder, QListWidget, "finder-list").count() >= 1
+        assert find(finder, QListView, "finder-list").model().rowCount() >= 1
         QTest.keyClick(find(finder, QLineEdit, "finder-field"), Qt.Key.Key_Return)
 
     look_for("c.png")

@@ -14,6 +14,8 @@ from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
+from workbench.core.files import resource
+
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QAbstractButton
@@ -135,7 +137,9 @@ def apply(mode: str | None = None) -> None:
 
 
 def _sheet(c: Colours) -> str:
-    """The few things that a palette can't say."""
+    """The few things that a palette can't say. Fusion outlines fields darker than the window: unseen on a dark one."""
+    name = "tick-on-dark-accent.png" if c is LIGHT else "tick-on-light-accent.png"
+    tick = str(resource("icons", name)).replace("\\", "/")
     return f"""
     QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
     QMenuBar {{ background: {c.window}; border: none; }}
@@ -153,6 +157,14 @@ def _sheet(c: Colours) -> str:
     QLabel[role="error"] {{ color: {c.error}; }}
     QLabel[role="ok"] {{ color: {c.ok}; }}
     QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
+    QLineEdit {{
+        background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 6px; }}
+    QLineEdit:focus {{ border-color: {c.accent}; }}
+    QCheckBox::indicator {{
+        width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 3px; background: {c.surface}; }}
+    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url("{tick}"); }}
+    QCheckBox::indicator:indeterminate {{ background: {c.muted}; }}
+    QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
     QPushButton[role="primary"] {{
         background: {c.accent}; color: {c.on_accent}; border: none; border-radius: 4px; padding: 6px 16px; }}
     QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted}; }}

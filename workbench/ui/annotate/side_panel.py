@@ -31,7 +31,7 @@ class LabelsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._view = RowsView("label-list", "Labels")
+        self._view = RowsView("label-list", "Labels", "None yet. The first box asks for the name of its label.")
         self._view.setToolTip("Click: the label of the selected boxes, and of new ones")
         self._view.clicked.connect(self._clicked)
         self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
@@ -73,7 +73,7 @@ class BoxesPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._view = RowsView("box-list", "Boxes of this image")
+        self._view = RowsView("box-list", "Boxes of this image", "None here. Press W and drag on the picture.")
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._following = False
         layout = _column(self, "Boxes here")

@@ -62,6 +62,7 @@ class StartPage(QWidget):
         self._content.addWidget(self._recent_title)
         self._grid = QGridLayout()
         self._grid.setSpacing(theme.GRID * 2)
+        self._grid.setColumnStretch(_COLUMNS, 1)
         self._content.addLayout(self._grid)
         self._content.addStretch(1)
         self._place()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Slot
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from workbench.ui import theme
+from workbench.ui.widgets.rows import Row, RowsView
 
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
@@ -38,16 +39,15 @@ class Finder(QFrame):
         self._field = QLineEdit(placeholderText="Command, image or label")
         self._field.setObjectName("finder-field")
         self._field.installEventFilter(self)
-        self._list = QListWidget()
-        self._list.setObjectName("finder-list")
-        self._list.setProperty("role", "flat")
+        self._found: list[Found] = []
+        self._list = RowsView("finder-list", "What was found")
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         layout.addWidget(self._field)
         layout.addWidget(self._list)
         self._field.textChanged.connect(self._fill)
-        self._list.itemClicked.connect(self._choose)
+        self._list.clicked.connect(self._choose)
         self.resize(_WIDTH, _HEIGHT)
         self._fill("")
 
@@ -60,36 +60,32 @@ class Finder(QFrame):
 
     @Slot(str)
     def _fill(self, text: str) -> None:
-        self._list.clear()
-        for thing in _matching(self._things, text):
-            item = QListWidgetItem(f"{thing.words}    {thing.beside}" if thing.beside else thing.words)
-            item.setData(Qt.ItemDataRole.UserRole, thing)
-            self._list.addItem(item)
-        self._list.setCurrentRow(0)
+        self._found = _matching(self._things, text)
+        self._list.rows.set_rows([Row(number, t.words, t.beside) for number, t in enumerate(self._found)])
+        self._list.setCurrentIndex(self._list.rows.index(0))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Up, Down and Enter act on the list while the field keeps the keyboard."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step:
-                row = self._list.currentRow() + step
-                self._list.setCurrentRow(max(0, min(self._list.count() - 1, row)))
+                row = self._list.currentIndex().row() + step
+                self._list.setCurrentIndex(self._list.rows.index(max(0, min(len(self._found) - 1, row))))
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self._choose(self._list.currentItem())
+                self._choose(self._list.currentIndex())
                 return True
             if event.key() == Qt.Key.Key_Escape:
                 self.close()
                 return True
         return False
 
-    @Slot(QListWidgetItem)
-    def _choose(self, item: QListWidgetItem | None) -> None:
-        if item is None:
-            return
-        thing: Found = item.data(Qt.ItemDataRole.UserRole)
-        self.close()
-        thing.act()
+    @Slot(QModelIndex)
+    def _choose(self, index: QModelIndex) -> None:
+        if index.isValid():
+            thing = self._found[index.row()]
+            self.close()
+            thing.act()
 
 
 def _matching(things: Iterable[Found], text: str) -> list[Found]:

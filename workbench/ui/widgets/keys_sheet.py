@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.actions import COMMANDS, Command, shown
@@ -22,6 +22,7 @@ class KeysSheet(QDialog):
         columns.setSpacing(theme.GRID * 5)
         for headings in (("Label",), ("Window", "Data")):
             column = QVBoxLayout()
+            column.setSpacing(theme.GRID // 2)
             for heading in headings:
                 column.addWidget(_heading(heading))
                 column.addLayout(_rows([c for c in COMMANDS if c.where == heading and c.keys]))
@@ -33,13 +34,15 @@ class KeysSheet(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
-        self.resize(min(920, parent.width() - 80), min(760, parent.height() - 80))
+        wanted = content.sizeHint()
+        self.resize(min(wanted.width() + 32, parent.width() - 32), min(wanted.height() + 32, parent.height() - 32))
 
 
 def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setFont(theme.font(theme.BODY, bold=True))
     label.setContentsMargins(0, theme.GRID, 0, theme.GRID // 2)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return label
 
 

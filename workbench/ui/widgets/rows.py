@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from workbench.ui import theme
@@ -124,10 +124,11 @@ class KeysPassOn(QListView):
 
 
 class RowsView(KeysPassOn):
-    """The list itself."""
+    """The list itself. `hint` is shown while it is empty."""
 
-    def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, accessible: str, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._hint = hint
         self.setObjectName(name)
         self.setAccessibleName(accessible)
         self.setProperty("role", "flat")
@@ -138,6 +139,15 @@ class RowsView(KeysPassOn):
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._hint and not self.rows.rows:
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("muted"))
+            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self._hint)
+            painter.end()
 
     def chosen(self) -> list[int]:
         """Ids of the selected rows."""

@@ -1,0 +1,62 @@
+"""The bottom line follows a job: its title, how far it is, Pause for a training, Stop for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench.ui.counted import Counted
+from workbench.ui.job import Job
+from workbench.ui.widgets.status_bar import duration
+
+
+def until_stopped(job: Job) -> Iterator[Counted]:
+    yield Counted(3, 12, "c.png")
+    job.stop.wait(20)
+
+
+def test_a_job_shows_how_far_it_is_and_ends_by_the_stop_button(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    title, stop = find(window, QLabel, "job-title"), find(window, QToolButton, "job-stop")
+    assert not stop.isVisible()
+    window.session.start(Job("Reading files", until_stopped, window))
+    qtbot.waitUntil(lambda: "Reading files  3 of 12  c.png" in title.text())
+    assert find(window, QProgressBar, "job-progress").value() == 250
+    assert not find(window, QToolButton, "job-pause").isVisible()
+    QTest.mouseClick(stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: title.text() == "")
+    assert not stop.isVisible()
+
+
+def until_paused_and_stopped(job: Job) -> Iterator[Counted]:
+    yield Counted(1, 2)
+    job.pause.wait(20)
+    yield Counted(2, 2, "it waits")
+    job.stop.wait(20)
+
+
+def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, ends_itself=True))
+    pause = find(window, QToolButton, "job-pause")
+    assert pause.isVisible()
+    QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "it waits" in find(window, QLabel, "job-title").text())
+    QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
+    assert not job.pause.is_set()
+
+
+def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
+    window = open_window()
+    job = window.session.start(Job("Reading files", until_stopped, window))
+    window.close()
+    assert job.isFinished()
+
+
+def test_durations_are_written_as_people_say_them() -> None:
+    assert [duration(s) for s in (0, 59.6, 190, 3725, float("nan"))] == ["0:00", "1:00", "3:10", "1:02:05", "?"]
