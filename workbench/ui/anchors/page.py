@@ -25,7 +25,7 @@ from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets.next_step import NextStep
-from workbench.ui.widgets.plot import Plot
+from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 WAIT = 200  # ms after the last change of a choice before computing, so that a spin box can be held down
 PANEL = 320  # px
@@ -64,9 +64,9 @@ class AnchorsPage(Page):
         self._plot = SizesPlot()
         self._plot.setObjectName("anchors-plot")
         self._plot.clicked.connect(self._point_clicked)
-        self._curves = Plot("step", "share of 1")
+        self._curves = Plot("step", "share of 1", corner=BOTTOM_RIGHT)
         self._curves.setObjectName("anchors-curves")
-        self._by_count = Plot("number of anchors", "share of 1")
+        self._by_count = Plot("number of anchors", "share of 1", corner=BOTTOM_RIGHT)
         self._by_count.setObjectName("anchors-by-count")
         row = QHBoxLayout(self._full)
         row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)

@@ -14,7 +14,7 @@ from workbench.core.project import Image
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
-NARROW = 62  # px of a column of numbers
+NARROW = 72  # px of a column of numbers
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 

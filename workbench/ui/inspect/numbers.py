@@ -21,7 +21,7 @@ from workbench.core.metrics import RECALLS
 from workbench.ui import theme
 from workbench.ui.inspect.knob import Knob
 from workbench.ui.inspect.work import Found
-from workbench.ui.widgets.plot import Plot
+from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
 
 NUMBERS = {
     "ap": ("AP", "COCO's average precision, over ten overlaps and all confidences: follows the NMS slider only."),
@@ -58,7 +58,7 @@ class Numbers(QWidget):
             grid.addWidget(head, 0, column)
             grid.addWidget(value, 1, column)
             self._values[name] = value
-        self.plot = Plot("recall", "precision")
+        self.plot = Plot("recall", "precision", corner=BOTTOM_LEFT)
         self.plot.setObjectName("inspect-curve")
         self.plot.setMinimumHeight(120)
         self.plot.setXRange(0, 1)

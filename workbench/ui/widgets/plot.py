@@ -15,19 +15,28 @@ from PySide6.QtWidgets import QWidget
 from workbench.ui import theme
 
 WIDTH = 2.0  # px of a curve
+TOP_RIGHT, BOTTOM_RIGHT, BOTTOM_LEFT = (-8, 8), (-8, -8), (8, -8)  # px from the sides, negative from right or bottom
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """Curves and points by name. `curve` draws or redraws one; colours follow the theme."""
 
-    def __init__(self, x: str, y: str, parent: QWidget | None = None, *, legend: bool = True) -> None:
-        """`x` and `y`: axis names with units, like "width (px)"."""
+    def __init__(
+        self,
+        x: str,
+        y: str,
+        parent: QWidget | None = None,
+        *,
+        legend: bool = True,
+        corner: tuple[int, int] = TOP_RIGHT,
+    ) -> None:
+        """`x` and `y`: axis names with units, like "width (px)". `corner`: where curves rarely are, for the legend."""
         super().__init__(parent)
         self._axes = (x, y)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._styles: dict[str, tuple[int | str, Qt.PenStyle]] = {}
         if legend:
-            self.addLegend(offset=(-8, 8))  # clicking a sample there hides its curve
+            self.addLegend(offset=corner)  # clicking a sample there hides its curve
         for side in ("bottom", "left"):
             self.getPlotItem().getAxis(side).enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
         self.setMenuEnabled(False)
