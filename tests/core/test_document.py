@@ -298,3 +298,21 @@ TestEditsAndUndo.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEditsAndUndo = pytest.mark.slow(TestEditsAndUndo)
+
+
+def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as document:
+        root = document.add_root(tmp_path)
+        document.do(edits.AddImages(tuple(Image(0, f"{n}.png", 10, 10, root=root) for n in (10, 9, 2))))
+        first, second, third = (image.id for image in document.images())
+        document.do(edits.SetState((second,), State.DONE))
+        document.do(edits.Batch((edits.SetSplit((first, third), Split.TEST), edits.SetState((third,), State.VERIFIED))))
+        document.undo()
+        seen = document.images()
+        assert [(i.name, i.state, i.split) for i in seen] == [
+            ("2.png", State.UNLABELLED, Split.NONE),
+            ("9.png", State.DONE, Split.NONE),
+            ("10.png", State.UNLABELLED, Split.NONE),
+        ]
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert document.images() == seen

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 
 from workbench.core.document import Applied
+from workbench.core.edits import AddImages, RemoveImages, walk
 from workbench.core.project import Image, Split, State
 from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
@@ -176,7 +177,10 @@ class ImagesModel(QAbstractListModel):
 
     def _may_move(self, applied: Applied) -> bool:
         """Whether the edit can bring rows or take some away under the present filter."""
-        return applied.images_changed or self._filter.label is not None or self._filter.empty
+        wanted = self._filter
+        came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
+        by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)
+        return came_or_went or by_row or wanted.label is not None or wanted.empty
 
     @Slot(int)
     def _thumbnail_made(self, id: int) -> None:

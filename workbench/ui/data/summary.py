@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.document import Applied
@@ -12,6 +12,9 @@ from workbench.core.project import Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import Filter
 from workbench.ui.session import Session
+
+_COUNT_AFTER = 150
+"""Milliseconds after the last edit until images are counted again: counting 100,000 takes 50 ms."""
 
 
 class Summary(QWidget):
@@ -51,6 +54,8 @@ class Summary(QWidget):
         layout.setSpacing(theme.GRID // 2)
         layout.addWidget(title)
         layout.addLayout(grid)
+        self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
+        self._later.timeout.connect(self._count)
         session.document_changed.connect(self._count)
         session.edited.connect(self._edited)
         self._count()
@@ -58,7 +63,7 @@ class Summary(QWidget):
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
         if applied.images_changed:
-            self._count()
+            self._later.start()
 
     @Slot()
     def _count(self) -> None:
