@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QLineEdit, QListView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QCheckBox, QLabel, QLineEdit, QListView, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find, write_photographs
@@ -310,7 +310,7 @@ def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_
     hand.key(Qt.Key.Key_D)
     hand.settle()
     hand.draw((10, 10), (40, 40))
-    images = find(window, QListView, "image-list")
+    images = find(window, QAbstractItemView, "image-list")
     QTest.mouseClick(
         images.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
         images.visualRect(images.model().index(2, 0)).center(),

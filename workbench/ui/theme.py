@@ -147,7 +147,7 @@ def _sheet(c: Colours) -> str:
     QMenuBar::item:selected {{ background: {c.hover}; }}
     QHeaderView::section {{
         background: {c.surface}; color: {c.muted}; border: none; border-bottom: 1px solid {c.border}; padding: 4px; }}
-    QTableView[role="flat"]::item {{ padding: 0 4px; }}
+    QTableView#labels-table::item {{ padding: 0 4px; }}
     QSplitter::handle {{ background: {c.border}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}

@@ -16,7 +16,7 @@ ROW = Qt.ItemDataRole.UserRole
 HEIGHT = 28
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
-_KEYS = (
+MOVING_KEYS = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,
 )  # fmt: skip
 
@@ -117,7 +117,7 @@ class KeysPassOn(QListView):
     """A list that takes only the keys that move in it: letters and Space are the page's commands."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in _KEYS:
+        if event.key() in MOVING_KEYS:
             super().keyPressEvent(event)
         else:
             event.ignore()
