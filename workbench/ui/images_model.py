@@ -15,6 +15,7 @@ from workbench.ui.thumbnails import Thumbnails
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
 COUNT = Qt.ItemDataRole.UserRole + 1  # its number of boxes
+PROBLEM = Qt.ItemDataRole.UserRole + 2  # why its picture can't be shown, "" where it can
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _MANY = 200
@@ -104,6 +105,8 @@ class ImagesModel(QAbstractListModel):
             return image
         if role == COUNT:
             return self._counts.get(image.id, 0)
+        if role == PROBLEM:
+            return image.problem or self._thumbnails.problem(image)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import Image, Split, State
 from workbench.ui import theme
-from workbench.ui.images_model import COUNT, IMAGE
+from workbench.ui.images_model import COUNT, IMAGE, PROBLEM
 
 _Index = QModelIndex | QPersistentModelIndex
 STATE_ICONS = {
@@ -86,9 +86,8 @@ def _picture(painter: QPainter, room: QRectF, index: _Index) -> None:
     """The thumbnail in the middle of `room`, in its own shape."""
     thumbnail = index.data(Qt.ItemDataRole.DecorationRole)
     if not isinstance(thumbnail, QImage):
-        image: Image = index.data(IMAGE)
         painter.fillRect(room, theme.colour("hover"))
-        if image.problem:
+        if index.data(PROBLEM):
             sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24)
             painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 12), sign)
         return
@@ -108,7 +107,7 @@ def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
 
 
 def _numbers(image: Image, index: _Index) -> str:
-    if image.problem:
+    if index.data(PROBLEM):
         return "can't be read"
     count = int(index.data(COUNT))
     return f"{count:,} {'box' if count == 1 else 'boxes'}" if count else ("empty" if _is_done(image) else "no boxes")
