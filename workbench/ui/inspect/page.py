@@ -211,6 +211,7 @@ class InspectPage(Page):
         names = [run.name for run in usable]
         self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and chosen.name in names else 0)
         self._run.blockSignals(False)
+        self._show_busy(self._job is not None)
         if chosen is None or chosen.name not in names:
             self._run_changed()
         else:
@@ -296,7 +297,7 @@ class InspectPage(Page):
         self._bar.setVisible(on)
         self._bar.setRange(0, 0)
         self._stop.setVisible(on)
-        self._go.setEnabled(not on)
+        self._go.setEnabled(not on and self._chosen_run() is not None)  # the list of runs comes a moment later
 
     @Slot(object)
     def _reported(self, event: object) -> None:
