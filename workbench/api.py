@@ -17,12 +17,13 @@ from workbench.core.project import FLAGS, XYXY, Box, Image, Label, Snapshot, Spl
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import Format, ReadBox, ReadImage, Reading, ReadSettings, Remark
+from workbench.inference import exporters
 from workbench.settings import setting
 
 __all__ = [
     "FLAGS", "XYXY", "AnchorNeed", "Box", "DetectorSettings", "Format", "Image", "Label", "ReadBox", "ReadImage",
     "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Split", "State", "WorkbenchError", "boxes",
-    "detector", "detectors", "files", "formats", "images", "setting",
+    "detector", "detectors", "exporters", "files", "formats", "images", "setting",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Plugins: one Python file adds detectors or formats. Found, imported one by one, and kept from harming the start.
+"""Plugins: one Python file adds detectors, formats or exporters. Imported one by one, so that none harms the start.
 
 A plugin declares `API = 1`, imports `workbench.api` only, and registers by the decorators that built-in members use.
 Files of the shipped folder are trusted; a file of the user's plugin folder runs only after the user has said yes to
@@ -12,13 +12,16 @@ import importlib.util
 import json
 import logging
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from workbench import detectors, formats
 from workbench.core.files import atomic_write
+from workbench.inference import exporters
 from workbench.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,19 @@ def user_folder() -> Path:
     return Path(platformdirs.user_data_dir("workbench", appauthor=False)) / "plugins"
 
 
+_loaded: tuple[Plugin, ...] | None = None
+_one_at_a_time = threading.Lock()
+
+
+def loaded() -> tuple[Plugin, ...]:
+    """What became of every plugin; the first call of the process loads them. Safe from any thread."""
+    global _loaded
+    with _one_at_a_time:
+        if _loaded is None:
+            _loaded = load_all()
+        return _loaded
+
+
 def load_all(*, safe_mode: bool = False) -> tuple[Plugin, ...]:
     """Import every plugin that may run, one failing without harming the others. `safe_mode`: none at all."""
     if safe_mode:
@@ -61,14 +77,14 @@ def load_all(*, safe_mode: bool = False) -> tuple[Plugin, ...]:
 
 
 def allow(file: Path) -> None:
-    """Record the user's yes to this file as it is now; a changed byte asks again."""
+    """Record the user's yes to this file as it is now, from the next start on; a changed byte asks again."""
     kept = _consents()
     kept[file.name] = _fingerprint(file)
     atomic_write(_consent_file(), json.dumps(kept, indent=1))
 
 
 def _load(file: Path) -> Plugin:
-    families: tuple[Registry[object], ...] = (detectors.detectors, formats.formats)  # type: ignore[assignment]
+    families: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
     for family in families:
         family.unregister_owner(file.name)  # when it was loaded before
         family.current_owner = file.name

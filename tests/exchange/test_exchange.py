@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from making import picture, text, voc_file, voc_object
 
+from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from making import picture, snapshot, text
 
+from tests.formats.making import picture, snapshot, text
 from workbench import formats
 from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from making import picture, snapshot, text, voc_file, voc_object
 
+from tests.formats.making import picture, snapshot, text, voc_file, voc_object
 from workbench import formats
 from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused

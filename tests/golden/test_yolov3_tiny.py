@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from darknet_arrays import Case, decoded, kept_pairs, objectness, worst_delta, worst_forward
 
+from tests.golden.darknet_arrays import Case, decoded, kept_pairs, objectness, worst_delta, worst_forward
 from workbench.detectors.parts.detector import Detector
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from darknet_arrays import LABELS, Case, worst_delta
 
+from tests.golden.darknet_arrays import LABELS, Case, worst_delta
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
 
 ANCHORS = ((12, 16), (19, 36), (40, 28), (36, 75), (76, 55), (72, 146), (142, 110), (192, 243), (459, 401))

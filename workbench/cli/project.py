@@ -56,7 +56,7 @@ def import_(
     """Bring labels of Pascal VOC, COCO or YOLO into a project: all of them, or nothing."""
     from workbench import exchange, plugins
 
-    plugins.load_all()
+    plugins.loaded()
     given = {"on_existing": on_existing, "on_size": on_size, "voc_base": voc_base, "skip_broken": skip_broken}
     chosen = settings.changed(exchange.ImportSettings(), given)
     with project_of(project, write=not dry_run) as document:
@@ -92,7 +92,7 @@ def export_labels(
     """Write the labels for another tool, and say what its format can't hold."""
     from workbench import exchange, plugins
 
-    plugins.load_all()
+    plugins.loaded()
     with project_of(project) as document:
         snapshot = document.snapshot()
     with console.bar("Copying images", quiet=as_json or not copy_images) as progress:

@@ -31,7 +31,7 @@ def evaluate(
     from workbench.inference.predict import Predictor
     from workbench.report import numbers, show_evaluation
 
-    plugins.load_all()
+    plugins.loaded()
     part = None if split == "all" else Split(one_of("split", split, [str(s) for s in Split]))
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
@@ -71,7 +71,7 @@ def predict(
     from workbench.inference.predict_files import predict_files
     from workbench.report import show_predictions
 
-    plugins.load_all()
+    plugins.loaded()
     if project.suffix == ".safetensors":
         file = project
     else:
@@ -93,7 +93,7 @@ def detectors(as_json: Json = False) -> None:
     from workbench import detectors as family
     from workbench import plugins
 
-    plugins.load_all()
+    plugins.loaded()
     members = [(name, member) for name, member in family.load_all()]
     if as_json:
         sys.stdout.write(
@@ -122,7 +122,7 @@ def export(
     from workbench.inference import export as exporting
     from workbench.report import available, show_export
 
-    plugins.load_all()
+    plugins.loaded()
     with project_of(project) as document:
         file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()

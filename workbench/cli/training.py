@@ -23,7 +23,7 @@ def train(**given: Any) -> int | None:
     from workbench.training import events, recipes, runs
     from workbench.training import run as training
 
-    plugins.load_all()
+    plugins.loaded()
     control = events.Control()
     as_json = given["as_json"]
     with project_of(given["project"]) as document:

@@ -40,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),
+    Command("plugins", "Plugins", (), "mdi6.puzzle-outline"),
     Command("about", "About Workbench", (), "mdi6.information-outline"),
     Command("theme-system", "Theme of the system"),
     Command("theme-light", "Light theme", (), "mdi6.weather-sunny"),

@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
         self._find = action("find", self.show_finder)
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
+        self._plugins = action("plugins", self.show_plugins)
         self._about = action("about", self.show_about)
         self._page_actions = {
             place.name: action(f"page-{place.name}", partial(self._go, place.name)) for place in PLACES
@@ -114,7 +115,7 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         view.addActions(list(self._themes.values()))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self._keys, self._log])
+        help_menu.addActions([self._keys, self._log, self._plugins])
         help_menu.addSeparator()
         help_menu.addAction(self._about)
         return bar
@@ -281,6 +282,12 @@ class MainWindow(QMainWindow):
         from workbench.ui.widgets.log_window import LogWindow
 
         _show_once(self, LogWindow, lambda: LogWindow(self._log_file or log_file(), self))
+
+    @Slot()
+    def show_plugins(self) -> None:
+        from workbench.ui.widgets.plugins_window import PluginsWindow
+
+        _show_once(self, PluginsWindow, lambda: PluginsWindow(self))
 
     @Slot()
     def show_about(self) -> None:

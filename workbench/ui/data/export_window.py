@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench import formats
+from workbench import formats, plugins
 from workbench.core.project import Snapshot
 from workbench.exchange import ExportReport, export_labels, losses
 from workbench.ui import theme
@@ -38,6 +38,7 @@ class ExportWindow(QDialog):
         self.setObjectName("export-window")
         self.setWindowTitle("Export labels")
         self._session = session
+        plugins.loaded()
         self._format = QComboBox()
         self._format.setObjectName("export-format")
         for name, member in formats.load_all():

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench import plugins
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, ImportSettings, apply_import, plan_import
@@ -44,6 +45,7 @@ class ImportWindow(QDialog):
         self.setObjectName("import-window")
         self.setWindowTitle("Import labels")
         self._session = session
+        plugins.loaded()
         self._plan: ImportPlan | None = None
         self._job: Job | None = None
         self._path = QLineEdit(placeholderText="A folder or file of Pascal VOC, COCO or YOLO labels")

@@ -45,8 +45,10 @@ Export = Callable[[Wish], Iterator[ExportEvent]]
 
 def load() -> Iterator[Formats]:
     """The formats; imports PyTorch."""
+    from workbench import plugins
     from workbench.inference import exporters
 
+    plugins.loaded()
     yield Formats(
         tuple(
             FormatChoice(

@@ -36,8 +36,9 @@ class Loaded:
 
 def load() -> Iterator[Loaded]:
     """Import PyTorch, every detector and the presets: seconds, so not in the window's thread."""
-    from workbench import detectors
+    from workbench import detectors, plugins
 
+    plugins.loaded()
     members = detectors.load_all()
     choices = tuple(DetectorChoice(name, kind.title, kind.summary, kind.paper) for name, kind in members)
     yield Loaded(choices, tuple(recipes.preset(name) for name in _default_first(recipes.names())))
