@@ -69,6 +69,20 @@ def test_train_evaluate_predict_export(cells: Path, tmp_path: Path, capsys: Capt
     assert (weights / "torchscript" / "README.md").is_file()
 
 
+def test_thermal_images_in_yolo_txt_import_train_and_evaluate(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
+    """The cheetah data: wrong paths in data.yaml, empty label files, splits as folders."""
+    project, source = tmp_path / "cheetah", test_data / "data" / "cheetah" / "data"
+    assert main(["new", str(project), "--images", str(source)]) == console.DONE
+    assert main(["import", str(project), str(source)]) == console.DONE
+    assert main(["anchors", str(project), "--size", "96", "--use"]) == console.DONE
+    assert main(["train", str(project), *SMALL, "--epochs", "1", "--evaluate-every", "0"]) == console.DONE
+    capsys.readouterr()
+    assert main(["evaluate", str(project), "--split", "test", "--json"]) == console.DONE
+    evaluated = said(capsys)
+    assert evaluated["images"] == 14
+    assert set(evaluated["per_label"]) == {"cheetah", "human"}  # type: ignore[call-overload]
+
+
 def test_ctrl_c_leaves_a_checkpoint_that_resume_continues(cells: Path, capsys: Capture) -> None:
     command = [sys.executable, "-m", "workbench", "train", str(cells), *SMALL, "--epochs", "400", "--name", "stopped"]
     with subprocess.Popen([*command, "--json-events"], stdout=subprocess.PIPE, text=True) as child:

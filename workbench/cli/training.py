@@ -20,27 +20,29 @@ def train(**given: Any) -> int | None:
     """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues."""
     from workbench import plugins
     from workbench.report import show_training
-    from workbench.training import events, recipes, runs
+    from workbench.training import board, events, recipes, runs
     from workbench.training import run as training
 
+    if given["tensorboard"]:
+        board.require()
     plugins.loaded()
     control = events.Control()
     as_json = given["as_json"]
     with project_of(given["project"]) as document:
         folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
     if given["resume"] is not None:
-        name = given["resume"] or newest_run(folder)
-        happening = training.resume(folder / name, control)
+        run_folder = folder / (given["resume"] or newest_run(folder))
+        happening = training.resume(run_folder, control)
     else:
         recipe = recipes.find(given["preset"])
         if given["detector"]:
             recipe = recipe.with_detector(given["detector"])
         recipe = recipe.changed(_changes(given))
         anchors = kept if given["anchors"] == "project" else None
-        request = training.RunRequest(
-            runs.new_folder(folder, given["name"] or recipe.detector), snapshot, recipe, anchors
-        )
-        happening = training.train(request, control)
+        run_folder = runs.new_folder(folder, given["name"] or recipe.detector)
+        happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors), control)
+    if given["tensorboard"]:
+        happening = board.mirrored(happening, run_folder)
     with console.stop_on_signal(control.stop):
         if given["json_events"]:
             return _print_events(happening)
@@ -107,6 +109,12 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         ("set", list[str] | None, None, option("--set", help="NAME=VALUE of the detector; may be repeated.")),
         ("resume", str | None, None, option("--resume", help="Go on with this run ('' for the newest).")),
+        (
+            "tensorboard",
+            bool,
+            False,
+            option("--tensorboard", help="Write the curves for TensorBoard too (extra 'tb')."),
+        ),
         ("as_json", bool, False, option("--json", help="Print the result as JSON.")),
         ("json_events", bool, False, option("--json-events", help="Print every event as a line of JSON.")),
     ]

@@ -1,0 +1,39 @@
+"""A training's curves for TensorBoard too (extra `tb`), for people who watch a server from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+from workbench.training.events import Evaluated, Event, Progress
+
+
+def require() -> None:
+    """WorkbenchError if TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise WorkbenchError("TensorBoard is not installed. Install it with: pip install 'workbench-detection[tb]'")
+
+
+def mirrored(events: Iterable[Event], folder: Path) -> Iterator[Event]:
+    """Pass `events` on, and write what they say of loss, learning rate, speed and AP into `folder`/tensorboard."""
+    require()
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+        for event in events:
+            for name, value in _scalars(event):
+                writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
+            yield event
+
+
+def _scalars(event: Event) -> Iterator[tuple[str, float]]:
+    if isinstance(event, Progress):
+        yield "loss/sum", event.loss
+        yield from ((f"loss/{name}", value) for name, value in event.terms.items())
+        yield "learning rate", event.learning_rate
+        yield "images per second", event.images_per_second
+    elif isinstance(event, Evaluated):
+        yield from (("validation/AP", event.ap), ("validation/AP50", event.ap50), ("validation/AP75", event.ap75))
+        yield from ((f"AP50/{name}", value) for name, value in event.per_label.items())
