@@ -6,8 +6,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -18,14 +16,14 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.document import Applied
-from workbench.core.project import Split, State
+from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.runs import RunInfo
 from workbench.ui import pictures, theme
 from workbench.ui.background import Background
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
+from workbench.ui.inspect.choice import Choice
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.numbers import Numbers
 from workbench.ui.inspect.picture import Group, InspectPicture, Legend
@@ -86,13 +84,7 @@ class InspectPage(Page):
         column.addWidget(split, 1)
 
     def _choices(self) -> QHBoxLayout:
-        self._run = _combo("inspect-run", "The run whose detector looks.", 160)
-        self._checkpoint = _combo("inspect-checkpoint", "The best checkpoint by AP, or the last one.", 80)
-        self._split = _combo("inspect-split", "Which images are looked at.", 140)
-        self._done_only = QCheckBox("done ones only")
-        self._done_only.setObjectName("inspect-done-only")
-        self._done_only.setChecked(True)
-        self._done_only.setToolTip("Leave out images that are not done: their missing labels would count as mistakes.")
+        self._choice = Choice()
         self._go = QPushButton("Look")
         self._go.setObjectName("inspect-look")
         self._go.setProperty("role", "primary")
@@ -107,7 +99,7 @@ class InspectPage(Page):
         self._words.setObjectName("inspect-words")
         self._words.setProperty("role", "muted")
         row = QHBoxLayout()
-        for widget in (self._run, self._checkpoint, self._split, self._done_only, self._go, self._stop, self._bar):
+        for widget in (self._choice, self._go, self._stop, self._bar):
             row.addWidget(widget)
         row.addWidget(self._words, 1)
         return row
@@ -134,10 +126,7 @@ class InspectPage(Page):
         self._empty.asked.connect(self.session.page_asked)
         self._go.clicked.connect(self.look)
         self._stop.clicked.connect(self._stop_looking)
-        self._run.currentIndexChanged.connect(self._run_changed)
-        self._checkpoint.currentIndexChanged.connect(self._choice_changed)
-        self._split.currentIndexChanged.connect(self._choice_changed)
-        self._done_only.toggled.connect(self._choice_changed)
+        self._choice.changed.connect(self._choice_changed)
         self._numbers.confidence.changed.connect(self._confidence_changed)
         self._numbers.iou.changed.connect(self._soon.start)
         self._table.image_chosen.connect(self._image_chosen)
@@ -154,7 +143,7 @@ class InspectPage(Page):
         if self.session.document is None:
             self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
             return
-        self._list_splits()
+        self._choice.list_splits(self.session.document.images())
         self._list_runs()
 
     def closing(self) -> None:
@@ -173,7 +162,7 @@ class InspectPage(Page):
     @Slot()
     def _document_changed(self) -> None:
         self._forget()
-        self._run.clear()
+        self._choice.clear()
         if self.isVisible():
             self.shown()
 
@@ -203,61 +192,14 @@ class InspectPage(Page):
             )  # fmt: skip
             return
         self._stack.setCurrentWidget(self._full)
-        chosen = self._chosen_run()
-        self._run.blockSignals(True)
-        self._run.clear()
-        for run in usable:
-            self._run.addItem(f"{run.name} ({run.state})", run)
-        names = [run.name for run in usable]
-        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and chosen.name in names else 0)
-        self._run.blockSignals(False)
+        self._choice.list_runs(usable)
         self._show_busy(self._job is not None)
-        if chosen is None or chosen.name not in names:
-            self._run_changed()
-        else:
-            self._list_checkpoints()
-
-    def _chosen_run(self) -> RunInfo | None:
-        run = self._run.currentData()
-        return run if isinstance(run, RunInfo) else None
-
-    def _list_checkpoints(self) -> None:
-        run = self._chosen_run()
-        chosen = self._checkpoint.currentText()
-        self._checkpoint.blockSignals(True)
-        self._checkpoint.clear()
-        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
-            if file is not None:
-                self._checkpoint.addItem(word, file)
-        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
-        self._checkpoint.blockSignals(False)
-
-    def _list_splits(self) -> None:
-        """The splits that have images; validation first, else all."""
-        document = self.session.document
-        if document is None:
-            return
-        chosen = self._split.currentData() if self._split.count() else "first"
-        entries = [(Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train")]
-        self._split.blockSignals(True)
-        self._split.clear()
-        for split, word in entries:
-            count = sum(split is None or image.split is split for image in document.images())
-            if count or split is None:
-                self._split.addItem(f"{word} ({count:,})", split)
-        self._split.setCurrentIndex(max(self._split.findData(chosen), 0) if chosen != "first" else 0)
-        self._split.blockSignals(False)
-
-    @Slot()
-    def _run_changed(self) -> None:
-        self._list_checkpoints()
-        self._choice_changed()
 
     @Slot()
     def _choice_changed(self) -> None:
         """Another run, checkpoint or split: what is shown belongs to the one before."""
         self._forget()
-        run = self._chosen_run()
+        run = self._choice.run
         if run is not None and work.is_kept(run.folder):
             self.look()
         elif run is not None:
@@ -268,15 +210,14 @@ class InspectPage(Page):
     @Slot()
     def look(self) -> None:
         """Find candidates in a Job; one that runs is stopped."""
-        document, run, checkpoint = self.session.document, self._chosen_run(), self._checkpoint.currentData()
+        document, run, checkpoint = self.session.document, self._choice.run, self._choice.checkpoint
         self._stop_looking()
         if document is None or run is None or checkpoint is None:
             return
         snapshot = document.snapshot()
-        if self._done_only.isChecked():
+        if self._choice.done_only:
             snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
-        split = self._split.currentData()  # Qt keeps the text of a StrEnum only
-        wish = Wish(run.folder, Path(checkpoint), snapshot, Split(split) if split else None)
+        wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish))
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
@@ -297,7 +238,7 @@ class InspectPage(Page):
         self._bar.setVisible(on)
         self._bar.setRange(0, 0)
         self._stop.setVisible(on)
-        self._go.setEnabled(not on and self._chosen_run() is not None)  # the list of runs comes a moment later
+        self._go.setEnabled(not on and self._choice.run is not None)  # the list of runs comes a moment later
 
     @Slot(object)
     def _reported(self, event: object) -> None:
@@ -428,12 +369,3 @@ class InspectPage(Page):
             f"{found.truth.images[self._image].path}: {len(match.right):,} right,"
             f" {len(match.wrong):,} false alarms, {len(match.missed):,} misses"
         )
-
-
-def _combo(name: str, help: str, width: int) -> QComboBox:
-    combo = QComboBox()
-    combo.setObjectName(name)
-    combo.setToolTip(help)
-    combo.setMinimumWidth(width)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo

@@ -1,0 +1,117 @@
+"""Which run, checkpoint and images the Inspect page looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+
+from workbench.core.project import Image, Split
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+
+_ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
+
+
+class Choice(QWidget):
+    """Three pickers and a check box. `changed` when a person chose, or the chosen run is gone."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = _combo("inspect-run", "The run whose detector looks.", 200)
+        self._checkpoint = _combo("inspect-checkpoint", "The best checkpoint by AP, or the last one.", 80)
+        self._split = _combo("inspect-split", "Which images are looked at.", 140)
+        self._done_only = QCheckBox("done ones only")
+        self._done_only.setObjectName("inspect-done-only")
+        self._done_only.setChecked(True)
+        self._done_only.setToolTip("Leave out images that are not done: their missing labels would count as mistakes.")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        for widget in (self._run, self._checkpoint, self._split, self._done_only):
+            row.addWidget(widget)
+        self._run.currentIndexChanged.connect(self._run_changed)
+        self._checkpoint.currentIndexChanged.connect(self.changed)
+        self._split.currentIndexChanged.connect(self.changed)
+        self._done_only.toggled.connect(self.changed)
+
+    @property
+    def run(self) -> RunInfo | None:
+        run = self._run.currentData()
+        return run if isinstance(run, RunInfo) else None
+
+    @property
+    def checkpoint(self) -> Path | None:
+        file = self._checkpoint.currentData()
+        return Path(file) if file else None
+
+    @property
+    def split(self) -> Split | None:
+        """None: all images."""
+        split = self._split.currentData()  # Qt keeps the text of a StrEnum only
+        return Split(split) if split else None
+
+    @property
+    def done_only(self) -> bool:
+        return self._done_only.isChecked()
+
+    def clear(self) -> None:
+        """Forget the runs; a project was closed."""
+        self._run.clear()
+
+    def list_runs(self, found: Sequence[RunInfo]) -> None:
+        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them."""
+        chosen = self.run
+        names = [run.name for run in found]
+        self._run.blockSignals(True)
+        self._run.clear()
+        for run in found:
+            self._run.addItem(f"{run.name} ({run.state})", run)
+        stays = chosen is not None and chosen.name in names
+        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and stays else 0)
+        self._run.blockSignals(False)
+        if stays:
+            self._list_checkpoints()
+        else:
+            self._run_changed()
+
+    def list_splits(self, images: Sequence[Image]) -> None:
+        """Offer the splits that have images; validation first, else all."""
+        first = not self._split.count()
+        chosen = self._split.currentData()
+        self._split.blockSignals(True)
+        self._split.clear()
+        for split, word in _ENTRIES:
+            count = sum(split is None or image.split is split for image in images)
+            if count or split is None:
+                self._split.addItem(f"{word} ({count:,})", split)
+        self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
+        self._split.blockSignals(False)
+
+    def _list_checkpoints(self) -> None:
+        run, chosen = self.run, self._checkpoint.currentText()
+        self._checkpoint.blockSignals(True)
+        self._checkpoint.clear()
+        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
+            if file is not None:
+                self._checkpoint.addItem(word, file)
+        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
+        self._checkpoint.blockSignals(False)
+
+    @Slot()
+    def _run_changed(self) -> None:
+        self._list_checkpoints()
+        self.changed.emit()
+
+
+def _combo(name: str, help: str, width: int) -> QComboBox:
+    combo = QComboBox()
+    combo.setObjectName(name)
+    combo.setToolTip(help)
+    combo.setMinimumWidth(width)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo
