@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open, find
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
+from workbench.ui.train.story import Story
 from workbench.ui.widgets.status_bar import duration
 
 
@@ -60,3 +61,16 @@ def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
 
 def test_durations_are_written_as_people_say_them() -> None:
     assert [duration(s) for s in (0, 59.6, 190, 3725, float("nan"))] == ["0:00", "1:00", "3:10", "1:02:05", "?"]
+
+
+def resumed(job: Job) -> Iterator[object]:
+    yield Story(step=[1, 2, 3])  # what a resumed run reports first: lists under the names of numbers
+    yield Counted(1, 4)
+    job.stop.wait(20)
+
+
+def test_a_story_of_lists_does_not_reach_the_bar(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    window.session.start(Job("Run 'tiny-2'", resumed, window))
+    qtbot.waitUntil(lambda: "1 of 4" in find(window, QLabel, "job-title").text())
+    assert find(window, QProgressBar, "job-progress").value() == 250

@@ -83,12 +83,13 @@ class StatusBar(QFrame):
             return
         for name in ("step", "steps", "epoch", "epochs", "done", "total", "detail", "seconds_left", "device",
                      "precision", "memory_bytes", "paused"):  # fmt: skip
-            if hasattr(event, name):
-                self._newest[name] = getattr(event, name)
+            value = getattr(event, name, None)
+            if isinstance(value, int | float | str):  # a run's story so far has lists of the same names
+                self._newest[name] = value
         if hasattr(event, "paused"):  # asked for here or on the Train page
             self._pause.setChecked(bool(event.paused))
-        if hasattr(event, "ap50"):
-            self._ap50 = float(event.ap50)
+        if isinstance(getattr(event, "ap50", None), float):
+            self._ap50 = event.ap50  # type: ignore[attr-defined]
 
     @Slot(object)
     def _ended(self, job: object) -> None:
