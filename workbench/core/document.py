@@ -19,6 +19,7 @@ from workbench.core.edits import Edit
 from workbench.core.files import natural_key
 from workbench.core.lock import Lock
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State
+from workbench.core.rows import box_of, image_of, label_of
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 
@@ -156,7 +157,7 @@ class Document:
         """All labels in export order."""
         if self._labels is None:
             rows = self.store.rows("SELECT * FROM label ORDER BY position, id")
-            self._labels = tuple(edits.label_of(row) for row in rows)
+            self._labels = tuple(label_of(row) for row in rows)
         return self._labels
 
     def label(self, id: int) -> Label:
@@ -167,7 +168,7 @@ class Document:
 
     def _by_id(self) -> dict[int, Image]:
         if self._images is None:
-            self._images = {row["id"]: edits.image_of(row) for row in self.store.rows("SELECT * FROM image")}
+            self._images = {row["id"]: image_of(row) for row in self.store.rows("SELECT * FROM image")}
         return self._images
 
     def images(self) -> tuple[Image, ...]:
@@ -198,7 +199,7 @@ class Document:
 
     def boxes(self, image: int) -> tuple[Box, ...]:
         """The boxes of one image, oldest first."""
-        return tuple(edits.box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
+        return tuple(box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
 
     def box_counts(self) -> dict[int, int]:
         """Number of boxes by image id; images without boxes are absent."""
@@ -336,7 +337,7 @@ class Document:
             return
         for id in ids:
             for row in self.store.rows("SELECT * FROM image WHERE id = ?", id):
-                self._images[id] = edits.image_of(row)
+                self._images[id] = image_of(row)
         if self._sorted is not None:
             self._sorted = tuple([self._images[image.id] for image in self._sorted])
 

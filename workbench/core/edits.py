@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
+from workbench.core.rows import (
+    Connection,
+    box_of,
+    box_row,
+    boxes_with,
+    image_row,
+    images_with,
+    label_with,
+    next_ids,
+)
 from workbench.errors import WorkbenchError
-
-Connection = sqlite3.Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +36,10 @@ class AddBoxes:
         return _count("Add {}", len(self.boxes), "box")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        ids = _ids(connection, "box", [box.id for box in self.boxes])
+        ids = next_ids(connection, "box", [box.id for box in self.boxes])
         boxes = tuple(dataclasses.replace(box, id=i) for box, i in zip(self.boxes, ids, strict=True))
         connection.executemany(
-            "INSERT INTO box VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (_box_row(b) for b in boxes)
+            "INSERT INTO box VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (box_row(b) for b in boxes)
         )
         return AddBoxes(boxes), RemoveBoxes(tuple(ids))
 
@@ -49,7 +56,7 @@ class RemoveBoxes:
         return _count("Delete {}", len(self.ids), "box")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        boxes = _boxes(connection, self.ids)
+        boxes = boxes_with(connection, self.ids)
         connection.executemany("DELETE FROM box WHERE id = ?", ((i,) for i in self.ids))
         return self, AddBoxes(boxes)
 
@@ -68,11 +75,11 @@ class ReplaceBoxes:
         return _count("Change {}", len(self.boxes), "box")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = _boxes(connection, [box.id for box in self.boxes])
+        old = boxes_with(connection, [box.id for box in self.boxes])
         connection.executemany(
             "UPDATE box SET image = ?2, label = ?3, x0 = ?4, y0 = ?5, x1 = ?6, y1 = ?7, difficult = ?8,"
             " truncated = ?9, occluded = ?10, crowd = ?11, note = ?12, extra = ?13 WHERE id = ?1",
-            (_box_row(box) for box in self.boxes),
+            (box_row(box) for box in self.boxes),
         )
         return self, ReplaceBoxes(old)
 
@@ -90,7 +97,7 @@ class AddLabels:
         return f"Add label {names}" if len(self.labels) <= 3 else f"Add {len(self.labels)} labels"
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        ids = _ids(connection, "label", [label.id for label in self.labels])
+        ids = next_ids(connection, "label", [label.id for label in self.labels])
         last = connection.execute("SELECT coalesce(max(position), -1) FROM label").fetchone()[0]
         labels = []
         for place, (label, i) in enumerate(zip(self.labels, ids, strict=True)):
@@ -120,7 +127,7 @@ class ChangeLabel:
         return f"Change label '{self.label.name}'"
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = _label(connection, self.label.id)
+        old = label_with(connection, self.label.id)
         _check_name(connection, self.label)
         connection.execute(
             "UPDATE label SET name = ?, colour = ?, key = ?, position = ? WHERE id = ?",
@@ -143,7 +150,7 @@ class RemoveLabel:
         return "Delete label"
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        label = _label(connection, self.id)
+        label = label_with(connection, self.id)
         boxes = tuple(box_of(r) for r in connection.execute("SELECT * FROM box WHERE label = ?", (self.id,)))
         connection.execute("DELETE FROM box WHERE label = ?", (self.id,))
         connection.execute("DELETE FROM label WHERE id = ?", (self.id,))
@@ -165,7 +172,7 @@ class MergeLabels:
         return "Merge labels"
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        label, _ = _label(connection, self.source), _label(connection, self.target)
+        label, _ = label_with(connection, self.source), label_with(connection, self.target)
         if self.source == self.target:
             raise WorkbenchError("A label can't be merged with itself. Choose another target.")
         boxes = tuple(box_of(r) for r in connection.execute("SELECT * FROM box WHERE label = ?", (self.source,)))
@@ -187,7 +194,7 @@ class SetState:
         return _count(f"Mark {{}} {self.state}", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = _images(connection, self.ids)
+        old = images_with(connection, self.ids)
         connection.executemany("UPDATE image SET state = ? WHERE id = ?", ((str(self.state), i) for i in self.ids))
         groups = {state: tuple(i.id for i in old if i.state == state) for state in {i.state for i in old}}
         return self, _one_or_batch([SetState(ids, state) for state, ids in groups.items()], self.title)
@@ -206,7 +213,7 @@ class SetSplit:
         return _count(f"Put {{}} into {self.split}", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = _images(connection, self.ids)
+        old = images_with(connection, self.ids)
         connection.executemany("UPDATE image SET split = ? WHERE id = ?", ((str(self.split), i) for i in self.ids))
         groups = {split: tuple(i.id for i in old if i.split == split) for split in {i.split for i in old}}
         return self, _one_or_batch([SetSplit(ids, split) for split, ids in groups.items()], self.title)
@@ -224,10 +231,10 @@ class AddImages:
         return _count("Add {}", len(self.images), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        ids = _ids(connection, "image", [image.id for image in self.images])
+        ids = next_ids(connection, "image", [image.id for image in self.images])
         images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images, ids, strict=True))
         connection.executemany(
-            "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (_image_row(image) for image in images)
+            "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (image_row(image) for image in images)
         )
         return AddImages(images), RemoveImages(tuple(ids))
 
@@ -246,7 +253,7 @@ class RemoveImages:
         return _count("Remove {} from the project", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        images = _images(connection, self.ids)
+        images = images_with(connection, self.ids)
         boxes: list[Box] = []
         for i in self.ids:
             boxes += [box_of(r) for r in connection.execute("SELECT * FROM box WHERE image = ? ORDER BY id", (i,))]
@@ -372,72 +379,6 @@ def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
         if name in made:
             made[name] = convert(made[name])
     return kind(**made)
-
-
-# --- rows of the store ---
-
-
-def box_of(row: sqlite3.Row) -> Box:
-    flags = (bool(row["difficult"]), bool(row["truncated"]), bool(row["occluded"]), bool(row["crowd"]))
-    xyxy = (row["x0"], row["y0"], row["x1"], row["y1"])
-    return Box(row["id"], row["image"], row["label"], xyxy, *flags, row["note"], row["extra"])
-
-
-def image_of(row: sqlite3.Row) -> Image:
-    return Image(
-        id=row["id"], path=row["path"], width=row["width"], height=row["height"], state=State(row["state"]),
-        split=Split(row["split"]), orientation=row["orientation"], root=row["root"], note=row["note"],
-        problem=row["problem"],
-    )  # fmt: skip
-
-
-def label_of(row: sqlite3.Row) -> Label:
-    return Label(row["id"], row["name"], row["colour"], row["key"], row["position"])
-
-
-def _box_row(box: Box) -> tuple[Any, ...]:
-    if not all(abs(value) < float("inf") for value in box.xyxy):  # also refuses NaN
-        raise WorkbenchError("A box with a coordinate that is not a number was not taken.")
-    flags = (int(box.difficult), int(box.truncated), int(box.occluded), int(box.crowd))
-    return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
-
-
-def _image_row(i: Image) -> tuple[Any, ...]:
-    return (i.id, i.root, i.path, i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
-
-
-def _ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[int]:
-    """`wanted` with each 0 replaced by the next id that this table has never used."""
-    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-    following = max(found[0] if found else 0, *wanted, 0) + 1
-    ids = []
-    for i in wanted:
-        if not i:
-            i, following = following, following + 1
-        ids.append(i)
-    return ids
-
-
-def _boxes(connection: Connection, ids: Sequence[int]) -> tuple[Box, ...]:
-    rows = (connection.execute("SELECT * FROM box WHERE id = ?", (i,)).fetchone() for i in ids)
-    return tuple(box_of(row) for row in _present(rows, "box"))
-
-
-def _images(connection: Connection, ids: Sequence[int]) -> list[Image]:
-    rows = (connection.execute("SELECT * FROM image WHERE id = ?", (i,)).fetchone() for i in ids)
-    return [image_of(row) for row in _present(rows, "image")]
-
-
-def _label(connection: Connection, label: int) -> Label:
-    rows = _present([connection.execute("SELECT * FROM label WHERE id = ?", (label,)).fetchone()], "label")
-    return label_of(next(iter(rows)))
-
-
-def _present(rows: Iterable[sqlite3.Row | None], noun: str) -> Iterable[sqlite3.Row]:
-    for row in rows:
-        if row is None:
-            raise WorkbenchError(f"That {noun} is no longer in the project, so nothing was changed.")
-        yield row
 
 
 def _check_name(connection: Connection, label: Label) -> None:

@@ -1,0 +1,75 @@
+"""The nouns as rows of the project's tables, and back; ids that are never used again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from workbench.core.project import Box, Image, Label, Split, State
+from workbench.errors import WorkbenchError
+
+Connection = sqlite3.Connection
+
+
+def box_of(row: sqlite3.Row) -> Box:
+    flags = (bool(row["difficult"]), bool(row["truncated"]), bool(row["occluded"]), bool(row["crowd"]))
+    xyxy = (row["x0"], row["y0"], row["x1"], row["y1"])
+    return Box(row["id"], row["image"], row["label"], xyxy, *flags, row["note"], row["extra"])
+
+
+def image_of(row: sqlite3.Row) -> Image:
+    return Image(
+        id=row["id"], path=row["path"], width=row["width"], height=row["height"], state=State(row["state"]),
+        split=Split(row["split"]), orientation=row["orientation"], root=row["root"], note=row["note"],
+        problem=row["problem"],
+    )  # fmt: skip
+
+
+def label_of(row: sqlite3.Row) -> Label:
+    return Label(row["id"], row["name"], row["colour"], row["key"], row["position"])
+
+
+def box_row(box: Box) -> tuple[Any, ...]:
+    if not all(abs(value) < float("inf") for value in box.xyxy):  # also refuses NaN
+        raise WorkbenchError("A box with a coordinate that is not a number was not taken.")
+    flags = (int(box.difficult), int(box.truncated), int(box.occluded), int(box.crowd))
+    return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
+
+
+def image_row(i: Image) -> tuple[Any, ...]:
+    return (i.id, i.root, i.path, i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
+
+
+def next_ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[int]:
+    """`wanted` with each 0 replaced by the next id that this table has never used."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    following = max(found[0] if found else 0, *wanted, 0) + 1
+    ids = []
+    for i in wanted:
+        if not i:
+            i, following = following, following + 1
+        ids.append(i)
+    return ids
+
+
+def boxes_with(connection: Connection, ids: Sequence[int]) -> tuple[Box, ...]:
+    rows = (connection.execute("SELECT * FROM box WHERE id = ?", (i,)).fetchone() for i in ids)
+    return tuple(box_of(row) for row in _present(rows, "box"))
+
+
+def images_with(connection: Connection, ids: Sequence[int]) -> list[Image]:
+    rows = (connection.execute("SELECT * FROM image WHERE id = ?", (i,)).fetchone() for i in ids)
+    return [image_of(row) for row in _present(rows, "image")]
+
+
+def label_with(connection: Connection, label: int) -> Label:
+    rows = _present([connection.execute("SELECT * FROM label WHERE id = ?", (label,)).fetchone()], "label")
+    return label_of(next(iter(rows)))
+
+
+def _present(rows: Iterable[sqlite3.Row | None], noun: str) -> Iterable[sqlite3.Row]:
+    for row in rows:
+        if row is None:
+            raise WorkbenchError(f"That {noun} is no longer in the project, so nothing was changed.")
+        yield row
