@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.core import awkward_files as awkward
 from workbench.core import images, pixels
@@ -526,3 +526,29 @@ def test_a_thousand_damaged_files_give_an_image_or_a_sentence(put: Put) -> None:
         assert image.shape == (about.height, about.width, 3)
     assert taken > 100
     assert refused > 100
+
+
+def test_the_header_of_a_png_is_read_without_decoding_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.png"
+    Image.new("RGB", (300, 200)).save(file)
+
+    def decode(*_: object) -> None:
+        raise AssertionError("the pixels were decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
+    assert (images.info(file).width, images.info(file).height) == (300, 200)
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_it_too(tmp_path: Path) -> None:
+    file = tmp_path / "late.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (30, 20)).save(file, exif=exif)
+    data = file.read_bytes()
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    file.write_bytes(data[:start] + data[end:-12] + data[start:end] + data[-12:])
+    assert (images.info(file).width, images.info(file).orientation) == (20, 6)
+    assert images.read(file).shape == (30, 20, 3)

@@ -155,9 +155,9 @@ def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None,
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _info(image: Image.Image, head: bytes) -> ImageInfo:
+def _info(image: Image.Image, head: bytes, stream: IO[bytes]) -> ImageInfo:
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
-    orientation = _orientation(image)
+    orientation = _orientation(image, stream)
     width, height = image.size
     # Pillow gives TIFF sizes upright already.
     if orientation in _TURNED and format != "TIFF":
@@ -167,10 +167,12 @@ def _info(image: Image.Image, head: bytes) -> ImageInfo:
     return ImageInfo(width, height, orientation, format, frames, _bits(image, head))
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
     """The EXIF value 1..8; a broken or absurd one counts as 1, as viewers do."""
     try:
-        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+        # Pillow decodes a whole PNG to look for EXIF behind its pixels: most have none there
+        whole = image.format != "PNG" or png.says_more_after_pixels(stream)
+        found = (image.getexif() if whole else Image.Image.getexif(image)).get(ExifTags.Base.Orientation, 1)
         return int(found) if int(found) in range(1, 9) else 1
     except Exception:  # Pillow parses foreign EXIF with whatever error comes; a picture without EXIF is still one
         return 1
@@ -211,7 +213,7 @@ def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.I
         with image:
             if image.width * image.height > limit:
                 raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
-            yield image, _info(image, head)
+            yield image, _info(image, head, stream)
 
 
 def _too_large(file: Path, limit: int, size: str = "") -> Refused:

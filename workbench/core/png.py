@@ -6,7 +6,9 @@ cv2 reserves whatever length a chunk claims, 3 GB for a file of 5 KB.
 
 from __future__ import annotations
 
+import io
 import zlib
+from typing import IO
 
 START = b"\x89PNG\r\n\x1a\n"
 _AROUND = 12  # length, kind and check sum of a chunk, 4 bytes each
@@ -32,6 +34,25 @@ def is_sound(data: bytes) -> bool:
 def bits(head: bytes) -> int:
     """Bits per channel (1, 2, 4, 8 or 16) from the first 25 bytes; Pillow tells 8 for colours of 16."""
     return head[24]
+
+
+def says_more_after_pixels(stream: IO[bytes]) -> bool:
+    """Whether chunks that may hold EXIF stand behind the pixels, where only decoding would find them.
+
+    Walks over the heads of the chunks; the position of `stream` is left as it was.
+    """
+    before = stream.tell()
+    try:
+        stream.seek(len(START))
+        pixels_seen = False
+        while len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
+            pixels_seen |= head[4:] == b"IDAT"
+            if pixels_seen and head[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            stream.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
+        return False
+    finally:
+        stream.seek(before)
 
 
 def _is_critical(kind: bytes) -> bool:
