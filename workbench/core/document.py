@@ -6,6 +6,7 @@ threads; long jobs take `snapshot()`.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from workbench.core import edits
 from workbench.core.edits import Edit
 from workbench.core.files import natural_key
+from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State
 from workbench.core.rows import box_of, image_of, label_of
@@ -55,6 +57,13 @@ _FEW = 1000
 """Images that are read again one by one after an edit; above it all of them at once are faster."""
 
 
+def _remove_files(folder: Path) -> None:
+    """Take back a project that was only begun; the folder itself may be the user's own."""
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
 class Document:
     """One project folder, open. Use `create` or `open`, and `close` at the end."""
 
@@ -82,14 +91,18 @@ class Document:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
-        store = Store.create(folder / FILE)
-        document = cls(folder, store, Lock(folder))
-        with store.transaction() as connection:
-            for key, value in (("name", name or folder.name), ("created", time.strftime("%Y-%m-%dT%H:%M:%S"))):
-                edits.ChangeSetting(key, value).apply(connection)
-        if images is not None:
-            document.add_folder(Path(images))
-            document.settle()
+        with contextlib.ExitStack() as undo:  # a project that could not be finished must not block the next try
+            undo.callback(_remove_files, folder)
+            store = Store.create(folder / FILE)
+            document = cls(folder, store, Lock(folder))
+            undo.callback(document.close)
+            with store.transaction() as connection:
+                for key, value in (("name", name or folder.name), ("created", time.strftime("%Y-%m-%dT%H:%M:%S"))):
+                    edits.ChangeSetting(key, value).apply(connection)
+            if images is not None:
+                document.add_folder(Path(images))
+                document.settle()
+            undo.pop_all()
         return document
 
     @classmethod

@@ -26,16 +26,16 @@ class Lock:
         self.holder = ""
         self._file: IO[bytes] | None = None
         try:
-            self._file = open(folder / FILE, "a+b")  # noqa: SIM115 - held open as long as the lock
+            self._file = open(folder / FILE, "a+b", buffering=0)  # noqa: SIM115 - held open as long as the lock
         except OSError:
             self.holder = "nobody, but the folder can't be written"
             return
         if _take(self._file):
             self.held = True
             about = {"host": socket.gethostname(), "process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M")}
-            self._file.truncate(0)
-            self._file.write(b" " + json.dumps(about).encode())
-            self._file.flush()
+            with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
+                self._file.truncate(0)
+                self._file.write(b" " + json.dumps(about).encode())
         else:
             self.holder = _holder(self._file)
             self._file.close()
