@@ -16,7 +16,7 @@ from workbench.core.files import resolve_inside
 from workbench.core.image_lookup import ImageLookup, is_portable, posix
 from workbench.core.project import Split
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats.parts.layout import SPLIT_WORDS, files_below, shown, split_of_folders
+from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, files_below, shown, split_of_folders
 from workbench.formats.parts.report import Report, read_bytes
 
 LABEL_FOLDERS = ("labels", "label", "annotations", "labeltxt")
@@ -92,6 +92,7 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> La
                 found = target.relative_to(root).as_posix() if target.is_relative_to(root) else target.name
                 report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was taken for {key}.", entry.line)
             _add(target, split, folder, lookup, layout, report)
+    _add_unsplit(folder, lookup, layout, report)
     if not layout.images and not layout.listed:
         raise Refused(name, "none of its train, val and test folders was found inside the data set's folder")
     return layout
@@ -177,7 +178,16 @@ def _alike(parts: list[str]) -> Iterator[list[str]]:
             yield [*parts[:place], other, *parts[place + 1 :]]
 
 
-def _add(target: Path, split: Split, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
+def _add_unsplit(folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
+    """What our own export wrote of images without a split: data.yaml has no word for them, so the folder tells."""
+    name = SPLIT_NAMES[Split.NONE]
+    if (folder / "images" / name).is_dir():
+        _add(folder / "images" / name, None, folder, lookup, layout, report)
+    elif (folder / "labels" / name).is_dir():
+        _add_labels(f"images/{name}", None, folder, lookup, layout, report)
+
+
+def _add(target: Path, split: Split | None, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
     if target.is_dir():
         for file in lookup.files:
             if file.is_relative_to(target):
@@ -198,7 +208,9 @@ def _add(target: Path, split: Split, folder: Path, lookup: ImageLookup, layout: 
             layout.listed.setdefault(posix(entry), split)
 
 
-def _add_labels(text: str, split: Split, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> bool:
+def _add_labels(
+    text: str, split: Split | None, folder: Path, lookup: ImageLookup, layout: Layout, report: Report
+) -> bool:
     """A split that came without its images: take its folder of labels, and look for the images everywhere."""
     words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in posix(text).split("/")]
     target = _resolve(folder, "/".join(words))
@@ -217,7 +229,7 @@ def _add_labels(text: str, split: Split, folder: Path, lookup: ImageLookup, layo
     return True
 
 
-def _claim(file: Path, split: Split, layout: Layout, report: Report) -> None:
+def _claim(file: Path, split: Split | None, layout: Layout, report: Report) -> None:
     first = layout.images.setdefault(file, split)
     if first is not split:
         sentence = f"The image is in two splits; it stays in {first}."
