@@ -117,7 +117,7 @@ class _Training:
     def events(self) -> Iterator[Event]:
         machine.keep_freed_memory()
         self.clock = time.monotonic()
-        state = checkpoint.load_state(self.request.folder / STATE) if self.request.resume else None
+        state = self._saved_state() if self.request.resume else None
         yield from self._read()
         if self.control.stop.is_set():
             step = state.step if state else 0
@@ -125,6 +125,14 @@ class _Training:
             return
         self._build(state)
         yield from self._train()
+
+    def _saved_state(self) -> State | None:
+        """None where the run was killed before its first save: it begins again, from what it was asked."""
+        file = self.request.folder / STATE
+        if file.exists():
+            return checkpoint.load_state(file)
+        self.notes.append(Message("warning", "The run ended before anything was saved, so it begins again."))
+        return None
 
     # --- before the first step ---
 
@@ -146,7 +154,7 @@ class _Training:
         torch.manual_seed(self.settings.seed)
         device = machine.chosen_device(self.settings.device)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
-        self.notes = prepare.check(detector, self.data)
+        self.notes += prepare.check(detector, self.data)
         wanted = state.precision if state else self.settings.precision
         precision = machine.chosen_precision(wanted, device)
         self.notes.append(Message("info", precision.why))

@@ -121,7 +121,10 @@ class TrainingSettings:
     )  # fmt: skip
 
     # the machine
-    seed: int = setting(1, "Same seed, data and machine: the same run (exactly so on the CPU).", low=0, group="Machine")
+    seed: int = setting(
+        1, "Same seed, data and machine: the same run (exactly so on the CPU).",
+        low=0, high=2**31 - 1, group="Machine",
+    )  # fmt: skip
     device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", group="Machine")
     precision: str = setting(
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
