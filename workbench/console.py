@@ -61,6 +61,7 @@ def result(values: dict[str, Any], *, as_json: bool) -> None:
     """The numbers of a command: one JSON object, or a two-column table."""
     if as_json:
         sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.flush()  # a reader that has gone is told here, not at the interpreter's end
         return
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in values.items():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -18,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     try:
         code = app(args=arguments, prog_name="workbench", standalone_mode=False)
+        if code == console.INTERRUPTED:  # typer makes this code of KeyboardInterrupt, without a word
+            console.err.print("Stopped.")
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
         console.err.print(f"workbench: {error.sentence}", markup=False, style="red")
@@ -25,8 +30,18 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.err.print("Stopped.")
         return console.INTERRUPTED
-    except BrokenPipeError:  # `workbench ... | head`
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # `workbench ... | head`: no failure, though typer and rich end the program with 1
+        with contextlib.suppress(OSError, ValueError):  # what is still buffered goes nowhere when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return console.DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."
+        console.err.print(sentence, markup=False, style="red")
+        return console.FAILED
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own: a command that was not understood
         if show is None:

@@ -41,13 +41,24 @@ def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path |
     """The checkpoint file that --run and --checkpoint name, and its run's folder."""
     if run.endswith(".safetensors"):
         return Path(run), None
-    name = run or newest_run(runs_folder)
     which = one_of("checkpoint", which, ["best", "last"])
+    folder = run_of(runs_folder, run or newest_run(runs_folder))
     for kind in (which, "last", "best"):
-        file = runs_folder / name / f"{kind}.safetensors"
+        file = folder / f"{kind}.safetensors"
         if file.is_file():
-            return file, file.parent
-    raise WorkbenchError(f"The run '{name}' has no checkpoint yet. Train it, or choose another run with --run.")
+            return file, folder
+    raise WorkbenchError(f"The run '{folder.name}' has no checkpoint yet. Train it, or choose another run with --run.")
+
+
+def run_of(runs_folder: Path, name: str) -> Path:
+    """The folder of the run called `name`; WorkbenchError with the names that there are if there is none."""
+    from workbench.training import runs
+
+    known = [run.name for run in runs.runs(runs_folder)]
+    if name not in known:
+        there = f"There are: {', '.join(known[:10])}." if known else "Train one: workbench train PROJECT"
+        raise WorkbenchError(f"There is no run called '{name}' in {runs_folder.parent}. {there}")
+    return runs_folder / name
 
 
 def one_of(what: str, value: str, choices: list[str]) -> str:

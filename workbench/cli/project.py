@@ -9,7 +9,7 @@ import typer
 
 from workbench import console, settings
 from workbench.anchors import Update
-from workbench.cli.options import Json, Project, app, project_of
+from workbench.cli.options import Json, Project, app, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
 
@@ -26,6 +26,8 @@ def new(
         bad = [image for image in document.images() if image.problem]
         for image in bad:
             say(f"{image.path}: {image.problem}", quiet=as_json)
+        if images is not None and not document.images():
+            say(f"There is no image in {images}: the project is empty.", quiet=as_json)
         result(
             {"project": str(document.folder), "images": len(document.images()), "unreadable": len(bad)}, as_json=as_json
         )
@@ -121,6 +123,7 @@ def anchors(
     from workbench import anchors as clustering
     from workbench.core import edits
 
+    one_of("resize", resize, ["stretch", "letterbox"])
     with project_of(project, write=use) as document:
         found = clustering.anchor_set(document.snapshot(), k, size, resize=resize, update=update, seed=seed)
         if use:

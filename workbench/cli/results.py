@@ -14,6 +14,7 @@ import typer
 from workbench.cli.options import Device, Json, Project, Run, Which, app, checkpoint_of, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.project import Split
+from workbench.errors import WorkbenchError
 
 
 @app.command()
@@ -69,6 +70,7 @@ def predict(
     from workbench import plugins
     from workbench.inference.predict import Predictor
     from workbench.inference.predict_files import predict_files
+    from workbench.inference.sources import is_video, listed
     from workbench.report import show_predictions
 
     plugins.loaded()
@@ -77,6 +79,8 @@ def predict(
     else:
         with project_of(project) as document:
             file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+    if not any(is_video(path) or listed(path) for path in sources):
+        raise WorkbenchError(f"There is no image or video in {', '.join(map(str, sources))}. Check the name.")
     happening = predict_files(
         Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, pictures=pictures, every=every
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import app, newest_run, project_of
+from workbench.cli.options import app, newest_run, one_of, project_of, run_of
 from workbench.console import result, say
 from workbench.errors import WorkbenchError
 
@@ -31,9 +31,13 @@ def train(**given: Any) -> int | None:
     with project_of(given["project"]) as document:
         folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
     if given["resume"] is not None:
-        run_folder = folder / (given["resume"] or newest_run(folder))
+        run_folder = run_of(folder, given["resume"] or newest_run(folder))
+        _refuse_changes(given)
+        if runs.info(run_folder).state == "finished":
+            say(f"The run '{run_folder.name}' is finished: there is nothing to go on with.", quiet=as_json)
         happening = training.resume(run_folder, control)
     else:
+        one_of("anchors", given["anchors"], ["project", "published"])
         recipe = recipes.find(given["preset"])
         if given["detector"]:
             recipe = recipe.with_detector(given["detector"])
@@ -43,10 +47,13 @@ def train(**given: Any) -> int | None:
         happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors), control)
     if given["tensorboard"]:
         happening = board.mirrored(happening, run_folder)
-    with console.stop_on_signal(control.stop):
-        if given["json_events"]:
-            return _print_events(happening)
-        finished = show_training(happening, quiet=as_json)
+    try:
+        with console.stop_on_signal(control.stop):
+            if given["json_events"]:
+                return _print_events(happening)
+            finished = show_training(happening, quiet=as_json)
+    finally:
+        runs.forget_unstarted(run_folder)
     said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": finished.best_ap50,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     result(said, as_json=as_json)
@@ -69,6 +76,14 @@ def _print_events(happening: Iterable[Any]) -> int:
         elif isinstance(event, events.Finished) and event.stopped:
             code = console.INTERRUPTED
     return code
+
+
+def _refuse_changes(given: dict[str, Any]) -> None:
+    """A resumed run keeps its recipe; a flag that asks for another one must not be passed over in silence."""
+    rows = [row.flag for row in _training_rows() if given.get(row.name) is not None]
+    named = rows + [f"--{name}" for name in ("detector", "name", "set") if given[name]]
+    if named:
+        raise WorkbenchError(f"A resumed run keeps its recipe. Leave out {', '.join(named)}, or start a new run.")
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def evaluate_run(
     truth = snapshot if split is None else snapshot.only(splits={split})
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"
-        raise WorkbenchError(f"There is no image in {which} to evaluate on. Put some into it on the Data page.")
+        raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
     columns = matched_labels(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     skipped = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import tomllib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.files import natural_key, safe_name
+from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events
@@ -116,6 +118,17 @@ def new_folder(folder: Path, detector: str) -> Path:
     except OSError as error:
         raise WorkbenchError(f"The folder {fresh} could not be made: {error.strerror or error}.", error) from error
     return fresh
+
+
+def forget_unstarted(folder: Path) -> None:
+    """Remove the folder of a run that was refused before it began: it holds nothing but the refusal."""
+    if (folder / RECIPE).exists() or not folder.is_dir():
+        return
+    try:
+        if {entry.name for entry in folder.iterdir()} <= {EVENTS, LOCK}:
+            shutil.rmtree(folder)
+    except OSError:  # it stays, and is listed as failed
+        return
 
 
 def _state(folder: Path, ended: Event | None) -> str:

@@ -1,0 +1,167 @@
+"""Clumsy use of the command line: each slip is a sentence and an exit code, never a traceback or a silent change."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from workbench import console
+from workbench.cli import main
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Split
+from workbench.errors import WorkbenchError
+
+Capture = pytest.CaptureFixture[str]
+SMALL = ["--set", "input_px=96", "--set", "width=0.125", "--batch", "2", "--precision", "fp32", "--epochs", "1"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, capsys: Capture) -> Path:
+    """A project of two grey images with a box each, in no split."""
+    source = tmp_path / "photographs ü"
+    (source / "labels").mkdir(parents=True)
+    for name in "ab":
+        Picture.fromarray(np.full((96, 96, 3), 90, np.uint8)).save(source / f"{name}.png")
+        (source / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    (source / "classes.txt").write_text("cell\n")
+    assert main(["new", str(tmp_path / "p 🐆"), "--images", str(source)]) == console.DONE
+    assert main(["import", str(tmp_path / "p 🐆"), str(source)]) == console.DONE, capsys.readouterr().err
+    capsys.readouterr()
+    return tmp_path / "p 🐆"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "--anchors", "projekt"], "--anchors must be one of project, published, not 'projekt'"),
+        (["anchors", "--resize", "letterbx"], "--resize must be one of stretch, letterbox, not 'letterbx'"),
+        (["train", "--seed", "99999999999999999999"], "'seed' must be a whole number"),
+        (["train", "--resume", "nope"], "There is no run called 'nope'"),
+        (["train", "--resume", "../.."], "There is no run called '../..'"),
+        (["evaluate", "--run", "nope"], "There is no run called 'nope'"),
+    ],
+)
+def test_a_wrong_word_is_refused_and_not_replaced_by_a_default(
+    project: Path, arguments: list[str], sentence: str, capsys: Capture
+) -> None:
+    assert main([arguments[0], str(project), *arguments[1:]]) == console.FAILED
+    assert sentence in capsys.readouterr().err.replace("\n", " ")
+    assert not list((project / "runs").glob("*"))
+
+
+def test_a_training_that_is_refused_leaves_no_run(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--device", "toaster"]) == console.FAILED
+    assert "There is no device 'toaster'" in capsys.readouterr().err
+    assert not list((project / "runs").glob("*"))
+
+
+def test_a_resumed_run_refuses_another_recipe_and_a_finished_one_says_so(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--name", "r"]) == console.DONE, capsys.readouterr().err
+    assert main(["train", str(project), "--resume", "r-1", "--epochs", "9"]) == console.FAILED
+    assert "keeps its recipe. Leave out --epochs" in capsys.readouterr().err
+    assert main(["train", str(project), "--resume", "r-1"]) == console.DONE
+    assert "is finished: there is nothing to go on with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--copy-images"]])
+@pytest.mark.parametrize("splits", [{}, {"a.png": Split.TRAIN}])
+def test_labels_without_splits_come_back_from_yolo(
+    project: Path, tmp_path: Path, more: list[str], splits: dict[str, Split], capsys: Capture
+) -> None:
+    with Document.open(project) as document:
+        for image in document.images():
+            document.do(edits.SetSplit((image.id,), splits.get(image.path, Split.NONE)))
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert main(["export-labels", str(project), str(out), "--format", "yolo", *more]) == console.DONE
+    shown = [] if more else ["--images", str(tmp_path / "photographs ü")]
+    assert main(["new", str(again), *shown]) == console.DONE
+    assert main(["import", str(again), str(out)]) == console.DONE, capsys.readouterr().err
+    with Document.open(again, read_only=True) as document:
+        assert sum(document.label_counts().values()) == 2
+        assert [label.name for label in document.labels()] == ["cell"]
+
+
+def test_a_new_project_of_a_folder_without_images_says_so(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "empty")]) == console.DONE
+    assert "There is no image in" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_no_failure(project: Path) -> None:
+    for more in ([], ["--json"]):
+        command = [sys.executable, "-m", "workbench", "check", str(project), "--no-files", *more]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            child.stdout.close()
+            said = child.stderr.read()
+        assert "Traceback" not in said
+        assert "BrokenPipe" not in said
+        assert child.returncode in (console.DONE, console.PROBLEMS)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_to_a_full_disk_is_a_sentence(project: Path) -> None:
+    command = [sys.executable, "-m", "workbench", "check", str(project), "--no-files", "--json"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == console.FAILED
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_command_says_stopped(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.health.examine", interrupted)
+    assert main(["check", str(project)]) == console.INTERRUPTED
+    assert "Stopped." in capsys.readouterr().err
+
+
+def test_a_project_that_could_not_be_finished_does_not_block_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full.")
+
+    (tmp_path / "photographs").mkdir()
+    command = ["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Document, "add_folder", full)
+        assert main(command) == console.FAILED
+    assert list((tmp_path / "p").iterdir()) == []
+    assert main(command) == console.DONE, capsys.readouterr().err
+
+
+def test_a_run_killed_before_its_first_save_begins_again(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--name", "killed"]) == console.DONE, capsys.readouterr().err
+    folder = project / "runs" / "killed-1"
+    (folder / "last.state.pt").unlink()
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    (folder / "events.jsonl").write_text("".join(line for line in lines if '"Finished"' not in line))
+    capsys.readouterr()
+    assert main(["train", str(project), "--resume", "killed-1"]) == console.DONE
+    assert "so it begins again" in capsys.readouterr().err
+    assert (folder / "last.state.pt").is_file()
+
+
+def test_a_folder_without_pictures_does_not_replace_earlier_predictions(
+    project: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["train", str(project), *SMALL]) == console.DONE, capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "predictions.json").write_text("[1]")
+    command = ["predict", str(project), str(tmp_path / "empty"), "--out", str(tmp_path / "found")]
+    assert main(command) == console.FAILED
+    assert "There is no image or video in" in capsys.readouterr().err
+    assert (tmp_path / "found" / "predictions.json").read_text() == "[1]"
+    shutil.rmtree(tmp_path / "found")
