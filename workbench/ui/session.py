@@ -34,6 +34,7 @@ class Session(QObject):
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
     runs_changed = Signal()  # a run's checkpoint appeared or went
+    run_asked = Signal(str)  # the run of this name is to be looked at
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

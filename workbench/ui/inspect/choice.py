@@ -22,6 +22,7 @@ class Choice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._wanted = ""  # the name of a run that was asked for before it was listed
         self._run = _combo("inspect-run", "The run whose detector looks.", 200)
         self._checkpoint = _combo("inspect-checkpoint", "The best checkpoint by AP, or the last one.", 80)
         self._split = _combo("inspect-split", "Which images are looked at.", 140)
@@ -61,7 +62,17 @@ class Choice(QWidget):
 
     def clear(self) -> None:
         """Forget the runs; a project was closed."""
+        self._wanted = ""
         self._run.clear()
+
+    @Slot(str)
+    def want(self, name: str) -> None:
+        """Choose the run of this name, now or as soon as it is listed."""
+        names = [self._run.itemData(row).name for row in range(self._run.count())]
+        if name in names:
+            self._run.setCurrentIndex(names.index(name))
+        else:
+            self._wanted = name
 
     def list_runs(self, found: Sequence[RunInfo]) -> None:
         """Offer these runs, which have a checkpoint; the chosen one stays if it is among them."""
@@ -78,6 +89,9 @@ class Choice(QWidget):
             self._list_checkpoints()
         else:
             self._run_changed()
+        if self._wanted in names:
+            self._run.setCurrentIndex(names.index(self._wanted))
+            self._wanted = ""
 
     def list_splits(self, images: Sequence[Image]) -> None:
         """Offer the splits that have images; validation first, else all."""

@@ -134,6 +134,7 @@ class InspectPage(Page):
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self.session.runs_changed.connect(self._list_runs)
+        self.session.run_asked.connect(self._choice.want)
         self.session.job_ended.connect(self._job_ended)
         self._show_busy(False)
 
@@ -282,7 +283,8 @@ class InspectPage(Page):
         self._numbers.iou.set_value(found.rules.iou)
         self._table.images.set_images(found.truth.images)
         skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
-        self._words.setText(f"{len(found.truth):,} images, {len(found.truth.boxes):,} labelled boxes.{skipped}")
+        images = f"{len(found.truth):,} image{'' if len(found.truth) == 1 else 's'}"
+        self._words.setText(f"{images}, {len(found.truth.boxes):,} labelled boxes.{skipped}")
         self._numbers.show_curves(found)
         self._confidence_changed()
         self._table.images.resort()

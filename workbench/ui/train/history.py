@@ -35,6 +35,7 @@ class RunList(QWidget):
         super().__init__(parent)
         self._runs: tuple[RunInfo, ...] = ()
         self._may_resume = True
+        self._preferred = ""
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("train-runs")
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
@@ -68,7 +69,7 @@ class RunList(QWidget):
 
     def set_runs(self, found: Sequence[RunInfo]) -> None:
         """Show these runs; the selection stays on the run of the same name. Does not emit `chosen`."""
-        name = self.selected.name if self.selected else ""
+        name = self.selected.name if self.selected else self._preferred
         self._runs = tuple(found)
         self.table.blockSignals(True)
         self.table.setRowCount(len(found))
@@ -86,12 +87,17 @@ class RunList(QWidget):
         self.table.blockSignals(False)
         self._enable()
 
+    def prefer(self, name: str) -> None:
+        """Select this run at the next listing if none is selected: Resume and Inspect are meant for it."""
+        self._preferred = name
+
     def allow_resume(self, on: bool) -> None:
         """False while another training runs."""
         self._may_resume = on
         self._enable()
 
     def clear_selection(self) -> None:
+        self._preferred = ""
         self.table.blockSignals(True)
         self.table.clearSelection()
         self.table.blockSignals(False)

@@ -288,6 +288,7 @@ class TrainPage(Page):
         self._job = None
         self._timer.stop()
         self._runs.allow_resume(True)
+        self._runs.prefer(self._live_name)
         self._redraw(always=True)
         self._describe_data()
         self._list_runs()
@@ -349,7 +350,8 @@ class TrainPage(Page):
             self._show_story(folder.name, story)
 
     @Slot(object)
-    def _inspect(self, _run: RunInfo) -> None:
+    def _inspect(self, run: RunInfo) -> None:
+        self.session.run_asked.emit(run.name)
         self.session.page_asked.emit("inspect")
 
 
