@@ -243,6 +243,12 @@ class Canvas(PictureView):
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
     def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
+        if not is_click and not len(self.layer.ids):  # nothing to pick: a newcomer's first drag means a box
+            size = self.image_size.width(), self.image_size.height()
+            drawing = Drawing(gesture.start, size, geometry.between(*gesture.xyxy, *size))
+            self.set_drawing(True)
+            self._finish_drawing(drawing)
+            return
         rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
         found = [self.layer.ids[row] for row in rows]
         self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
