@@ -38,6 +38,7 @@ class StatusBar(QFrame):
         self._bar.setFixedSize(160, 8)
         self._pause = self._button("job-pause", "Pause", "mdi6.pause", self._toggle_pause)
         self._pause.setCheckable(True)
+        self._pause.toggled.connect(self._name_pause)
         self._stop = self._button("job-stop", "Stop", "mdi6.stop", self._ask_stop)
         self._device = QLabel()
         self._device.setObjectName("device")
@@ -144,6 +145,14 @@ class StatusBar(QFrame):
         if self._job is not None:
             paused = self._pause.isChecked()
             (self._job.pause.set if paused else self._job.pause.clear)()
+
+    @Slot(bool)
+    def _name_pause(self, paused: bool) -> None:
+        word, icon = ("Continue", "mdi6.play") if paused else ("Pause", "mdi6.pause")
+        self._pause.setText(word)
+        self._pause.setToolTip(word)
+        self._pause.setAccessibleName(word)
+        theme.set_icon(self._pause, icon)
 
     @Slot()
     def _ask_stop(self) -> None:
