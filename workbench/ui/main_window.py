@@ -274,6 +274,10 @@ class MainWindow(QMainWindow):
     def show_keys(self) -> None:
         from workbench.ui.widgets.keys_sheet import KeysSheet
 
+        open_ones = [sheet for sheet in self.findChildren(KeysSheet) if sheet.isVisible()]
+        if open_ones:  # the key that opened the sheet puts it away
+            open_ones[0].close()
+            return
         _show_once(self, KeysSheet, lambda: KeysSheet(self))
 
     @Slot()

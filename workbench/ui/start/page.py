@@ -135,7 +135,7 @@ class StartPage(QWidget):
         self._from.setText(str(photographs))
         self._folder.setText(str(free_folder(photographs.parent / f"{safe_name(photographs.name)} project")))
         self._form.show()
-        self._create.setFocus()
+        self._folder.setFocus()  # Return there creates; a push button in a page does not heed it
 
     @Slot()
     def _ask_create(self) -> None:
