@@ -273,3 +273,14 @@ def test_either_of_two_nearly_equal_candidates_may_be_kept() -> None:
     theirs = (np.concatenate([near, ours[0][1:]]), *ours[1:])
     assert agreement(ours, pool, theirs, 0.25).holds
     assert not agreement(ours, ours, theirs, 0.25).holds
+
+
+def test_a_full_disk_is_said_to_be_full_and_not_the_format_s_fault(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(exporters.load_all().get("safetensors"), "write", full)
+    with pytest.raises(WorkbenchError, match="is full. Make room and export again"):
+        list(export_predictor(predictor, tmp_path / "out", ["safetensors"]))

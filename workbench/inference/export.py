@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import shutil
@@ -109,6 +110,8 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
     except WorkbenchError:
         raise
     except Exception as error:  # exporters raise dozens of kinds
+        if "No space left" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC:  # safetensors has its own kind
+            raise WorkbenchError(f"{file.parent.parent} is full. Make room and export again.", error) from error
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise WorkbenchError(
             f"The export as {member.title} failed: {first or type(error).__name__}. Try another format.", error
