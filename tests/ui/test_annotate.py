@@ -75,6 +75,23 @@ def test_a_tiny_box_is_refused_with_a_message(qtbot: QtBot, open_window: Open, l
     assert "less than 3" in find(window, QLabel, "message-text").text()
 
 
+def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.drag((10, 10), (60, 50))
+    hand.type_label("cell")
+    hand.drag((100, 30), (150, 90))  # drawing goes on
+    first, second = corners(project)
+    assert near(first, (10, 10, 60, 50))
+    assert near(second, (100, 30, 150, 90))
+
+
+def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.drag((10, 10), (10, 10))
+    assert not hand.canvas.is_drawing
+    assert corners(project) == []
+
+
 def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)

@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QDoubleSpinBox,
     QLabel,
     QMainWindow,
@@ -248,6 +249,20 @@ def test_images_that_are_not_done_are_left_out_unless_wanted(
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: len(look.wishes) == 2)
     assert len(look.wishes[1].snapshot) == 2
+
+
+def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    make_run(session, "first")
+    make_run(session, "second")
+    run = page.findChild(QComboBox, "inspect-run")
+    assert isinstance(run, QComboBox)
+    session.run_asked.emit("first")
+    page.shown()
+    qtbot.waitUntil(lambda: run.count() == 2 and run.currentText().startswith("first"))
+    session.run_asked.emit("second")
+    assert run.currentText().startswith("second")
 
 
 def test_candidates_that_are_kept_are_shown_without_asking(

@@ -48,8 +48,10 @@ def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open)
     assert pause.isVisible()
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "it waits" in find(window, QLabel, "job-title").text())
+    assert pause.text() == "Continue"
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
     assert not job.pause.is_set()
+    assert pause.text() == "Pause"
 
 
 def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:

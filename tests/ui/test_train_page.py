@@ -249,6 +249,9 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     assert text(page, "train-title").endswith("stopped")
     qtbot.waitUntil(lambda: [state for _, state in run_rows(page)] == ["stopped"])
     assert button(page, "train-start").isEnabled()
+    table = page.findChild(QTableWidget, "train-runs")
+    assert isinstance(table, QTableWidget)
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [0]  # Resume is meant for it
 
 
 def test_pause_holds_the_training_and_continue_lets_it_go_on(qtbot: QtBot, page: TrainPage, session: Session) -> None:

@@ -41,7 +41,8 @@ def test_a_new_project_is_made_from_a_folder_of_photographs(qtbot: QtBot, open_w
     window.offer(tmp_path / "holiday")
     folder = find(window, QLineEdit, "new-project-folder")
     assert folder.text() == str(tmp_path / "holiday project")
-    press(window, "new-project-create")
+    assert window.focusWidget() is folder
+    QTest.keyClick(folder, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "holiday project")
     assert "2 images, 0 boxes" in find(window, QLabel, "project-numbers").text()
     with Document.open(tmp_path / "holiday project", read_only=True) as document:
@@ -123,6 +124,8 @@ def test_the_sheet_of_keys_names_every_command_that_has_one(open_window: Open, p
     QTest.keyClick(window, Qt.Key.Key_F1)
     words = {label.text() for label in find(window, QWidget, "keys-sheet").findChildren(QLabel)}
     assert {command.text.rstrip("…") for command in COMMANDS if command.keys} <= words
+    window.show_keys()  # the key once more puts it away
+    assert not any(sheet.isVisible() for sheet in window.findChildren(QWidget, "keys-sheet"))
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
