@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from workbench.training.events import (
     Started,
     from_json,
 )  # fmt: skip
+from workbench.training.prepare import parts
 from workbench.training.run import RunRequest, resume, train
 
 MakeRequest = Callable[..., RunRequest]
@@ -390,3 +392,30 @@ def _without_boxes(snapshot: Any) -> Any:
 
 def test_the_toy_is_registered_only_in_these_tests() -> None:
     assert "toy" not in detectors.load_all()
+
+
+def test_a_held_out_image_that_cannot_be_read_does_not_stop_the_training(
+    request_of: MakeRequest, tmp_path: Path
+) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
+    _, held_out, _ = parts(snapshot, request_of("b", snapshot).recipe.training)
+    for file in held_out.files:
+        file.write_bytes(b"")
+    events = list(train(request_of("a", snapshot)))
+    assert isinstance(events[-1], Finished)
+    assert any("held out could be read" in note.sentence for note in only(events, Message))
+
+
+def test_a_validation_split_that_cannot_be_read_is_named(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images")
+    for file in snapshot.files[6:]:
+        file.unlink()
+    with pytest.raises(WorkbenchError, match="None of the 2 validation images could be read"):
+        list(train(request_of("a", snapshot)))
+
+
+def test_a_project_of_test_images_alone_is_told_to_move_some(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images")
+    images = tuple(dataclasses.replace(image, split=Split.TEST) for image in snapshot.images)
+    with pytest.raises(WorkbenchError, match="All 8 images are in the test split"):
+        list(train(request_of("a", dataclasses.replace(snapshot, images=images))))

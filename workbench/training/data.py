@@ -126,5 +126,5 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
 def _told(problems: dict[int, str]) -> str:
     some = " ".join(problems[i] for i in sorted(problems)[:NAMED])
     more = f" And {len(problems) - NAMED:,} more." if len(problems) > NAMED else ""
-    noun = "1 image is" if len(problems) == 1 else f"{len(problems):,} images are"
-    return f"{noun} left out because they could not be read. {some}{more}"
+    noun, it = ("1 image is", "it") if len(problems) == 1 else (f"{len(problems):,} images are", "they")
+    return f"{noun} left out because {it} could not be read. {some}{more}"

@@ -50,6 +50,8 @@ def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
     words = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}
     if not len(snapshot):
         return "The project has no images. Add a folder of photographs first."
+    if all(image.split is Split.TEST for image in snapshot.images):
+        return f"All {len(snapshot):,} images are in the test split. Move some of them to the split train first."
     return (
         f"None of the {len(snapshot):,} images outside the test split is {words[settings.states]}."
         " Mark labelled images as done, or choose other states in the recipe."

@@ -22,7 +22,7 @@ import torch
 import workbench
 from workbench import detectors
 from workbench.core.lock import Lock
-from workbench.core.project import Snapshot
+from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate
 from workbench.training.augment import Batch
@@ -140,7 +140,15 @@ class _Training:
         train, validation, notes = prepare.parts(self.request.snapshot, self.settings)
         yield from notes
         self.data = yield from self._load(train)
-        self.validation = yield from self._load(validation)
+        try:
+            self.validation = yield from self._load(validation)
+        except WorkbenchError as error:
+            if any(image.split is Split.VALIDATION for image in validation.images):
+                sentence = f"None of the {len(validation):,} validation images could be read."
+                raise WorkbenchError(f"{sentence} Check that their folder is still there.", error) from error
+            note = "None of the images held out could be read: AP is computed on the training images and tells little."
+            yield Message("warning", note)
+            self.validation = self.data
 
     def _load(self, part: Snapshot) -> Generator[Event, None, Dataset]:
         how = detectors.load_all().get(self.recipe.detector).resize
