@@ -90,7 +90,7 @@ def _shown(value: Any) -> str:
         return f"{value:.4g}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value).replace("[", "\\[")
+    return "-" if value is None else str(value).replace("[", "\\[")
 
 
 @contextlib.contextmanager

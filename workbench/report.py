@@ -70,7 +70,7 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
                 case EvaluationProgress():
                     progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
                 case Skipped():
-                    say(f"  left out: {event.sentence}", quiet=quiet)
+                    say(f"  left out: {event.sentence}")  # also beside --json: its reason stands nowhere else
                 case EvaluationDone():
                     done = event
     assert done is not None, "an evaluation ends with its result or raises"
@@ -86,7 +86,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                 case Predicted():
                     progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
                 case Skipped():
-                    say(f"  left out: {event.sentence}", quiet=quiet)
+                    say(f"  left out: {event.sentence}")
                 case PredictionsSaved():
                     saved = event
     assert saved is not None, "predictions end with what was saved or raise"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -165,3 +166,17 @@ def test_a_folder_without_pictures_does_not_replace_earlier_predictions(
     assert "There is no image or video in" in capsys.readouterr().err
     assert (tmp_path / "found" / "predictions.json").read_text() == "[1]"
     shutil.rmtree(tmp_path / "found")
+
+
+def test_beside_json_the_reason_for_what_is_left_out_is_still_said(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "zero.jpg").write_bytes(b"")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs"), "--json"]) == console.DONE
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["unreadable"] == 1
+    assert "zero.jpg: the file is empty" in shown.err
+
+
+def test_a_number_that_does_not_exist_is_a_dash(capsys: Capture) -> None:
+    console.result({"ap_small": None}, as_json=False)
+    assert capsys.readouterr().out.split() == ["ap", "small", "-"]

@@ -25,7 +25,7 @@ def new(
     with Document.create(project, images, name) as document:
         bad = [image for image in document.images() if image.problem]
         for image in bad:
-            say(f"{image.path}: {image.problem}", quiet=as_json)
+            say(f"{image.path}: {image.problem}")
         if images is not None and not document.images():
             say(f"There is no image in {images}: the project is empty.", quiet=as_json)
         result(
