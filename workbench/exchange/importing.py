@@ -65,7 +65,7 @@ class ImportPlan:
         more = [f"{len(self.new_labels):,} new labels"] if self.new_labels else []
         more += [f"{self.replaced:,} boxes replaced"] if self.replaced else []
         more += [f"{self.missing:,} images without a file left out"] if self.missing else []
-        more += [f"{self.left:,} images with boxes left as they are"] if self.left else []
+        more += [f"{self.left:,} with boxes already, left as before"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
 
 
@@ -147,8 +147,8 @@ def _plan(
                 report.say(
                     "refused",
                     one.image.path,
-                    f"It already has {has} boxes, so it was left as it is; --on-existing replace takes the file's,"
-                    " add takes both.",
+                    f"It already has {has} {'box' if has == 1 else 'boxes'}, so it was left as it is;"
+                    " ask to replace them by the file's, or to add the file's.",
                     kind="images that already have boxes, left as they are",
                 )
             continue

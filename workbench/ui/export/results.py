@@ -45,7 +45,8 @@ def verdict(result: Exported) -> str:
     found = result.agreement
     if found is None:
         return "weights alone: nothing to run"
-    images = f"{result.checked_images:,} images" if result.checked_images else "noise"
+    count = result.checked_images
+    images = f"{count:,} image{'' if count == 1 else 's'}" if count else "noise"
     return f"{found.matched:,} of {found.compared:,} detections agree on {images}"
 
 
