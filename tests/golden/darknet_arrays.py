@@ -22,12 +22,13 @@ LABELS = 80
 
 
 class Case:
-    """Golden arrays of `name`. Everything is computed when asked for."""
+    """Golden arrays of `name`. Everything is computed when asked for. `kind`: the detector, if its name is another."""
 
-    def __init__(self, test_data: Path, name: str) -> None:
+    def __init__(self, test_data: Path, name: str, kind: str = "", labels: int = LABELS) -> None:
         self.folder = test_data / "golden"
         self.arrays = np.load(self.folder / f"{name}.npz")
         self.meta = json.loads(str(self.arrays["meta"]))
+        self.kind, self.labels = kind or self.meta["name"], labels
         self.px: int = self.meta["input_px"]
         self.levels = len(self.meta["heads"])
 
@@ -51,11 +52,11 @@ class Case:
         boxes = torch.cat([centre - half, centre + half], dim=-1) * self.px
         return Targets(boxes, labels, torch.zeros_like(labels, dtype=torch.bool))
 
-    def detector(self, **settings: Any) -> Detector:
+    def detector(self, anchors: tuple[tuple[float, float], ...] | None = None, **settings: Any) -> Detector:
         """With the published anchors unscaled, as Darknet has them, and the recipe's weights; in eval mode."""
-        kind = detectors.load_all().get(self.meta["name"])
+        kind = detectors.load_all().get(self.kind)
         chosen = dataclasses.replace(kind.settings_class(input_px=self.px), **settings)
-        detector = detectors.build(self.meta["name"], chosen, LABELS, kind.published_anchors)
+        detector = detectors.build(self.kind, chosen, self.labels, anchors or kind.published_anchors)
         _fill(detector, self._drawn(detector))
         return detector.eval()
 
@@ -127,12 +128,16 @@ def objectness(case: Case) -> np.ndarray:
 
 def kept_pairs(case: Case, detector: Detector) -> set[tuple[int, int]]:
     """(box, label) above 0.1 that our NMS at 0.45 keeps, box counted as in `boxes`."""
-    shares = decoded(case, detector)[objectness(case) > 0.1]
+    return kept_of(decoded(case, detector)[objectness(case) > 0.1], case.px)
+
+
+def kept_of(shares: np.ndarray, px: int) -> set[tuple[int, int]]:
+    """The same of boxes in the form of `decoded`."""
     box, label = np.nonzero(shares[:, 4:] > 0.1)
     centre, half = shares[box, :2], shares[box, 2:4] / 2
     rows = np.arange(len(box))
     order = np.argsort(-shares[box, 4 + label], kind="stable")
-    corners = np.concatenate([centre - half, centre + half], axis=1)[order] * case.px
+    corners = np.concatenate([centre - half, centre + half], axis=1)[order] * px
     sorted_pairs = Candidates(corners.astype(np.float32), shares[box, 4 + label][order], label[order].astype(np.int32))
     kept = rows[order][sorted_pairs.select(0.0, 0.45, limit=len(rows))]
     return {(int(box[row]), int(label[row])) for row in kept}

@@ -6,7 +6,8 @@ system: on two cores beside one busy program, a step of 110 ms on one thread was
 Members of a crew wait once per step, and asleep: beside that same program they took 120 ms.
 
 Batch norms see their part of the batch only, as in training on several graphics cards; their running statistics are
-averaged after each step. Gradients are summed in the members' order, so the result is the same each time.
+averaged after each step, and the images that they count (buffers called `seen`) add up. Gradients are summed in the
+members' order, so the result is the same each time.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Crew:
         shared = {id(parameter): parameter for parameter in detector.parameters()}
         self.members = [detector, *(copy.deepcopy(detector, dict(shared)) for _ in range(size - 1))]
         self._statistics = [_statistics(member) for member in self.members]
+        self._seen = [_seen(member) for member in self.members]
+        self._seen_before = [count.clone() for count in self._seen[0]]
         self._pool = ThreadPoolExecutor(size, "train") if size > 1 else None
 
     def __len__(self) -> int:
@@ -65,6 +68,10 @@ class Crew:
 
     @torch.no_grad()
     def _spread(self) -> None:
+        self._seen_before = [count.clone() for count in self._seen[0]]
+        for counts in self._seen[1:]:
+            for count, whole in zip(counts, self._seen[0], strict=True):
+                count.copy_(whole)
         first = self._statistics[0]
         if not first:  # a network without batch norms
             return
@@ -73,6 +80,9 @@ class Crew:
 
     @torch.no_grad()
     def _gather(self) -> None:
+        for counts in self._seen[1:]:
+            for whole, count, before in zip(self._seen[0], counts, self._seen_before, strict=True):
+                whole += count - before
         first = self._statistics[0]
         if not first:  # a network without batch norms
             return
@@ -86,3 +96,8 @@ def _statistics(detector: nn.Module) -> list[Tensor]:
     norms = [module for module in detector.modules() if isinstance(module, _BatchNorm)]
     found = [tensor for norm in norms for tensor in (norm.running_mean, norm.running_var)]
     return [tensor for tensor in found if tensor is not None]
+
+
+def _seen(detector: nn.Module) -> list[Tensor]:
+    """The numbers of images that parts of the detector count in training, such as YOLOv2's head for its warm-up."""
+    return [buffer for name, buffer in detector.named_buffers() if name.rpartition(".")[2] == "seen"]

@@ -1,0 +1,34 @@
+"""Members of a crew share one count of the images that the detector has been trained on."""
+
+from __future__ import annotations
+
+import torch
+
+from workbench import detectors
+from workbench.detectors.parts.detector import Detector, Targets
+from workbench.training.crew import Crew
+
+
+def loss(member: Detector, count: int) -> float:
+    nothing = Targets(
+        torch.zeros(count, 0, 4), torch.zeros(count, 0, dtype=torch.int64), torch.zeros(count, 0, dtype=torch.bool)
+    )
+    return member.loss((torch.ones(count, 14, 2, 2),), nothing)["warm-up"].item()
+
+
+def test_images_counted_by_the_members_add_up() -> None:
+    """Parts of 2, 2 and 1 images per step, two at a time; warm-up for the first 6 images, so for one step and more."""
+    settings = detectors.load_all().get("yolov2-tiny").settings_class
+    chosen = settings(input_px=64, width=0.05, warm_up_images=6)  # type: ignore[call-arg]  # of the subclass
+    detector = detectors.build("yolov2-tiny", chosen, 2, ((20.0, 20.0), (40.0, 40.0)))
+    crew = Crew(detector, 2)
+    try:
+        first = crew.work(loss, [2, 2, 1])
+        second = crew.work(loss, [2, 2, 1])
+        third = crew.work(loss, [2, 2, 1])
+    finally:
+        crew.close()
+    assert all(value > 0 for value in first)
+    assert [value > 0 for value in second] == [True, True, False]  # a member starts a step at 5 and knows its own since
+    assert not any(third)
+    assert detector.state_dict()["head.seen"].item() == 15

@@ -1,0 +1,82 @@
+"""YOLOv2-tiny: a plain stack of convolutions and max-pools with one output level (Redmon, Farhadi: YOLO9000, 2016,
+arXiv 1612.08242; the network is cfg/yolov2-tiny.cfg or cfg/yolov2-tiny-voc.cfg, which the paper does not describe).
+
+The two files differ in the last hidden layer (setting `tail`) and in `rescore`, which the one for COCO switches off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors.parts import priors
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.region_head import RegionHead
+from workbench.detectors.parts.region_settings import RegionSettings
+from workbench.settings import setting
+
+
+@dataclass(frozen=True)
+class YoloV2TinySettings(RegionSettings):
+    """Settings of YOLOv2-tiny."""
+
+    tail: str = setting(
+        "coco",
+        "Which published network: coco ends in 512 channels (11 million parameters), voc in 1,024 (16 million).",
+        choices=("coco", "voc"),
+    )
+
+
+@register("yolov2-tiny")
+class YoloV2Tiny(Detector):
+    """Layers stand in the order of the Darknet file, which parts/darknet.py relies on."""
+
+    name = "yolov2-tiny"
+    title = "YOLOv2-tiny"
+    paper = "Redmon, Farhadi: YOLO9000: Better, Faster, Stronger, 2016, arXiv 1612.08242"
+    summary = "The plainest network with anchors: good for learning how they work; weak on small objects."
+    settings_class: ClassVar[type[DetectorSettings]] = YoloV2TinySettings
+    published_anchors = (  # of cfg/yolov2-tiny.cfg, there in cells of 32 pixels
+        *((18.32736, 21.67632), (59.98272, 66.00096), (106.82976, 175.17888)),
+        *((252.25024, 112.88896), (312.65664, 293.38496)),
+    )
+    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, YoloV2TinySettings)
+        self.anchors = anchors or self.anchors  # as given: a file's channels follow its cfg, which need not ascend
+        self.head = RegionHead(labels, self.anchors, settings.loss_rules())
+        c16, c32, c64, c128, c256, c512, c1024 = (scaled(16 << step, settings.width) for step in range(7))
+        last = c512 if settings.tail == "coco" else c1024
+        self.body = nn.Sequential(
+            *(ConvUnit(3, c16), MaxPool()),
+            *(ConvUnit(c16, c32), MaxPool()),
+            *(ConvUnit(c32, c64), MaxPool()),
+            *(ConvUnit(c64, c128), MaxPool()),
+            *(ConvUnit(c128, c256), MaxPool()),
+            *(ConvUnit(c256, c512), MaxPool(stride=1)),
+            *(ConvUnit(c512, c1024), ConvUnit(c1024, last)),
+        )
+        self.out = nn.Conv2d(last, self.head.channels(0), 1)
+        self.head.start((self.out,), settings.objectness_prior)
+
+    def forward(self, images: Tensor) -> Raw:
+        return (self.out(self.body(images)),)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        return self.head.loss(raw, targets)
+
+    def candidates(self, raw: Raw) -> Candidates:
+        return self.head.candidates(raw)
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        return self.head.assignment(targets, size)
+
+    @property
+    def anchor_need(self) -> AnchorNeed:
+        return self.head.need
