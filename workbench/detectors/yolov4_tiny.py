@@ -18,21 +18,17 @@ from workbench.detectors import AnchorNeed, DetectorSettings, register
 from workbench.detectors.parts import priors
 from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, upsample
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
-from workbench.detectors.parts.yolo_head import Rules, YoloHead
-from workbench.detectors.parts.yolo_settings import YoloSettings
+from workbench.detectors.parts.yolo_head import YoloHead
+from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
 from workbench.settings import setting
 
 STRIDES = (32, 16)
 SCALE_X_Y = 1.05
-DARKNET_BOX_WEIGHT = 0.07  # the cfg's iou_normalizer; fits Darknet's gradient only
-# Our own, as the true gradient is smaller by about the cells per image (rules 23, 24). Measured on drawn rectangles
-# (width 0.25, 128 px, 600 steps): boxes found at IoU 0.75 with weight 1, 3, 5, 8: 16, 17, 29, 35 %.
-AUTOGRAD_BOX_WEIGHT = 5.0
 MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}
 
 
 @dataclass(frozen=True)
-class YoloV4TinySettings(YoloSettings):
+class YoloV4TinySettings(YoloV4LossSettings):
     """Settings of YOLOv4-tiny."""
 
     masks: str = setting(
@@ -41,20 +37,6 @@ class YoloV4TinySettings(YoloSettings):
         "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
         choices=("fixed", "published"),
     )
-    box_loss: str = setting(
-        "ciou",
-        "What pulls boxes into place. ciou is the paper's; darknet ciou repeats Darknet's own gradient, which differs.",
-        choices=("ciou", "diou", "giou", "iou", "darknet ciou"),
-        group="Loss",
-    )
-    box_weight: float | None = setting(
-        None,
-        "Weight of the box term; auto: 0.07 for darknet ciou, 5 for the others.",
-        low=0.0,
-        high=100.0,
-        group="Loss",
-    )
-
     match_iou: float = setting(
         0.4,  # measured as above with three seeds: at IoU 0.75, 29, 29, 32 % found instead of 19, 19, 29 %
         "Every anchor whose shape overlaps a box by more than this learns it; 1: only the best anchor, as published.",
@@ -62,11 +44,6 @@ class YoloV4TinySettings(YoloSettings):
         high=1.0,
         group="Loss",
     )
-
-    def loss_rules(self) -> Rules:
-        auto = DARKNET_BOX_WEIGHT if self.box_loss == "darknet ciou" else AUTOGRAD_BOX_WEIGHT
-        weight = auto if self.box_weight is None else self.box_weight
-        return Rules(self.box_loss, weight, ignore_iou=self.ignore_iou, ignore_label=0.25, match_iou=self.match_iou)
 
 
 class CspBlock(nn.Module):

@@ -112,6 +112,7 @@ def test_a_file_of_a_training_that_blew_up_is_refused(tmp_path: Path) -> None:
         ("yolov3-tiny", 8_852_366, 8_858_734),
         ("yolov4-tiny", 6_056_606, 6_062_814),
         ("yolov3", 61_949_149, 62_001_757),
+        ("yolov4", 64_363_101, 64_429_405),
     ],
 )
 def test_at_full_width_with_80_labels_every_parameter_is_there(name: str, trainable: int, in_file: int) -> None:

@@ -27,12 +27,20 @@ class ConvUnit(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
         self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=NORM_MOMENTUM)
-        self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+        self.activation: nn.Module = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         nn.init.kaiming_normal_(self.conv.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
 
     def forward(self, images: Tensor) -> Tensor:
         out: Tensor = self.activation(self.norm(self.conv(images)))
         return out
+
+
+class MishUnit(ConvUnit):
+    """The same with Mish, x tanh(softplus(x)) (Misra 2019, arXiv 1908.08681): Darknet's activation=mish."""
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, size, stride)
+        self.activation = nn.Mish()
 
 
 def settle_norms(network: nn.Module, step: int) -> None:
