@@ -126,8 +126,34 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
     assert "empty.jpg" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["new", "import", "export-labels", "anchors", "train", "evaluate", "predict",
-                                     "export", "demo", "check", "detectors"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        "new",
+        "import",
+        "split",
+        "export-labels",
+        "anchors",
+        "train",
+        "evaluate",
+        "predict",
+        "export",
+        "demo",
+        "check",
+        "detectors",
+    ],
+)
 def test_every_command_has_help(command: str, capsys: Capture) -> None:
     assert main([command, "--help"]) == console.DONE
     assert "Usage: workbench " + command in capsys.readouterr().out.replace("python -m ", "")
+
+
+def test_images_without_a_split_get_one_and_keep_it(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["new", str(tmp_path / "p"), "--images", str(test_data / "images")]) == console.DONE
+    capsys.readouterr()
+    assert main(["split", str(tmp_path / "p"), "--json"]) == console.DONE
+    first = said(capsys)
+    assert sum(first.values()) == 5  # type: ignore[arg-type]
+    assert first["validation"] == 1
+    assert main(["split", str(tmp_path / "p"), "--seed", "5", "--json"]) == console.DONE
+    assert said(capsys) == first

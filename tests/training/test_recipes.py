@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench import detectors
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 
@@ -88,3 +89,12 @@ def test_the_list_of_presets_and_of_runs_and_heads_of_checkpoints_need_no_torch(
 def test_a_recipe_is_a_value() -> None:
     recipe = recipes.preset("demo")
     assert replace(recipe) == recipe
+
+
+def test_another_detector_keeps_the_size_but_not_the_defaults_of_the_first() -> None:
+    first = recipes.preset("quick-cpu")
+    other = first.with_detector("yolov2-tiny")
+    own = detectors.load_all().get("yolov2-tiny").settings_class()
+    assert (other.detector_settings.input_px, other.detector_settings.width) == (320, 0.5)
+    assert getattr(other.detector_settings, "ignore_iou") == getattr(own, "ignore_iou")  # noqa: B009
+    assert other.training == first.training

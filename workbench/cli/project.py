@@ -1,7 +1,8 @@
-"""Commands about a project and its labels: new, import, export-labels, anchors, check."""
+"""Commands about a project and its labels: new, import, split, export-labels, anchors, check."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +81,23 @@ def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:
         say(f"{remark.level:>8}  {place}{remark.sentence}")
     if len(remarks) > len(shown):
         say(f"          ... and {len(remarks) - len(shown):,} more remarks (--verbose shows all)")
+
+
+@app.command()
+def split(
+    project: Project,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Put the images without a split into train, validation and test at random, 80/10/10; the others keep theirs."""
+    from workbench.core import splits
+
+    with project_of(project, write=True) as document:
+        edit = splits.random_split(document.images(), seed)
+        if edit is not None:
+            document.do(edit)
+        counts = Counter(str(image.split) for image in document.images())
+    result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
 
 
 @app.command(name="export-labels")

@@ -32,14 +32,21 @@ class Recipe:
     training: TrainingSettings
 
     def with_detector(self, name: str) -> Recipe:
-        """The same training of another detector, whose settings keep what both have (input side, width, ...)."""
+        """The same training of another detector, with its own settings.
+
+        Input side and width are kept; of the others only what this recipe sets apart from its detector's defaults, and
+        both detectors have: an untouched default of one network is no wish for another.
+        """
         if name == self.detector:
             return self
-        kind = detectors.load_all().get(name).settings_class
-        shared = {row.name for row in settings.rows(kind)} & {
-            row.name for row in settings.rows(type(self.detector_settings))
+        kind, old = detectors.load_all().get(name).settings_class, self.detector_settings
+        defaults = settings.to_dict(type(old)())
+        shared = {row.name for row in settings.rows(kind)}
+        kept = {
+            key: value
+            for key, value in settings.to_dict(old).items()
+            if key in shared and (key in ("input_px", "width") or value != defaults.get(key))
         }
-        kept = {key: value for key, value in settings.to_dict(self.detector_settings).items() if key in shared}
         return replace(self, detector=name, detector_settings=settings.changed(kind(), kept))
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:

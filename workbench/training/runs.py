@@ -52,7 +52,9 @@ class RunInfo:
 
     @property
     def resumable(self) -> bool:
-        return self.state in ("stopped", "interrupted", "failed") and (self.folder / "last.state.pt").exists()
+        """Whether it can go on: from its last checkpoint, or from its beginning if it was killed before the first."""
+        kept = any((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
+        return kept and self.state in ("stopped", "interrupted", "failed")
 
 
 def runs(folder: Path) -> tuple[RunInfo, ...]:
