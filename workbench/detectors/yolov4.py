@@ -157,8 +157,8 @@ class YoloV4(Detector):
     title = "YOLOv4"
     paper = "Bochkovskiy, Wang, Liao: YOLOv4: Optimal Speed and Accuracy of Object Detection, 2020, arXiv 2004.10934"
     summary = (
-        "Large, and by its published figures the most accurate of the YOLO versions here. Wants a graphics card and some"
-        " thousand boxes."
+        "Large, and by its published figures the most accurate of the YOLO versions here. Wants a graphics card and"
+        " some thousand boxes."
     )
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4Settings
     published_anchors = (
