@@ -10,10 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
-from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled
-from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, set_activation
+from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.region_head import RegionHead
 from workbench.detectors.parts.region_settings import RegionSettings
 
@@ -75,21 +75,9 @@ class YoloV2(Detector):
         self.merge = ConvUnit(4 * c64 + c1024, c1024)
         self.out = nn.Conv2d(c1024, self.head.channels(0), 1)
         self.head.start((self.out,), settings.objectness_prior)
+        set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:
         shallow = self.shallow(images)
         finer = reorg(self.passthrough(shallow))
         return (self.out(self.merge(torch.cat([finer, self.deep(shallow)], dim=1))),)
-
-    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        return self.head.loss(raw, targets)
-
-    def candidates(self, raw: Raw) -> Candidates:
-        return self.head.candidates(raw)
-
-    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        return self.head.assignment(targets, size)
-
-    @property
-    def anchor_need(self) -> AnchorNeed:
-        return self.head.need

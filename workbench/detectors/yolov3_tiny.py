@@ -13,10 +13,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
-from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, upsample
-from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, set_activation, upsample
+from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.yolo_head import YoloHead
 from workbench.detectors.parts.yolo_settings import YoloV3LossSettings
 from workbench.settings import setting
@@ -73,6 +73,7 @@ class YoloV3Tiny(Detector):
         self.fine = ConvUnit(c128 + c256, c256)
         self.fine_out = nn.Conv2d(c256, self.head.channels(1), 1)
         self.head.start((self.coarse_out, self.fine_out), settings.objectness_prior)
+        set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:
         detail = self.shallow(images)
@@ -80,16 +81,3 @@ class YoloV3Tiny(Detector):
         coarse = self.coarse_out(self.coarse(neck))
         fine = self.fine(torch.cat([upsample(self.lateral(neck)), detail], dim=1))
         return coarse, self.fine_out(fine)
-
-    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        return self.head.loss(raw, targets)
-
-    def candidates(self, raw: Raw) -> Candidates:
-        return self.head.candidates(raw)
-
-    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        return self.head.assignment(targets, size)
-
-    @property
-    def anchor_need(self) -> AnchorNeed:
-        return self.head.need

@@ -1,37 +1,46 @@
 """YOLOv4: CSPDarknet-53, a pyramid pooled at its tip (SPP), and a path down and up again (PAN) to three output levels
 (Bochkovskiy, Wang, Liao 2020, arXiv 2004.10934, section 3.4). Network and constants follow cfg/yolov4.cfg.
 
-The released network has none of SAM, DropBlock, CmBN and label smoothing, which the paper lists.
-To train as Darknet did: box_loss darknet ciou, objectness_prior 0.5.
+The released network has none of SAM, DropBlock, MiWRC, CmBN, self-adversarial training, label smoothing and a cosine
+schedule, which the paper lists; all are settings here or of the training, and the preset yolov4-paper sets them.
+To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import DropBlock2d
 
-from workbench.detectors import AnchorNeed, DetectorSettings, register
+from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
-from workbench.detectors.parts.blocks import ConvUnit, MaxPool, MishUnit, scaled, upsample
-from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
-from workbench.detectors.parts.yolo_head import YoloHead
+from workbench.detectors.parts.blocks import (
+    Attention,
+    ConvUnit,
+    MishUnit,
+    SpatialPyramid,
+    scaled,
+    set_activation,
+    upsample,
+)
+from workbench.detectors.parts.csp import CspStage
+from workbench.detectors.parts.detector import Detector, Raw
+from workbench.detectors.parts.yolo_head import Rules, YoloHead
 from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
 from workbench.settings import setting
 
 STRIDES = (8, 16, 32)
 SCALES_X_Y = (1.2, 1.1, 1.05)
 RESIDUALS = (1, 2, 8, 8, 4)  # CSPDarknet-53: residual blocks after each halving
-POOLS = (13, 9, 5)  # sides of the SPP's windows, in the order of the file's route
+DROPPED_CELLS = 7  # Darknet's and the paper's block side
 
 
 @dataclass(frozen=True)
 class YoloV4Settings(YoloV4LossSettings):
     """Settings of YOLOv4. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
-
-    largest_delta: ClassVar[float] = 5.0  # the cfg's max_delta
 
     match_iou: float = setting(
         0.213,
@@ -40,58 +49,45 @@ class YoloV4Settings(YoloV4LossSettings):
         high=1.0,
         group="Loss",
     )
+    attention: bool = setting(
+        False,
+        "The path's features are weighed by a map of their own, SAM (Woo 2018, arXiv 1807.06521, as the paper changed"
+        " it); not in the released network.",
+    )
+    weighted_residuals: str = setting(
+        "off",
+        "Residual blocks add by learnt shares, MiWRC (Tan 2020, arXiv 1911.09070); not in the released network.",
+        choices=("off", "per feature", "per channel"),
+    )
+    dropblock: float = setting(
+        0.0,
+        "Share of the backbone's last two feature maps that is blanked in squares of 7 cells while training (Ghiasi"
+        " 2018, arXiv 1810.12890); 0: none, as released.",
+        low=0.0,
+        high=0.5,
+    )
 
-
-class Residual(nn.Module):
-    """1x1 to `inner` channels, back by 3x3, added to what came in."""
-
-    def __init__(self, channels: int, inner: int) -> None:
-        super().__init__()
-        self.squeeze = MishUnit(channels, inner, size=1)
-        self.expand = MishUnit(inner, channels)
-
-    def forward(self, images: Tensor) -> Tensor:
-        out: Tensor = images + self.expand(self.squeeze(images))
-        return out
-
-
-class CspStage(nn.Module):
-    """Halve the size, then send one branch of `half` channels through residual blocks and another past them."""
-
-    def __init__(self, inputs: int, outputs: int, half: int, inner: int, residuals: int) -> None:
-        super().__init__()
-        self.entry = MishUnit(inputs, outputs, stride=2)
-        self.past = MishUnit(outputs, half, size=1)
-        self.through = nn.Sequential(
-            MishUnit(outputs, half, size=1),
-            *(Residual(half, inner) for _ in range(residuals)),
-            MishUnit(half, half, size=1),
-        )
-        self.merge = MishUnit(2 * half, outputs, size=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        entered = self.entry(images)
-        past = self.past(entered)
-        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
-        return out
+    def loss_rules(self) -> Rules:
+        return replace(super().loss_rules(), largest_delta=(5.0,) * len(STRIDES))  # the cfg's max_delta
 
 
 class Backbone(nn.Module):
     """CSPDarknet-53: features at strides 8, 16 and 32. The first stage keeps all channels in both branches."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], weighted: str, dropped: float) -> None:
         """`channels`: of the stem and the five stages."""
         super().__init__()
         self.stem = MishUnit(3, channels[0])
-        stages = [CspStage(channels[0], channels[1], channels[1], channels[0], RESIDUALS[0])]
+        stages = [CspStage(channels[0], channels[1], channels[1], channels[0], RESIDUALS[0], weighted)]
         for before, after, count in zip(channels[1:], channels[2:], RESIDUALS[1:], strict=False):
-            stages.append(CspStage(before, after, before, before, count))
+            stages.append(CspStage(before, after, before, before, count, weighted))
         self.shallow, self.middle, self.deep = nn.Sequential(*stages[:3]), stages[3], stages[4]
+        self.drop = DropBlock2d(dropped, DROPPED_CELLS) if dropped else nn.Identity()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shallow = self.shallow(self.stem(images))
-        middle = self.middle(shallow)
-        return shallow, middle, self.deep(middle)
+        middle = self.drop(self.middle(shallow))
+        return shallow, middle, self.drop(self.deep(middle))
 
 
 def alternating(inputs: int, half: int, whole: int, count: int) -> nn.Sequential:
@@ -104,17 +100,16 @@ def alternating(inputs: int, half: int, whole: int, count: int) -> nn.Sequential
 
 
 class PooledTip(nn.Module):
-    """Spatial pyramid pooling: the largest values around each cell, at three ranges, beside the features themselves."""
+    """Three convolutions, a spatial pyramid, three convolutions."""
 
     def __init__(self, inputs: int, half: int) -> None:
         super().__init__()
         self.before = alternating(inputs, half, inputs, 3)
-        self.pools = nn.ModuleList(MaxPool(size, stride=1) for size in POOLS)
-        self.after = alternating(half * (len(POOLS) + 1), half, inputs, 3)
+        self.pyramid = SpatialPyramid()
+        self.after = alternating(4 * half, half, inputs, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        near = self.before(images)
-        out: Tensor = self.after(torch.cat([*(pool(near) for pool in self.pools), near], dim=1))
+        out: Tensor = self.after(self.pyramid(self.before(images)))
         return out
 
 
@@ -145,8 +140,9 @@ class Coarser(nn.Module):
         return out
 
 
-def output(half: int, whole: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(ConvUnit(half, whole), nn.Conv2d(whole, outputs, 1))
+def output(half: int, whole: int, attention: bool, outputs: int) -> nn.Sequential:
+    gate = (Attention(whole),) if attention else ()
+    return nn.Sequential(ConvUnit(half, whole), *gate, nn.Conv2d(whole, outputs, 1))
 
 
 @register("yolov4")
@@ -175,17 +171,18 @@ class YoloV4(Detector):
         self.head = YoloHead(labels, self.anchors, STRIDES, masks, SCALES_X_Y, settings.loss_rules())
         channels = tuple(scaled(32 << step, settings.width) for step in range(6))
         _, _, c128, c256, c512, c1024 = channels
-        self.backbone = Backbone(channels)
+        self.backbone = Backbone(channels, settings.weighted_residuals, settings.dropblock)
         self.tip = PooledTip(c1024, c512)
         self.to_medium = Finer(c512, c512, c256, c512)
         self.to_fine = Finer(c256, c256, c128, c256)
-        self.fine = output(c128, c256, self.head.channels(0))
+        self.fine = output(c128, c256, settings.attention, self.head.channels(0))
         self.back_to_medium = Coarser(c128, c256, c512)
-        self.medium = output(c256, c512, self.head.channels(1))
+        self.medium = output(c256, c512, settings.attention, self.head.channels(1))
         self.back_to_coarse = Coarser(c256, c512, c1024)
-        self.coarse = output(c512, c1024, self.head.channels(2))
-        outs = [level[1] for level in (self.fine, self.medium, self.coarse)]
+        self.coarse = output(c512, c1024, settings.attention, self.head.channels(2))
+        outs = [level[-1] for level in (self.fine, self.medium, self.coarse)]
         self.head.start([out for out in outs if isinstance(out, nn.Conv2d)], settings.objectness_prior)
+        set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:
         shallow, middle, deep = self.backbone(images)
@@ -195,16 +192,3 @@ class YoloV4(Detector):
         medium = self.back_to_medium(fine, down)
         coarse = self.back_to_coarse(medium, tip)
         return self.fine(fine), self.medium(medium), self.coarse(coarse)
-
-    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        return self.head.loss(raw, targets)
-
-    def candidates(self, raw: Raw) -> Candidates:
-        return self.head.candidates(raw)
-
-    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        return self.head.assignment(targets, size)
-
-    @property
-    def anchor_need(self) -> AnchorNeed:
-        return self.head.need

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torchvision.ops
@@ -57,20 +59,20 @@ def test_a_box_upon_itself_costs_nothing_and_pulls_nowhere(kind: str) -> None:
 def test_darknets_pull_on_sides_is_twice_the_overlaps_slope() -> None:
     """A square inside a square with the same centre: IoU = w h / 1, so d IoU / dw = h; Darknet takes 2 h (rule 24)."""
     predicted, truth = torch.tensor([[0.25, 0.25, 0.75, 0.75]]), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    delta = losses.darknet_ciou_delta(torch.zeros(1, 4), predicted, truth)
+    delta = losses.darknet_ciou_delta(predicted, truth)
     torch.testing.assert_close(delta, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
 
 
-def test_darknets_pull_multiplies_sides_by_exp_t_and_leaves_the_centre_alone() -> None:
+def test_darknets_pull_multiplies_sides_by_their_factors_and_leaves_the_centre_alone() -> None:
     predicted, truth = torch.tensor([[0.2, 0.3, 0.6, 0.5]]), torch.tensor([[0.3, 0.3, 0.8, 0.9]])
-    plain = losses.darknet_ciou_delta(torch.zeros(1, 4), predicted, truth)
-    raised = losses.darknet_ciou_delta(torch.tensor([[1.0, 1.0, 2.0, 2.0]]), predicted, truth)
+    plain = losses.darknet_ciou_delta(predicted, truth)
+    raised = losses.darknet_ciou_delta(predicted, truth, torch.tensor([[7.389056, 7.389056]]))
     torch.testing.assert_close(raised, plain * torch.tensor([1.0, 1.0, 7.389056, 7.389056]))
 
 
 def test_darknets_pull_is_finite_for_boxes_without_size() -> None:
     nowhere = torch.zeros(1, 4)
-    assert losses.darknet_ciou_delta(nowhere, nowhere, nowhere).isfinite().all()
+    assert losses.darknet_ciou_delta(nowhere, nowhere).isfinite().all()
 
 
 def test_a_given_gradient_replaces_that_of_the_value() -> None:
@@ -80,3 +82,24 @@ def test_a_given_gradient_replaces_that_of_the_value() -> None:
     assert loss.item() == 7.0
     assert logits.grad is not None
     assert logits.grad.tolist() == [[-0.5, 0.0, 1.0, -2.0]]
+
+
+def test_cious_gradient_is_its_derivative_with_alpha_held() -> None:
+    """Central differences in double precision; alpha is a constant by CIoU's definition (arXiv 1911.08287, eq. 12)."""
+    predicted, truth = (boxes.double() for boxes in pairs(50))
+
+    def aspect(boxes: Tensor) -> Tensor:
+        sides, wanted = boxes[:, 2:] - boxes[:, :2], truth[:, 2:] - truth[:, :2]
+        return 4 / math.pi**2 * ((wanted[:, 0] / wanted[:, 1]).atan() - (sides[:, 0] / sides[:, 1]).atan()) ** 2
+
+    leaf = predicted.clone().requires_grad_()
+    losses.iou_loss(leaf, truth, "ciou").sum().backward()
+    assert leaf.grad is not None
+    iou = 1 - losses.iou_loss(predicted, truth, "iou")
+    alpha = aspect(predicted) / (1 - iou + aspect(predicted) + losses.ALPHA_EPS)
+    for number in range(4):
+        step = torch.zeros(4, dtype=torch.float64)
+        step[number] = 1e-6
+        ends = [losses.iou_loss(b, truth, "diou") + alpha * aspect(b) for b in (predicted - step, predicted + step)]
+        slope = (ends[1] - ends[0]) / 2e-6
+        torch.testing.assert_close(leaf.grad[:, number], slope, rtol=1e-5, atol=1e-8)

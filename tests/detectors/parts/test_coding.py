@@ -21,7 +21,7 @@ def test_scale_x_y_widens_the_reach_of_a_cell_on_both_sides_alike() -> None:
     torch.testing.assert_close(box[:, :2], torch.tensor([[1.025, -0.025]]))
 
 
-@pytest.mark.parametrize("scale", [1.0, 1.05, 1.2])
+@pytest.mark.parametrize("scale", [1.0, 1.05, 1.2, 2.0])
 def test_decoding_what_was_encoded_gives_the_box(scale: float) -> None:
     draw = torch.Generator().manual_seed(4)
     centre, side = torch.rand(100, 2, generator=draw) * 0.98 + 0.01, torch.rand(100, 2, generator=draw) * 300 + 1
@@ -29,5 +29,16 @@ def test_decoding_what_was_encoded_gives_the_box(scale: float) -> None:
     centre = (centre + cells) * 32
     boxes = torch.cat([centre - side / 2, centre + side / 2], dim=1)
     anchors, scales = torch.full((100, 2), 50.0), torch.full((100, 1), scale)
-    logits = coding.logits_of(coding.encode(boxes, cells, strides, anchors), scales)
-    torch.testing.assert_close(coding.decode(logits, cells, strides, anchors, scales), boxes, rtol=1e-5, atol=1e-3)
+    where = cells, strides, anchors, scales
+    logits = coding.logits_of(coding.encode(boxes, *where))
+    torch.testing.assert_close(coding.decode(logits, *where), boxes, rtol=1e-5, atol=1e-3)
+    activated = coding.encode(boxes, *where, activated=True)
+    torch.testing.assert_close(coding.decode(activated, *where, activated=True), boxes, rtol=1e-5, atol=1e-3)
+
+
+def test_activated_numbers_in_the_middle_are_the_anchor_in_the_middle_of_the_cell() -> None:
+    """Scaled-YOLOv4: 2 s - 0.5 into the cell, (2 s)^2 times the anchor."""
+    cells, strides, anchors = torch.tensor([[2.0, 1.0]]), torch.tensor([[32.0]]), torch.tensor([[20.0, 40.0]])
+    numbers = torch.tensor([[0.5, 0.5, 0.5, 0.5], [1.0, 0.0, 1.0, 0.0]])
+    box = coding.decode(numbers, cells, strides, anchors, torch.tensor([[2.0]]), activated=True)
+    assert box.tolist() == [[70.0, 28.0, 90.0, 68.0], [72.0, 16.0, 152.0, 16.0]]  # centres (80, 48) and (112, 16)

@@ -12,11 +12,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
 
 from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
 
-PAPER = Rules("coordinates", 1.0)
+PAPER = Rules("mse", 1.0)
 ANCHORS = ((32.0, 32.0), (64.0, 64.0))
 
 
@@ -171,8 +172,9 @@ def test_rule_22_what_two_labels_ask_of_one_prior_is_averaged() -> None:
 
 def test_rule_24_darknets_pull_is_cut_after_weighting() -> None:
     raw = with_value((0, 2, 1, 1), 3.0)
-    free = deltas(Rules("darknet ciou", 1.0), truth((40, 48, 32, 32, 0)), raw.clone())[1, 1, 0, :4]
-    cut = deltas(Rules("darknet ciou", 1.0, largest_delta=0.1), truth((40, 48, 32, 32, 0)), raw.clone())[1, 1, 0, :4]
+    rules, box = Rules("ciou", 1.0, darknet_gradient=True), truth((40, 48, 32, 32, 0))
+    free = deltas(rules, box, raw.clone())[1, 1, 0, :4]
+    cut = deltas(replace(rules, largest_delta=(0.1,)), box, raw.clone())[1, 1, 0, :4]
     assert free.abs().max() > 0.1
     torch.testing.assert_close(cut, free.clamp(-0.1, 0.1))
 
@@ -204,3 +206,101 @@ def test_training_starts_at_the_objectness_that_was_asked_for() -> None:
     scores = raw[0].view(2, 7, 4, 4).sigmoid()
     torch.testing.assert_close(scores[:, 4], torch.full((2, 4, 4), 0.01))
     torch.testing.assert_close(scores[:, 5:], torch.full((2, 2, 4, 4), 0.5))
+
+
+def test_rule_27_smoothed_labels_are_taught_a_little_less_than_certain() -> None:
+    """0.1: 0.95 and 0.05 instead of 1 and 0, from outputs of 0.5."""
+    moved = deltas(replace(PAPER, label_smoothing=0.1), truth((48, 48, 32, 32, 0)))
+    assert moved[1, 1, 0, 5:].tolist() == pytest.approx([0.45, -0.45])
+
+
+def test_rule_27_smooth_objectness_pulls_near_predictions_to_their_overlap_and_leaves_positives_alone() -> None:
+    """Of rule 19's picture: the near prediction is off by 1.58 of 32 pixels."""
+    raw = with_value((0, 0, 1, 2), -4.0)
+    moved = deltas(replace(PAPER, smooth_objectness=(True,)), truth((63, 48, 32, 32, 0)), raw)
+    assert moved[1, 2, 0, 4].item() == pytest.approx((32 - 1.5755) / (32 + 1.5755) - 0.5, abs=1e-4)
+    assert moved[1, 1, 0, 4].item() == -0.5
+    assert moved[1, 3, 0, 4].item() == -0.5
+
+
+def test_rescored_objectness_learns_the_present_overlap() -> None:
+    """The box is moved by 15 of 32 pixels against its prediction: IoU 17 / 47."""
+    moved = deltas(replace(PAPER, rescore=True), truth((63, 48, 32, 32, 0)))
+    assert moved[1, 1, 0, 4].item() == pytest.approx(17 / 47 - 0.5, abs=1e-6)
+    assert moved[1, 3, 0, 4].item() == -0.5
+
+
+def test_focal_loss_is_torchvisions() -> None:
+    raw = torch.randn(1, 14, 4, 4, generator=torch.Generator().manual_seed(1))
+    one = head(replace(PAPER, focal_gamma=2.0, ignore_iou=1.0))
+    loss = one.loss((raw,), truth((48, 48, 32, 32, 1)))
+    numbers = raw[0].view(2, 7, 4, 4)
+    wanted = torch.zeros(2, 4, 4)
+    wanted[0, 1, 1] = 1
+    expected = sigmoid_focal_loss(numbers[:, 4], wanted, 0.25, 2.0, reduction="sum")
+    assert loss["objectness"].item() == pytest.approx(expected.item(), rel=1e-4)
+    expected = sigmoid_focal_loss(numbers[0, 5:, 1, 1], torch.tensor([0.0, 1.0]), 0.25, 2.0, reduction="sum")
+    assert loss["label"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_hard_negatives_leave_the_worst_backgrounds_and_every_positive() -> None:
+    """Three of 31, per image, whether or not it has a positive."""
+    raw = torch.randn(1, 14, 4, 4, generator=torch.Generator().manual_seed(1))
+    rules = replace(PAPER, negatives_per_positive=3.0, ignore_iou=1.0)
+    moved = deltas(rules, truth((48, 48, 32, 32, 1)), raw.clone())[..., 4]
+    everything = deltas(replace(rules, negatives_per_positive=0.0), truth((48, 48, 32, 32, 1)), raw.clone())[..., 4]
+    worst = everything.clone().flatten().sort().values[:3]
+    assert (moved > 0).nonzero().tolist() == [[1, 1, 0]]
+    assert moved[moved < 0].sort().values.tolist() == worst.tolist()
+    nothing = Targets(torch.zeros(1, 0, 4), torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, 0, dtype=torch.bool))
+    assert (deltas(rules, nothing, raw.clone())[..., 4] < 0).sum() == 3
+
+
+def test_rare_labels_weigh_more_at_their_boxes_and_nowhere_else() -> None:
+    """A label's weight goes on its own output, the box and the objectness (Darknet's counters_per_class)."""
+    plain, heavy = head(), head()
+    heavy.label_weights.copy_(torch.tensor([1.0, 3.0]))
+    raw = torch.zeros(1, 14, 4, 4)
+    moved = []
+    for one in (plain, heavy):
+        leaf = raw.clone().requires_grad_()
+        sum(one.loss((leaf,), truth((40, 48, 32, 32, 1), (112, 112, 64, 64, 0))).values()).backward()  # type: ignore
+        assert leaf.grad is not None
+        moved.append(-leaf.grad[0].view(2, 7, 4, 4).permute(2, 3, 0, 1))
+    ratio = moved[1][1, 1, 0] / moved[0][1, 1, 0]
+    assert ratio[[0, 4, 5, 6]].tolist() == [3.0, 3.0, 1.0, 3.0]
+    moved[1][1, 1, 0] = moved[0][1, 1, 0]
+    assert torch.equal(*moved)
+
+
+def test_rule_28_activated_outputs_are_pulled_by_differences() -> None:
+    """Outputs in 0..1 as they are: objectness and labels by what is missing, no cross-entropy's 1 / (p (1 - p))."""
+    rules = replace(PAPER, activated=True)
+    one = YoloHead(2, ANCHORS, (32,), ((0, 1),), (2.0,), rules)
+    raw = torch.full((1, 14, 4, 4), 0.25, requires_grad=True)
+    sum(one.loss((raw,), truth((48, 48, 32, 32, 1))).values()).backward()  # type: ignore[union-attr]
+    assert raw.grad is not None
+    moved = -raw.grad[0].view(2, 7, 4, 4).permute(2, 3, 0, 1)
+    weight = 2 - 1 / 16
+    assert moved[1, 1, 0].tolist() == pytest.approx([0.25 * weight] * 4 + [0.75, -0.25, 0.75])
+    assert moved[1, 2, 0].tolist() == pytest.approx([0.0] * 4 + [-0.25, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("box", ["diou", "giou", "iou", "mse"])
+@pytest.mark.parametrize("activated", [False, True])
+def test_the_box_gradient_is_the_derivative_of_its_loss(box: str, activated: bool) -> None:
+    """By finite differences; for CIoU see test_box_losses."""
+    raw = torch.rand(1, 14, 4, 4, generator=torch.Generator().manual_seed(3)) * 0.6 + 0.2
+    one = YoloHead(2, ANCHORS, (32,), ((0, 1),), (1.2,), Rules(box, 1.0, activated=activated))
+    wanted, step = truth((44, 52, 40, 26, 1)), 1e-2
+    leaf = raw.clone().requires_grad_()
+    one.loss((leaf,), wanted)["box"].backward()
+    assert leaf.grad is not None
+    for number in range(4):
+        around = []
+        for sign in (-1, 1):
+            moved = raw.clone()
+            moved.view(2, 7, 4, 4)[0, number, 1, 1] += sign * step
+            around.append(one.loss((moved,), wanted)["box"].item())
+        slope = (around[1] - around[0]) / (2 * step)
+        assert leaf.grad.view(2, 7, 4, 4)[0, number, 1, 1].item() == pytest.approx(slope, rel=1e-2, abs=2e-3)

@@ -1,15 +1,21 @@
-"""The layers that Darknet's networks are built of: convolution unit, max-pool, grouped route, upsample.
+"""The layers that Darknet's networks are built of: convolution unit, max-pool, grouped route, reorg, upsample.
 
 B = images, C = channels. Every layer keeps (B, C, H, W) and works in any memory format.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 LEAKY_SLOPE = 0.1  # Darknet's leaky; torch's default is 0.01
 NORM_MOMENTUM = 0.01  # Darknet's share of a step's statistics in the running ones; torch's default is 0.1
+
+
+ACTIVATIONS = ("leaky", "mish", "silu", "relu")
 
 
 def scaled(channels: int, width: float) -> int:
@@ -43,6 +49,21 @@ class MishUnit(ConvUnit):
         self.activation = nn.Mish()
 
 
+def set_activation(network: nn.Module, name: str | None) -> None:
+    """Put this nonlinearity (of ACTIVATIONS) after every convolution unit of the network; None leaves them alone."""
+    if name is None:
+        return
+    kinds: dict[str, Callable[[], nn.Module]] = {
+        "leaky": lambda: nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+        "mish": nn.Mish,
+        "silu": nn.SiLU,
+        "relu": nn.ReLU,
+    }
+    for unit in [module for module in network.modules() if isinstance(module, ConvUnit)]:
+        if not isinstance(unit.activation, nn.Sigmoid):  # a gate's, which is no nonlinearity to choose
+            unit.activation = kinds[name]()
+
+
 def settle_norms(network: nn.Module, step: int) -> None:
     """Call before training step `step` (from 0): running statistics start as plain means of the steps so far.
 
@@ -52,6 +73,22 @@ def settle_norms(network: nn.Module, step: int) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = max(NORM_MOMENTUM, 1 / (step + 1))
+
+
+class Attention(nn.Module):
+    """Features times a map of weights in 0..1 made of them: spatial attention as YOLOv4 changed it (figure 5).
+
+    The original (SAM, Woo et al. 2018, arXiv 1807.06521) pools over channels first; Darknet's [sam] is this product.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gate = ConvUnit(channels, channels, size=1)
+        self.gate.activation = nn.Sigmoid()
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = images * self.gate(images)
+        return out
 
 
 class MaxPool(nn.Module):
@@ -73,6 +110,20 @@ class MaxPool(nn.Module):
             return functional.max_pool2d(images, 2, 2, ceil_mode=True)
         padded = functional.pad(images, (before, after, before, after), value=float("-inf"))
         return functional.max_pool2d(padded, self.size, self.stride)
+
+
+class SpatialPyramid(nn.Module):
+    """Spatial pyramid pooling, SPP: the largest values around each cell at three ranges, then the features themselves.
+
+    As in yolov3-spp.cfg and since (He et al. 2014, arXiv 1406.4729, pooled to fixed sizes): C -> 4 C channels.
+    """
+
+    def __init__(self, sizes: tuple[int, ...] = (13, 9, 5)) -> None:
+        super().__init__()
+        self.pools = nn.ModuleList(MaxPool(size, stride=1) for size in sizes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([*(pool(images) for pool in self.pools), images], dim=1)
 
 
 def second_half(images: Tensor) -> Tensor:

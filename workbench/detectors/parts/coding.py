@@ -3,6 +3,9 @@
 t = (t_x, t_y, t_w, t_h): the centre lies sigmoid(t) into the prior's cell, the sides are the anchor's times exp(t).
 With scale_x_y = s > 1 (YOLOv4) the centre may reach s - 1 cells, half on each side, beyond the cell's edges, because
 a sigmoid never quite gets to 0 or 1.
+
+`activated` numbers (Scaled-YOLOv4, Darknet's new_coords) have been through a sigmoid already, all four of them: the
+centre is placed by the same formula, and the sides are the anchor's times (2 t)^2, so never more than four times.
 """
 
 from __future__ import annotations
@@ -13,28 +16,44 @@ from torch import Tensor
 from workbench.detectors.parts.priors import Priors
 
 LARGEST_LOG_SIDE = 20.0  # exp(20) anchors is beyond any image; keeps a diverging run's areas finite
+LARGEST_ROOT_SIDE = 1e4  # the same for activated numbers, which are within 0..1 unless somebody made them up
 
 
-def decode(logits: Tensor, cells: Tensor, strides: Tensor, anchors: Tensor, scales: Tensor) -> Tensor:
-    """logits (..., 4) and the priors they belong to (..., 2 or 1) -> boxes (..., 4) xyxy in network pixels."""
-    offsets = scales * logits[..., :2].sigmoid() - (scales - 1) / 2
-    centres = (offsets + cells) * strides
-    halves = logits[..., 2:4].clamp(max=LARGEST_LOG_SIDE).exp() * anchors / 2
+def decode(
+    numbers: Tensor, cells: Tensor, strides: Tensor, anchors: Tensor, scales: Tensor, *, activated: bool = False
+) -> Tensor:
+    """numbers (..., 4) and the priors they belong to (..., 2 or 1) -> boxes (..., 4) xyxy in network pixels."""
+    places = numbers[..., :2] if activated else numbers[..., :2].sigmoid()
+    centres = (scales * places - (scales - 1) / 2 + cells) * strides
+    halves = anchors / 2 * _factors(numbers[..., 2:4], activated)
     return torch.cat([centres - halves, centres + halves], dim=-1)
 
 
-def decode_all(logits: Tensor, priors: Priors) -> Tensor:
-    """logits (B, N, 4) -> (B, N, 4) xyxy."""
-    return decode(logits, priors.cells, priors.strides, priors.anchors, priors.scales)
+def _factors(numbers: Tensor, activated: bool) -> Tensor:
+    if activated:
+        return (2 * numbers.clamp(-LARGEST_ROOT_SIDE, LARGEST_ROOT_SIDE)).square()
+    return numbers.clamp(max=LARGEST_LOG_SIDE).exp()
 
 
-def encode(boxes: Tensor, cells: Tensor, strides: Tensor, anchors: Tensor) -> Tensor:
-    """boxes (..., 4) xyxy -> (..., 4): the centre's place in the cell (0..1 inside it) and the log of side / anchor."""
+def decode_all(numbers: Tensor, priors: Priors, *, activated: bool = False) -> Tensor:
+    """numbers (B, N, 4) -> (B, N, 4) xyxy."""
+    return decode(numbers, priors.cells, priors.strides, priors.anchors, priors.scales, activated=activated)
+
+
+def encode(
+    boxes: Tensor, cells: Tensor, strides: Tensor, anchors: Tensor, scales: Tensor, *, activated: bool = False
+) -> Tensor:
+    """boxes (..., 4) xyxy -> (..., 4), what decode() turns into them once the first two are logits (`logits_of`).
+
+    The first two are the sigmoid's values: 0..1 for a centre in the prior's cell. With `activated` all four are
+    the numbers themselves.
+    """
     centres, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
-    return torch.cat([centres / strides - cells, (sides / anchors).log()], dim=-1)
+    places = (centres / strides - cells + (scales - 1) / 2) / scales
+    ratios = sides / anchors
+    return torch.cat([places, ratios.sqrt() / 2 if activated else ratios.log()], dim=-1)
 
 
-def logits_of(encoded: Tensor, scales: Tensor) -> Tensor:
-    """The logits that decode() turns into exactly the encoded box; offsets at a cell's edge are kept finite."""
-    inside = ((encoded[..., :2] + (scales - 1) / 2) / scales).clamp(1e-6, 1 - 1e-6)
-    return torch.cat([inside.logit(), encoded[..., 2:]], dim=-1)
+def logits_of(encoded: Tensor) -> Tensor:
+    """The logits that decode() turns into exactly the encoded box; places at the reach's edge are kept finite."""
+    return torch.cat([encoded[..., :2].clamp(1e-6, 1 - 1e-6).logit(), encoded[..., 2:]], dim=-1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -55,11 +55,24 @@ class Assignment:
     target: Tensor  # (P,) index into the image's boxes
 
 
+class Head(Protocol):
+    """What comes after the last convolution: the rules of a detector, where several share them."""
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]: ...
+
+    def candidates(self, raw: Raw) -> Candidates: ...
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment: ...
+
+    @property
+    def need(self) -> AnchorNeed | None: ...
+
+
 class Detector(nn.Module):
     """An architecture with its own loss, target assignment and decoding.
 
-    Subclasses set the class attributes and define the four methods. forward() is the only part that is exported:
-    it may hold no data-dependent control flow.
+    Subclasses set the class attributes, define forward(), and either set `head` or define the four methods that are
+    handed on to it here. forward() is the only part that is exported: it may hold no data-dependent control flow.
     """
 
     name: ClassVar[str]  # as registered
@@ -70,6 +83,7 @@ class Detector(nn.Module):
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
     resize: ClassVar[str] = "stretch"  # how an image becomes the square input: "stretch" or "letterbox"
+    head: Head
 
     def __init__(
         self, settings: DetectorSettings, labels: int, anchors: tuple[tuple[float, float], ...] | None = None
@@ -99,17 +113,17 @@ class Detector(nn.Module):
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Named terms, each a scalar averaged over images (not over cells); their sum is minimised."""
-        raise NotImplementedError
+        return self.head.loss(raw, targets)
 
     def candidates(self, raw: Raw) -> Candidates:
         """Decode every prior of every level."""
-        raise NotImplementedError
+        return self.head.candidates(raw)
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         """Positives for `targets` at network input `size` (H, W)."""
-        raise NotImplementedError
+        return self.head.assignment(targets, size)
 
     @property
     def anchor_need(self) -> AnchorNeed | None:
         """None for detectors without anchors."""
-        return None
+        return self.head.need

@@ -1,7 +1,9 @@
-"""How far a predicted box is from the true one: CIoU and its kin, YOLOv3's coordinates, and Darknet's own gradient.
+"""How far a predicted box is from the true one: CIoU and its kin, YOLOv3's coordinates, and Darknet's own gradient;
+and how far a probability is from what it should be.
 
 P = pairs of prediction and truth. Boxes are xyxy. Each function returns one value per pair; weighting and summing are
-the caller's. Sources: GIoU arXiv 1902.09630, DIoU and CIoU arXiv 1911.08287, YOLOv3 arXiv 1804.02767.
+the caller's. Sources: GIoU arXiv 1902.09630, DIoU and CIoU arXiv 1911.08287, YOLOv3 arXiv 1804.02767, focal loss arXiv
+1708.02002, hard examples arXiv 1604.03540.
 """
 
 from __future__ import annotations
@@ -47,15 +49,42 @@ def _angle(sides: Tensor) -> Tensor:
     return torch.atan(sides[..., 0] / sides[..., 1].clamp(min=EPS))
 
 
-def coordinate_loss(logits: Tensor, encoded: Tensor, area: Tensor) -> Tensor:
+def coordinate_loss(numbers: Tensor, encoded: Tensor, area: Tensor, *, activated: bool = False) -> Tensor:
     """YOLOv3's box term: cross-entropy of x and y, half the squared error of log w and log h, times 2 - area.
 
-    logits, encoded (..., 4); area (...): the true box's share of the image. So small boxes weigh up to twice as much
-    (rules 16, 17).
+    numbers, encoded (..., 4); area (...): the true box's share of the image. So small boxes weigh up to twice as much
+    (rules 16, 17). `activated` numbers: half the squared error of all four.
     """
-    centre = functional.binary_cross_entropy_with_logits(logits[..., :2], encoded[..., :2], reduction="none").sum(-1)
-    side = (logits[..., 2:] - encoded[..., 2:]).square().sum(-1) / 2
+    centre = pull(numbers[..., :2], encoded[..., :2], activated).sum(-1)
+    side = (numbers[..., 2:] - encoded[..., 2:]).square().sum(-1) / 2
     return (centre + side) * (2 - area)
+
+
+def pull(numbers: Tensor, wanted: Tensor, activated: bool) -> Tensor:
+    """What it costs that a probability is not the one wanted: cross-entropy of a logit.
+
+    Of an `activated` number, which is the probability itself, half the squared error: the gradient that Darknet gives
+    it is the difference, which its logistic activation then multiplies by p (1 - p).
+    """
+    if activated:
+        return (numbers - wanted).square() / 2
+    return functional.binary_cross_entropy_with_logits(numbers, wanted, reduction="none")
+
+
+FOCAL_ALPHA = 0.25  # the paper's, of positives; negatives count 1 - alpha
+
+
+def focal_weight(probability: Tensor, wanted: Tensor, gamma: float) -> Tensor:
+    """Focal loss's factor on cross-entropy: easy examples, already near what is wanted, count less (equation 5)."""
+    alpha = FOCAL_ALPHA * wanted + (1 - FOCAL_ALPHA) * (1 - wanted)
+    return alpha * (probability * (1 - wanted) + (1 - probability) * wanted) ** gamma
+
+
+def hardest(loss: Tensor, eligible: Tensor, most: Tensor) -> Tensor:
+    """(B, N) bool: the `most` (B,) eligible entries of each row with the highest loss (online hard example mining)."""
+    ranked = torch.where(eligible, loss, -math.inf).argsort(dim=1, descending=True)
+    rank = torch.empty_like(ranked).scatter_(1, ranked, torch.arange(loss.shape[1], device=loss.device).expand_as(loss))
+    return eligible & (rank < most[:, None])
 
 
 def with_gradient(value: Tensor, logits: Tensor, delta: Tensor) -> Tensor:
@@ -65,12 +94,15 @@ def with_gradient(value: Tensor, logits: Tensor, delta: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def darknet_ciou_delta(logits: Tensor, predicted: Tensor, truth: Tensor, largest: float = math.inf) -> Tensor:
-    """Darknet's step for the four logits of CIoU, which is not CIoU's gradient (rules 23, 24): (..., 4), unweighted.
+def darknet_ciou_delta(
+    predicted: Tensor, truth: Tensor, side_factors: Tensor | float = 1.0, largest: Tensor | float = math.inf
+) -> Tensor:
+    """Darknet's step for the four numbers of CIoU, which is not CIoU's gradient (rules 23, 24): (..., 4), unweighted.
 
     predicted and truth: xyxy as shares of the image. Three liberties are kept as they are in its `dx_box_iou`: the
     centre's derivative stands for that of t_x and t_y (no sigmoid, no cell, no scale_x_y); the overlap's derivative by
-    w and h is not halved; the aspect's lacks 1 / (w^2 + h^2). A result beyond `largest` is cut, NaN becomes 0.
+    w and h is not halved; the aspect's lacks 1 / (w^2 + h^2). `side_factors`, exp(t) in YOLOv4 and 1 with new_coords,
+    go on w and h (..., 2). A result beyond `largest` (..., 1) is cut, NaN becomes 0.
     """
     sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
     low, high = _overlap_slopes(predicted, truth, sides, truth_sides)  # by the low and the high edges, (..., 2) each
@@ -85,9 +117,10 @@ def darknet_ciou_delta(logits: Tensor, predicted: Tensor, truth: Tensor, largest
     aspect_slope = 8 / math.pi**2 * (_angle(truth_sides) - _angle(sides))
     alpha = _alpha(predicted, truth, sides, truth_sides)
     by_aspect = (alpha * aspect_slope)[..., None] * torch.stack([sides[..., 1], -sides[..., 0]], dim=-1)
-    steps = torch.cat([low + high + by_centre, high - low + by_side + by_aspect], dim=-1)
-    steps = torch.cat([steps[..., :2], steps[..., 2:] * logits[..., 2:].exp()], dim=-1)
-    return torch.nan_to_num(steps, nan=0.0, posinf=0.0, neginf=0.0).clamp(-largest, largest)
+    steps = torch.cat([low + high + by_centre, (high - low + by_side + by_aspect) * side_factors], dim=-1)
+    steps = torch.nan_to_num(steps, nan=0.0, posinf=0.0, neginf=0.0)
+    bound = torch.as_tensor(largest, dtype=steps.dtype, device=steps.device)
+    return steps.clamp(-bound, bound)
 
 
 def _overlap_slopes(predicted: Tensor, truth: Tensor, sides: Tensor, truth_sides: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,12 +40,17 @@ class Priors:
     strides: Tensor  # (N, 1) float, pixels per cell
     anchors: Tensor  # (N, 2) float, width and height in pixels
     scales: Tensor  # (N, 1) float, scale_x_y of the level
+    levels: Tensor  # (N,) int64
     pairs: Pairs
     height: int
     width: int
 
     def __len__(self) -> int:
         return self.cells.shape[0]
+
+    def at(self, slots: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Cells, strides, anchors and scales of the priors at `slots` (...), in the order that coding takes them."""
+        return self.cells[slots], self.strides[slots], self.anchors[slots], self.scales[slots]
 
 
 def spread(
@@ -63,18 +68,24 @@ def spread(
         cells = torch.cat([column, row], dim=-1).reshape(-1, 2).float()
         sizes = torch.stack([anchors[a] for a in mask]).expand(rows, columns, count, 2).reshape(-1, 2)
         fixed = cells.new_full((len(cells), 1), float(stride)), cells.new_full((len(cells), 1), scale)
-        parts.append((cells, fixed[0], sizes, fixed[1]))
+        parts.append((cells, fixed[0], sizes, fixed[1], torch.full((len(cells),), level, device=device)))
         for place, anchor in enumerate(mask):
             table.append((anchor, stride, rows, columns, first, count, place, level))
         first += rows * columns * count
-    cells, stride_column, sizes, scale_column = (torch.cat(column) for column in zip(*parts, strict=True))
+    cells, stride_column, sizes, scale_column, levels = (torch.cat(column) for column in zip(*parts, strict=True))
     pairs = Pairs(*(_filled(column, device) for column in zip(*table, strict=True)))
     height, width = grids[0][0] * strides[0], grids[0][1] * strides[0]
-    return Priors(cells, stride_column, sizes.float(), scale_column, pairs, height, width)
+    return Priors(cells, stride_column, sizes.float(), scale_column, levels, pairs, height, width)
 
 
 def _filled(values: Sequence[int], device: torch.device) -> Tensor:
     return torch.cat([torch.full((1,), value, device=device, dtype=torch.int64) for value in values])
+
+
+def by_level(values: Sequence[float], levels: Tensor) -> Tensor:
+    """The value of each entry's level: values per level and levels (n,) -> (n,) float."""
+    table = torch.cat([torch.full((1,), float(value), device=levels.device) for value in values])
+    return table[levels]
 
 
 def even_masks(count: int, levels: int) -> Masks:

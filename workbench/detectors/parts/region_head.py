@@ -35,7 +35,7 @@ class RegionRules:
 
 
 @dataclass(frozen=True)
-class _Answers:
+class _Taught:
     """The one prior that answers for each box."""
 
     boxes: Tensor  # (B, M, 4) what it should predict, xyxy pixels; a harmless box where not counted
@@ -55,7 +55,7 @@ class RegionHead(YoloHead):
 
     def __init__(self, labels: int, anchors: priors.Anchors, region: RegionRules) -> None:
         everything = (tuple(range(len(anchors))),)
-        super().__init__(labels, anchors, (STRIDE,), everything, (1.0,), Rules("coordinates", 1.0))
+        super().__init__(labels, anchors, (STRIDE,), everything, (1.0,), Rules("mse", 1.0))
         self.region = region
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
@@ -67,7 +67,7 @@ class RegionHead(YoloHead):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """In training mode, also counts the images as seen."""
         logits, grid = self.flat(raw)
-        answers = self._answers(targets, grid)
+        answers = self._taught(targets, grid)
         picked = logits.gather(1, answers.slots[..., None].expand(-1, -1, logits.shape[-1]))  # (B, M, 5 + C)
         with torch.no_grad():
             iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
@@ -83,7 +83,7 @@ class RegionHead(YoloHead):
             self.seen += len(logits)
         return {name: term / len(logits) for name, term in terms.items()}
 
-    def _answers(self, targets: Targets, grid: priors.Priors) -> _Answers:
+    def _taught(self, targets: Targets, grid: priors.Priors) -> _Taught:
         """Rule 13: the anchor of the best shape in the cell of the box's centre."""
         found = self.match(targets, grid)  # (B, M, anchors), of which at most one is taken
         one = matching.Matches(found.taken.any(-1, keepdim=True), found.slots.amin(-1, keepdim=True))
@@ -93,7 +93,7 @@ class RegionHead(YoloHead):
         harmless = torch.arange(4, device=targets.boxes.device).div(2, rounding_mode="floor").float()  # 0, 0, 1, 1
         boxes = torch.where(counted, targets.boxes.float(), harmless)
         slots = one.slots[..., 0].clamp(max=len(grid) - 1)
-        return _Answers(boxes, targets.labels.clamp(min=0), slots, counted[..., 0], positive)
+        return _Taught(boxes, targets.labels.clamp(min=0), slots, counted[..., 0], positive)
 
     def _pull(self, logits: Tensor, wanted: Tensor) -> Tensor:
         """How much it costs that sigmoid(logits) is not `wanted`, by either published loss (rule 11)."""
@@ -107,23 +107,20 @@ class RegionHead(YoloHead):
             (logits[..., 2:4] - wanted[..., 2:]).square().sum(-1) / 2
         )
 
-    def _box_term(self, picked: Tensor, answers: _Answers, grid: priors.Priors) -> Tensor:
-        near = answers.slots
-        encoded = coding.encode(answers.boxes, grid.cells[near], grid.strides[near], grid.anchors[near])
+    def _box_term(self, picked: Tensor, answers: _Taught, grid: priors.Priors) -> Tensor:
+        encoded = coding.encode(answers.boxes, *grid.at(answers.slots))
         loss = self._coordinates(picked, encoded)
         if not self.region.sigmoid_squares:
             area = (answers.boxes[..., 2:] - answers.boxes[..., :2]).prod(-1)
             loss = loss * (2 - area / (grid.width * grid.height))
         return torch.where(answers.counted, loss, 0.0).sum()
 
-    def _objectness_term(self, picked: Tensor, answers: _Answers, grid: priors.Priors) -> Tensor:
+    def _objectness_term(self, picked: Tensor, answers: _Taught, grid: priors.Priors) -> Tensor:
         """At positives: towards the IoU that the prior reaches at present, which is a constant here, or towards 1."""
         wanted = torch.ones_like(picked[..., 4])
         if self.region.rescore:
-            near = answers.slots
             with torch.no_grad():
-                cells, strides, anchors = grid.cells[near], grid.strides[near], grid.anchors[near]
-                predicted = coding.decode(picked[..., :4], cells, strides, anchors, grid.scales[near])
+                predicted = coding.decode(picked[..., :4], *grid.at(answers.slots))
                 wanted = 1 - losses.iou_loss(predicted, answers.boxes, "iou")
         loss = self._pull(picked[..., 4], wanted)
         return self.region.object_weight * torch.where(answers.counted, loss, 0.0).sum()
@@ -132,7 +129,7 @@ class RegionHead(YoloHead):
         loss = self._pull(logits[..., 4], torch.zeros_like(logits[..., 4]))
         return self.region.background_weight * torch.where(background, loss, 0.0).sum()
 
-    def _label_term(self, logits: Tensor, answers: _Answers) -> Tensor:
+    def _label_term(self, logits: Tensor, answers: _Taught) -> Tensor:
         """Cross-entropy over the labels, of which a box has exactly one. logits (B, M, C)."""
         loss = -logits.log_softmax(-1).gather(-1, answers.labels[..., None])[..., 0]
         return torch.where(answers.counted, loss, 0.0).sum()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.region_head import RegionRules
+from workbench.detectors.parts.yolo_settings import DarknetSettings
 from workbench.settings import setting
 
 
 @dataclass(frozen=True)
-class RegionSettings(DetectorSettings):
+class RegionSettings(DarknetSettings):
     """What a YOLOv2 head can be told; the defaults are those of cfg/yolov2.cfg."""
 
     rules: str = setting(

@@ -1,4 +1,4 @@
-"""YOLO's head with anchors (v3 and v4): raw outputs to boxes, targets to positives, and the loss by Darknet's rules.
+"""YOLO's head with anchors (v3, v4, Scaled-YOLOv4): raw outputs to boxes, targets to positives, and Darknet's loss.
 
 B = images, M = most boxes of an image, N = priors, K = (level, anchor) pairs, C = labels. "Rule n" is that of Darknet's
 training, as gathered in the reference; what a detector does differently from another is in its `Rules`.
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from workbench.detectors import AnchorNeed
 from workbench.detectors.parts import coding, losses, matching, priors
@@ -27,26 +26,49 @@ CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the loss does where the detectors differ.
+    """What the loss does where the detectors differ. Tuples hold a value per level; empty means the default for all.
 
-    `box`: "coordinates" (YOLOv3), one of losses.IOU_LOSSES by autograd, or "darknet ciou" (Darknet's own gradient).
+    `box`: "mse" (YOLOv3's coordinates) or one of losses.IOU_LOSSES. `darknet_gradient`: CIoU pulls as Darknet does.
     """
 
     box: str
     box_weight: float
-    objectness_weight: tuple[float, ...] = ()  # per level; empty = 1
+    darknet_gradient: bool = False
+    largest_delta: tuple[float, ...] = ()  # of Darknet's own box gradient (its max_delta); empty = no bound
+    activated: bool = False  # rule 28: the outputs have been through a sigmoid, see coding
+    objectness_weight: tuple[float, ...] = ()  # empty = 1
+    smooth_objectness: tuple[bool, ...] = ()  # rule 27: ignored predictions learn their IoU, positives nothing
+    rescore: bool = False  # objectness of positives learns the present IoU instead of 1
     label_weight: float = 1.0
+    label_smoothing: float = 0.0  # rule 27
+    focal_gamma: float = 0.0  # 0 = off
+    negatives_per_positive: float = 0.0  # hardest ones, per image; 0 = all
     ignore_iou: float = 0.7  # rule 19: a prediction overlapping a box by more is not called background,
     ignore_label: float = 0.0  # if some label of it also has more than this probability (Darknet by AlexeyAB: 0.25)
     match_iou: float = 1.0  # rule 22: further anchors above this shape IoU answer too; 1 = only the best
     add_boxes: bool = True  # rule 5: boxes that share a prior add up; False = the last one alone counts
-    largest_delta: float = math.inf  # of Darknet's own box gradient (its max_delta)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Which prior answers for which box, and what it says. Slots are as in matching; here clamped to N - 1."""
+
+    matches: matching.Matches
+    picked: Tensor  # (B, M, K, 5 + C) the outputs of the answering priors
+    owner: Tensor  # (B, M, K) bool: each slot once
+    labels: Tensor  # (B, M, K, C) bool: the labels of all boxes in the slot
+    counted: Tensor  # (B, M, K) bool: the pairs whose boxes are learnt
+    weight: Tensor  # (B, M, 1) of the box's label
+    truth: Tensor  # (B, M, K, 4) xyxy; a harmless box where none is asked for
+    predicted: Tensor  # (B, M, K, 4) xyxy
+    slots: Tensor  # (B, M, K)
 
 
 class YoloHead(nn.Module):
     """The part after the last convolutions; holds no parameters. `scales` is scale_x_y per level."""
 
     anchors: Tensor
+    label_weights: Tensor  # (C,), see Detector.weigh_labels
 
     def __init__(
         self, labels: int, anchors: priors.Anchors, strides: tuple[int, ...], masks: priors.Masks,
@@ -55,6 +77,7 @@ class YoloHead(nn.Module):
         super().__init__()
         self.label_count, self.strides, self.masks, self.scales, self.rules = labels, strides, masks, scales, rules
         self.register_buffer("anchors", torch.tensor(anchors, dtype=torch.float32), persistent=False)
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
 
     @property
     def need(self) -> AnchorNeed:
@@ -76,6 +99,8 @@ class YoloHead(nn.Module):
             bias[:, 4] = math.log(objectness / (1 - objectness))
             convolution.bias.data.copy_(bias.flatten())
 
+    # --- from outputs to boxes ---
+
     def flat(self, raw: Raw) -> tuple[Tensor, priors.Priors]:
         """raw (B, A * (5 + C), H, W) per level -> (B, N, 5 + C) float32 and the N priors. Free in channels_last."""
         parts = [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, 5 + self.label_count) for level in raw]
@@ -86,9 +111,15 @@ class YoloHead(nn.Module):
         return priors.spread(self.anchors.float(), self.strides, self.masks, self.scales, grids)
 
     def candidates(self, raw: Raw) -> Candidates:
-        logits, grid = self.flat(raw)
-        scores = logits[..., 4:5].sigmoid() * logits[..., 5:].sigmoid()
-        return Candidates(coding.decode_all(logits, grid), scores)
+        outputs, grid = self.flat(raw)
+        probability = self._probability(outputs[..., 4:])
+        boxes = coding.decode_all(outputs[..., :4], grid, activated=self.rules.activated)
+        return Candidates(boxes, probability[..., :1] * probability[..., 1:])
+
+    def _probability(self, outputs: Tensor) -> Tensor:
+        return outputs if self.rules.activated else outputs.sigmoid()
+
+    # --- from targets to positives ---
 
     def match(self, targets: Targets, grid: priors.Priors) -> matching.Matches:
         return matching.match(targets, grid, self.anchors.float(), self.rules.match_iou)
@@ -103,78 +134,103 @@ class YoloHead(nn.Module):
         row, column = cell // table.columns[pair], cell % table.columns[pair]
         return Assignment(image, table.level[pair], row, column, table.place[pair], box)
 
-    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        logits, grid = self.flat(raw)
+    def _answers(self, outputs: Tensor, targets: Targets, grid: priors.Priors) -> _Answers:
         matches = self.match(targets, grid)
-        near = matches.slots.reshape(len(logits), -1).clamp(max=len(grid) - 1)  # (B, M * K)
-        picked = logits.gather(1, near[..., None].expand(-1, -1, logits.shape[-1]))
-        picked = picked.view(*matches.slots.shape, 5 + self.label_count)  # (B, M, K, 5 + C)
-        owner, labels = self._slots(matches, targets, len(grid))
-        terms = {
-            "box": self._box(picked[..., :4], targets, matches, owner, labels, grid),
-            "objectness": self._objectness(logits, targets, matches, grid),
-            "label": self._label(picked[..., 5:], owner, labels),
-        }
-        return {name: term / len(logits) for name, term in terms.items()}
-
-    def _slots(self, matches: matching.Matches, targets: Targets, count: int) -> tuple[Tensor, Tensor]:
-        labels = matching.slot_labels(matches, targets.labels, count, self.label_count)
-        return matching.owners(matches, count), labels
-
-    def _label(self, logits: Tensor, owner: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of every label at every positive slot, each slot once (rules 16, 20). logits (B, M, K, C)."""
-        loss = functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").sum(-1)
-        return self.rules.label_weight * torch.where(owner, loss, 0.0).sum()
-
-    def _objectness(
-        self, logits: Tensor, targets: Targets, matches: matching.Matches, grid: priors.Priors
-    ) -> Tensor:  # fmt: skip
-        """Cross-entropy to 1 at positives and to 0 elsewhere, but for ignored priors (rules 19, 21)."""
-        with torch.no_grad():
-            positive = logits.new_zeros(len(logits), len(grid) + 1)
-            positive = positive.scatter_(1, matches.slots.flatten(1), 1.0)[:, :-1]
-            iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
-            ignored = (iou > self.rules.ignore_iou) & (logits[..., 5:].amax(-1).sigmoid() > self.rules.ignore_label)
-            weight = (positive > 0) | ~(ignored | (share > CROWD_SHARE))
-        loss = functional.binary_cross_entropy_with_logits(logits[..., 4], positive, reduction="none")
-        return (torch.where(weight, loss, 0.0) * self._objectness_weight(grid, logits)).sum()
-
-    def _objectness_weight(self, grid: priors.Priors, like: Tensor) -> Tensor | float:
-        if not self.rules.objectness_weight:
-            return 1.0
-        parts = []
-        for weight, stride, mask in zip(self.rules.objectness_weight, self.strides, self.masks, strict=True):
-            cells = (grid.height // stride) * (grid.width // stride)
-            parts.append(like.new_full((cells * len(mask),), weight))
-        return torch.cat(parts)
-
-    def _box(
-        self, logits: Tensor, targets: Targets, matches: matching.Matches, owner: Tensor, labels: Tensor,
-        grid: priors.Priors,
-    ) -> Tensor:  # fmt: skip
-        """The box term over positives; logits (B, M, K, 4)."""
-        near = matches.slots.clamp(max=len(grid) - 1)
-        cells, strides, anchors, scales = grid.cells[near], grid.strides[near], grid.anchors[near], grid.scales[near]
+        slots = matches.slots.clamp(max=len(grid) - 1)
+        flat = slots.reshape(len(outputs), -1, 1).expand(-1, -1, outputs.shape[-1])
+        picked = outputs.gather(1, flat).view(*slots.shape, outputs.shape[-1])
+        predicted = coding.decode(picked[..., :4], *grid.at(slots), activated=self.rules.activated)
+        owner = matching.owners(matches, len(grid))
         counted = matches.taken if self.rules.add_boxes else owner
-        predicted = coding.decode(logits, cells, strides, anchors, scales)
         truth = torch.where(counted[..., None], targets.boxes.float()[:, :, None], _unit(predicted))
-        if self.rules.box == "coordinates":
-            area = (truth[..., 2:] - truth[..., :2]).prod(-1) / (grid.width * grid.height)
-            loss = losses.coordinate_loss(logits, coding.encode(truth, cells, strides, anchors), area)
-        elif self.rules.box == "darknet ciou":
-            loss = self._darknet(logits, predicted, truth, grid)
-        else:
-            loss = losses.iou_loss(predicted, truth, self.rules.box)
-        loss = torch.where(counted, loss, 0.0)
-        if self.rules.match_iou < 1:  # rule 22: what several boxes of different labels ask of one prior is averaged
-            loss = loss / labels.sum(-1).clamp(min=1)
-        return self.rules.box_weight * loss.sum()
+        labels = matching.slot_labels(matches, targets.labels, len(grid), self.label_count)
+        weight = self.label_weights[targets.labels.clamp(min=0)][..., None]
+        return _Answers(matches, picked, owner, labels, counted, weight, truth, predicted, slots)
 
-    def _darknet(self, logits: Tensor, predicted: Tensor, truth: Tensor, grid: priors.Priors) -> Tensor:
-        whole = predicted.new_tensor([grid.width, grid.height, grid.width, grid.height])
-        largest = self.rules.largest_delta / max(self.rules.box_weight, 1e-9)  # Darknet cuts after weighting
-        delta = losses.darknet_ciou_delta(logits, predicted / whole, truth / whole, largest)
-        return losses.with_gradient(losses.iou_loss(predicted, truth, "ciou"), logits, delta)
+    # --- the loss ---
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        outputs, grid = self.flat(raw)
+        answers = self._answers(outputs, targets, grid)
+        terms = {
+            "box": self._box(answers, grid),
+            "objectness": self._objectness(outputs, targets, answers, grid),
+            "label": self._label(answers),
+        }
+        return {name: term / len(outputs) for name, term in terms.items()}
+
+    def _label(self, answers: _Answers) -> Tensor:
+        """Every label at every positive slot, each slot once (rules 16, 20); what is there counts by its weight."""
+        numbers, there = answers.picked[..., 5:], answers.labels.float()  # (B, M, K, C)
+        smoothing = self.rules.label_smoothing
+        loss = losses.pull(numbers, there * (1 - smoothing) + smoothing / 2, self.rules.activated)
+        if self.rules.focal_gamma:
+            loss = loss * losses.focal_weight(self._probability(numbers), there, self.rules.focal_gamma)
+        loss = (loss * torch.where(answers.labels, self.label_weights, 1.0)).sum(-1)
+        return self.rules.label_weight * torch.where(answers.owner, loss, 0.0).sum()
+
+    def _objectness(self, outputs: Tensor, targets: Targets, answers: _Answers, grid: priors.Priors) -> Tensor:
+        """Towards 1 at positives and 0 elsewhere, but for ignored priors (rules 19, 21)."""
+        rules = self.rules
+        with torch.no_grad():
+            weight = self._at_slots(answers, answers.weight.expand_as(answers.predicted[..., 0]), len(grid))
+            positive = weight > 0
+            boxes = coding.decode_all(outputs[..., :4], grid, activated=rules.activated)
+            iou, share = matching.best_overlap(boxes, targets)
+            likely = self._probability(outputs[..., 5:]).amax(-1) > rules.ignore_label
+            ignored, crowd = (iou > rules.ignore_iou) & likely, share > CROWD_SHARE
+            wanted = self._rescored(answers, grid) if rules.rescore else positive.float()
+            counted = positive | ~(ignored | crowd)
+            if any(rules.smooth_objectness):
+                smooth = priors.by_level(rules.smooth_objectness, grid.levels).bool()
+                wanted = torch.where(smooth, torch.where(ignored, iou, 0.0), wanted)
+                counted = torch.where(smooth, positive | ~crowd, counted)
+        loss = losses.pull(outputs[..., 4], wanted, rules.activated)
+        if rules.focal_gamma:
+            loss = loss * losses.focal_weight(self._probability(outputs[..., 4]), wanted, rules.focal_gamma)
+        if rules.negatives_per_positive:
+            most = rules.negatives_per_positive * positive.sum(1).clamp(min=1)
+            counted = positive | losses.hardest(loss.detach(), counted & ~positive, most)
+        weight = torch.where(positive, weight, 1.0)
+        if rules.objectness_weight:
+            weight = weight * priors.by_level(rules.objectness_weight, grid.levels)
+        return (torch.where(counted, loss, 0.0) * weight).sum()
+
+    def _at_slots(self, answers: _Answers, values: Tensor, count: int) -> Tensor:
+        """(B, M, K) values of pairs that answer, above 0 -> (B, N): the largest in each prior's slot, 0 in others."""
+        table = values.new_zeros(len(values), count + 1)
+        return table.scatter_reduce_(1, answers.matches.slots.flatten(1), values.flatten(1), "amax")[:, :-1]
+
+    def _rescored(self, answers: _Answers, grid: priors.Priors) -> Tensor:
+        iou = 1 - losses.iou_loss(answers.predicted, answers.truth, "iou")
+        return self._at_slots(answers, torch.where(answers.counted, iou, 0.0), len(grid))
+
+    def _box(self, answers: _Answers, grid: priors.Priors) -> Tensor:
+        """The box term over positives."""
+        rules, predicted, truth = self.rules, answers.predicted, answers.truth
+        if rules.box == "mse":
+            area = (truth[..., 2:] - truth[..., :2]).prod(-1) / (grid.width * grid.height)
+            encoded = coding.encode(truth, *grid.at(answers.slots), activated=rules.activated)
+            loss = losses.coordinate_loss(answers.picked[..., :4], encoded, area, activated=rules.activated)
+        elif rules.darknet_gradient:
+            loss = self._darknet(answers, grid)
+        else:
+            loss = losses.iou_loss(predicted, truth, rules.box)
+        loss = torch.where(answers.counted, loss * answers.weight, 0.0)
+        if rules.match_iou < 1:  # rule 22: what several boxes of different labels ask of one prior is averaged
+            loss = loss / answers.labels.sum(-1).clamp(min=1)
+        return rules.box_weight * loss.sum()
+
+    def _darknet(self, answers: _Answers, grid: priors.Priors) -> Tensor:
+        rules, numbers = self.rules, answers.picked[..., :4]
+        whole = numbers.new_tensor([grid.width, grid.height, grid.width, grid.height])
+        factors = 1.0 if rules.activated else numbers[..., 2:].detach().exp()
+        largest: Tensor | float = math.inf
+        if rules.largest_delta:  # Darknet cuts after weighting
+            bounds = priors.by_level(rules.largest_delta, grid.pairs.level)
+            largest = (bounds / max(rules.box_weight, 1e-9))[:, None]  # (K, 1)
+        delta = losses.darknet_ciou_delta(answers.predicted / whole, answers.truth / whole, factors, largest)
+        return losses.with_gradient(losses.iou_loss(answers.predicted, answers.truth, "ciou"), numbers, delta)
 
 
 def _unit(like: Tensor) -> Tensor:

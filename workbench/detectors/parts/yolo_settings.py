@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from workbench.detectors import DetectorSettings
+from workbench.detectors.parts.blocks import ACTIVATIONS
+from workbench.detectors.parts.losses import IOU_LOSSES
 from workbench.detectors.parts.yolo_head import Rules
+from workbench.errors import WorkbenchError
 from workbench.settings import setting
 
 DARKNET_BOX_WEIGHT = 0.07  # the cfg's iou_normalizer; fits Darknet's gradient only
@@ -17,8 +18,20 @@ AUTOGRAD_BOX_WEIGHT = 5.0
 
 
 @dataclass(frozen=True)
-class YoloSettings(DetectorSettings):
-    """What every YOLO head can be told."""
+class DarknetSettings(DetectorSettings):
+    """What every network of Darknet's can be told."""
+
+    activation: str | None = setting(
+        None,
+        "The nonlinearity after every convolution but the last; auto: as published. Mish is arXiv 1908.08681, SiLU"
+        " (or Swish) 1710.05941.",
+        choices=ACTIVATIONS,
+    )
+
+
+@dataclass(frozen=True)
+class YoloSettings(DarknetSettings):
+    """What every YOLO head with logistic outputs can be told."""
 
     ignore_iou: float = setting(
         0.7,
@@ -41,6 +54,45 @@ class YoloSettings(DetectorSettings):
         high=0.5,
         group="Loss",
     )
+    rescore: bool = setting(
+        False,
+        "Objectness learns how well the box fits at present, as in YOLOv2 (arXiv 1612.08242); off: 1 at every box.",
+        group="Loss",
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Labels are taught as this much less than certain: 1 - e/2 and e/2 (Szegedy 2016, arXiv 1512.00567); 0: off.",
+        low=0.0,
+        high=0.5,
+        group="Loss",
+    )
+    focal_gamma: float = setting(
+        0.0,
+        "Focal loss: what is nearly right counts less, by its error to this power; the paper takes 2, with 0.25 for"
+        " positives (Lin 2017, arXiv 1708.02002); 0: off.",
+        low=0.0,
+        high=5.0,
+        group="Loss",
+    )
+    hard_negatives: float = setting(
+        0.0,
+        "Only so many background predictions per positive are learnt, the worst ones: online hard example mining"
+        " (Shrivastava 2016, arXiv 1604.03540; SSD takes 3); 0: all.",
+        low=0.0,
+        high=1000.0,
+        group="Loss",
+    )
+
+    def _shared(self, rules: Rules) -> Rules:
+        return replace(
+            rules,
+            ignore_iou=self.ignore_iou,
+            match_iou=self.match_iou,
+            rescore=self.rescore,
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+            negatives_per_positive=self.hard_negatives,
+        )
 
 
 @dataclass(frozen=True)
@@ -59,34 +111,47 @@ class YoloV3LossSettings(YoloSettings):
     )
 
     def loss_rules(self) -> Rules:
-        shared = Rules("coordinates", 1.0, ignore_iou=self.ignore_iou, match_iou=self.match_iou, add_boxes=False)
         if self.rules == "pjreddie":
-            return shared
-        return replace(shared, box_weight=0.75, ignore_label=0.25, add_boxes=True)
+            return self._shared(Rules("mse", 1.0, add_boxes=False))
+        return self._shared(Rules("mse", 0.75, ignore_label=0.25))
 
 
 @dataclass(frozen=True)
 class YoloV4LossSettings(YoloSettings):
-    """The settings of YOLOv4 and v4-tiny: boxes by their overlap, with the true gradient or Darknet's."""
-
-    largest_delta: ClassVar[float] = math.inf  # of Darknet's own box gradient; for a subclass to bound
+    """The settings of YOLOv4, its tiny relatives and Scaled-YOLOv4: boxes by their overlap."""
 
     box_loss: str = setting(
         "ciou",
-        "What pulls boxes into place. ciou is the paper's; darknet ciou repeats Darknet's own gradient, which differs.",
-        choices=("ciou", "diou", "giou", "iou", "darknet ciou"),
+        "What pulls boxes into place: CIoU as published, DIoU (both arXiv 1911.08287), GIoU (1902.09630), plain IoU,"
+        " or YOLOv3's coordinates (mse).",
+        choices=(*IOU_LOSSES, "mse"),
+        group="Loss",
+    )
+    box_gradient: str = setting(
+        "true",
+        "How CIoU pulls: true is its derivative; darknet repeats what Darknet computes, which differs from that.",
+        choices=("true", "darknet"),
         group="Loss",
     )
     box_weight: float | None = setting(
         None,
-        "Weight of the box term; auto: 0.07 for darknet ciou, 5 for the others.",
+        "Weight of the box term; auto: the published one with Darknet's gradient, else 5 (mse: 0.75).",
         low=0.0,
         high=100.0,
         group="Loss",
     )
 
     def loss_rules(self) -> Rules:
-        auto = DARKNET_BOX_WEIGHT if self.box_loss == "darknet ciou" else AUTOGRAD_BOX_WEIGHT
+        """The released configuration's: iou_normalizer 0.07, no bound on the gradient."""
+        return self._overlap_rules(DARKNET_BOX_WEIGHT)
+
+    def _overlap_rules(self, darknet_weight: float) -> Rules:
+        darknet = self.box_gradient == "darknet"
+        if darknet and self.box_loss != "ciou":
+            raise WorkbenchError(
+                f"Darknet's own gradient is there for CIoU only. Set box_loss to ciou or box_gradient to true"
+                f" (box_loss is {self.box_loss})."
+            )
+        auto = darknet_weight if darknet else 0.75 if self.box_loss == "mse" else AUTOGRAD_BOX_WEIGHT
         weight = auto if self.box_weight is None else self.box_weight
-        shared = Rules(self.box_loss, weight, ignore_iou=self.ignore_iou, ignore_label=0.25, match_iou=self.match_iou)
-        return replace(shared, largest_delta=self.largest_delta)
+        return self._shared(Rules(self.box_loss, weight, darknet_gradient=darknet, ignore_label=0.25))

@@ -1,0 +1,68 @@
+"""Cross stage partial stages (C.-Y. Wang et al., CSPNet, 2019, arXiv 1911.11929) of YOLOv4 and Scaled-YOLOv4."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors.parts.blocks import MishUnit
+
+WEIGHT_EPS = 1e-4  # Darknet's, in the denominator of the weights' share
+
+
+class WeightedSum(nn.Module):
+    """Two inputs by learnt shares, in place of their sum: multi-input weighted residual connections (MiWRC).
+
+    Share = relu(weight) / (sum of them + 1e-4), one weight per input or per input and channel: Darknet's shortcut with
+    weights_type per_feature or per_channel and weights_normalization relu; EfficientDet's "fast normalized fusion"
+    (Tan et al. 2020, arXiv 1911.09070, section 3.3).
+    """
+
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.ones(2, channels))
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        share = self.weights.relu()
+        share = (share / (share.sum(0, keepdim=True) + WEIGHT_EPS))[:, None, :, None, None]
+        out: Tensor = first * share[0] + second * share[1]
+        return out
+
+
+class Residual(nn.Module):
+    """1x1 to `inner` channels, back by 3x3, added to what came in; `weighted` by learnt shares (see WeightedSum)."""
+
+    def __init__(self, channels: int, inner: int, weighted: str = "off") -> None:
+        """`weighted`: "off", "per feature" or "per channel"."""
+        super().__init__()
+        self.squeeze = MishUnit(channels, inner, size=1)
+        self.expand = MishUnit(inner, channels)
+        self.sum = None if weighted == "off" else WeightedSum(channels if weighted == "per channel" else 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        new = self.expand(self.squeeze(images))
+        out: Tensor = images + new if self.sum is None else self.sum(new, images)
+        return out
+
+
+class CspStage(nn.Module):
+    """Halve the size, then send one branch of `half` channels through residual blocks and another past them."""
+
+    def __init__(
+        self, inputs: int, outputs: int, half: int, inner: int, residuals: int, weighted: str = "off"
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.entry = MishUnit(inputs, outputs, stride=2)
+        self.past = MishUnit(outputs, half, size=1)
+        self.through = nn.Sequential(
+            MishUnit(outputs, half, size=1),
+            *(Residual(half, inner, weighted) for _ in range(residuals)),
+            MishUnit(half, half, size=1),
+        )
+        self.merge = MishUnit(2 * half, outputs, size=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        entered = self.entry(images)
+        past = self.past(entered)
+        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
+        return out

@@ -1,0 +1,172 @@
+"""YOLOv4-CSP, the middle of Scaled-YOLOv4: cross stage partial connections everywhere, outputs through a sigmoid
+(C.-Y. Wang, Bochkovskiy, Liao 2021, arXiv 2011.08036, section 4.1). Network and constants follow cfg/yolov4-csp.cfg.
+
+Its last convolutions end in a sigmoid: the centre reaches half a cell beyond its cell (2 s - 0.5) and a side is the
+anchor's times (2 s)^2, which can't explode as exp(t) can. As in Darknet, what follows is taught by squared errors, and
+at the two coarser levels objectness learns the overlap of predictions that fit already and nothing from the others.
+To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors import DetectorSettings, register
+from workbench.detectors.parts import priors
+from workbench.detectors.parts.blocks import MishUnit, SpatialPyramid, scaled, set_activation, upsample
+from workbench.detectors.parts.csp import CspStage, Residual
+from workbench.detectors.parts.detector import Detector, Raw
+from workbench.detectors.parts.yolo_head import Rules, YoloHead
+from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
+from workbench.errors import WorkbenchError
+from workbench.settings import setting
+
+STRIDES = (8, 16, 32)
+SCALE_X_Y = 2.0
+RESIDUALS = (2, 8, 8, 4)  # of the CSP stages, which follow a plain residual stage
+DARKNET_BOX_WEIGHT = 0.05  # the cfg's iou_normalizer
+
+
+@dataclass(frozen=True)
+class YoloV4CspSettings(YoloV4LossSettings):
+    """Settings of YOLOv4-CSP. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+
+    match_iou: float = setting(
+        0.2,
+        "Every anchor whose shape overlaps a box by more than this learns it, 0.2 as published; 1: only the best.",
+        low=0.05,
+        high=1.0,
+        group="Loss",
+    )
+    objectness_weights: tuple[float, ...] = setting(
+        (4.0, 1.0, 0.4), "Weights of the objectness term, for the fine, medium and coarse level.", group="Loss"
+    )
+    smooth_objectness: str = setting(
+        "medium, coarse",
+        "Levels at which objectness learns the overlap of predictions that fit already, instead of 1 at each box.",
+        choices=("medium, coarse", "none", "all"),
+        group="Loss",
+    )
+
+    def loss_rules(self) -> Rules:
+        if len(self.objectness_weights) != len(STRIDES) or min(self.objectness_weights) < 0:
+            raise WorkbenchError("objectness_weights must be three numbers of at least 0, say 4, 1, 0.4.")
+        smooth = {"none": (), "all": (True,) * 3, "medium, coarse": (False, True, True)}[self.smooth_objectness]
+        return replace(
+            self._overlap_rules(DARKNET_BOX_WEIGHT),
+            activated=True,
+            objectness_weight=self.objectness_weights,
+            smooth_objectness=smooth,
+            largest_delta=(5.0, 5.0, 2.0),
+        )
+
+
+class Mix(nn.Module):
+    """Two branches and a convolution over both: 1x1 past, or `pairs` times 1x1 and 3x3. Of the PAN, and the tip.
+
+    With `pooled` a spatial pyramid stands in the second branch (the tip of the backbone, SPP).
+    """
+
+    def __init__(self, inputs: int, channels: int, *, pooled: bool = False) -> None:
+        super().__init__()
+        self.entry = nn.Identity() if pooled else MishUnit(inputs, channels, size=1)
+        inside = inputs if pooled else channels
+        self.past = MishUnit(inside, channels, size=1)
+        self.through = nn.Sequential(
+            *(MishUnit(inside, channels, size=1), MishUnit(channels, channels)),
+            *((MishUnit(channels, channels, size=1), SpatialPyramid()) if pooled else ()),
+            *(MishUnit(4 * channels if pooled else channels, channels, size=1), MishUnit(channels, channels)),
+        )
+        self.merge = MishUnit(2 * channels, channels, size=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        entered = self.entry(images)
+        past = self.past(entered)
+        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
+        return out
+
+
+class Finer(nn.Module):
+    """From a level to the next finer one: enlarge, put the backbone's features of that size first, mix."""
+
+    def __init__(self, coarse: int, detail: int, channels: int) -> None:
+        super().__init__()
+        self.enlarged = MishUnit(coarse, channels, size=1)
+        self.lateral = MishUnit(detail, channels, size=1)
+        self.mix = Mix(2 * channels, channels)
+
+    def forward(self, coarse: Tensor, detail: Tensor) -> Tensor:
+        enlarged = upsample(self.enlarged(coarse))
+        out: Tensor = self.mix(torch.cat([self.lateral(detail), enlarged], dim=1))
+        return out
+
+
+class Coarser(nn.Module):
+    """From a level to the next coarser one: halve, put the features that came down at that size second, mix."""
+
+    def __init__(self, fine: int, channels: int) -> None:
+        super().__init__()
+        self.halved = MishUnit(fine, channels, stride=2)
+        self.mix = Mix(2 * channels, channels)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        out: Tensor = self.mix(torch.cat([self.halved(fine), coarse], dim=1))
+        return out
+
+
+def output(channels: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(MishUnit(channels, 2 * channels), nn.Conv2d(2 * channels, outputs, 1))
+
+
+@register("yolov4-csp")
+class YoloV4Csp(Detector):
+    """Layers stand in the order of the Darknet file, which parts/darknet.py relies on."""
+
+    name = "yolov4-csp"
+    title = "YOLOv4-CSP"
+    paper = "Wang, Bochkovskiy, Liao: Scaled-YOLOv4: Scaling Cross Stage Partial Network, 2021, arXiv 2011.08036"
+    summary = "YOLOv4 a year later: a fifth fewer weights and, by its published figures, more accurate."
+    settings_class: ClassVar[type[DetectorSettings]] = YoloV4CspSettings
+    published_anchors = (
+        *((12, 16), (19, 36), (40, 28)),
+        *((36, 75), (76, 55), (72, 146)),
+        *((142, 110), (192, 243), (459, 401)),
+    )
+    published_px = 512
+    resize = "letterbox"  # the cfg's letter_box=1
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, YoloV4CspSettings)
+        masks = tuple(reversed(priors.even_masks(len(self.anchors), len(STRIDES))))  # fine to coarse
+        self.head = YoloHead(labels, self.anchors, STRIDES, masks, (SCALE_X_Y,) * 3, settings.loss_rules())
+        c32, c64, c128, c256, c512, c1024 = (scaled(32 << step, settings.width) for step in range(6))
+        self.stem = nn.Sequential(MishUnit(3, c32), MishUnit(c32, c64, stride=2), Residual(c64, c32))
+        widths = zip((c64, c128, c256, c512), (c128, c256, c512, c1024), RESIDUALS, strict=True)
+        stages = [CspStage(before, after, before, before, count) for before, after, count in widths]
+        self.shallow, self.middle, self.deep = nn.Sequential(*stages[:2]), stages[2], stages[3]
+        self.tip = Mix(c1024, c512, pooled=True)
+        self.to_medium = Finer(c512, c512, c256)
+        self.to_fine = Finer(c256, c256, c128)
+        self.fine = output(c128, self.head.channels(0))
+        self.back_to_medium = Coarser(c128, c256)
+        self.medium = output(c256, self.head.channels(1))
+        self.back_to_coarse = Coarser(c256, c512)
+        self.coarse = output(c512, self.head.channels(2))
+        outs = [level[-1] for level in (self.fine, self.medium, self.coarse)]
+        self.head.start([out for out in outs if isinstance(out, nn.Conv2d)], settings.objectness_prior)
+        set_activation(self, settings.activation)
+
+    def forward(self, images: Tensor) -> Raw:
+        shallow = self.shallow(self.stem(images))
+        middle = self.middle(shallow)
+        tip = self.tip(self.deep(middle))
+        down = self.to_medium(tip, middle)
+        fine = self.to_fine(down, shallow)
+        medium = self.back_to_medium(fine, down)
+        coarse = self.back_to_coarse(medium, tip)
+        return self.fine(fine).sigmoid(), self.medium(medium).sigmoid(), self.coarse(coarse).sigmoid()
