@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 
 from workbench import detectors
-from workbench.detectors.parts import darknet
-from workbench.detectors.parts.detector import Detector
 from workbench.detectors.yolov2 import reorg
-
-
-def build(name: str, labels: int, **settings: Any) -> Detector:
-    with torch.device("meta"):
-        return detectors.build(name, detectors.load_all().get(name).settings_class(**settings), labels)
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "labels", "parameters", "floats"),
-    [
-        ("yolov2", {}, 80, 50_962_889, 50_983_561),
-        ("yolov2", {}, 20, 50_655_389, 50_676_061),
-        ("yolov2-tiny", {"tail": "coco"}, 80, 11_232_057, 11_237_145),
-        ("yolov2-tiny", {"tail": "voc"}, 20, 15_861_773, 15_867_885),
-    ],
-)
-def test_there_are_as_many_parameters_as_in_the_published_network(
-    name: str, settings: dict[str, Any], labels: int, parameters: int, floats: int
-) -> None:
-    detector = build(name, labels, **settings)
-    assert sum(parameter.numel() for parameter in detector.parameters()) == parameters
-    assert darknet.count(detector) == floats
 
 
 def test_reorg_works_on_a_quarter_of_the_channels_as_darknets_does() -> None:

@@ -41,6 +41,8 @@ class Case:
     def anchors(self) -> tuple[tuple[float, float], ...]:
         """Of the cfg, in its order, in pixels ([region] has them in cells)."""
         head = self.meta["heads"][0]
+        if "anchors" not in head:
+            return ()
         numbers = [float(number) * (1 if "mask" in head else head["stride"]) for number in head["anchors"].split(",")]
         return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
@@ -100,18 +102,20 @@ def _fill(detector: nn.Module, drawn: Iterator[dict[str, np.ndarray]]) -> None:
 Loss = Callable[[Raw, Targets], dict[str, Tensor]]
 
 
-def worst_delta(case: Case, loss: Loss) -> float:
+def worst_delta(case: Case, loss: Loss, targets: Targets | None = None) -> float:
     """The largest difference between Darknet's deltas and minus our gradients. Darknet sums over images; we average."""
     raw = tuple(level.requires_grad_() for level in case.raw("train"))
-    (sum(loss(raw, case.targets).values()) * len(raw[0])).backward()
-    return max(float((-level.grad - case.deltas(k)).abs().max()) for k, level in enumerate(raw))
+    (sum(loss(raw, targets or case.targets).values()) * len(raw[0])).backward()
+    return max(float((-level.grad.flatten() - case.deltas(k).flatten()).abs().max()) for k, level in enumerate(raw))
 
 
 def worst_forward(case: Case, detector: Detector) -> float:
     """The largest difference of a head's input, relative to the largest value of that layer."""
     with torch.no_grad():
         pairs = zip(detector(case.images), case.raw("head"), strict=True)
-        return max(float((ours - theirs).abs().max() / theirs.abs().max()) for ours, theirs in pairs)
+        return max(
+            float((ours.flatten() - theirs.flatten()).abs().max() / theirs.abs().max()) for ours, theirs in pairs
+        )
 
 
 def decoded(case: Case, detector: Detector) -> np.ndarray:

@@ -52,6 +52,7 @@ class YoloV2(Detector):
         *((18.32736, 21.67632), (59.98272, 66.00096), (106.82976, 175.17888)),
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )
+    outs = ("out",)
     resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
@@ -74,7 +75,7 @@ class YoloV2(Detector):
         self.passthrough = ConvUnit(c512, c64, size=1)
         self.merge = ConvUnit(4 * c64 + c1024, c1024)
         self.out = nn.Conv2d(c1024, self.head.channels(0), 1)
-        self.head.start((self.out,), settings.objectness_prior)
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:

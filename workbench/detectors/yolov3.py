@@ -81,6 +81,7 @@ class YoloV3(Detector):
         *((30, 61), (62, 45), (59, 119)),
         *((116, 90), (156, 198), (373, 326)),
     )
+    outs = ("coarse.out", "medium.out", "fine.out")
     resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
     pooled: ClassVar[bool] = False
 
@@ -99,7 +100,7 @@ class YoloV3(Detector):
         self.medium = Level(c256 + c512, c256, c512, self.head.channels(1))
         self.medium_lateral = ConvUnit(c256, c128, size=1)
         self.fine = Level(c128 + c256, c128, c256, self.head.channels(2))
-        self.head.start((self.coarse.out, self.medium.out, self.fine.out), settings.objectness_prior)
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:

@@ -47,6 +47,7 @@ class YoloV3Tiny(Detector):
     summary = "The simplest network here: runs on anything, is found in every embedded toolkit."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3TinySettings
     published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
+    outs = ("coarse_out", "fine_out")
     resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
@@ -72,7 +73,7 @@ class YoloV3Tiny(Detector):
         self.lateral = ConvUnit(c256, c128, size=1)
         self.fine = ConvUnit(c128 + c256, c256)
         self.fine_out = nn.Conv2d(c256, self.head.channels(1), 1)
-        self.head.start((self.coarse_out, self.fine_out), settings.objectness_prior)
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:

@@ -140,9 +140,18 @@ class Coarser(nn.Module):
         return out
 
 
-def output(half: int, whole: int, attention: bool, outputs: int) -> nn.Sequential:
-    gate = (Attention(whole),) if attention else ()
-    return nn.Sequential(ConvUnit(half, whole), *gate, nn.Conv2d(whole, outputs, 1))
+class Output(nn.Module):
+    """The last two convolutions of a level, `attention` between them."""
+
+    def __init__(self, half: int, whole: int, attention: bool, outputs: int) -> None:
+        super().__init__()
+        self.last = ConvUnit(half, whole)
+        self.attention = Attention(whole) if attention else nn.Identity()
+        self.out = nn.Conv2d(whole, outputs, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.out(self.attention(self.last(images)))
+        return out
 
 
 @register("yolov4")
@@ -162,6 +171,7 @@ class YoloV4(Detector):
         *((36, 75), (76, 55), (72, 146)),
         *((142, 110), (192, 243), (459, 401)),
     )
+    outs = ("fine.out", "medium.out", "coarse.out")
     published_px = 512  # YOLOv3's, the largest exactly times 512 / 416, though the cfg says 608
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
@@ -175,13 +185,12 @@ class YoloV4(Detector):
         self.tip = PooledTip(c1024, c512)
         self.to_medium = Finer(c512, c512, c256, c512)
         self.to_fine = Finer(c256, c256, c128, c256)
-        self.fine = output(c128, c256, settings.attention, self.head.channels(0))
+        self.fine = Output(c128, c256, settings.attention, self.head.channels(0))
         self.back_to_medium = Coarser(c128, c256, c512)
-        self.medium = output(c256, c512, settings.attention, self.head.channels(1))
+        self.medium = Output(c256, c512, settings.attention, self.head.channels(1))
         self.back_to_coarse = Coarser(c256, c512, c1024)
-        self.coarse = output(c512, c1024, settings.attention, self.head.channels(2))
-        outs = [level[-1] for level in (self.fine, self.medium, self.coarse)]
-        self.head.start([out for out in outs if isinstance(out, nn.Conv2d)], settings.objectness_prior)
+        self.coarse = Output(c512, c1024, settings.attention, self.head.channels(2))
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:

@@ -137,6 +137,7 @@ class YoloV4Csp(Detector):
         *((142, 110), (192, 243), (459, 401)),
     )
     published_px = 512
+    outs = ("fine.1", "medium.1", "coarse.1")
     resize = "letterbox"  # the cfg's letter_box=1
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
@@ -157,8 +158,7 @@ class YoloV4Csp(Detector):
         self.medium = output(c256, self.head.channels(1))
         self.back_to_coarse = Coarser(c256, c512)
         self.coarse = output(c512, self.head.channels(2))
-        outs = [level[-1] for level in (self.fine, self.medium, self.coarse)]
-        self.head.start([out for out in outs if isinstance(out, nn.Conv2d)], settings.objectness_prior)
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:

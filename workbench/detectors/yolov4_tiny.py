@@ -78,6 +78,7 @@ class YoloV4Tiny(Detector):
     published_anchors: ClassVar[priors.Anchors] = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 
     strides: ClassVar[tuple[int, ...]] = (32, 16)
+    outs: ClassVar[tuple[str, ...]] = ("coarse_out", "fine_out")
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)
@@ -96,13 +97,11 @@ class YoloV4Tiny(Detector):
         self.lateral = ConvUnit(c256, c128, size=1)
         self.fine = ConvUnit(c128 + 4 * c64, c256)
         self.fine_out = nn.Conv2d(c256, self.head.channels(1), 1)
-        outs = [self.coarse_out, self.fine_out]
         if len(self.strides) == 3:
             self.finer_lateral = ConvUnit(c256, c64, size=1)
             self.finer = ConvUnit(c64 + 2 * c64, c128)
             self.finer_out = nn.Conv2d(c128, self.head.channels(2), 1)
-            outs.append(self.finer_out)
-        self.head.start(outs, settings.objectness_prior)
+        self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
 
     def forward(self, images: Tensor) -> Raw:
@@ -133,3 +132,4 @@ class YoloV4Tiny3l(YoloV4Tiny):
     )
     published_px = 608
     strides = (32, 16, 8)
+    outs = ("coarse_out", "fine_out", "finer_out")

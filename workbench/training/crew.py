@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torchvision.ops import DropBlock2d
 
 from workbench.detectors.parts.detector import Detector
 
@@ -31,7 +32,7 @@ Result = TypeVar("Result")
 
 def size_for(detector: nn.Module, batch: int, threads: int) -> int:
     """How many members are of use. One for networks with dropout: its draws would come in no certain order."""
-    if any(isinstance(module, _DropoutNd) for module in detector.modules()):
+    if any(isinstance(module, _DropoutNd | DropBlock2d) for module in detector.modules()):
         return 1
     return max(1, min(threads, batch // FEWEST))
 

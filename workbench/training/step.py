@@ -81,8 +81,14 @@ class Stepper:
     def _part(self, member: Detector, batch: Batch, some: slice) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
         """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
         images, targets = on_device(batch, some, self.device)
-        with self.precision.autocast(self.device):
-            raw = member(images)
+        try:
+            with self.precision.autocast(self.device):
+                raw = member(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            sentence = "Batch norm needs more than one image at a time here. Choose a larger batch or input side."
+            raise WorkbenchError(sentence, error) from error
         share = len(images) / len(batch.images)
         terms = {name: term * share for name, term in member.loss(raw, targets).items()}
         loss = sum(terms.values(), torch.zeros((), device=self.device))

@@ -106,18 +106,58 @@ def test_a_file_of_a_training_that_blew_up_is_refused(tmp_path: Path) -> None:
         darknet.read(build(), tmp_path / "a.weights")
 
 
-@pytest.mark.parametrize(
-    ("name", "trainable", "in_file"),
-    [
-        ("yolov3-tiny", 8_852_366, 8_858_734),
-        ("yolov4-tiny", 6_056_606, 6_062_814),
-        ("yolov3", 61_949_149, 62_001_757),
-        ("yolov4", 64_363_101, 64_429_405),
-    ],
-)
-def test_at_full_width_with_80_labels_every_parameter_is_there(name: str, trainable: int, in_file: int) -> None:
-    kind = detectors.load_all().get(name)
-    with torch.device("meta"):
-        detector = kind(kind.settings_class(), 80)
-    assert sum(p.numel() for p in detector.parameters()) == trainable
-    assert darknet.count(detector) == in_file
+def test_fully_connected_layers_stand_bias_first_and_in_files_of_odd_versions_transposed(tmp_path: Path) -> None:
+    detector = build(name="yolov1-tiny")
+    last = detector.get_submodule("out")
+    assert isinstance(last, torch.nn.Linear)
+    size = last.weight.numel()
+    numbers = np.arange(darknet.count(detector), dtype="<f4")
+    for version, flipped in ((0, False), (1001, True)):
+        file = tmp_path / "a.weights"
+        file.write_bytes(struct.pack("<iiiI", version, 1, 0, 0) + numbers.tobytes())
+        darknet.read(detector, file)
+        assert last.bias[0].item() == len(numbers) - size - len(last.bias)
+        after = last.weight[0, 1] if not flipped else last.weight[1, 0]
+        assert after.item() == len(numbers) - size + 1
+
+
+def test_a_file_for_other_labels_can_be_loaded_for_what_it_has_in_common(tmp_path: Path) -> None:
+    many, few = build(labels=80, seed=1), build(labels=3, seed=2)
+    darknet.write(many, tmp_path / "a.weights")
+    content = darknet.load(few, tmp_path / "a.weights")
+    assert (content.labels, content.complete) == (80, True)
+    theirs = many.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in content.tensors.items())
+    assert content.tensors.keys() == {name for name in theirs if "num_batches" not in name}
+
+
+@pytest.mark.parametrize("name", ["yolov3", "yolov4", "yolov4-tiny"])
+def test_the_beginning_of_a_network_is_loaded_if_it_ends_with_a_layer(name: str, tmp_path: Path) -> None:
+    """As darknet53.conv.74 and yolov4.conv.137 end: after a convolution, not within one."""
+    whole, other = build(name=name, seed=1), build(name=name, seed=2)
+    darknet.write(whole, tmp_path / "a.weights")
+    data = (tmp_path / "a.weights").read_bytes()
+    first = list(darknet.layers(whole))[:7]
+    size = 20 + 4 * sum(slot.numel() for layer in first for _, slot in darknet._slots(*layer))
+    (tmp_path / "a.conv.7").write_bytes(data[:size])
+    content = darknet.load(other, tmp_path / "a.conv.7")
+    assert not content.complete
+    assert sum(name.endswith("conv.weight") for name in content.tensors) == 7
+    with pytest.raises(Refused, match="beginning of the network"):
+        darknet.read(other, tmp_path / "a.conv.7")
+    (tmp_path / "a.conv.7").write_bytes(data[: size - 4])
+    with pytest.raises(Refused, match="does not fit"):
+        darknet.load(other, tmp_path / "a.conv.7")
+
+
+def test_published_beginnings_end_where_ours_do() -> None:
+    """The sizes of darknet53.conv.74 and yolov4.conv.137 in bytes, with their headers of 20."""
+    for name, size in (("yolov3", 162_482_580), ("yolov4", 170_038_676)):
+        kind = detectors.load_all().get(name)
+        with torch.device("meta"):
+            detector = kind(kind.settings_class(), 80)
+        ends, total = set(), 20
+        for layer in darknet.layers(detector):
+            total += 4 * sum(slot.numel() for _, slot in darknet._slots(*layer))
+            ends.add(total)
+        assert size in ends

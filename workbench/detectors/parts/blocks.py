@@ -26,15 +26,18 @@ def scaled(channels: int, width: float) -> int:
 class ConvUnit(nn.Module):
     """Convolution without bias, batch norm, leaky ReLU: Darknet's [convolutional] with batch_normalize=1.
 
-    Running statistics move by 0.01 per step as in Darknet (torch's default 0.1 forgets ten times faster).
+    Running statistics move by 0.01 per step as in Darknet (torch's default 0.1 forgets ten times faster). Without
+    `norm`, the convolution has a bias instead.
     """
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, *, norm: bool = True) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
-        self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=NORM_MOMENTUM)
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=not norm)
+        self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=NORM_MOMENTUM) if norm else nn.Identity()
         self.activation: nn.Module = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         nn.init.kaiming_normal_(self.conv.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         out: Tensor = self.activation(self.norm(self.conv(images)))

@@ -4,7 +4,8 @@ A file is three little-endian int32 (major, minor, revision), the number of imag
 uint32 before), then float32 per layer in the order of the cfg: bias, [batch norm: scale, mean, variance,] weights. It
 names nothing, so the only protection against the wrong network is that the length must fit to the byte.
 
-A detector's layers are its convolutions in the order of their registration, each with the batch norm that follows it.
+A detector's layers are its convolutions, fully connected layers and weighted sums in the order of their registration,
+each convolution with the batch norm that follows it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from workbench.core.files import atomic_path
+from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import Refused
 
+Layer = tuple[nn.Conv2d | nn.Linear | WeightedSum, nn.BatchNorm2d | None]
 NEWEST = (0, 2, 5)  # what every Darknet since 2018 writes
 LARGEST_VERSION = 1000  # beyond: fully connected weights stand transposed (and, in older readers, a shorter header)
 
@@ -44,18 +47,51 @@ class Header:
     def size(self) -> int:
         return 20 if self.wide else 16
 
+    @property
+    def transposed(self) -> bool:
+        return self.major > LARGEST_VERSION or self.minor > LARGEST_VERSION
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds for a detector. `labels` as the file was made for; `complete`: it did not stop early."""
+
+    header: Header
+    labels: int
+    complete: bool
+    tensors: dict[str, Tensor]  # by the detector's names; output layers have the rows of the file's labels
+
 
 def read(detector: Detector, file: Path) -> Header:
     """Fill the detector from `file`, wholly or (Refused) not at all."""
+    content = load(detector, file)
+    if not content.complete or content.labels != detector.label_count:
+        raise Refused(file, _misfit(detector, file, content.header, content))
+    missing = detector.load_state_dict(content.tensors, strict=False)
+    assert not missing.unexpected_keys
+    return content.header
+
+
+def load(detector: Detector, file: Path) -> Content:
+    """The numbers of a file made for this network: with any number of labels, or stopping early (conv.74 and such).
+
+    Refused if a single number is missing or left over.
+    """
     header, numbers = _parse(detector, file)
-    slots = [slot for layer in layers(detector) for slot in _slots(*layer)]
-    with torch.no_grad():
-        start = 0
-        for slot in slots:
-            part = numbers[start : start + slot.numel()]
-            slot.copy_(torch.from_numpy(part.astype(np.float32)).view(slot.shape))
-            start += slot.numel()
-    return header
+    layout = list(_named_layers(detector))
+    per_label = sum(_floats(*layer, detector, 1) - _floats(*layer, detector, 0) for layer in layout)
+    fixed = sum(_floats(*layer, detector, 0) for layer in layout)
+    labels = (len(numbers) - fixed) / per_label
+    if labels >= 1 and labels.is_integer():
+        return Content(header, int(labels), True, _filled(detector, layout, numbers, int(labels), header.transposed))
+    part, taken = 0, 0
+    while taken < len(numbers) and part < len(layout):
+        taken += _floats(*layout[part], detector, detector.label_count)
+        part += 1
+    if taken != len(numbers) or not taken:
+        raise Refused(file, _misfit(detector, file, header, None))
+    tensors = _filled(detector, layout[:part], numbers, detector.label_count, header.transposed)
+    return Content(header, detector.label_count, False, tensors)
 
 
 def write(detector: Detector, file: Path, seen: int = 0) -> None:
@@ -63,53 +99,91 @@ def write(detector: Detector, file: Path, seen: int = 0) -> None:
     with atomic_path(file) as temporary, open(temporary, "xb") as out:
         out.write(struct.pack("<iiiQ", *NEWEST, seen))
         for layer in layers(detector):
-            for slot in _slots(*layer):
+            for _, slot in _slots(*layer):
                 out.write(slot.detach().float().cpu().contiguous().numpy().astype("<f4").tobytes())
 
 
-def layers(detector: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
-    """The convolutions in the file's order, each with its batch norm if it has one."""
+def layers(detector: nn.Module) -> Iterator[Layer]:
+    """The layers with numbers in the file's order: convolutions, each with its batch norm if it has one, and others."""
     waiting: nn.Conv2d | None = None
     for module in detector.modules():
         if isinstance(module, nn.BatchNorm2d) and waiting is not None:
             yield waiting, module
             waiting = None
-        elif isinstance(module, nn.Conv2d):
+        elif isinstance(module, nn.Conv2d | nn.Linear | WeightedSum):
             if waiting is not None:
                 yield waiting, None
-            waiting = module
+            waiting = module if isinstance(module, nn.Conv2d) else None
+            if not isinstance(module, nn.Conv2d):
+                yield module, None
     if waiting is not None:
         yield waiting, None
 
 
+def _named_layers(detector: nn.Module) -> Iterator[tuple[str, Layer]]:
+    names = {id(module): name for name, module in detector.named_modules()}
+    for layer in layers(detector):
+        yield names[id(layer[0])], layer
+
+
 def count(detector: nn.Module) -> int:
     """The floats that a file of this detector holds: its parameters and the running means and variances."""
-    return sum(slot.numel() for layer in layers(detector) for slot in _slots(*layer))
+    return sum(slot.numel() for layer in layers(detector) for _, slot in _slots(*layer))
 
 
-def _slots(convolution: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[Tensor, ...]:
+def _floats(name: str, layer: Layer, detector: Detector, labels: int) -> int:
+    """How many a file made for `labels` labels has of this layer."""
+    rows = detector.label_rows().get(name)
+    total = sum(slot.numel() for _, slot in _slots(*layer))
+    return total if rows is None else total // rows.count(detector.label_count) * rows.count(labels)
+
+
+def _slots(module: nn.Module, norm: nn.BatchNorm2d | None) -> list[tuple[str, Tensor]]:
+    """A layer's tensors in the file's order, with their places relative to the convolution or its norm ("norm.")."""
+    if isinstance(module, WeightedSum):
+        return [("weights", module.weights)]
+    assert isinstance(module, nn.Conv2d | nn.Linear)
     if norm is None:
-        assert convolution.bias is not None
-        return convolution.bias, convolution.weight
+        assert module.bias is not None
+        return [("bias", module.bias), ("weight", module.weight)]
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    return norm.bias, norm.weight, norm.running_mean, norm.running_var, convolution.weight
+    of_norm = [(f"norm.{name}", getattr(norm, name)) for name in ("bias", "weight", "running_mean", "running_var")]
+    return [*of_norm, ("weight", module.weight)]
+
+
+def _filled(
+    detector: Detector, layout: list[tuple[str, Layer]], numbers: np.ndarray, labels: int, transposed: bool
+) -> dict[str, Tensor]:
+    names = {id(module): name for name, module in detector.named_modules()}
+    found, start = {}, 0
+    for name, (module, norm) in layout:
+        rows = detector.label_rows().get(name)
+        for place, slot in _slots(module, norm):
+            shape = list(slot.shape)
+            if rows is not None:
+                shape[0] = rows.count(labels)
+            size = int(np.prod(shape))
+            tensor = torch.from_numpy(numbers[start : start + size].astype(np.float32))
+            if transposed and isinstance(module, nn.Linear) and place == "weight":
+                tensor = tensor.view(shape[::-1]).t().contiguous()
+            where = names[id(norm)] if place.startswith("norm.") else name
+            found[f"{where}.{place.removeprefix('norm.')}"] = tensor.view(shape)
+            start += size
+    return found
 
 
 def _parse(detector: Detector, file: Path) -> tuple[Header, np.ndarray]:
     try:
-        found = file.stat().st_size
         with open(file, "rb") as stream:
             header = _header(stream.read(20), file)
-            expected = header.size + 4 * count(detector)
-            if found != expected:
-                raise Refused(file, _misfit(detector, expected, found))
             stream.seek(header.size)
-            numbers = np.frombuffer(stream.read(4 * count(detector)), "<f4")
+            data = stream.read()
     except OSError as error:
         raise Refused(file, f"could not be read: {error.strerror or error}.", cause=error) from error
-    if len(numbers) != count(detector):
-        raise Refused(file, "became shorter while it was read. Copy it again.")
+    if len(data) % 4:
+        raise Refused(file, _misfit(detector, file, header, None))
+    numbers = np.frombuffer(data, "<f4")
     if not np.isfinite(numbers).all():
         raise Refused(
             file, "holds numbers that are not finite, so the training behind it had failed. Use an earlier file."
@@ -129,16 +203,12 @@ def _header(head: bytes, file: Path) -> Header:
     return header
 
 
-def _misfit(detector: Detector, expected: int, found: int) -> str:
+def _misfit(detector: Detector, file: Path, header: Header, content: Content | None) -> str:
+    expected, found = header.size + 4 * count(detector), file.stat().st_size
     sizes = f"{expected:,} bytes expected, {found:,} found"
     sentence = f"does not fit {detector.title} with {detector.label_count} labels: {sizes}"
-    fitting = detector.label_count + (found - expected) / 4 / _floats_per_label(detector)
-    if fitting.is_integer() and fitting >= 1:
-        return f"{sentence}. It fits {fitting:.0f} labels: choose as many."
-    return f"{sentence}. Choose the detector, width and anchors that it was trained with."
-
-
-def _floats_per_label(detector: Detector) -> int:
-    """How much longer the file is per label: the output convolutions have one channel per anchor and label."""
-    outs = [convolution for convolution, norm in layers(detector) if norm is None]
-    return sum(out.out_channels // (5 + detector.label_count) * (out.in_channels + 1) for out in outs)
+    if content is None:
+        return f"{sentence}. Choose the detector, width and anchors that it was trained with."
+    if content.complete:
+        return f"{sentence}. It fits {content.labels} labels: choose as many."
+    return f"{sentence}. It holds the beginning of the network only: use it to start a training from."

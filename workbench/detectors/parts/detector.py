@@ -55,6 +55,23 @@ class Assignment:
     target: Tensor  # (P,) index into the image's boxes
 
 
+@dataclass(frozen=True)
+class LabelRows:
+    """How the rows of an output layer belong to the labels, so that weights can go over to other labels.
+
+    Rows: `groups` times (`before` rows for no label in particular, then one per label), each `repeat` times; and
+    `after` more that belong to no label.
+    """
+
+    groups: int
+    before: int = 0
+    repeat: int = 1
+    after: int = 0
+
+    def count(self, labels: int) -> int:
+        return self.groups * (self.before + labels) * self.repeat + self.after
+
+
 class Head(Protocol):
     """What comes after the last convolution: the rules of a detector, where several share them."""
 
@@ -66,6 +83,11 @@ class Head(Protocol):
 
     @property
     def need(self) -> AnchorNeed | None: ...
+
+    @property
+    def rows(self) -> tuple[LabelRows, ...]:
+        """Of each of the detector's `outs`."""
+        ...
 
 
 class Detector(nn.Module):
@@ -83,6 +105,9 @@ class Detector(nn.Module):
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
     resize: ClassVar[str] = "stretch"  # how an image becomes the square input: "stretch" or "letterbox"
+    fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
+    one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
+    outs: ClassVar[tuple[str, ...]]  # names of the layers that give the outputs, as label_rows() has them
     head: Head
 
     def __init__(
@@ -127,3 +152,7 @@ class Detector(nn.Module):
     def anchor_need(self) -> AnchorNeed | None:
         """None for detectors without anchors."""
         return self.head.need
+
+    def label_rows(self) -> dict[str, LabelRows]:
+        """Which rows of the output layers (by name) belong to which label: for weights of a file with other labels."""
+        return dict(zip(self.outs, self.head.rows, strict=True))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from workbench.detectors import AnchorNeed
 from workbench.detectors.parts import coding, losses, matching, priors
-from workbench.detectors.parts.detector import Assignment, Candidates, Raw, Targets
+from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
 
 CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
 
@@ -83,18 +83,24 @@ class YoloHead(nn.Module):
     def need(self) -> AnchorNeed:
         return AnchorNeed(len(self.anchors), self.strides, self.masks)
 
-    def channels(self, level: int) -> int:
-        """Outputs of the last convolution of a level: per anchor x, y, w, h, objectness and one per label."""
-        return len(self.masks[level]) * (5 + self.label_count)
+    @property
+    def rows(self) -> tuple[LabelRows, ...]:
+        """Per anchor x, y, w, h, objectness and one per label."""
+        return tuple(LabelRows(len(mask), before=5) for mask in self.masks)
 
-    def start(self, convolutions: Sequence[nn.Conv2d], objectness: float) -> None:
+    def channels(self, level: int) -> int:
+        """Outputs of the last convolution of a level."""
+        return self.rows[level].count(self.label_count)
+
+    def start(self, convolutions: Sequence[nn.Module], objectness: float) -> None:
         """First weights of the last convolutions: boxes near their anchors, objectness at the given probability.
 
         Darknet starts these like every other layer, at objectness 0.5; thousands of priors then have to unlearn first.
         """
         for convolution in convolutions:
-            nn.init.normal_(convolution.weight, std=0.01)
+            assert isinstance(convolution, nn.Conv2d)
             assert convolution.bias is not None
+            nn.init.normal_(convolution.weight, std=0.01)
             bias = torch.zeros_like(convolution.bias).view(-1, 5 + self.label_count)
             bias[:, 4] = math.log(objectness / (1 - objectness))
             convolution.bias.data.copy_(bias.flatten())

@@ -1,0 +1,97 @@
+"""What a network can be told beyond its width does what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchvision.ops import DropBlock2d
+
+from workbench import detectors
+from workbench.detectors.parts.blocks import ACTIVATIONS, Attention, ConvUnit
+from workbench.detectors.parts.csp import Residual, WeightedSum
+from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
+from workbench.settings import rows
+from workbench.training.crew import size_for
+
+WITH_ACTIVATION = [
+    name for name, kind in detectors.load_all() if any(row.name == "activation" for row in rows(kind.settings_class))
+]
+
+
+def build(name: str = "yolov4", **settings: Any) -> Detector:
+    torch.manual_seed(0)
+    return detectors.build(name, detectors.load_all().get(name).settings_class(input_px=64, width=0.1, **settings), 2)
+
+
+def count(detector: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(module, kind) for module in detector.modules())
+
+
+@pytest.mark.parametrize("name", WITH_ACTIVATION)
+def test_an_activation_stands_after_every_unit_or_as_published(name: str) -> None:
+    kinds = {"leaky": nn.LeakyReLU, "mish": nn.Mish, "silu": nn.SiLU, "relu": nn.ReLU}
+    for wanted in ACTIVATIONS:
+        units = [m for m in build(name, activation=wanted).modules() if isinstance(m, ConvUnit)]
+        assert units
+        assert all(type(unit.activation) is kinds[wanted] for unit in units)
+    published = {type(m.activation) for m in build(name).modules() if isinstance(m, ConvUnit)}
+    assert published == {"yolov4": {nn.LeakyReLU, nn.Mish}, "yolov4-csp": {nn.Mish}}.get(name, {nn.LeakyReLU})
+
+
+def test_the_released_yolov4_has_none_of_the_papers_extras() -> None:
+    plain = build()
+    assert (count(plain, Attention), count(plain, WeightedSum), count(plain, DropBlock2d)) == (0, 0, 0)
+
+
+def test_attention_weighs_the_features_of_each_level_by_a_map_in_0_to_1() -> None:
+    detector = build(attention=True)
+    assert count(detector, Attention) == 3
+    gate = Attention(8).eval()
+    features = torch.randn(1, 8, 4, 4)
+    share = gate(features) / features
+    assert ((share > 0) & (share < 1)).all()
+    assert (
+        build(attention=True, activation="mish").get_submodule("fine.attention.gate.activation").__class__ is nn.Sigmoid
+    )
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("per feature", 2), ("per channel", 16)])
+def test_weighted_residuals_add_by_shares_of_one(kind: str, numbers: int) -> None:
+    block = Residual(8, 8, kind).eval()
+    assert block.sum is not None
+    assert block.sum.weights.numel() == numbers
+    features = torch.randn(1, 8, 4, 4)
+    new = block.expand(block.squeeze(features))
+    torch.testing.assert_close(block(features), (new + features) / 2.0001, rtol=1e-4, atol=1e-5)
+    block.sum.weights.data[0] = 3.0
+    torch.testing.assert_close(block(features), (3 * new + features) / 4.0001, rtol=1e-4, atol=1e-5)
+    block.sum.weights.data[0] = -1.0  # what is negative counts nothing
+    torch.testing.assert_close(block(features), features / 1.0001, rtol=1e-4, atol=1e-5)
+    assert count(build(weighted_residuals=kind), WeightedSum) == 23
+
+
+def test_dropblock_blanks_squares_in_training_only_and_its_draws_come_in_one_order() -> None:
+    detector = build(dropblock=0.1)
+    drop = detector.get_submodule("backbone.drop")
+    features = torch.ones(1, 4, 40, 40)
+    blanked = drop.train()(features) == 0
+    assert 0.02 < blanked.float().mean() < 0.25
+    _, channel, row, column = blanked.nonzero()[0].tolist()
+    assert blanked[0, channel, row : row + 7, column : column + 7].all()
+    assert torch.equal(drop.eval()(features), features)
+    assert size_for(detector, 16, 8) == 1
+    assert size_for(build(), 16, 8) == 8
+
+
+def test_darknets_gradient_is_known_for_ciou_alone() -> None:
+    with pytest.raises(WorkbenchError, match="CIoU only"):
+        build(box_gradient="darknet", box_loss="giou")
+
+
+def test_csps_objectness_weights_are_one_per_level() -> None:
+    with pytest.raises(WorkbenchError, match="three numbers"):
+        build("yolov4-csp", objectness_weights=(1.0, 2.0))

@@ -1,0 +1,39 @@
+"""How large a detector is and how much it computes: what people compare architectures by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from workbench.detectors.parts.detector import Detector
+
+
+def parameters(detector: nn.Module) -> int:
+    """Numbers that training changes; batch norm's statistics are not among them."""
+    return sum(parameter.numel() for parameter in detector.parameters())
+
+
+@torch.no_grad()
+def multiply_adds(detector: Detector, px: int | None = None) -> int:
+    """Multiplications of one image of `px` pixels a side (None: its own) in convolutions and fully connected layers.
+
+    A multiplication with its addition counts once; Darknet's BFLOPs and torchvision's GFLOPS count differently: the
+    first twice, the second once. The detector must lie on the "meta" device, where nothing is computed.
+    """
+    total = 0
+
+    def count(module: nn.Module, _: Any, out: torch.Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        per_output = module.weight[0].numel()
+        total += out.numel() * per_output
+
+    layers = [module for module in detector.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    side = px or detector.settings.input_px
+    detector.eval()(torch.empty(1, 3, side, side, device="meta"))
+    for hook in hooks:
+        hook.remove()
+    return total

@@ -1,0 +1,164 @@
+"""YOLOv1's head: every cell of a coarse grid says what it holds and proposes a few boxes (YOLOv1, sections 2 and 2.2).
+
+B = images, M = most boxes of an image, L = cells, P = boxes per cell, C = labels. The outputs are not cell by cell:
+first the L x C label scores, then the L x P confidences, then the L x P boxes, as in Darknet's [detection]. A box is
+its centre's place in the cell (0..1) and the square roots of its sides as shares of the image; nothing goes through a
+sigmoid or a softmax. "Rule n" is that of Darknet's training, as gathered in the reference.
+
+Refused: logistic outputs, as later versions have, though they train more easily. The paper's are linear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors.parts import losses, matching
+from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
+
+CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
+
+
+@dataclass(frozen=True)
+class DetectionRules:
+    """What the loss is told; the defaults are those of cfg/yolov1.cfg and of the paper."""
+
+    rescore: bool = True  # rule 8: confidence learns the box's present IoU; False = learns 1
+    box_weight: float = 5.0
+    background_weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    labels: Tensor  # (B, L, C)
+    confidence: Tensor  # (B, L, P)
+    numbers: Tensor  # (B, L, P, 4) as the network has them
+    boxes: Tensor  # (B, L, P, 4) xyxy pixels of the network input
+
+
+class DetectionHead(nn.Module):
+    """The part after the last layer; holds no parameters. `side`: cells per side of the image, `px`: its pixels."""
+
+    label_weights: Tensor  # (C,), see Detector.weigh_labels
+
+    def __init__(self, labels: int, side: int, boxes: int, px: int, rules: DetectionRules) -> None:
+        super().__init__()
+        self.label_count, self.side, self.box_count, self.px, self.rules = labels, side, boxes, px, rules
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
+
+    @property
+    def need(self) -> None:
+        """There are no anchors."""
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the last layer gives."""
+        return self.rows[0].count(self.label_count)
+
+    @property
+    def rows(self) -> tuple[LabelRows, ...]:
+        cells = self.side**2
+        return (LabelRows(cells, after=cells * self.box_count * 5),)
+
+    def start(self, last: nn.Linear) -> None:
+        """First weights of the last layer: boxes in the middle of their cells, a tenth of the image wide."""
+        nn.init.normal_(last.weight, std=0.01)
+        boxes = self.side**2 * self.box_count
+        last.bias.data.zero_()
+        last.bias.data[-4 * boxes :] = torch.tensor([0.5, 0.5, 0.3, 0.3]).repeat(boxes)
+
+    def split(self, raw: Raw) -> _Outputs:
+        flat, cells = raw[0].flatten(1).float(), self.side**2
+        sizes = [cells * self.label_count, cells * self.box_count, cells * self.box_count * 4]
+        labels, confidence, numbers = torch.split(flat, sizes, dim=1)
+        numbers = numbers.view(-1, cells, self.box_count, 4)
+        place = torch.arange(cells, device=flat.device)
+        corner = torch.stack([place % self.side, place // self.side], dim=-1)[:, None].float()  # (L, 1, 2)
+        centres, halves = (numbers[..., :2] + corner) / self.side, numbers[..., 2:].square() / 2
+        return _Outputs(
+            labels.view(-1, cells, self.label_count),
+            confidence.view(-1, cells, self.box_count),
+            numbers,
+            torch.cat([centres - halves, centres + halves], dim=-1) * self.px,
+        )
+
+    def candidates(self, raw: Raw) -> Candidates:
+        """Score = confidence times label; two negative numbers make no detection, though Darknet multiplies them."""
+        out = self.split(raw)
+        scores = out.confidence.clamp(min=0)[..., None] * out.labels.clamp(min=0)[:, :, None]  # (B, L, P, C)
+        return Candidates(out.boxes.flatten(1, 2), scores.clamp(max=1).flatten(1, 2))
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        """One row per cell that answers. Which of its boxes does depends on the network's outputs: 0 stands here."""
+        cell, counted = self._cells(targets)
+        image, box = counted.nonzero(as_tuple=True)
+        place, zero = cell[image, box], torch.zeros_like(image)
+        return Assignment(image, zero, place // self.side, place % self.side, zero, box)
+
+    def _cells(self, targets: Targets) -> tuple[Tensor, Tensor]:
+        """(B, M) the cell of each box's centre, and whether it learns the box: of several, the first (rule 5)."""
+        centres = (targets.boxes[..., :2] + targets.boxes[..., 2:]).float() / 2 * (self.side / self.px)
+        column, row = centres.floor().long().clamp(0, self.side - 1).unbind(-1)
+        cell, count = row * self.side + column, self.side**2
+        wanted = torch.where(matching.real(targets), cell, count)
+        order = torch.arange(cell.shape[1], device=cell.device).expand_as(cell)
+        table = order.new_full((len(cell), count + 1), cell.shape[1])
+        first = table.scatter_reduce_(1, wanted, order, "amin").gather(1, wanted) == order
+        return cell, first & (wanted < count)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        rules, out = self.rules, self.split(raw)
+        cell, counted = self._cells(targets)
+        labels, confidence, numbers, boxes = (
+            tensor.gather(1, cell.view(*cell.shape, *[1] * (tensor.ndim - 2)).expand(-1, -1, *tensor.shape[2:]))
+            for tensor in (out.labels, out.confidence, out.numbers, out.boxes)
+        )  # each (B, M, ...): what the cell of each box says
+        truth = torch.where(counted[..., None], targets.boxes.float(), targets.boxes.new_tensor([0.0, 0, 1, 1]))
+        best, iou = self._responsible(boxes.detach(), truth)
+        weight = self.label_weights[targets.labels.clamp(min=0)]
+        mine = best[..., None, None].expand(-1, -1, 1, 4)
+        box = (numbers.gather(2, mine)[:, :, 0] - self._encoded(truth, cell)).square().sum(-1)
+        wanted = iou if rules.rescore else torch.ones_like(iou)
+        confident = (confidence.gather(2, best[..., None])[..., 0] - wanted).square()
+        there = nn.functional.one_hot(targets.labels.clamp(min=0), self.label_count).float()
+        label = (labels - there).square().sum(-1)
+        terms = {
+            "box": rules.box_weight * torch.where(counted, box * weight, 0.0).sum(),
+            "objectness": torch.where(counted, confident * weight, 0.0).sum()
+            + rules.background_weight * self._background(out, targets, cell, best, counted),
+            "label": torch.where(counted, label * weight, 0.0).sum(),
+        }
+        return {name: term / 2 / len(raw[0]) for name, term in terms.items()}  # Darknet's deltas are differences
+
+    def _responsible(self, boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Rule 9: which of the cell's boxes (B, M, P, 4) answers, and its IoU with the true one: (B, M) each.
+
+        That of the best IoU or, where no box meets the true one, that whose numbers are nearest to it.
+        """
+        iou = 1 - losses.iou_loss(boxes, truth[:, :, None], "iou")  # (B, M, P)
+        apart = (_centred(boxes) - _centred(truth)[:, :, None]).square().sum(-1)
+        best = torch.where(iou.amax(-1) > 0, iou.argmax(-1), apart.argmin(-1))
+        return best, iou.gather(2, best[..., None])[..., 0]
+
+    def _encoded(self, truth: Tensor, cell: Tensor) -> Tensor:
+        """(B, M, 4) the numbers that the true box is: place in its cell, square roots of its sides' shares."""
+        corner = torch.stack([cell % self.side, cell // self.side], dim=-1)
+        centres, sides = torch.split(_centred(truth), 2, dim=-1)
+        return torch.cat([centres / self.px * self.side - corner, (sides / self.px).sqrt()], dim=-1)
+
+    def _background(self, out: _Outputs, targets: Targets, cell: Tensor, best: Tensor, counted: Tensor) -> Tensor:
+        """Squared confidences of all boxes that answer for nothing, the other box of a cell with an object too."""
+        confidence = out.confidence.flatten(1)  # (B, L * P)
+        slots = torch.where(counted, cell * self.box_count + best, confidence.shape[1])
+        answers = torch.zeros(len(confidence), confidence.shape[1] + 1, dtype=torch.bool, device=confidence.device)
+        answers = answers.scatter_(1, slots, True)[:, :-1]
+        with torch.no_grad():
+            _, share = matching.best_overlap(out.boxes.detach().flatten(1, 2), targets)
+        return torch.where(answers | (share > CROWD_SHARE), 0.0, confidence.square()).sum()
+
+
+def _centred(boxes: Tensor) -> Tensor:
+    """xyxy -> cxcywh."""
+    return torch.cat([(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=-1)
