@@ -183,7 +183,7 @@ def test_the_second_evaluation_takes_the_kept_candidates_and_says_the_same(
 ) -> None:
     predictor, folder = run
     first, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
-    monkeypatch.setattr(predictor, "decoded", None)  # the network is not run again
+    monkeypatch.setattr(predictor, "best", None)  # the network is not run again
     second, seen = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
     assert isinstance(seen[0], EvaluationProgress)
     assert seen[0].cached == len(truth)

@@ -38,11 +38,8 @@ class EndToEnd(nn.Module):
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs before NMS, highest first."""
-        found = self.detector.candidates(self.detector(images))
-        labels = found.scores.shape[2]
-        flat = found.scores[0].flatten()  # (N * C,)
-        scores, pair = flat.topk(min(MOST, int(flat.shape[0])))
-        return found.boxes[0][pair // labels].clamp(0, self.px), scores, pair % labels
+        boxes, scores, labels = self.detector.candidates(self.detector(images)).best(MOST)
+        return boxes[0].clamp(0, self.px), scores[0], labels[0]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         boxes, scores, label = self.pool(images)
@@ -52,7 +49,10 @@ class EndToEnd(nn.Module):
 
 
 class Decoded(nn.Module):
-    """(1, 3, S, S) -> boxes (N, 4) in network pixels and scores (N, C) of all priors, for NMS outside."""
+    """(1, 3, S, S) -> boxes (N, 4) in network pixels and scores (N, C) of all priors, for NMS outside.
+
+    Where each label has a box of its own, there is a row for each, with a score for that label alone.
+    """
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -60,7 +60,10 @@ class Decoded(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         found = self.detector.candidates(self.detector(images))
-        return found.boxes[0], found.scores[0]
+        boxes, scores = found.boxes[0], found.scores[0]
+        if boxes.ndim == 3:
+            return boxes.flatten(0, 1), torch.diag_embed(scores).flatten(0, 1)
+        return boxes, scores
 
 
 def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Agreement:

@@ -1,6 +1,6 @@
 """Runs a trained detector on pictures and gives candidates in the pixels of each picture.
 
-B = images at a time, N = priors, C = labels, S = side of the network input.
+B = images at a time, k = pairs kept of an image, S = side of the network input.
 """
 
 from __future__ import annotations
@@ -99,34 +99,36 @@ class Predictor:
 
     def _run(self, images: Sequence[NDArray[np.uint8]], floor: float) -> Iterator[Candidates]:
         fitted = [fit(image, self.input_px, self.resize) for image in images]
-        boxes, scores = self.decoded(np.stack([square for square, _ in fitted]))
+        rows = zip(*self.best(np.stack([square for square, _ in fitted])), strict=True)
         return iter(
             [
-                _of_image(b, s, way, image.shape, floor)
-                for b, s, (_, way), image in zip(boxes, scores, fitted, images, strict=True)
+                _of_image(*row, way, image.shape, floor)
+                for row, (_, way), image in zip(rows, fitted, images, strict=True)
             ]
         )
 
-    def decoded(self, squares: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """(B, S, S, 3) uint8 -> boxes (B, N, 4) in network pixels and scores (B, N, C), float32 on the CPU."""
+    def best(self, squares: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, S, S, 3) uint8 -> the best (box, label) pairs: boxes (B, k, 4) in network pixels, scores, labels (B, k).
+
+        float32 on the CPU.
+        """
         batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), already channels-last
         with torch.inference_mode(), self._autocast():
-            out = self._running.candidates(self._running(batch.float() / 255))
-            return out.boxes.float().cpu(), out.scores.float().cpu()
+            boxes, scores, labels = self._running.candidates(self._running(batch.float() / 255)).best(MOST)
+            return boxes.float().cpu(), scores.float().cpu(), labels.cpu()
 
     def _autocast(self) -> torch.autocast:
         fast = self.precision == "fast" and has_fast_bfloat16(self.device)
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
 
 
-def _of_image(boxes: Tensor, scores: Tensor, way: Fit, shape: tuple[int, ...], floor: float) -> Candidates:
-    """The best (box, label) pairs of one image: boxes (N, 4), scores (N, C)."""
-    flat = scores.flatten()
-    best, pair = flat.topk(min(MOST, len(flat)))
-    prior, label = pair // scores.shape[1], pair % scores.shape[1]
-    original = geometry.clip(way.back(boxes[prior].numpy()), shape[1], shape[0])
+def _of_image(
+    boxes: Tensor, scores: Tensor, labels: Tensor, way: Fit, shape: tuple[int, ...], floor: float
+) -> Candidates:
+    """What of one image's best pairs lies in the picture: boxes (k, 4), scores and labels (k,)."""
+    original = geometry.clip(way.back(boxes.numpy()), shape[1], shape[0])
     real = geometry.areas(original) > 0  # what lies outside the picture is no box of it
-    return Candidates.of_arrays(original[real], best.numpy()[real], label.numpy()[real], floor=floor)
+    return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=floor)
 
 
 def folded(detector: Detector, device: torch.device) -> Detector:

@@ -30,9 +30,9 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
-def size_for(detector: nn.Module, batch: int, threads: int) -> int:
-    """How many members are of use. One for networks with dropout: its draws would come in no certain order."""
-    if any(isinstance(module, _DropoutNd | DropBlock2d) for module in detector.modules()):
+def size_for(detector: Detector, batch: int, threads: int) -> int:
+    """How many members are of use. One for networks that draw at random: that would come in no certain order."""
+    if detector.samples or any(isinstance(module, _DropoutNd | DropBlock2d) for module in detector.modules()):
         return 1
     return max(1, min(threads, batch // FEWEST))
 

@@ -70,18 +70,15 @@ def _found(
         return []
     images, _ = on_device(augment.plain(data, indices), slice(None), device)
     with torch.inference_mode():
-        out = detector.candidates(detector(images))
-    boxes, scores = out.boxes.float().cpu(), out.scores.float().cpu()
-    return [_detections(data, int(i), b, s) for i, b, s in zip(indices, boxes, scores, strict=True)]
+        boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(detector(images)).best(MOST))
+    rows = zip(boxes.float(), scores.float(), labels, strict=True)
+    return [_detections(data, int(i), *row) for i, row in zip(indices, rows, strict=True)]
 
 
-def _detections(data: Dataset, index: int, boxes: Tensor, scores: Tensor) -> Detections:
-    """Detections of image `index` in its own pixels, from boxes (N, 4) in network pixels and scores (N, C)."""
-    flat = scores.flatten()
-    best, pair = flat.topk(min(MOST, len(flat)))
-    prior, label = pair // scores.shape[1], pair % scores.shape[1]
+def _detections(data: Dataset, index: int, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
+    """Detections of image `index` in its own pixels, from its best pairs: boxes (k, 4) in network pixels."""
     image = data.snapshot.images[index]
-    original = geometry.clip(data.fits[index].back(boxes[prior].numpy()), image.width, image.height)
+    original = geometry.clip(data.fits[index].back(boxes.numpy()), image.width, image.height)
     real = geometry.areas(original) > 0
-    candidates = Candidates.of_arrays(original[real], best.numpy()[real], label.numpy()[real], floor=FLOOR)
+    candidates = Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
     return candidates.detections(FLOOR, NMS_IOU, limit=LIMIT)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torchvision.models import detection as models
 
 from workbench import detectors
 from workbench.detectors.parts import counting, darknet
@@ -47,6 +48,30 @@ def test_the_counts_are_those_of_the_published_network(
     assert counting.parameters(detector) == trainable
     assert darknet.count(detector) == floats
     assert round(2 * counting.multiply_adds(detector) / 1e9, 3) == bflops
+
+
+# with batch norms that do not learn, where torchvision's figures were counted so
+OF_TORCHVISION = [
+    ("ssd300", {}, models.SSD300_VGG16_Weights.COCO_V1, 1),
+    ("ssdlite", {}, models.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, 1),
+    ("retinanet", {"frozen_norms": True}, models.RetinaNet_ResNet50_FPN_Weights.COCO_V1, 0),
+    ("retinanet-v2", {}, models.RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1, 0),
+    ("fcos", {"frozen_norms": True}, models.FCOS_ResNet50_FPN_Weights.COCO_V1, 0),
+    ("faster-rcnn", {"frozen_norms": True}, models.FasterRCNN_ResNet50_FPN_Weights.COCO_V1, 1),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "published", "background"), OF_TORCHVISION)
+def test_there_are_as_many_weights_as_torchvision_says(
+    name: str, settings: dict[str, Any], published: Any, background: int
+) -> None:
+    kind = detectors.load_all().get(name)
+    labels = len(published.meta["categories"]) - background
+    with torch.device("meta"):
+        detector = kind(kind.settings_class(**settings), labels)
+    assert counting.parameters(detector) == published.meta["num_params"]
+    if name in ("ssd300", "ssdlite"):  # counted at the same input; the others at 800 pixels and more
+        assert counting.multiply_adds(detector) / 1e9 == pytest.approx(published.meta["_ops"], abs=1e-3)
 
 
 def test_a_convolution_multiplies_once_per_output_and_weight_that_it_sees() -> None:

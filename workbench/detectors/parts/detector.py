@@ -39,8 +39,18 @@ class Targets:
 class Candidates:
     """Decoded predictions before NMS: every (box, label) pair has a score in 0..1."""
 
-    boxes: Tensor  # (B, N, 4) xyxy pixels of the network input
+    boxes: Tensor  # (B, N, 4) xyxy pixels of the network input; (B, N, C, 4) where each label has a box of its own
     scores: Tensor  # (B, N, C)
+
+    def best(self, most: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The up to `most` pairs of each image with the highest scores, highest first.
+
+        boxes (B, k, 4), scores (B, k), labels (B, k).
+        """
+        labels = self.scores.shape[2]
+        scores, pair = self.scores.flatten(1).topk(min(most, self.scores.shape[1] * labels), dim=1)
+        boxes, row = (self.boxes, pair // labels) if self.boxes.ndim == 3 else (self.boxes.flatten(1, 2), pair)
+        return boxes.gather(1, row[..., None].expand(-1, -1, 4)), scores, pair % labels
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,19 @@ class LabelRows:
 
     def count(self, labels: int) -> int:
         return self.groups * (self.before + labels) * self.repeat + self.after
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Published weights that a detector can start from: a file that a person has, or lets be downloaded."""
+
+    url: str  # its name ends in the first eight digits of its SHA-256, before the suffix
+    megabytes: float
+    source: str
+    licence: str
+    labels: tuple[str, ...]  # in the order of the output layers' rows
+    prefix: str = ""  # of the detector's names before the file's
+    norm_eps: float = 1e-5  # what the file's batch norms add to their variances
 
 
 class Head(Protocol):
@@ -107,6 +130,9 @@ class Detector(nn.Module):
     resize: ClassVar[str] = "stretch"  # how an image becomes the square input: "stretch" or "letterbox"
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
+    multiple: ClassVar[int] = 32  # what the input side must be a multiple of
+    pretrained: ClassVar[Pretrained | None] = None
+    samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     outs: ClassVar[tuple[str, ...]]  # names of the layers that give the outputs, as label_rows() has them
     head: Head
 
@@ -120,9 +146,11 @@ class Detector(nn.Module):
         WorkbenchError for an input side that is not a multiple of 32 and for anchors that are not positive.
         """
         super().__init__()
-        if settings.input_px % 32:
-            near = max(32, round(settings.input_px / 32) * 32)
-            raise WorkbenchError(f"The input side must be a multiple of 32, not {settings.input_px}. Try {near}.")
+        if settings.input_px % self.multiple:
+            near = max(self.multiple, round(settings.input_px / self.multiple) * self.multiple)
+            raise WorkbenchError(
+                f"The input side must be a multiple of {self.multiple}, not {settings.input_px}. Try {near}."
+            )
         if anchors is None:
             factor = settings.input_px / self.published_px
             anchors = tuple((w * factor, h * factor) for w, h in self.published_anchors)

@@ -1,0 +1,91 @@
+"""RetinaNet, FCOS and Faster R-CNN give the losses and detections of torchvision's own models with the same weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import detection
+
+from tests.parity import torchvision_models as both
+from workbench.detectors.parts.detector import Detector
+
+PX = 256
+RETINA = {"score": 0.05, "iou": 0.5, "per_label": 10_000, "limit": 300}
+# torchvision's function, what its labels begin with, its post-processing, how much larger label weights are made,
+# so that scores differ
+CASES: dict[str, tuple[Any, int, dict[str, Any], float]] = {
+    "retinanet": (detection.retinanet_resnet50_fpn, 0, RETINA, 20.0),
+    "retinanet-v2": (detection.retinanet_resnet50_fpn_v2, 0, RETINA, 2.0),
+    "fcos": (detection.fcos_resnet50_fpn, 0, {"score": 0.2, "iou": 0.6, "per_label": 10_000, "limit": 100}, 20.0),
+    "faster-rcnn": (
+        detection.fasterrcnn_resnet50_fpn, 1, {"score": 0.05, "iou": 0.5, "per_label": 10_000, "limit": 100}, 1.0
+    ),
+}  # fmt: skip
+TERMS = {
+    "box": ("bbox_regression", "loss_box_reg"),
+    "label": ("classification", "loss_classifier"),
+    "centre": ("bbox_ctrness",),
+    "proposal": ("loss_objectness",),
+    "proposal box": ("loss_rpn_box_reg",),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def pair(request: pytest.FixtureRequest) -> tuple[Detector, nn.Module]:
+    """Batch norms as after a step, so that the features are of a trained network's size; then fixed on both sides."""
+    make, first, _, louder = CASES[request.param]
+    ours = both.build(request.param, PX)
+    norms = [module for module in ours.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        ours.train()(both.pictures(PX, 4))
+        for out in ours.outs:
+            ours.get_parameter(f"{out}.weight").mul_(louder)
+            if first == 0:
+                ours.get_parameter(f"{out}.bias").zero_()
+    theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + first, min_size=PX, max_size=PX)
+    both.same_weights(ours, theirs)
+    for model in (ours, theirs):
+        for module in model.train().modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+    return ours, theirs
+
+
+def test_the_losses_and_gradients_are_torchvisions(pair: tuple[Detector, nn.Module]) -> None:
+    ours, theirs = pair
+    torch.manual_seed(1)
+    expected = theirs([*both.pictures(PX)], both.as_lists(both.boxes(PX), CASES[ours.name][1]))
+    torch.manual_seed(1)  # Faster R-CNN draws at random,
+    for _ in both.pictures(PX):
+        torch.rand(1)  # torchvision's transform before it, a size for each image
+    terms = ours.loss(ours(both.pictures(PX)), both.boxes(PX))
+    assert len(terms) == len(expected)
+    for name, value in terms.items():
+        other = next(expected[key] for key in TERMS[name] if key in expected)
+        torch.testing.assert_close(value, other, rtol=1e-5, atol=1e-5)
+        assert value > 0
+    sum(terms.values()).backward()  # type: ignore[union-attr]
+    sum(expected.values()).backward()
+    gradients = dict(theirs.named_parameters())
+    for name, parameter in ours.get_submodule("net").named_parameters():
+        assert parameter.grad is not None
+        largest = float(gradients[name].grad.abs().max())
+        torch.testing.assert_close(parameter.grad, gradients[name].grad, rtol=1e-3, atol=1e-3 * max(largest, 1e-6))
+    ours.zero_grad()
+    theirs.zero_grad()
+
+
+def test_the_detections_are_torchvisions(pair: tuple[Detector, nn.Module]) -> None:
+    ours, theirs = (model.eval() for model in pair)
+    with torch.no_grad():
+        expected = theirs([*both.pictures(PX)])
+    found = both.detections(ours, both.pictures(PX), **CASES[ours.name][2])
+    score, place = both.worst(found, expected, CASES[ours.name][1])
+    print(f"{ours.name}: {[len(one['scores']) for one in found]}, scores {score:.1e}, boxes {place:.1e} px")
+    assert score < 1e-5
+    assert place < 1e-5 * PX

@@ -1,0 +1,203 @@
+"""Faster R-CNN: a first network proposes, a second one looks at each proposal (Ren, He, Girshick, Sun: Faster R-CNN,
+2015, arXiv 1506.01497). Where anchors came from (section 3.1.1); here for comparison with the detectors of one stage.
+
+The network is torchvision's on ResNet-50 with a feature pyramid, so its published weights fit. Matching, sampling and
+losses are torchvision's own code; beside it stands what a project's ignore regions ask for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights, fasterrcnn_resnet50_fpn
+from torchvision.models.detection.rpn import concat_box_prediction_layers
+
+from workbench.detectors import DetectorSettings, register
+from workbench.detectors.parts import anchor_matching, foreign, matching, priors
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.narrow import narrow
+from workbench.settings import setting
+
+LEVELS = 5  # of proposals; the second network looks at the first four maps
+MAPS = LEVELS - 1
+FINEST = 4  # pixels per cell of the first map
+ANCHORS = 3  # per cell: one size in three shapes
+POOLED_CELLS = 49  # each proposal is seen as 7 x 7 cells
+SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
+BETA = 1 / 9  # where the smooth L1 turns from square to straight, as in torchvision
+
+Lists = list[dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class FasterRcnnSettings(foreign.ForeignSettings):
+    """Settings of Faster R-CNN."""
+
+    proposals: int = setting(
+        1000, "Proposals that the second network looks at, per image; twice as many in training.", low=10, high=10_000
+    )
+
+
+@register("faster-rcnn")
+class FasterRcnn(Detector):
+    """Outputs: four maps of features, then what the first network says on five: objectness (3), boxes (3 x 4)."""
+
+    name = "faster-rcnn"
+    title = "Faster R-CNN"
+    paper = "Ren, He, Girshick, Sun: Faster R-CNN: Towards Real-Time Object Detection, 2015, arXiv 1506.01497"
+    summary = "Two stages: accurate, also on small objects, and several times slower than the rest."
+    settings_class: ClassVar[type[DetectorSettings]] = FasterRcnnSettings
+    pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
+        FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
+    )
+    samples = True
+    outs = (f"net.{SCORES}", f"net.{BOXES}")
+    defaults: Tensor
+    label_weights: Tensor
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, FasterRcnnSettings)
+        self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        most = settings.proposals
+        self.net = fasterrcnn_resnet50_fpn(
+            weights=None, weights_backbone=None, num_classes=1 + labels,
+            rpn_pre_nms_top_n_train=2 * most, rpn_post_nms_top_n_train=2 * most,
+            rpn_pre_nms_top_n_test=most, rpn_post_nms_top_n_test=most,
+        )  # fmt: skip
+        narrow(
+            self.net, settings.width, (SCORES, BOXES, "rpn.head.cls_logits", "rpn.head.bbox_pred"), cells=POOLED_CELLS
+        )
+        if settings.frozen_norms:
+            foreign.freeze_norms(self.net)
+        self.grids = foreign.map_sizes(self.net.backbone, settings.input_px)
+        self.register_buffer("defaults", self._spread(self.grids, torch.empty(0).device), persistent=False)
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
+
+    def _spread(self, grids: foreign.Grids, device: torch.device) -> Tensor:
+        rows, columns = grids[0]
+        return foreign.spread(self.net.rpn.anchor_generator, grids, (rows * FINEST, columns * FINEST), device)
+
+    def _anchors(self, raw: Raw) -> Tensor:
+        grids = foreign.grids_of(raw[MAPS : MAPS + LEVELS])
+        return self.defaults if grids == self.grids else self._spread(grids, raw[0].device)
+
+    def forward(self, images: Tensor) -> Raw:
+        maps = list(self.net.backbone(self.normalise(images)).values())
+        objectness, boxes = self.net.rpn.head(maps)
+        return (*maps[:MAPS], *objectness, *boxes)
+
+    def _proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> list[Tensor]:
+        """(P, 4) xyxy per image, P at most as many as the settings say: the first network's answer."""
+        count, rpn = len(raw[0]), self.net.rpn
+        boxes = rpn.box_coder.decode(numbers.detach(), [self._anchors(raw)] * count).view(count, -1, 4)
+        per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
+        found: list[Tensor] = rpn.filter_proposals(boxes, objectness, self._sizes(raw), per_level)[0]
+        return found
+
+    def _sizes(self, raw: Raw) -> list[tuple[int, int]]:
+        rows, columns = raw[0].shape[-2:]
+        return [(rows * FINEST, columns * FINEST)] * len(raw[0])
+
+    def _second(self, raw: Raw, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """What the second network says of all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C))."""
+        heads = self.net.roi_heads
+        maps = OrderedDict(zip(("0", "1", "2", "3"), (level.float() for level in raw[:MAPS]), strict=True))
+        features = heads.box_head(heads.box_roi_pool(maps, proposals, self._sizes(raw)))
+        scores, boxes = heads.box_predictor(features)
+        return scores, boxes
+
+    def _first(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """Objectness (n, 1) and box numbers (n, 4) of all anchors of all images."""
+        levels = [level.float() for level in raw[MAPS:]]
+        objectness, numbers = concat_box_prediction_layers(levels[:LEVELS], levels[LEVELS:])
+        return objectness, numbers
+
+    def candidates(self, raw: Raw) -> Candidates:
+        """Each label has a box of its own per proposal. Images with fewer proposals get rows with scores of 0."""
+        proposals = self._proposals(raw, *self._first(raw))
+        scores, numbers = self._second(raw, proposals)
+        boxes = self.net.roi_heads.box_coder.decode(numbers, proposals)  # (n, 1 + C, 4)
+        counts, most = [len(some) for some in proposals], self.net.rpn.post_nms_top_n()
+        rows = torch.split(scores.softmax(-1)[:, 1:], counts), torch.split(boxes[:, 1:], counts)
+        filled = [[torch.cat([part, part.new_zeros(most, *part.shape[1:])])[:most] for part in side] for side in rows]
+        return Candidates(torch.stack(filled[1]), torch.stack(filled[0]))
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        """Of the first network."""
+        grids = [(size[0] // FINEST, size[1] // FINEST)]
+        while len(grids) < LEVELS:
+            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
+        anchors = self._spread(tuple(grids), targets.boxes.device)
+        overlaps = (
+            anchor_matching.overlaps(boxes, real, anchors)
+            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
+        )
+        matches = torch.stack([anchor_matching.match(iou, 0.7, 0.3, keep_best=True) for iou in overlaps])
+        return foreign.placed(matches, tuple(grids), (ANCHORS,) * LEVELS)
+
+    @property
+    def anchor_need(self) -> None:
+        """Sizes and shapes are fixed: 32 to 512 pixels, upright, square and lying."""
+
+    def label_rows(self) -> dict[str, LabelRows]:
+        return {self.outs[0]: LabelRows(1, before=1), self.outs[1]: LabelRows(1, before=1, repeat=4)}
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        """Means over the anchors and proposals that were drawn."""
+        objectness, numbers = self._first(raw)
+        real = matching.real(targets)
+        lists = [
+            {"boxes": boxes[there].float(), "labels": labels[there] + 1}
+            for boxes, labels, there in zip(targets.boxes, targets.labels, real, strict=True)
+        ]
+        proposals = self._proposals(raw, objectness, numbers)
+        return {
+            **self._first_loss(raw, objectness, numbers, lists, targets),
+            **self._second_loss(raw, proposals, lists, targets),
+        }
+
+    def _first_loss(
+        self, raw: Raw, objectness: Tensor, numbers: Tensor, lists: Lists, targets: Targets
+    ) -> dict[str, Tensor]:  # fmt: skip
+        rpn, anchors = self.net.rpn, self._anchors(raw)
+        labels, matched = rpn.assign_targets_to_anchors([anchors] * len(lists), lists)
+        _, share = matching.best_overlap(anchors.expand(len(lists), -1, 4), targets)
+        labels = [
+            torch.where((some == 0) & (part > anchor_matching.CROWD_SHARE), -1.0, some)
+            for some, part in zip(labels, share, strict=True)
+        ]
+        if not any((some >= 0).any() for some in labels):
+            return {"proposal": objectness.sum() * 0, "proposal box": numbers.sum() * 0}
+        wanted = rpn.box_coder.encode(matched, [anchors] * len(lists))
+        proposal, box = rpn.compute_loss(objectness, numbers, labels, wanted)
+        return {"proposal": proposal, "proposal box": box}
+
+    def _second_loss(
+        self, raw: Raw, proposals: list[Tensor], lists: Lists, targets: Targets
+    ) -> dict[str, Tensor]:  # fmt: skip
+        kept = [self._outside(some, targets, i) for i, some in enumerate(proposals)]
+        chosen, _, labels, wanted = self.net.roi_heads.select_training_samples(kept, lists)
+        if not any(len(some) for some in chosen):
+            nothing = torch.stack([level.float().sum() for level in raw[:MAPS]]).sum() * 0
+            return {"box": nothing, "label": nothing}
+        scores, numbers = self._second(raw, chosen)
+        label, there = torch.cat(labels), torch.cat(labels) > 0
+        weight = torch.where(there, self.label_weights[(label - 1).clamp(min=0)], 1.0)
+        own = numbers.view(len(label), -1, 4).gather(1, label[:, None, None].expand(-1, 1, 4))[:, 0]
+        box = functional.smooth_l1_loss(own, torch.cat(wanted), beta=BETA, reduction="none").sum(-1)
+        return {
+            "box": torch.where(there, box * weight, 0.0).sum() / len(label),
+            "label": (functional.cross_entropy(scores, label, reduction="none") * weight).mean(),
+        }
+
+    def _outside(self, proposals: Tensor, targets: Targets, image: int) -> Tensor:
+        """Without those that lie in an ignore region and on no box."""
+        some = Targets(*(getattr(targets, name)[image : image + 1] for name in ("boxes", "labels", "ignore")))
+        iou, share = matching.best_overlap(proposals[None], some)
+        return proposals[((share <= anchor_matching.CROWD_SHARE) | (iou >= 0.5))[0]]

@@ -1,0 +1,169 @@
+"""FCOS: no anchors; every point inside a box predicts its four sides (Tian, Shen, Chen, He: FCOS: Fully Convolutional
+One-Stage Object Detection, 2019, arXiv 1904.01355, section 3; with the later version's centre sampling and GIoU,
+arXiv 2006.09214).
+
+The network is torchvision's on ResNet-50, so its published weights fit. Values and gradients of the loss are those of
+torchvision's FCOS.compute_loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.models.detection import FCOS_ResNet50_FPN_Weights, fcos_resnet50_fpn
+from torchvision.ops import sigmoid_focal_loss
+
+from workbench.detectors import DetectorSettings, register
+from workbench.detectors.parts import foreign, matching, priors
+from workbench.detectors.parts.anchor_matching import CROWD_SHARE
+from workbench.detectors.parts.default_boxes import padded
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.losses import iou_loss
+from workbench.detectors.parts.narrow import narrow
+from workbench.settings import setting
+
+LEVELS = 5
+FINEST = 8  # pixels per cell of the first map
+LABELS, BOXES, CENTRES = "head.classification_head.cls_logits", "head.regression_head.bbox_reg", "bbox_ctrness"
+
+
+@dataclass(frozen=True)
+class FcosSettings(foreign.ForeignSettings):
+    """Settings of FCOS."""
+
+    centre_radius: float = setting(
+        1.5, "Points within this many cells of a box's centre learn it, if they lie inside.", low=0.5, high=1000.0,
+        group="Loss",
+    )  # fmt: skip
+
+
+@register("fcos")
+class Fcos(Detector):
+    """Outputs: the levels' labels (C channels), their sides (4) and their centre-ness (1), each for all levels.
+
+    A point stands for a square as large as its cell; boxes are coded in units of it.
+    """
+
+    name = "fcos"
+    title = "FCOS"
+    paper = "Tian, Shen, Chen, He: FCOS: Fully Convolutional One-Stage Object Detection, 2019, arXiv 1904.01355"
+    summary = "Without anchors to choose: for objects of very different shapes, given a graphics card and time."
+    settings_class: ClassVar[type[DetectorSettings]] = FcosSettings
+    pretrained: ClassVar[Pretrained | None] = foreign.pretrained(FCOS_ResNet50_FPN_Weights.COCO_V1, background=False)
+    outs = (f"net.{LABELS}",)
+    squares: Tensor  # (N, 4) xyxy pixels
+    label_weights: Tensor
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, FcosSettings)
+        self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        self.net = fcos_resnet50_fpn(weights=None, weights_backbone=None, num_classes=labels)
+        narrow(self.net, settings.width, (LABELS, BOXES, f"head.regression_head.{CENTRES}"))
+        if settings.frozen_norms:
+            foreign.freeze_norms(self.net)
+        self.grids = foreign.map_sizes(self.net.backbone, settings.input_px)
+        self.register_buffer("squares", self._spread(self.grids, torch.empty(0).device), persistent=False)
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
+
+    def _spread(self, grids: foreign.Grids, device: torch.device) -> Tensor:
+        rows, columns = grids[0]
+        return foreign.spread(self.net.anchor_generator, grids, (rows * FINEST, columns * FINEST), device)
+
+    def _points(self, raw: Raw) -> Tensor:
+        grids = foreign.grids_of(raw[:LEVELS])
+        return self.squares if grids == self.grids else self._spread(grids, raw[0].device)
+
+    def forward(self, images: Tensor) -> Raw:
+        maps = list(self.net.backbone(self.normalise(images)).values())
+        labels, sides = self.net.head.classification_head, self.net.head.regression_head
+        inside = [sides.conv(features) for features in maps]
+        return (
+            *(labels.cls_logits(labels.conv(features)) for features in maps),
+            *(sides.bbox_reg(features).relu() for features in inside),
+            *(sides.bbox_ctrness(features) for features in inside),
+        )
+
+    def candidates(self, raw: Raw) -> Candidates:
+        """Score: the root of label times centre-ness, as torchvision has it; the paper's is their product."""
+        boxes = _decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), self._points(raw))
+        centre = foreign.flat(raw[2 * LEVELS :], 1).sigmoid()
+        return Candidates(boxes, (foreign.flat(raw[:LEVELS], self.label_count).sigmoid() * centre).sqrt())
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        grids = [(size[0] // FINEST, size[1] // FINEST)]
+        while len(grids) < LEVELS:
+            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
+        squares = self._spread(tuple(grids), targets.boxes.device)
+        return foreign.placed(self._match(targets, squares), tuple(grids), (1,) * LEVELS)
+
+    @property
+    def anchor_need(self) -> None:
+        """There are no anchors."""
+
+    def label_rows(self) -> dict[str, LabelRows]:
+        return {self.outs[0]: LabelRows(1)}
+
+    def _match(self, targets: Targets, squares: Tensor) -> Tensor:
+        """(B, N) the smallest box that a point lies in, near its centre and of its level's sizes; -1 for none."""
+        assert isinstance(self.settings, FcosSettings)
+        boxes, real = targets.boxes.float(), matching.real(targets)
+        if not boxes.shape[1]:
+            return torch.full((len(boxes), len(squares)), -1, dtype=torch.int64, device=boxes.device)
+        points, stride = (squares[:, :2] + squares[:, 2:]) / 2, squares[:, 2] - squares[:, 0]
+        centres = (boxes[..., :2] + boxes[..., 2:]) / 2
+        near = (points[None, :, None] - centres[:, None]).abs().amax(-1)  # (B, N, M)
+        low, high = points[None, :, None] - boxes[:, None, :, :2], boxes[:, None, :, 2:] - points[None, :, None]
+        sides = torch.cat([low, high], dim=-1)  # (B, N, M, 4)
+        least = torch.where(stride == stride.min(), 0.0, stride * 4)[:, None]
+        most = torch.where(stride == stride.max(), torch.inf, stride * 8)[:, None]
+        longest = sides.amax(-1)
+        answers = (near < self.settings.centre_radius * stride[:, None]) & (sides.amin(-1) > 0)
+        answers = answers & (longest > least) & (longest < most) & real[:, None]
+        area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+        smallest, index = torch.where(answers, area[:, None], torch.inf).min(-1)
+        return torch.where(smallest < torch.inf, index, -1)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        """Sums over the batch, divided by its positives."""
+        squares = self._points(raw)
+        matches = self._match(targets, squares)
+        positive, index = matches >= 0, matches.clamp(min=0)
+        rows, labels = padded(targets)
+        truth = rows.gather(1, index[..., None].expand(-1, -1, 4))
+        truth = torch.where(positive[..., None], truth, squares)
+        there = labels.gather(1, index)
+        weight = torch.where(positive, self.label_weights[there], 1.0)
+        box = iou_loss(_decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), squares), truth, "giou")
+        wanted = functional.one_hot(there, self.label_count) * positive[..., None]
+        label = sigmoid_focal_loss(foreign.flat(raw[:LEVELS], self.label_count), wanted.float()).sum(-1)
+        centre = functional.binary_cross_entropy_with_logits(
+            foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(truth, squares), reduction="none"
+        )
+        with torch.no_grad():
+            _, share = matching.best_overlap(squares.expand(len(matches), -1, 4), targets)
+        number = positive.sum().clamp(min=1)
+        return {
+            "box": torch.where(positive, box * weight, 0.0).sum() / number,
+            "centre": torch.where(positive, centre * weight, 0.0).sum() / number,
+            "label": torch.where(positive | (share <= CROWD_SHARE), label * weight, 0.0).sum() / number,
+        }
+
+
+def _decode(numbers: Tensor, squares: Tensor) -> Tensor:
+    """Distances (..., 4) to left, top, right and bottom, in sides of the point's square -> boxes xyxy."""
+    points, side = (squares[:, :2] + squares[:, 2:]) / 2, (squares[:, 2:3] - squares[:, :1])
+    far = numbers * side
+    return torch.cat([points - far[..., :2], points + far[..., 2:]], dim=-1)
+
+
+def _centreness(truth: Tensor, squares: Tensor) -> Tensor:
+    """1 in the middle of the box, 0 at its edge (equation 3)."""
+    points = (squares[:, :2] + squares[:, 2:]) / 2
+    low, high = points - truth[..., :2], truth[..., 2:] - points
+    ratio = torch.minimum(low, high) / torch.maximum(low, high).clamp(min=1e-9)
+    return ratio.clamp(min=0).prod(-1).sqrt()

@@ -1,0 +1,47 @@
+"""Which anchor answers for which box where the overlap decides: SSD, RetinaNet and the first stage of Faster R-CNN.
+
+M = most boxes of an image, N = anchors. All of one image; everything has a fixed shape. The rules are torchvision's
+(Matcher and SSDMatcher in its detection/_utils.py), which has them for lists of boxes of any length.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+BACKGROUND, BETWEEN = -1, -2
+CROWD_SHARE = 0.5  # an anchor with more than this share of itself inside an ignore region is not called background
+
+
+def overlaps(boxes: Tensor, real: Tensor, anchors: Tensor) -> Tensor:
+    """IoU (M, N); -1 for boxes that are not to be found, `real` (M,) False."""
+    return torch.where(real[:, None], box_iou(boxes.float(), anchors), -1.0)
+
+
+def match(iou: Tensor, high: float, low: float, *, keep_best: bool) -> Tensor:
+    """(N,) the box of each anchor: above `high` the one that it overlaps most, below `low` BACKGROUND, else BETWEEN.
+
+    keep_best: the anchors that overlap a box most of all answer, however little, for the box *they* overlap most.
+    """
+    if not iou.shape[0]:
+        return torch.full((iou.shape[1],), BACKGROUND, dtype=torch.int64, device=iou.device)
+    value, best = iou.max(dim=0)
+    found = torch.where(value < low, BACKGROUND, torch.where(value < high, BETWEEN, best))
+    if not keep_best:
+        return found
+    most = iou.max(dim=1, keepdim=True).values
+    return torch.where(((iou == most) & (most > 0)).any(dim=0), best, found)
+
+
+def match_defaults(iou: Tensor, threshold: float) -> Tensor:
+    """SSD's: as `match` at one threshold, and each box has the anchor that overlaps it most, the last box winning."""
+    found = match(iou, threshold, threshold, keep_best=False)
+    boxes, anchors = iou.shape
+    if not boxes:
+        return found
+    value, best = iou.max(dim=1)
+    slots = torch.where(value > 0, best, anchors)
+    order = torch.arange(boxes, device=iou.device)
+    forced = found.new_full((anchors + 1,), -1).scatter_reduce_(0, slots, order, "amax")[:-1]
+    return torch.where(forced >= 0, forced, found)

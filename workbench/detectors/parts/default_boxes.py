@@ -1,0 +1,120 @@
+"""SSD's default boxes: laid over six or seven maps, matched by overlap, taught with the hardest negatives
+(Liu et al., SSD, 2016, arXiv 1512.02325, section 2.2).
+
+B = images, M = most boxes of an image, N = default boxes, C = labels. Label 0 of the outputs is the background.
+Values and gradients are those of torchvision's SSD.compute_loss, but that an image without any box still teaches its
+three worst negatives, and that nothing here asks the data for its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+
+from workbench.detectors.parts import anchor_matching, foreign, losses, matching
+from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
+
+VARIANCES = (10.0, 10.0, 5.0, 5.0)  # the inverse of the paper's code's 0.1, 0.1, 0.2, 0.2
+NEGATIVES_PER_POSITIVE = 3.0
+LARGEST_LOG_SIDE = 4.135166556742356  # log(1000 / 16): torchvision's bound
+
+
+class DefaultBoxHead(nn.Module):
+    """The part after the last convolutions; holds no parameters. `raw` is the levels' labels, then their boxes."""
+
+    defaults: Tensor  # (N, 4) xyxy pixels
+    label_weights: Tensor  # (C,), see Detector.weigh_labels
+
+    def __init__(self, labels: int, px: int, generator: DefaultBoxGenerator, grids: foreign.Grids, iou: float) -> None:
+        """iou: overlap above which a default box answers for a box."""
+        super().__init__()
+        self.label_count, self.iou, self.grids = labels, iou, grids
+        self.per_cell: list[int] = generator.num_anchors_per_location()
+        device = torch.empty(0).device
+        self.register_buffer("defaults", foreign.spread(generator, grids, (px, px), device), persistent=False)
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
+
+    @property
+    def need(self) -> None:
+        """The default boxes are chosen by hand."""
+
+    @property
+    def rows(self) -> tuple[LabelRows, ...]:
+        return tuple(LabelRows(each, before=1) for each in self.per_cell)
+
+    def split(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """Label logits (B, N, 1 + C) and box numbers (B, N, 4)."""
+        levels = len(self.grids)
+        return foreign.flat(raw[:levels], 1 + self.label_count), foreign.flat(raw[levels:], 4)
+
+    def candidates(self, raw: Raw) -> Candidates:
+        logits, numbers = self.split(raw)
+        return Candidates(decode(numbers, self.defaults, VARIANCES), logits.softmax(-1)[..., 1:])
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        return foreign.placed(self._match(targets), self.grids, self.per_cell)
+
+    def _match(self, targets: Targets) -> Tensor:
+        """(B, N) the box of each default box, or a negative number."""
+        found = [
+            anchor_matching.match_defaults(anchor_matching.overlaps(boxes, real, self.defaults), self.iou)
+            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
+        ]
+        return torch.stack(found)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        logits, numbers = self.split(raw)
+        matches = self._match(targets)
+        positive = matches >= 0  # (B, N)
+        index = matches.clamp(min=0)
+        boxes, labels = padded(targets)
+        truth = boxes.gather(1, index[..., None].expand(-1, -1, 4))
+        truth = torch.where(positive[..., None], truth, self.defaults)
+        there = labels.gather(1, index)
+        weight = torch.where(positive, self.label_weights[there], 1.0)
+        box = functional.smooth_l1_loss(numbers, encode(truth, self.defaults, VARIANCES), reduction="none").sum(-1)
+        wanted = torch.where(positive, there + 1, 0)
+        label = functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+        with torch.no_grad():
+            _, share = matching.best_overlap(self.defaults.expand(len(logits), -1, 4), targets)
+            free = ~positive & (share <= anchor_matching.CROWD_SHARE)
+            most = NEGATIVES_PER_POSITIVE * positive.sum(1).clamp(min=1)
+            counted = positive | losses.hardest(label, free, most)
+        number = positive.sum().clamp(min=1)
+        return {
+            "box": torch.where(positive, box * weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * weight, 0.0).sum() / number,
+        }
+
+
+def padded(targets: Targets) -> tuple[Tensor, Tensor]:
+    """Boxes (B, M, 4) and labels (B, M), M at least 1, so that index 0 is always there."""
+    if targets.boxes.shape[1]:
+        return targets.boxes.float(), targets.labels.clamp(min=0)
+    boxes = targets.boxes.new_zeros(len(targets.boxes), 1, 4).float()
+    return boxes, targets.labels.new_zeros(len(targets.boxes), 1)
+
+
+def encode(boxes: Tensor, anchors: Tensor, weights: Sequence[float]) -> Tensor:
+    """xyxy boxes (..., 4) as their place and log size relative to anchors (..., 4), times weights (R-CNN's coding)."""
+    centres, sides = (anchors[..., :2] + anchors[..., 2:]) / 2, anchors[..., 2:] - anchors[..., :2]
+    moved = ((boxes[..., :2] + boxes[..., 2:]) / 2 - centres) / sides
+    grown = ((boxes[..., 2:] - boxes[..., :2]) / sides).clamp(min=1e-9).log()
+    return torch.cat([moved, grown], dim=-1) * _row(weights, boxes)
+
+
+def decode(numbers: Tensor, anchors: Tensor, weights: Sequence[float]) -> Tensor:
+    """The inverse of encode(); no side grows beyond 62.5 anchors."""
+    centres, sides = (anchors[..., :2] + anchors[..., 2:]) / 2, anchors[..., 2:] - anchors[..., :2]
+    plain = numbers / _row(weights, numbers)
+    middle = plain[..., :2] * sides + centres
+    halves = plain[..., 2:].clamp(max=LARGEST_LOG_SIDE).exp() * sides / 2
+    return torch.cat([middle - halves, middle + halves], dim=-1)
+
+
+def _row(weights: Sequence[float], like: Tensor) -> Tensor:
+    return torch.cat([torch.full((1,), weight, device=like.device) for weight in weights])

@@ -1,0 +1,134 @@
+"""What the detectors that stand on torchvision's modules share: their settings, input, outputs and published weights.
+
+B = images, A = boxes per cell, K = numbers per box, N = boxes of all levels in the order (level, row, column, box).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import FrozenBatchNorm2d
+
+from workbench.detectors import DetectorSettings
+from workbench.detectors.parts.detector import Assignment, Pretrained
+from workbench.settings import setting
+
+Grids = tuple[tuple[int, int], ...]  # rows and columns per level
+LICENCE = "BSD 3-Clause, as torchvision; trained on COCO, whose annotations are CC BY 4.0"
+
+
+@dataclass(frozen=True)
+class ForeignSettings(DetectorSettings):
+    """What every detector on torchvision's modules can be told."""
+
+    frozen_norms: bool = setting(
+        False,
+        "Batch norms keep the statistics they have: for going on from published weights with few images at a time.",
+    )
+
+
+class Normalise(nn.Module):
+    """(B, 3, H, W) in 0..1 -> less the mean, by the standard deviation of each colour, as the backbone knows images."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+
+def freeze_norms(network: nn.Module) -> None:
+    """Replace batch norms by ones that neither learn nor count; weights load into them by the same names."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            frozen = FrozenBatchNorm2d(module.num_features, eps=module.eps)
+            parent = network.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], frozen)
+
+
+def map_sizes(backbone: nn.Module, px: int) -> Grids:
+    """Rows and columns of each of the backbone's maps for an input of `px` pixels; nothing is computed.
+
+    Also sets the stride of convolutions that see a map of a single cell to 1. They give the same, but torch's bfloat16
+    on the CPU (2.14, oneDNN) fills the gradients of strided ones with what lies in memory.
+    """
+    empty = {
+        name: torch.empty_like(tensor, device="meta")
+        for name, tensor in (*backbone.named_parameters(), *backbone.named_buffers())
+    }
+    hooks = [
+        module.register_forward_pre_hook(_step_by_one)
+        for module in backbone.modules()
+        if isinstance(module, nn.Conv2d) and module.stride != (1, 1)
+    ]
+    mode = backbone.training
+    maps = functional_call(backbone.eval(), empty, torch.empty(1, 3, px, px, device="meta"))
+    backbone.train(mode)
+    for hook in hooks:
+        hook.remove()
+    return tuple((int(one.shape[2]), int(one.shape[3])) for one in maps.values())
+
+
+def _step_by_one(conv: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    assert isinstance(conv, nn.Conv2d)
+    if inputs[0].shape[2:] == (1, 1) and conv.kernel_size == (3, 3) and conv.padding == (1, 1):
+        conv.stride = (1, 1)
+
+
+def spread(generator: nn.Module, grids: Grids, size: tuple[int, int], device: torch.device) -> Tensor:
+    """(N, 4) xyxy in pixels: the boxes that torchvision's generator lays over maps of these sizes."""
+    with torch.device("cpu"):
+        maps = [torch.empty(1, 1, *grid) for grid in grids]
+        boxes: list[Tensor] = generator(ImageList(torch.empty(1, 3, *size), [size]), maps)
+    return boxes[0].to(device)
+
+
+def flat(maps: Sequence[Tensor], numbers: int) -> Tensor:
+    """(B, A * K, H, W) per level -> (B, N, K) float32."""
+    parts = [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, numbers) for level in maps]
+    return torch.cat(parts, dim=1).float()
+
+
+def grids_of(maps: Sequence[Tensor]) -> Grids:
+    return tuple((int(level.shape[2]), int(level.shape[3])) for level in maps)
+
+
+def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment:
+    """One row per box that answers: matches (B, N), the index of the true box or a negative number."""
+    image, slot = (matches >= 0).nonzero(as_tuple=True)
+    counts = torch.tensor([rows * columns * each for (rows, columns), each in zip(grids, per_cell, strict=True)])
+    ends = counts.cumsum(0)
+    level = torch.searchsorted(ends, slot.cpu(), right=True)
+    inside = slot.cpu() - (ends - counts)[level]
+    each, columns = torch.tensor(per_cell)[level], torch.tensor([columns for _, columns in grids])[level]
+    cell = inside // each
+    return Assignment(image.cpu(), level, cell // columns, cell % columns, inside % each, matches[image, slot].cpu())
+
+
+def pretrained(weights: Any, *, background: bool, norm_eps: float = 1e-5) -> Pretrained:
+    """What torchvision says of a published file: a member of one of its weights enums.
+
+    background: whether the file's first label, "__background__", is the network's own. norm_eps: what the file's
+    batch norms add to variances.
+    """
+    labels = tuple(weights.meta["categories"])
+    return Pretrained(
+        url=weights.url,
+        megabytes=float(weights.meta["_file_size"]),
+        source=f"torchvision, {weights}",
+        licence=LICENCE,
+        labels=labels[1:] if background else labels,
+        prefix="net.",
+        norm_eps=norm_eps,
+    )

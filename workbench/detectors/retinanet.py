@@ -1,0 +1,183 @@
+"""RetinaNet: a feature pyramid, nine anchors per cell, and the focal loss that lets them all be taught at once (Lin,
+Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002, sections 3 and 4).
+
+The network is torchvision's on ResNet-50. Version 2 has group norms in its heads and pulls boxes by GIoU. Values and
+gradients of the loss are those of torchvision's RetinaNet.compute_loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.models.detection import (
+    RetinaNet_ResNet50_FPN_V2_Weights,
+    RetinaNet_ResNet50_FPN_Weights,
+    retinanet_resnet50_fpn,
+    retinanet_resnet50_fpn_v2,
+)
+from torchvision.ops import sigmoid_focal_loss
+
+from workbench.detectors import DetectorSettings, register
+from workbench.detectors.parts import anchor_matching, foreign, matching, priors
+from workbench.detectors.parts.default_boxes import decode, encode, padded
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.losses import iou_loss
+from workbench.detectors.parts.narrow import narrow
+from workbench.errors import WorkbenchError
+from workbench.settings import setting
+
+LEVELS = 5
+FINEST = 8  # pixels per cell of the first map
+ANCHORS = 9  # per cell: three sizes times three shapes
+WEIGHTS = (1.0,) * 4  # of the box coding: none
+LABELS, BOXES = "head.classification_head.cls_logits", "head.regression_head.bbox_reg"
+
+
+@dataclass(frozen=True)
+class RetinaNetSettings(foreign.ForeignSettings):
+    """Settings of RetinaNet."""
+
+    positive_iou: float = setting(
+        0.5, "Anchors that overlap a box by at least this learn it, and each box's best one.", low=0.05, high=0.95,
+        group="Loss",
+    )  # fmt: skip
+    negative_iou: float = setting(
+        0.4, "Anchors that overlap all boxes by less learn background; those between are left alone.",
+        low=0.0, high=0.95, group="Loss",
+    )  # fmt: skip
+    focal_gamma: float = setting(
+        2.0, "What is nearly right counts less, by its error to this power; 0: as much as all else.",
+        low=0.0, high=5.0, group="Loss",
+    )  # fmt: skip
+    focal_alpha: float = setting(
+        0.25, "Weight of positives; negatives count 1 less this.", low=0.0, high=1.0, group="Loss"
+    )
+
+
+@register("retinanet")
+class RetinaNet(Detector):
+    """Outputs: the levels' labels (9 x C channels each), then their boxes (9 x 4)."""
+
+    name = "retinanet"
+    title = "RetinaNet"
+    paper = "Lin, Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002"
+    summary = "A pyramid of maps on ResNet-50: good on objects of all sizes, given a graphics card and time."
+    settings_class: ClassVar[type[DetectorSettings]] = RetinaNetSettings
+    pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
+        RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
+    )
+    outs = (f"net.{LABELS}",)
+    build: ClassVar[Callable[..., Any]] = staticmethod(retinanet_resnet50_fpn)
+    box_loss: ClassVar[str] = "l1"
+    defaults: Tensor
+    label_weights: Tensor
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, RetinaNetSettings)
+        if settings.negative_iou > settings.positive_iou:
+            raise WorkbenchError("negative_iou must not be above positive_iou.")
+        self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        self.net = self.build(weights=None, weights_backbone=None, num_classes=labels)
+        narrow(self.net, settings.width, (LABELS, BOXES))
+        if settings.frozen_norms:
+            foreign.freeze_norms(self.net)
+        self.grids = foreign.map_sizes(self.net.backbone, settings.input_px)
+        self.register_buffer("defaults", self._spread(self.grids, torch.empty(0).device), persistent=False)
+        self.register_buffer("label_weights", torch.ones(labels), persistent=False)
+
+    def _spread(self, grids: foreign.Grids, device: torch.device) -> Tensor:
+        rows, columns = grids[0]
+        return foreign.spread(self.net.anchor_generator, grids, (rows * FINEST, columns * FINEST), device)
+
+    def _anchors(self, raw: Raw) -> Tensor:
+        grids = foreign.grids_of(raw[:LEVELS])
+        return self.defaults if grids == self.grids else self._spread(grids, raw[0].device)
+
+    def forward(self, images: Tensor) -> Raw:
+        maps = list(self.net.backbone(self.normalise(images)).values())
+        labels, boxes = self.net.head.classification_head, self.net.head.regression_head
+        return (
+            *(labels.cls_logits(labels.conv(features)) for features in maps),
+            *(boxes.bbox_reg(boxes.conv(features)) for features in maps),
+        )
+
+    def candidates(self, raw: Raw) -> Candidates:
+        boxes = decode(foreign.flat(raw[LEVELS:], 4), self._anchors(raw), WEIGHTS)
+        return Candidates(boxes, foreign.flat(raw[:LEVELS], self.label_count).sigmoid())
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        grids = self.grids if size[0] == size[1] == self.settings.input_px else self._grids_at(size)
+        anchors = self._spread(grids, targets.boxes.device)
+        return foreign.placed(self._match(targets, anchors), grids, (ANCHORS,) * LEVELS)
+
+    def _grids_at(self, size: tuple[int, int]) -> foreign.Grids:
+        grids = [(size[0] // FINEST, size[1] // FINEST)]
+        while len(grids) < LEVELS:
+            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
+        return tuple(grids)
+
+    @property
+    def anchor_need(self) -> None:
+        """Sizes and shapes are fixed: 32 to 512 pixels times 1, 2^(1/3), 2^(2/3)."""
+
+    def label_rows(self) -> dict[str, LabelRows]:
+        return {self.outs[0]: LabelRows(ANCHORS)}
+
+    def _match(self, targets: Targets, anchors: Tensor) -> Tensor:
+        """(B, N) the box of each anchor, BACKGROUND or BETWEEN."""
+        assert isinstance(self.settings, RetinaNetSettings)
+        high, low = self.settings.positive_iou, self.settings.negative_iou
+        overlaps = (
+            anchor_matching.overlaps(boxes, real, anchors)
+            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
+        )
+        return torch.stack([anchor_matching.match(iou, high, low, keep_best=True) for iou in overlaps])
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        """Per image, divided by its positives, then averaged over images."""
+        assert isinstance(self.settings, RetinaNetSettings)
+        anchors = self._anchors(raw)
+        matches = self._match(targets, anchors)
+        positive, index = matches >= 0, matches.clamp(min=0)
+        rows, labels = padded(targets)
+        truth = rows.gather(1, index[..., None].expand(-1, -1, 4))
+        truth = torch.where(positive[..., None], truth, anchors)
+        there = labels.gather(1, index)
+        weight = torch.where(positive, self.label_weights[there], 1.0)
+        number = positive.sum(1).clamp(min=1)
+        box = self._box_loss(foreign.flat(raw[LEVELS:], 4), truth, anchors)
+        wanted = functional.one_hot(there, self.label_count) * positive[..., None]
+        label = sigmoid_focal_loss(
+            foreign.flat(raw[:LEVELS], self.label_count), wanted.float(), self.settings.focal_alpha,
+            self.settings.focal_gamma,
+        ).sum(-1)  # fmt: skip
+        with torch.no_grad():
+            _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
+            background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
+        return {
+            "box": (torch.where(positive, box * weight, 0.0).sum(1) / number).mean(),
+            "label": (torch.where(positive | background, label * weight, 0.0).sum(1) / number).mean(),
+        }
+
+    def _box_loss(self, numbers: Tensor, truth: Tensor, anchors: Tensor) -> Tensor:
+        if self.box_loss == "l1":
+            return functional.l1_loss(numbers, encode(truth, anchors, WEIGHTS), reduction="none").sum(-1)
+        return iou_loss(decode(numbers, anchors, WEIGHTS), truth, "giou")
+
+
+@register("retinanet-v2")
+class RetinaNetV2(RetinaNet):
+    """The same with another head: group norms, and GIoU in place of L1."""
+
+    name = "retinanet-v2"
+    title = "RetinaNet v2"
+    summary = "RetinaNet with group norms in its heads and GIoU: more accurate, and it trains more steadily."
+    pretrained = foreign.pretrained(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1, background=False)
+    build = staticmethod(retinanet_resnet50_fpn_v2)
+    box_loss = "giou"

@@ -1,0 +1,78 @@
+"""SSDlite: SSD with depthwise separable convolutions on MobileNetV3-Large (Sandler et al., MobileNetV2, 2018, arXiv
+1801.04381, section 6.2; Howard et al., Searching for MobileNetV3, 2019, arXiv 1905.02244, section 6.3).
+
+The network is torchvision's ssdlite320_mobilenet_v3_large, so its published weights fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights, ssdlite320_mobilenet_v3_large
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+
+from workbench.detectors import DetectorSettings, register
+from workbench.detectors.parts import foreign, priors
+from workbench.detectors.parts.default_boxes import DefaultBoxHead
+from workbench.detectors.parts.detector import Detector, Pretrained, Raw
+from workbench.detectors.parts.narrow import narrow
+from workbench.settings import setting
+
+MAPS = 6
+CLASSES, BOXES = "head.classification_head.module_list", "head.regression_head.module_list"
+
+
+@dataclass(frozen=True)
+class SsdLiteSettings(foreign.ForeignSettings):
+    """Settings of SSDlite."""
+
+    input_px: int = setting(320, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
+    match_iou: float = setting(
+        0.5, "Default boxes that overlap a box by at least this learn it.", low=0.05, high=0.95, group="Loss"
+    )
+    smallest_boxes: float = setting(
+        0.2, "Side of the finest map's default boxes as a share of the image.", low=0.01, high=0.9
+    )
+    largest_boxes: float = setting(
+        0.95, "Side of the coarsest map's default boxes as a share of the image.", low=0.01, high=1.0
+    )
+
+
+@register("ssdlite")
+class SsdLite(Detector):
+    """`outs` are the label layers, map by map; box layers have no labels."""
+
+    name = "ssdlite"
+    title = "SSDlite"
+    paper = "Sandler et al.: MobileNetV2, 2018, arXiv 1801.04381; Howard et al.: MobileNetV3, 2019, arXiv 1905.02244"
+    summary = "Computes less than any other here: for phones and small boards. Misses small objects."
+    settings_class: ClassVar[type[DetectorSettings]] = SsdLiteSettings
+    published_px = 320
+    fixed_size = True
+    pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
+        SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, background=True
+    )
+    outs = tuple(f"net.{CLASSES}.{level}.1" for level in range(MAPS))
+
+    def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
+        super().__init__(settings, labels, anchors)
+        assert isinstance(settings, SsdLiteSettings)
+        self.normalise = foreign.Normalise((0.5,) * 3, (0.5,) * 3)
+        self.net = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=1 + labels)
+        narrow(self.net, settings.width, [f"{part}.{level}.1" for part in (CLASSES, BOXES) for level in range(MAPS)])
+        if settings.frozen_norms:
+            foreign.freeze_norms(self.net)
+        px = settings.input_px
+        generator = DefaultBoxGenerator([[2, 3]] * MAPS, settings.smallest_boxes, settings.largest_boxes)
+        grids = foreign.map_sizes(self.net.backbone, px)
+        self.head = DefaultBoxHead(labels, px, generator, grids, settings.match_iou)
+
+    def forward(self, images: Tensor) -> Raw:
+        maps = list(self.net.backbone(self.normalise(images)).values())
+        labels, boxes = self.net.head.classification_head.module_list, self.net.head.regression_head.module_list
+        return (
+            *(layer(features) for layer, features in zip(labels, maps, strict=True)),
+            *(layer(features) for layer, features in zip(boxes, maps, strict=True)),
+        )
