@@ -80,7 +80,7 @@ def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch") -> tupl
 def _scales(pictures: Doubles, px: int, resize: str) -> Doubles:
     """(images, 2) network pixels per image pixel, as core.resize.fit scales; 0 where the size is not known."""
     known = np.maximum(pictures, 1)
-    if resize == "stretch":
+    if resize.endswith("stretch"):
         fitted = np.full_like(known, px)
     else:
         fitted = np.maximum(known * px // known.max(axis=1, keepdims=True), 1)

@@ -1,7 +1,9 @@
 """All that a plugin may import. Names here keep their meaning as long as `API = 1` is accepted.
 
-A detector plugin also imports torch itself, and `workbench.api.detector` for the base class:
+A detector plugin also imports torch itself, for which reason it is loaded with the detectors and not at the start, and
+calls `detector()` for the base class and `parts("blocks")` and such for what the built-in detectors are made of:
 
+    import torch
     from workbench.api import detectors, detector
     @detectors.register("mine")
     class Mine(detector().Detector): ...
@@ -9,6 +11,7 @@ A detector plugin also imports torch itself, and `workbench.api.detector` for th
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 from workbench import detectors, formats
@@ -23,12 +26,15 @@ from workbench.settings import setting
 __all__ = [
     "FLAGS", "XYXY", "AnchorNeed", "Box", "DetectorSettings", "Format", "Image", "Label", "ReadBox", "ReadImage",
     "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Split", "State", "WorkbenchError", "boxes",
-    "detector", "detectors", "exporters", "files", "formats", "images", "setting",
+    "detector", "detectors", "exporters", "files", "formats", "images", "parts", "setting",
 ]  # fmt: skip
 
 
 def detector() -> ModuleType:
     """The module with Detector, Targets, Candidates and Assignment; imports torch, so it is a call."""
-    from workbench.detectors.parts import detector as module
+    return parts("detector")
 
-    return module
+
+def parts(name: str) -> ModuleType:
+    """A module of what detectors are made of: "blocks", "yolo_head", "region_head", "losses", "matching" and others."""
+    return importlib.import_module(f"workbench.detectors.parts.{name}")

@@ -7,6 +7,7 @@ exactly that content (its SHA-256), because a plugin is a program.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
@@ -30,7 +31,10 @@ API = 1
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One plugin file and what became of it. `state`: "loaded", "failed", "asks" (for the user's consent)."""
+    """One plugin file and what became of it.
+
+    `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports).
+    """
 
     file: Path
     state: str
@@ -55,16 +59,30 @@ def user_folder() -> Path:
 
 
 _loaded: tuple[Plugin, ...] | None = None
-_one_at_a_time = threading.Lock()
+_one_at_a_time = threading.RLock()
 
 
 def loaded() -> tuple[Plugin, ...]:
-    """What became of every plugin; the first call of the process loads them. Safe from any thread."""
+    """What became of every plugin; the first call of the process loads them. Safe from any thread.
+
+    Those that import torch wait until the detectors are loaded: it takes seconds, which the window does not have.
+    """
     global _loaded
     with _one_at_a_time:
         if _loaded is None:
             _loaded = load_all()
         return _loaded
+
+
+def _load_waiting() -> None:
+    """Load the plugins that waited for torch."""
+    global _loaded
+    with _one_at_a_time:
+        if _loaded is not None:
+            _loaded = tuple(_load(plugin.file) if plugin.state == "later" else plugin for plugin in _loaded)
+
+
+detectors.when_loaded(_load_waiting)
 
 
 def load_all(*, safe_mode: bool = False) -> tuple[Plugin, ...]:
@@ -84,6 +102,8 @@ def allow(file: Path) -> None:
 
 
 def _load(file: Path) -> Plugin:
+    if not detectors.are_loaded() and _imports_torch(file):
+        return Plugin(file, "later", _about(file))
     families: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
     for family in families:
         family.unregister_owner(file.name)  # when it was loaded before
@@ -102,6 +122,16 @@ def _load(file: Path) -> Plugin:
             family.current_owner = "built in"
     members = tuple(name for family in families for name in family.names() if family.owner(name) == file.name)
     return Plugin(file, "loaded", _about(file), members=members)
+
+
+def _imports_torch(file: Path) -> bool:
+    try:
+        statements = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return False  # its import will say why
+    names = [alias.name for line in statements if isinstance(line, ast.Import) for alias in line.names]
+    names += [line.module or "" for line in statements if isinstance(line, ast.ImportFrom)]
+    return any(name.partition(".")[0] in ("torch", "torchvision") for name in names)
 
 
 def _import(file: Path) -> object:

@@ -29,7 +29,8 @@ Settings = TypeVar("Settings")
 class Row:
     """One field as a form, a flag or a TOML key shows it.
 
-    `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto").
+    `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto"). `files` is
+    the pattern of the files that a text may name ("*.cfg"), or empty.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Row:
     high: float | None
     choices: tuple[str, ...]
     group: str
+    files: str
     optional: bool
 
     @property
@@ -61,9 +63,10 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     group: str = "",
+    files: str = "",
 ) -> Any:
     """A dataclass field with what a form needs to know. `low` and `high` are inclusive."""
-    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group}
+    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files}
     return dataclasses.field(default=default, metadata=about)
 
 

@@ -64,7 +64,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert kind.title
     assert kind.summary.endswith(".")
     assert "20" in kind.paper
-    assert kind.resize in ("stretch", "letterbox")
+    assert kind.published_resize in ("stretch", "letterbox")
     assert all(row.help.endswith(".") for row in rows(kind.settings_class))
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.resize import Fit, How, fit, letterbox_size
+from workbench.core.resize import HOWS, Fit, How, fit, letterbox_size
 
 SIDES = st.integers(1, 300)
-HOWS = st.sampled_from(["stretch", "letterbox"])
+ALL = st.sampled_from(HOWS)
 
 
 def grey(width: int, height: int, level: int = 0) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_a_line_stays_a_pixel_wide() -> None:
 
 def test_an_image_of_the_right_size_is_copied_unchanged() -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    for how in ("stretch", "letterbox"):
+    for how in HOWS:
         square, way = fit(image, 32, how)
         assert np.array_equal(square, image)
         assert not np.shares_memory(square, image)
@@ -75,7 +75,7 @@ def test_another_way_of_fitting_is_an_error() -> None:
         fit(grey(4, 4), 8, "crop")  # type: ignore[arg-type]
 
 
-@given(width=SIDES, height=SIDES, px=st.sampled_from([1, 32, 416]), how=HOWS, seed=st.integers(0, 99))
+@given(width=SIDES, height=SIDES, px=st.sampled_from([1, 32, 416]), how=ALL, seed=st.integers(0, 99))
 def test_back_undoes_forward(width: int, height: int, px: int, how: How, seed: int) -> None:
     boxes = np.random.default_rng(seed).uniform(-10, 310, (5, 4))
     square, way = fit(grey(width, height), px, how)
@@ -83,7 +83,7 @@ def test_back_undoes_forward(width: int, height: int, px: int, how: How, seed: i
     assert np.allclose(way.back(way.forward(boxes)), boxes, rtol=0, atol=1e-9)
 
 
-@given(width=SIDES, height=SIDES, px=st.sampled_from([32, 416]), how=HOWS)
+@given(width=SIDES, height=SIDES, px=st.sampled_from([32, 416]), how=ALL)
 def test_the_whole_image_goes_to_exactly_the_pixels_that_are_not_padding(
     width: int, height: int, px: int, how: How
 ) -> None:
@@ -91,3 +91,22 @@ def test_the_whole_image_goes_to_exactly_the_pixels_that_are_not_padding(
     rows, columns = np.nonzero(square[..., 0] == 0)
     found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     assert np.allclose(way.forward(np.array([[0, 0, width, height]])), [found], rtol=0, atol=1e-9)
+
+
+def test_darknet_keeps_the_corner_pixels_where_they_are() -> None:
+    """Two pixels on four: 0, 1/3, 2/3, 1. OpenCV's: 0, 1/4 (nearly), 3/4, 1."""
+    image = np.array([[[0], [90]]], np.uint8).repeat(3, axis=2)
+    square, way = fit(np.concatenate([image, image]), 4, "darknet stretch")
+    assert square[0, :, 0].tolist() == [0, 30, 60, 90]
+    assert way == Fit(2.0, 2.0)
+    plain, _ = fit(np.concatenate([image, image]), 4, "stretch")
+    assert plain[0, :, 0].tolist() == [0, 22, 68, 90]
+
+
+def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
+    torch = pytest.importorskip("torch")
+    image = np.random.default_rng(1).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+    square, _ = fit(image, 64, "darknet stretch")
+    tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    expected = torch.nn.functional.interpolate(tensor, (64, 64), mode="bilinear", align_corners=True)
+    assert np.abs(square.transpose(2, 0, 1) - expected[0].numpy()).max() < 0.51

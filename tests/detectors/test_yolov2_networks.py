@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from workbench import detectors
-from workbench.detectors.yolov2 import reorg
+from workbench.detectors.parts.blocks import reorg
 
 
 def test_reorg_works_on_a_quarter_of_the_channels_as_darknets_does() -> None:

@@ -13,6 +13,7 @@ from workbench.anchors import Update
 from workbench.cli.options import Json, Project, app, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
+from workbench.core.resize import HOWS
 
 
 @app.command()
@@ -131,7 +132,7 @@ def anchors(
     project: Project,
     k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,
     size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
-    resize: Annotated[str, typer.Option("--resize", help="stretch or letterbox.")] = "stretch",
+    resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(HOWS)}.")] = "stretch",
     update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
     seed: Annotated[int, typer.Option("--seed", help="Where the clustering begins.")] = 0,
     use: Annotated[bool, typer.Option("--use", help="Keep them in the project: training will use them.")] = False,
@@ -141,7 +142,7 @@ def anchors(
     from workbench import anchors as clustering
     from workbench.core import edits
 
-    one_of("resize", resize, ["stretch", "letterbox"])
+    one_of("resize", resize, list(HOWS))
     with project_of(project, write=use) as document:
         found = clustering.anchor_set(document.snapshot(), k, size, resize=resize, update=update, seed=seed)
         if use:

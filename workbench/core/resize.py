@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-import cv2
 import numpy as np
 
-How = Literal["stretch", "letterbox"]
+How = Literal["stretch", "letterbox", "darknet stretch", "darknet letterbox"]
+HOWS: tuple[How, ...] = get_args(How)
 
 PADDING = 128
 """The grey around a letterboxed image: the middle of the range, as darknet pads with 0.5."""
@@ -45,19 +45,21 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
 
     "stretch" changes the proportions; "letterbox" keeps them and pads with grey. Bilinear (cv2.INTER_LINEAR), without
     smoothing before it: the checkpoints of others were trained so. The scales are those of the whole pixels that the
-    image really got, so that boxes and pixels agree.
+    image really got, so that boxes and pixels agree. With "darknet" before either, pixels are interpolated as Darknet
+    does without OpenCV: the middles of the corner pixels stay where they are, though boxes are scaled as ever.
     """
     assert image.shape[2:] == (3,), image.shape
     assert image.dtype == np.uint8, image.dtype
+    if how not in HOWS:
+        raise ValueError(f"an image is fitted by one of {HOWS}, not by {how!r}")
     height, width = image.shape[:2]
-    if how == "stretch":
-        return _resized(image, px, px), Fit(px / width, px / height)
-    if how != "letterbox":
-        raise ValueError(f'an image is fitted by "stretch" or "letterbox", not by {how!r}')
+    resized = _by_corners if how.startswith("darknet") else _resized
+    if how.endswith("stretch"):
+        return resized(image, px, px), Fit(px / width, px / height)
     w, h = letterbox_size(width, height, px)
     left, top = (px - w) // 2, (px - h) // 2
     square = np.full((px, px, 3), PADDING, np.uint8)
-    square[top : top + h, left : left + w] = _resized(image, w, h)
+    square[top : top + h, left : left + w] = resized(image, w, h)
     return square, Fit(w / width, h / height, float(left), float(top))
 
 
@@ -70,7 +72,23 @@ def letterbox_size(width: int, height: int, px: int) -> tuple[int, int]:
 def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
     if image.shape[:2] == (height, width):
         return image.copy()
+    import cv2  # here, as settings name the ways to fit before the window is open
+
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _by_corners(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Bilinear with the first and the last pixel of a side kept: Darknet's resize_image()."""
+    floats = image.astype(np.float32)
+    for axis, wanted in ((1, width), (0, height)):
+        size = floats.shape[axis]
+        place = np.arange(wanted, dtype=np.float32) * np.float32((size - 1) / max(wanted - 1, 1))
+        low = np.minimum(place.astype(np.int64), size - 1)
+        share = (place - low).reshape(-1, 1, 1) if axis == 0 else (place - low).reshape(1, -1, 1)
+        near, far = np.take(floats, low, axis), np.take(floats, np.minimum(low + 1, size - 1), axis)
+        floats = near + share * (far - near)
+    rounded: np.ndarray = np.rint(floats).astype(np.uint8)
+    return rounded
 
 
 def _floats(boxes: np.ndarray) -> np.ndarray:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry
 from workbench.settings import setting
@@ -43,18 +45,49 @@ class DetectorSettings:
     width: float = setting(
         1.0, "Factor on the channels of every layer; 1 is the published network.", low=0.05, high=4.0
     )
+    resize: str | None = setting(
+        None,
+        "How an image becomes the square input; auto: as published. stretch changes its proportions, letterbox pads"
+        " it with grey; with darknet before, pixels are interpolated as by a Darknet built without OpenCV.",
+        choices=HOWS,
+    )
+
+    def resolved(self, labels: tuple[str, ...]) -> Self:
+        """These settings made whole before a training or import for `labels`: what they name by file is read in.
+
+        WorkbenchError says what is missing.
+        """
+        return self
 
 
 detectors: Registry[type[Detector]] = Registry("detector")
 register = detectors.register
 
 
+_loaded = False
+_waiting: list[Callable[[], None]] = []
+
+
 def load_all() -> Registry[type[Detector]]:
     """Import every module of this package (and with it torch) and return the registry."""
+    global _loaded
     for module in pkgutil.iter_modules(__path__):
         if module.name != "parts":
             importlib.import_module(f"{__name__}.{module.name}")
+    if not _loaded:
+        _loaded = True
+        for action in _waiting:
+            action()
     return detectors
+
+
+def are_loaded() -> bool:
+    return _loaded
+
+
+def when_loaded(action: Callable[[], None]) -> None:
+    """Call `action` once the built-in detectors, and with them torch, are loaded for the first time."""
+    _waiting.append(action)
 
 
 def build(

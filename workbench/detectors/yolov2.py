@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
-from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, set_activation
+from workbench.detectors.parts.blocks import ConvUnit, MaxPool, reorg, scaled, set_activation
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.region_head import RegionHead
 from workbench.detectors.parts.region_settings import RegionSettings
@@ -21,17 +21,6 @@ from workbench.detectors.parts.region_settings import RegionSettings
 @dataclass(frozen=True)
 class YoloV2Settings(RegionSettings):
     """Settings of YOLOv2."""
-
-
-def reorg(images: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, 4 C, H / 2, W / 2) in the order of Darknet's [reorg], which is not space-to-depth.
-
-    Darknet calls its permutation with the sizes of input and output exchanged, so that it works on C / 4 channels. The
-    public weights were trained that way. C must be a multiple of 4, H and W of 2.
-    """
-    batch, channels, height, width = images.shape
-    cells = images.reshape(batch, channels // 4, height, 2, width, 2)
-    return cells.permute(0, 3, 5, 1, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
 
 
 def squeezes(wide: int, narrow: int, count: int) -> list[ConvUnit]:
@@ -53,7 +42,7 @@ class YoloV2(Detector):
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )
     outs = ("out",)
-    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
+    published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

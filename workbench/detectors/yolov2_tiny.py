@@ -45,7 +45,7 @@ class YoloV2Tiny(Detector):
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )
     outs = ("out",)
-    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
+    published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

@@ -82,7 +82,7 @@ class YoloV3(Detector):
         *((116, 90), (156, 198), (373, 326)),
     )
     outs = ("coarse.out", "medium.out", "fine.out")
-    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
+    published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
     pooled: ClassVar[bool] = False
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:

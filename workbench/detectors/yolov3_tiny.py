@@ -48,7 +48,7 @@ class YoloV3Tiny(Detector):
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3TinySettings
     published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
     outs = ("coarse_out", "fine_out")
-    resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
+    published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

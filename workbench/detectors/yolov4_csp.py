@@ -138,7 +138,7 @@ class YoloV4Csp(Detector):
     )
     published_px = 512
     outs = ("fine.1", "medium.1", "coarse.1")
-    resize = "letterbox"  # the cfg's letter_box=1
+    published_resize = "letterbox"  # the cfg's letter_box=1
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

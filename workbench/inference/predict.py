@@ -9,7 +9,7 @@ import copy
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
@@ -70,9 +70,8 @@ class Predictor:
         place = chosen_device(device)
         detector, header = load_detector(checkpoint, place)
         names = [label.name for label in header.labels]
-        how: How = "letterbox" if header.resize == "letterbox" else "stretch"
         return cls(
-            detector, names, header.input_px, how,
+            detector, names, header.input_px, cast(How, header.resize),
             device=str(place), precision=precision, header=header, checkpoint=Path(checkpoint),
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.project import Label
+from workbench.core.resize import HOWS
 from workbench.errors import Refused
 
 KEY = "workbench"  # of the safetensors metadata
@@ -26,7 +27,7 @@ class CheckpointHeader:
     labels: tuple[Label, ...]
     anchors: tuple[tuple[float, float], ...]
     input_px: int
-    resize: str  # "stretch" or "letterbox": how an image became the input
+    resize: str  # one of core.resize.HOWS: how an image became the input
     epoch: int = 0
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation: ap, ap50, ap75
@@ -55,6 +56,8 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
         )
         values["anchors"] = tuple((float(w), float(h)) for w, h in values["anchors"])
         values["input_px"] = int(values["input_px"])
+        if values["resize"] not in HOWS:
+            raise ValueError(values["resize"])
         return CheckpointHeader(**values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error

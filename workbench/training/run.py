@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -114,8 +115,15 @@ class _Training:
         self.data: Dataset
         self.validation: Dataset
 
+    def _resolve(self) -> None:
+        """Read in what the detector's settings name by file, so that the run's record stands alone."""
+        names = tuple(label.name for label in self.request.snapshot.labels)
+        self.recipe = replace(self.recipe, detector_settings=self.recipe.detector_settings.resolved(names))
+        self.request = replace(self.request, recipe=self.recipe)
+
     def events(self) -> Iterator[Event]:
         machine.keep_freed_memory()
+        self._resolve()
         self.clock = time.monotonic()
         state = self._saved_state() if self.request.resume else None
         yield from self._read()
@@ -151,9 +159,10 @@ class _Training:
             self.validation = self.data
 
     def _load(self, part: Snapshot) -> Generator[Event, None, Dataset]:
-        how = detectors.load_all().get(self.recipe.detector).resize
+        own = self.recipe.detector_settings
+        how = detectors.load_all().get(self.recipe.detector).chosen_resize(own)
         return (yield from load(
-            part, self.recipe.detector_settings.input_px, "letterbox" if how == "letterbox" else "stretch",
+            part, own.input_px, how,
             ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
             control=self.control,
         ))  # fmt: skip

@@ -30,9 +30,11 @@ class ConvUnit(nn.Module):
     `norm`, the convolution has a bias instead.
     """
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, *, norm: bool = True) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, size: int = 3, stride: int = 1, *, norm: bool = True, groups: int = 1
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=not norm)
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=not norm)
         self.norm = nn.BatchNorm2d(outputs, eps=1e-5, momentum=NORM_MOMENTUM) if norm else nn.Identity()
         self.activation: nn.Module = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         nn.init.kaiming_normal_(self.conv.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
@@ -127,6 +129,17 @@ class SpatialPyramid(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.cat([*(pool(images) for pool in self.pools), images], dim=1)
+
+
+def reorg(images: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, 4 C, H / 2, W / 2) in the order of Darknet's [reorg], which is not space-to-depth.
+
+    Darknet calls its permutation with the sizes of input and output exchanged, so that it works on C / 4 channels. The
+    public weights were trained that way. C must be a multiple of 4, H and W of 2.
+    """
+    batch, channels, height, width = images.shape
+    cells = images.reshape(batch, channels // 4, height, 2, width, 2)
+    return cells.permute(0, 3, 5, 1, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
 
 
 def second_half(images: Tensor) -> Tensor:

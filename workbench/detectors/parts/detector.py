@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
+from workbench.core.resize import How
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import WorkbenchError
 
@@ -127,7 +128,7 @@ class Detector(nn.Module):
     settings_class: ClassVar[type[DetectorSettings]]
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
-    resize: ClassVar[str] = "stretch"  # how an image becomes the square input: "stretch" or "letterbox"
+    published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
     multiple: ClassVar[int] = 32  # what the input side must be a multiple of
@@ -157,8 +158,14 @@ class Detector(nn.Module):
         if not all(0 < side < math.inf for size in anchors for side in size):
             raise WorkbenchError("An anchor has a side that is not a positive number. Compute the anchors again.")
         self.settings = settings
+        self.resize = self.chosen_resize(settings)
         self.label_count = labels
         self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # ascending area, as masks count
+
+    @classmethod
+    def chosen_resize(cls, settings: DetectorSettings) -> How:
+        """How images are brought to the square input."""
+        return cast(How, settings.resize) if settings.resize else cls.published_resize
 
     def forward(self, images: Tensor) -> Raw:
         """images (B, 3, H, W) float RGB 0..1 -> the heads' raw outputs, one tensor per level."""

@@ -52,21 +52,30 @@ class Card:
     detector: str
     labels: tuple[str, ...]
     input_px: int
-    resize: str  # "stretch" or "letterbox"
+    resize: str  # one of core.resize.HOWS
     score: float  # suggested confidence; the file itself cuts nothing off
     iou: float  # of the NMS inside the file
     nms: bool
     anchors: tuple[tuple[float, float], ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def stretched(self) -> bool:
+        return self.resize.endswith("stretch")
+
+    @property
+    def by_corners(self) -> bool:
+        return self.resize.startswith("darknet")
+
     def to_json(self) -> str:
+        cv2s, darknets = "bilinear without antialiasing (cv2.INTER_LINEAR)", "bilinear, corner pixels kept"
         preprocessing = {
             "colour": "RGB",
             "range": "0..1 (divide by 255)",
             "layout": "1x3xHxW float32",
             "resize": self.resize,
-            "interpolation": "bilinear without antialiasing (cv2.INTER_LINEAR)",
-            "padding": 128 if self.resize == "letterbox" else None,
+            "interpolation": darknets if self.by_corners else cv2s,
+            "padding": None if self.stretched else 128,
             "orientation": "upright (EXIF orientation applied)",
         }
         record = {"format": 1, **asdict(self), "preprocessing": preprocessing, "program": "Workbench"}
@@ -122,17 +131,29 @@ def picture_code(card: Card, imports: str) -> str:
 about = json.load(open("model.json", encoding="utf-8"))
 image = cv2.imdecode(np.fromfile("photo.jpg", np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]  # upright, RGB
 side, (height, width) = about["input_px"], image.shape[:2]
+{BY_CORNERS_CODE if card.by_corners else "resize = cv2.resize"}
 """
-    if card.resize == "stretch":
-        fit = """square, scale, pad = cv2.resize(image, (side, side)), np.array([side / width, side / height] * 2), 0
+    if card.stretched:
+        fit = """square, scale, pad = resize(image, (side, side)), np.array([side / width, side / height] * 2), 0
 """
     else:
         fit = """w, h = max(1, width * side // max(width, height)), max(1, height * side // max(width, height))
 square, left, top = np.full((side, side, 3), 128, np.uint8), (side - w) // 2, (side - h) // 2
-square[top:top + h, left:left + w] = cv2.resize(image, (w, h))
+square[top:top + h, left:left + w] = resize(image, (w, h))
 scale, pad = np.array([w / width, h / height] * 2), np.array([left, top] * 2)
 """
     return head + fit + "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
+
+
+BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixels kept: Darknet's
+    for axis, wanted in ((1, size[0]), (0, size[1])):
+        place = np.linspace(0, pixels.shape[axis] - 1, wanted)
+        low = place.astype(int)
+        high, share = np.minimum(low + 1, pixels.shape[axis] - 1), np.expand_dims(place - low, [1 - axis, 2])
+        near = np.take(pixels, low, axis).astype(float)
+        pixels = near + share * (np.take(pixels, high, axis) - near)
+    return np.rint(pixels)
+"""
 
 
 def result_code(card: Card) -> str:

@@ -54,9 +54,11 @@ Look = Callable[[Wish], Iterator[Counted | Found]]
 
 def look(wish: Wish) -> Iterator[Counted | Found]:
     """Progress, then Found. Closing early keeps the candidates found so far beside the run."""
+    from workbench import plugins
     from workbench.inference import evaluate
     from workbench.inference.predict import Predictor
 
+    plugins.loaded()
     predictor = Predictor.open(wish.checkpoint)
     for event in evaluate.evaluate_run(predictor, wish.snapshot, wish.split, wish.run_folder):
         if isinstance(event, EvaluationProgress):
