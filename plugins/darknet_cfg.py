@@ -143,7 +143,7 @@ def concatenate(groups: int, group: int) -> Callable[..., Tensor]:
 
 
 class Builder:
-    """Makes the layers one by one; `channels` and `sides` are those of every layer so far, [-1] the image's at first."""
+    """Makes the layers one by one; `channels` and `sides` are those of the image and of every layer so far."""
 
     def __init__(self, sections: list[Section], labels: int) -> None:
         self.labels, self.sections = labels, sections[1:]

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from importlib.util import find_spec
 from typing import Any
 
 from workbench import health
 from workbench.console import bar, say
 from workbench.errors import WorkbenchError
-from workbench.inference import exporters
 from workbench.inference.events import (
     EvaluationDone,
     EvaluationProgress,
@@ -91,12 +89,6 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                     saved = event
     assert saved is not None, "predictions end with what was saved or raise"
     return saved
-
-
-def available() -> list[str]:
-    """The export formats that can be written here: those whose packages are installed."""
-    members = exporters.load_all()
-    return [name for name, member in members if all(find_spec(package) for package in member.needs)]
 
 
 def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:

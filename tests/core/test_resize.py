@@ -94,13 +94,13 @@ def test_the_whole_image_goes_to_exactly_the_pixels_that_are_not_padding(
 
 
 def test_darknet_keeps_the_corner_pixels_where_they_are() -> None:
-    """Two pixels on four: 0, 1/3, 2/3, 1. OpenCV's: 0, 1/4 (nearly), 3/4, 1."""
+    """Two pixels on four: 0, 1/3, 2/3, 1. OpenCV's: 0, 1/4, 3/4, 1, cut to whole numbers."""
     image = np.array([[[0], [90]]], np.uint8).repeat(3, axis=2)
     square, way = fit(np.concatenate([image, image]), 4, "darknet stretch")
-    assert square[0, :, 0].tolist() == [0, 30, 60, 90]
+    assert np.allclose(square[0, :, 0], [0, 30, 60, 90])
     assert way == Fit(2.0, 2.0)
     plain, _ = fit(np.concatenate([image, image]), 4, "stretch")
-    assert plain[0, :, 0].tolist() == [0, 22, 68, 90]
+    assert plain[0, :, 0].tolist() == [0, 22, 67, 90]
 
 
 def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
@@ -109,4 +109,4 @@ def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
     square, _ = fit(image, 64, "darknet stretch")
     tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     expected = torch.nn.functional.interpolate(tensor, (64, 64), mode="bilinear", align_corners=True)
-    assert np.abs(square.transpose(2, 0, 1) - expected[0].numpy()).max() < 0.51
+    assert np.abs(square.transpose(2, 0, 1) - expected[0].numpy()).max() < 1e-3

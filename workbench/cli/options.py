@@ -75,3 +75,14 @@ def newest_run(runs_folder: Path) -> str:
     if not found:
         raise WorkbenchError(f"There is no run in {runs_folder.parent} yet. Train one: workbench train PROJECT")
     return found[0].name
+
+
+def named_values(texts: list[str] | None) -> dict[str, str]:
+    """NAME=VALUE, several times, as --set takes them."""
+    values = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise WorkbenchError(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
+        values[name.strip().replace("-", "_")] = value.strip()
+    return values

@@ -116,7 +116,8 @@ def export(
     format: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", help="safetensors, state-dict, torchscript, pt2, onnx; may be repeated; default: all there are."
+            "--format",
+            help="safetensors, state-dict, torchscript, pt2, onnx, darknet; may be repeated; default: all.",
         ),
     ] = None,
     as_json: Json = False,
@@ -124,13 +125,13 @@ def export(
     """Export trained weights with labels, anchors and preprocessing inside, checked before it says done."""
     from workbench import plugins
     from workbench.inference import export as exporting
-    from workbench.report import available, show_export
+    from workbench.report import show_export
 
     plugins.loaded()
     with project_of(project) as document:
         file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    done = show_export(exporting.export(file, folder, format or available(), snapshot.files[:8]), quiet=as_json)
+    done = show_export(exporting.export(file, folder, format or None, snapshot.files[:8]), quiet=as_json)
     written = [{"format": one.format, "file": str(one.file), "bytes": one.bytes} for one in done.results]
     result({"folder": str(done.folder), "files": written}, as_json=as_json)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import app, newest_run, one_of, project_of, run_of
+from workbench.cli.options import app, named_values, newest_run, one_of, project_of, run_of
 from workbench.console import result, say
 from workbench.errors import WorkbenchError
 
@@ -43,8 +43,9 @@ def train(**given: Any) -> int | None:
             recipe = recipe.with_detector(given["detector"])
         recipe = recipe.changed(_changes(given))
         anchors = kept if given["anchors"] == "project" else None
+        start = _start(given["weights"], recipe.detector)
         run_folder = runs.new_folder(folder, given["name"] or recipe.detector)
-        happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors), control)
+        happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors, start=start), control)
     if given["tensorboard"]:
         happening = board.mirrored(happening, run_folder)
     try:
@@ -61,6 +62,24 @@ def train(**given: Any) -> int | None:
         say(f"Go on with: workbench train {given['project']} --resume {said['run']}", quiet=as_json)
         return console.INTERRUPTED
     return None
+
+
+def _start(text: str | None, detector: str) -> Path | None:
+    """The file of weights to begin with: a path, or the published one, which must have been fetched."""
+    if not text:
+        return None
+    if text != "published":
+        return Path(text)
+    from workbench.training import published
+
+    weights = published.of(detector)
+    file = published.kept_file(weights)
+    if not file.is_file():
+        raise WorkbenchError(
+            f"The published weights are not on this machine ({weights.megabytes:.0f} MB, {weights.licence})."
+            f" Fetch them: workbench weights {detector} --download"
+        )
+    return file
 
 
 def _print_events(happening: Iterable[Any]) -> int:
@@ -81,7 +100,7 @@ def _print_events(happening: Iterable[Any]) -> int:
 def _refuse_changes(given: dict[str, Any]) -> None:
     """A resumed run keeps its recipe; a flag that asks for another one must not be passed over in silence."""
     rows = [row.flag for row in _training_rows() if given.get(row.name) is not None]
-    named = rows + [f"--{name}" for name in ("detector", "name", "set") if given[name]]
+    named = rows + [f"--{name}" for name in ("detector", "name", "set", "weights") if given[name]]
     if named:
         raise WorkbenchError(f"A resumed run keeps its recipe. Leave out {', '.join(named)}, or start a new run.")
 
@@ -89,12 +108,7 @@ def _refuse_changes(given: dict[str, Any]) -> None:
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
     """Settings that the command line names: flags of the training, and NAME=VALUE of the detector."""
     changes = {row.name: given[row.name] for row in _training_rows() if given.get(row.name) is not None}
-    for text in given["set"] or ():
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise WorkbenchError(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
-        changes[name.strip().replace("-", "_")] = value.strip()
-    return changes
+    return {**changes, **named_values(given["set"])}
 
 
 def _training_rows() -> tuple[settings.Row, ...]:
@@ -123,6 +137,16 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             option("--anchors", help="'project' (see `workbench anchors --use`) or 'published'."),
         ),
         ("set", list[str] | None, None, option("--set", help="NAME=VALUE of the detector; may be repeated.")),
+        (
+            "weights",
+            str | None,
+            None,
+            option(
+                "--weights",
+                help="Weights to begin with: a checkpoint (.safetensors), Darknet's (.weights, .conv.74), torchvision's"
+                " (.pth), or 'published' (see `workbench weights`). What fits is taken, what does not is said.",
+            ),
+        ),
         ("resume", str | None, None, option("--resume", help="Go on with this run ('' for the newest).")),
         (
             "tensorboard",

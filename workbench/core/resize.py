@@ -41,12 +41,13 @@ class Fit:
 
 
 def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
-    """(H, W, 3) uint8 to (px, px, 3) uint8 and the way back.
+    """(H, W, 3) uint8 to (px, px, 3) uint8 and the way back; float32 in 0..255 for Darknet's ways.
 
     "stretch" changes the proportions; "letterbox" keeps them and pads with grey. Bilinear (cv2.INTER_LINEAR), without
     smoothing before it: the checkpoints of others were trained so. The scales are those of the whole pixels that the
     image really got, so that boxes and pixels agree. With "darknet" before either, pixels are interpolated as Darknet
-    does without OpenCV: the middles of the corner pixels stay where they are, though boxes are scaled as ever.
+    does without OpenCV: the middles of the corner pixels stay where they are, though boxes are scaled as ever, and
+    values stay fractions. Rounding them was measured to change scores of a small network by up to 0.027.
     """
     assert image.shape[2:] == (3,), image.shape
     assert image.dtype == np.uint8, image.dtype
@@ -58,8 +59,9 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
         return resized(image, px, px), Fit(px / width, px / height)
     w, h = letterbox_size(width, height, px)
     left, top = (px - w) // 2, (px - h) // 2
-    square = np.full((px, px, 3), PADDING, np.uint8)
-    square[top : top + h, left : left + w] = resized(image, w, h)
+    inside = resized(image, w, h)
+    square = np.full((px, px, 3), PADDING, inside.dtype)
+    square[top : top + h, left : left + w] = inside
     return square, Fit(w / width, h / height, float(left), float(top))
 
 
@@ -84,11 +86,10 @@ def _by_corners(image: np.ndarray, width: int, height: int) -> np.ndarray:
         size = floats.shape[axis]
         place = np.arange(wanted, dtype=np.float32) * np.float32((size - 1) / max(wanted - 1, 1))
         low = np.minimum(place.astype(np.int64), size - 1)
-        share = (place - low).reshape(-1, 1, 1) if axis == 0 else (place - low).reshape(1, -1, 1)
+        share = (place - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
         near, far = np.take(floats, low, axis), np.take(floats, np.minimum(low + 1, size - 1), axis)
         floats = near + share * (far - near)
-    rounded: np.ndarray = np.rint(floats).astype(np.uint8)
-    return rounded
+    return floats
 
 
 def _floats(boxes: np.ndarray) -> np.ndarray:

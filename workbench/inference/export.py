@@ -22,7 +22,7 @@ from workbench.core.resize import fit
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress
-from workbench.inference.exporters import Card, Exporter, ExportSettings, Source
+from workbench.inference.exporters import Card, Exporter, ExportSettings, Source, Unsuitable
 from workbench.inference.graph import Decoded, EndToEnd, compare
 from workbench.inference.predict import Predictor, folded
 
@@ -32,11 +32,11 @@ CHECKED = 8  # pictures that a file is checked on
 def export(
     checkpoint: Path,
     folder: Path,
-    formats: Sequence[str],
+    formats: Sequence[str] | None,
     images: Sequence[Path] = (),
     settings: ExportSettings | None = None,
 ) -> Iterator[ExportEvent]:
-    """Write `checkpoint` in each of `formats` (names of the registry) to `folder`/<format>/.
+    """Write `checkpoint` in each of `formats` (names of the registry; None: all that can) to `folder`/<format>/.
 
     Each gets the file, model.json and README.md. Files that can run are compared with this program on up to eight of
     `images` before they take their place. WorkbenchError if one disagrees, can't be written or needs a package that
@@ -48,12 +48,13 @@ def export(
 def export_predictor(
     predictor: Predictor,
     folder: Path,
-    formats: Sequence[str],
+    formats: Sequence[str] | None,
     images: Sequence[Path] = (),
     settings: ExportSettings | None = None,
 ) -> Iterator[ExportEvent]:
     """The same for a detector that is already open."""
-    members = {name: exporters.load_all().get(name)() for name in formats}
+    wanted = available() if formats is None else formats
+    members = {name: exporters.load_all().get(name)() for name in wanted}
     for member in members.values():
         require(member)
     source = source_of(predictor, settings or ExportSettings())
@@ -64,7 +65,12 @@ def export_predictor(
         yield ExportProgress(name, f"Writing {member.title}", 2 * len(results), total)
         with _staging(folder) as stage:
             file = Path(stage) / member.file
-            remark = _written(member, source, file)
+            try:
+                remark = _written(member, source, file)
+            except Unsuitable:
+                if formats is None:
+                    continue
+                raise
             yield ExportProgress(name, f"Checking {member.title}", 2 * len(results) + 1, total)
             agreed = checked(member, file, source, samples or noise(predictor.input_px))
             if agreed is not None and not samples:
@@ -83,6 +89,12 @@ def _put(file: Path, target: Path, card: Card, lines: str) -> None:
     atomic_write(target / "README.md", lines)
     with atomic_path(target / file.name) as temporary:
         shutil.move(file, temporary)
+
+
+def available() -> list[str]:
+    """The formats that can be written here: those whose packages are installed."""
+    members = exporters.load_all()
+    return [name for name, member in members if all(importlib.util.find_spec(package) for package in member.needs)]
 
 
 def require(member: Exporter) -> None:

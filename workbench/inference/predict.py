@@ -106,10 +106,10 @@ class Predictor:
             ]
         )
 
-    def best(self, squares: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, S, S, 3) uint8 -> the best (box, label) pairs: boxes (B, k, 4) in network pixels, scores, labels (B, k).
+    def best(self, squares: NDArray[np.uint8 | np.float32]) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, S, S, 3) in 0..255 -> the best (box, label) pairs, as float32 on the CPU.
 
-        float32 on the CPU.
+        boxes (B, k, 4) in network pixels, scores (B, k), labels (B, k).
         """
         batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), already channels-last
         with torch.inference_mode(), self._autocast():

@@ -86,7 +86,8 @@ class _Store:
 
     def read(self, index: int) -> None:
         try:
-            self.pixels[index], self.fits[index] = fit(images.read(self.snapshot.files[index]), self.px, self.how)
+            square, self.fits[index] = fit(images.read(self.snapshot.files[index]), self.px, self.how)
+            self.pixels[index] = np.rint(square)  # Darknet's ways give fractions, for which there is no room here
         except Refused as error:
             self.problems[index] = error.sentence
 

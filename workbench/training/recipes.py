@@ -85,6 +85,12 @@ def read(file: Path) -> Recipe:
     return _recipe(Path(file), Path(file).stem)
 
 
+def plain(detector: str) -> Recipe:
+    """The detector with its own defaults and no training to speak of: what imported weights have."""
+    kind = detectors.load_all().get(detector).settings_class
+    return Recipe(detector, detector, "", detector, kind(), TrainingSettings())
+
+
 def find(text: str) -> Recipe:
     """A preset by name or a recipe by the path of its file, as the command line takes either."""
     return read(Path(text)) if text.endswith(".toml") else preset(text)

@@ -66,6 +66,7 @@ def write_request(request: RunRequest) -> None:
         "version": 1,
         "digest": request.snapshot.digest,
         "anchors": anchors,
+        "start": str(request.start) if request.start else "",
         "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
         "images": [dataclasses.asdict(image) for image in request.snapshot.images],
         "files": [str(file) for file in request.snapshot.files],
@@ -85,6 +86,7 @@ def read_request(folder: Path) -> RunRequest:
             head = json.loads(arrays["head"].tobytes())
             snapshot = _snapshot(head, {name: arrays[name] for name in _ARRAYS}, folder)
         anchors = _anchors(head["anchors"])
+        start = Path(head["start"]) if head.get("start") else None
     except OSError as error:
         raise Refused(
             file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
@@ -93,7 +95,7 @@ def read_request(folder: Path) -> RunRequest:
         raise Refused(
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
-    return RunRequest(folder, snapshot, recipes.read(folder / RECIPE), anchors, resume=True)
+    return RunRequest(folder, snapshot, recipes.read(folder / RECIPE), anchors, resume=True, start=start)
 
 
 def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder: Path) -> Snapshot:

@@ -15,7 +15,7 @@ class RunRequest:
 
     `anchors` None: the published ones. `folder` is the run's own (see runs.new_folder). With `resume` the run goes on
     from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was started with, which
-    `run.resume(folder, control)` reads from the folder.
+    `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with, see weights.start.
     """
 
     folder: Path
@@ -23,6 +23,7 @@ class RunRequest:
     recipe: Recipe
     anchors: AnchorSet | None = None
     resume: bool = False
+    start: Path | None = None
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from workbench import detectors
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate
+from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate, weights
 from workbench.training.augment import Batch
 from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
 from workbench.training.data import Dataset, load
@@ -172,6 +172,9 @@ class _Training:
         device = machine.chosen_device(self.settings.device)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.check(detector, self.data)
+        if state is None and self.request.start is not None:
+            names = [label.name for label in self.request.snapshot.labels]
+            self.notes.append(weights.start(detector, self.request.start, names))
         wanted = state.precision if state else self.settings.precision
         precision = machine.chosen_precision(wanted, device)
         self.notes.append(Message("info", precision.why))
@@ -353,6 +356,7 @@ class _Training:
                 "precision": self.stepper.precision.name,
                 "seconds": round(self._seconds(), 1),
                 "recipe": recipes.to_dict(self.recipe),
+                "begun from": self.request.start.name if self.request.start else "",
             },
         )
 

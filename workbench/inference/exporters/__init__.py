@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.errors import WorkbenchError
 from workbench.registry import Registry
 from workbench.settings import setting
 
@@ -93,6 +94,10 @@ class Source:
     metadata: dict[str, str]  # of the checkpoint, to be carried along
 
 
+class Unsuitable(WorkbenchError):
+    """This format can't hold this detector; others can."""
+
+
 class Exporter(Protocol):
     """One file format."""
 
@@ -102,7 +107,10 @@ class Exporter(Protocol):
     needs: ClassVar[tuple[str, ...]]  # packages beyond those that the program itself needs
 
     def write(self, source: Source, file: Path) -> str:
-        """Write the file; returns a remark for the user or an empty text. May raise anything: export() explains."""
+        """Write the file; returns a remark for the user or an empty text.
+
+        Raises Unsuitable where the format can't hold this detector. May raise anything: export() explains.
+        """
         ...
 
     def opened(self, file: Path) -> Run | None:
@@ -138,7 +146,7 @@ side, (height, width) = about["input_px"], image.shape[:2]
 """
     else:
         fit = """w, h = max(1, width * side // max(width, height)), max(1, height * side // max(width, height))
-square, left, top = np.full((side, side, 3), 128, np.uint8), (side - w) // 2, (side - h) // 2
+square, left, top = np.full((side, side, 3), 128, np.float32), (side - w) // 2, (side - h) // 2
 square[top:top + h, left:left + w] = resize(image, (w, h))
 scale, pad = np.array([w / width, h / height] * 2), np.array([left, top] * 2)
 """
@@ -152,7 +160,7 @@ BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixe
         high, share = np.minimum(low + 1, pixels.shape[axis] - 1), np.expand_dims(place - low, [1 - axis, 2])
         near = np.take(pixels, low, axis).astype(float)
         pixels = near + share * (np.take(pixels, high, axis) - near)
-    return np.rint(pixels)
+    return pixels
 """
 
 

@@ -20,7 +20,7 @@ from workbench import plugins
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
 
-_STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run"}
+_STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch"}
 
 
 class PluginsWindow(QDialog):

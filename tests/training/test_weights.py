@@ -1,0 +1,211 @@
+"""Trainings begin from weights of other programs, and those are imported to detect with."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torchvision.models import resnet50
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+from workbench import detectors
+from workbench.core import images
+from workbench.detectors.parts import darknet
+from workbench.detectors.parts.detector import Detector, Pretrained
+from workbench.errors import Refused, WorkbenchError
+from workbench.inference.predict import Predictor
+from workbench.training import published, recipes, runs, weights
+from workbench.training.recipes import Recipe
+
+
+def build(name: str, labels: int, seed: int = 0, width: float = 0.1, **settings: Any) -> Detector:
+    torch.manual_seed(seed)
+    kind = detectors.load_all().get(name)
+    return detectors.build(name, kind.settings_class(input_px=64, width=width, **settings), labels)
+
+
+def recipe(name: str, **settings: Any) -> Recipe:
+    return recipes.plain(name).changed(settings)
+
+
+def test_a_training_begins_from_darknets_file_for_other_labels(tmp_path: Path) -> None:
+    theirs, ours = build("yolov3-tiny", 80, 1), build("yolov3-tiny", 2, 2)
+    darknet.write(theirs, tmp_path / "yolov3-tiny.weights")
+    said = weights.start(ours, tmp_path / "yolov3-tiny.weights", ("cell", "platelet"))
+    assert said.sentence.startswith("Begun from yolov3-tiny.weights: 59 of 59 tensors were taken over")
+    assert torch.equal(ours.get_parameter("coarse.conv.weight"), theirs.get_parameter("coarse.conv.weight"))
+
+
+def test_a_training_begins_from_the_first_part_of_a_network(tmp_path: Path) -> None:
+    theirs, ours = build("yolov4", 80, 1), build("yolov4", 2, 2)
+    darknet.write(theirs, tmp_path / "whole.weights")
+    part = list(darknet.layers(theirs))[:72]  # the backbone
+    size = 20 + 4 * sum(slot.numel() for layer in part for _, slot in darknet._slots(*layer))
+    (tmp_path / "csdarknet53.conv.105").write_bytes((tmp_path / "whole.weights").read_bytes()[:size])
+    said = weights.start(ours, tmp_path / "csdarknet53.conv.105", ("a", "b"))
+    assert "tip.before" in said.sentence
+    assert "start fresh" in said.sentence
+    backbone = {n: p for n, p in theirs.named_parameters() if n.startswith("backbone")}
+    assert all(torch.equal(p, ours.get_parameter(n)) for n, p in backbone.items())
+
+
+def test_batch_norms_made_without_eps_keep_what_they_compute(tmp_path: Path) -> None:
+    """torchvision's oldest files were made with 0 in place of 1e-5."""
+    ours = build("faster-rcnn", 2)
+    state = {n.removeprefix("net."): t.clone() for n, t in ours.state_dict().items() if "num_batches" not in n}
+    variances = [name for name in state if name.endswith("running_var")]
+    for name in variances:
+        state[name] = torch.rand_like(state[name]) + 0.5
+    torch.save(state, tmp_path / "old.pth")
+    published_one = dataclasses.replace(ours.pretrained, labels=("__background__", "a", "b")[1:])  # type: ignore[type-var]
+    type(ours).pretrained, before = published_one, type(ours).pretrained
+    try:
+        weights.start(ours, tmp_path / "old.pth", ("a", "b"))
+    finally:
+        type(ours).pretrained = before
+    for name in variances:
+        torch.testing.assert_close(ours.get_buffer(f"net.{name}") + 1e-5, state[name], rtol=1e-6, atol=1e-7)
+
+
+def test_a_published_file_goes_over_label_by_label(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91)
+    torch.save(theirs.state_dict(), tmp_path / "ssdlite.pth")
+    ours = build("ssdlite", 2, width=1.0)
+    said = weights.start(ours, tmp_path / "ssdlite.pth", ("Person", "blood cell"))
+    assert "with what is known of Person" in said.sentence
+    layer = "head.classification_head.module_list.0.1.bias"
+    rows, source = ours.get_parameter(f"net.{layer}").view(6, 3), theirs.get_parameter(layer).view(6, 91)
+    assert torch.equal(rows[:, :2], source[:, :2])
+
+
+def test_a_backbone_alone_finds_its_place(tmp_path: Path) -> None:
+    theirs = resnet50(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "resnet50.pth")
+    ours = build("fcos", 2, width=1.0)
+    said = weights.start(ours, tmp_path / "resnet50.pth", ("a", "b"))
+    assert torch.equal(ours.get_parameter("net.backbone.body.layer1.0.conv1.weight"), theirs.layer1[0].conv1.weight)
+    assert "2 tensors of the file have no place" in said.sentence  # its classifier
+
+
+@pytest.mark.parametrize("kind", ["missing.pth", "damaged.pth", "list.pth", "foreign.pth", "missing.safetensors"])
+def test_files_that_hold_no_weights_for_it_are_refused(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / kind
+    if kind == "damaged.pth":
+        file.write_bytes(b"PK\3\4 and then nothing")
+    elif kind == "list.pth":
+        torch.save([1, 2], file)
+    elif kind == "foreign.pth":
+        torch.save({"some.weight": torch.zeros(3)}, file)
+    with pytest.raises(Refused):
+        weights.start(build("ssdlite", 2), file, ("a", "b"))
+
+
+def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(Refused, match="would run code"):
+        weights.start(build("ssdlite", 2), tmp_path / "evil.pth", ("a", "b"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_imported_weights_are_a_run_that_predicts_as_the_network_does(tmp_path: Path, test_data: Path) -> None:
+    torch.manual_seed(1)
+    made = recipe("yolov4-tiny", input_px=96, width=0.1)
+    kind = detectors.load_all().get("yolov4-tiny")
+    network = detectors.build("yolov4-tiny", made.detector_settings, 3, kind.published_anchors)
+    darknet.write(network, tmp_path / "a.weights", seen=7)
+    folder = weights.import_run(tmp_path / "a.weights", made, ("x", "y", "z"), tmp_path / "runs")
+    (run,) = runs.runs(tmp_path / "runs")
+    assert (run.name, run.state, run.detector) == ("yolov4-tiny-imported-1", "finished", "yolov4-tiny")
+    assert not run.resumable
+    opened = Predictor.open(folder / "best.safetensors", device="cpu")
+    assert opened.labels == ("x", "y", "z")
+    picture = images.read(test_data / "images" / "dog.jpg")
+    plain = Predictor(network, ("x", "y", "z"), 96, "stretch", device="cpu")
+    theirs, ours = plain.candidates([picture])[0], opened.candidates([picture])[0]
+    assert (theirs.scores == ours.scores).all()
+    assert (theirs.boxes == ours.boxes).all()
+
+
+def test_an_import_that_fails_leaves_no_run(tmp_path: Path) -> None:
+    darknet.write(build("yolov4-tiny", 4), tmp_path / "a.weights")
+    with pytest.raises(Refused, match="It fits 4 labels"):
+        weights.import_run(tmp_path / "a.weights", recipe("yolov4-tiny", width=0.1), ("x", "y"), tmp_path / "runs")
+    assert runs.runs(tmp_path / "runs") == ()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_names_are_read_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.names"
+    file.write_bytes("\ufeffred cell\r\n\r\nPlättchen\n".encode())
+    assert weights.read_names(file) == ("red cell", "Plättchen")
+    file.write_text("\n")
+    with pytest.raises(Refused):
+        weights.read_names(file)
+
+
+# --- downloads, from this very machine ---
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serves a folder; its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}"
+        httpd.shutdown()
+        thread.join()
+
+
+def test_a_download_is_checked_and_kept(server: str, tmp_path: Path) -> None:
+    import hashlib
+
+    data = bytes(range(256)) * 10_000
+    name = f"some-{hashlib.sha256(data).hexdigest()[:8]}.pth"
+    (tmp_path / "served" / name).write_bytes(data)
+    one = Pretrained(f"{server}/{name}", 2.6, "here", "none", ("a",))
+    events = list(published.download(one))
+    assert events[-1].done == events[-1].total == len(data)
+    assert published.kept_file(one).read_bytes() == data
+
+
+def test_a_file_with_a_wrong_check_sum_is_not_kept(server: str, tmp_path: Path) -> None:
+    (tmp_path / "served" / "some-00000000.pth").write_bytes(b"what")
+    one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
+    with pytest.raises(WorkbenchError, match="check sum"):
+        list(published.download(one))
+    assert not list(published.kept_file(one).parent.iterdir())
+
+
+def test_without_a_network_a_sentence_says_where_to_put_the_file(server: str) -> None:
+    for url in (f"{server}/missing-12345678.pth", "http://127.0.0.1:9/x-12345678.pth"):
+        one = Pretrained(url, 1.0, "here", "none", ("a",))
+        with pytest.raises(WorkbenchError, match="copy the file"):
+            list(published.download(one))
+
+
+def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path) -> None:
+    (tmp_path / "served" / "some-00000000.pth").write_bytes(bytes(5_000_000))
+    one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
+    going = published.download(one)
+    next(going)
+    going.close()  # type: ignore[attr-defined]
+    assert not list(published.kept_file(one).parent.iterdir())

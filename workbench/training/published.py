@@ -1,0 +1,92 @@
+"""Weights that torchvision publishes: which there are, and their download after a person has said yes to it.
+
+This is the one place of the program that reaches for the network, and only when told to, file by file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+from workbench import detectors
+from workbench.core.files import atomic_path
+from workbench.detectors.parts.detector import Pretrained
+from workbench.errors import Refused, WorkbenchError
+
+CHUNK = 1 << 20  # bytes
+PATIENCE = 30.0  # seconds without a byte
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """Bytes so far."""
+
+    done: int
+    total: int
+
+
+def published() -> dict[str, Pretrained]:
+    """By detector."""
+    return {name: kind.pretrained for name, kind in detectors.load_all() if kind.pretrained is not None}
+
+
+def of(detector: str) -> Pretrained:
+    """WorkbenchError if nothing is published for it."""
+    found = detectors.load_all().get(detector).pretrained
+    if found is None:
+        names = ", ".join(published())
+        raise WorkbenchError(f"No weights are published for '{detector}'. There are some for {names}.")
+    return found
+
+
+def kept_file(weights: Pretrained) -> Path:
+    """Where the file is, or will be: in the user's cache, under its own name."""
+    folder = Path(platformdirs.user_cache_dir("workbench", appauthor=False)) / "weights"
+    return folder / weights.url.rpartition("/")[2]
+
+
+def download(weights: Pretrained) -> Iterator[Downloaded]:
+    """Fetch the file and put it in its place once its check sum is right. Close it to give up; nothing is left then."""
+    file, digest, done = kept_file(weights), hashlib.sha256(), 0
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            urllib.request.urlopen(weights.url, timeout=PATIENCE) as answer,
+            atomic_path(file) as temporary,
+            open(temporary, "xb") as out,
+        ):
+            total = int(answer.headers.get("Content-Length") or weights.megabytes * 1e6)
+            for block in _blocks(answer):
+                digest.update(block)
+                out.write(block)
+                done += len(block)
+                yield Downloaded(done, max(total, done))
+            expected = file.stem.rpartition("-")[2]
+            if not digest.hexdigest().startswith(expected):
+                raise Refused(file.name, "what came is not the published file: its check sum is wrong. Try again.")
+    except (_Broken, urllib.error.URLError) as error:
+        raise WorkbenchError(
+            f"{weights.url} could not be fetched: {getattr(error, 'reason', error)}. Without a network, copy the file"
+            f" from another machine to {file}.",
+            error,
+        ) from error
+
+
+class _Broken(Exception):
+    """The connection ended before the file did."""
+
+
+def _blocks(answer: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while block := answer.read(CHUNK):
+            yield block
+    except (OSError, http.client.HTTPException) as error:
+        raise _Broken(str(error) or type(error).__name__) from error

@@ -1,0 +1,197 @@
+"""Weights from elsewhere: to start a training from, or to detect with at once, as a run of the project.
+
+Three kinds of files are known by their endings: our checkpoints (.safetensors), torchvision's (.pth, .pt, read without
+running code from them), and Darknet's (.weights, .conv.74 and everything else).
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import FrozenBatchNorm2d
+
+import workbench
+from workbench import detectors
+from workbench.core.project import Label, colour_for
+from workbench.detectors.parts import darknet
+from workbench.detectors.parts.detector import Detector
+from workbench.detectors.parts.transfer import Transferred, transfer
+from workbench.errors import Refused, WorkbenchError
+from workbench.training import checkpoint, events, recipes, record, runs
+from workbench.training.checkpoint import BEST, CheckpointHeader
+from workbench.training.events import Message
+from workbench.training.recipes import Recipe
+
+# where torchvision's files of whole detectors, of ResNets and of others have their names in our networks
+PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
+
+
+@dataclass(frozen=True)
+class _Content:
+    tensors: dict[str, Tensor]  # by the detector's names
+    labels: tuple[str, ...] | None  # None: the file does not say
+    seen: int = 0  # images behind a whole Darknet file
+
+
+def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
+    """Fill `detector`, made for `labels`, with what fits of `file`, and say what did. Refused if nothing fits."""
+    content = _read(detector, file)
+    done = transfer(detector, content.tensors, content.labels, labels)
+    if not done.taken:
+        raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
+    _set_seen(detector, content.seen)
+    return Message("info", f"Begun from {Path(file).name}: {done.sentence}")
+
+
+def _set_seen(detector: Detector, seen: int) -> None:
+    for name, buffer in detector.named_buffers():
+        if name.rpartition(".")[2] == "seen":
+            buffer.fill_(seen)
+
+
+def _read(detector: Detector, file: Path) -> _Content:
+    file = Path(file)
+    if file.suffix == ".safetensors":
+        return _ours(file)
+    if file.suffix in (".pth", ".pt"):
+        return _torchvisions(detector, file)
+    content = darknet.load(detector, file)
+    return _Content(content.tensors, None, content.header.seen if content.complete else 0)
+
+
+def _ours(file: Path) -> _Content:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = checkpoint.read_header(file)
+    try:
+        return _Content(load_file(file), tuple(label.name for label in header.labels))
+    except (OSError, SafetensorError) as error:
+        raise Refused(file, "this checkpoint is damaged. Use another one.", cause=error) from error
+
+
+def _torchvisions(detector: Detector, file: Path) -> _Content:
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise Refused(file, f"it could not be read: {error.strerror or error}.", cause=error) from error
+    except Exception as error:  # torch raises many kinds on damaged or foreign files
+        raise Refused(
+            file, "this is not a file of weights alone: it is damaged, or would run code.", cause=error
+        ) from error
+    state = state.get("model", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise Refused(file, "it holds no weights by name. Choose a file of torchvision's weights.")
+    wanted = detector.state_dict()
+    prefix = max(PREFIXES, key=lambda some: sum(some + name in wanted for name in state))
+    published = detector.pretrained
+    known = published is not None and prefix == published.prefix
+    tensors = {prefix + name: tensor for name, tensor in state.items()}
+    if known and published is not None:
+        _fit_norms(detector, tensors, published.norm_eps)
+    return _Content(tensors, published.labels if known and published is not None else None)
+
+
+def _fit_norms(detector: Detector, tensors: dict[str, Tensor], theirs: float) -> None:
+    """Old files were made with another number added to variances: move the difference into the variances."""
+    for name, module in detector.named_modules():
+        key = f"{name}.running_var"
+        if isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d) and key in tensors and module.eps > theirs:
+            tensors[key] = (tensors[key] - (module.eps - theirs)).clamp(min=0)
+
+
+# --- to detect with at once ---
+
+
+def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Path) -> Transferred:
+    """Write `file`, trained elsewhere for the labels `names`, as a checkpoint of ours at `target`.
+
+    recipe: the detector and its settings. Every weight must have its place: Refused if one has not.
+    """
+    if not names:
+        raise WorkbenchError("The labels of these weights are not known. Name a file with one label per line.")
+    own = recipe.detector_settings.resolved(tuple(names))
+    kind = detectors.load_all().get(recipe.detector)
+    published = kind.published_anchors  # as they are: a file's numbers fit them and no others
+    detector = detectors.build(recipe.detector, own, len(names), published or None)
+    if Path(file).suffix in (".safetensors", ".pth", ".pt"):
+        content = _read(detector, file)
+        done = transfer(detector, content.tensors, content.labels, names)
+        if done.taken < done.total:
+            raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
+    else:
+        header = darknet.read(detector, file)
+        _set_seen(detector, header.seen)
+        count = len(detector.state_dict())
+        done = Transferred(count, count, tuple(names), (), 0)
+    labels = tuple(Label(i, name, colour_for(i), position=i - 1) for i, name in enumerate(names, 1))
+    header_ = CheckpointHeader(
+        detector=recipe.detector,
+        detector_settings=recipes.to_dict(replace(recipe, detector_settings=own))["detector_settings"],
+        labels=labels,
+        anchors=detector.anchors,
+        input_px=own.input_px,
+        resize=detector.resize,
+        provenance={
+            "workbench": workbench.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "imported from": Path(file).name,
+        },
+    )
+    checkpoint.save_detector(target, detector.state_dict(), header_)
+    return done
+
+
+def import_run(file: Path, recipe: Recipe, names: Sequence[str], folder: Path) -> Path:
+    """The same as a run in the project's folder of runs, so that every page knows it; returns the run's folder."""
+    run = runs.new_folder(folder, f"{recipe.detector}-imported")
+    try:
+        done = import_weights(file, recipe, names, run / BEST)
+        recipes.write(recipe, run / record.RECIPE)
+        log = record.EventLog(run)
+        try:
+            log.add(
+                events.Started(
+                    run=run.name, folder=str(run), detector=recipe.detector, device="", precision="", images=0,
+                    validation_images=0, epochs=0, steps=0, parameters=0,
+                )
+            )  # fmt: skip
+            log.add(Message("info", f"Imported from {file}: {done.sentence}"))
+            log.add(events.Finished(0, 0, False, float("nan"), 0.0, str(run)))
+        finally:
+            log.close()
+    except BaseException:
+        for left in run.iterdir():
+            left.unlink()
+        run.rmdir()
+        raise
+    return run
+
+
+def published_names(file: Path, recipe: Recipe) -> tuple[str, ...]:
+    """The labels of a published file or of a checkpoint of ours, which know their own; empty if it is neither."""
+    if Path(file).suffix == ".safetensors":
+        return tuple(label.name for label in checkpoint.read_header(Path(file)).labels)
+    published = detectors.load_all().get(recipe.detector).pretrained
+    known = published is not None and Path(file).name == published.url.rpartition("/")[2]
+    return published.labels if known and published is not None else ()
+
+
+def read_names(file: Path) -> tuple[str, ...]:
+    """The labels in a file of names, one per line, as Darknet has them."""
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(file, "these names could not be read: one label per line is expected.", cause=error) from error
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not names:
+        raise Refused(file, "there is no label in it: one per line is expected.")
+    return names
