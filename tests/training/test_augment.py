@@ -156,3 +156,92 @@ def test_images_without_boxes_make_a_batch() -> None:
     batch = make(TrainingSettings(mosaic=0.5), data=data)
     assert (batch.labels == -1).all()
     assert batch.boxes.shape == (8, 16, 4)
+
+
+@pytest.mark.parametrize("name", ["jitter", "zoom_out", "overlap_crop"])
+@pytest.mark.parametrize("step", range(8))
+def test_boxes_follow_their_pixels_into_the_part_that_is_seen(name: str, step: int) -> None:
+    batch = make(replace(STILL, **{name: 0.4 if name == "jitter" else 1.0}, flip=0.5), step)
+    looked = 0
+    for image, box, label, ignore in zip(batch.images, batch.boxes, batch.labels, batch.ignore, strict=True):
+        if label[0] >= 0 and not ignore[0]:
+            assert np.abs(np.array(white(image)) - box[0]).max() <= 1 + 0.5 * max(1, (box[0, 2] - box[0, 0]) / 16)
+            looked += 1
+    assert looked >= 3
+
+
+def test_jitter_moves_each_border_on_its_own() -> None:
+    """A box that is all of the image shows where its borders went: in or out, all four differently."""
+    low, high = [], []
+    for step in range(40):
+        batch = make(replace(STILL, jitter=0.3), step, squares([(0, 0, 64, 64)] * 8))
+        low.append(batch.boxes[:, 0, :2])
+        high.append(batch.boxes[:, 0, 2:])
+    left, top = np.concatenate(low).T
+    right, bottom = np.concatenate(high).T
+    for side in (left, top, SIDE - right, SIDE - bottom):
+        assert 0.4 < (side == 0).mean() < 0.6  # moved inwards: cropped; otherwise grey appears
+        assert 10 < side.max() < 30
+    assert abs(np.corrcoef(left, SIDE - right)[0, 1]) < 0.2
+
+
+def test_zooming_out_sets_the_image_small_into_grey() -> None:
+    batch = make(replace(STILL, zoom_out=1.0), data=squares([(0, 0, 64, 64)] * 8))
+    side = batch.boxes[:, 0, 2] - batch.boxes[:, 0, 0]
+    assert side.min() >= SIDE / 4
+    assert len(set(side.round(2).tolist())) > 5
+    for image, box in zip(batch.images, batch.boxes[:, 0], strict=True):
+        assert (image == 128).any() == bool(box[2] - box[0] < SIDE - 1)
+
+
+def test_overlap_crops_keep_a_box_by_a_drawn_overlap() -> None:
+    """Crops of SSD: at least 0.3 of the side, no thinner than 1 to 2, and some box mostly in sight."""
+    shown = 0
+    for step in range(20):
+        batch = make(replace(STILL, overlap_crop=1.0), step, squares([(10, 10, 54, 54)] * 8))
+        side = batch.boxes[:, 0, 2:] - batch.boxes[:, 0, :2]
+        shown += int(((batch.labels[:, 0] >= 0) & ~batch.ignore[:, 0] & (side.max(axis=1) > 46)).sum())
+    assert shown > 60
+
+
+def test_contrast_and_brightness_change_the_light_and_no_box() -> None:
+    data = squares()
+    data.pixels[...] = 100
+    light = augmented(data, PLACES, replace(STILL, contrast=1.5), 0, SIDE, calm=False).images[:, 0, 0, 0]
+    assert light.min() >= 66
+    assert light.max() <= 150
+    assert len(set(light.tolist())) > 4
+    light = augmented(data, PLACES, replace(STILL, brightness=0.125), 0, SIDE, calm=False).images[:, 0, 0, 0]
+    assert light.min() >= 68
+    assert light.max() <= 132
+    assert len(set(light.tolist())) > 4
+
+
+def test_mixup_blends_two_images_and_has_the_boxes_of_both() -> None:
+    boxes = [(4 * i, 8, 4 * i + 16, 28) for i in range(8)]
+    batch = make(replace(STILL, mixup=1.0), data=squares(boxes))
+    assert ((batch.labels >= 0).sum(axis=1) == 2).all()
+    for i, (image, rows) in enumerate(zip(batch.images, batch.boxes, strict=True)):
+        assert {tuple(map(int, row)) for row in rows[:2]} == {boxes[i], boxes[(i + 1) % 8]}
+        mine, other = int(image[10, 4 * i + 1, 0]), int(image[10, (4 * ((i + 1) % 8)) + 15, 0])
+        assert 0 < mine < 255
+        assert abs(mine + other - 255) <= 2
+    calm = augmented(squares(boxes), PLACES, replace(STILL, mixup=1.0, cutmix=1.0), 0, SIDE, calm=True)
+    assert np.array_equal(calm.images, squares(boxes).pixels)
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_cutmix_pastes_a_rectangle_and_cuts_boxes_along(step: int) -> None:
+    """White images with a box around all: the base's box stays, or is ignored when little of it is left."""
+    data = squares([(0, 0, 64, 64)] * 8)
+    data.pixels[4:] = 0
+    batch = make(replace(STILL, cutmix=1.0), step, data)
+    for labels, boxes, ignore in zip(batch.labels, batch.boxes, batch.ignore, strict=True):
+        assert (labels >= 0).sum() in (1, 2)
+        if labels[1] < 0:
+            continue
+        area = (boxes[:2, 2:] - boxes[:2, :2]).prod(axis=1)
+        base, patch = int(area.argmax()), int(area.argmin())
+        assert area[base] == 64 * 64
+        assert ignore[base] == (64 * 64 - area[patch] < 0.25 * 64 * 64)
+        assert ignore[patch] == (area[patch] < 0.25 * 64 * 64 or (boxes[patch, 2:] - boxes[patch, :2]).min() < 2)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tests.training.toys import make_snapshot
+from workbench import detectors
 from workbench.core.project import AnchorSet, Split
+from workbench.core.resize import Fit
 from workbench.training import prepare, recipes
+from workbench.training.data import Dataset
 from workbench.training.settings import TrainingSettings
 
 
@@ -53,3 +58,38 @@ def test_anchors_are_brought_to_the_input_side(from_px: int, factor: float) -> N
 def test_without_anchors_the_published_ones_are_used() -> None:
     detector = prepare.build(recipes.preset("quick-cpu"), 3, None)
     assert len(detector.anchors) == 6
+
+
+def dataset(boxes: list[tuple[float, float, float, float]], labels: list[int], side: int = 448) -> Dataset:
+    """One image with these boxes."""
+    snapshot = SimpleNamespace(labels=(1, 2, 3))
+    return Dataset(
+        snapshot=snapshot,  # type: ignore[arg-type]  # only its labels are counted
+        pixels=np.zeros((1, side, side, 3), np.uint8), rows=np.arange(1), fits=(Fit(1, 1),),
+        boxes=np.array(boxes, np.float32), labels=np.array(labels), ignore=np.zeros(len(boxes), bool),
+        offsets=np.array([0, len(boxes)]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("power", "weights"), [(0.0, [1, 1, 1]), (0.5, [1, 2, 2]), (1.0, [1, 4, 4])])
+def test_rare_labels_weigh_more_by_their_counts(power: float, weights: list[float]) -> None:
+    data = dataset([(0, 0, 9, 9)] * 9, [0] * 8 + [1])
+    data = replace(data, labels=np.array([0] * 4 + [1, 2, 0, 0, 0]), ignore=np.array([False] * 6 + [True] * 3))
+    assert prepare.label_weights(data, power).tolist() == pytest.approx(weights)
+
+
+def test_no_label_weighs_more_than_ten_times() -> None:
+    data = dataset([(0, 0, 9, 9)] * 101, [0] * 100 + [1])
+    assert prepare.label_weights(data, 1.0).tolist() == [1, 10, 10]
+
+
+def test_boxes_that_share_a_cell_of_yolov1s_grid_are_counted_before_the_start() -> None:
+    """Cells of 64 pixels: two boxes in one, one in another, one too small."""
+    kind = detectors.load_all().get("yolov1-tiny")
+    detector = detectors.build("yolov1-tiny", kind.settings_class(width=0.05), 3)
+    boxes = [(10.0, 10.0, 50.0, 50.0), (20.0, 20.0, 40.0, 40.0), (200.0, 200.0, 240.0, 240.0), (5.0, 5.0, 6.5, 30.0)]
+    notes = prepare.check(detector, dataset(boxes, [0, 1, 2, 0]))
+    assert [note.sentence for note in notes] == [
+        "1 box is smaller than 2 pixels at 448 px and not learnt.",
+        "Not learnt: 1 of 3 boxes, which lie in a cell with another one.",
+    ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.training.schedule import Plan, input_side, is_calm, learning_rate
+from workbench.training.schedule import Plan, attack, input_side, is_calm, learning_rate
 from workbench.training.settings import TrainingSettings
 
 BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
@@ -56,13 +56,23 @@ def test_another_seed_gives_another_order() -> None:
 
 
 def test_input_sides_are_multiples_of_32_that_change_every_ten_steps_and_end_as_asked() -> None:
+    """YOLOv2's 320, 352, ..., 608 at 416 (its paper, "Multi-Scale Training")."""
     settings = TrainingSettings(sizes=0.4, calm_share=0.1)
-    sides = [input_side(settings, step, 1000, 320) for step in range(1000)]
-    assert all(192 <= side <= 448 and side % 32 == 0 for side in sides)
-    assert len(set(sides)) > 5
-    assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 900, 10))
-    assert set(sides[900:]) == {320}
+    sides = [input_side(settings, step, 5000, 416) for step in range(5000)]
+    assert sorted(set(sides[:4500])) == list(range(320, 609, 32))
+    assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 4500, 10))
+    assert set(sides[4500:]) == {416}
     assert input_side(TrainingSettings(), 5, 1000, 320) == 320
+
+
+def test_attacks_come_after_the_warm_up_at_their_share_and_grow() -> None:
+    settings = replace(BASE, self_adversarial=0.5, adversarial_rate=2.0, warm_up=100)
+    strengths = np.array([attack(settings, step, 2000) for step in range(2000)])
+    assert not strengths[:100].any()
+    drawn = strengths > 0
+    assert 0.45 < drawn[100:].mean() < 0.55
+    assert np.allclose(strengths[drawn], 2.0 * np.flatnonzero(drawn) / 2000)
+    assert attack(BASE, 500, 2000) == 0
 
 
 def test_the_calm_end_begins_at_its_share() -> None:

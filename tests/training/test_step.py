@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.training.toys import CALM, Toy, ToySettings
+from workbench.detectors.parts.cross_norm import cross_norms
+from workbench.detectors.parts.detector import Raw
+from workbench.errors import WorkbenchError
 from workbench.training.augment import Batch
 from workbench.training.ema import Average
 from workbench.training.machine import Precision
@@ -156,3 +159,64 @@ def test_networks_with_dropout_and_small_batches_have_no_crew() -> None:
     four = stepper(threads=16, batch=8)
     assert len(four.crew) == 4
     four.close()
+
+
+def test_mini_batches_of_a_size_that_was_asked_for_are_the_whole_step() -> None:
+    whole, parts = stepper(), stepper(mini_batch=1)
+    assert (whole.micro, parts.micro) == (4, 1)
+    whole.step(batch(), 0.1)
+    parts.step(batch(), 0.1)
+    for one, other in zip(whole.detector.parameters(), parts.detector.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_cross_norms_see_one_mini_batch_after_the_other() -> None:
+    """Of four, the last is normalised by all; plain norms take each alone."""
+    crossed, plain = (stepper(Normed, threads=2, mini_batch=2, cross_norm=on) for on in (True, False))
+    assert (len(crossed.crew), len(plain.crew)) == (1, 2)
+    (norm,) = cross_norms(crossed.detector)
+    images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        mean = crossed.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+    crossed.step(batch(), 0.0)
+    plain.close()
+    assert norm.taken == 2
+    assert torch.allclose(norm.mean, mean, atol=1e-5)
+    crossed.step(batch(), 0.0)
+    assert norm.taken == 2
+
+
+def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weights_nor_norms() -> None:
+    one = stepper(Normed)
+    for _ in range(30):
+        one.step(batch(), 0.05)
+    images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
+    before = {name: tensor.clone() for name, tensor in one.detector.state_dict().items()}
+    one._attack = 3.0
+    turned = one._turned(one.detector, images)
+    assert one.detector.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in one.detector.state_dict().items())
+    assert 0 <= turned.min() <= turned.max() <= 1
+    assert 1e-4 < (turned - images).abs().mean() < 0.2
+    one.detector.eval()
+    with torch.no_grad():
+        found, hidden = (one.detector.candidates(one.detector(x)).scores.max() for x in (images, turned))
+    assert hidden < found - 0.1
+
+
+def test_a_step_under_attack_learns_the_true_boxes_on_the_changed_images() -> None:
+    calm, attacked = stepper(), stepper()
+    for _ in range(30):
+        calm.step(batch(), 0.05)
+        attacked.step(batch(), 0.05)
+    first, second = calm.step(batch(), 0.1), attacked.step(batch(), 0.1, attack=2.0)
+    assert second["cell"] > first["cell"]  # what is hidden is harder to find
+
+
+def test_batch_norm_of_a_single_value_is_a_sentence() -> None:
+    class Single(Normed):
+        def forward(self, images: Tensor) -> Raw:
+            return super().forward(images[:, :, :32, :32])
+
+    with pytest.raises(WorkbenchError, match="larger batch"):
+        stepper(Single, mini_batch=1).step(batch(), 0.1)

@@ -1,8 +1,8 @@
-"""Makes a step's batch from the kept images: mirrored, scaled, moved, recoloured, four in one; the boxes go along.
+"""Makes a step's batch from the kept images: mirrored, scaled, moved, recoloured, several in one; the boxes go along.
 
-B = images of the batch, P = pieces (an image of the batch is one piece, or four in a mosaic), M = most boxes.
-Every number is drawn from (seed, step) for the whole batch at once: the same step always gives the same batch.
-A piece is placed by x' = a * x + b, per axis; there is no rotation, because boxes can't follow one exactly.
+B = images of the batch, P = pieces (an image of the batch is one piece, or four in a mosaic, or two with CutMix), M =
+most boxes. Every number is drawn from (seed, step) for the whole batch at once: the same step always gives the same
+batch.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.resize import PADDING
+from workbench.training import light, placing
 from workbench.training.data import Dataset
 from workbench.training.settings import TrainingSettings
 
 LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background
 LEAST_SIDE = 2.0  # network pixels of a box's visible part
 CENTRE = (0.3, 0.7)  # where the four parts of a mosaic meet, as shares of the side
+BLEND = 1.5  # MixUp's shares are drawn from Beta(1.5, 1.5), as for detection (arXiv 1902.04103)
 ROOM = 16  # M is a multiple of it, so that few different shapes occur
 
 Floats = NDArray[np.float32]
@@ -37,37 +39,50 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """Which image goes where: rows sorted by `place`."""
+    """Which image goes where: rows in the order of painting, those of a `place` together."""
 
     place: NDArray[np.int64]  # (P,) image of the batch
     source: NDArray[np.int64]  # (P,) image of the dataset
     window: NDArray[np.int64]  # (P, 4) xyxy pixels of the batch's image that the piece fills
+    hole: NDArray[np.int64]  # (P, 4) xyxy pixels that a later piece covers; 0, 0, 0, 0 for none
     a: NDArray[np.float64]  # (P, 2) scale by axis, negative where mirrored
     b: NDArray[np.float64]  # (P, 2) shift by axis
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Boxes of a batch before they are put into equal rows."""
+
+    boxes: NDArray[np.float64]  # (n, 4)
+    labels: NDArray[np.int64]  # (n,)
+    ignore: NDArray[np.bool_]  # (n,)
+    place: NDArray[np.int64]  # (n,) ascending
 
 
 def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
     """The images at `indices` as they are: for evaluation."""
     count, side = len(indices), data.side
     window = np.tile([0, 0, side, side], (count, 1))
-    pieces = Pieces(np.arange(count), indices, window, np.ones((count, 2)), np.zeros((count, 2)))
-    return Batch(data.pixels[data.rows[indices]], *_boxes(data, pieces, count))
+    pieces = Pieces(np.arange(count), indices, window, np.zeros_like(window), np.ones((count, 2)), np.zeros((count, 2)))
+    return Batch(data.pixels[data.rows[indices]], *_padded(_boxes(data, pieces), count))
 
 
 def augmented(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool
 ) -> Batch:
-    """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic."""
+    """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic, MixUp or CutMix."""
     random = np.random.default_rng((settings.seed, 2, step))
     pieces = _pieces(random, data, indices, settings, side, calm)
-    gains = _gains(random, settings, len(indices))
+    lights = light.drawn(random, settings, len(indices))
     images = np.empty((len(indices), side, side, 3), np.uint8)
     for piece in range(len(pieces.place)):
         _warp(data, pieces, piece, images)
-    if (settings.hue, settings.saturation, settings.exposure) != (0, 1, 1):
-        for image, gain in zip(images, gains, strict=True):
-            _recolour(image, gain)
-    return Batch(images, *_boxes(data, pieces, len(indices)))
+    for image, one in zip(images, lights, strict=True):
+        light.recolour(image, one)
+    rows = _boxes(data, pieces)
+    if settings.mixup and not calm:
+        rows = _mix(random, images, rows, settings.mixup)
+    return Batch(images, *_padded(rows, len(indices)))
 
 
 def _pieces(
@@ -84,8 +99,40 @@ def _pieces(
     split = mosaic[place]
     corner = (corner + random.integers(4, size=count)[place]) % 4  # the image itself may lie in any of the four
     window = np.where(split[:, None], _quarter(corner, centres[place], side), [0, 0, side, side])
-    a, b = _placed(random, settings, window, split, data.side, side)
-    return Pieces(place, source, window, a, b)
+    hole = np.zeros_like(window)
+    if settings.cutmix and not calm:
+        place, source, window, hole, split = _cut_in(
+            random, settings.cutmix, len(data), side, place, source, window, split
+        )
+    seen = placing.parts(random, settings, len(place), lambda piece: _shares(data, int(source[piece])))
+    a, b = placing.placed(random, settings, seen, window, split, data.side, side)
+    return Pieces(place, source, window, hole, a, b)
+
+
+def _cut_in(
+    random: np.random.Generator, share: float, images: int, side: int, place: NDArray[np.int64],
+    source: NDArray[np.int64], window: NDArray[np.int64], split: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:  # fmt: skip
+    """Behind some of the images that are not in a mosaic another piece: a rectangle of any size, anywhere."""
+    chosen = np.flatnonzero(~split & (random.random(len(place)) < share))
+    half = np.sqrt(random.random((len(chosen), 1))) / 2
+    centre = random.random((len(chosen), 2))
+    patch = np.rint(np.concatenate([centre - half, centre + half], axis=1).clip(0, 1) * side).astype(np.int64)
+    full = (patch[:, 2:] > patch[:, :2]).all(axis=1)
+    chosen, patch = chosen[full], patch[full]
+    hole = np.zeros_like(window)
+    hole[chosen] = patch
+    other = random.integers(images, size=len(chosen))
+    at = chosen + 1
+    return (
+        np.insert(place, at, place[chosen]), np.insert(source, at, other), np.insert(window, at, patch, axis=0),
+        np.insert(hole, at, 0, axis=0), np.insert(split, at, False),
+    )  # fmt: skip
+
+
+def _shares(data: Dataset, image: int) -> NDArray[np.float64]:
+    """The boxes of an image in shares of its sides."""
+    return data.boxes[data.offsets[image] : data.offsets[image + 1]].astype(np.float64) / data.side
 
 
 def _quarter(corner: NDArray[np.int64], centre: NDArray[np.int64], side: int) -> NDArray[np.int64]:
@@ -102,23 +149,6 @@ def _quarter(corner: NDArray[np.int64], centre: NDArray[np.int64], side: int) ->
     )
 
 
-def _placed(
-    random: np.random.Generator, settings: TrainingSettings, window: NDArray[np.int64], split: NDArray[np.bool_],
-    from_side: int, to_side: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
-    """Scale and shift (P, 2) of every piece."""
-    count = len(window)
-    zoom = (1 + settings.scale) ** random.uniform(-1, 1, (count, 1))
-    aspect = (1 + settings.aspect) ** random.uniform(-0.5, 0.5, (count, 1))
-    a = zoom * np.concatenate([aspect, 1 / aspect], axis=1) * to_side / from_side
-    sides = a * from_side  # (P, 2) of the scaled image
-    middle = (to_side - sides) / 2 + random.uniform(-1, 1, (count, 2)) * settings.translate * to_side
-    somewhere = window[:, :2] + random.random((count, 2)) * (window[:, 2:] - window[:, :2] - sides)
-    b = np.where(split[:, None], somewhere, middle)
-    mirrored = random.random((count, 2)) < [settings.flip, settings.flip_vertical]
-    return np.where(mirrored, -a, a), np.where(mirrored, b + sides, b)
-
-
 def _warp(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) -> None:
     left, top, right, bottom = (int(edge) for edge in pieces.window[piece])
     source = data.pixels[data.rows[pieces.source[piece]]]
@@ -130,49 +160,55 @@ def _warp(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) 
     )
 
 
-def _gains(random: np.random.Generator, settings: TrainingSettings, count: int) -> NDArray[np.float64]:
-    """(B, 3): shift of the hue as a share of the circle, factors of saturation and exposure (Darknet's ranges)."""
-    hue = random.uniform(-settings.hue / 2, settings.hue / 2, count)
-    factors = np.array([settings.saturation, settings.exposure]) ** random.uniform(-1, 1, (count, 2))
-    return np.column_stack([hue, factors])
+def _mix(random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float) -> _Rows:
+    """Blend some images with their neighbours in the batch as they were, and give them the boxes of both."""
+    count = len(images)
+    chosen, weight = random.random(count) < share, random.beta(BLEND, BLEND, count)
+    before, other = images.copy(), (np.arange(count) + 1) % count
+    for i in np.flatnonzero(chosen):
+        images[i] = cv2.addWeighted(before[i], weight[i], before[other[i]], 1 - weight[i], 0)
+    extra = [np.flatnonzero(rows.place == other[i]) for i in np.flatnonzero(chosen)]
+    taken = np.concatenate([np.arange(len(rows.place)), *extra]).astype(np.int64)
+    place = np.concatenate([rows.place, np.repeat(np.flatnonzero(chosen), [len(some) for some in extra])])
+    order = np.argsort(place, kind="stable")
+    taken, place = taken[order], place[order]
+    return _Rows(rows.boxes[taken], rows.labels[taken], rows.ignore[taken], place)
 
 
-def _recolour(image: NDArray[np.uint8], gain: NDArray[np.float64]) -> None:
-    """Change (H, W, 3) RGB in place through hue, saturation and value."""
-    levels = np.arange(256)
-    hue = (levels + round(gain[0] * 256)) % 256
-    tables = np.stack([hue, levels * gain[1], levels * gain[2]], axis=1).clip(0, 255).astype(np.uint8)
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
-    image[:] = cv2.cvtColor(cv2.LUT(hsv, tables[:, None]), cv2.COLOR_HSV2RGB_FULL)
-
-
-def _boxes(data: Dataset, pieces: Pieces, count: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
-    """The boxes of all pieces where they came to lie, cut to their windows: (B, M, 4), labels (B, M), ignore (B, M)."""
+def _boxes(data: Dataset, pieces: Pieces) -> _Rows:
+    """The boxes of all pieces where they came to lie, cut to their windows."""
     counts = data.offsets[pieces.source + 1] - data.offsets[pieces.source]
     piece = np.repeat(np.arange(len(counts)), counts)  # of each box
     rows = np.arange(len(piece)) + np.repeat(data.offsets[pieces.source] - np.cumsum(counts) + counts, counts)
     whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece, None] + pieces.b[piece, None]
     whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)  # mirrored: left and right change places
-    window = pieces.window[piece]
-    cut = np.concatenate([np.maximum(whole[:, :2], window[:, :2]), np.minimum(whole[:, 2:], window[:, 2:])], axis=1)
+    cut = _common(whole, pieces.window[piece])
+    covered = _area(_common(cut, pieces.hole[piece]))
     sides = cut[:, 2:] - cut[:, :2]
-    seen = (sides > 0).all(axis=1)
+    visible = _area(cut) - covered
+    seen = (sides > 0).all(axis=1) & (visible > 0)
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
-    sliver = (sides.clip(0).prod(axis=1) < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
-    return _padded(
-        cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen], count
-    )
+    sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
+    return _Rows(cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen])
 
 
-def _padded(
-    boxes: NDArray[np.float64], labels: NDArray[np.int64], ignore: NDArray[np.bool_], place: NDArray[np.int64],
-    count: int,
-) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:  # fmt: skip
-    """Boxes of a batch, sorted by `place`, into rows of equal length."""
-    counts = np.bincount(place, minlength=count)
+def _common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, 4) what each box shares with its window; without area where they do not meet."""
+    low, high = np.maximum(boxes[:, :2], windows[:, :2]), np.minimum(boxes[:, 2:], windows[:, 2:])
+    return np.concatenate([low, high], axis=1)
+
+
+def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    area: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
+    return area
+
+
+def _padded(rows: _Rows, count: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """Boxes of a batch in rows of equal length: (B, M, 4), labels (B, M), ignore (B, M)."""
+    counts = np.bincount(rows.place, minlength=count)
     room = max(ROOM, -(-int(counts.max(initial=0)) // ROOM) * ROOM)
-    column = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+    column = np.arange(len(rows.place)) - np.repeat(np.cumsum(counts) - counts, counts)
     padded = np.zeros((count, room, 4), np.float32), np.full((count, room), -1), np.zeros((count, room), bool)
-    for table, values in zip(padded, (boxes, labels, ignore), strict=True):
-        table[place, column] = values
+    for table, values in zip(padded, (rows.boxes, rows.labels, rows.ignore), strict=True):
+        table[rows.place, column] = values
     return padded

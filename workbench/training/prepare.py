@@ -17,6 +17,7 @@ from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
 
 FEWEST_HELD_OUT = 1
+HEAVIEST = 10.0  # that a label may weigh
 AT_ONCE = 64  # images whose boxes are matched with anchors at a time
 
 
@@ -83,21 +84,40 @@ def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:
     return detectors.build(recipe.detector, recipe.detector_settings, labels, sizes)
 
 
+def label_weights(data: Dataset, power: float) -> torch.Tensor:
+    """(C,) how much a box of each label counts: (boxes of the commonest label / its own) to this power, at most 10."""
+    counts = np.bincount(data.labels[~data.ignore], minlength=len(data.snapshot.labels))
+    weights = (max(counts.max(initial=0), 1) / np.maximum(counts, 1)) ** power
+    return torch.from_numpy(weights.clip(max=HEAVIEST).astype(np.float32))
+
+
 def check(detector: Detector, data: Dataset) -> list[Message]:
     """WorkbenchError if no box of the training images is answered for by the detector; else what to know."""
-    positives = 0
+    learnt = 0
     for first in range(0, len(data), AT_ONCE):
         batch = augment.plain(data, np.arange(first, min(first + AT_ONCE, len(data))))
         arrays = (torch.from_numpy(array) for array in (batch.boxes, batch.labels, batch.ignore))
-        positives += len(detector.assignment(Targets(*arrays), (data.side, data.side)).target)
-    if not positives:
+        found = detector.assignment(Targets(*arrays), (data.side, data.side))
+        learnt += len(torch.unique(torch.stack([found.image, found.target]), dim=1).T)
+    if not learnt:
         raise WorkbenchError(
             "No box matches any anchor, so nothing could be learnt. Compute the anchors anew, or check that the boxes"
             f" are larger than {LEAST_SIDE:g} pixels at the input side of {data.side} px."
         )
     sides = data.boxes[:, 2:] - data.boxes[:, :2]
-    small = int((sides < LEAST_SIDE).any(axis=1).sum())
-    if not small:
-        return []
-    sentence = f"{small:,} boxes are smaller than {LEAST_SIDE:g} pixels at {data.side} px and are not learnt."
-    return [Message("warning", sentence)]
+    small = (sides < LEAST_SIDE).any(axis=1)
+    notes = []
+    if small.any():
+        sentence = (
+            f"{int(small.sum()):,} boxes are smaller than {LEAST_SIDE:g} pixels at {data.side} px and are not learnt."
+        )
+        notes.append(Message("warning", sentence))
+    wanted = int((~small & ~data.ignore).sum())
+    if learnt < wanted:
+        why = (
+            "lie in a cell with another one"
+            if detector.one_per_cell
+            else "are nearest to nothing that answers for them"
+        )
+        notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes, which {why}."))
+    return notes

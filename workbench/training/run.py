@@ -175,6 +175,11 @@ class _Training:
         if state is None and self.request.start is not None:
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
+        detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
+        if detector.fixed_size and self.settings.sizes:
+            self.settings = replace(self.settings, sizes=0.0)
+            sentence = f"{detector.title} takes images of one size only, so the input side does not vary."
+            self.notes.append(Message("info", sentence))
         wanted = state.precision if state else self.settings.precision
         precision = machine.chosen_precision(wanted, device)
         self.notes.append(Message("info", precision.why))
@@ -227,7 +232,8 @@ class _Training:
             batch, coming_rate = coming.result(), schedule.learning_rate(self.settings, self.done, self.plan.steps)
             coming = self._order(ahead, 1)
             micro = self.stepper.micro
-            terms = self.stepper.step(batch, coming_rate, self.done)
+            attack = schedule.attack(self.settings, self.done, self.plan.steps)
+            terms = self.stepper.step(batch, coming_rate, self.done, attack)
             self.done += 1
             self.average.update(self.done)
             self.meter.add(terms, coming_rate)

@@ -68,14 +68,28 @@ def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
 
 
 def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
-    """The side of the step's images: `input_px`, or one of the multiples of 32 around it; the last steps keep it."""
+    """The side of the step's images: `input_px`, or a multiple of 32 around it; the last steps keep it.
+
+    Drawn as AlexeyAB's Darknet draws it: `input_px` times or divided by 1 to 1 + sizes, and one step of 32 more. At
+    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper.
+    """
     if settings.sizes == 0 or is_calm(settings, step, steps):
         return input_px
     random = np.random.default_rng((settings.seed, 1, step // SIZE_STEPS))
-    wanted = input_px * (1 + random.uniform(-settings.sizes, settings.sizes))
-    return max(STRIDE, round(wanted / STRIDE) * STRIDE)
+    factor = 1 + random.uniform(0, settings.sizes)
+    wanted = input_px * factor if random.random() < 0.5 else input_px / factor
+    return max(STRIDE, int(wanted / STRIDE + 1.5) * STRIDE)
+
+
+def attack(settings: TrainingSettings, step: int, steps: int) -> float:
+    """How strongly the step's images are turned against the network; 0 for most steps (Darknet's rule 30)."""
+    if step < min(settings.warm_up, steps // 10) or not settings.self_adversarial:
+        return 0.0
+    if np.random.default_rng((settings.seed, 3, step)).random() >= settings.self_adversarial:
+        return 0.0
+    return float(settings.adversarial_rate * step / steps)
 
 
 def is_calm(settings: TrainingSettings, step: int, steps: int) -> bool:
-    """Whether the step belongs to the end of the run, without mosaic."""
+    """Whether the step belongs to the end of the run, without mosaic and its like."""
     return step >= steps * (1 - settings.calm_share)

@@ -51,6 +51,28 @@ class TrainingSettings:
         low=0.0, high=0.99999, group="Optimiser",
     )  # fmt: skip
 
+    label_balance: float = setting(
+        0.0, "Rare labels weigh more: by (boxes of the commonest / own boxes) to this power, at most 10; 1 is Darknet's"
+        " counters_per_class, 0: all alike.", low=0.0, high=1.0, group="Regularisation",
+    )  # fmt: skip
+    mini_batch: int | None = setting(
+        None, "Images that go through the network at once (Darknet's batch / subdivisions); auto: as many as can.",
+        low=1, high=4096, group="Regularisation",
+    )  # fmt: skip
+    cross_norm: bool = setting(
+        False, "Batch norms count all mini-batches of a batch so far: CmBN (YOLOv4, arXiv 2004.10934, figure 4).",
+        group="Regularisation",
+    )  # fmt: skip
+    self_adversarial: float = setting(
+        0.0, "Share of steps, after the warm-up, on images that were changed so that the network finds nothing in them:"
+        " self-adversarial training (YOLOv4, arXiv 2004.10934; Darknet: 0.5).",
+        low=0.0, high=1.0, group="Regularisation",
+    )  # fmt: skip
+    adversarial_rate: float = setting(
+        1.0, "How far such images are changed: a factor on the gradient, growing over the run (adversarial_lr).",
+        low=0.0, high=1000.0, group="Regularisation",
+    )  # fmt: skip
+
     # the learning rate over time
     schedule: str = setting(
         "cosine", "How the learning rate falls: along a cosine, in steps, or not at all.",
@@ -96,13 +118,43 @@ class TrainingSettings:
     exposure: float = setting(
         1.5, "Images get up to this factor lighter or darker; 1: not.", low=1.0, high=10.0, group="Augmentation"
     )
-    mosaic: float = setting(0.0, "Share of images put together from four.", low=0.0, high=1.0, group="Augmentation")
+    jitter: float = setting(
+        0.0, "Each border moves in or out by up to this share of the side: Darknet's crop (YOLOv2 to v4: 0.3).",
+        low=0.0, high=0.45, group="Augmentation",
+    )  # fmt: skip
+    zoom_out: float = setting(
+        0.0, "Share of images set small, down to a quarter, into grey: for small objects (SSD, arXiv 1512.02325).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    overlap_crop: float = setting(
+        0.0, "Share of images cut to a part that overlaps a box by a drawn IoU of 0.1 to 0.9 (SSD, arXiv 1512.02325).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    contrast: float = setting(
+        1.0, "Contrast changes by up to this factor; 1: not (SSD: 1.5).", low=1.0, high=10.0, group="Augmentation"
+    )
+    brightness: float = setting(
+        0.0, "Images get lighter or darker by up to this share of white, after the factor (SSD: 0.125).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    mosaic: float = setting(
+        0.0, "Share of images put together from four (YOLOv4, arXiv 2004.10934).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    mixup: float = setting(
+        0.0, "Share of images blended with another, with the boxes of both (Zhang 2019, arXiv 1902.04103).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    cutmix: float = setting(
+        0.0, "Share of images with a rectangle of another pasted in, boxes cut along (Yun 2019, arXiv 1905.04899).",
+        low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
     calm_share: float = setting(
-        0.1, "Share of the run at its end without mosaic, so that it ends on images as they are.",
+        0.1, "Share of the run at its end without mosaic, MixUp and CutMix, so that it ends on images as they are.",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     sizes: float = setting(
-        0.0, "The input side varies by up to this share, every ten steps (Darknet's random=1 is 0.4).",
+        0.0, "The input side varies by up to this share, every ten steps; 0.4 is Darknet's random=1: 416 to 320..608.",
         low=0.0, high=0.5, group="Augmentation",
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.detectors.parts.blocks import settle_norms
+from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training.augment import Batch
@@ -39,15 +40,22 @@ class Stepper:
         self.detector = detector.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.settings, self.device, self.precision = settings, device, precision
         self.optimizer = make_optimizer(detector, settings)
-        self.crew = Crew(detector, size_for(detector, settings.batch, threads) if device.type == "cpu" else 1)
-        self.micro = -(-settings.batch // len(self.crew))
+        if settings.cross_norm:
+            use_cross_norms(detector)
+        alone = device.type != "cpu" or settings.cross_norm  # cross norms see one mini-batch after the other
+        self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
+        self.micro = min(settings.mini_batch or settings.batch, -(-settings.batch // len(self.crew)))
         self._parameters = [p for p in detector.parameters() if p.requires_grad]
 
-    def step(self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED) -> dict[str, float]:
+    def step(
+        self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0
+    ) -> dict[str, float]:  # fmt: skip
         """Loss terms by name, averaged over images. Diverged if not finite; the weights are then unchanged.
 
-        `number`: of the step, from 0. WorkbenchError if a single image does not fit into memory.
+        `number`: of the step, from 0. `attack`: how strongly the images are first turned against the network, see
+        _turned(). WorkbenchError if a single image does not fit into memory.
         """
+        self._attack = attack
         if number <= NORMS_SETTLED:
             for member in self.crew.members:
                 settle_norms(member, number)
@@ -66,6 +74,8 @@ class Stepper:
 
     def _gradients(self, batch: Batch) -> dict[str, float] | None:
         """The gradients of the batch, summed over its parts; None when memory ran out."""
+        for norm in cross_norms(self.detector):
+            norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
         parts = [slice(start, start + self.micro) for start in range(0, len(batch.images), self.micro)]
         try:
@@ -81,6 +91,8 @@ class Stepper:
     def _part(self, member: Detector, batch: Batch, some: slice) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
         """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
         images, targets = on_device(batch, some, self.device)
+        if self._attack:
+            images = self._turned(member, images)
         try:
             with self.precision.autocast(self.device):
                 raw = member(images)
@@ -94,6 +106,24 @@ class Stepper:
         loss = sum(terms.values(), torch.zeros((), device=self.device))
         gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
         return gradients, {name: term.detach() for name, term in terms.items()}
+
+    def _turned(self, member: Detector, images: Tensor) -> Tensor:
+        """The images changed so that the network finds nothing in them: self-adversarial training (YOLOv4, section
+        3.3; rule 30). One step down the slope of the loss for empty images, per image; no weight or norm changes.
+        """
+        leaf, count = images.detach().requires_grad_(), len(images)
+        nothing = Targets(
+            images.new_zeros(count, 0, 4), images.new_zeros(count, 0).long(), images.new_zeros(count, 0).bool()
+        )
+        member.eval()
+        try:
+            with self.precision.autocast(self.device):
+                raw = member(leaf)
+            loss = sum(member.loss(raw, nothing).values(), torch.zeros((), device=self.device)) * count
+            (slope,) = torch.autograd.grad(loss, leaf)
+        finally:
+            member.train()
+        return (images - self._attack * slope).clamp(0, 1)
 
     def _halve(self) -> None:
         if self.micro == 1:

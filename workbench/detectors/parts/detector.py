@@ -191,3 +191,9 @@ class Detector(nn.Module):
     def label_rows(self) -> dict[str, LabelRows]:
         """Which rows of the output layers (by name) belong to which label: for weights of a file with other labels."""
         return dict(zip(self.outs, self.head.rows, strict=True))
+
+    def weigh_labels(self, weights: Tensor) -> None:
+        """Let boxes of label i count weights[i] > 0 times as much: (C,), kept in buffers called label_weights."""
+        for name, buffer in self.named_buffers():
+            if name.rpartition(".")[2] == "label_weights":
+                buffer.copy_(weights)

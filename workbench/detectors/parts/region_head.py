@@ -42,6 +42,7 @@ class _Taught:
     labels: Tensor  # (B, M) int64, at least 0
     slots: Tensor  # (B, M) its index among the N; N - 1 where none answers
     counted: Tensor  # (B, M) bool: of the boxes that share a prior, the last one alone (rule 5)
+    weight: Tensor  # (B, M) of the box's label
     positive: Tensor  # (B, N) bool
 
 
@@ -93,7 +94,8 @@ class RegionHead(YoloHead):
         harmless = torch.arange(4, device=targets.boxes.device).div(2, rounding_mode="floor").float()  # 0, 0, 1, 1
         boxes = torch.where(counted, targets.boxes.float(), harmless)
         slots = one.slots[..., 0].clamp(max=len(grid) - 1)
-        return _Taught(boxes, targets.labels.clamp(min=0), slots, counted[..., 0], positive)
+        labels = targets.labels.clamp(min=0)
+        return _Taught(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
 
     def _pull(self, logits: Tensor, wanted: Tensor) -> Tensor:
         """How much it costs that sigmoid(logits) is not `wanted`, by either published loss (rule 11)."""
@@ -113,7 +115,7 @@ class RegionHead(YoloHead):
         if not self.region.sigmoid_squares:
             area = (answers.boxes[..., 2:] - answers.boxes[..., :2]).prod(-1)
             loss = loss * (2 - area / (grid.width * grid.height))
-        return torch.where(answers.counted, loss, 0.0).sum()
+        return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
     def _objectness_term(self, picked: Tensor, answers: _Taught, grid: priors.Priors) -> Tensor:
         """At positives: towards the IoU that the prior reaches at present, which is a constant here, or towards 1."""
@@ -123,7 +125,7 @@ class RegionHead(YoloHead):
                 predicted = coding.decode(picked[..., :4], *grid.at(answers.slots))
                 wanted = 1 - losses.iou_loss(predicted, answers.boxes, "iou")
         loss = self._pull(picked[..., 4], wanted)
-        return self.region.object_weight * torch.where(answers.counted, loss, 0.0).sum()
+        return self.region.object_weight * torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
     def _background_term(self, logits: Tensor, background: Tensor) -> Tensor:
         loss = self._pull(logits[..., 4], torch.zeros_like(logits[..., 4]))
@@ -132,7 +134,7 @@ class RegionHead(YoloHead):
     def _label_term(self, logits: Tensor, answers: _Taught) -> Tensor:
         """Cross-entropy over the labels, of which a box has exactly one. logits (B, M, C)."""
         loss = -logits.log_softmax(-1).gather(-1, answers.labels[..., None])[..., 0]
-        return torch.where(answers.counted, loss, 0.0).sum()
+        return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
     def _warm_up_term(self, logits: Tensor, free: Tensor) -> Tensor:
         """Rule 12: at first, every prior without a box is held near its anchor in the middle of its cell."""

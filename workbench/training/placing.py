@@ -1,0 +1,78 @@
+"""Where the pieces of a batch's images come to lie: how large, how far moved, mirrored or not, and which part is seen.
+
+P = pieces. A piece is placed by x' = a * x + b, per axis; there is no rotation, because boxes can't follow one exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import boxes as geometry
+from workbench.training.settings import TrainingSettings
+
+Doubles = NDArray[np.float64]
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+LARGEST_CANVAS = 4.0  # SSD's: an image is set into grey up to four times as wide
+LEAST_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # SSD's samplers: a drawn one must be reached by some box
+SMALLEST_CROP = 0.3  # of the side
+ASPECTS = (0.5, 2.0)
+TRIALS = 50
+
+
+def parts(
+    random: np.random.Generator, settings: TrainingSettings, count: int, boxes_of: Callable[[int], Doubles]
+) -> Doubles:
+    """(P, 4) xyxy: the part of each piece's image that is seen, in shares of its sides; beyond 0..1 there is grey.
+
+    boxes_of: piece -> the boxes of its image (m, 4), in shares of its sides. The order is SSD's: out, then in.
+    """
+    seen = np.tile(WHOLE, (count, 1))
+    if settings.jitter:
+        seen += random.uniform(-settings.jitter, settings.jitter, (count, 4))
+    if settings.zoom_out:
+        out = np.flatnonzero(random.random(count) < settings.zoom_out)
+        side = random.uniform(1, LARGEST_CANVAS, (len(out), 1))
+        low = -random.random((len(out), 2)) * (side - 1)
+        seen[out] = np.concatenate([low, low + side], axis=1)
+    if settings.overlap_crop:
+        for piece in np.flatnonzero(random.random(count) < settings.overlap_crop):
+            seen[piece] = _cropped(random, seen[piece], boxes_of(int(piece)))
+    return seen
+
+
+def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles) -> Doubles:
+    """A part of the part that some box overlaps by a drawn IoU; after 50 vain trials the part itself."""
+    least = random.choice(LEAST_OVERLAPS)
+    size = seen[2:] - seen[:2]
+    for _ in range(TRIALS):
+        side = random.uniform(SMALLEST_CROP, 1, 2)
+        if not ASPECTS[0] <= side[0] / side[1] <= ASPECTS[1]:
+            continue
+        low = random.random(2) * (1 - side)
+        crop = np.concatenate([seen[:2] + low * size, seen[:2] + (low + side) * size])
+        if not len(boxes) or least == 0 or geometry.iou(crop[None], boxes).max() >= least:
+            return crop
+    return seen
+
+
+def placed(
+    random: np.random.Generator, settings: TrainingSettings, seen: Doubles, window: NDArray[np.int64],
+    split: NDArray[np.bool_], from_side: int, to_side: int,
+) -> tuple[Doubles, Doubles]:  # fmt: skip
+    """Scale and shift (P, 2) of every piece. `split`: it fills a quarter of a mosaic, its `window` (P, 4)."""
+    count = len(window)
+    zoom = (1 + settings.scale) ** random.uniform(-1, 1, (count, 1))
+    aspect = (1 + settings.aspect) ** random.uniform(-0.5, 0.5, (count, 1))
+    stretch = zoom * np.concatenate([aspect, 1 / aspect], axis=1)
+    a = stretch * to_side / from_side / (seen[:, 2:] - seen[:, :2])
+    sides = a * from_side  # (P, 2) of the scaled image
+    moved = random.uniform(-1, 1, (count, 2)) * settings.translate * to_side
+    middle = (to_side - stretch * to_side) / 2 - seen[:, :2] * sides + moved
+    somewhere = window[:, :2] + random.random((count, 2)) * (window[:, 2:] - window[:, :2] - sides)
+    b = np.where(split[:, None], somewhere, middle)
+    mirrored = random.random((count, 2)) < [settings.flip, settings.flip_vertical]
+    whole = split | (seen == WHOLE).all(axis=1)  # mirrored where it lies; a part changes sides with all of the image
+    return np.where(mirrored, -a, a), np.where(mirrored, np.where(whole[:, None], b + sides, to_side - b), b)
