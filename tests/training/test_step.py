@@ -205,7 +205,7 @@ def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weight
 
 
 def test_a_step_under_attack_learns_the_true_boxes_on_the_changed_images() -> None:
-    calm, attacked = stepper(), stepper()
+    calm, attacked = stepper(Normed), stepper(Normed)
     for _ in range(30):
         calm.step(batch(), 0.05)
         attacked.step(batch(), 0.05)

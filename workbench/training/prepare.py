@@ -108,9 +108,8 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
     small = (sides < LEAST_SIDE).any(axis=1)
     notes = []
     if small.any():
-        sentence = (
-            f"{int(small.sum()):,} boxes are smaller than {LEAST_SIDE:g} pixels at {data.side} px and are not learnt."
-        )
+        count, sizes = int(small.sum()), f"smaller than {LEAST_SIDE:g} pixels at {data.side} px"
+        sentence = f"{count:,} boxes are {sizes} and not learnt." if count > 1 else f"1 box is {sizes} and not learnt."
         notes.append(Message("warning", sentence))
     wanted = int((~small & ~data.ignore).sum())
     if learnt < wanted:
