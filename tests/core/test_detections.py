@@ -124,3 +124,42 @@ def test_unsorted_scores_are_an_error_of_the_programmer() -> None:
 def test_nms_takes_boxes_in_any_order() -> None:
     kept = nms.nms(np.array([[0, 0, 10, 8], [0, 0, 10, 10.0]]), np.array([0.5, 0.9]), np.array([0, 0]), 0.5)
     assert kept.tolist() == [1]
+
+
+def test_soft_nms_lowers_scores_as_a_plain_loop_does() -> None:
+    """The paper's pseudo code, label by label, on a scene with ties."""
+    for seed in (2, 3):
+        found = scene(seed, count=150)
+        scores = found.scores.astype(np.float32).copy()
+        open_ = list(range(len(found)))
+        while open_:
+            best = max(open_, key=lambda row: (scores[row], -row))
+            open_.remove(best)
+            for row in open_:
+                value = np.float32(iou(found.boxes[best : best + 1], found.boxes[row : row + 1]).item())
+                if found.labels[row] == found.labels[best] and value > 0.3:
+                    scores[row] *= 1 - value
+        soft = found.detections(0.05, 0.3, "soft", limit=1000)
+        expected = np.sort(scores[scores >= 0.05])[::-1]
+        np.testing.assert_allclose(soft.scores, expected, rtol=1e-5)
+        rows = found.select(0.05, 0.3, "soft", limit=1000)
+        np.testing.assert_allclose(scores[rows], soft.scores, rtol=1e-5)
+        assert np.array_equal(found.boxes[rows], soft.boxes)
+
+
+def test_soft_nms_keeps_a_neighbour_that_hard_nms_removes() -> None:
+    """Two boxes of IoU 1/3: hard NMS at 0.3 leaves one; soft the second at two thirds of its score."""
+    found = Candidates.of_arrays([[0, 0, 20, 10], [10, 0, 30, 10]], [0.9, 0.6], [0, 0])
+    assert found.detections(0.1, 0.3).scores.tolist() == pytest.approx([0.9])
+    assert found.detections(0.1, 0.3, "soft").scores.tolist() == pytest.approx([0.9, 0.4])
+    assert found.detections(0.1, 0.4, "soft").scores.tolist() == pytest.approx([0.9, 0.6])
+    assert found.detections(0.5, 0.3, "soft").scores.tolist() == pytest.approx([0.9])
+
+
+def test_moving_the_confidence_runs_no_soft_nms_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, calls = scene(1), []
+    plain = nms.soften
+    monkeypatch.setattr(nms, "soften", lambda *given: calls.append(1) or plain(*given))  # type: ignore[func-returns-value]
+    for confidence in (0.1, 0.3, 0.5):
+        found.select(confidence, 0.5, "soft")
+    assert len(calls) == 1

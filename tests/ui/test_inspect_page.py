@@ -200,6 +200,24 @@ def test_the_nms_slider_lets_overlapping_detections_through(
     assert len(look.wishes) == 1
 
 
+def test_another_nms_acts_at_once_on_the_same_candidates(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    """The twin at 0.6, which hard NMS removes, stays with soft NMS at a score too low for 0.5 and high enough for 0."""
+    looked(qtbot, page, session)
+    slide(page, "confidence", 0)
+    before = numbers(page)[1]
+    kind = page.findChild(QComboBox, "inspect-kind")
+    assert isinstance(kind, QComboBox)
+    kind.setCurrentIndex(kind.findData("soft"))
+    kind.activated.emit(kind.currentIndex())
+    assert float(numbers(page)[1]) < float(before)
+    kind.setCurrentIndex(kind.findData("per label"))
+    kind.activated.emit(kind.currentIndex())
+    assert numbers(page)[1] == before
+    assert len(look.wishes) == 1
+
+
 def test_the_picture_shows_hits_false_alarms_and_misses(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     looked(qtbot, page, session)
     assert session.document is not None

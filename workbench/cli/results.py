@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
-from workbench.cli.options import Device, Json, Project, Run, Which, app, checkpoint_of, one_of, project_of
+from workbench.cli.options import Device, Json, Nms, Project, Run, Which, app, checkpoint_of, one_of, project_of
 from workbench.console import result, say, table
+from workbench.core.detections import KINDS, Kind
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -23,6 +24,7 @@ def evaluate(
     run: Run = "",
     checkpoint: Which = "best",
     split: Annotated[str, typer.Option("--split", help="train, validation, test, or all.")] = "validation",
+    nms: Nms = "per label",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -30,6 +32,7 @@ def evaluate(
     from workbench import plugins
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
+    from workbench.inference.scoring import Rules
     from workbench.report import numbers, show_evaluation
 
     plugins.loaded()
@@ -38,7 +41,8 @@ def evaluate(
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     snapshot = snapshot.take([i for i, image in enumerate(snapshot.images) if _is_labelled(snapshot, i)])
-    done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder), quiet=as_json)
+    rules = Rules(kind=cast(Kind, one_of("nms", nms, list(KINDS))))
+    done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     values = numbers(done)
     if not as_json:
         per_label = values["per_label"].items()
@@ -61,6 +65,7 @@ def predict(
     checkpoint: Which = "best",
     confidence: Annotated[float, typer.Option("--confidence", help="Least score.", min=0, max=1)] = 0.25,
     iou: Annotated[float, typer.Option("--iou", help="Overlap at which the weaker box goes.", min=0, max=1)] = 0.45,
+    nms: Nms = "per label",
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Write pictures with boxes.")] = True,
     every: Annotated[int, typer.Option("--every", help="Of videos, every n-th frame.", min=1)] = 1,
     device: Device = "auto",
@@ -81,9 +86,11 @@ def predict(
             file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
     if not any(is_video(path) or listed(path) for path in sources):
         raise WorkbenchError(f"There is no image or video in {', '.join(map(str, sources))}. Check the name.")
+    kind = cast(Kind, one_of("nms", nms, list(KINDS)))
     happening = predict_files(
-        Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, pictures=pictures, every=every
-    )
+        Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, kind=kind, pictures=pictures,
+        every=every,
+    )  # fmt: skip
     saved = show_predictions(happening, quiet=as_json)
     result(
         {"file": str(saved.file), "images": saved.images, "detections": saved.detections, "left_out": saved.skipped},

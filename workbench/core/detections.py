@@ -43,7 +43,7 @@ class Candidates:
     scores: NDArray[np.float32]  # (n,)
     labels: NDArray[np.int32]  # (n,) indices of labels
     _pairs: dict[Kind, Overlaps] = field(default_factory=dict, init=False, repr=False)
-    _kept: dict[Kind, tuple[float, Rows]] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[Kind, tuple[float, Rows, NDArray[np.float32]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -73,25 +73,37 @@ class Candidates:
     def select(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Rows:
         """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
 
-        The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`.
+        The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`. With "soft",
+        which lowers scores instead of removing boxes, it is the lowered scores that count.
         """
-        kept = self._survivors(iou, kind)
-        above = np.searchsorted(-self.scores.astype(np.float64), -score, side="right")
-        return kept[: min(int(np.searchsorted(kept, above)), limit)]
+        return self._selected(score, iou, kind, limit)[0]
 
     def detections(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Detections:
-        """`select`, as arrays."""
-        rows = self.select(score, iou, kind, limit)
-        return Detections(self.boxes[rows], self.scores[rows], self.labels[rows])
+        """`select`, as arrays; with "soft" the scores are the lowered ones."""
+        rows, scores = self._selected(score, iou, kind, limit)
+        return Detections(self.boxes[rows], scores, self.labels[rows])
 
-    def _survivors(self, iou: float, kind: Kind) -> Rows:
-        """Rows that NMS at `iou` keeps of all candidates; the last answer of each kind is remembered."""
+    def _selected(self, score: float, iou: float, kind: Kind, limit: int) -> tuple[Rows, NDArray[np.float32]]:
+        kept, scores = self._survivors(iou, kind)
+        above = int(np.searchsorted(-scores.astype(np.float64), -score, side="right"))
+        return kept[: min(above, limit)], scores[: min(above, limit)]
+
+    def _survivors(self, iou: float, kind: Kind) -> tuple[Rows, NDArray[np.float32]]:
+        """Rows that NMS at `iou` keeps of all candidates, and their scores, which descend.
+
+        The last answer of each kind is remembered.
+        """
         remembered = self._kept.get(kind)
         if remembered is not None and remembered[0] == iou:
-            return remembered[1]
-        kept = np.flatnonzero(nms.walk(self._overlaps(iou, kind), len(self), iou))
-        self._kept[kind] = (iou, kept)
-        return kept
+            return remembered[1:]
+        pairs = self._overlaps(iou, kind)
+        if kind == "soft":
+            scores = nms.soften(pairs, self.scores, iou)
+            kept = np.argsort(-scores, kind="stable")
+        else:
+            scores, kept = self.scores, np.flatnonzero(nms.walk(pairs, len(self), iou))
+        self._kept[kind] = (iou, kept, scores[kept])
+        return kept, scores[kept]
 
     def _overlaps(self, iou: float, kind: Kind) -> Overlaps:
         pairs = self._pairs.get(kind)

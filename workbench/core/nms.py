@@ -10,17 +10,18 @@ boxes are the same. N = boxes, P = pairs.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 
-Kind = Literal["per label", "across labels", "diou"]
-KINDS: tuple[Kind, ...] = ("per label", "across labels", "diou")
+Kind = Literal["per label", "across labels", "diou", "soft"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB
 
@@ -39,7 +40,7 @@ def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label"
     """The pairs of `boxes` (N, 4), sorted by score, that overlap by more than `floor`.
 
     "per label": IoU of boxes with the same label; "across labels": of any two; "diou": IoU less the centre penalty,
-    same label.
+    same label; "soft": as "per label", for `soften`.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
@@ -110,3 +111,33 @@ def nms(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], iou: fl
     order = np.argsort(-np.asarray(scores), kind="stable")
     pairs = overlaps(boxes[order], labels[order], kind, floor=iou)
     return order[walk(pairs, len(order), iou)]
+
+
+def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.float32]:
+    """(N,) lower scores in place of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
+
+    Box after box, highest first, each box not yet passed that overlaps it by more than `iou` loses that share of its
+    score. scores (N,) descend, as for `overlaps`.
+    """
+    left = np.asarray(scores, np.float32).copy()
+    strong = pairs.value > np.float64(iou)
+    ends = np.concatenate([pairs.higher[strong], pairs.lower[strong]])
+    others = np.concatenate([pairs.lower[strong], pairs.higher[strong]])
+    value = np.concatenate([pairs.value[strong]] * 2)
+    order = np.argsort(ends, kind="stable")
+    others, value = others[order], value[order]
+    first = np.searchsorted(ends[order], np.arange(len(left) + 1))
+    waiting = [(-float(score), row) for row, score in enumerate(left) if first[row + 1] > first[row]]
+    heapq.heapify(waiting)
+    passed = np.zeros(len(left), bool)
+    while waiting:
+        score, row = heapq.heappop(waiting)
+        if passed[row] or -score != left[row]:
+            continue  # an older entry: it has lost some since
+        passed[row] = True
+        near = slice(first[row], first[row + 1])
+        rows, share = others[near][~passed[others[near]]], value[near][~passed[others[near]]]
+        left[rows] *= 1 - share
+        for other in rows.tolist():
+            heapq.heappush(waiting, (-float(left[other]), other))
+    return left

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
@@ -17,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.detections import Kind
 from workbench.core.metrics import RECALLS
 from workbench.ui import theme
 from workbench.ui.inspect.knob import Knob
@@ -30,11 +33,19 @@ NUMBERS = {
     "recall": ("Recall", "Of the labelled boxes, the share that is found at this confidence (overlap 0.5)."),
     "f1": ("F1", "Precision and recall in one number: high only if both are."),
 }
+KINDS: dict[Kind, tuple[str, str]] = {
+    "per label": ("per label", "Of two detections of a label that overlap more, the lower one goes."),
+    "across labels": ("across labels", "Of any two detections that overlap more, the lower one goes."),
+    "diou": ("DIoU", "As per label, but centres far apart count against the overlap (arXiv 1911.08287): for crowds."),
+    "soft": ("soft", "Soft-NMS: the lower one stays with a score lower by the overlap (arXiv 1704.04503)."),
+}
 CURVES = 6  # labels that get a curve of their own
 
 
 class Numbers(QWidget):
-    """`show_found` fills everything for a confidence."""
+    """`show_found` fills everything for a confidence. `kind_changed` when a person chose another NMS."""
+
+    kind_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +56,16 @@ class Numbers(QWidget):
             "inspect-iou", "NMS overlap", 0.6, "Of two detections of a label that overlap more, the lower one goes.",
             low=0.05, high=0.95,
         )  # fmt: skip
+        self._kind = QComboBox()
+        self._kind.setObjectName("inspect-kind")
+        self._kind.setToolTip("How overlapping detections are thinned out.")
+        for kind, (title, help) in KINDS.items():
+            self._kind.addItem(title, kind)
+            self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
+        self._kind.activated.connect(self.kind_changed)
+        nms = QHBoxLayout()
+        nms.addWidget(QLabel("NMS"))
+        nms.addWidget(self._kind, 1)
         self._values: dict[str, QLabel] = {}
         grid = QGridLayout()
         for column, (name, (title, help)) in enumerate(NUMBERS.items()):
@@ -69,9 +90,15 @@ class Numbers(QWidget):
         column_.setSpacing(theme.GRID)
         column_.addWidget(self.confidence)
         column_.addWidget(self.iou)
+        column_.addLayout(nms)
         column_.addLayout(grid)
         column_.addWidget(self.plot, 3)
         column_.addWidget(self.labels, 2)
+
+    @property
+    def kind(self) -> Kind:
+        kind: Kind = self._kind.currentData()
+        return kind
 
     def clear(self) -> None:
         for value in self._values.values():

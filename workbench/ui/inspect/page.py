@@ -129,6 +129,7 @@ class InspectPage(Page):
         self._choice.changed.connect(self._choice_changed)
         self._numbers.confidence.changed.connect(self._confidence_changed)
         self._numbers.iou.changed.connect(self._soon.start)
+        self._numbers.kind_changed.connect(self._rescore)
         self._table.image_chosen.connect(self._image_chosen)
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
@@ -285,6 +286,8 @@ class InspectPage(Page):
         skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
         images = f"{len(found.truth):,} image{'' if len(found.truth) == 1 else 's'}"
         self._words.setText(f"{images}, {len(found.truth.boxes):,} labelled boxes.{skipped}")
+        if self._numbers.kind != found.rules.kind:
+            self._found = found = found.rescored(found.rules.iou, self._numbers.kind)
         self._numbers.show_curves(found)
         self._confidence_changed()
         self._table.images.resort()
@@ -307,7 +310,7 @@ class InspectPage(Page):
     @Slot()
     def _rescore(self) -> None:
         if self._found is not None:
-            self._found = self._found.rescored(self._numbers.iou.value)
+            self._found = self._found.rescored(self._numbers.iou.value, self._numbers.kind)
             self._numbers.show_curves(self._found)
             self._confidence_changed()
 
@@ -354,16 +357,16 @@ class InspectPage(Page):
         if found is None or self._image < 0:
             return
         match = found.evaluation.matching.of_image(self._image, self._numbers.confidence.value)
-        one, kept = found.candidates[self._image], found.rows(self._image)
+        kept = found.detections(self._image)
         truth = found.truth.boxes[found.truth.rows(self._image)]
         truth_labels = found.truth.label_index[found.truth.rows(self._image)]
         names = found.evaluation.labels
         groups = [Group("label", truth[match.partner], ())]
-        for kind, rows in (("hit", kept[match.right]), ("false_alarm", kept[match.wrong])):
+        for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
             words = tuple(
-                f"{names[label]} {score:.2f}" for label, score in zip(one.labels[rows], one.scores[rows], strict=True)
+                f"{names[label]} {score:.2f}" for label, score in zip(kept.labels[rows], kept.scores[rows], strict=True)
             )
-            groups.append(Group(kind, one.boxes[rows], words))
+            groups.append(Group(kind, kept.boxes[rows], words))
         missed = tuple(names[label] for label in truth_labels[match.missed])
         groups.append(Group("miss", truth[match.missed], missed))
         self._picture.set_groups(tuple(groups))

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from workbench.core.detections import Candidates
+from workbench.core.detections import Candidates, Detections, Kind
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot, Split
 from workbench.inference import scoring
@@ -38,15 +36,15 @@ class Found:
     confidence: float  # where F1 is highest
     skipped: int  # images that could not be read
 
-    def rescored(self, iou: float) -> Found:
-        """The same candidates with NMS at another overlap; no network is run."""
-        rules = replace(self.rules, iou=iou)
+    def rescored(self, iou: float, kind: Kind) -> Found:
+        """The same candidates with another NMS or at another overlap; no network is run."""
+        rules = replace(self.rules, iou=iou, kind=kind)
         return replace(self, rules=rules, evaluation=scoring.score(self.truth, self.candidates, rules))
 
-    def rows(self, image: int) -> np.ndarray:
-        """Rows of candidates of this image that NMS leaves: what the evaluation's matching counts in."""
+    def detections(self, image: int) -> Detections:
+        """What NMS leaves of this image's candidates: what the evaluation's matching counts in."""
         rules = self.rules
-        return self.candidates[image].select(rules.score, rules.iou, rules.kind, rules.limit)
+        return self.candidates[image].detections(rules.score, rules.iou, rules.kind, rules.limit)
 
 
 Look = Callable[[Wish], Iterator[Counted | Found]]
