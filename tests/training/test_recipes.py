@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import detectors
+from workbench import detectors, settings
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 
@@ -32,6 +32,43 @@ def test_the_published_recipe_has_darknets_numbers() -> None:
     numbers = (training.learning_rate, training.momentum, training.weight_decay, training.batch, training.warm_up)
     assert numbers == (0.00261, 0.9, 0.0005, 64, 1000)
     assert (training.warm_up_power, training.optimizer, training.schedule) == (4.0, "sgd", "step")
+
+
+@pytest.mark.parametrize("name", [name for name in detectors.load_all().names() if name != "darknet-cfg"])
+def test_as_published_each_detector_has_its_own_numbers_and_is_written_with_them(name: str, tmp_path: Path) -> None:
+    recipe = recipes.preset("published").with_detector(name)
+    published = detectors.load_all().get(name).published
+    assert published["epochs"] == recipe.training.epochs
+    for key, value in published.items():
+        holder = recipe.training if hasattr(recipe.training, key) else recipe.detector_settings
+        assert getattr(holder, key) == value
+    recipes.write(recipe, tmp_path / "mine.toml")
+    assert recipes.read(tmp_path / "mine.toml") == recipe
+    changed = recipe.changed({"batch": 3})
+    recipes.write(changed, tmp_path / "mine.toml")
+    assert recipes.read(tmp_path / "mine.toml") == changed
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("yolov4", {"mosaic": 0.5, "momentum": 0.949, "learning_rate": 0.0013, "cross_norm": False, "cutmix": 0.0}),
+        ("yolov2", {"sizes": 0.4, "jitter": 0.3, "mosaic": 0.0}),
+        ("ssd300", {"zoom_out": 0.5, "scale": 0.0, "contrast": 1.5}),
+        ("retinanet", {"epochs": 26, "learning_rate": 0.01, "hue": 0.0}),
+    ],
+)
+def test_the_released_configuration_is_the_published_one(name: str, expected: dict[str, object]) -> None:
+    training = recipes.preset("published").with_detector(name).training
+    assert {key: getattr(training, key) for key in expected} == expected
+
+
+def test_what_yolov4s_paper_lists_beyond_its_release_is_a_preset() -> None:
+    paper = recipes.preset("yolov4-paper")
+    own = settings.to_dict(paper.detector_settings)
+    assert (own["attention"], own["weighted_residuals"], own["dropblock"]) == (True, "per feature", 0.1)
+    assert (paper.training.cross_norm, paper.training.self_adversarial) == (True, 0.5)
+    assert paper.training.schedule == "cosine"
 
 
 def test_a_written_recipe_is_read_back_equal(tmp_path: Path) -> None:

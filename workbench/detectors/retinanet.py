@@ -7,7 +7,7 @@ gradients of the loss are those of torchvision's RetinaNet.compute_loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,6 +68,10 @@ class RetinaNet(Detector):
     paper = "Lin, Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002"
     summary = "A pyramid of maps on ResNet-50: good on objects of all sizes, given a graphics card and time."
     settings_class: ClassVar[type[DetectorSettings]] = RetinaNetSettings
+    published: ClassVar[Mapping[str, Any]] = {  # torchvision's: 26 epochs, falling after 16 and 22
+        "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
+        "schedule": "step", "step_at": (0.615, 0.846),
+    }  # fmt: skip
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
     )
@@ -178,6 +182,9 @@ class RetinaNetV2(RetinaNet):
     name = "retinanet-v2"
     title = "RetinaNet v2"
     summary = "RetinaNet with group norms in its heads and GIoU: more accurate, and it trains more steadily."
+    published: ClassVar[Mapping[str, Any]] = {  # torchvision's
+        **RetinaNet.published, "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05,
+    }  # fmt: skip
     pretrained = foreign.pretrained(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1, background=False)
     build = staticmethod(retinanet_resnet50_fpn_v2)
     box_loss = "giou"

@@ -7,8 +7,9 @@ which torchvision's own `highres` form misses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
@@ -95,6 +96,11 @@ class Ssd300(Detector):
     paper = "Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg: SSD: Single Shot MultiBox Detector, 2016, arXiv 1512.02325"
     summary = "Six maps of default boxes on VGG-16, at 300 pixels; for objects that are not very small."
     settings_class: ClassVar[type[DetectorSettings]] = SsdSettings
+    published: ClassVar[Mapping[str, Any]] = {  # the authors' for COCO
+        "epochs": 109, "batch": 32, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 0,
+        "schedule": "step", "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 0.857, "contrast": 1.5,
+        "brightness": 0.125, "saturation": 1.5, "hue": 0.1,
+    }  # fmt: skip
     published_px = 300
     multiple = 1
     fixed_size = True

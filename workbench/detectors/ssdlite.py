@@ -6,8 +6,9 @@ The network is torchvision's ssdlite320_mobilenet_v3_large, so its published wei
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights, ssdlite320_mobilenet_v3_large
@@ -49,6 +50,10 @@ class SsdLite(Detector):
     paper = "Sandler et al.: MobileNetV2, 2018, arXiv 1801.04381; Howard et al.: MobileNetV3, 2019, arXiv 1905.02244"
     summary = "Computes less than any other here: for phones and small boards. Misses small objects."
     settings_class: ClassVar[type[DetectorSettings]] = SsdLiteSettings
+    published: ClassVar[Mapping[str, Any]] = {  # torchvision's
+        "epochs": 660, "batch": 192, "momentum": 0.9, "weight_decay": 0.00004, "learning_rate": 0.15, "warm_up": 1000,
+        "schedule": "cosine", "final_rate": 0.0, "overlap_crop": 0.857,
+    }  # fmt: skip
     published_px = 320
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(

@@ -6,8 +6,9 @@ YOLOv3-SPP pools the coarsest features at three ranges: cfg/yolov3-spp.cfg, whic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,12 @@ class YoloV3(Detector):
         *((30, 61), (62, 45), (59, 119)),
         *((116, 90), (156, 198), (373, 326)),
     )
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov3.cfg
+        "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
+        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3, "sizes": 0.4,
+        "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
+        "objectness_prior": 0.5,
+    }  # fmt: skip
     outs = ("coarse.out", "medium.out", "fine.out")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
     pooled: ClassVar[bool] = False

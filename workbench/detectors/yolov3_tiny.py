@@ -7,8 +7,9 @@ The cfg of May 2018 gave the fine level anchors 1, 2, 3, and the public weights 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,12 @@ class YoloV3Tiny(Detector):
     summary = "The simplest network here: runs on anything, is found in every embedded toolkit."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3TinySettings
     published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov3-tiny.cfg
+        "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
+        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3, "sizes": 0.4,
+        "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
+        "objectness_prior": 0.5,
+    }  # fmt: skip
     outs = ("coarse_out", "fine_out")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
 

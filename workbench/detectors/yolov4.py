@@ -8,8 +8,9 @@ To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -171,6 +172,12 @@ class YoloV4(Detector):
         *((36, 75), (76, 55), (72, 146)),
         *((142, 110), (192, 243), (459, 401)),
     )
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4.cfg, which has mosaic in half of its batches
+        "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.0013,
+        "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3,
+        "sizes": 0.4, "mosaic": 0.5, "hue": 0.1, "saturation": 1.5, "exposure": 1.5, "box_gradient": "darknet",
+        "objectness_prior": 0.5,
+    }  # fmt: skip
     outs = ("fine.out", "medium.out", "coarse.out")
     published_px = 512  # YOLOv3's, the largest exactly times 512 / 416, though the cfg says 608
 

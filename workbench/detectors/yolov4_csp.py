@@ -9,8 +9,9 @@ To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -137,6 +138,12 @@ class YoloV4Csp(Detector):
         *((142, 110), (192, 243), (459, 401)),
     )
     published_px = 512
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-csp.cfg, which has mosaic in half of its batches
+        "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.001,
+        "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.1,
+        "scale": 0.5, "mosaic": 0.5, "ema": 0.9998, "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
+        "box_gradient": "darknet", "objectness_prior": 0.5,
+    }  # fmt: skip
     outs = ("fine.1", "medium.1", "coarse.1")
     published_resize = "letterbox"  # the cfg's letter_box=1
 

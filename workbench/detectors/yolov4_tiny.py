@@ -9,8 +9,9 @@ YOLOv4-tiny-3l has a third, finer level: cfg/yolov4-tiny-3l.cfg, whose masks are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,12 @@ class YoloV4Tiny(Detector):
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4TinySettings
     published_anchors: ClassVar[priors.Anchors] = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-tiny.cfg, whose two million steps are 1,085 epochs of COCO
+        "epochs": 300, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.00261,
+        "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3,
+        "scale": 0.5, "hue": 0.1, "saturation": 1.5, "exposure": 1.5, "box_gradient": "darknet",
+        "objectness_prior": 0.5, "masks": "published",
+    }  # fmt: skip
     strides: ClassVar[tuple[int, ...]] = (32, 16)
     outs: ClassVar[tuple[str, ...]] = ("coarse_out", "fine_out")
 
@@ -131,5 +138,8 @@ class YoloV4Tiny3l(YoloV4Tiny):
         *((142, 110), (192, 243), (459, 401)),
     )
     published_px = 608
+    published: ClassVar[Mapping[str, Any]] = {
+        name: value for name, value in YoloV4Tiny.published.items() if name != "masks"
+    }
     strides = (32, 16, 8)
     outs = ("coarse_out", "fine_out", "finer_out")

@@ -18,11 +18,16 @@ from workbench.errors import WorkbenchError
 from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
+# what a published recipe does not name: no augmentation of ours, but mirroring, which all have
+UNTOUCHED = {"scale": 0.0, "aspect": 0.0, "translate": 0.0, "hue": 0.0, "saturation": 1.0, "exposure": 1.0}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training besides the data and its anchors."""
+    """Everything that decides a training besides the data and its anchors.
+
+    `as_published`: its numbers are those of the detector's authors, and another detector brings its own.
+    """
 
     name: str
     title: str
@@ -30,6 +35,7 @@ class Recipe:
     detector: str
     detector_settings: DetectorSettings
     training: TrainingSettings
+    as_published: bool = False
 
     def with_detector(self, name: str) -> Recipe:
         """The same training of another detector, with its own settings.
@@ -39,6 +45,8 @@ class Recipe:
         """
         if name == self.detector:
             return self
+        if self.as_published:
+            return replace(self, detector=name, **_published(name))
         kind, old = detectors.load_all().get(name).settings_class, self.detector_settings
         defaults = settings.to_dict(type(old)())
         shared = {row.name for row in settings.rows(kind)}
@@ -59,6 +67,19 @@ class Recipe:
             detector_settings=settings.changed(self.detector_settings, of_detector),
             training=settings.changed(self.training, rest),
         )
+
+
+def _published(detector: str) -> dict[str, Any]:
+    """The settings that its authors trained this detector with, of its own and of the training."""
+    kind = detectors.load_all().get(detector)
+    own = {row.name for row in settings.rows(kind.settings_class)}
+    rest = {key: value for key, value in kind.published.items() if key not in own}
+    return {
+        "detector_settings": settings.changed(
+            kind.settings_class(), {key: value for key, value in kind.published.items() if key in own}
+        ),
+        "training": settings.changed(TrainingSettings(), {**UNTOUCHED, **rest}),
+    }
 
 
 def names() -> tuple[str, ...]:
@@ -111,6 +132,7 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
         "title": recipe.title,
         "about": recipe.about,
         "detector": recipe.detector,
+        "as_published": recipe.as_published,
         "detector_settings": settings.to_dict(recipe.detector_settings),
         "training": settings.to_dict(recipe.training),
     }
@@ -118,19 +140,25 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
     """The inverse of to_dict(). WorkbenchError names the key that is unknown or out of range."""
-    known = ("name", "title", "about", "detector", "detector_settings", "training")
+    known = ("name", "title", "about", "detector", "as_published", "detector_settings", "training")
     unknown = [key for key in table if key not in known]
     if unknown:
         raise WorkbenchError(f"A recipe has no key '{unknown[0]}'. It has: {', '.join(known)}.")
     detector = str(table.get("detector", "yolov4-tiny"))
-    kind = detectors.load_all().get(detector).settings_class
+    published = bool(table.get("as_published", False))
+    base: dict[str, Any] = {
+        "detector_settings": detectors.load_all().get(detector).settings_class(),
+        "training": TrainingSettings(),
+    }
+    base = _published(detector) if published else base
     return Recipe(
         name=str(table.get("name", name)),
         title=str(table.get("title", table.get("name", name))),
         about=str(table.get("about", "")),
         detector=detector,
-        detector_settings=settings.changed(kind(), dict(table.get("detector_settings", {}))),
-        training=settings.changed(TrainingSettings(), dict(table.get("training", {}))),
+        detector_settings=settings.changed(base["detector_settings"], dict(table.get("detector_settings", {}))),
+        training=settings.changed(base["training"], dict(table.get("training", {}))),
+        as_published=published,
     )
 
 

@@ -7,8 +7,9 @@ Boxes are xyxy in pixels of the network input.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -128,6 +129,7 @@ class Detector(nn.Module):
     settings_class: ClassVar[type[DetectorSettings]]
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
+    published: ClassVar[Mapping[str, Any]] = {}  # how its authors trained it: settings of its own and of the training
     published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
