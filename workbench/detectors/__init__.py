@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from workbench.core.resize import HOWS
@@ -58,6 +59,10 @@ class DetectorSettings:
         WorkbenchError says what is missing.
         """
         return self
+
+    def pictures(self) -> tuple[tuple[Path, int], ...]:
+        """Pictures without boxes that the detector learns from too, and the number of what each shows."""
+        return ()
 
 
 detectors: Registry[type[Detector]] = Registry("detector")

@@ -35,6 +35,7 @@ class Batch:
     boxes: Floats  # (B, M, 4) xyxy pixels of these images
     labels: NDArray[np.int64]  # (B, M)
     ignore: NDArray[np.bool_]  # (B, M)
+    pictures: NDArray[np.int64] | None = None  # (B,) see Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +65,16 @@ def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
     count, side = len(indices), data.side
     window = np.tile([0, 0, side, side], (count, 1))
     pieces = Pieces(np.arange(count), indices, window, np.zeros_like(window), np.ones((count, 2)), np.zeros((count, 2)))
-    return Batch(data.pixels[data.rows[indices]], *_padded(_boxes(data, pieces), count))
+    return Batch(data.pixels[data.rows[indices]], *_padded(_boxes(data, pieces), count), _shown(data, indices))
 
 
 def augmented(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool
 ) -> Batch:
-    """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic, MixUp or CutMix."""
+    """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic, MixUp or CutMix.
+
+    Pictures without boxes are not put together with others: what is seen of them might not be what they show.
+    """
     random = np.random.default_rng((settings.seed, 2, step))
     pieces = _pieces(random, data, indices, settings, side, calm)
     lights = light.drawn(random, settings, len(indices))
@@ -81,8 +85,17 @@ def augmented(
         light.recolour(image, one)
     rows = _boxes(data, pieces)
     if settings.mixup and not calm:
-        rows = _mix(random, images, rows, settings.mixup)
-    return Batch(images, *_padded(rows, len(indices)))
+        rows = _mix(random, images, rows, settings.mixup, _boxed(data, indices))
+    return Batch(images, *_padded(rows, len(indices)), _shown(data, indices))
+
+
+def _shown(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    return None if data.pictures is None else data.pictures[indices]
+
+
+def _boxed(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the images are not pictures without boxes."""
+    return np.ones(len(indices), bool) if data.pictures is None else data.pictures[indices] < 0
 
 
 def _pieces(
@@ -90,8 +103,10 @@ def _pieces(
     calm: bool,
 ) -> Pieces:  # fmt: skip
     count = len(indices)
-    mosaic = (random.random(count) < settings.mosaic) & (not calm)
-    others = random.integers(len(data), size=(count, 3))
+    boxed = _boxed(data, indices)
+    most = len(data) if data.pictures is None else int((data.pictures < 0).sum())  # pictures come last
+    mosaic = (random.random(count) < settings.mosaic) & (not calm) & boxed
+    others = random.integers(most, size=(count, 3))
     centres = np.rint(random.uniform(*CENTRE, (count, 2)) * side).astype(np.int64)
     place = np.repeat(np.arange(count), np.where(mosaic, 4, 1))
     corner = np.concatenate([np.arange(4 if m else 1) for m in mosaic])  # 0 is the image itself
@@ -102,7 +117,7 @@ def _pieces(
     hole = np.zeros_like(window)
     if settings.cutmix and not calm:
         place, source, window, hole, split = _cut_in(
-            random, settings.cutmix, len(data), side, place, source, window, split
+            random, settings.cutmix, most, side, place, source, window, split, boxed[place]
         )
     seen = placing.parts(random, settings, len(place), lambda piece: _shares(data, int(source[piece])))
     a, b = placing.placed(random, settings, seen, window, split, data.side, side)
@@ -111,10 +126,10 @@ def _pieces(
 
 def _cut_in(
     random: np.random.Generator, share: float, images: int, side: int, place: NDArray[np.int64],
-    source: NDArray[np.int64], window: NDArray[np.int64], split: NDArray[np.bool_],
+    source: NDArray[np.int64], window: NDArray[np.int64], split: NDArray[np.bool_], boxed: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:  # fmt: skip
     """Behind some of the images that are not in a mosaic another piece: a rectangle of any size, anywhere."""
-    chosen = np.flatnonzero(~split & (random.random(len(place)) < share))
+    chosen = np.flatnonzero(~split & boxed & (random.random(len(place)) < share))
     half = np.sqrt(random.random((len(chosen), 1))) / 2
     centre = random.random((len(chosen), 2))
     patch = np.rint(np.concatenate([centre - half, centre + half], axis=1).clip(0, 1) * side).astype(np.int64)
@@ -160,11 +175,14 @@ def _warp(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) 
     )
 
 
-def _mix(random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float) -> _Rows:
+def _mix(
+    random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float, boxed: NDArray[np.bool_]
+) -> _Rows:
     """Blend some images with their neighbours in the batch as they were, and give them the boxes of both."""
     count = len(images)
     chosen, weight = random.random(count) < share, random.beta(BLEND, BLEND, count)
     before, other = images.copy(), (np.arange(count) + 1) % count
+    chosen = chosen & boxed & boxed[other]
     for i in np.flatnonzero(chosen):
         images[i] = cv2.addWeighted(before[i], weight[i], before[other[i]], 1 - weight[i], 0)
     extra = [np.flatnonzero(rows.place == other[i]) for i in np.flatnonzero(chosen)]

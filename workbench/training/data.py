@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core import images
-from workbench.core.project import Snapshot
+from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, How, fit
 from workbench.errors import Refused, WorkbenchError
 from workbench.training.events import Control, Message
@@ -42,6 +42,7 @@ class Dataset:
     labels: NDArray[np.int64]  # (m,) indices of snapshot.labels
     ignore: NDArray[np.bool_]  # (m,) neither object nor background
     offsets: NDArray[np.int64]  # (n + 1,)
+    pictures: NDArray[np.int64] | None = None  # (n,) what the last ones, without boxes, show; -1 for the others
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,13 +53,17 @@ class Dataset:
 
 
 def load(
-    snapshot: Snapshot, px: int, how: How, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control
-) -> Generator[Message, None, Dataset]:
+    snapshot: Snapshot, px: int, how: How, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
+    pictures: Sequence[tuple[Path, int]] = (),
+) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot`, telling about progress and unreadable files; and return a Dataset.
 
+    pictures: further images without boxes, and the number of what each shows.
     `scratch` is a folder for the mapped file. Returns early, with what was read, when asked to stop.
     WorkbenchError if not a single image can be read.
     """
+    shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
+    snapshot = _with_pictures(snapshot, [file for file, _ in pictures])
     store = _Store(snapshot, px, how, _room(len(snapshot), px, scratch))
     told = time.monotonic()
     with ThreadPoolExecutor(threads, "read") as pool:
@@ -73,7 +78,22 @@ def load(
         yield Message("warning", _told(store.problems))
     if not store.fits:
         raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
-    return store.dataset(ignore_difficult)
+    data = store.dataset(ignore_difficult)
+    return replace(data, pictures=shown[sorted(store.fits)]) if pictures else data
+
+
+def _with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
+    """The snapshot and after it images without boxes, whose sizes are not known yet."""
+    if not files:
+        return snapshot
+    extra = tuple(Image(-number, file.name, state=State.DONE) for number, file in enumerate(files, 1))
+    ends = np.full(len(files), snapshot.offsets[-1], snapshot.offsets.dtype)
+    return replace(
+        snapshot,
+        images=snapshot.images + extra,
+        files=snapshot.files + tuple(files),
+        offsets=np.concatenate([snapshot.offsets, ends]),
+    )
 
 
 class _Store:

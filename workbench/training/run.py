@@ -13,7 +13,7 @@ import contextlib
 import platform
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +147,7 @@ class _Training:
     def _read(self) -> Iterator[Event]:
         train, validation, notes = prepare.parts(self.request.snapshot, self.settings)
         yield from notes
-        self.data = yield from self._load(train)
+        self.data = yield from self._load(train, self.recipe.detector_settings.pictures())
         try:
             self.validation = yield from self._load(validation)
         except WorkbenchError as error:
@@ -158,13 +158,15 @@ class _Training:
             yield Message("warning", note)
             self.validation = self.data
 
-    def _load(self, part: Snapshot) -> Generator[Event, None, Dataset]:
+    def _load(
+        self, part: Snapshot, pictures: Sequence[tuple[Path, int]] = ()
+    ) -> Generator[Event, None, Dataset]:  # fmt: skip
         own = self.recipe.detector_settings
         how = detectors.load_all().get(self.recipe.detector).chosen_resize(own)
         return (yield from load(
             part, own.input_px, how,
             ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
-            control=self.control,
+            control=self.control, pictures=pictures,
         ))  # fmt: skip
 
     def _build(self, state: State | None) -> None:

@@ -160,8 +160,9 @@ def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
 def on_device(batch: Batch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
     """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
     images = torch.from_numpy(batch.images[some]).to(device, non_blocking=True)
-    arrays = (torch.from_numpy(array[some]) for array in (batch.boxes, batch.labels, batch.ignore))
-    return images.permute(0, 3, 1, 2).float() / 255, Targets(*arrays).to(device)
+    boxes, labels, ignore = (torch.from_numpy(array[some]) for array in (batch.boxes, batch.labels, batch.ignore))
+    pictures = None if batch.pictures is None else torch.from_numpy(batch.pictures[some])
+    return images.permute(0, 3, 1, 2).float() / 255, Targets(boxes, labels, ignore, pictures).to(device)
 
 
 def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -78,7 +78,10 @@ def test_rule_12_the_pull_ends_after_so_many_images_of_training() -> None:
 
 def test_rule_12_evaluation_is_not_counted() -> None:
     counting = head().eval()
-    counting.loss((torch.zeros(3, 14, 4, 4),), Targets(*(torch.cat([t] * 3) for t in vars(NOTHING).values())))
+    counting.loss(
+        (torch.zeros(3, 14, 4, 4),),
+        Targets(*(torch.cat([getattr(NOTHING, f)] * 3) for f in ("boxes", "labels", "ignore"))),
+    )
     assert counting.seen.item() == 0
 
 

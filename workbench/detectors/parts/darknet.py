@@ -81,7 +81,8 @@ def load(detector: Detector, file: Path) -> Content:
     layout = list(_named_layers(detector))
     per_label = sum(_floats(*layer, detector, 1) - _floats(*layer, detector, 0) for layer in layout)
     fixed = sum(_floats(*layer, detector, 0) for layer in layout)
-    labels = (len(numbers) - fixed) / per_label
+    spare = len(numbers) - fixed
+    labels = spare / per_label if per_label else float(detector.label_count if not spare else 0)  # a tree's nodes fit
     if labels >= 1 and labels.is_integer():
         return Content(header, int(labels), True, _filled(detector, layout, numbers, int(labels), header.transposed))
     part, taken = 0, 0

@@ -26,15 +26,18 @@ class Targets:
     """The boxes of a batch, padded to M. A row with labels == -1 is padding.
 
     ignore marks boxes (crowd regions, by choice difficult ones) whose area must be neither object nor background.
+    `pictures` counts as the settings' pictures() do; only detectors that have some get any.
     """
 
     boxes: Tensor  # (B, M, 4) float32, xyxy pixels of the network input
     labels: Tensor  # (B, M) int64
     ignore: Tensor  # (B, M) bool
+    pictures: Tensor | None = None  # (B,) int64: what a picture without boxes shows, -1 for images with boxes
 
     def to(self, device: torch.device | str) -> Targets:
         boxes, labels, ignore = (t.to(device, non_blocking=True) for t in (self.boxes, self.labels, self.ignore))
-        return Targets(boxes, labels, ignore)
+        pictures = None if self.pictures is None else self.pictures.to(device, non_blocking=True)
+        return Targets(boxes, labels, ignore, pictures)
 
 
 @dataclass(frozen=True)

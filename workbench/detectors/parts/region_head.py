@@ -35,7 +35,7 @@ class RegionRules:
 
 
 @dataclass(frozen=True)
-class _Taught:
+class Taught:
     """The one prior that answers for each box."""
 
     boxes: Tensor  # (B, M, 4) what it should predict, xyxy pixels; a harmless box where not counted
@@ -73,6 +73,8 @@ class RegionHead(YoloHead):
         with torch.no_grad():
             iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
             free = ~answers.positive & (share <= CROWD_SHARE)  # (B, N), neither a box's nor in an ignore region
+            if targets.pictures is not None:  # of which it is not known where something is
+                free = free & (targets.pictures < 0)[:, None]
         terms = {
             "box": self._box_term(picked, answers, grid),
             "objectness": self._objectness_term(picked, answers, grid)
@@ -84,7 +86,7 @@ class RegionHead(YoloHead):
             self.seen += len(logits)
         return {name: term / len(logits) for name, term in terms.items()}
 
-    def _taught(self, targets: Targets, grid: priors.Priors) -> _Taught:
+    def _taught(self, targets: Targets, grid: priors.Priors) -> Taught:
         """Rule 13: the anchor of the best shape in the cell of the box's centre."""
         found = self.match(targets, grid)  # (B, M, anchors), of which at most one is taken
         one = matching.Matches(found.taken.any(-1, keepdim=True), found.slots.amin(-1, keepdim=True))
@@ -95,7 +97,7 @@ class RegionHead(YoloHead):
         boxes = torch.where(counted, targets.boxes.float(), harmless)
         slots = one.slots[..., 0].clamp(max=len(grid) - 1)
         labels = targets.labels.clamp(min=0)
-        return _Taught(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
+        return Taught(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
 
     def _pull(self, logits: Tensor, wanted: Tensor) -> Tensor:
         """How much it costs that sigmoid(logits) is not `wanted`, by either published loss (rule 11)."""
@@ -109,7 +111,7 @@ class RegionHead(YoloHead):
             (logits[..., 2:4] - wanted[..., 2:]).square().sum(-1) / 2
         )
 
-    def _box_term(self, picked: Tensor, answers: _Taught, grid: priors.Priors) -> Tensor:
+    def _box_term(self, picked: Tensor, answers: Taught, grid: priors.Priors) -> Tensor:
         encoded = coding.encode(answers.boxes, *grid.at(answers.slots))
         loss = self._coordinates(picked, encoded)
         if not self.region.sigmoid_squares:
@@ -117,7 +119,7 @@ class RegionHead(YoloHead):
             loss = loss * (2 - area / (grid.width * grid.height))
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
-    def _objectness_term(self, picked: Tensor, answers: _Taught, grid: priors.Priors) -> Tensor:
+    def _objectness_term(self, picked: Tensor, answers: Taught, grid: priors.Priors) -> Tensor:
         """At positives: towards the IoU that the prior reaches at present, which is a constant here, or towards 1."""
         wanted = torch.ones_like(picked[..., 4])
         if self.region.rescore:
@@ -131,7 +133,7 @@ class RegionHead(YoloHead):
         loss = self._pull(logits[..., 4], torch.zeros_like(logits[..., 4]))
         return self.region.background_weight * torch.where(background, loss, 0.0).sum()
 
-    def _label_term(self, logits: Tensor, answers: _Taught) -> Tensor:
+    def _label_term(self, logits: Tensor, answers: Taught) -> Tensor:
         """Cross-entropy over the labels, of which a box has exactly one. logits (B, M, C)."""
         loss = -logits.log_softmax(-1).gather(-1, answers.labels[..., None])[..., 0]
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
