@@ -23,6 +23,7 @@ import tomli_w
 from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
+FOLDER = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Row:
     """One field as a form, a flag or a TOML key shows it.
 
     `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto"). `files` is
-    the pattern of the files that a text may name ("*.cfg"), or empty.
+    the pattern of the files that a text may name ("*.cfg"), FOLDER for a folder, or empty.
     """
 
     name: str

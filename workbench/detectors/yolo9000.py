@@ -24,7 +24,7 @@ from workbench.detectors.parts.region_head import RegionHead, RegionRules, Taugh
 from workbench.detectors.parts.region_settings import RegionSettings
 from workbench.detectors.parts.word_tree import WordTree
 from workbench.errors import Refused, WorkbenchError
-from workbench.settings import setting
+from workbench.settings import FOLDER, setting
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Yolo9000Settings(RegionSettings):
     )  # fmt: skip
     picture_folder: str = setting(
         "", "Folder of pictures without boxes to learn labels from: a sub-folder for each, named as in the tree.",
-        files="/",
+        files=FOLDER,
     )  # fmt: skip
 
     def resolved(self, labels: tuple[str, ...]) -> Yolo9000Settings:

@@ -114,6 +114,8 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
 
     recipe: the detector and its settings. Every weight must have its place: Refused if one has not.
     """
+    if not Path(file).is_file():
+        raise Refused(file, "there is no such file.")
     if not names:
         raise WorkbenchError("The labels of these weights are not known. Name a file with one label per line.")
     own = recipe.detector_settings.resolved(tuple(names))

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.errors import WorkbenchError
-from workbench.settings import Row, checked
-from workbench.ui import theme
+from workbench.settings import FOLDER, Row, checked
+from workbench.ui import preferences, theme
 
 _SHORT_FORMS = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}
 
@@ -122,7 +134,7 @@ class _Entry(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._editor)
+        column.addLayout(self._with_browse(name))
         column.addWidget(self._wrong)
         self.set_value(row.default)
         if isinstance(self._editor, QCheckBox):
@@ -131,6 +143,31 @@ class _Entry(QWidget):
             self._editor.currentIndexChanged.connect(self._edited)
         else:
             self._editor.textChanged.connect(self._edited)
+
+    def _with_browse(self, name: str) -> QHBoxLayout:
+        """The editor, and a button to choose the file or folder that its text names."""
+        line = QHBoxLayout()
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self._editor, 1)
+        if self._row.files:
+            button = QToolButton()
+            button.setText("…")
+            button.setObjectName(f"{name}-browse")
+            button.setToolTip("Choose it")
+            button.clicked.connect(self._browse)
+            line.addWidget(button)
+        return line
+
+    @Slot()
+    def _browse(self) -> None:
+        title, start = _title(self._row), preferences.get("folder", "")
+        if self._row.files == FOLDER:
+            chosen = QFileDialog.getExistingDirectory(self, title, start)
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, title, start, f"{title} ({self._row.files});;All files (*)")
+        if chosen and isinstance(self._editor, QLineEdit):
+            preferences.put("folder", str(Path(chosen).parent))
+            self._editor.setText(chosen)
 
     def set_value(self, value: Any) -> None:
         self._quiet = True

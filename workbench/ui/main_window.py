@@ -66,6 +66,7 @@ class MainWindow(QMainWindow):
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._renew_undo)
         self.session.page_asked.connect(self.show_page)
+        self.session.help_asked.connect(self.show_help)
         self.session.message.connect(self._messages.say)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
         self._document_changed()
@@ -81,9 +82,11 @@ class MainWindow(QMainWindow):
         self._open = action("open-project", self.choose_project)
         self._close = action("close-project", self.close_project)
         self._quit = action("quit", self.close)
+        self._weights = action("import-weights", self.import_weights)
         self._undo = action("undo", self.session.undo)
         self._redo = action("redo", self.session.redo)
         self._find = action("find", self.show_finder)
+        self._detectors = action("help-detectors", partial(self.show_help, "choosing-a-detector"))
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
@@ -105,6 +108,8 @@ class MainWindow(QMainWindow):
         project = bar.addMenu("&Project")
         project.addActions([self._new, self._open, self._close])
         project.addSeparator()
+        project.addAction(self._weights)
+        project.addSeparator()
         project.addAction(self._quit)
         edit = bar.addMenu("&Edit")
         edit.addActions([self._undo, self._redo])
@@ -115,7 +120,7 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         view.addActions(list(self._themes.values()))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self._keys, self._log, self._plugins])
+        help_menu.addActions([self._detectors, self._keys, self._log, self._plugins])
         help_menu.addSeparator()
         help_menu.addAction(self._about)
         return bar
@@ -194,7 +199,7 @@ class MainWindow(QMainWindow):
     def _document_changed(self) -> None:
         document = self.session.document
         self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
-        for action in (self._close, self._find, *self._page_actions.values()):
+        for action in (self._close, self._find, self._weights, *self._page_actions.values()):
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
         self._renew_undo()
@@ -279,6 +284,19 @@ class MainWindow(QMainWindow):
             open_ones[0].close()
             return
         _show_once(self, KeysSheet, lambda: KeysSheet(self))
+
+    @Slot(str)
+    def show_help(self, name: str, _checked: bool = False) -> None:
+        from workbench.ui.widgets.help_window import HelpWindow
+
+        _show_once(self, HelpWindow, lambda: HelpWindow(name, self))
+
+    @Slot()
+    def import_weights(self) -> None:
+        from workbench.ui.train.weights_window import WeightsWindow
+
+        if self.session.document is not None:
+            _show_once(self, WeightsWindow, lambda: WeightsWindow(self.session, self))
 
     @Slot()
     def show_log(self) -> None:

@@ -22,11 +22,12 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.curves import Curves
+from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.history import RunList
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.story import Story
-from workbench.ui.train.work import Loaded, Train
+from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
 REDRAW = 100  # ms: redrawing for each event cut a training from 1,505 steps to 244 in two seconds
@@ -97,6 +98,8 @@ class TrainPage(Page):
         self._empty.asked.connect(self.session.page_asked)
         self._setup.start_asked.connect(self.start)
         self._setup.changed.connect(self._describe_data)
+        self._setup.help_asked.connect(self.session.help_asked)
+        self._setup.start_from.fetch_asked.connect(self._fetch)
         self._progress.pause_asked.connect(self.pause)
         self._progress.stop_asked.connect(self.stop)
         self._runs.chosen.connect(self._run_chosen)
@@ -131,6 +134,7 @@ class TrainPage(Page):
 
     def closing(self) -> None:
         self._timer.stop()
+        self._setup.network_size.close_down()
         for background in (self._list, self._reader):
             if background is not None:
                 background.close()
@@ -185,6 +189,7 @@ class TrainPage(Page):
         if document is None:
             return
         training = self._setup.training_settings()
+        self._setup.measure(tuple(label.name for label in document.labels()))
         images = [image for image in document.images() if image.state in training.used_states()]
         train = sum(image.split in (Split.NONE, Split.TRAIN) for image in images)
         validation = sum(image.split is Split.VALIDATION for image in images)
@@ -202,6 +207,12 @@ class TrainPage(Page):
             self._setup.data.setText(next(iter(wrong.values())))
         self._setup.start.setEnabled(self._setup.loaded and bool(train) and not wrong and self._job is None)
 
+    @Slot(object)
+    def _fetch(self, weights: PublishedWeights) -> None:
+        window = FetchWindow(self.session, weights, self)
+        window.finished.connect(self._setup.start_from.fetched)
+        window.show()
+
     # --- training ---
 
     @Slot()
@@ -214,8 +225,9 @@ class TrainPage(Page):
             recipe = self._setup.recipe()
             if recipe is None:
                 return
+            start = self._setup.start_from.file
             folder = _folder(document, self._setup.run_name.text(), recipe.detector)
-            request = RunRequest(folder, document.snapshot(), recipe, document.anchors())
+            request = RunRequest(folder, document.snapshot(), recipe, document.anchors(), start=start)
         except WorkbenchError as error:
             self.session.tell(error)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -9,10 +10,12 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,15 +26,18 @@ from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.forms import Form
+from workbench.ui.train.network_size import NetworkSize
+from workbench.ui.train.start_from import StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 
 OPEN_GROUPS = ("Network", "Length")
 
 
 class Setup(QWidget):
-    """`start_asked` for the button; `changed` after any setting changed."""
+    """`start_asked` for the button; `changed` after any setting changed; `help_asked` for words on the detectors."""
 
     start_asked = Signal()
+    help_asked = Signal(str)  # a help page
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -45,6 +51,13 @@ class Setup(QWidget):
         self.detector = _combo("train-detector")
         self.preset = _combo("train-preset")
         self.about = _muted("train-about")
+        self.network_size = NetworkSize()
+        self.start_from = StartFrom()
+        self.help = QToolButton()
+        self.help.setText("?")
+        self.help.setObjectName("train-detector-help")
+        self.help.setToolTip("Choosing a detector")
+        self.help.clicked.connect(lambda: self.help_asked.emit("choosing-a-detector"))
         self.run_name = QLineEdit(placeholderText="automatic", maxLength=80)
         self.run_name.setObjectName("train-run-name")
         self.run_name.setToolTip("The name of the run's folder. Left empty, it is the detector's with a number.")
@@ -63,8 +76,13 @@ class Setup(QWidget):
     def _lay_out(self) -> None:
         head = QFormLayout()
         head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for title, editor in (("Recipe", self.preset), ("Detector", self.detector), ("Run name", self.run_name)):
-            head.addRow(title, editor)
+        detector = QHBoxLayout()
+        detector.addWidget(self.detector, 1)
+        detector.addWidget(self.help)
+        head.addRow("Recipe", self.preset)
+        head.addRow("Detector", detector)
+        head.addRow("Start from", self.start_from)
+        head.addRow("Run name", self.run_name)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -75,12 +93,13 @@ class Setup(QWidget):
         column.addWidget(self.loading)
         column.addLayout(head)
         column.addWidget(self.about)
+        column.addWidget(self.network_size)
         column.addWidget(scroll, 1)
         column.addWidget(self.data)
         column.addWidget(self.start)
 
     def _enable(self, on: bool) -> None:
-        for widget in (self.detector, self.preset, self.run_name, self.form):
+        for widget in (self.detector, self.preset, self.start_from, self.run_name, self.form):
             widget.setEnabled(on)
 
     @property
@@ -116,6 +135,7 @@ class Setup(QWidget):
         self.form.set_values(settings.to_dict(recipe.detector_settings))
         self.form.set_values(settings.to_dict(recipe.training))
         detector = self._choices.get(recipe.detector)
+        self.start_from.offer(detector.weights if detector else None)
         self.about.setText(f"{recipe.about} {detector.summary if detector else ''}".strip())
         self.changed.emit()
 
@@ -130,6 +150,11 @@ class Setup(QWidget):
         except WorkbenchError:
             recipe = None
         return recipe.training if recipe is not None else TrainingSettings()
+
+    def measure(self, labels: tuple[str, ...]) -> None:
+        """Say how large the network is for these labels; nothing where a value is not valid."""
+        with contextlib.suppress(WorkbenchError):
+            self.network_size.measure(self.recipe(), labels)
 
     @Slot()
     def _detector_chosen(self) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from workbench.detectors import DetectorSettings
 from workbench.training import recipes, runs
 from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 from workbench.training.runs import RunInfo
+from workbench.ui.counted import Counted
 from workbench.ui.train.story import Story, told
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Pretrained
 
 Train = Callable[[RunRequest | Path, Control], Iterator[Event]]
 
@@ -24,6 +30,49 @@ class DetectorChoice:
     title: str
     summary: str
     paper: str
+    weights: PublishedWeights | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedWeights:
+    """What a person should know before fetching a file, and where it will be."""
+
+    detector: str
+    url: str
+    megabytes: float
+    source: str
+    licence: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsWish:
+    """Weights of another program to be made a run in `folder`. `labels` in the network's order."""
+
+    file: Path
+    recipe: Recipe
+    labels: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a network is: numbers that are trained, and multiplications with an addition per image."""
+
+    weights: int
+    multiply_adds: int
+
+    @property
+    def sentence(self) -> str:
+        return f"{_short(self.weights)} weights, {_short(self.multiply_adds)} multiply-adds per image."
+
+
+def _short(number: float) -> str:
+    for unit in ("", "thousand", "million"):
+        if number < 999.5:
+            return f"{number:.3g} {unit}".strip()
+        number /= 1000
+    return f"{number:.3g} billion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +89,48 @@ def load() -> Iterator[Loaded]:
 
     plugins.loaded()
     members = detectors.load_all()
-    choices = tuple(DetectorChoice(name, kind.title, kind.summary, kind.paper) for name, kind in members)
+    choices = tuple(
+        DetectorChoice(name, kind.title, kind.summary, kind.paper, _published(name, kind.pretrained))
+        for name, kind in members
+    )
     yield Loaded(choices, tuple(recipes.preset(name) for name in _default_first(recipes.names())))
+
+
+def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None:
+    from workbench.training import published
+
+    if weights is None:
+        return None
+    file = published.kept_file(weights)
+    return PublishedWeights(name, weights.url, weights.megabytes, weights.source, weights.licence, file)
+
+
+def fetch(weights: PublishedWeights) -> Iterator[Counted]:
+    """Download a published file; closing early leaves nothing."""
+    from workbench.training import published
+
+    for event in published.download(published.of(weights.detector)):
+        yield Counted(event.done, event.total, "")
+
+
+def size_of(wish: tuple[str, DetectorSettings, tuple[str, ...]]) -> Size:
+    """Of a detector with these settings for these labels. Nothing is computed. WorkbenchError: it can't be built."""
+    import torch
+
+    from workbench import detectors
+    from workbench.detectors.parts import counting
+
+    name, own, labels = wish
+    with torch.device("meta"):
+        detector = detectors.load_all().get(name)(own.resolved(labels), max(len(labels), 1))
+    return Size(counting.parameters(detector), counting.multiply_adds(detector))
+
+
+def import_weights(wish: WeightsWish) -> Iterator[str]:
+    """The name of the run that the weights became."""
+    from workbench.training import weights
+
+    yield weights.import_run(wish.file, wish.recipe, wish.labels, wish.folder).name
 
 
 def _default_first(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,109 @@
+"""Asks before published weights are fetched: from where, how much, under which licence; and shows their coming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.counted import Counted
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train import work
+from workbench.ui.train.work import PublishedWeights
+
+Fetch = Callable[[PublishedWeights], Iterator[Counted]]
+
+
+class FetchWindow(QDialog):
+    """Not modal. `finished` when it closes, with the file there or not. Nothing is fetched before the button."""
+
+    def __init__(
+        self, session: Session, weights: PublishedWeights, parent: QWidget, *, fetch: Fetch = work.fetch
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self.setObjectName("fetch-window")
+        self.setWindowTitle("Published weights")
+        self._session, self._weights, self._fetch = session, weights, fetch
+        self._job: Job | None = None
+        self._cancelled = False
+        form = QFormLayout()
+        rows = (
+            ("File", weights.url), ("Size", f"{weights.megabytes:.0f} MB"), ("From", weights.source),
+            ("Licence", weights.licence), ("Kept in", str(weights.file.parent)),
+        )  # fmt: skip
+        for title, text in rows:
+            value = QLabel(text, wordWrap=True)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            form.addRow(title, value)
+        self._words = QLabel("Only this file is fetched; nothing of yours is sent.", wordWrap=True)
+        self._words.setObjectName("fetch-words")
+        self._words.setProperty("role", "muted")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setFixedHeight(theme.GRID)
+        self._bar.hide()
+        self._go = QPushButton("Fetch")
+        self._go.setObjectName("fetch-go")
+        self._go.setProperty("role", "primary")
+        self._go.clicked.connect(self.fetch)
+        cancel = QPushButton("Cancel")
+        cancel.setObjectName("fetch-cancel")
+        cancel.clicked.connect(self.reject)
+        self.finished.connect(self.deleteLater)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(cancel)
+        foot.addWidget(self._go)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(theme.GRID)
+        column.addLayout(form)
+        column.addWidget(self._words)
+        column.addWidget(self._bar)
+        column.addStretch(1)
+        column.addLayout(foot)
+        self.resize(560, 240)
+
+    @Slot()
+    def fetch(self) -> None:
+        self._go.setEnabled(False)
+        self._bar.setRange(0, 0)
+        self._bar.show()
+        job = Job(f"Fetching {self._weights.file.name}", lambda _: self._fetch(self._weights), self._session)
+        job.reported.connect(self._came)
+        job.failed.connect(self._failed)
+        job.finished.connect(self._ended)
+        self._job = job
+        self._session.start(job)
+
+    @Slot(object)
+    def _came(self, event: object) -> None:
+        if isinstance(event, Counted):
+            self._bar.setRange(0, 1000)
+            self._bar.setValue(round(1000 * event.done / max(event.total, 1)))
+            self._words.setText(f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB")
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if isinstance(error, WorkbenchError):
+            self._words.setText(error.sentence)
+
+    @Slot()
+    def _ended(self) -> None:
+        job, self._job = self._job, None
+        self._bar.hide()
+        self._go.setEnabled(True)
+        if self._cancelled or (job is not None and job.error is None and self._weights.file.is_file()):
+            self.done(0)
+
+    def done(self, result: int) -> None:
+        """Close. A download on its way is stopped first: its signals must find this window until it has ended."""
+        if self._job is not None:
+            self._cancelled = True
+            self._job.stop.set()
+            self.hide()
+        else:
+            super().done(result)

@@ -1,0 +1,40 @@
+"""One line on the train page: how large the network is with the settings that stand there."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLabel, QWidget
+
+from workbench.training.recipes import Recipe
+from workbench.ui.background import Background
+from workbench.ui.train import work
+from workbench.ui.train.work import Size
+
+
+class NetworkSize(QLabel):
+    """Asked of PyTorch, so in the background: building the largest network takes a second. `close_down` joins it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, wordWrap=True)
+        self.setObjectName("train-size")
+        self.setProperty("role", "muted")
+        self._background: Background | None = None
+
+    def measure(self, recipe: Recipe | None, labels: tuple[str, ...]) -> None:
+        """Show the size for these labels; None (PyTorch is not loaded yet) leaves the line as it is."""
+        if recipe is None:
+            return
+        if self._background is None:
+            self._background = Background("Counting weights", work.size_of, self)
+            self._background.done.connect(self._measured)
+        self._background.ask([(recipe.detector, recipe.detector_settings, labels)])
+
+    @Slot(object, object)
+    def _measured(self, _wish: object, size: object) -> None:
+        self.setText(size.sentence if isinstance(size, Size) else "")
+
+    def close_down(self) -> None:
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None

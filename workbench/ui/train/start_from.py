@@ -1,0 +1,95 @@
+"""What a training begins from: fresh weights, the published ones, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.ui import preferences
+from workbench.ui.train.work import PublishedWeights
+
+FRESH, PUBLISHED, OTHER = "fresh", "published", "other"
+FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
+
+
+class StartFrom(QComboBox):
+    """`fetch_asked(PublishedWeights)` when published weights were chosen that are not on this machine."""
+
+    fetch_asked = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("train-start-from")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setToolTip(
+            "Fresh weights learn from your images alone. From others, what fits is taken and the log says what was not."
+        )
+        self._published: PublishedWeights | None = None
+        self._file: Path | None = None  # the one that was chosen by hand
+        self.activated.connect(self._chosen)
+        self.offer(None)
+
+    def offer(self, published: PublishedWeights | None) -> None:
+        """What can be begun from with another detector; a chosen file stays chosen."""
+        kept = self.currentData() if self.count() else FRESH
+        self._published = published
+        self.clear()
+        self.addItem("Fresh weights", FRESH)
+        if published is not None:
+            here = "" if published.file.is_file() else f", {published.megabytes:.0f} MB to fetch"
+            self.addItem(f"Published weights{here}", PUBLISHED)
+            about = f"{published.url}\n{published.source}\n{published.licence}"
+            self.setItemData(self.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
+        if self._file is not None:
+            self.addItem(self._file.name, self._file)
+            self.setItemData(self.count() - 1, str(self._file), Qt.ItemDataRole.ToolTipRole)
+        self.addItem("A file…", OTHER)
+        self._go_to(kept)
+
+    def _go_to(self, data: object) -> None:
+        rows = [row for row in range(self.count()) if self.itemData(row) == data and data != OTHER]
+        self.setCurrentIndex(rows[0] if rows else 0)
+
+    @property
+    def file(self) -> Path | None:
+        """The file to begin from; None for fresh weights. WorkbenchError if it was not fetched."""
+        data = self.currentData()
+        if isinstance(data, Path):
+            return data
+        if data == PUBLISHED and self._published is not None:
+            if not self._published.file.is_file():
+                raise WorkbenchError("The published weights are not on this machine. Fetch them, or choose others.")
+            return self._published.file
+        return None
+
+    @Slot()
+    def _chosen(self) -> None:
+        data = self.currentData()
+        if data == OTHER:
+            self._choose_file()
+        elif data == PUBLISHED and self._published is not None and not self._published.file.is_file():
+            self.fetch_asked.emit(self._published)
+
+    def _choose_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Weights to begin from", preferences.get("folder", ""), FILES)
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+            self.begin_from(Path(chosen))
+        else:
+            self._go_to(FRESH)
+
+    def begin_from(self, file: Path) -> None:
+        """Choose this file."""
+        self._file = file
+        self.offer(self._published)
+        self._go_to(file)
+
+    @Slot()
+    def fetched(self) -> None:
+        """The download ended, with the file or without: without it, fresh weights are chosen."""
+        self.offer(self._published)
+        if self.currentData() == PUBLISHED and self._published is not None and not self._published.file.is_file():
+            self._go_to(FRESH)

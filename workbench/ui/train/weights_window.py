@@ -1,0 +1,234 @@
+"""Import weights: a file trained by another program becomes a run of the project, to inspect, correct and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import settings
+from workbench.core.edits import AddLabels
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
+from workbench.training import recipes
+from workbench.ui import preferences, theme
+from workbench.ui.forms import Form
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train import work
+from workbench.ui.train.start_from import FILES
+from workbench.ui.train.work import DetectorChoice, Loaded, WeightsWish
+
+FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
+
+
+class WeightsWindow(QDialog):
+    """Not modal. The detectors come in a job, as they bring PyTorch with them."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("weights-window")
+        self.setWindowTitle("Import weights")
+        self._session = session
+        self._choices: dict[str, DetectorChoice] = {}
+        self._job: Job | None = None
+        self._labels: tuple[str, ...] = ()
+        self._path = _line("weights-path", "Darknet's .weights, torchvision's .pth or a checkpoint")
+        self._names = _line("weights-names", "A file with one label per line; empty: the project's labels")
+        self._detector = QComboBox()
+        self._detector.setObjectName("weights-detector")
+        self._detector.activated.connect(self._detector_chosen)
+        self._form = Form("weights-form")
+        self._add = QCheckBox("Add its labels to the project")
+        self._add.setObjectName("weights-add-labels")
+        self._add.setChecked(True)
+        self._words = QLabel("Loading PyTorch …", wordWrap=True)
+        self._words.setObjectName("weights-words")
+        self._apply = QPushButton("Import")
+        self._apply.setObjectName("weights-apply")
+        self._apply.setProperty("role", "primary")
+        self._apply.setEnabled(False)
+        self._apply.clicked.connect(self.apply)
+        self._lay_out()
+        session.document_changed.connect(self.close)
+        self.resize(640, 560)
+        self._start(Job("Loading PyTorch", lambda _: work.load(), session))
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Weights", _with_button(self._path, self._choose_weights, "weights-choose"))
+        form.addRow("Detector", self._detector)
+        form.addRow("Labels", _with_button(self._names, self._choose_names, "weights-choose-names"))
+        form.addRow("", self._add)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(self._form)
+        close = QPushButton("Close")
+        close.clicked.connect(self.close)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(close)
+        foot.addWidget(self._apply)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(theme.GRID)
+        column.addLayout(form)
+        column.addWidget(scroll, 1)
+        column.addWidget(self._words)
+        column.addLayout(foot)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+
+    def _start(self, job: Job) -> None:
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        job.finished.connect(self._ended)
+        self._job = job
+        self._session.start(job)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if isinstance(event, Loaded):
+            self._fill(event)
+        elif isinstance(event, str):
+            self._imported(event)
+
+    def _fill(self, loaded: Loaded) -> None:
+        self._choices = {choice.name: choice for choice in loaded.detectors}
+        for choice in loaded.detectors:
+            self._detector.addItem(choice.title, choice.name)
+        self._words.setText("The file stays as it is. What it becomes is a run, like one trained here.")
+        self._detector_chosen()
+        self._guess()
+        self._apply.setEnabled(True)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if isinstance(error, WorkbenchError):
+            self._words.setText(error.sentence)
+
+    @Slot()
+    def _ended(self) -> None:
+        self._job = None
+        self._apply.setEnabled(bool(self._choices))
+
+    @Slot()
+    def _detector_chosen(self) -> None:
+        """The settings that decide the network's form; the loss matters for training only."""
+        kind = type(recipes.plain(self._detector.currentData()).detector_settings)
+        rows = [row for row in settings.rows(kind) if row.group != "Loss"]
+        self._form.set_rows(rows, ("",))
+
+    @Slot()
+    def _choose_weights(self) -> None:
+        chosen = self._ask("Weights", FILES)
+        if chosen:
+            self._path.setText(chosen)
+            self._guess()
+
+    @Slot()
+    def _choose_names(self) -> None:
+        chosen = self._ask("Labels, one per line", "Names (*.names *.txt);;All files (*)")
+        if chosen:
+            self._names.setText(chosen)
+
+    def _ask(self, title: str, files: str) -> str:
+        chosen, _ = QFileDialog.getOpenFileName(self, title, preferences.get("folder", ""), files)
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+        return chosen
+
+    def _guess(self) -> None:
+        """The cfg of the same name, or the detector whose name the file bears, and the names beside it."""
+        file = Path(self._path.text().strip())
+        if not self._choices or not file.name:
+            return
+        cfg = file.with_suffix(".cfg")
+        likely = [name for name in self._choices if file.name.startswith(name)]
+        if cfg.is_file() and FROM_CFG in self._choices:
+            self._show(FROM_CFG)
+            self._form.set_values({"cfg": str(cfg)})
+        elif likely:
+            self._show(max(likely, key=len))
+        beside = sorted(file.parent.glob("*.names")) if file.name else []
+        if len(beside) == 1 and not self._names.text().strip():
+            self._names.setText(str(beside[0]))
+
+    def _show(self, detector: str) -> None:
+        self._detector.setCurrentIndex(self._detector.findData(detector))
+        self._detector_chosen()
+
+    @Slot()
+    def apply(self) -> None:
+        """Import in a job."""
+        document = self._session.document
+        if document is None or self._job is not None:
+            return
+        try:
+            self._start_import(self._wish(document.runs_folder, [label.name for label in document.labels()]))
+        except WorkbenchError as error:
+            self._words.setText(error.sentence)
+
+    def _wish(self, folder: Path, own: list[str]) -> WeightsWish:
+        from workbench.training import weights
+
+        text, names = self._path.text().strip(), self._names.text().strip()
+        if not text:
+            raise WorkbenchError("Choose the file of weights first.")
+        recipe = recipes.plain(self._detector.currentData()).changed(self._form.values())
+        file = Path(text).expanduser()
+        if names:
+            labels = weights.read_names(Path(names).expanduser())
+        else:
+            labels = weights.published_names(file, recipe) or tuple(own)
+        return WeightsWish(file, recipe, labels, folder)
+
+    def _start_import(self, wish: WeightsWish) -> None:
+        self._labels = wish.labels
+        self._apply.setEnabled(False)
+        self._words.setText("Importing …")
+        self._start(Job(f"Importing {wish.file.name}", lambda _: work.import_weights(wish), self._session))
+
+    def _imported(self, run: str) -> None:
+        document = self._session.document
+        if document is None:
+            return
+        known = {label.name.casefold() for label in document.labels()}
+        missing = [name for name in self._labels if name.casefold() not in known]
+        if missing and self._add.isChecked() and not document.read_only:
+            self._session.do(AddLabels(tuple(Label(0, name) for name in dict.fromkeys(missing))))
+        self._session.inform(f"Imported as run '{run}'.")
+        self._session.runs_changed.emit()
+        self._session.page_asked.emit("inspect")
+        self._session.run_asked.emit(run)
+        self.close()
+
+
+def _line(name: str, placeholder: str) -> QLineEdit:
+    line = QLineEdit(placeholderText=placeholder)
+    line.setObjectName(name)
+    return line
+
+
+def _with_button(line: QLineEdit, choose: object, name: str) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(line, 1)
+    button = QPushButton("File…")
+    button.setObjectName(name)
+    button.clicked.connect(choose)  # type: ignore[arg-type]
+    row.addWidget(button)
+    return row

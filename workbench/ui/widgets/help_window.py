@@ -1,0 +1,28 @@
+"""Help pages: the Markdown files of resources/help, shown beside the work."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
+
+from workbench.core.files import resource
+from workbench.ui import theme
+
+PAGES = {"choosing-a-detector": "Choosing a detector"}
+
+
+class HelpWindow(QDialog):
+    """Not modal: it may stay open beside the work. `name` is one of PAGES."""
+
+    def __init__(self, name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("help-window")
+        self.setWindowTitle(PAGES[name])
+        text = QTextBrowser(openExternalLinks=True)
+        text.setObjectName("help-text")
+        text.setFrameShape(QTextBrowser.Shape.NoFrame)
+        text.document().setDocumentMargin(3 * theme.GRID)
+        text.setMarkdown(resource("help", f"{name}.md").read_text(encoding="utf-8"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(text)
+        self.resize(min(1040, parent.width() - 40), min(760, parent.height() - 40))
