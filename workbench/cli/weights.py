@@ -48,17 +48,31 @@ def weights(
 def _list(as_json: bool) -> None:
     from workbench.training import published
 
-    rows = [
-        (name, one.url, f"{one.megabytes:.0f}", "yes" if published.kept_file(one).is_file() else "no", one.licence)
+    rows = {
+        name: {
+            "url": one.url,
+            "megabytes": one.megabytes,
+            "here": published.kept_file(one).is_file(),
+            "licence": one.licence,
+        }
         for name, one in published.published().items()
-    ]
+    }
     if as_json:
-        keys = ("url", "megabytes", "here", "licence")
-        result({name: dict(zip(keys, rest, strict=True)) for name, *rest in rows}, as_json=True)
+        result(rows, as_json=True)
         return
     table(
-        ["detector", "file", "MB", "here", "licence"], [[n, u.rpartition("/")[2], m, h, li] for n, u, m, h, li in rows]
+        ["detector", "MB", "here", "file"],
+        [
+            [name, f"{one.megabytes:.0f}", "yes" if published.kept_file(one).is_file() else "no", _name(one.url)]
+            for name, one in published.published().items()
+        ],
     )
+    for licence in dict.fromkeys(one.licence for one in published.published().values()):
+        say(f"Licence: {licence}.")
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 @app.command(name="import-weights")

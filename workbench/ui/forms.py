@@ -148,6 +148,7 @@ class _Entry(QWidget):
         """The editor, and a button to choose the file or folder that its text names."""
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(theme.GRID // 2)
         line.addWidget(self._editor, 1)
         if self._row.files:
             button = QToolButton()

@@ -24,6 +24,7 @@ class Transferred:
     labels: tuple[str, ...]  # whose rows of the output layers were taken; all of them if these went over whole
     fresh: tuple[str, ...]  # layers (by their first name parts) of which nothing was taken
     unused: int  # tensors of the file
+    new_labels: bool = False  # whether rows of some labels in the output layers start fresh
 
     @property
     def sentence(self) -> str:
@@ -31,6 +32,8 @@ class Transferred:
         if self.labels:
             some = ", ".join(self.labels[:8]) + (" and more" if len(self.labels) > 8 else "")
             words += f", with what is known of {some}"
+        elif self.new_labels:
+            words += ", but for what belongs to labels, which starts fresh"
         if self.fresh:
             more = " and more" if len(self.fresh) > 4 else ""
             words += f"; {', '.join(self.fresh[:4])}{more} start fresh"
@@ -49,6 +52,7 @@ def transfer(
     pairs = _pairs(theirs, ours)
     fresh: list[str] = []
     common: set[int] = set()
+    by_rows = False
     for name, slot in wanted.items():
         found = tensors.get(name)
         layer = name.rpartition(".")[0]
@@ -56,6 +60,7 @@ def transfer(
             fresh.append(name)
         elif layer in rows and (theirs is not None or found.shape != slot.shape):
             common |= _take_rows(slot, found, rows[layer], len(ours), pairs)
+            by_rows = True
         elif found.shape == slot.shape:
             slot.copy_(found)
         else:
@@ -68,6 +73,7 @@ def transfer(
         labels=tuple(ours[new] for new in sorted(common)),
         fresh=tuple(dict.fromkeys(".".join(name.split(".")[:2]) for name in lost)),
         unused=sum((name not in wanted or name in lost) and not _is_counter(name) for name in tensors),
+        new_labels=by_rows and len(common) < len(ours),
     )
 
 

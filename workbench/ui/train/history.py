@@ -130,4 +130,6 @@ class RunList(QWidget):
 
 def _texts(run: RunInfo) -> tuple[str, ...]:
     numbers = ("–" if math.isnan(value) else f"{value:.3f}" for value in (run.best_ap50, run.best_ap))
-    return (run.name, run.state, f"{run.epoch:,} / {run.epochs:,}", *numbers, runs.when(run.started))
+    imported = run.state == "finished" and not run.epochs
+    epochs = "imported" if imported else f"{run.epoch:,} / {run.epochs:,}"
+    return (run.name, run.state, epochs, *numbers, runs.when(run.started))

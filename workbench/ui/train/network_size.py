@@ -19,6 +19,7 @@ class NetworkSize(QLabel):
         self.setObjectName("train-size")
         self.setProperty("role", "muted")
         self._background: Background | None = None
+        self._wish: tuple[object, ...] = ()
 
     def measure(self, recipe: Recipe | None, labels: tuple[str, ...]) -> None:
         """Show the size for these labels; None (PyTorch is not loaded yet) leaves the line as it is."""
@@ -27,11 +28,16 @@ class NetworkSize(QLabel):
         if self._background is None:
             self._background = Background("Counting weights", work.size_of, self)
             self._background.done.connect(self._measured)
-        self._background.ask([(recipe.detector, recipe.detector_settings, labels)])
+        wish = (recipe.detector, recipe.detector_settings, labels)
+        if wish != self._wish:
+            self._wish = wish
+            self.setText("Counting weights …")
+            self._background.ask([wish])
 
     @Slot(object, object)
-    def _measured(self, _wish: object, size: object) -> None:
-        self.setText(size.sentence if isinstance(size, Size) else "")
+    def _measured(self, wish: object, size: object) -> None:
+        if wish == self._wish:
+            self.setText(size.sentence if isinstance(size, Size) else "")
 
     def close_down(self) -> None:
         if self._background is not None:
