@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import formats, plugins
+from workbench import detectors, formats, plugins
 
 GOOD = (
     '"""A good one."""\nfrom workbench.api import formats\nAPI = 1\n@formats.register("mine")\nclass Mine:\n    pass\n'
@@ -30,8 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_shipped_examples_load_and_register() -> None:
+    detectors.load_all()  # what imports PyTorch waits for it
     loaded = {plugin.name: plugin for plugin in plugins.load_all()}
     assert loaded["csv_boxes"].members == ("csv",)
+    assert loaded["darknet_cfg"].members == ("darknet-cfg",)
     assert {plugin.state for plugin in loaded.values()} == {"loaded"}
 
 

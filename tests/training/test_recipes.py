@@ -78,6 +78,12 @@ def test_a_written_recipe_is_read_back_equal(tmp_path: Path) -> None:
     assert recipes.find(str(tmp_path / "mine.toml")) == recipe
 
 
+def test_settings_that_an_earlier_workbench_wrote_are_read() -> None:
+    own = recipes.from_dict({"detector": "yolov4-tiny", "detector_settings": {"box_loss": "darknet ciou"}})
+    assert settings.to_dict(own.detector_settings)["box_loss"] == "ciou"
+    assert settings.to_dict(own.detector_settings)["box_gradient"] == "darknet"
+
+
 def test_changes_go_to_the_detector_or_the_training_by_name() -> None:
     recipe = recipes.preset("quick-cpu").changed({"width": 0.25, "batch": 3})
     assert (recipe.detector_settings.width, recipe.training.batch) == (0.25, 3)

@@ -314,6 +314,21 @@ def test_input_sides_may_vary(request_of: MakeRequest) -> None:
     assert isinstance(list(train(request_of(sizes=0.5, epochs=30)))[-1], Finished)
 
 
+def test_a_network_of_one_size_keeps_it_and_says_so(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[tuple[int, ...]] = set()
+    real = Toy.forward
+
+    def forward(self: Toy, images: Tensor) -> Raw:
+        seen.add(tuple(images.shape[2:]))
+        return real(self, images)
+
+    monkeypatch.setattr(Toy, "forward", forward)
+    monkeypatch.setattr(Toy, "fixed_size", True)
+    events = list(train(request_of(sizes=0.5, epochs=30)))
+    assert any("one size only" in event.sentence for event in only(events, Message))
+    assert len(seen) == 1
+
+
 def test_an_early_end_when_ap_does_not_rise(request_of: MakeRequest) -> None:
     events = list(train(request_of(epochs=100, patience=2, learning_rate=0.0, ema=0.0)))
     end = events[-1]

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
@@ -52,6 +52,11 @@ class DetectorSettings:
         " it with grey; with darknet before, pixels are interpolated as by a Darknet built without OpenCV.",
         choices=HOWS,
     )
+
+    @classmethod
+    def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+        """A table of settings that an earlier Workbench may have written, as this one names them."""
+        return dict(table)
 
     def resolved(self, labels: tuple[str, ...]) -> Self:
         """These settings made whole before a training or import for `labels`: what they name by file is read in.

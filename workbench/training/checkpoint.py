@@ -111,7 +111,7 @@ def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
     """A detector as the header describes it, with fresh weights."""
     kind = detectors.load_all().get(header.detector).settings_class
     try:
-        own = settings.changed(kind(), header.detector_settings)
+        own = settings.changed(kind(), kind.renewed(header.detector_settings))
         return detectors.build(header.detector, own, len(header.labels), header.anchors or None)
     except WorkbenchError as error:
         raise Refused(file, error.sentence, cause=error.cause) from error

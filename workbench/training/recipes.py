@@ -151,12 +151,13 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
         "training": TrainingSettings(),
     }
     base = _published(detector) if published else base
+    own: DetectorSettings = base["detector_settings"]
     return Recipe(
         name=str(table.get("name", name)),
         title=str(table.get("title", table.get("name", name))),
         about=str(table.get("about", "")),
         detector=detector,
-        detector_settings=settings.changed(base["detector_settings"], dict(table.get("detector_settings", {}))),
+        detector_settings=settings.changed(own, own.renewed(table.get("detector_settings", {}))),
         training=settings.changed(base["training"], dict(table.get("training", {}))),
         as_published=published,
     )

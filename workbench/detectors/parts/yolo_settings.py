@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.blocks import ACTIVATIONS
@@ -140,6 +142,14 @@ class YoloV4LossSettings(YoloSettings):
         high=100.0,
         group="Loss",
     )
+
+    @classmethod
+    def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Before 2026-11, Darknet's gradient was a kind of loss."""
+        values = super().renewed(table)
+        if values.get("box_loss") == "darknet ciou":
+            values |= {"box_loss": "ciou", "box_gradient": "darknet"}
+        return values
 
     def loss_rules(self) -> Rules:
         """The released configuration's: iou_normalizer 0.07, no bound on the gradient."""
