@@ -97,6 +97,25 @@ def test_only_weights_of_convolutions_decay(optimizer: str) -> None:
     assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(2, 0.0005), (4, 0.0)]
 
 
+class Wide(Plain):
+    """The toy with a matrix of 4,096 inputs that nothing uses but the optimizer."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.matrix = nn.Linear(4096, 2)
+
+
+@pytest.mark.parametrize(("optimizer", "share"), [("adamw", 0.25), ("sgd", 1.0)])
+def test_a_matrix_of_many_inputs_is_moved_less_by_adamw(optimizer: str, share: float) -> None:
+    stepped = stepper(Wide, optimizer=optimizer)
+    stepped.step(batch(), 0.1)
+    groups = stepped.optimizer.param_groups
+    of = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+    assert isinstance(stepped.detector, Wide)
+    assert of[id(stepped.detector.matrix.weight)] == pytest.approx(0.1 * share)
+    assert of[id(stepped.detector.matrix.bias)] == pytest.approx(0.1)
+
+
 def test_the_average_follows_with_its_decay_and_copies_counters() -> None:
     detector = Toy(ToySettings(input_px=64), 1)
     average = Average(detector, 0.9)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights, fasterrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import concat_box_prediction_layers
@@ -69,7 +69,7 @@ class FasterRcnn(Detector):
         super().__init__(settings, labels, anchors)
         assert isinstance(settings, FasterRcnnSettings)
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-        most = settings.proposals
+        most = self.most = settings.proposals
         self.net = fasterrcnn_resnet50_fpn(
             weights=None, weights_backbone=None, num_classes=1 + labels,
             rpn_pre_nms_top_n_train=2 * most, rpn_post_nms_top_n_train=2 * most,
@@ -152,6 +152,12 @@ class FasterRcnn(Detector):
 
     def label_rows(self) -> dict[str, LabelRows]:
         return {self.outs[0]: LabelRows(1, before=1), self.outs[1]: LabelRows(1, before=1, repeat=4)}
+
+    @property
+    def later_multiply_adds(self) -> int:
+        """Of the second network, for as many proposals as there may be."""
+        layers = [module for module in self.net.roi_heads.modules() if isinstance(module, nn.Linear)]
+        return self.most * sum(layer.weight.numel() for layer in layers)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Means over the anchors and proposals that were drawn."""

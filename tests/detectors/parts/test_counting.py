@@ -71,8 +71,18 @@ def test_there_are_as_many_weights_as_torchvision_says(
     with torch.device("meta"):
         detector = kind(kind.settings_class(**settings), labels)
     assert counting.parameters(detector) == published.meta["num_params"]
-    if name in ("ssd300", "ssdlite"):  # counted at the same input; the others at 800 pixels and more
-        assert counting.multiply_adds(detector) / 1e9 == pytest.approx(published.meta["_ops"], abs=1e-3)
+    px = None if name in ("ssd300", "ssdlite") else 800  # what torchvision counted at
+    assert round(counting.multiply_adds(detector, px) / 1e9, 2) == pytest.approx(published.meta["_ops"], abs=0.006)
+
+
+def test_the_second_network_counts_once_per_proposal() -> None:
+    """By hand: the maps at 800 pixels, then 1,000 times the two hidden layers and the two outputs of 91 labels."""
+    detector = build("faster-rcnn", 800, 90)
+    second = 1000 * (12544 * 1024 + 1024 * 1024 + 1024 * (91 + 4 * 91))
+    assert detector.later_multiply_adds == second
+    with torch.device("meta"):
+        fewer = build("faster-rcnn", 800, 90, proposals=10)
+    assert counting.multiply_adds(detector) - counting.multiply_adds(fewer) == second * 99 // 100
 
 
 def test_a_convolution_multiplies_once_per_output_and_weight_that_it_sees() -> None:

@@ -149,7 +149,7 @@ class Detector(nn.Module):
 
         None: the published ones, multiplied by input_px / published_px, so that they stay the same share of the image.
         Darknet never does that; to use a Darknet file at another size, hand over `published_anchors` themselves.
-        WorkbenchError for an input side that is not a multiple of 32 and for anchors that are not positive.
+        WorkbenchError for an input side that is not a multiple of `multiple` and for anchors that are not positive.
         """
         super().__init__()
         if settings.input_px % self.multiple:
@@ -196,6 +196,11 @@ class Detector(nn.Module):
     def label_rows(self) -> dict[str, LabelRows]:
         """Which rows of the output layers (by name) belong to which label: for weights of a file with other labels."""
         return dict(zip(self.outs, self.head.rows, strict=True))
+
+    @property
+    def later_multiply_adds(self) -> int:
+        """Multiplications of one image in candidates(), where a second network works there."""
+        return 0
 
     def weigh_labels(self, weights: Tensor) -> None:
         """Let boxes of label i count weights[i] > 0 times as much: (C,), kept in buffers called label_weights."""
