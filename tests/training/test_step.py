@@ -98,11 +98,11 @@ def test_only_weights_of_convolutions_decay(optimizer: str) -> None:
 
 
 class Wide(Plain):
-    """The toy with a matrix of 4,096 inputs that nothing uses but the optimizer."""
+    """The toy with a matrix of 1,024 inputs that nothing uses but the optimizer."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.matrix = nn.Linear(4096, 2)
+        self.matrix = nn.Linear(1024, 2)
 
 
 @pytest.mark.parametrize(("optimizer", "share"), [("adamw", 0.25), ("sgd", 1.0)])

@@ -20,7 +20,7 @@ from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
 
 NORMS_SETTLED = 100  # steps, see settle_norms
-WIDE = 1024  # inputs of a matrix, see make_optimizer
+WIDE = 256  # inputs of a matrix, see make_optimizer
 SHARE = "share"  # of the learning rate, that a group of weights gets
 
 
@@ -172,8 +172,8 @@ def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.opt
     """Weight decay pulls only at the weights of convolutions and matrices, as in Darknet.
 
     AdamW moves every weight equally far, so an output moves with the number of its inputs: matrices of more than WIDE
-    inputs get a share of the learning rate, as in Yang et al. 2022, arXiv 2203.03466, table 3. Without it YOLOv1's
-    boxes went past their targets for the whole of a short run.
+    inputs get a share of the learning rate, as in Yang et al. 2022, arXiv 2203.03466, table 3. YOLOv1-tiny
+    on bccd after 14 epochs: box loss 8.6 with WIDE = 1024, 6.7 with 256, 6.5 with 64; AP50 0.08, 0.20, 0.09.
     """
     decayed, free = _groups([p for p in detector.parameters() if p.requires_grad])
     shares = {p: WIDE / p.shape[1] if _is_wide(p, settings) else 1.0 for p in decayed}

@@ -10,6 +10,7 @@ Refused: logistic outputs, as later versions have, though they train more easily
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -64,7 +65,7 @@ class DetectionHead(nn.Module):
 
     def start(self, last: nn.Linear) -> None:
         """First weights of the last layer: boxes in the middle of their cells, a tenth of the image wide."""
-        nn.init.normal_(last.weight, std=0.01)
+        nn.init.normal_(last.weight, std=0.1 / math.sqrt(last.in_features))
         boxes = self.side**2 * self.box_count
         last.bias.data.zero_()
         last.bias.data[-4 * boxes :] = torch.tensor([0.5, 0.5, 0.3, 0.3]).repeat(boxes)
