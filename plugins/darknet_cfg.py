@@ -19,21 +19,40 @@ from workbench.api import DetectorSettings, Refused, WorkbenchError, detector, d
 
 API = 1
 blocks, base = parts("blocks"), detector()
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # activations.h has them all
     "linear": nn.Identity,
-    "leaky": lambda: nn.LeakyReLU(blocks.LEAKY_SLOPE),
-    "mish": nn.Mish,
-    "swish": nn.SiLU,
     "logistic": nn.Sigmoid,
+    "loggy": lambda: Elementwise(lambda x: 2 * x.sigmoid() - 1),
+    "tanh": nn.Tanh,
+    "hardtan": nn.Hardtanh,
+    "lhtan": lambda: Elementwise(lambda x: 0.999 * x.clamp(0, 1) + 0.001 * x),
+    "plse": lambda: Elementwise(lambda x: 0.115 * x.clamp(-4, 4) + 0.01 * x + 0.5),
+    "stair": lambda: Elementwise(lambda x: torch.where(x.floor() % 2 == 0, 0, x - x.floor()) + (x / 2).floor()),
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
-    "tanh": nn.Tanh,
+    "leaky": lambda: nn.LeakyReLU(blocks.LEAKY_SLOPE),
+    "revleaky": lambda: nn.LeakyReLU(blocks.LEAKY_SLOPE),
+    "relie": lambda: nn.LeakyReLU(0.01),
+    "ramp": lambda: Elementwise(lambda x: x.relu() + 0.1 * x),
     "elu": nn.ELU,
     "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "hard_mish": nn.Hardswish,
+    "gelu": lambda: nn.GELU(approximate="tanh"),
+    "swish": nn.SiLU,
+    "mish": nn.Mish,
+    "hard_mish": lambda: Elementwise(lambda x: torch.where(x > 0, x, 0.5 * x.clamp(-2, 0) ** 2 + x.clamp(-2, 0))),
 }
 HEADS = ("yolo", "region", "detection")
+
+
+class Elementwise(nn.Module):
+    """A nonlinearity that PyTorch has no layer for."""
+
+    def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.work = work
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.work(inputs)
 
 
 @dataclass(frozen=True)

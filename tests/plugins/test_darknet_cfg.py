@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,42 @@ def test_a_cfg_with_every_kind_of_layer_is_built_trained_and_exported(tmp_path: 
     other = build(cfgs.everything(64), labels=2)
     darknet.read(other, tmp_path / "a.weights")
     torch.testing.assert_close(other.eval()(picture)[0], detector(picture)[0])
+
+
+ON_PAPER: dict[str, Callable[[float], float]] = {  # after Darknet's activations.h
+    "linear": lambda x: x,
+    "logistic": lambda x: 1 / (1 + math.exp(-x)),
+    "loggy": lambda x: 2 / (1 + math.exp(-x)) - 1,
+    "tanh": math.tanh,
+    "hardtan": lambda x: min(max(x, -1), 1),
+    "lhtan": lambda x: 0.001 * x if x < 0 else 0.001 * (x - 1) + 1 if x > 1 else x,
+    "plse": lambda x: 0.01 * (x + 4) if x < -4 else 0.01 * (x - 4) + 1 if x > 4 else 0.125 * x + 0.5,
+    "stair": lambda x: math.floor(x / 2) + (0 if math.floor(x) % 2 == 0 else x - math.floor(x)),
+    "relu": lambda x: max(x, 0),
+    "relu6": lambda x: min(max(x, 0), 6),
+    "leaky": lambda x: x if x > 0 else 0.1 * x,
+    "revleaky": lambda x: x if x > 0 else 0.1 * x,
+    "relie": lambda x: x if x > 0 else 0.01 * x,
+    "ramp": lambda x: (x if x > 0 else 0) + 0.1 * x,
+    "elu": lambda x: x if x >= 0 else math.exp(x) - 1,
+    "selu": lambda x: 1.0507 * (x if x >= 0 else 1.6732 * (math.exp(x) - 1)),
+    "gelu": lambda x: 0.5 * x * (1 + math.tanh(0.797885 * x + 0.035677 * x**3)),
+    "swish": lambda x: x / (1 + math.exp(-x)),
+    "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
+    "hard_mish": lambda x: x if x > 0 else x * x / 2 + x if x > -2 else 0,
+}
+
+
+@pytest.mark.parametrize("name", ON_PAPER)
+def test_the_activations_are_darknets(name: str) -> None:
+    cfg = (
+        f"[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=3\nactivation={name}\n"
+        "[convolutional]\nactivation=linear\n[yolo]\nanchors=10,10\nnum=1\nmask=0\n"
+    )
+    activation = build(cfg, 1).get_submodule("layers.0.work.activation")
+    points = [-7.3, -4.5, -2.6, -2.1, -1.4, -0.6, -0.1, 0.0, 0.3, 0.9, 1.5, 2.2, 3.7, 4.4, 6.8]
+    told = activation(torch.tensor(points)).tolist()
+    assert told == pytest.approx([ON_PAPER[name](x) for x in points], rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize(
