@@ -86,7 +86,7 @@ class YoloV3(Detector):
         "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
         "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3, "sizes": 0.4,
         "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
-        "objectness_prior": 0.5,
+        "objectness_prior": 0.5, "rules": "pjreddie",
     }  # fmt: skip
     outs = ("coarse.out", "medium.out", "fine.out")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
@@ -126,4 +126,5 @@ class YoloV3Spp(YoloV3):
     name = "yolov3-spp"
     title = "YOLOv3-SPP"
     summary = "YOLOv3 that sees farther around each cell: better on large objects, one percent slower."
+    published: ClassVar[Mapping[str, Any]] = {**YoloV3.published, "input_px": 608}  # cfg/yolov3-spp.cfg
     pooled = True

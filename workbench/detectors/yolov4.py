@@ -176,10 +176,10 @@ class YoloV4(Detector):
         "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.0013,
         "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3,
         "sizes": 0.4, "mosaic": 0.5, "hue": 0.1, "saturation": 1.5, "exposure": 1.5, "box_gradient": "darknet",
-        "objectness_prior": 0.5,
+        "objectness_prior": 0.5, "input_px": 608,
     }  # fmt: skip
     outs = ("fine.out", "medium.out", "coarse.out")
-    published_px = 512  # YOLOv3's, the largest exactly times 512 / 416, though the cfg says 608
+    published_px = 608
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

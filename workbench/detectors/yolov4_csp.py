@@ -142,7 +142,7 @@ class YoloV4Csp(Detector):
         "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.001,
         "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.1,
         "scale": 0.5, "mosaic": 0.5, "ema": 0.9998, "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
-        "box_gradient": "darknet", "objectness_prior": 0.5,
+        "box_gradient": "darknet", "objectness_prior": 0.5, "input_px": 512,
     }  # fmt: skip
     outs = ("fine.1", "medium.1", "coarse.1")
     published_resize = "letterbox"  # the cfg's letter_box=1

@@ -138,8 +138,9 @@ class YoloV4Tiny3l(YoloV4Tiny):
         *((142, 110), (192, 243), (459, 401)),
     )
     published_px = 608
-    published: ClassVar[Mapping[str, Any]] = {
-        name: value for name, value in YoloV4Tiny.published.items() if name != "masks"
-    }
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-tiny-3l.cfg
+        **{name: value for name, value in YoloV4Tiny.published.items() if name != "masks"},
+        "epochs": 273, "input_px": 608,
+    }  # fmt: skip
     strides = (32, 16, 8)
     outs = ("coarse_out", "fine_out", "finer_out")

@@ -20,7 +20,7 @@ from workbench.training.settings import TrainingSettings
 
 LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background
 LEAST_SIDE = 2.0  # network pixels of a box's visible part
-CENTRE = (0.3, 0.7)  # where the four parts of a mosaic meet, as shares of the side
+CENTRE = (0.2, 0.8)  # where the four parts of a mosaic meet, as shares of the side
 BLEND = 1.5  # MixUp's shares are drawn from Beta(1.5, 1.5), as for detection (arXiv 1902.04103)
 ROOM = 16  # M is a multiple of it, so that few different shapes occur
 
@@ -86,7 +86,14 @@ def augmented(
     rows = _boxes(data, pieces)
     if settings.mixup and not calm:
         rows = _mix(random, images, rows, settings.mixup, _boxed(data, indices))
-    return Batch(images, *_padded(rows, len(indices)), _shown(data, indices))
+    return Batch(images, *_padded(_shuffled(random, rows), len(indices)), _shown(data, indices))
+
+
+def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
+    """Each image's boxes in another order: of several in one place, it is not always the same one that is learnt."""
+    order = random.permutation(len(rows.place))
+    order = order[np.argsort(rows.place[order], kind="stable")]
+    return _Rows(rows.boxes[order], rows.labels[order], rows.ignore[order], rows.place)
 
 
 def _shown(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:

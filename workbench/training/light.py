@@ -24,7 +24,7 @@ class Light:
 
 def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
     """For `count` images. What a setting switches off draws nothing else, so that the rest stays as it was."""
-    hue = random.uniform(-settings.hue / 2, settings.hue / 2, count)
+    hue = random.uniform(-settings.hue, settings.hue, count)
     factors = np.array([settings.saturation, settings.exposure]) ** random.uniform(-1, 1, (count, 2))
     contrast, brightness = np.ones(count), np.zeros(count)
     if settings.contrast != 1 or settings.brightness:

@@ -19,7 +19,15 @@ from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
 # what a published recipe does not name: no augmentation of ours, but mirroring, which all have
-UNTOUCHED = {"scale": 0.0, "aspect": 0.0, "translate": 0.0, "hue": 0.0, "saturation": 1.0, "exposure": 1.0}
+UNTOUCHED = {
+    "scale": 0.0,
+    "aspect": 0.0,
+    "translate": 0.0,
+    "hue": 0.0,
+    "saturation": 1.0,
+    "exposure": 1.0,
+    "calm_share": 0.0,
+}
 
 
 @dataclass(frozen=True)

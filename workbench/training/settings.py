@@ -110,7 +110,11 @@ class TrainingSettings:
         0.1, "Images are moved by up to this share of their side.", low=0.0, high=0.9, group="Augmentation"
     )
     hue: float = setting(
-        0.1, "Colours are turned by up to this share of the half circle.", low=0.0, high=1.0, group="Augmentation"
+        0.1,
+        "Colours are turned by up to this share of the circle, either way (Darknet's hue).",
+        low=0.0,
+        high=1.0,
+        group="Augmentation",
     )
     saturation: float = setting(
         1.5, "Colours get up to this factor stronger or weaker; 1: not.", low=1.0, high=10.0, group="Augmentation"
@@ -150,8 +154,8 @@ class TrainingSettings:
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     calm_share: float = setting(
-        0.1, "Share of the run at its end without mosaic, MixUp and CutMix, so that it ends on images as they are.",
-        low=0.0, high=1.0, group="Augmentation",
+        0.1, "Share of the run at its end without mosaic, MixUp, CutMix and changing input sides, so that it ends on"
+        " images as they are.", low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     sizes: float = setting(
         0.0, "The input side varies by up to this share, every ten steps; 0.4 is Darknet's random=1: 416 to 320..608.",
