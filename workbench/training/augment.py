@@ -93,7 +93,7 @@ def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
     """Each image's boxes in another order: of several in one place, it is not always the same one that is learnt."""
     order = random.permutation(len(rows.place))
     order = order[np.argsort(rows.place[order], kind="stable")]
-    return _Rows(rows.boxes[order], rows.labels[order], rows.ignore[order], rows.place)
+    return _Rows(rows.boxes[order], rows.labels[order], rows.ignore[order], rows.place[order])
 
 
 def _shown(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
