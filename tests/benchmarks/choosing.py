@@ -114,7 +114,8 @@ def learn(row: Row, snapshot: Any, folder: Path, **changes: Any) -> dict[str, An
     from workbench.training.events import Evaluated, Failed
     from workbench.training.run import RunRequest, train
 
-    recipe = recipes.preset("quick-cpu").with_detector(row.name).changed({"epochs": EPOCHS, **row.learnt_with, **changes})
+    own_settings = {"epochs": EPOCHS, **row.learnt_with, **changes}
+    recipe = recipes.preset("quick-cpu").with_detector(row.name).changed(own_settings)
     kind, own = detectors.load_all().get(row.name), recipe.detector_settings
     chosen = None
     if kind.published_anchors:

@@ -83,6 +83,16 @@ def test_no_label_weighs_more_than_ten_times() -> None:
     assert prepare.label_weights(data, 1.0).tolist() == [1, 10, 10]
 
 
+def test_images_kept_larger_than_the_input_are_judged_at_the_input_side() -> None:
+    """As for inputs of many sizes: at 416 px the second box is too small, whatever it is at 608."""
+    kind = detectors.load_all().get("yolov3-tiny")
+    detector = detectors.build("yolov3-tiny", kind.settings_class(width=0.05, input_px=416), 3)
+    boxes = [(10.0, 10.0, 150.0, 150.0), (300.0, 300.0, 302.5, 340.0)]
+    found = [prepare.check(detector, dataset(boxes, [0, 1], side)) for side in (416, 608)]
+    assert found[0] == []
+    assert [note.sentence for note in found[1]] == ["1 box is smaller than 2 pixels at 416 px and not learnt."]
+
+
 def test_boxes_that_share_a_cell_of_yolov1s_grid_are_counted_before_the_start() -> None:
     """Cells of 64 pixels: two boxes in one, one in another, one too small."""
     kind = detectors.load_all().get("yolov1-tiny")

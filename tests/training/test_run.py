@@ -18,7 +18,7 @@ from workbench import detectors
 from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, runs
+from workbench.training import checkpoint, run, runs
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -312,6 +312,21 @@ def test_memory_that_does_not_hold_one_image_ends_the_run_with_a_sentence(
 
 def test_input_sides_may_vary(request_of: MakeRequest) -> None:
     assert isinstance(list(train(request_of(sizes=0.5, epochs=30)))[-1], Finished)
+
+
+def test_large_input_sides_show_more_of_the_images_and_evaluation_keeps_its_own(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    real = run.load
+
+    def load(part: Any, px: int, *args: Any, **more: Any) -> Any:
+        kept.append(px)
+        return real(part, px, *args, **more)
+
+    monkeypatch.setattr(run, "load", load)
+    assert isinstance(list(train(request_of(sizes=1.0)))[-1], Finished)
+    assert kept == [160, 64]
 
 
 def test_a_network_of_one_size_keeps_it_and_says_so(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:

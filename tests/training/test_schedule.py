@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.training.schedule import Plan, attack, input_side, is_calm, learning_rate
+from workbench.training.schedule import Plan, attack, input_side, is_calm, largest_side, learning_rate
 from workbench.training.settings import TrainingSettings
 
 BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
@@ -63,6 +63,13 @@ def test_input_sides_are_multiples_of_32_that_change_every_ten_steps_and_end_as_
     assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 4500, 10))
     assert set(sides[4500:]) == {416}
     assert input_side(TrainingSettings(), 5, 1000, 320) == 320
+
+
+@pytest.mark.parametrize(("sizes", "px"), [(0.0, 300), (0.4, 416), (0.3, 320), (0.5, 640), (0.1, 100)])
+def test_no_input_side_is_above_the_largest(sizes: float, px: int) -> None:
+    settings = TrainingSettings(sizes=sizes, calm_share=0.0)
+    sides = [input_side(settings, step, 20_000, px) for step in range(0, 20_000, 10)]
+    assert max(sides) == largest_side(settings, px)
 
 
 def test_attacks_come_after_the_warm_up_at_their_share_and_grow() -> None:

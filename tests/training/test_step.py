@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tests.training.toys import CALM, Toy, ToySettings
 from workbench.detectors.parts.cross_norm import cross_norms
+from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Raw
 from workbench.errors import WorkbenchError
 from workbench.training.augment import Batch
@@ -98,11 +99,12 @@ def test_only_weights_of_convolutions_decay(optimizer: str) -> None:
 
 
 class Wide(Plain):
-    """The toy with a matrix of 1,024 inputs that nothing uses but the optimizer."""
+    """The toy with a matrix of 1,024 inputs, and a weight for each of 1,024 channels, that only the optimizer uses."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.matrix = nn.Linear(1024, 2)
+        self.sum = WeightedSum(1024)
 
 
 @pytest.mark.parametrize(("optimizer", "share"), [("adamw", 0.25), ("sgd", 1.0)])
@@ -114,6 +116,7 @@ def test_a_matrix_of_many_inputs_is_moved_less_by_adamw(optimizer: str, share: f
     assert isinstance(stepped.detector, Wide)
     assert of[id(stepped.detector.matrix.weight)] == pytest.approx(0.1 * share)
     assert of[id(stepped.detector.matrix.bias)] == pytest.approx(0.1)
+    assert of[id(stepped.detector.sum.weights)] == pytest.approx(0.1)
 
 
 def test_the_average_follows_with_its_decay_and_copies_counters() -> None:

@@ -56,6 +56,20 @@ def test_a_training_begins_from_the_first_part_of_a_network(tmp_path: Path) -> N
     assert all(torch.equal(p, ours.get_parameter(n)) for n, p in backbone.items())
 
 
+@pytest.mark.parametrize(("labels", "seen"), [(("a", "b"), 12_345), (("a", "c"), 0)])
+def test_the_images_behind_a_checkpoint_count_on_unless_a_label_is_new(
+    tmp_path: Path, labels: tuple[str, ...], seen: int
+) -> None:
+    """YOLOv2's warm-up of its priors is of a head's first 12,800 images."""
+    made = recipe("yolov2-tiny", input_px=64, width=0.1)
+    theirs = build("yolov2-tiny", 2, 1)
+    darknet.write(theirs, tmp_path / "a.weights", seen=12_345)
+    weights.import_weights(tmp_path / "a.weights", made, ("a", "b"), tmp_path / "a.safetensors")
+    ours = build("yolov2-tiny", 2, 2)
+    weights.start(ours, tmp_path / "a.safetensors", labels)
+    assert dict(ours.named_buffers())["head.seen"] == seen
+
+
 def test_batch_norms_made_without_eps_keep_what_they_compute(tmp_path: Path) -> None:
     """torchvision's oldest files were made with 0 in place of 1e-5."""
     ours = build("faster-rcnn", 2)

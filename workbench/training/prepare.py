@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -93,22 +95,24 @@ def label_weights(data: Dataset, power: float) -> torch.Tensor:
 
 def check(detector: Detector, data: Dataset) -> list[Message]:
     """WorkbenchError if no box of the training images is answered for by the detector; else what to know."""
+    side = detector.settings.input_px
+    data = replace(data, boxes=data.boxes * np.float32(side / data.side))  # of the anchors' side
     learnt = 0
     for first in range(0, len(data), AT_ONCE):
         batch = augment.plain(data, np.arange(first, min(first + AT_ONCE, len(data))))
         arrays = (torch.from_numpy(array) for array in (batch.boxes, batch.labels, batch.ignore))
-        found = detector.assignment(Targets(*arrays), (data.side, data.side))
+        found = detector.assignment(Targets(*arrays), (side, side))
         learnt += len(torch.unique(torch.stack([found.image, found.target]), dim=1).T)
     if not learnt:
         raise WorkbenchError(
             "No box matches any anchor, so nothing could be learnt. Compute the anchors anew, or check that the boxes"
-            f" are larger than {LEAST_SIDE:g} pixels at the input side of {data.side} px."
+            f" are larger than {LEAST_SIDE:g} pixels at the input side of {side} px."
         )
     sides = data.boxes[:, 2:] - data.boxes[:, :2]
     small = (sides < LEAST_SIDE).any(axis=1)
     notes = []
     if small.any():
-        count, sizes = int(small.sum()), f"smaller than {LEAST_SIDE:g} pixels at {data.side} px"
+        count, sizes = int(small.sum()), f"smaller than {LEAST_SIDE:g} pixels at {side} px"
         sentence = f"{count:,} boxes are {sizes} and not learnt." if count > 1 else f"1 box is {sizes} and not learnt."
         notes.append(Message("warning", sentence))
     wanted = int((~small & ~data.ignore).sum())

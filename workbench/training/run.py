@@ -147,24 +147,25 @@ class _Training:
     def _read(self) -> Iterator[Event]:
         train, validation, notes = prepare.parts(self.request.snapshot, self.settings)
         yield from notes
-        self.data = yield from self._load(train, self.recipe.detector_settings.pictures())
+        own, kind = self.recipe.detector_settings, detectors.load_all().get(self.recipe.detector)
+        largest = own.input_px if kind.fixed_size else schedule.largest_side(self.settings, own.input_px)
+        self.data = yield from self._load(train, largest, own.pictures())
         try:
-            self.validation = yield from self._load(validation)
+            self.validation = yield from self._load(validation, own.input_px)
         except WorkbenchError as error:
             if any(image.split is Split.VALIDATION for image in validation.images):
                 sentence = f"None of the {len(validation):,} validation images could be read."
                 raise WorkbenchError(f"{sentence} Check that their folder is still there.", error) from error
             note = "None of the images held out could be read: AP is computed on the training images and tells little."
             yield Message("warning", note)
-            self.validation = self.data
+            self.validation = yield from self._load(self.data.snapshot, own.input_px)
 
     def _load(
-        self, part: Snapshot, pictures: Sequence[tuple[Path, int]] = ()
+        self, part: Snapshot, px: int, pictures: Sequence[tuple[Path, int]] = ()
     ) -> Generator[Event, None, Dataset]:  # fmt: skip
-        own = self.recipe.detector_settings
-        how = detectors.load_all().get(self.recipe.detector).chosen_resize(own)
+        how = detectors.load_all().get(self.recipe.detector).chosen_resize(self.recipe.detector_settings)
         return (yield from load(
-            part, own.input_px, how,
+            part, px, how,
             ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
             control=self.control, pictures=pictures,
         ))  # fmt: skip

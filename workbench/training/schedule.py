@@ -78,7 +78,16 @@ def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int)
     random = np.random.default_rng((settings.seed, 1, step // SIZE_STEPS))
     factor = 1 + random.uniform(0, settings.sizes)
     wanted = input_px * factor if random.random() < 0.5 else input_px / factor
-    return max(STRIDE, int(wanted / STRIDE + 1.5) * STRIDE)
+    return _near(wanted)
+
+
+def largest_side(settings: TrainingSettings, input_px: int) -> int:
+    """The largest side that input_side() may give: images are kept with the detail that it shows."""
+    return _near(input_px * (1 + settings.sizes)) if settings.sizes else input_px
+
+
+def _near(side: float) -> int:
+    return max(STRIDE, int(side / STRIDE + 1.5) * STRIDE)
 
 
 def attack(settings: TrainingSettings, step: int, steps: int) -> float:

@@ -29,6 +29,7 @@ from workbench.training.events import Message
 from workbench.training.recipes import Recipe
 
 # where torchvision's files of whole detectors, of ResNets and of others have their names in our networks
+SEEN = "seen"  # the buffer of heads that count images
 PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
 
 
@@ -36,7 +37,7 @@ PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
 class _Content:
     tensors: dict[str, Tensor]  # by the detector's names
     labels: tuple[str, ...] | None  # None: the file does not say
-    seen: int = 0  # images behind a whole Darknet file
+    seen: int = 0  # images behind it, which a prior's warm-up counts; 0 where the file does not say
 
 
 def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
@@ -45,13 +46,14 @@ def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
     done = transfer(detector, content.tensors, content.labels, labels)
     if not done.taken:
         raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
-    _set_seen(detector, content.seen)
+    whole = done.taken == done.total and not done.new_labels
+    _set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
     return Message("info", f"Begun from {Path(file).name}: {done.sentence}")
 
 
 def _set_seen(detector: Detector, seen: int) -> None:
     for name, buffer in detector.named_buffers():
-        if name.rpartition(".")[2] == "seen":
+        if name.rpartition(".")[2] == SEEN:
             buffer.fill_(seen)
 
 
@@ -71,7 +73,9 @@ def _ours(file: Path) -> _Content:
 
     header = checkpoint.read_header(file)
     try:
-        return _Content(load_file(file), tuple(label.name for label in header.labels))
+        tensors = load_file(file)
+        seen = next((int(value) for name, value in tensors.items() if name.rpartition(".")[2] == SEEN), 0)
+        return _Content(tensors, tuple(label.name for label in header.labels), seen)
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one.", cause=error) from error
 
