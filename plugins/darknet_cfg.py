@@ -7,7 +7,7 @@ before the heads are fitted to it. The input side, the anchors and how images ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,7 +41,38 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # activations.h has them al
     "mish": nn.Mish,
     "hard_mish": lambda: Elementwise(lambda x: torch.where(x > 0, x, 0.5 * x.clamp(-2, 0) ** 2 + x.clamp(-2, 0))),
 }
+NORMALIZATIONS = ("none", "relu", "softmax")
 HEADS = ("yolo", "region", "detection")
+KINDS = {  # of layers, and the methods of Builder that make them
+    **{kind: kind for kind in ("convolutional", "maxpool", "avgpool", "route", "shortcut", "upsample", "reorg")},
+    **{kind: kind for kind in ("scale_channels", "sam", "dropout", "connected", *HEADS)},
+    "conv": "convolutional", "max": "maxpool", "avg": "avgpool", "conn": "connected",
+}  # fmt: skip
+ONLY: dict[str, dict[str, float | str]] = {  # options that change what a network computes: what is known of them here
+    "convolutional": {
+        "binary": 0, "xnor": 0, "bin_output": 0, "antialiasing": 0, "flipped": 0, "share_index": "",
+    },
+    "maxpool": {"maxpool_depth": 0, "antialiasing": 0},
+    "upsample": {"scale": 1},
+    "scale_channels": {"scale_wh": 0},
+    "connected": {"batch_normalize": 0},
+    "yolo": {"yolo_point": "center"},
+    "region": {"softmax": 1, "coords": 4, "background": 0, "tree": ""},
+    "detection": {"sqrt": 1, "softmax": 0, "coords": 4, "reorg": 0},
+}  # fmt: skip
+UNLEARNT: dict[str, dict[str, float | str]] = {  # options that change only what is learnt: likewise
+    "convolutional": {"rotate": 0, "stretch": 0, "sway": 0, "stretch_sway": 0, "assisted_excitation": 0},
+    "dropout": {"dropblock": 0},
+    "yolo": {
+        "focal_loss": 0, "counters_per_class": "", "truth_thresh": 1, "cls_normalizer": 1, "delta_normalizer": 1,
+        "iou_thresh_kind": "iou",
+    },
+    "region": {"bias_match": 1, "focal_loss": 0, "class_scale": 1, "coord_scale": 1, "classfix": 0},
+    "detection": {"object_scale": 1, "class_scale": 1, "forced": 0},
+}  # fmt: skip
+ALIKE = (  # options of [yolo] that only the first of several may set
+    "iou_loss", "iou_normalizer", "label_smooth_eps", "ignore_thresh", "iou_thresh",
+)  # fmt: skip
 
 
 class Elementwise(nn.Module):
@@ -78,6 +109,14 @@ class Section:
             return [float(part) for part in self.options.get(name, "").split(",") if part.strip()]
         except ValueError:
             raise self.refuse(f"'{name}' must be numbers with commas, not '{self.options[name]}'") from None
+
+    def odd(self, known: dict[str, dict[str, float | str]]) -> list[str]:
+        """The options that are set to something else than what is known of them."""
+        pairs = known.get(KINDS.get(self.kind, ""), {}).items()
+        return [name for name, value in pairs if name in self.options and not self._is(name, value)]
+
+    def _is(self, name: str, value: float | str) -> bool:
+        return self.options[name] == value if isinstance(value, str) else self.number(name, 0) == value
 
     def refuse(self, why: str) -> WorkbenchError:
         return WorkbenchError(f"The cfg can't be used: [{self.kind}] in line {self.line}: {why}.")
@@ -174,10 +213,11 @@ class Builder:
     def layers(self) -> list[Layer]:
         made = []
         for index, section in enumerate(self.sections):
-            maker = getattr(self, f"_{section.kind}", None)
-            if maker is None:
+            if section.kind not in KINDS:
                 raise section.refuse("this kind of layer is not known")
-            layer, channels, side = maker(section, index)
+            for name in section.odd(ONLY):
+                raise section.refuse(f"'{name}={section.options[name]}' is not known here")
+            layer, channels, side = getattr(self, f"_{KINDS[section.kind]}")(section, index)
             made.append(layer)
             self.channels.append(channels)
             self.sides.append(side)
@@ -191,8 +231,8 @@ class Builder:
             raise section.refuse(f"'{name}' must name earlier layers, not '{section.options.get(name, '')}'")
         return found
 
-    def _activation(self, section: Section) -> nn.Module:
-        name = section.options.get("activation", "logistic")
+    def _activation(self, section: Section, default: str) -> nn.Module:
+        name = section.options.get("activation", default)
         if name not in ACTIVATIONS:
             raise section.refuse(f"the activation '{name}' is not known")
         return ACTIVATIONS[name]()
@@ -208,6 +248,8 @@ class Builder:
                 len(head.numbers("mask")) if head.kind == "yolo" and "mask" in head.options else head.whole("num", 1)
             )
             outputs = priors * (5 + self.labels)
+        if any(section.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
+            raise section.refuse("stride_x and stride_y must be the same as stride")
         groups = section.whole("groups", 1)
         if self.channels[-1] % groups or outputs % groups:
             raise section.refuse(f"{self.channels[-1]} and {outputs} channels can't be dealt to {groups} groups")
@@ -216,13 +258,17 @@ class Builder:
         padding = size // 2 if section.whole("pad", 0) else section.whole("padding", 0)
         dilation = section.whole("dilation", 1)
         unit.conv.padding, unit.conv.dilation = (padding * dilation,) * 2, (dilation,) * 2
-        unit.activation = self._activation(section)
+        unit.activation = self._activation(section, "logistic")
         side = (self.sides[-1] + 2 * padding * dilation - dilation * (size - 1) - 1) // stride + 1
         return Layer(unit), outputs, side
 
     def _maxpool(self, section: Section, index: int) -> tuple[Layer, int, int]:
         stride = section.whole("stride", 1)
         size = section.whole("size", stride)
+        if section.whole("padding", size - 1) != size - 1:
+            raise section.refuse(f"only padding={size - 1} is known, size - 1")
+        if any(section.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
+            raise section.refuse("stride_x and stride_y must be the same as stride")
         pool = blocks.MaxPool(size, stride)
         return Layer(pool), self.channels[-1], (self.sides[-1] + size - 1 - size) // stride + 1
 
@@ -238,14 +284,18 @@ class Builder:
         return Layer(work, sources), channels, self.sides[sources[0]]
 
     def _shortcut(self, section: Section, index: int) -> tuple[Layer, int, int]:
-        sources, activation = self._sources(section, "from", index), self._activation(section)
+        sources, activation = self._sources(section, "from", index), self._activation(section, "linear")
         kind = section.options.get("weights_type", "none")
+        normalization = section.options.get("weights_normalization", "none").replace("avg_relu", "relu")
         if kind == "none":
             work: Callable[..., Tensor] | nn.Module = add
-        elif len(sources) == 1 and kind in ("per_feature", "per_channel"):
-            work = parts("csp").WeightedSum(self.channels[-1] if kind == "per_channel" else 1)
+        elif kind not in ("per_feature", "per_layer", "per_channel") or normalization not in NORMALIZATIONS:
+            raise section.refuse(f"weights of the kind '{kind}', '{normalization}' are not known")
+        elif {self.channels[source] for source in sources} != {self.channels[-1]}:
+            raise section.refuse("inputs with weights must have the same number of channels")
         else:
-            raise section.refuse("weights are known for two inputs only")
+            channels = self.channels[-1] if kind == "per_channel" else 1
+            work = parts("csp").WeightedSum(channels, 1 + len(sources), normalization)
         return Layer(Activated(work, activation), (index, *sources)), self.channels[-1], self.sides[-1]
 
     def _scale_channels(self, section: Section, index: int) -> tuple[Layer, int, int]:
@@ -256,13 +306,13 @@ class Builder:
 
     def _product(self, section: Section, index: int) -> tuple[Layer, int, int]:
         (source,) = self._sources(section, "from", index)[:1]
-        if section.whole("scale_wh", 0):
-            raise section.refuse("scale_wh is not known")
-        work = Activated(torch.mul, self._activation(section) if "activation" in section.options else nn.Identity())
+        work = Activated(torch.mul, self._activation(section, "linear"))
         return Layer(work, (index, source)), self.channels[source], self.sides[source]
 
     def _upsample(self, section: Section, index: int) -> tuple[Layer, int, int]:
         stride = section.whole("stride", 2)
+        if stride < 1:
+            raise section.refuse(f"it must enlarge, not by {stride}")
         return Layer(nn.Upsample(scale_factor=float(stride))), self.channels[-1], self.sides[-1] * stride
 
     def _reorg(self, section: Section, index: int) -> tuple[Layer, int, int]:
@@ -275,13 +325,11 @@ class Builder:
 
     def _connected(self, section: Section, index: int) -> tuple[Layer, int, int]:
         outputs, head = section.whole("output", 1), self._next(index)
-        if section.whole("batch_normalize", 0):
-            raise section.refuse("batch_normalize is not known here")
         if head is not None and head.kind == "detection":
             cells = head.whole("side", 7) ** 2
             outputs = cells * (head.whole("num", 1) * 5 + self.labels)
         linear = nn.Linear(self.channels[-1] * self.sides[-1] ** 2, outputs)
-        return Layer(nn.Sequential(nn.Flatten(), linear, self._activation(section))), outputs, 1
+        return Layer(nn.Sequential(nn.Flatten(), linear, self._activation(section, "logistic"))), outputs, 1
 
     def _yolo(self, section: Section, index: int) -> tuple[Layer, int, int]:
         return Layer(nn.Identity()), self.channels[-1], self.sides[-1]
@@ -321,6 +369,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         if not heads or len({section.kind for _, section in heads}) > 1:
             raise WorkbenchError("The cfg can't be used: it needs [yolo], [region] or [detection] layers, of one kind.")
         builder = Builder(sections, labels)
+        self.remarks = tuple(_remarks(sections))
         self.layers = nn.ModuleList(builder.layers())
         self.ends = tuple(index for index, _ in heads)
         self.fixed_size = any(section.kind == "connected" for section in sections)
@@ -339,14 +388,26 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         return tuple(outputs[end + 1] for end in self.ends)
 
 
+def _remarks(sections: list[Section]) -> Iterator[str]:
+    """What the cfg asks of a training that this one doesn't do."""
+    for section in sections:
+        for name in section.odd(UNLEARNT):
+            option = f"'{name}={section.options[name]}' of [{section.kind}] in line {section.line}"
+            yield f"{option} of the cfg is not known here: the training goes on as without it."
+    heads = [section for section in sections if section.kind == "yolo"]
+    for name in ALIKE:
+        if len({section.options.get(name) for section in heads}) > 1:
+            yield f"The [yolo] layers of the cfg differ in {name}: that of the first is learnt with."
+
+
 def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, sides: list[int]) -> Any:
     """The rules of the cfg's heads."""
     first, px = sections[0], settings.input_px
     strides = tuple(px // side for side in sides)
     if first.kind == "detection":
         module = parts("detection_head")
-        if not first.whole("sqrt", 0) or first.whole("softmax", 0):
-            raise first.refuse("it must have sqrt=1 and softmax=0")
+        if "sqrt" not in first.options:
+            raise first.refuse("'sqrt=0' is not known here")
         rules = module.DetectionRules(
             bool(first.whole("rescore", 0)), first.number("coord_scale", 1), first.number("noobject_scale", 1)
         )
@@ -357,8 +418,8 @@ def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, si
         raise first.refuse(f"{first.whole('num', 1)} anchors are expected, {len(anchors)} were found")
     if first.kind == "region":
         module = parts("region_head")
-        if strides != (module.STRIDE,) or "tree" in first.options:
-            raise first.refuse(f"cells must be {module.STRIDE} pixels wide, and trees are not known here")
+        if strides != (module.STRIDE,) or "softmax" not in first.options:
+            raise first.refuse(f"cells must be {module.STRIDE} pixels wide, and softmax=1")
         rules = module.RegionRules(
             rescore=bool(first.whole("rescore", 0)), ignore_iou=first.number("thresh", 0.5),
             object_weight=first.number("object_scale", 1), background_weight=first.number("noobject_scale", 1),
@@ -369,6 +430,8 @@ def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, si
 
 def _yolo_head(sections: list[Section], labels: int, anchors: Any, strides: tuple[int, ...]) -> Any:
     module, first = parts("yolo_head"), sections[0]
+    if len({section.whole("new_coords", 0) for section in sections}) > 1:
+        raise first.refuse("new_coords must be the same in all of them")
     masks = tuple(tuple(int(n) for n in section.numbers("mask")) or tuple(range(len(anchors))) for section in sections)
     if any(not 0 <= anchor < len(anchors) for mask in masks for anchor in mask):
         raise first.refuse("a mask names an anchor that is not there")

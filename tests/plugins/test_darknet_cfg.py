@@ -22,7 +22,8 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.inference.predict import Predictor
-from workbench.training import recipes, weights
+from workbench.training import prepare, recipes, weights
+from workbench.training.data import Dataset
 
 NAME = "darknet-cfg"
 NETWORKS: dict[str, Any] = {
@@ -175,6 +176,106 @@ def test_the_activations_are_darknets(name: str) -> None:
     points = [-7.3, -4.5, -2.6, -2.1, -1.4, -0.6, -0.1, 0.0, 0.3, 0.9, 1.5, 2.2, 3.7, 4.4, 6.8]
     told = activation(torch.tensor(points)).tolist()
     assert told == pytest.approx([ON_PAPER[name](x) for x in points], rel=1e-4, abs=1e-6)
+
+
+def network(layers: str, head: str = "") -> Detector:
+    """Two convolutions of four channels, these layers, and a head of one anchor whose cells are a pixel."""
+    filters = "[convolutional]\nfilters=4\nactivation=linear\n"
+    return build(
+        f"[net]\nwidth=32\nheight=32\n{filters}{filters}{layers}\n"
+        f"[convolutional]\nactivation=linear\n[yolo]\nanchors=10,10\nnum=1\nmask=0\n{head}\n",
+        1,
+    )
+
+
+@pytest.mark.parametrize("layer", ["[shortcut]\nfrom=-2", "[sam]\nfrom=-2", "[scale_channels]\nfrom=-2"])
+def test_layers_that_combine_are_linear_unless_they_say_otherwise(layer: str) -> None:
+    """Only [convolutional] and [connected] are logistic without a word (parser.c)."""
+    combine = network(layer).get_submodule("layers.2")
+    first, second = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    wanted = second + first if "shortcut" in layer else second * first
+    torch.testing.assert_close(combine([torch.zeros(1, 3, 8, 8), first, second]), wanted)
+    logistic = network(f"{layer}\nactivation=logistic").get_submodule("layers.2")
+    torch.testing.assert_close(logistic([torch.zeros(1, 3, 8, 8), first, second]), wanted.sigmoid())
+
+
+SHARES: dict[str, Callable[[list[float]], list[float]]] = {  # after Darknet's shortcut_cpu()
+    "none": lambda weights: weights,
+    "relu": lambda weights: [max(w, 0) / (sum(max(v, 0) for v in weights) + 1e-4) for w in weights],
+    "softmax": lambda weights: [
+        math.exp(w - max(weights)) / (sum(math.exp(v - max(weights)) for v in weights) + 1e-4) for w in weights
+    ],
+}
+
+
+@pytest.mark.parametrize("normalization", SHARES)
+@pytest.mark.parametrize("kind", ["per_feature", "per_layer", "per_channel"])
+def test_shortcuts_of_three_inputs_weigh_them_as_darknet_does(kind: str, normalization: str) -> None:
+    weigh = network(
+        f"[convolutional]\nfilters=4\nactivation=linear\n[shortcut]\nfrom=-2,-3\nweights_type={kind}\n"
+        + (f"weights_normalization={normalization}" if normalization != "none" else "")
+    ).get_submodule("layers.3")
+    weights, inputs = weigh.get_parameter("work.work.weights"), [torch.randn(2, 4, 8, 8) for _ in range(3)]
+    assert weights.shape == (3, 4 if kind == "per_channel" else 1)
+    torch.nn.init.normal_(weights)
+    found = weigh([torch.zeros(2, 3, 8, 8), inputs[2], inputs[1], inputs[0]])
+    for channel in range(4):
+        column = weights[:, channel if kind == "per_channel" else 0].tolist()
+        shares = SHARES[normalization](column)
+        wanted = sum(share * one[:, channel] for share, one in zip(shares, inputs, strict=True))
+        torch.testing.assert_close(found[:, channel], wanted)
+
+
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        ("[activation]\nactivation=relu", "line 10: this kind of layer is not known"),
+        ("[next]", "this kind of layer is not known"),
+        ("[sources]", "this kind of layer is not known"),
+        ("[upsample]\nstride=2\nscale=.5", "'scale=.5' is not known here"),
+        ("[upsample]\nstride=-2", "must enlarge, not by -2"),
+        ("[maxpool]\nsize=3\nstride=1\npadding=0", "only padding=2 is known"),
+        ("[maxpool]\nsize=2\nstride_x=1\nstride=2", "stride_x and stride_y must be the same"),
+        ("[maxpool]\nmaxpool_depth=1", "'maxpool_depth=1' is not known here"),
+        ("[convolutional]\nstride_y=2", "stride_x and stride_y must be the same"),
+        ("[conv]\nantialiasing=1", "'antialiasing=1' is not known here"),
+        ("[convolutional]\nshare_index=1", "'share_index=1' is not known here"),
+        ("[sam]\nfrom=9", "'from' must name earlier layers"),
+        ("[shortcut]\nfrom=-2\nweights_type=per_pixel", "weights of the kind 'per_pixel', 'none' are not known"),
+        ("[scale_channels]\nfrom=-2\nscale_wh=1", "'scale_wh=1' is not known here"),
+    ],
+)
+def test_what_would_be_computed_otherwise_is_refused(layer: str, sentence: str) -> None:
+    with pytest.raises(WorkbenchError, match=sentence):
+        network(layer)
+
+
+UNKNOWN = " is not known here: the training goes on as without it."
+
+
+def test_what_would_only_be_learnt_otherwise_is_said_when_a_training_begins() -> None:
+    detector = network("[dropout]\nprobability=.2\ndropblock=1", "focal_loss=1\ncounters_per_class=5,7\ntruth_thresh=1")
+    assert detector.remarks == (
+        "'dropblock=1' of [dropout] in line 10 of the cfg" + UNKNOWN,
+        "'focal_loss=1' of [yolo] in line 15 of the cfg" + UNKNOWN,
+        "'counters_per_class=5,7' of [yolo] in line 15 of the cfg" + UNKNOWN,
+    )
+    image = Dataset(
+        snapshot=None,  # type: ignore[arg-type]
+        pixels=np.zeros((1, 32, 32, 3), np.uint8), rows=np.arange(1), fits=(),
+        boxes=np.array([[0.0, 0, 9, 9]], np.float32), labels=np.zeros(1, np.int64), ignore=np.zeros(1, bool), offsets=np.array([0, 1]),
+    )  # fmt: skip
+    assert [message.sentence for message in prepare.check(detector, image)] == list(detector.remarks)
+
+
+def test_heads_that_differ_are_learnt_as_the_first_and_that_is_said() -> None:
+    head = "[convolutional]\nactivation=linear\n[yolo]\nanchors=10,10\nnum=1\nmask=0"
+    detector = network(f"{head}\nignore_thresh=.5", "ignore_thresh=.7")
+    assert detector.remarks == (
+        "The [yolo] layers of the cfg differ in ignore_thresh: that of the first is learnt with.",
+    )
+    with pytest.raises(WorkbenchError, match="new_coords must be the same"):
+        network(f"{head}\nnew_coords=1", "new_coords=0")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
         )
     sides = data.boxes[:, 2:] - data.boxes[:, :2]
     small = (sides < LEAST_SIDE).any(axis=1)
-    notes = []
+    notes = [Message("warning", remark) for remark in detector.remarks]
     if small.any():
         count, sizes = int(small.sum()), f"smaller than {LEAST_SIDE:g} pixels at {side} px"
         sentence = f"{count:,} boxes are {sizes} and not learnt." if count > 1 else f"1 box is {sizes} and not learnt."

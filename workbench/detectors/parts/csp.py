@@ -11,21 +11,29 @@ WEIGHT_EPS = 1e-4  # Darknet's, in the denominator of the weights' share
 
 
 class WeightedSum(nn.Module):
-    """Two inputs by learnt shares, in place of their sum: multi-input weighted residual connections (MiWRC).
+    """Inputs by learnt shares, in place of their sum: multi-input weighted residual connections (MiWRC).
 
     Share = relu(weight) / (sum of them + 1e-4), one weight per input or per input and channel: Darknet's shortcut with
     weights_type per_feature or per_channel and weights_normalization relu; EfficientDet's "fast normalized fusion"
-    (Tan et al. 2020, arXiv 1911.09070, section 3.3).
+    (Tan et al. 2020, arXiv 1911.09070, section 3.3). With softmax the weights' exponentials share, with "none" the
+    weights themselves are the shares.
     """
 
-    def __init__(self, channels: int = 1) -> None:
+    def __init__(self, channels: int = 1, inputs: int = 2, normalization: str = "relu") -> None:
         super().__init__()
-        self.weights = nn.Parameter(torch.ones(2, channels))
+        self.weights = nn.Parameter(torch.ones(inputs, channels))
+        self.normalization = normalization
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        share = self.weights.relu()
-        share = (share / (share.sum(0, keepdim=True) + WEIGHT_EPS))[:, None, :, None, None]
-        out: Tensor = first * share[0] + second * share[1]
+    def forward(self, *inputs: Tensor) -> Tensor:
+        share: Tensor = self.weights
+        if self.normalization != "none":
+            softmax = self.normalization == "softmax"
+            share = (share - share.amax(0, keepdim=True)).exp() if softmax else share.relu()
+            share = share / (share.sum(0, keepdim=True) + WEIGHT_EPS)
+        share = share[:, None, :, None, None]
+        out = inputs[0] * share[0]
+        for one, part in zip(inputs[1:], share[1:], strict=True):
+            out = out + one * part
         return out
 
 

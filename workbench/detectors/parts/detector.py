@@ -139,6 +139,7 @@ class Detector(nn.Module):
     multiple: ClassVar[int] = 32  # what the input side must be a multiple of
     pretrained: ClassVar[Pretrained | None] = None
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
+    remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the layers that give the outputs, as label_rows() has them
     head: Head
 
