@@ -263,7 +263,8 @@ def test_what_would_only_be_learnt_otherwise_is_said_when_a_training_begins() ->
     image = Dataset(
         snapshot=None,  # type: ignore[arg-type]
         pixels=np.zeros((1, 32, 32, 3), np.uint8), rows=np.arange(1), fits=(),
-        boxes=np.array([[0.0, 0, 9, 9]], np.float32), labels=np.zeros(1, np.int64), ignore=np.zeros(1, bool), offsets=np.array([0, 1]),
+        boxes=np.array([[0.0, 0, 9, 9]], np.float32), labels=np.zeros(1, np.int64), ignore=np.zeros(1, bool),
+        offsets=np.array([0, 1]),
     )  # fmt: skip
     assert [message.sentence for message in prepare.check(detector, image)] == list(detector.remarks)
 
