@@ -204,6 +204,19 @@ def test_every_detector_and_preset_can_be_chosen(qtbot: QtBot, page: TrainPage, 
         assert sorted(combo.itemData(i) for i in range(combo.count())) == sorted(expected)
 
 
+@pytest.mark.parametrize(("detector", "said"), [("yolov3", True), ("yolov1-tiny", False), ("fcos", False)])
+def test_anchors_are_spoken_of_where_there_are_some(
+    qtbot: QtBot, page: TrainPage, session: Session, detector: str, said: bool
+) -> None:
+    label_all(session)
+    ready(qtbot, page)
+    combo = page.findChild(QComboBox, "train-detector")
+    assert isinstance(combo, QComboBox)
+    combo.setCurrentIndex(combo.findData(detector))
+    combo.activated.emit(combo.currentIndex())
+    assert ("Anchors: published." in text(page, "train-data")) == said
+
+
 def test_a_value_that_is_not_valid_is_explained_and_nothing_starts(
     qtbot: QtBot, page: TrainPage, session: Session
 ) -> None:

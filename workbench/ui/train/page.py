@@ -200,7 +200,8 @@ class TrainPage(Page):
             )
         else:
             held = f"{validation:,} to validate" if validation else f"{training.hold_out:.0%} of them held out"
-            words = f"{train:,} images to train on, {held}. {_anchors(document)}"
+            words = f"{train:,} images to train on, {held}."
+            words += f" {_anchors(document)}" if self._setup.takes_anchors else ""
         self._setup.data.setText(words)
         wrong = self._setup.form.problems()
         if wrong:

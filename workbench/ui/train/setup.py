@@ -151,6 +151,12 @@ class Setup(QWidget):
             recipe = None
         return recipe.training if recipe is not None else TrainingSettings()
 
+    @property
+    def takes_anchors(self) -> bool:
+        """Whether the chosen detector has anchors that can be the project's."""
+        choice = self._choices.get(self.detector.currentData() or "")
+        return choice is None or choice.takes_anchors
+
     def measure(self, labels: tuple[str, ...]) -> None:
         """Say how large the network is for these labels; nothing where a value is not valid."""
         with contextlib.suppress(WorkbenchError):

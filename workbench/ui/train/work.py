@@ -31,6 +31,7 @@ class DetectorChoice:
     summary: str
     paper: str
     weights: PublishedWeights | None = None
+    takes_anchors: bool = True  # the project's, in place of its authors'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ def load() -> Iterator[Loaded]:
     plugins.loaded()
     members = detectors.load_all()
     choices = tuple(
-        DetectorChoice(name, kind.title, kind.summary, kind.paper, _published(name, kind.pretrained))
+        DetectorChoice(
+            name, kind.title, kind.summary, kind.paper, _published(name, kind.pretrained), bool(kind.published_anchors)
+        )
         for name, kind in members
     )
     yield Loaded(choices, tuple(recipes.preset(name) for name in _default_first(recipes.names())))
