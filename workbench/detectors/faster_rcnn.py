@@ -57,6 +57,7 @@ class FasterRcnn(Detector):
         "epochs": 26, "learning_rate": 0.02, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
+    published_resize = "letterbox"  # torchvision keeps proportions
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
     )

@@ -47,6 +47,21 @@ def test_the_first_running_statistics_are_means_of_the_steps_so_far() -> None:
     assert unit.norm.momentum == 0.01
 
 
+def test_norms_keep_the_momentum_they_were_made_with() -> None:
+    """So that a run that is resumed after its first steps goes on as the unbroken one: torchvision's differ."""
+    norm = torch.nn.BatchNorm2d(4, momentum=0.1)
+    straight, resumed = [], []
+    for step in (0, 1, 50, 200):
+        settle_norms(norm, step)
+        straight.append(norm.momentum)
+    for step in (50, 200):
+        norm = torch.nn.BatchNorm2d(4, momentum=0.1)
+        settle_norms(norm, step)
+        resumed.append(norm.momentum)
+    assert straight == [1.0, 0.5, 0.1, 0.1]
+    assert resumed == straight[2:]
+
+
 @pytest.mark.parametrize(("channels", "width", "expected"), [(64, 1, 64), (64, 0.3, 16), (32, 0.05, 8), (512, 2, 1024)])
 def test_channels_are_multiples_of_eight(channels: int, width: float, expected: int) -> None:
     assert scaled(channels, width) == expected

@@ -73,11 +73,12 @@ def settle_norms(network: nn.Module, step: int) -> None:
     """Call before training step `step` (from 0): running statistics start as plain means of the steps so far.
 
     At Darknet's 0.01 per step they still hold a third of their first values (0 and 1) after 100 steps, so that the
-    early evaluations of a short run would measure those and not the network. From step 100 on this changes nothing.
+    early evaluations of a short run would measure those and not the network. From step 100 on each norm has its own.
     """
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = max(NORM_MOMENTUM, 1 / (step + 1))
+        if isinstance(module, nn.BatchNorm2d) and module.momentum:
+            own = module.__dict__.setdefault("own_momentum", module.momentum)  # torchvision's differ
+            module.momentum = max(own, 1 / (step + 1))
 
 
 class Attention(nn.Module):
