@@ -358,6 +358,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
     paper = "Redmon, Bochkovskiy and others: Darknet, 2013-2020; the cfg says more"
     summary = "Any network that a Darknet .cfg file describes, with its own weights or from scratch."
     settings_class: ClassVar[type[DetectorSettings]] = DarknetCfgSettings
+    darknet = True
     multiple = 1
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: Any = None) -> None:

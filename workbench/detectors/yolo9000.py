@@ -141,6 +141,7 @@ class Yolo9000(Detector):
     paper = "Redmon, Farhadi: YOLO9000: Better, Faster, Stronger, 2016, arXiv 1612.08242"
     summary = "YOLOv2 on a tree of labels, which also learns from pictures without boxes; for very many labels."
     settings_class: ClassVar[type[DetectorSettings]] = Yolo9000Settings
+    darknet = True
     published_anchors = ((24.91872, 36.50368), (96.168, 138.00864), (295.272, 307.83168))  # there in cells
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolo9000.cfg; epochs are the paper's of YOLOv2
         "epochs": 160, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,

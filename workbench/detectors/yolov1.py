@@ -51,6 +51,7 @@ class YoloV1(Detector):
     paper = "Redmon, Divvala, Girshick, Farhadi: You Only Look Once, 2015, arXiv 1506.02640"
     summary = "Where it began: one grid, no anchors. For seeing how it worked; hard to train from scratch."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV1Settings
+    darknet = True
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov1.cfg; epochs are the paper's
         "epochs": 135, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.005, "warm_up": 600,
         "schedule": "step", "step_at": (0.5, 0.75), "jitter": 0.2, "hue": 0.1, "saturation": 1.5, "exposure": 1.5,

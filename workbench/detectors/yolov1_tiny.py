@@ -34,6 +34,7 @@ class YoloV1Tiny(Detector):
     paper = "Redmon, Divvala, Girshick, Farhadi: You Only Look Once, 2015, arXiv 1506.02640"
     summary = "The first YOLO's idea in a network that trains from scratch; for few, large objects."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV1TinySettings
+    darknet = True
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov1-tiny.cfg, .75 .. 1/.75; epochs are the paper's
         "epochs": 135, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.01, "warm_up": 800,
         "schedule": "step", "step_at": (0.5, 0.75), "jitter": 0.2, "hue": 0.1, "saturation": 1.333,

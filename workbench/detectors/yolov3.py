@@ -77,6 +77,7 @@ class YoloV3(Detector):
     paper = "Redmon, Farhadi: YOLOv3: An Incremental Improvement, 2018, arXiv 1804.02767"
     summary = "Large and accurate, also for small objects; wants a graphics card and some thousand boxes."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3Settings
+    darknet = True
     published_anchors = (
         *((10, 13), (16, 30), (33, 23)),
         *((30, 61), (62, 45), (59, 119)),

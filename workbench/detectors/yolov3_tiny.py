@@ -47,6 +47,7 @@ class YoloV3Tiny(Detector):
     paper = "Redmon, Farhadi: YOLOv3: An Incremental Improvement, 2018, arXiv 1804.02767"
     summary = "The simplest network here: runs on anything, is found in every embedded toolkit."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3TinySettings
+    darknet = True
     published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov3-tiny.cfg
         "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,

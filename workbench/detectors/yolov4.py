@@ -167,6 +167,7 @@ class YoloV4(Detector):
         " some thousand boxes."
     )
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4Settings
+    darknet = True
     published_anchors = (
         *((12, 16), (19, 36), (40, 28)),
         *((36, 75), (76, 55), (72, 146)),

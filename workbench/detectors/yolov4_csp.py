@@ -132,6 +132,7 @@ class YoloV4Csp(Detector):
     paper = "Wang, Bochkovskiy, Liao: Scaled-YOLOv4: Scaling Cross Stage Partial Network, 2021, arXiv 2011.08036"
     summary = "YOLOv4 a year later: a fifth fewer weights and, by its published figures, more accurate."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4CspSettings
+    darknet = True
     published_anchors = (
         *((12, 16), (19, 36), (40, 28)),
         *((36, 75), (76, 55), (72, 146)),

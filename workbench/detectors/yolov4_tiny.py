@@ -76,6 +76,7 @@ class YoloV4Tiny(Detector):
     paper = "Bochkovskiy, Wang, Liao: YOLOv4, 2020, arXiv 2004.10934; Scaled-YOLOv4, 2021, arXiv 2011.08036"
     summary = "Small and fast: the first choice without a graphics card or with few images."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4TinySettings
+    darknet = True
     published_anchors: ClassVar[priors.Anchors] = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-tiny.cfg, whose two million steps are 1,085 epochs of COCO

@@ -365,6 +365,7 @@ class _Training:
                 "precision": self.stepper.precision.name,
                 "seconds": round(self._seconds(), 1),
                 "recipe": recipes.to_dict(self.recipe),
+                "seen": self.done * self.settings.batch,  # images, as Darknet counts them
                 "begun from": self.request.start.name if self.request.start else "",
             },
         )

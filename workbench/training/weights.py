@@ -126,14 +126,15 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
     kind = detectors.load_all().get(recipe.detector)
     published = kind.published_anchors  # as they are: a file's numbers fit them and no others
     detector = detectors.build(recipe.detector, own, len(names), published or None)
+    seen = 0
     if Path(file).suffix in (".safetensors", ".pth", ".pt"):
         content = _read(detector, file)
         done = transfer(detector, content.tensors, content.labels, names)
         if done.taken < done.total:
             raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
     else:
-        header = darknet.read(detector, file)
-        _set_seen(detector, header.seen)
+        seen = darknet.read(detector, file).seen
+        _set_seen(detector, seen)
         count = len(detector.state_dict())
         done = Transferred(count, count, tuple(names), (), 0)
     labels = tuple(Label(i, name, colour_for(i), position=i - 1) for i, name in enumerate(names, 1))
@@ -150,6 +151,7 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
             "python": platform.python_version(),
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "imported from": Path(file).name,
+            "seen": seen,  # images, as Darknet counts them
         },
     )
     checkpoint.save_detector(target, detector.state_dict(), header_)

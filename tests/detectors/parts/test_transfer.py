@@ -12,13 +12,13 @@ from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.transfer import transfer
 
 OLD, NEW = ("dog", "cat", "horse"), ("zebra", "Cat", "dog", "cow")
-ALL = [name for name in detectors.load_all().names() if name != "yolov1"]
+ALL = [name for name, _ in detectors.load_all() if name != "yolov1" and detectors.detectors.owner(name) == "built in"]
 
 
-def build(name: str, labels: int, seed: int, **settings: Any) -> Detector:
+def build(name: str, labels: int, seed: int, anchors: Any = None, **settings: Any) -> Detector:
     torch.manual_seed(seed)
     kind = detectors.load_all().get(name)
-    return detectors.build(name, kind.settings_class(input_px=64, width=0.1, **settings), labels)
+    return detectors.build(name, kind.settings_class(**{"input_px": 64, "width": 0.1, **settings}), labels, anchors)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -85,3 +85,23 @@ def test_what_does_not_fit_stays_fresh_and_is_named() -> None:
     assert done.unused == 2
     assert "stem.0, neck.0 start fresh" in done.sentence
     assert "2 tensors of the file have no place" in done.sentence
+
+
+def test_output_layers_of_another_number_of_anchors_stay_fresh() -> None:
+    """8 rows for each of 3 anchors and 6 for each of 4 are both 24 rows: they mean other things."""
+    six, eight = (tuple((8.0 * i, 8.0 * i) for i in range(1, count + 1)) for count in (6, 8))
+    old, new = build("yolov3-tiny", 3, 1, six), build("yolov3-tiny", 1, 2, eight)
+    before = {layer: new.get_parameter(f"{layer}.weight").clone() for layer in new.outs}
+    done = transfer(new, old.state_dict(), ("a", "b", "c"), ("a",))
+    assert (done.labels, done.taken) == ((), done.total - 4)
+    assert all(layer in done.fresh for layer in new.outs)
+    assert all(torch.equal(before[layer], new.get_parameter(f"{layer}.weight")) for layer in new.outs)
+
+
+def test_output_layers_of_another_width_stay_fresh_as_a_whole() -> None:
+    old, new = build("yolov3-tiny", 3, 1, width=0.5), build("yolov3-tiny", 3, 2, width=0.1)
+    before = new.get_parameter(f"{new.outs[0]}.bias").clone()
+    done = transfer(new, old.state_dict(), OLD, OLD)
+    assert done.labels == ()
+    assert set(new.outs) <= set(done.fresh)
+    assert torch.equal(new.get_parameter(f"{new.outs[0]}.bias"), before)

@@ -77,6 +77,8 @@ def load(detector: Detector, file: Path) -> Content:
 
     Refused if a single number is missing or left over.
     """
+    if not detector.darknet:
+        raise Refused(file, f"is no file for {detector.title}, which is not a network of Darknet's. Choose a YOLO.")
     header, numbers = _parse(detector, file)
     layout = list(_named_layers(detector))
     per_label = sum(_floats(*layer, detector, 1) - _floats(*layer, detector, 0) for layer in layout)

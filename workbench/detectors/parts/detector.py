@@ -136,6 +136,7 @@ class Detector(nn.Module):
     published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
+    darknet: ClassVar[bool] = False  # whether it is a network of Darknet's, whose .weights it reads and writes
     multiple: ClassVar[int] = 32  # what the input side must be a multiple of
     pretrained: ClassVar[Pretrained | None] = None
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another

@@ -49,7 +49,7 @@ def transfer(
     `theirs` None: the file does not name its labels; output layers are taken whole if they fit, else without labels.
     """
     rows, wanted = detector.label_rows(), detector.state_dict()
-    pairs = _pairs(theirs, ours)
+    pairs, counts = _pairs(theirs, ours), {name: _labels_of(name, wanted, tensors, how) for name, how in rows.items()}
     fresh: list[str] = []
     common: set[int] = set()
     by_rows = False
@@ -59,7 +59,11 @@ def transfer(
         if found is None or found.is_floating_point() != slot.is_floating_point():
             fresh.append(name)
         elif layer in rows and (theirs is not None or found.shape != slot.shape):
-            common |= _take_rows(slot, found, rows[layer], len(ours), pairs)
+            count = counts[layer]
+            if count is None or (theirs is not None and count != len(theirs)):
+                fresh.append(name)
+                continue
+            common |= _take_rows(slot, found, rows[layer], len(ours), count, pairs)
             by_rows = True
         elif found.shape == slot.shape:
             slot.copy_(found)
@@ -71,7 +75,7 @@ def transfer(
         taken=len(counted) - len(lost),
         total=len(counted),
         labels=tuple(ours[new] for new in sorted(common)),
-        fresh=tuple(dict.fromkeys(".".join(name.split(".")[:2]) for name in lost)),
+        fresh=tuple(dict.fromkeys(".".join(name.split(".")[:-1][:2]) for name in lost)),
         unused=sum((name not in wanted or name in lost) and not _is_counter(name) for name in tensors),
         new_labels=by_rows and len(common) < len(ours),
     )
@@ -89,23 +93,32 @@ def _pairs(theirs: Sequence[str] | None, ours: Sequence[str]) -> list[tuple[int,
     return [(index[name.casefold()], new) for new, name in enumerate(ours) if name.casefold() in index]
 
 
-def _take_rows(slot: Tensor, found: Tensor, rows: LabelRows, labels: int, pairs: list[tuple[int, int]]) -> set[int]:
+def _labels_of(
+    layer: str, wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], rows: LabelRows
+) -> int | None:  # fmt: skip
+    """How many labels a file's output layer was made for; None if it is another kind of layer."""
+    pairs = [(slot, tensors.get(name)) for name, slot in wanted.items() if name.rpartition(".")[0] == layer]
+    counts = {
+        None if found is None or found.shape[1:] != slot.shape[1:] else
+        (found.shape[0] - rows.after) / rows.groups / rows.repeat - rows.before
+        for slot, found in pairs
+    }  # fmt: skip
+    count = counts.pop()
+    return None if counts or count is None or count < 1 or not count.is_integer() else int(count)
+
+
+def _take_rows(
+    slot: Tensor, found: Tensor, rows: LabelRows, labels: int, theirs: int, pairs: list[tuple[int, int]]
+) -> set[int]:
     """Copy what belongs to no label and to the labels in `pairs`; returns our indices of those."""
-    if found.shape[1:] != slot.shape[1:]:
-        return set()
-    inner = found.shape[0] - rows.after
-    each = inner / rows.groups / rows.repeat - rows.before
-    if each < 1 or not each.is_integer():
-        return set()
     parts = []
-    for tensor, count in ((slot, labels), (found, int(each))):
+    for tensor, count in ((slot, labels), (found, theirs)):
         whole = tensor[: tensor.shape[0] - rows.after] if rows.after else tensor
         parts.append(whole.view(rows.groups, rows.before + count, rows.repeat, *tensor.shape[1:]))
     mine, other = parts
     mine[:, : rows.before] = other[:, : rows.before]
     if rows.after:
         slot[-rows.after :] = found[-rows.after :]
-    pairs = [(old, new) for old, new in pairs if old < int(each)]
     for old, new in pairs:
         mine[:, rows.before + new] = other[:, rows.before + old]
     return {new for _, new in pairs}

@@ -18,16 +18,13 @@ class DarknetWeights:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def write(self, source: Source, file: Path) -> str:
-        from torch import nn
-
         from workbench.detectors.parts import darknet
 
         detector = source.detector
-        numbers = sum(parameter.numel() for parameter in detector.parameters())
-        norms = [module for module in detector.modules() if isinstance(module, nn.BatchNorm2d)]
-        if darknet.count(detector) != numbers + sum(2 * norm.num_features for norm in norms):
+        if not detector.darknet:
             raise Unsuitable(f"{detector.title} is not a network of Darknet's, so it can't be written as its weights.")
-        darknet.write(detector, file)
+        counted = [int(buffer) for name, buffer in detector.named_buffers() if name.rpartition(".")[2] == "seen"]
+        darknet.write(detector, file, seen=(counted or [int(source.card.provenance.get("seen", 0))])[0])
         return ""
 
     def opened(self, file: Path) -> None:
