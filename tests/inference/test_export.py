@@ -34,8 +34,8 @@ def exported(
     return folder, list(export(checkpoint, folder, ALL, photographs))
 
 
-def test_the_registry_holds_the_five_formats() -> None:
-    assert sorted(exporters.load_all().names()) == sorted(ALL)
+def test_the_registry_holds_the_six_formats() -> None:
+    assert sorted(exporters.load_all().names()) == sorted((*ALL, "darknet"))
 
 
 def test_every_format_gets_a_folder_with_file_card_and_readme(exported: tuple[Path, list[object]]) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights, fasterrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import concat_box_prediction_layers
+from torchvision.ops import nms
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
@@ -126,13 +127,41 @@ class FasterRcnn(Detector):
 
     def candidates(self, raw: Raw) -> Candidates:
         """Each label has a box of its own per proposal. Images with fewer proposals get rows with scores of 0."""
-        proposals = self._proposals(raw, *self._first(raw))
-        scores, numbers = self._second(raw, proposals)
-        boxes = self.net.roi_heads.box_coder.decode(numbers, proposals)  # (n, 1 + C, 4)
-        counts, most = [len(some) for some in proposals], self.net.rpn.post_nms_top_n()
-        rows = torch.split(scores.softmax(-1)[:, 1:], counts), torch.split(boxes[:, 1:], counts)
-        filled = [[torch.cat([part, part.new_zeros(most, *part.shape[1:])])[:most] for part in side] for side in rows]
-        return Candidates(torch.stack(filled[1]), torch.stack(filled[0]))
+        proposals, there = self._best_proposals(raw, *self._first(raw))
+        scores, numbers = self._second(raw, list(proposals))
+        count, most = proposals.shape[:2]
+        boxes = self.net.roi_heads.box_coder.decode(numbers, list(proposals)).view(count, most, -1, 4)
+        scores = scores.softmax(-1).view(count, most, -1) * there[..., None]
+        return Candidates(boxes[:, :, 1:], scores[..., 1:])
+
+    def _best_proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The proposals (B, P, 4), and whether they are there (B, P): P is fixed, as in a file that others run.
+
+        What _proposals() finds; what NMS removes stands at the end instead of being cut off.
+        """
+        count, rpn, (height, width) = len(raw[0]), self.net.rpn, self._sizes(raw)[0]
+        boxes = rpn.box_coder.decode(numbers, [self._anchors(raw)] * count).view(count, -1, 4)
+        boxes = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height]))
+        per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
+        best: list[Tensor] = []
+        levels: list[Tensor] = []
+        for number, of_level in enumerate(torch.split(objectness.view(count, -1), per_level, dim=1)):
+            found = of_level.topk(min(rpn.pre_nms_top_n(), per_level[number]), dim=1).indices + sum(per_level[:number])
+            best.append(found)
+            levels.append(torch.full_like(found, number))
+        rows = torch.cat(best, dim=1)
+        boxes = boxes.gather(1, rows[..., None].expand(-1, -1, 4))
+        scores = objectness.view(count, -1).gather(1, rows).sigmoid()
+        apart = boxes + (torch.cat(levels, dim=1) * (max(height, width) + 1))[..., None]
+        there = (boxes[..., 2:] - boxes[..., :2] >= rpn.min_size).all(-1)
+        kept = [
+            torch.zeros_like(some).index_put((nms(place, score, rpn.nms_thresh),), some.new_ones(())).bool()
+            for some, place, score in zip(there.long(), apart, scores, strict=True)
+        ]
+        there = there & torch.stack(kept)
+        most = min(rpn.post_nms_top_n(), rows.shape[1])
+        value, order = torch.where(there, scores, -1.0).topk(most, dim=1)
+        return boxes.gather(1, order[..., None].expand(-1, -1, 4)), value >= 0
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         """Of the first network."""

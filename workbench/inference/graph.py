@@ -21,6 +21,7 @@ from workbench.inference.exporters import Arrays
 
 LIMIT = 300  # detections that leave the graph at most
 SAME_IOU, SAME_SCORE = 0.98, 0.01
+TINY = 0.05  # pixels that a box may lie apart in any case: the IoU of boxes cut down to a sliver says nothing
 COMPARED = 20  # detections compared of each image at least, however low their scores
 
 
@@ -39,7 +40,9 @@ class EndToEnd(nn.Module):
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs before NMS, highest first."""
         boxes, scores, labels = self.detector.candidates(self.detector(images)).best(MOST)
-        return boxes[0].clamp(0, self.px), scores[0], labels[0]
+        boxes = boxes[0].clamp(0, self.px)
+        there = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)  # others are never shown, see predict
+        return boxes, torch.where(there, scores[0], 0.0), labels[0]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         boxes, scores, label = self.pool(images)
@@ -57,12 +60,14 @@ class Decoded(nn.Module):
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.detector = detector
+        self.fixed_rows = not detector.later_multiply_adds  # proposals come in the order of their scores
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         found = self.detector.candidates(self.detector(images))
         boxes, scores = found.boxes[0], found.scores[0]
         if boxes.ndim == 3:
-            return boxes.flatten(0, 1), torch.diag_embed(scores).flatten(0, 1)
+            own = torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
+            return boxes.flatten(0, 1), (scores[:, :, None] * own).flatten(0, 1)
         return boxes, scores
 
 
@@ -70,9 +75,21 @@ def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Ag
     """Compare what a file answers to `image` (1, 3, S, S) with what `graph`, EndToEnd or Decoded, answers."""
     with torch.no_grad():
         ours = tuple(tensor.numpy() for tensor in graph(image))
-        if not isinstance(graph, EndToEnd):
+        if isinstance(graph, Decoded) and graph.fixed_rows:
             return _row_by_row(ours, theirs)
+        if not isinstance(graph, EndToEnd):
+            ours, theirs = _pairs(ours), _pairs(theirs)
+            return agreement(
+                tuple(array[:LIMIT] for array in ours), ours, tuple(array[:LIMIT] for array in theirs), score
+            )
         return agreement(ours, tuple(tensor.numpy() for tensor in graph.pool(image)), theirs, score)
+
+
+def _pairs(decoded: Arrays) -> Arrays:
+    """Decoded's answer as the best (box, label) pairs, highest first."""
+    boxes, scores = decoded
+    row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
+    return boxes[row], scores[row, label], label
 
 
 def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
@@ -94,10 +111,11 @@ def _found_in(some: Arrays, others: Arrays, floor: float) -> Agreement:
     iou = geometry.iou(np.asarray(boxes, np.float64), np.asarray(others[0], np.float64))  # (n, m)
     gap = np.abs(scores[:, None].astype(np.float64) - others[1][None])
     same = (labels[:, None] == others[2][None]) & (gap <= SAME_SCORE)
-    best = np.where(same, iou, -1.0).argmax(axis=1)
-    rows = np.arange(len(boxes))
-    value = np.where(same, iou, -1.0)[rows, best]
-    good = (value >= SAME_IOU) | (same[rows, best] & _tiny_difference(boxes, others[0][best]))
+    near = np.abs(boxes[:, None] - others[0][None]).max(axis=2) < TINY
+    iou = np.where(same, np.where(near, np.maximum(iou, SAME_IOU), iou), -1.0)
+    best, rows = iou.argmax(axis=1), np.arange(len(boxes))
+    value = iou[rows, best]
+    good = value >= SAME_IOU
     if not good.any():
         return Agreement(len(boxes), 0)
     worst = float(value[good].min()), float(gap[rows, best][good].max())
@@ -114,5 +132,5 @@ def _row_by_row(ours: Arrays, theirs: Arrays) -> Agreement:
 
 
 def _tiny_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) less than a twentieth of a pixel: the IoU of boxes cut down to a sliver says nothing."""
-    return np.asarray(np.abs(a - b).max(axis=1) < 0.05)
+    """(n,) of pairs of rows."""
+    return np.asarray(np.abs(a - b).max(axis=1) < TINY)

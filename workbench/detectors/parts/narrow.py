@@ -74,4 +74,5 @@ def _narrow_norm(norm: nn.BatchNorm2d | FrozenBatchNorm2d | nn.GroupNorm, width:
     if isinstance(norm, nn.BatchNorm2d):
         norm.num_features = channels
     elif isinstance(norm, nn.GroupNorm):
-        norm.num_channels, norm.num_groups = channels, math.gcd(norm.num_groups, channels)
+        each = norm.num_channels // norm.num_groups  # a group of one value has no spread to be divided by
+        norm.num_channels, norm.num_groups = channels, channels // math.gcd(each, channels)
