@@ -10,12 +10,13 @@ from torch import nn
 from torchvision.ops import DropBlock2d
 
 from workbench import detectors
-from workbench.detectors.parts.blocks import ACTIVATIONS, Attention, ConvUnit
+from workbench.detectors.parts.blocks import ACTIVATIONS, Attention, ConvUnit, SpatialPyramid
 from workbench.detectors.parts.csp import Residual, WeightedSum
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.settings import rows
 from workbench.training.crew import size_for
+from workbench.training.settings import TrainingSettings
 
 WITH_ACTIVATION = [
     name for name, kind in detectors.load_all() if any(row.name == "activation" for row in rows(kind.settings_class))
@@ -45,6 +46,27 @@ def test_an_activation_stands_after_every_unit_or_as_published(name: str) -> Non
 def test_the_released_yolov4_has_none_of_the_papers_extras() -> None:
     plain = build()
     assert (count(plain, Attention), count(plain, WeightedSum), count(plain, DropBlock2d)) == (0, 0, 0)
+
+
+def test_the_pyramid_pools_the_deepest_features_at_three_ranges_unless_told_not_to() -> None:
+    assert (count(build(), SpatialPyramid), count(build(pyramid=False), SpatialPyramid)) == (1, 0)
+    one = torch.zeros(1, 1, 13, 13)
+    one[0, 0, 6, 6] = 1
+    pooled = SpatialPyramid()(one)
+    assert sorted(int(layer.sum()) for layer in pooled[0]) == [1, 25, 81, 169]  # itself, 5 x 5, 9 x 9, 13 x 13
+
+
+def test_the_path_up_lets_coarse_outputs_see_fine_features_unless_told_not_to() -> None:
+    """A change of the features at stride 8 reaches all three outputs by the path, and the finest alone without it."""
+    for on, reached in ((True, [True, True, True]), (False, [True, False, False])):
+        detector = build(path_up=on).eval()
+        fine = detector.get_submodule("to_fine.lateral")
+        before = detector(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+        handle = fine.register_forward_hook(lambda _m, _i, out: out + 1)
+        after = detector(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+        handle.remove()
+        assert [not torch.equal(a, b) for a, b in zip(before, after, strict=True)] == reached
+    assert count(build(), ConvUnit) - count(build(path_up=False), ConvUnit) == 12
 
 
 def test_attention_weighs_the_features_of_each_level_by_a_map_in_0_to_1() -> None:
@@ -95,3 +117,22 @@ def test_darknets_gradient_is_known_for_ciou_alone() -> None:
 def test_csps_objectness_weights_are_one_per_level() -> None:
     with pytest.raises(WorkbenchError, match="three numbers"):
         build("yolov4-csp", objectness_weights=(1.0, 2.0))
+
+
+# the bag of freebies and specials: wherever a detector or a training has one, its help names who thought of it
+SOURCED = {
+    "activation", "attention", "pyramid", "path_up", "weighted_residuals", "dropblock", "box_loss", "label_smoothing",
+    "focal_gamma", "hard_negatives", "rescore", "mosaic", "mixup", "cutmix", "hue", "saturation", "exposure", "jitter",
+    "flip", "zoom_out", "overlap_crop", "label_balance", "schedule", "warm_up", "ema", "cross_norm", "mini_batch",
+    "self_adversarial", "adversarial_rate", "sizes", "clip_gradient",
+}  # fmt: skip
+
+
+def test_the_help_of_every_freebie_names_its_source() -> None:
+    found = set()
+    for kind in (TrainingSettings, *(kind.settings_class for _, kind in detectors.load_all())):
+        for row in rows(kind):
+            if row.name in SOURCED:
+                found.add(row.name)
+                assert any(word in row.help for word in ("arXiv", "Darknet", "adversarial_lr")), row
+    assert found == SOURCED

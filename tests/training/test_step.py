@@ -208,6 +208,25 @@ def test_cross_norms_see_one_mini_batch_after_the_other() -> None:
     assert norm.taken == 2
 
 
+@pytest.mark.parametrize(
+    ("images", "mini_batch", "taken"), [(16, None, 8), (4, None, 4), (16, 8, 2)], ids=["auto", "small", "asked"]
+)
+def test_cross_norms_split_a_batch_as_darknets_subdivisions_do(images: int, mini_batch: int | None, taken: int) -> None:
+    stepped = stepper(Normed, cross_norm=True, mini_batch=mini_batch, batch=images)
+    some = batch()
+    times = images // 4
+    arrays = (np.concatenate([array] * times) for array in (some.images, some.boxes, some.labels, some.ignore))
+    stepped.step(Batch(*arrays), 0.0)
+    assert [norm.taken for norm in cross_norms(stepped.detector)] == [taken]
+    assert stepped.idle() == []
+
+
+def test_cross_norms_that_can_do_nothing_are_spoken_of() -> None:
+    assert "no batch norms" in stepper(Plain, cross_norm=True).idle()[0]
+    assert "Choose a smaller mini_batch" in stepper(Normed, cross_norm=True, batch=4, mini_batch=4).idle()[0]
+    assert stepper(Normed, batch=4, mini_batch=4).idle() == []
+
+
 def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weights_nor_norms() -> None:
     one = stepper(Normed)
     for _ in range(30):

@@ -27,7 +27,13 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
 Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
-Nms = Annotated[str, typer.Option("--nms", help=f"How overlapping boxes are thinned out: {', '.join(KINDS)}.")]
+Nms = Annotated[
+    str,
+    typer.Option(
+        "--nms",
+        help=f"How overlapping boxes are thinned out: {', '.join(KINDS)} (diou: arXiv 1911.08287, soft: 1704.04503).",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, mps.")]
 
 

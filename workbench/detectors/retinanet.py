@@ -51,11 +51,12 @@ class RetinaNetSettings(foreign.ForeignSettings):
         low=0.0, high=0.95, group="Loss",
     )  # fmt: skip
     focal_gamma: float = setting(
-        2.0, "What is nearly right counts less, by its error to this power; 0: as much as all else.",
+        2.0, "Focal loss: what is nearly right counts less, by its error to this power (Lin 2017, arXiv 1708.02002);"
+        " 0: as much as all else.",
         low=0.0, high=5.0, group="Loss",
     )  # fmt: skip
     focal_alpha: float = setting(
-        0.25, "Weight of positives; negatives count 1 less this.", low=0.0, high=1.0, group="Loss"
+        0.25, "Weight of positives, the paper's alpha; negatives count 1 less this.", low=0.0, high=1.0, group="Loss"
     )
 
 

@@ -39,7 +39,7 @@ class SsdSettings(foreign.ForeignSettings):
     box_scales: tuple[float, ...] = setting(
         (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
         "Sides of the default boxes as shares of the image, per map and one more: as published for COCO. For Pascal VOC"
-        " the first two are 0.1, 0.2.",
+        " they are 0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05.",
     )
 
 

@@ -50,6 +50,14 @@ class YoloV4Settings(YoloV4LossSettings):
         high=1.0,
         group="Loss",
     )
+    pyramid: bool = setting(
+        True, "The deepest features are pooled at three ranges, SPP (He 2014, arXiv 1406.4729); off: as they are."
+    )
+    path_up: bool = setting(
+        True,
+        "After the path down to fine features one up again to coarse ones, PAN (Liu 2018, arXiv 1803.01534); off: the"
+        " path down alone, as in YOLOv3 (Lin 2016, arXiv 1612.03144).",
+    )
     attention: bool = setting(
         False,
         "The path's features are weighed by a map of their own, SAM (Woo 2018, arXiv 1807.06521, as the paper changed"
@@ -101,13 +109,13 @@ def alternating(inputs: int, half: int, whole: int, count: int) -> nn.Sequential
 
 
 class PooledTip(nn.Module):
-    """Three convolutions, a spatial pyramid, three convolutions."""
+    """Three convolutions, a spatial pyramid (or none), three convolutions."""
 
-    def __init__(self, inputs: int, half: int) -> None:
+    def __init__(self, inputs: int, half: int, pyramid: bool) -> None:
         super().__init__()
         self.before = alternating(inputs, half, inputs, 3)
-        self.pyramid = SpatialPyramid()
-        self.after = alternating(4 * half, half, inputs, 3)
+        self.pyramid = SpatialPyramid() if pyramid else nn.Identity()
+        self.after = alternating(4 * half if pyramid else half, half, inputs, 3)
 
     def forward(self, images: Tensor) -> Tensor:
         out: Tensor = self.after(self.pyramid(self.before(images)))
@@ -190,13 +198,13 @@ class YoloV4(Detector):
         channels = tuple(scaled(32 << step, settings.width) for step in range(6))
         _, _, c128, c256, c512, c1024 = channels
         self.backbone = Backbone(channels, settings.weighted_residuals, settings.dropblock)
-        self.tip = PooledTip(c1024, c512)
+        self.tip = PooledTip(c1024, c512, settings.pyramid)
         self.to_medium = Finer(c512, c512, c256, c512)
         self.to_fine = Finer(c256, c256, c128, c256)
         self.fine = Output(c128, c256, settings.attention, self.head.channels(0))
-        self.back_to_medium = Coarser(c128, c256, c512)
+        self.back_to_medium = Coarser(c128, c256, c512) if settings.path_up else None
         self.medium = Output(c256, c512, settings.attention, self.head.channels(1))
-        self.back_to_coarse = Coarser(c256, c512, c1024)
+        self.back_to_coarse = Coarser(c256, c512, c1024) if settings.path_up else None
         self.coarse = Output(c512, c1024, settings.attention, self.head.channels(2))
         self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)
@@ -206,6 +214,6 @@ class YoloV4(Detector):
         tip = self.tip(deep)
         down = self.to_medium(tip, middle)
         fine = self.to_fine(down, shallow)
-        medium = self.back_to_medium(fine, down)
-        coarse = self.back_to_coarse(medium, tip)
+        medium = self.back_to_medium(fine, down) if self.back_to_medium is not None else down
+        coarse = self.back_to_coarse(medium, tip) if self.back_to_coarse is not None else tip
         return self.fine(fine), self.medium(medium), self.coarse(coarse)

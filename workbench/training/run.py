@@ -187,6 +187,7 @@ class _Training:
         precision = machine.chosen_precision(wanted, device)
         self.notes.append(Message("info", precision.why))
         self.stepper = Stepper(detector, self.settings, device, precision, self.threads)
+        self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, device)

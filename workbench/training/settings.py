@@ -44,10 +44,14 @@ class TrainingSettings:
         0.0005, "Pull of the convolutions' weights towards zero.", low=0.0, high=1.0, group="Optimiser"
     )
     clip_gradient: float = setting(
-        0.0, "Longest gradient, as a whole; longer ones are shortened. 0: never.", low=0.0, group="Optimiser"
+        0.0,
+        "Longest gradient, as a whole; longer ones are shortened (Pascanu 2012, arXiv 1211.5063). 0: never.",
+        low=0.0,
+        group="Optimiser",
     )
     ema: float = setting(
-        0.0, "Weights that are saved are an average of the past with this decay, say 0.999; 0: no average.",
+        0.0, "Weights that are saved are an average of the past with this decay, say 0.999 (EMA, Darknet's"
+        " ema_alpha); 0: no average.",
         low=0.0, high=0.99999, group="Optimiser",
     )  # fmt: skip
 
@@ -56,7 +60,8 @@ class TrainingSettings:
         " counters_per_class, 0: all alike.", low=0.0, high=1.0, group="Regularisation",
     )  # fmt: skip
     mini_batch: int | None = setting(
-        None, "Images that go through the network at once (Darknet's batch / subdivisions); auto: as many as can.",
+        None, "Images that go through the network at once (Darknet's batch / subdivisions); auto: as many as can, or an"
+        " eighth of the batch with cross_norm, as in cfg/yolov4.cfg.",
         low=1, high=4096, group="Regularisation",
     )  # fmt: skip
     cross_norm: bool = setting(
@@ -75,7 +80,8 @@ class TrainingSettings:
 
     # the learning rate over time
     schedule: str = setting(
-        "cosine", "How the learning rate falls: along a cosine, in steps, or not at all.",
+        "cosine", "How the learning rate falls: along a cosine (Loshchilov 2016, arXiv 1608.03983), in steps (Darknet),"
+        " or not at all.",
         choices=("cosine", "step", "constant"), group="Schedule",
     )  # fmt: skip
     final_rate: float = setting(
@@ -86,7 +92,8 @@ class TrainingSettings:
         group="Schedule",
     )  # fmt: skip
     warm_up: int = setting(
-        100, "Steps over which the learning rate rises from zero; never more than a tenth of the run.",
+        100, "Steps over which the learning rate rises from zero (Goyal 2017, arXiv 1706.02677; Darknet's burn_in);"
+        " never more than a tenth of the run.",
         unit="steps", low=0, high=100_000, group="Schedule",
     )  # fmt: skip
     warm_up_power: float = setting(
@@ -94,7 +101,9 @@ class TrainingSettings:
     )
 
     # augmentation
-    flip: float = setting(0.5, "Share of images mirrored left to right.", low=0.0, high=1.0, group="Augmentation")
+    flip: float = setting(
+        0.5, "Share of images mirrored left to right (Darknet: 0.5).", low=0.0, high=1.0, group="Augmentation"
+    )
     flip_vertical: float = setting(
         0.0, "Share of images turned upside down; good for views from above and through microscopes.",
         low=0.0, high=1.0, group="Augmentation",
@@ -117,10 +126,18 @@ class TrainingSettings:
         group="Augmentation",
     )
     saturation: float = setting(
-        1.5, "Colours get up to this factor stronger or weaker; 1: not.", low=1.0, high=10.0, group="Augmentation"
+        1.5,
+        "Colours get up to this factor stronger or weaker (Darknet's saturation); 1: not.",
+        low=1.0,
+        high=10.0,
+        group="Augmentation",
     )
     exposure: float = setting(
-        1.5, "Images get up to this factor lighter or darker; 1: not.", low=1.0, high=10.0, group="Augmentation"
+        1.5,
+        "Images get up to this factor lighter or darker (Darknet's exposure); 1: not.",
+        low=1.0,
+        high=10.0,
+        group="Augmentation",
     )
     jitter: float = setting(
         0.0, "Each border moves in or out by up to this share of the side: Darknet's crop (YOLOv2 to v4: 0.3).",

@@ -20,6 +20,7 @@ from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
 
 NORMS_SETTLED = 100  # steps, see settle_norms
+SUBDIVISIONS = 8  # of a batch, where they matter and nobody chose
 WIDE = 256  # inputs of a matrix, see make_optimizer
 SHARE = "share"  # of the learning rate, that a group of weights gets
 
@@ -47,7 +48,8 @@ class Stepper:
             use_cross_norms(detector)
         alone = device.type != "cpu" or settings.cross_norm  # cross norms see one mini-batch after the other
         self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
-        self.micro = min(settings.mini_batch or settings.batch, -(-settings.batch // len(self.crew)))
+        auto = -(-settings.batch // SUBDIVISIONS) if settings.cross_norm else settings.batch
+        self.micro = min(settings.mini_batch or auto, -(-settings.batch // len(self.crew)))
         self._parameters = [p for p in detector.parameters() if p.requires_grad]
 
     def step(
@@ -71,6 +73,18 @@ class Stepper:
             group["lr"] = learning_rate * group.get(SHARE, 1.0)
         self.optimizer.step()
         return terms
+
+    def idle(self) -> list[str]:
+        """What was asked for and can't do anything here, in sentences."""
+        if not self.settings.cross_norm:
+            return []
+        if not cross_norms(self.detector):
+            return [f"{self.detector.title} has no batch norms, so cross_norm does nothing."]
+        if self.micro >= self.settings.batch:
+            return [
+                "The batch goes through as one mini-batch, so cross_norm does nothing. Choose a smaller mini_batch."
+            ]
+        return []
 
     def close(self) -> None:
         self.crew.close()

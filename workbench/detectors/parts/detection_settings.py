@@ -17,7 +17,9 @@ class DetectionSettings(DarknetSettings):
     side: int = setting(7, "Cells per side of the grid, S. Each finds one object at most.", low=1, high=64)
     boxes: int = setting(2, "Boxes that a cell proposes, B.", low=1, high=10)
     rescore: bool = setting(
-        True, "Confidence learns how well the box fits at present; off: it learns 1 at every box.", group="Loss"
+        True,
+        "Confidence learns how well the box fits at present (YOLOv1, arXiv 1506.02640); off: it learns 1 at every box.",
+        group="Loss",
     )
     box_weight: float = setting(
         5.0, "Weight of the box term, the paper's lambda coord.", low=0.0, high=100.0, group="Loss"

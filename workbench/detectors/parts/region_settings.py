@@ -21,7 +21,9 @@ class RegionSettings(DarknetSettings):
         group="Loss",
     )
     rescore: bool = setting(
-        True, "Objectness learns how well the box fits at present; off: it learns 1 at every box.", group="Loss"
+        True,
+        "Objectness learns how well the box fits at present (YOLOv2, arXiv 1612.08242); off: it learns 1 at every box.",
+        group="Loss",
     )
     ignore_iou: float = setting(
         0.6,
