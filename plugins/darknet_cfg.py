@@ -143,7 +143,10 @@ def read(text: str) -> list[Section]:
 class DarknetCfgSettings(DetectorSettings):
     """Settings of a network from a cfg."""
 
-    cfg: str = setting("", "Path of the .cfg file.", files="*.cfg")
+    cfg: str = setting(
+        "", "Path of the .cfg file. It gives network and losses; how to train is the recipe's, not its [net]'s.",
+        files="*.cfg",
+    )  # fmt: skip
     objectness_prior: float = setting(
         0.01, "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
         low=0.0001, high=0.5, group="Loss",
@@ -152,7 +155,7 @@ class DarknetCfgSettings(DetectorSettings):
     def resolved(self, labels: tuple[str, ...]) -> DarknetCfgSettings:
         """With the file's text in place of its path, and the cfg's input side and way to resize."""
         text = self.cfg
-        if "[" not in text:
+        if "\n" not in text:
             if not text.strip():
                 raise WorkbenchError("Choose the .cfg file that describes the network.")
             try:
@@ -396,6 +399,12 @@ def _remarks(sections: list[Section]) -> Iterator[str]:
             option = f"'{name}={section.options[name]}' of [{section.kind}] in line {section.line}"
             yield f"{option} of the cfg is not known here: the training goes on as without it."
     heads = [section for section in sections if section.kind == "yolo"]
+    if (
+        heads
+        and heads[0].options.get("iou_loss", "mse") not in ("mse", "ciou")
+        and "iou_normalizer" in heads[0].options
+    ):
+        yield "The cfg's iou_normalizer is not used: it fits Darknet's gradient, which is known for ciou and mse alone."
     for name in ALIKE:
         if len({section.options.get(name) for section in heads}) > 1:
             yield f"The [yolo] layers of the cfg differ in {name}: that of the first is learnt with."

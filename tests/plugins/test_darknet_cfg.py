@@ -300,6 +300,18 @@ def test_what_is_wrong_with_a_cfg_is_said_with_its_line(text: str, sentence: str
         build(text)
 
 
+def test_the_weight_of_a_loss_whose_darknet_gradient_is_not_known_is_spoken_of() -> None:
+    assert "iou_normalizer is not used" in network("", "iou_loss=giou\niou_normalizer=.5").remarks[0]
+    assert network("", "iou_loss=ciou\niou_normalizer=.5").remarks == ()
+
+
+def test_a_path_may_hold_brackets(tmp_path: Path) -> None:
+    file = tmp_path / "models [old]" / "a.cfg"
+    file.parent.mkdir()
+    file.write_text(cfgs.everything(64))
+    assert build(str(file), 2).settings.input_px == 64
+
+
 def test_a_checkpoint_does_not_need_the_cfg_any_more(tmp_path: Path) -> None:
     file = tmp_path / "small.cfg"
     file.write_text(cfgs.everything(64))
