@@ -141,8 +141,10 @@ def read(text: str) -> list[Section]:
 
 @dataclass(frozen=True)
 class DarknetCfgSettings(DetectorSettings):
-    """Settings of a network from a cfg."""
+    """Settings of a network from a cfg, which knows its input side and widths: these two are not asked for."""
 
+    input_px: int = 416
+    width: float = 1.0
     cfg: str = setting(
         "", "Path of the .cfg file. It gives network and losses; how to train is the recipe's, not its [net]'s.",
         files="*.cfg",
@@ -379,7 +381,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         self.fixed_size = any(section.kind == "connected" for section in sections)
         sides = [builder.sides[index + 1] for index in self.ends]
         self.head = _head([section for _, section in heads], labels, settings, sides)
-        self.anchors = tuple((float(w), float(h)) for w, h in getattr(self.head, "anchors", torch.zeros(0, 2)).tolist())
+        self.anchors = _anchors(heads[0][1])
         inside = "1" if heads[0][1].kind == "detection" else "conv"
         self.outs = tuple(f"layers.{index - 1}.work.{inside}" for index in self.ends)
         if heads[0][1].kind != "detection":
@@ -422,8 +424,7 @@ def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, si
             bool(first.whole("rescore", 0)), first.number("coord_scale", 1), first.number("noobject_scale", 1)
         )
         return module.DetectionHead(labels, first.whole("side", 7), first.whole("num", 1), px, rules)
-    numbers = first.numbers("anchors")
-    anchors = tuple(zip(numbers[::2], numbers[1::2], strict=False))
+    anchors = _anchors(first)
     if len(anchors) != first.whole("num", 1) or not anchors:
         raise first.refuse(f"{first.whole('num', 1)} anchors are expected, {len(anchors)} were found")
     if first.kind == "region":
@@ -434,8 +435,14 @@ def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, si
             rescore=bool(first.whole("rescore", 0)), ignore_iou=first.number("thresh", 0.5),
             object_weight=first.number("object_scale", 1), background_weight=first.number("noobject_scale", 1),
         )  # fmt: skip
-        return module.RegionHead(labels, tuple((w * module.STRIDE, h * module.STRIDE) for w, h in anchors), rules)
+        return module.RegionHead(labels, anchors, rules)
     return _yolo_head(sections, labels, anchors, strides)
+
+
+def _anchors(head: Section) -> tuple[tuple[float, float], ...]:
+    """(w, h) in pixels; a region's are in cells."""
+    numbers, unit = head.numbers("anchors"), parts("region_head").STRIDE if head.kind == "region" else 1
+    return tuple((w * unit, h * unit) for w, h in zip(numbers[::2], numbers[1::2], strict=False))
 
 
 def _yolo_head(sections: list[Section], labels: int, anchors: Any, strides: tuple[int, ...]) -> Any:

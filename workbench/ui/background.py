@@ -5,6 +5,7 @@ The thread is a Job that runs as long as there are wishes. One `Background` does
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
@@ -58,6 +59,9 @@ class Background(QObject):
                 yield wish, self._work(wish)
             except WorkbenchError as error:
                 yield wish, error
+            except Exception as error:  # the owner waits for an answer to each wish
+                logging.getLogger(__name__).exception("%s failed", self._title)
+                yield wish, WorkbenchError(f"{self._title} failed. See Help > Log.", error)
 
     @Slot(object)
     def _reported(self, event: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QWidget
 
+from workbench.errors import WorkbenchError
 from workbench.training.recipes import Recipe
 from workbench.ui.background import Background
 from workbench.ui.train import work
@@ -37,7 +38,7 @@ class NetworkSize(QLabel):
     @Slot(object, object)
     def _measured(self, wish: object, size: object) -> None:
         if wish == self._wish:
-            self.setText(size.sentence if isinstance(size, Size) else "")
+            self.setText(size.sentence if isinstance(size, Size | WorkbenchError) else "")
 
     def close_down(self) -> None:
         if self._background is not None:

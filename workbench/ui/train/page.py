@@ -12,7 +12,7 @@ from workbench.core.files import safe_name
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Control, Saved, Started
+from workbench.training.events import Control, Failed, Saved, Started
 from workbench.training.request import RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -99,6 +99,7 @@ class TrainPage(Page):
         self._setup.start_asked.connect(self.start)
         self._setup.changed.connect(self._describe_data)
         self._setup.help_asked.connect(self.session.help_asked)
+        self._setup.said.connect(self.session.inform)
         self._setup.start_from.fetch_asked.connect(self._fetch)
         self._progress.pause_asked.connect(self.pause)
         self._progress.stop_asked.connect(self.stop)
@@ -298,14 +299,37 @@ class TrainPage(Page):
             self._loading = None
         if job is not self._job:
             return
+        refused = self._refusal()
         self._job = None
         self._timer.stop()
         self._runs.allow_resume(True)
+        if refused:
+            self._forget_refused()
         self._runs.prefer(self._live_name)
         self._redraw(always=True)
         self._describe_data()
+        if refused:
+            self._setup.data.setText(refused)
         self._list_runs()
         self.session.runs_changed.emit()
+
+    def _refusal(self) -> str:
+        """Why the training that ended was refused before it began; empty if it was not."""
+        if self._job is None or self._live is None or self._live.started is not None:
+            return ""
+        if self._job.error is not None:  # which the session has told
+            return self._job.error.sentence
+        ended = self._live.ended
+        if isinstance(ended, Failed):
+            self.session.tell(WorkbenchError(ended.sentence, ended.cause))
+            return ended.sentence
+        return ""
+
+    def _forget_refused(self) -> None:
+        """A run that was refused leaves nothing but the sentence; the run that was shown before comes back."""
+        if self._shown is self._live:
+            self._show_story("", Story())
+        self._live, self._live_name = None, ""
 
     # --- showing ---
 
@@ -347,6 +371,7 @@ class TrainPage(Page):
     def _listed(self, _folder: object, found: object) -> None:
         if isinstance(found, tuple):
             self._runs.set_runs(found)
+            self._setup.start_from.set_runs(found)
             if not self._shown_name and found and self._job is None:
                 self._read_run(found[0].folder)
 

@@ -27,7 +27,7 @@ from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.forms import Form
 from workbench.ui.train.network_size import NetworkSize
-from workbench.ui.train.start_from import StartFrom
+from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 
 OPEN_GROUPS = ("Network", "Length")
@@ -38,6 +38,7 @@ class Setup(QWidget):
 
     start_asked = Signal()
     help_asked = Signal(str)  # a help page
+    said = Signal(str)  # what was set along with a choice
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,6 +52,7 @@ class Setup(QWidget):
         self.detector = _combo("train-detector")
         self.preset = _combo("train-preset")
         self.about = _muted("train-about")
+        self.detector_about = _muted("train-detector-about")
         self.network_size = NetworkSize()
         self.start_from = StartFrom()
         self.help = QToolButton()
@@ -71,6 +73,7 @@ class Setup(QWidget):
         self.preset.activated.connect(self._preset_chosen)
         self.form.changed.connect(self.changed)
         self.start.clicked.connect(self.start_asked)
+        self.start_from.activated.connect(self._fit_width)
         self._enable(False)
 
     def _lay_out(self) -> None:
@@ -93,6 +96,7 @@ class Setup(QWidget):
         column.addWidget(self.loading)
         column.addLayout(head)
         column.addWidget(self.about)
+        column.addWidget(self.detector_about)
         column.addWidget(self.network_size)
         column.addWidget(scroll, 1)
         column.addWidget(self.data)
@@ -135,9 +139,26 @@ class Setup(QWidget):
         self.form.set_values(settings.to_dict(recipe.detector_settings))
         self.form.set_values(settings.to_dict(recipe.training))
         detector = self._choices.get(recipe.detector)
-        self.start_from.offer(detector.weights if detector else None)
-        self.about.setText(f"{recipe.about} {detector.summary if detector else ''}".strip())
+        self.start_from.offer(detector.weights if detector else None, recipe.detector)
+        self.about.setText(self._about(recipe))
+        self.detector_about.setText(detector.summary if detector else "")
+        self._fit_width()
         self.changed.emit()
+
+    def _about(self, recipe: Recipe) -> str:
+        """What a recipe promises of its own detector, it doesn't promise of another."""
+        own = self._recipes.get(recipe.name, recipe).detector
+        if recipe.as_published or recipe.detector == own or own not in self._choices:
+            return recipe.about
+        return f"The training of “{recipe.title}”, which was made for {self._choices[own].title}."
+
+    @Slot()
+    def _fit_width(self) -> None:
+        """Published weights are of the published network: another width would take nothing of them."""
+        if self.start_from.currentData() == PUBLISHED and self._width_is_odd():
+            self.form.set_values({"width": 1.0})
+            self.said.emit("The published weights are of the whole network, so its width was set to 1.")
+            self.changed.emit()
 
     def recipe(self) -> Recipe | None:
         """The recipe with the form's values, None while nothing is loaded; WorkbenchError if a value is not valid."""
@@ -173,9 +194,16 @@ class Setup(QWidget):
             current = self._recipe
         self.show_recipe(current.with_detector(self.detector.currentData()))
 
+    def _width_is_odd(self) -> bool:
+        return "width" in self.form.names() and str(self.form.text("width")).strip() not in ("1", "1.0")
+
     @Slot()
     def _preset_chosen(self) -> None:
-        self.show_recipe(self._recipes[self.preset.currentData()])
+        """A recipe that is for every detector leaves the chosen one."""
+        recipe = self._recipes[self.preset.currentData()]
+        if recipe.as_published and self.detector.currentData() is not None:
+            recipe = recipe.with_detector(self.detector.currentData())
+        self.show_recipe(recipe)
 
 
 def _in_group(row: settings.Row, group: str) -> settings.Row:

@@ -1,13 +1,15 @@
-"""What a training begins from: fresh weights, the published ones, or a file."""
+"""What a training begins from: fresh weights, the published ones, a run of the project, or a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from workbench.errors import WorkbenchError
+from workbench.training.runs import RunInfo
 from workbench.ui import preferences
 from workbench.ui.train.work import PublishedWeights
 
@@ -28,14 +30,25 @@ class StartFrom(QComboBox):
             "Fresh weights learn from your images alone. From others, what fits is taken and the log says what was not."
         )
         self._published: PublishedWeights | None = None
+        self._detector = ""
+        self._runs: tuple[RunInfo, ...] = ()
         self._file: Path | None = None  # the one that was chosen by hand
         self.activated.connect(self._chosen)
         self.offer(None)
 
-    def offer(self, published: PublishedWeights | None) -> None:
+    def offer(self, published: PublishedWeights | None, detector: str = "") -> None:
         """What can be begun from with another detector; a chosen file stays chosen."""
-        kept = self.currentData() if self.count() else FRESH
-        self._published = published
+        self._published, self._detector = published, detector
+        self._fill()
+
+    def set_runs(self, runs: Sequence[RunInfo]) -> None:
+        """The project's runs: those of the same detector can be begun from."""
+        if tuple(runs) != self._runs:
+            self._runs = tuple(runs)
+            self._fill()
+
+    def _fill(self) -> None:
+        kept, published = self.currentData() if self.count() else FRESH, self._published
         self.clear()
         self.addItem("Fresh weights", FRESH)
         if published is not None:
@@ -43,7 +56,11 @@ class StartFrom(QComboBox):
             self.addItem(f"Published weights{here}", PUBLISHED)
             about = f"{published.url}\n{published.source}\n{published.licence}"
             self.setItemData(self.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
-        if self._file is not None:
+        files = [(run.name, run.best) for run in self._runs if run.detector == self._detector and run.best is not None]
+        for name, file in files:
+            self.addItem(f"Run {name}", file)
+            self.setItemData(self.count() - 1, str(file), Qt.ItemDataRole.ToolTipRole)
+        if self._file is not None and self._file not in [file for _, file in files]:
             self.addItem(self._file.name, self._file)
             self.setItemData(self.count() - 1, str(self._file), Qt.ItemDataRole.ToolTipRole)
         self.addItem("A file…", OTHER)
@@ -84,12 +101,12 @@ class StartFrom(QComboBox):
     def begin_from(self, file: Path) -> None:
         """Choose this file."""
         self._file = file
-        self.offer(self._published)
+        self._fill()
         self._go_to(file)
 
     @Slot()
     def fetched(self) -> None:
         """The download ended, with the file or without: without it, fresh weights are chosen."""
-        self.offer(self._published)
+        self._fill()
         if self.currentData() == PUBLISHED and self._published is not None and not self._published.file.is_file():
             self._go_to(FRESH)

@@ -144,7 +144,13 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
     """Train as requested; a path is a run to go on with."""
     from workbench.training import run
 
-    yield from run.resume(request, control) if isinstance(request, Path) else run.train(request, control)
+    if isinstance(request, Path):
+        yield from run.resume(request, control)
+        return
+    try:
+        yield from run.train(request, control)
+    finally:
+        runs.forget_unstarted(request.folder)
 
 
 def events(train: Train, request: RunRequest | Path, control: Control) -> Iterator[Event | Story]:

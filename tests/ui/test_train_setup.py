@@ -1,0 +1,137 @@
+"""The left side of the Train page: what recipes and detectors promise, what a training begins from, refused starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QComboBox, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.test_starting_weights import choose, entries
+from tests.ui.test_train_page import label_all, press, ready, session, shown_page, text
+from workbench.errors import WorkbenchError
+from workbench.training.runs import RunInfo
+from workbench.ui.background import Background
+from workbench.ui.session import Session
+from workbench.ui.train.page import TrainPage
+from workbench.ui.train.start_from import FRESH, PUBLISHED, StartFrom
+from workbench.ui.train.work import PublishedWeights
+
+__all__ = ["session"]  # the fixture
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[TrainPage]:
+    label_all(session)
+    for page in shown_page(qtbot, TrainPage(session), session):
+        ready(qtbot, page)
+        yield page
+
+
+def combo(page: QWidget, name: str) -> QComboBox:
+    found = page.findChild(QComboBox, name)
+    assert isinstance(found, QComboBox), name
+    return found
+
+
+def test_a_recipe_promises_nothing_of_a_detector_that_it_was_not_made_for(page: TrainPage) -> None:
+    choose(combo(page, "train-preset"), "quick-cpu")
+    assert "five minutes" in text(page, "train-about")
+    choose(combo(page, "train-detector"), "faster-rcnn")
+    assert text(page, "train-about") == "The training of “Quick, on a processor”, which was made for YOLOv4-tiny."
+    assert "Two stages" in text(page, "train-detector-about")
+
+
+def test_a_recipe_for_every_detector_leaves_the_chosen_one(page: TrainPage) -> None:
+    choose(combo(page, "train-detector"), "fcos")
+    choose(combo(page, "train-preset"), "published")
+    assert combo(page, "train-detector").currentData() == "fcos"
+    choose(combo(page, "train-preset"), "yolov4-paper")
+    assert combo(page, "train-detector").currentData() == "yolov4"
+
+
+def test_published_weights_are_taken_whole_or_the_width_is_set_so(page: TrainPage, tmp_path: Path) -> None:
+    choose(combo(page, "train-preset"), "quick-cpu")
+    choose(combo(page, "train-detector"), "ssd300")
+    said: list[str] = []
+    page.session.message.connect(lambda _kind, sentence: said.append(sentence))
+    start = page.findChild(StartFrom, "train-start-from")
+    assert isinstance(start, StartFrom)
+    file = tmp_path / "there.pth"
+    file.touch()
+    start.offer(PublishedWeights("ssd300", "https://example.org/a.pth", 1.0, "somebody", "BSD", file), "ssd300")
+    assert page._setup.form.text("width") == "0.5"
+    choose(start, PUBLISHED)
+    assert page._setup.form.values()["width"] == 1.0
+    assert said == ["The published weights are of the whole network, so its width was set to 1."]
+    choose(start, FRESH)
+    page._setup.form.set_values({"width": 0.5})
+    choose(start, FRESH)
+    assert page._setup.form.values()["width"] == 0.5
+
+
+def info(folder: Path, detector: str, best: bool = True) -> RunInfo:
+    folder.mkdir()
+    if best:
+        (folder / "best.safetensors").touch()
+    return RunInfo(folder.name, folder, detector, "", "finished", 0.0, 1, 1, 1, 0.5, 0.5)
+
+
+def test_runs_of_the_same_detector_can_be_begun_from(qtbot: QtBot, tmp_path: Path) -> None:
+    start = StartFrom()
+    qtbot.addWidget(start)
+    start.offer(None, "yolov3")
+    runs = [("yolov3-1", "yolov3", True), ("ssd300-1", "ssd300", True), ("yolov3-2", "yolov3", False)]
+    start.set_runs([info(tmp_path / name, detector, best) for name, detector, best in runs])
+    assert entries(start) == ["Fresh weights", "Run yolov3-1", "A file…"]
+    file = tmp_path / "yolov3-1" / "best.safetensors"
+    choose(start, file)
+    assert start.file == file
+    start.set_runs(())  # as after another project was opened
+    assert (entries(start), start.file) == (["Fresh weights", "A file…"], None)
+
+
+def test_a_start_that_is_refused_leaves_no_run_but_its_sentence(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    choose(combo(page, "train-detector"), "darknet-cfg")
+    said: list[str] = []
+    session.message.connect(lambda _kind, sentence: said.append(sentence))
+    press(qtbot, page, "train-start")
+    qtbot.waitUntil(lambda: bool(said), timeout=30_000)
+    assert said[0].startswith("Choose the .cfg file")
+    qtbot.waitUntil(lambda: text(page, "train-data") == said[0])
+    assert session.document is not None
+    folder = session.document.runs_folder
+    assert not folder.is_dir() or list(folder.iterdir()) == []
+
+
+def test_the_size_line_says_what_is_wrong_with_a_cfg_and_counts_a_good_one(
+    qtbot: QtBot, page: TrainPage, test_data: Path
+) -> None:
+    choose(combo(page, "train-detector"), "darknet-cfg")
+    size = page.findChild(QLabel, "train-size")
+    assert isinstance(size, QLabel)
+    assert not {"input_px", "width"} & set(page._setup.form.names())  # the cfg's
+    for cfg, words in (
+        ("/no/such.cfg", "could not be read"),
+        (str(test_data / "weights" / "yolo-fastest-1.1.cfg"), "thousand weights"),
+    ):
+        page._setup.form.set_values({"cfg": cfg})
+        page._setup.changed.emit()
+        qtbot.waitUntil(lambda words=words: words in size.text(), timeout=30_000)  # type: ignore[misc]
+
+
+def test_work_that_breaks_in_the_background_is_answered_with_a_sentence(qtbot: QtBot) -> None:
+    def work(wish: object) -> object:
+        raise ZeroDivisionError(wish)
+
+    background = Background("Counting stars", work)
+    with qtbot.waitSignal(background.done) as done:
+        background.ask([1])
+    assert done.args is not None
+    assert isinstance(done.args[1], WorkbenchError)
+    assert done.args[1].sentence == "Counting stars failed. See Help > Log."
+    background.close()
