@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import json
@@ -63,8 +64,8 @@ def export_predictor(
     total = 2 * len(members)
     for name, member in members.items():
         yield ExportProgress(name, f"Writing {member.title}", 2 * len(results), total)
-        with _staging(folder) as stage:
-            file = Path(stage) / member.file
+        with _staging(Path(folder)) as stage:
+            file = stage / member.file
             try:
                 remark = _written(member, source, file)
             except Unsuitable:
@@ -106,14 +107,24 @@ def require(member: Exporter) -> None:
         )
 
 
-def _staging(folder: Path) -> tempfile.TemporaryDirectory[str]:
+@contextlib.contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder in `folder` to write in, which goes at the end. Folders made for it go too if nothing was put there."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]  # the innermost first
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".export-", dir=folder)
-    except OSError as error:
-        raise WorkbenchError(
-            f"{folder} can't be written to: {error.strerror}. Choose another folder.", error
-        ) from error
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stage = tempfile.TemporaryDirectory(prefix=".export-", dir=folder)
+        except OSError as error:
+            raise WorkbenchError(
+                f"{folder} can't be written to: {error.strerror}. Choose another folder.", error
+            ) from error
+        with stage as name:
+            yield Path(name)
+    finally:
+        for one in made:
+            with contextlib.suppress(OSError):  # it is not empty
+                one.rmdir()
 
 
 def _written(member: Exporter, source: Source, file: Path) -> str:
