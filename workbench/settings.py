@@ -14,13 +14,14 @@ import difflib
 import tomllib
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
@@ -86,6 +87,18 @@ def _row(field: dataclasses.Field[Any], hint: Any) -> Row:
     return Row(name=field.name, kind=kind, default=field.default, optional=optional, **field.metadata)
 
 
+class UnknownSetting(WorkbenchError):
+    """A name that no setting has; the nearest of those that it could be is suggested."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no setting called '{name}'.{_nearest(name, known)}")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
 def checked(row: Row, value: Any) -> Any:
     """`value` as the row's kind (text is parsed), or a WorkbenchError that names the row and its limits."""
     if row.optional and (value is None or (isinstance(value, str) and value.strip().lower() in ("", "auto"))):
@@ -95,8 +108,7 @@ def checked(row: Row, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"'{row.name}' must be {_wanted(row)}, not '{value}'.", error) from error
     if row.choices and value not in row.choices:
-        near = difflib.get_close_matches(str(value), row.choices, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = _nearest(str(value), row.choices)
         raise WorkbenchError(f"'{row.name}' must be one of {', '.join(row.choices)}, not '{value}'.{hint}")
     if row.kind in (int, float):
         inside = (row.low is None or value >= row.low) and (row.high is None or value <= row.high)
@@ -153,9 +165,7 @@ def changed(settings: Settings, values: dict[str, Any]) -> Settings:
     clean = {}
     for name, value in values.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise WorkbenchError(f"There is no setting called '{name}'.{hint}")
+            raise UnknownSetting(name, known)
         clean[name] = checked(known[name], value)
     return dataclasses.replace(settings, **clean)  # type: ignore[type-var]
 
@@ -175,6 +185,8 @@ def from_toml(kind: type[Settings], file: Path) -> Settings:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
         return changed(kind(), values)
+    except FileNotFoundError as error:
+        raise Refused(file, "there is no such file.", cause=error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WorkbenchError(f"{file} could not be read as settings: {error}.", error) from error
     except WorkbenchError as error:

@@ -14,7 +14,7 @@ import tomli_w
 from workbench import detectors, settings
 from workbench.core.files import atomic_write, resource
 from workbench.detectors import DetectorSettings
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
@@ -68,6 +68,10 @@ class Recipe:
     def changed(self, values: Mapping[str, Any]) -> Recipe:
         """A copy with settings of the detector or the training replaced by name, each checked."""
         own = {row.name for row in settings.rows(type(self.detector_settings))}
+        trainings = {row.name for row in settings.rows(TrainingSettings)}
+        for name in values:
+            if name not in own | trainings:
+                raise settings.UnknownSetting(name, sorted(own | trainings))
         of_detector = {key: value for key, value in values.items() if key in own}
         rest = {key: value for key, value in values.items() if key not in own}
         return replace(
@@ -183,8 +187,12 @@ def _recipe(file: Traversable, name: str) -> Recipe:
 def _table(file: Traversable) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Refused(file, "there is no such file.", cause=error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WorkbenchError(f"{file} could not be read as a recipe: {error}.", error) from error
+        raise WorkbenchError(
+            f"{file} could not be read as a recipe: {getattr(error, 'strerror', None) or error}.", error
+        ) from error
 
 
 def _preset_file(name: str) -> Traversable:

@@ -197,6 +197,8 @@ def read_names(file: Path) -> tuple[str, ...]:
     """The labels in a file of names, one per line, as Darknet has them."""
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise Refused(file, "there is no such file.", cause=error) from error
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(file, "these names could not be read: one label per line is expected.", cause=error) from error
     names = tuple(line.strip() for line in text.splitlines() if line.strip())
