@@ -47,6 +47,15 @@ def project(tmp_path: Path, capsys: Capture) -> Path:
         (["train", "--resume", "nope"], "There is no run called 'nope'"),
         (["train", "--resume", "../.."], "There is no run called '../..'"),
         (["evaluate", "--run", "nope"], "There is no run called 'nope'"),
+        (["evaluate", "--split", "banana"], "--split must be one of none, train, validation, test, all, not 'banana'"),
+        (
+            ["train", "--set", "widht=0.1"],
+            "Did you mean 'width'? All of yolov4-tiny's: workbench detectors yolov4-tiny",
+        ),
+        (["train", "--set", "Width=0.1"], "Did you mean 'width'?"),
+        (["train", "--set", "epoch=3"], "Did you mean 'epochs'?"),
+        (["train", "--detector", "darknet-cfg", "--set", "cfgs=a.cfg"], "Did you mean 'cfg'?"),
+        (["train", "--preset", "missing.toml"], "missing.toml: there is no such file."),
     ],
 )
 def test_a_wrong_word_is_refused_and_not_replaced_by_a_default(
@@ -67,8 +76,13 @@ def test_a_resumed_run_refuses_another_recipe_and_a_finished_one_says_so(project
     assert main(["train", str(project), *SMALL, "--name", "r"]) == console.DONE, capsys.readouterr().err
     assert main(["train", str(project), "--resume", "r-1", "--epochs", "9"]) == console.FAILED
     assert "keeps its recipe. Leave out --epochs" in capsys.readouterr().err
-    assert main(["train", str(project), "--resume", "r-1"]) == console.DONE
-    assert "is finished: there is nothing to go on with" in capsys.readouterr().err
+    events = (project / "runs" / "r-1" / "events.jsonl").read_bytes()
+    assert main(["train", str(project), "--resume", "r-1"]) == console.FAILED
+    shown = capsys.readouterr()
+    assert "is finished: there is nothing to go on with" in shown.err
+    assert "Training" not in shown.err
+    assert shown.out == ""
+    assert (project / "runs" / "r-1" / "events.jsonl").read_bytes() == events
 
 
 @pytest.mark.parametrize("more", [[], ["--copy-images"]])
@@ -180,3 +194,55 @@ def test_beside_json_the_reason_for_what_is_left_out_is_still_said(tmp_path: Pat
 def test_a_number_that_does_not_exist_is_a_dash(capsys: Capture) -> None:
     console.result({"ap_small": None}, as_json=False)
     assert capsys.readouterr().out.split() == ["ap", "small", "-"]
+
+
+@pytest.mark.parametrize("command", ["train", "import-weights"])
+def test_a_flag_that_is_a_detectors_setting_is_told_as_set(command: str, capsys: Capture) -> None:
+    assert main([command, "p", "--input-px", "96"]) == console.MISUSED
+    assert "--set input_px=VALUE" in capsys.readouterr().err
+    assert main([command, "p", "--banana", "96"]) == console.MISUSED
+    assert "--set" not in capsys.readouterr().err
+
+
+def test_what_a_file_holds_does_not_reach_the_terminal_as_control_characters(
+    project: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "dog.jpg").write_bytes(b"\x1b[31m\xff\xd8 no cfg\x07")
+    (tmp_path / "a.names").write_text("cell\n")
+    (tmp_path / "a.weights").write_bytes(bytes(64))
+    command = ["import-weights", str(tmp_path / "a.weights"), str(project), "--detector", "darknet-cfg"]
+    assert main([*command, "--labels", str(tmp_path / "a.names"), "--set", f"cfg={tmp_path / 'dog.jpg'}"]) == (
+        console.FAILED
+    )
+    said = capsys.readouterr().err.strip()
+    assert "not a Darknet cfg" in said
+    assert said.replace("\n", "").isprintable()
+
+
+def test_a_refused_export_leaves_no_folder(project: Path, tmp_path: Path, capsys: Capture) -> None:
+    small = ["--set", "width=0.05", "--batch", "2", "--precision", "fp32", "--epochs", "1"]
+    assert main(["train", str(project), "--detector", "ssd300", *small]) == console.DONE, capsys.readouterr().err
+    command = ["export", str(project), str(tmp_path / "made" / "out"), "--format", "darknet"]
+    assert main(command) == console.FAILED
+    assert "not a network of Darknet's" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "made").mkdir()
+    assert main(command) == console.FAILED
+    assert list((tmp_path / "made").iterdir()) == []  # what was there before stays
+
+
+def test_the_settings_of_a_detector_are_listed(capsys: Capture) -> None:
+    assert main(["detectors", "yolov4-tiny", "--json"]) == console.DONE
+    about = json.loads(capsys.readouterr().out)
+    assert about["title"] == "YOLOv4-tiny"
+    width = about["settings"]["width"]
+    assert (width["kind"], width["default"], width["low"], width["high"]) == ("float", 1.0, 0.05, 4.0)
+    assert "channels" in width["help"]
+    assert about["settings"]["resize"]["default"] is None
+    assert main(["detectors", "yolov4-tiny"]) == console.DONE
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    shown = {line[0]: line[1] for line in lines if len(line) > 1 and line[0] in about["settings"]}
+    assert (shown["input_px"], shown["width"], shown["resize"], shown["rescore"]) == ("416", "1.0", "auto", "no")
+    assert set(shown) == set(about["settings"])
+    assert main(["detectors", "yolov4-tin"]) == console.FAILED
+    assert "Did you mean 'yolov4-tiny'?" in capsys.readouterr().err

@@ -47,13 +47,21 @@ def test_of_one_detector_it_is_said_where_they_are_and_nothing_is_fetched(
     said = json.loads(capsys.readouterr().out)
     assert said["url"].endswith("fcos_resnet50_fpn_coco-99b0c9b7.pth")
     assert said["here"] is False
+    assert main(["weights", "fcos"]) == console.DONE
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).count(said["url"]) == 1
+    assert "Fetch them: workbench weights fcos --download" in shown.err
     monkeypatch.setattr(typer, "confirm", lambda _: False)
     assert main(["weights", "fcos", "--download"]) == console.DONE
     assert "Nothing was fetched." in capsys.readouterr().err
 
 
 def test_weights_nobody_publishes_are_refused(capsys: Capture) -> None:
-    assert "No weights are published for 'yolov2'" in refused(capsys, "weights", "yolov2", "--download")
+    said = refused(capsys, "weights", "yolov2", "--download")
+    assert "torchvision publishes no weights of yolov2" in said
+    assert "ssd300" in said
+    assert "such as Darknet's" in said
+    assert "Did you mean 'yolov3'?" in refused(capsys, "weights", "yolov33")
     assert "Name the detector" in refused(capsys, "weights", "--download")
 
 
@@ -89,7 +97,14 @@ def test_weights_become_a_run_of_the_project(project: Path, file: Path, tmp_path
     said = json.loads(capsys.readouterr().out)
     (run,) = runs.runs(project / "runs")
     assert (run.name, run.state) == (said["run"], "finished")
+    again = refused(capsys, "train", str(project), "--resume", run.name)
+    assert again.count("workbench:") == 1
+    assert (
+        f"is finished: there is nothing to go on with. A new run can begin with its weights: --weights {run.best}"
+        in (again)
+    )
     pictures = [str(path) for path in sorted((tmp_path / "photographs").iterdir())]
+    assert "workbench import-weights" in refused(capsys, "predict", str(file), *pictures)
     assert main(["predict", str(project), *pictures, "--out", str(tmp_path / "out"), "--json"]) == console.DONE
     assert json.loads(capsys.readouterr().out)["images"] == 2
 
@@ -100,9 +115,12 @@ def test_weights_that_do_not_fit_are_refused_and_leave_nothing(
     names = tmp_path / "three.names"
     names.write_text("a\nb\nc\n", "utf-8")
     command = ["import-weights", str(file), str(project), "--detector", "yolov3-tiny"]
-    assert "labels of these weights are not known" in refused(capsys, *command, *SMALL)
+    assert "--labels FILE" in refused(capsys, *command, *SMALL)
     assert "small.weights" in refused(capsys, *command, "--labels", str(names), *SMALL)
-    assert "no.names" in refused(capsys, *command, "--labels", str(tmp_path / "no.names"), *SMALL)
+    said = refused(capsys, *command, "--labels", str(tmp_path / "no.names"), *SMALL)
+    assert "no.names: there is no such file." in said
+    said = refused(capsys, "import-weights", str(tmp_path / "no.weights"), *command[2:], *SMALL)
+    assert "no.weights: there is no such file." in said
     assert "There is no detector" in refused(capsys, *command[:-1], "yolov33", "--labels", str(names))
     assert not runs.runs(project / "runs")
 

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             console.err.print("Stopped.")
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
-        console.err.print(f"workbench: {error.sentence}", markup=False, style="red")
+        console.err.print(f"workbench: {_printable(error.sentence)}", markup=False, style="red")
         return console.FAILED
     except KeyboardInterrupt:
         console.err.print("Stopped.")
@@ -46,8 +46,28 @@ def main(arguments: list[str] | None = None) -> int:
         show = getattr(error, "show", None)  # typer's own: a command that was not understood
         if show is None:
             raise
+        _suggest_set(error)
         show()
         return int(getattr(error, "exit_code", console.MISUSED))
+
+
+def _printable(text: str) -> str:
+    """Without what a file's bytes or name could do to a terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def _suggest_set(error: Exception) -> None:
+    """`train --width 0.1`: a detector's own setting has no flag, so the way to give it is put beside the refusal."""
+    from workbench import detectors, plugins, settings
+
+    name = str(getattr(error, "option_name", "") or "").lstrip("-").replace("-", "_")
+    context = getattr(error, "ctx", None)
+    if not name or context is None or context.info_name not in ("train", "import-weights"):
+        return
+    plugins.loaded()
+    kinds = (member.settings_class for _, member in detectors.load_all())
+    if any(row.name == name for kind in kinds for row in settings.rows(kind)):
+        error.possibilities = [f"--set {name}=VALUE"]  # type: ignore[attr-defined]
 
 
 @app.callback(invoke_without_command=True)

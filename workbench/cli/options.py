@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench import settings
 from workbench.core.detections import KINDS
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.training.recipes import Recipe
 
 app = typer.Typer(
     name="workbench",
@@ -94,3 +98,12 @@ def named_values(texts: list[str] | None) -> dict[str, str]:
             raise WorkbenchError(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
         values[name.strip().replace("-", "_")] = value.strip()
     return values
+
+
+def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """The recipe with settings that the command line names; an unknown name is told where all of them are listed."""
+    try:
+        return recipe.changed(values)
+    except settings.UnknownSetting as error:
+        listed = f"All of {recipe.detector}'s: workbench detectors {recipe.detector}"
+        raise WorkbenchError(f"{error.sentence} {listed}", error.cause) from error

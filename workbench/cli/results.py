@@ -7,15 +7,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from workbench import settings
 from workbench.cli.options import Device, Json, Nms, Project, Run, Which, app, checkpoint_of, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.detections import KINDS, Kind
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector
+
+FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
 
 
 @app.command()
@@ -23,7 +29,7 @@ def evaluate(
     project: Project,
     run: Run = "",
     checkpoint: Which = "best",
-    split: Annotated[str, typer.Option("--split", help="train, validation, test, or all.")] = "validation",
+    split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
     nms: Nms = "per label",
     device: Device = "auto",
     as_json: Json = False,
@@ -36,7 +42,7 @@ def evaluate(
     from workbench.report import numbers, show_evaluation
 
     plugins.loaded()
-    part = None if split == "all" else Split(one_of("split", split, [str(s) for s in Split]))
+    part = None if one_of("split", split, [*map(str, Split), "all"]) == "all" else Split(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
@@ -79,6 +85,11 @@ def predict(
     from workbench.report import show_predictions
 
     plugins.loaded()
+    if project.suffix in FOREIGN:
+        raise WorkbenchError(
+            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first:"
+            f" workbench import-weights {project} {project.stem}.safetensors --detector NAME"
+        )
     if project.suffix == ".safetensors":
         file = project
     else:
@@ -99,12 +110,18 @@ def predict(
 
 
 @app.command()
-def detectors(as_json: Json = False) -> None:
-    """List the detectors that can be trained."""
+def detectors(
+    detector: Annotated[str, typer.Argument(help="A detector; without one, all are listed.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the detectors that can be trained, or the settings of one."""
     from workbench import detectors as family
     from workbench import plugins
 
     plugins.loaded()
+    if detector:
+        _show_settings(detector, family.load_all().get(detector), as_json=as_json)
+        return
     members = [(name, member) for name, member in family.load_all()]
     if as_json:
         sys.stdout.write(
@@ -112,6 +129,41 @@ def detectors(as_json: Json = False) -> None:
         )
         return
     table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
+
+
+def _show_settings(name: str, member: type[Detector], *, as_json: bool) -> None:
+    """What --set can change of a detector: names, what they are if nothing is said, and what they do."""
+    rows = settings.rows(member.settings_class)
+    if as_json:
+        about = {"name": name, "title": member.title, "paper": member.paper, "summary": member.summary}
+        result({**about, "settings": {row.name: _about(row) for row in rows}}, as_json=True)
+        return
+    say(f"{member.title}: {member.summary} ({member.paper})")
+    table(["setting", "default", "what it does"], [[row.name, _default(row), _help(row)] for row in rows])
+    say(f"Change one: workbench train PROJECT --detector {name} --set NAME=VALUE")
+
+
+def _about(row: settings.Row) -> dict[str, Any]:
+    """A setting as JSON. `default` null is "auto" of an optional setting; `choices` is empty where any value goes."""
+    return {
+        "kind": row.kind.__name__, "default": row.default, "optional": row.optional, "help": row.help,
+        "unit": row.unit, "low": row.low, "high": row.high, "choices": list(row.choices),
+    }  # fmt: skip
+
+
+def _default(row: settings.Row) -> str:
+    if row.default is None:
+        return "auto"
+    if isinstance(row.default, tuple):
+        return " ".join(f"{number:g}" for number in row.default) or "-"
+    if isinstance(row.default, bool):
+        return "yes" if row.default else "no"
+    return str(row.default) or "-"
+
+
+def _help(row: settings.Row) -> str:
+    choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
+    return row.help + (f" [{row.unit}]" if row.unit else "") + choices
 
 
 @app.command()

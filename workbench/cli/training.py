@@ -6,14 +6,17 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import app, named_values, newest_run, one_of, project_of, run_of
+from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of
 from workbench.console import result, say
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.training.runs import RunInfo
 
 
 def train(**given: Any) -> int | None:
@@ -33,15 +36,14 @@ def train(**given: Any) -> int | None:
     if given["resume"] is not None:
         run_folder = run_of(folder, given["resume"] or newest_run(folder))
         _refuse_changes(given)
-        if runs.info(run_folder).state == "finished":
-            say(f"The run '{run_folder.name}' is finished: there is nothing to go on with.", quiet=as_json)
+        _refuse_finished(runs.info(run_folder))
         happening = training.resume(run_folder, control)
     else:
         one_of("anchors", given["anchors"], ["project", "published"])
         recipe = recipes.find(given["preset"])
         if given["detector"]:
             recipe = recipe.with_detector(given["detector"])
-        recipe = recipe.changed(_changes(given))
+        recipe = changed(recipe, _changes(given))
         anchors = kept if given["anchors"] == "project" else None
         start = _start(given["weights"], recipe.detector)
         run_folder = runs.new_folder(folder, given["name"] or recipe.detector)
@@ -70,9 +72,10 @@ def _start(text: str | None, detector: str) -> Path | None:
         return None
     if text != "published":
         return Path(text)
+    from workbench.cli.weights import published_of
     from workbench.training import published
 
-    weights = published.of(detector)
+    weights = published_of(detector)
     file = published.kept_file(weights)
     if not file.is_file():
         raise WorkbenchError(
@@ -80,6 +83,12 @@ def _start(text: str | None, detector: str) -> Path | None:
             f" Fetch them: workbench weights {detector} --download"
         )
     return file
+
+
+def _refuse_finished(run: RunInfo) -> None:
+    if run.state == "finished":
+        more = f" A new run can begin with its weights: --weights {run.checkpoint}" if run.checkpoint else ""
+        raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to go on with.{more}")
 
 
 def _print_events(happening: Iterable[Any]) -> int:
@@ -136,7 +145,12 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             "project",
             option("--anchors", help="'project' (see `workbench anchors --use`) or 'published'."),
         ),
-        ("set", list[str] | None, None, option("--set", help="NAME=VALUE of the detector; may be repeated.")),
+        (
+            "set",
+            list[str] | None,
+            None,
+            option("--set", help="NAME=VALUE of the detector (see `workbench detectors NAME`); may be repeated."),
+        ),
         (
             "weights",
             str | None,

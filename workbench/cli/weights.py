@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workbench import console
-from workbench.cli.options import Json, app, named_values, project_of
+from workbench.cli.options import Json, app, changed, named_values, project_of
 from workbench.console import result, say, table
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Pretrained
 
 
 @app.command()
@@ -28,21 +31,46 @@ def weights(
             raise WorkbenchError("Name the detector whose weights to fetch: workbench weights ssd300 --download")
         _list(as_json)
         return
-    found = published.of(detector)
+    found = published_of(detector)
     file = published.kept_file(found)
-    about = f"{found.url}\n{found.megabytes:.0f} MB from {found.source}. {found.licence}."
+    say(f"{found.url}\n{found.megabytes:.0f} MB from {found.source}. {found.licence}.", quiet=as_json)
     if not download or file.is_file():
-        say(about, quiet=as_json)
-        result({"detector": detector, "url": found.url, "file": str(file), "here": file.is_file()}, as_json=as_json)
+        _result(detector, found, file, as_json)
+        if file.is_file():
+            say(f"Begin with them: workbench train PROJECT --detector {detector} --weights published", quiet=as_json)
+        else:
+            say(f"Fetch them: workbench weights {detector} --download", quiet=as_json)
         return
-    say(about, quiet=as_json)
     if not yes and not typer.confirm(f"Fetch it to {file}?"):
         say("Nothing was fetched.", quiet=as_json)
         return
     with console.bar(f"Fetching {file.name}", quiet=as_json) as progress:
         for event in published.download(found):
             progress.to(event.done, event.total)
-    result({"detector": detector, "url": found.url, "file": str(file), "here": True}, as_json=as_json)
+    _result(detector, found, file, as_json)
+
+
+def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None:
+    """Where they are on this machine; a person has been told the address before."""
+    address = {"url": found.url} if as_json else {}
+    result({"detector": detector, **address, "file": str(file), "here": file.is_file()}, as_json=as_json)
+
+
+def published_of(detector: str) -> Pretrained:
+    """What torchvision publishes for a detector; WorkbenchError says for which it does, and how others' files come."""
+    from workbench import detectors, plugins
+    from workbench.training import published
+
+    plugins.loaded()
+    there = published.published()
+    if detector not in there:
+        detectors.load_all().get(detector)  # is there one of this name?
+        raise WorkbenchError(
+            f"torchvision publishes no weights of {detector}, and only torchvision's can be fetched: those of"
+            f" {', '.join(there)}. A file from elsewhere, such as Darknet's, is taken as it is: workbench train PROJECT"
+            f" --detector {detector} --weights FILE"
+        )
+    return there[detector]
 
 
 def _list(as_json: bool) -> None:
@@ -85,7 +113,10 @@ def import_weights(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE of the detector, say --set cfg=yolo.cfg; may be repeated."),
+        typer.Option(
+            "--set",
+            help="NAME=VALUE of the detector, say --set cfg=a.cfg (see `workbench detectors NAME`); may be repeated.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -95,8 +126,15 @@ def import_weights(
     from workbench.training import weights as importing
 
     plugins.loaded()
-    recipe = recipes.plain(detector).changed(named_values(set_))
+    recipe = changed(recipes.plain(detector), named_values(set_))
+    if not file.is_file():
+        raise Refused(file, "there is no such file.")
     names = importing.read_names(labels) if labels else importing.published_names(file, recipe)
+    if not names:
+        raise WorkbenchError(
+            "The labels of these weights are not known. Name a file with one label per line, in the network's order:"
+            " --labels FILE"
+        )
     if target.suffix == ".safetensors":
         done = importing.import_weights(file, recipe, names, target)
         say(done.sentence[:1].upper() + done.sentence[1:], quiet=as_json)
