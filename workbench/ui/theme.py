@@ -234,6 +234,8 @@ def style_plot(plot: Any) -> None:
     item.showGrid(x=True, y=True, alpha=0.12)
     if item.legend is not None:
         item.legend.setLabelTextColor(c.text)
+        for _, label in item.legend.items:
+            label.setText(label.text)  # pyqtgraph keeps the new colour for words to come only
 
 
 def series(number: int) -> str:

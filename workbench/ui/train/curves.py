@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.train.story import Story
+from workbench.ui.widgets.legend import Place
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 
 
@@ -15,9 +16,9 @@ class Curves(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = _plot("train-plot-loss", "step", "loss term")
-        self.ap = _plot("train-plot-ap", "epoch", "average precision", corner=BOTTOM_RIGHT)
+        self.ap = _plot("train-plot-ap", "epoch", "AP", corner=BOTTOM_RIGHT)
         self.rate = _plot("train-plot-rate", "step", "learning rate", legend=False)
-        self.speed = _plot("train-plot-speed", "step", "images a second", legend=False)
+        self.speed = _plot("train-plot-speed", "step", "images/s", legend=False)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.GRID)
@@ -42,8 +43,8 @@ class Curves(QWidget):
             self.ap.curve("AP", epochs, [event.ap for event in story.evaluations])
 
 
-def _plot(name: str, x: str, y: str, *, legend: bool = True, corner: tuple[int, int] = TOP_RIGHT) -> Plot:
-    plot = Plot(x, y, legend=legend, corner=corner)
+def _plot(name: str, x: str, y: str, *, legend: bool = True, corner: Place = TOP_RIGHT) -> Plot:
+    plot = Plot(x, y, legend=legend, corner=corner, whole_x=True)
     plot.setObjectName(name)
     plot.setMinimumSize(160, 110)
     return plot

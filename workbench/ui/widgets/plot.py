@@ -1,4 +1,4 @@
-"""A plot in the window's colours: named axes, faint grid, right-click to copy it as a picture or as CSV."""
+"""A plot in the window's colours: named axes, faint grid, a legend out of the curves' way, right-click to copy."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
+from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT, Legend, Place, inked
+from workbench.ui.widgets.whole_axis import WholeAxis
+
+__all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
 WIDTH = 2.0  # px of a curve
-TOP_RIGHT, BOTTOM_RIGHT, BOTTOM_LEFT = (-8, 8), (-8, -8), (8, -8)  # px from the sides, negative from right or bottom
+SETTLED = 100  # ms after the last change until the legend looks for its place
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -28,15 +32,25 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         parent: QWidget | None = None,
         *,
         legend: bool = True,
-        corner: tuple[int, int] = TOP_RIGHT,
+        corner: Place = TOP_RIGHT,
+        whole_x: bool = False,
     ) -> None:
-        """`x` and `y`: axis names with units, like "width (px)". `corner`: where curves rarely are, for the legend."""
-        super().__init__(parent)
+        """`x` and `y`: axis names with units, like "width (px)".
+
+        `corner`: where curves rarely are: the legend goes there unless another place is freer. `whole_x`: x counts
+        things, such as steps, so that there is nothing to name between two.
+        """
+        super().__init__(parent, axisItems={"bottom": WholeAxis("bottom")} if whole_x else None)
         self._axes = (x, y)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._styles: dict[str, tuple[int | str, Qt.PenStyle]] = {}
+        self._soon = QTimer(self, singleShot=True, interval=SETTLED)
+        self._soon.timeout.connect(self.place_legend)
         if legend:
-            self.addLegend(offset=corner)  # clicking a sample there hides its curve
+            self.getPlotItem().legend = Legend(corner)  # clicking a sample there hides its curve
+            self.getPlotItem().legend.setParentItem(self.getPlotItem().vb)
+            self.getPlotItem().vb.sigRangeChanged.connect(self._legend_later)
+            self.getPlotItem().vb.sigResized.connect(self._legend_later)
         for side in ("bottom", "left"):
             self.getPlotItem().getAxis(side).enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
         self.setMenuEnabled(False)
@@ -53,7 +67,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if self.getPlotItem().legend is not None:
             self.getPlotItem().legend.setBrush(theme.colour("plot", 200))  # names stay readable over a curve
         for side, name in zip(("bottom", "left"), self._axes, strict=True):
-            self.getPlotItem().setLabel(side, name, color=colour)
+            size = f"{theme.font(theme.SMALL).pointSizeF():g}pt"
+            self.getPlotItem().setLabel(side, name, **{"color": colour, "font-size": size})
         for name, item in self._curves.items():
             item.setPen(self._pen(name))
             item.setSymbolBrush(self._colour(name))
@@ -78,6 +93,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         item.setSymbol("o" if alone else None)
         item.setSymbolBrush(self._colour(name))
         item.setData(np.asarray(x, float), np.asarray(y, float))
+        self._legend_later()
 
     def forget(self, names: Iterable[str] | None = None) -> None:
         """Take curves away, all by default."""
@@ -104,6 +120,24 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         for name in self._curves:
             writer.writerows((name, *point) for point in zip(*(part.tolist() for part in self.data(name)), strict=True))
         return out.getvalue()
+
+    # --- the legend ---
+
+    @Slot()
+    def _legend_later(self, *_: object) -> None:
+        if self.getPlotItem().legend is not None and not self._soon.isActive():
+            self._soon.start()
+
+    @Slot()
+    def place_legend(self) -> None:
+        """Put the legend where it covers least; one that was moved by hand stays."""
+        legend = self.getPlotItem().legend
+        if legend is not None:
+            vb = self.getPlotItem().vb
+            shown = [name for name, item in self._curves.items() if item.isVisible()]
+            legend.avoid([inked(*self.data(name), vb.viewRange(), vb.rect()) for name in shown])
+
+    # --- painting ---
 
     def _pen(self, name: str) -> object:
         return pg.mkPen(self._colour(name), width=WIDTH, style=self._styles[name][1])

@@ -1,0 +1,13 @@
+"""The axis of a plot whose values are whole: steps, epochs. It names no halves."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+
+
+class WholeAxis(pg.AxisItem):  # type: ignore[misc]
+    """As pyqtgraph's, without ticks between two whole numbers."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels = [(max(spacing, 1.0), start) for spacing, start in super().tickSpacing(minVal, maxVal, size)]
+        return list(dict.fromkeys(levels))
