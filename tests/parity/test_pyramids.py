@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torchvision.models import detection
 
 from tests.parity import torchvision_models as both
+from workbench.core.boxes import iou
 from workbench.detectors.parts.detector import Detector
+from workbench.inference.predict import Predictor
 
 PX = 256
 RETINA = {"score": 0.05, "iou": 0.5, "per_label": 10_000, "limit": 300}
@@ -89,3 +92,22 @@ def test_the_detections_are_torchvisions(pair: tuple[Detector, nn.Module]) -> No
     print(f"{ours.name}: {[len(one['scores']) for one in found]}, scores {score:.1e}, boxes {place:.1e} px")
     assert score < 1e-5
     assert place < 1e-5 * PX
+
+
+SEEN = 20  # the best of each image: random weights answer with thousands of alike boxes, of which we keep 1,000
+
+
+def test_what_a_user_sees_is_what_torchvision_finds(pair: tuple[Detector, nn.Module]) -> None:
+    """The whole way: a picture in bytes, Predictor, the threshold and NMS of the sliders."""
+    ours, theirs = (model.eval() for model in pair)
+    pixels = [(image.permute(1, 2, 0) * 255).round().byte() for image in both.pictures(PX)]
+    with torch.no_grad():
+        expected = theirs([one.permute(2, 0, 1).float() / 255 for one in pixels])
+    predictor = Predictor(ours, tuple("abcde"), PX, ours.resize, device="cpu")
+    for found, other in zip(predictor.candidates([one.numpy() for one in pixels]), expected, strict=True):
+        seen = found.detections(CASES[ours.name][2]["score"], CASES[ours.name][2]["iou"])
+        assert len(seen.scores) >= 5
+        label = other["labels"].numpy() - CASES[ours.name][1]
+        for box, score, own in [*zip(seen.boxes, seen.scores, seen.labels, strict=True)][:SEEN]:
+            alike = (label == own) & (np.abs(other["scores"].numpy() - score) < 1e-4)  # nearly equal ones change places
+            assert iou(box[None].astype(np.float64), other["boxes"].numpy()[alike].astype(np.float64)).max() > 0.999
