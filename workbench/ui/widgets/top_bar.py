@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from workbench.ui import theme
 from workbench.ui.session import Session
@@ -22,7 +22,8 @@ class TopBar(QFrame):
         self.setObjectName("top-bar")
         self.setProperty("role", "bar")
         self._session = session
-        menus.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        menus.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)  # the name is cut before menus fold
+        _follow_theme(menus)
         self._name = Elided()
         self._name.setObjectName("project-name")
         self._name.setFont(theme.font(theme.BODY, bold=True))
@@ -74,6 +75,13 @@ class TopBar(QFrame):
             self._saved.setProperty("role", role)
             self._saved.style().unpolish(self._saved)
             self._saved.style().polish(self._saved)
+
+
+def _follow_theme(menus: QMenuBar) -> None:
+    """The button of a menu bar that is folded nevertheless: Qt draws it black in every palette."""
+    more = menus.findChild(QToolButton, "qt_menubar_ext_button")
+    if isinstance(more, QToolButton):
+        theme.set_icon(more, "mdi6.chevron-double-right")
 
 
 def _many(number: int, noun: str) -> str:

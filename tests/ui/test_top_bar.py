@@ -1,0 +1,44 @@
+"""The top line keeps its menus in a narrow window, and what Qt draws there follows the theme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMenuBar, QToolButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find, write_photographs
+from workbench.core.document import Document
+from workbench.ui import theme
+from workbench.ui.widgets.elided import Elided
+
+
+def test_a_long_project_name_is_cut_before_menus_fold(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photographs", ["a.png"])
+    folder = tmp_path / (
+        "a project with a very long name that nobody would want to read in a title bar " + "2026 " * 20
+    )
+    Document.create(folder, tmp_path / "photographs").close()
+    window = open_window(folder)
+    window.resize(window.minimumSize())
+    menus = find(window, QMenuBar, "menus")
+    qtbot.waitUntil(lambda: window.width() == window.minimumWidth())
+    assert not find(menus, QToolButton, "qt_menubar_ext_button").isVisible()
+    assert all(menus.actionGeometry(action).width() > 0 for action in menus.actions())
+    name = find(window, Elided, "project-name")
+    assert name.fontMetrics().horizontalAdvance(name.text()) > name.width() > 0
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_button_of_folded_menus_can_be_seen_in_both_themes(open_window: Open, mode: str) -> None:
+    window = open_window()
+    window.set_theme(mode)
+    button = find(window, QToolButton, "qt_menubar_ext_button")
+    picture = button.icon().pixmap(16, 16).toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    pixels = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.width(), 4)
+    ink = pixels[pixels[..., 3] > 200][:, :3].mean(axis=0)
+    assert theme.contrast("#" + "".join(f"{round(part):02x}" for part in ink), theme.colours().window) >= 4.5
+    window.set_theme("light")
