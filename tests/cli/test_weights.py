@@ -109,6 +109,14 @@ def test_weights_become_a_run_of_the_project(project: Path, file: Path, tmp_path
     assert json.loads(capsys.readouterr().out)["images"] == 2
 
 
+def test_a_cfg_that_is_not_named_is_asked_for_by_its_setting(
+    project: Path, file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "a.names").write_text("cell\n", "utf-8")
+    command = ["import-weights", str(file), str(project), "--detector", "darknet-cfg"]
+    assert "(setting cfg)" in refused(capsys, *command, "--labels", str(tmp_path / "a.names"))
+
+
 def test_weights_that_do_not_fit_are_refused_and_leave_nothing(
     project: Path, file: Path, tmp_path: Path, capsys: Capture
 ) -> None:
