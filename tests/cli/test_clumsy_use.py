@@ -246,3 +246,8 @@ def test_the_settings_of_a_detector_are_listed(capsys: Capture) -> None:
     assert set(shown) == set(about["settings"])
     assert main(["detectors", "yolov4-tin"]) == console.FAILED
     assert "Did you mean 'yolov4-tiny'?" in capsys.readouterr().err
+
+
+def test_a_name_with_control_characters_is_shown_without_them(capsys: Capture) -> None:
+    assert main(["check", "no\x1b[31mwhere\a"]) == console.FAILED
+    assert "no?[31mwhere?" in capsys.readouterr().err
