@@ -34,6 +34,7 @@ from workbench.ui.train.start_from import FILES
 from workbench.ui.train.work import DetectorChoice, Loaded, WeightsWish
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
+HINT = "The file stays as it is. What it becomes is a run, like one trained here."
 
 
 class WeightsWindow(QDialog):
@@ -47,8 +48,11 @@ class WeightsWindow(QDialog):
         self._choices: dict[str, DetectorChoice] = {}
         self._job: Job | None = None
         self._labels: tuple[str, ...] = ()
+        self._labels_are_the_projects = False  # for want of others
+        self._guessed = ""  # the path that the form was filled for; what a person changed since stays
+        self._guessed_names = ""
         self._path = _line("weights-path", "Darknet's .weights, torchvision's .pth or a checkpoint")
-        self._names = _line("weights-names", "A file with one label per line; empty: the project's labels")
+        self._names = _line("weights-names", f"A file with one label per line; empty: {self._otherwise()}")
         self._detector = QComboBox()
         self._detector.setObjectName("weights-detector")
         self._detector.activated.connect(self._detector_chosen)
@@ -56,6 +60,10 @@ class WeightsWindow(QDialog):
         self._add = QCheckBox("Add its labels to the project")
         self._add.setObjectName("weights-add-labels")
         self._add.setChecked(True)
+        self._add_help = QLabel(wordWrap=True)
+        self._add_help.setObjectName("weights-add-help")
+        self._add_help.setProperty("role", "muted")
+        self._add_help.setFont(theme.font(theme.SMALL))
         self._words = QLabel("Loading PyTorch …", wordWrap=True)
         self._words.setObjectName("weights-words")
         self._apply = QPushButton("Import")
@@ -64,6 +72,13 @@ class WeightsWindow(QDialog):
         self._apply.setEnabled(False)
         self._apply.clicked.connect(self.apply)
         self._lay_out()
+        self._say_what_adding_does()
+        self._path.editingFinished.connect(self._guess)
+        self._add.toggled.connect(self._say_what_adding_does)
+        for changed in (
+            self._path.textChanged, self._names.textChanged, self._detector.activated, self._form.changed,
+        ):  # fmt: skip
+            changed.connect(self._forget_error)
         session.document_changed.connect(self.close)
         self.resize(640, 560)
         self._start(Job("Loading PyTorch", lambda _: work.load(), session))
@@ -74,6 +89,7 @@ class WeightsWindow(QDialog):
         form.addRow("Detector", self._detector)
         form.addRow("Labels", _with_button(self._names, self._choose_names, "weights-choose-names"))
         form.addRow("", self._add)
+        form.addRow("", self._add_help)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(self._form)
@@ -111,7 +127,7 @@ class WeightsWindow(QDialog):
         self._choices = {choice.name: choice for choice in loaded.detectors}
         for choice in loaded.detectors:
             self._detector.addItem(choice.title, choice.name)
-        self._words.setText("The file stays as it is. What it becomes is a run, like one trained here.")
+        self._words.setText(HINT)
         self._detector_chosen()
         self._guess()
         self._apply.setEnabled(True)
@@ -119,7 +135,37 @@ class WeightsWindow(QDialog):
     @Slot(object)
     def _failed(self, error: object) -> None:
         if isinstance(error, WorkbenchError):
-            self._words.setText(error.sentence)
+            self._words.setText(" ".join((error.sentence, *self._whose_labels(error))))
+
+    def _whose_labels(self, error: WorkbenchError) -> tuple[str, ...]:
+        """Where the labels came from, if the file does not fit their number and nobody chose them."""
+        count = len(self._labels)
+        if not self._labels_are_the_projects or f"with {count} labels" not in error.sentence:
+            return ()
+        return (
+            f"The {count} labels are the project's, as no others were named: under Labels, choose the file that names"
+            " the network's own, one per line.",
+        )
+
+    def _otherwise(self) -> str:
+        """Which labels are taken if none are named."""
+        document = self._session.document
+        count = len(document.labels()) if document is not None else 0
+        return f"the file's own, else the project's {count:,}" if count else "the file's own"
+
+    @Slot()
+    def _forget_error(self) -> None:
+        """What was wrong may not be so any more."""
+        if self._job is None:
+            self._words.setText(HINT)
+
+    @Slot()
+    def _say_what_adding_does(self) -> None:
+        self._add_help.setText(
+            "Those that the project lacks, so that Inspect has something to compare with. Undo takes them away."
+            if self._add.isChecked()
+            else "Inspect compares labels by name: of those that the project lacks it shows nothing."
+        )
 
     @Slot()
     def _ended(self) -> None:
@@ -138,6 +184,7 @@ class WeightsWindow(QDialog):
         chosen = self._ask("Weights", FILES)
         if chosen:
             self._path.setText(chosen)
+            self._guessed = ""
             self._guess()
 
     @Slot()
@@ -152,21 +199,31 @@ class WeightsWindow(QDialog):
             preferences.put("folder", str(Path(chosen).parent))
         return chosen
 
+    @Slot()
     def _guess(self) -> None:
-        """The cfg of the same name, or the detector whose name the file bears, and the names beside it."""
-        file = Path(self._path.text().strip())
-        if not self._choices or not file.name:
+        """Fill in what follows from the file: the detector, its cfg, and the names beside it. Once for each file."""
+        text = self._path.text().strip()
+        file = _path(text)
+        if not self._choices or text == self._guessed or not _is_file(file):
             return
-        cfg = file.with_suffix(".cfg")
-        likely = [name for name in self._choices if file.name.startswith(name)]
+        self._guessed = text
+        cfg, detector = file.with_suffix(".cfg"), self._likely_detector(file)
         if cfg.is_file() and FROM_CFG in self._choices:
             self._show(FROM_CFG)
             self._form.set_values({"cfg": str(cfg)})
-        elif likely:
-            self._show(max(likely, key=len))
-        beside = sorted(file.parent.glob("*.names")) if file.name else []
-        if len(beside) == 1 and not self._names.text().strip():
-            self._names.setText(str(beside[0]))
+        elif detector:
+            self._show(detector)
+        if self._names.text().strip() == self._guessed_names:
+            beside = sorted(file.parent.glob("*.names"))
+            self._guessed_names = str(beside[0]) if len(beside) == 1 else ""
+            self._names.setText(self._guessed_names)
+
+    def _likely_detector(self, file: Path) -> str:
+        """The one that published this file, or whose name the file bears; "" if there is none."""
+        for choice in self._choices.values():
+            if choice.weights is not None and choice.weights.url.rpartition("/")[2] == file.name:
+                return choice.name
+        return max((name for name in self._choices if file.name.startswith(name)), key=len, default="")
 
     def _show(self, detector: str) -> None:
         self._detector.setCurrentIndex(self._detector.findData(detector))
@@ -178,6 +235,8 @@ class WeightsWindow(QDialog):
         document = self._session.document
         if document is None or self._job is not None:
             return
+        if self._path.hasFocus():  # where a click on a button does not move it, such as on a Mac
+            self._guess()
         try:
             self._start_import(self._wish(document.runs_folder, [label.name for label in document.labels()]))
         except WorkbenchError as error:
@@ -190,11 +249,13 @@ class WeightsWindow(QDialog):
         if not text:
             raise WorkbenchError("Choose the file of weights first.")
         recipe = recipes.plain(self._detector.currentData()).changed(self._form.values())
-        file = Path(text).expanduser()
+        file = _path(text)
         if names:
-            labels = weights.read_names(Path(names).expanduser())
+            labels = weights.read_names(_path(names))
         else:
-            labels = weights.published_names(file, recipe) or tuple(own)
+            labels = weights.published_names(file, recipe)
+        self._labels_are_the_projects = not labels
+        labels = labels or tuple(own)
         return WeightsWish(file, recipe, labels, folder)
 
     def _start_import(self, wish: WeightsWish) -> None:
@@ -209,13 +270,31 @@ class WeightsWindow(QDialog):
             return
         known = {label.name.casefold() for label in document.labels()}
         missing = [name for name in self._labels if name.casefold() not in known]
+        told = f"Imported as run '{run}'."
         if missing and self._add.isChecked() and not document.read_only:
             self._session.do(AddLabels(tuple(Label(0, name) for name in dict.fromkeys(missing))))
-        self._session.inform(f"Imported as run '{run}'.")
+        elif len(missing) == len(self._labels):
+            told += " The project has none of its labels, so Inspect can't compare yet: add those you need."
+        self._session.inform(told)
         self._session.runs_changed.emit()
         self._session.page_asked.emit("inspect")
         self._session.run_asked.emit(run)
         self.close()
+
+
+def _path(text: str) -> Path:
+    """What was typed, with ~ for the home folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # the home of somebody who is not known here
+        return Path(text)
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):  # what was typed can't be a path at all
+        return False
 
 
 def _line(name: str, placeholder: str) -> QLineEdit:
