@@ -132,7 +132,9 @@ def read(text: str) -> list[Section]:
         elif line:
             name, equals, value = line.partition("=")
             if not equals or not sections:
-                raise WorkbenchError(f"This is not a Darknet cfg: line {number} is '{raw.strip()[:60]}'.")
+                what = raw.strip()[:60]
+                found = f"line {number} is '{what}'" if what.isprintable() and "\ufffd" not in what else "it is no text"
+                raise WorkbenchError(f"This is not a Darknet cfg: {found}.")
             sections[-1].options[name.strip()] = value.strip()
     if not sections or sections[0].kind not in ("net", "network"):
         raise WorkbenchError("This is not a Darknet cfg: it must begin with [net].")
@@ -166,7 +168,12 @@ class DarknetCfgSettings(DetectorSettings):
                 raise Refused(
                     self.cfg, f"this cfg could not be read: {error.strerror or error}", cause=error
                 ) from error
-        net = read(text)[0]
+        try:
+            net = read(text)[0]
+        except WorkbenchError as error:
+            if text is self.cfg:  # a run's, which has the text and no file
+                raise
+            raise Refused(self.cfg, error.sentence, cause=error) from error
         width, height = net.whole("width", 416), net.whole("height", 416)
         if width != height:
             raise net.refuse(f"the input is {width} x {height}, but only square ones can be used. Set both to the same")

@@ -29,17 +29,18 @@ class Bar:
     """A progress bar with a title and a line of changing detail; does nothing when quiet."""
 
     def __init__(self, progress: Progress | None, title: str, total: float | None) -> None:
-        self._progress = progress
+        self._progress, self.begun = progress, False
         self._task = progress.add_task(title, total=total, detail="") if progress else None
 
     def to(self, done: float, total: float | None = None, detail: str = "") -> None:
+        self.begun = True
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total, detail=detail)
 
 
 @contextlib.contextmanager
 def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Iterator[Bar]:
-    """A progress bar on stderr while the block runs."""
+    """A progress bar on stderr while the block runs. It goes if the block fails before it began: nothing was done."""
     if quiet:
         yield Bar(None, title, total)
         return
@@ -48,7 +49,11 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
         TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
     )  # fmt: skip
     with Progress(*columns, console=err) as progress:
-        yield Bar(progress, title, total)
+        shown = Bar(progress, title, total)
+        try:
+            yield shown
+        finally:
+            progress.live.transient = not shown.begun
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
@@ -58,16 +63,14 @@ def say(sentence: str, *, quiet: bool = False) -> None:
 
 
 def result(values: dict[str, Any], *, as_json: bool) -> None:
-    """The numbers of a command: one JSON object, or a two-column table."""
+    """The numbers of a command: one JSON object, or a line for each, never broken: a path in it can be copied."""
     if as_json:
         sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
         sys.stdout.flush()  # a reader that has gone is told here, not at the interpreter's end
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in values.items():
-        if not isinstance(value, (dict, list)):
-            table.add_row(name.replace("_", " "), _shown(value))
-    out.print(table)
+    plain = {name.replace("_", " "): value for name, value in values.items() if not isinstance(value, (dict, list))}
+    for name, value in plain.items():
+        out.print(f"{name:<{max(map(len, plain))}}  {_shown(value)}")
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> None:

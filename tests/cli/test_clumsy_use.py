@@ -191,6 +191,21 @@ def test_beside_json_the_reason_for_what_is_left_out_is_still_said(tmp_path: Pat
     assert "zero.jpg: the file is empty" in shown.err
 
 
+def test_a_long_path_is_printed_whole(capsys: Capture) -> None:
+    path = "/somewhere/[a]/" + "with a long name/" * 12
+    console.result({"file": path, "images": 2}, as_json=False)
+    assert capsys.readouterr().out == f"file    {path}\nimages  2\n"
+
+
+def test_what_is_refused_shows_no_bar_and_one_is_one(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--device", "toaster"]) == console.FAILED
+    assert "Training" not in capsys.readouterr().err
+    assert main(["train", str(project), *SMALL]) == console.DONE
+    shown = capsys.readouterr().err
+    assert "1 epoch, on" in shown
+    assert "Training  " in shown  # the bar of what was done stays
+
+
 def test_a_number_that_does_not_exist_is_a_dash(capsys: Capture) -> None:
     console.result({"ap_small": None}, as_json=False)
     assert capsys.readouterr().out.split() == ["ap", "small", "-"]
@@ -215,7 +230,7 @@ def test_what_a_file_holds_does_not_reach_the_terminal_as_control_characters(
         console.FAILED
     )
     said = capsys.readouterr().err.strip()
-    assert "not a Darknet cfg" in said
+    assert "dog.jpg: This is not a Darknet cfg: it is no text." in said
     assert said.replace("\n", "").isprintable()
 
 

@@ -211,7 +211,7 @@ def _misfit(detector: Detector, file: Path, header: Header, content: Content | N
     sizes = f"{expected:,} bytes expected, {found:,} found"
     sentence = f"does not fit {detector.title} with {detector.label_count} labels: {sizes}"
     if content is None:
-        return f"{sentence}. Choose the detector, width and anchors that it was trained with."
+        return f"{sentence}. Choose what it was trained with: the detector, width and anchors, or the cfg."
     if content.complete:
         return f"{sentence}. It fits {content.labels} labels: choose as many."
     return f"{sentence}. It holds the beginning of the network only: use it to start a training from."
