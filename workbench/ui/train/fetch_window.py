@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
@@ -15,6 +18,9 @@ from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.work import PublishedWeights
 
+log = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"\[(Errno|WinError) -?\d+\] ")  # of a failed system call: its words follow
 Fetch = Callable[[PublishedWeights], Iterator[Counted]]
 
 
@@ -67,14 +73,32 @@ class FetchWindow(QDialog):
         column.addLayout(foot)
         self.resize(560, 240)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Never lower than its words: Qt's windows do not grow when words that wrap take another line."""
+        self._fit()
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        assert layout is not None
+        self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+
+    def _say(self, sentence: str, role: str = "muted") -> None:
+        self._words.setText(sentence)
+        if self._words.property("role") != role:
+            self._words.setProperty("role", role)
+            self._words.style().polish(self._words)
+        self._fit()
+
     @Slot()
     def fetch(self) -> None:
         self._go.setEnabled(False)
         self._bar.setRange(0, 0)
         self._bar.show()
-        job = Job(f"Fetching {self._weights.file.name}", lambda _: self._fetch(self._weights), self._session)
+        self._say("Connecting …")
+        job = Job(
+            f"Fetching {self._weights.file.name}", lambda _: _told_here(self._fetch, self._weights), self._session
+        )
         job.reported.connect(self._came)
-        job.failed.connect(self._failed)
         job.finished.connect(self._ended)
         self._job = job
         self._session.start(job)
@@ -84,12 +108,9 @@ class FetchWindow(QDialog):
         if isinstance(event, Counted):
             self._bar.setRange(0, 1000)
             self._bar.setValue(round(1000 * event.done / max(event.total, 1)))
-            self._words.setText(f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB")
-
-    @Slot(object)
-    def _failed(self, error: object) -> None:
-        if isinstance(error, WorkbenchError):
-            self._words.setText(error.sentence)
+            self._say(f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB")
+        elif isinstance(event, WorkbenchError):
+            self._say(_NUMBER.sub("", event.sentence), "error")
 
     @Slot()
     def _ended(self) -> None:
@@ -107,3 +128,12 @@ class FetchWindow(QDialog):
             self.hide()
         else:
             super().done(result)
+
+
+def _told_here(fetch: Fetch, weights: PublishedWeights) -> Iterator[Counted | WorkbenchError]:
+    """A failure as the last event: this window says it in place, so that no corner need say it again."""
+    try:
+        yield from fetch(weights)
+    except WorkbenchError as error:
+        log.warning("%s (%s)", error.sentence, error.cause)
+        yield error
