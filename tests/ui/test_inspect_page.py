@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,45 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: InspectP
     with qtbot.waitSignal(session.page_asked) as asked:
         press(qtbot, page, "inspect-empty-button")
     assert asked.args == ["train"]
+    with qtbot.waitSignal(session.page_asked) as asked:
+        press(qtbot, page, "inspect-empty-other")
+    assert asked.args == ["import-weights"]
+
+
+def test_before_looking_the_page_says_what_to_do_and_why_it_failed(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    make_run(session)
+    page.shown()
+    picture = page.findChild(InspectPicture, "inspect-picture")
+    assert isinstance(picture, InspectPicture)
+    qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
+    look.fails_with = "This checkpoint is damaged. Use another one of the run."
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: picture.sentence == look.fails_with)
+    qtbot.waitUntil(lambda: not session.jobs)
+    look.fails_with = ""
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: bool(picture.groups) and picture.sentence == "")
+
+
+def test_a_look_stopped_in_the_status_bar_says_again_what_to_do(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_: Wish) -> Iterator[Counted]:
+        while True:
+            yield Counted(1, 2, "images")
+            time.sleep(0.01)
+
+    monkeypatch.setattr(page, "_look", endless)
+    make_run(session)
+    page.shown()
+    picture = page.findChild(InspectPicture, "inspect-picture")
+    assert isinstance(picture, InspectPicture)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: picture.sentence == "Looking …")
+    session.jobs[0].stop.set()
+    qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
 
 
 def test_what_was_found_is_counted_at_the_best_confidence(qtbot: QtBot, page: InspectPage, session: Session) -> None:

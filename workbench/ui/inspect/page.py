@@ -124,6 +124,7 @@ class InspectPage(Page):
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
+        self._empty.other_asked.connect(self._import_asked)
         self._go.clicked.connect(self.look)
         self._stop.clicked.connect(self._stop_looking)
         self._choice.changed.connect(self._choice_changed)
@@ -157,6 +158,10 @@ class InspectPage(Page):
                 background.deleteLater()
         self._list = self._reader = None
 
+    @Slot()
+    def _import_asked(self) -> None:
+        self.session.page_asked.emit("import-weights")
+
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)
         self._stack.setCurrentWidget(self._empty)
@@ -189,9 +194,12 @@ class InspectPage(Page):
         usable = [run for run in found if run.checkpoint is not None] if isinstance(found, tuple) else []
         if not usable:
             self._say_empty(
-                "No trained run yet", "This page shows what a trained detector finds. Train one first.",
+                "No trained run yet",
+                "This page shows what a trained detector finds. Train one first, or import weights that were trained"
+                " elsewhere.",
                 "Train a detector", "train",
             )  # fmt: skip
+            self._empty.offer_other("Import weights…")
             return
         self._stack.setCurrentWidget(self._full)
         self._choice.list_runs(usable)
@@ -205,7 +213,14 @@ class InspectPage(Page):
         if run is not None and work.is_kept(run.folder):
             self.look()
         elif run is not None:
-            self._words.setText("Press Look to run this detector over the images.")
+            self._say_nothing_yet()
+
+    def _say_nothing_yet(self) -> None:
+        """What to do, where the pictures will be."""
+        self._picture.say(
+            "Press Look: this detector then searches the images, and what it finds is compared with their labels here.",
+            "text",
+        )
 
     # --- looking ---
 
@@ -225,6 +240,8 @@ class InspectPage(Page):
         job.failed.connect(self._failed)
         self._job = job
         self._words.setText("Opening the checkpoint …")
+        if self._found is None:
+            self._picture.say("Looking …", "text")
         self._show_busy(True)
         self.session.start(job)
 
@@ -235,6 +252,8 @@ class InspectPage(Page):
             self._job = None
             self._show_busy(False)
             self._words.setText("Stopped. What was found so far is kept.")
+            if self._found is None:
+                self._say_nothing_yet()
 
     def _show_busy(self, on: bool) -> None:
         self._bar.setVisible(on)
@@ -259,12 +278,17 @@ class InspectPage(Page):
     def _failed(self, error: object) -> None:
         if self.sender() is self._job and isinstance(error, WorkbenchError):
             self._words.setText(error.sentence)
+            if self._found is None:
+                self._picture.say(error.sentence)
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if job is self._job:
+            was_stopped = self._found is None and self._job is not None and self._job.error is None
             self._job = None
             self._show_busy(False)
+            if was_stopped:  # in the status bar
+                self._say_nothing_yet()
 
     def _forget(self) -> None:
         self._stop_looking()

@@ -1,4 +1,4 @@
-"""What a page shows while it has nothing to show: a sentence that says what is needed first, and a button for it."""
+"""What a page shows while it has nothing to show: a sentence that says what is needed first, and buttons for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from workbench.ui import theme
 
 
 class NextStep(QWidget):
-    """An empty state. `asked(page)` carries the name of the page that the button leads to."""
+    """An empty state. `asked(page)` carries the name of the page that the button leads to.
+
+    `other_asked` after the second button, for another way to the same end; `offer_other` shows it.
+    """
 
     asked = Signal(str)
+    other_asked = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,12 +31,17 @@ class NextStep(QWidget):
         self.button.setObjectName(f"{name}-button")
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self._ask)
+        self.other = QPushButton()
+        self.other.setObjectName(f"{name}-other")
+        self.other.clicked.connect(self.other_asked)
+        self.other.hide()
         column = QVBoxLayout(self)
         column.setSpacing(2 * theme.GRID)
         column.addStretch(2)
         column.addWidget(self.title)
         column.addWidget(self.sentence)
-        column.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignCenter)
+        for button in (self.button, self.other):
+            column.addWidget(button, alignment=Qt.AlignmentFlag.AlignCenter)
         column.addStretch(3)
 
     def say(self, title: str, sentence: str, button: str = "", page: str = "") -> None:
@@ -42,6 +51,12 @@ class NextStep(QWidget):
         self.sentence.setText(sentence)
         self.button.setText(button)
         self.button.setVisible(bool(button))
+        self.other.hide()
+
+    def offer_other(self, word: str) -> None:
+        """Show the second button until the next `say`."""
+        self.other.setText(word)
+        self.other.show()
 
     def _ask(self) -> None:
         self.asked.emit(self._page)

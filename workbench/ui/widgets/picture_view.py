@@ -34,6 +34,7 @@ class PictureView(QWidget):
         self.view = View()
         self.picture: Picture | None = None
         self.sentence = ""
+        self._ink = "error"
         self._size = QSizeF()
         self._is_fitted = True
         self._backdrop: QPixmap | None = None
@@ -54,9 +55,9 @@ class PictureView(QWidget):
             self.fit()
         self.renew()
 
-    def say(self, sentence: str) -> None:
-        """Show a sentence in the picture's place."""
-        self.picture, self.sentence = None, sentence
+    def say(self, sentence: str, ink: str = "error") -> None:
+        """Show a sentence in the picture's place; `ink`: a theme colour's name."""
+        self.picture, self.sentence, self._ink = None, sentence, ink
         self.renew()
 
     def renew(self) -> None:
@@ -189,7 +190,7 @@ class PictureView(QWidget):
 
     def _paint_sentence(self, painter: QPainter) -> None:
         room = QRectF(self.rect()).adjusted(48, 24, -48, -24)
-        painter.setPen(theme.colour("error"))
+        painter.setPen(theme.colour(self._ink))
         flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.TextFlag.TextWordWrap)
         painter.drawText(room, flags, self.sentence)
 
