@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 from workbench.core.project import Image, Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.widgets.elided import ElidedCombo
 
 _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
 
@@ -122,10 +123,9 @@ class Choice(QWidget):
         self.changed.emit()
 
 
-def _combo(name: str, help: str, width: int) -> QComboBox:
-    combo = QComboBox()
+def _combo(name: str, help: str, width: int) -> ElidedCombo:
+    combo = ElidedCombo(help)
     combo.setObjectName(name)
-    combo.setToolTip(help)
     combo.setMinimumWidth(width)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return combo

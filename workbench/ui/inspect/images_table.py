@@ -14,7 +14,8 @@ from workbench.core.project import Image
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
-NARROW = 72  # px of a column of numbers
+MOST = "0,000"  # what a column of numbers has room for
+ARROW, PADDING = 16, 8  # px of the mark of sorting; px between a cell's text and its sides, both together
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
@@ -118,10 +119,17 @@ class ImagesTable(QTableView):
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            head.resizeSection(column, NARROW)
+            head.resizeSection(column, self._needed(column))
         self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)
+
+    def _needed(self, column: int) -> int:
+        """The px for a number and for the head with its mark: what is left belongs to the names."""
+        return PADDING + max(
+            self.fontMetrics().horizontalAdvance(MOST),
+            self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[column]) + ARROW,
+        )
 
     def select_image(self, image: int) -> None:
         """Go to the row of this image, -1 for none; does not emit `image_chosen`."""

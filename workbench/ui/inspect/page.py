@@ -36,7 +36,7 @@ from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.next_step import NextStep
 
 SOON = 40  # ms: moves of the NMS slider within this are scored once
-LEFT, RIGHT = 360, 300  # px
+LEFT, MIDDLE, RIGHT = 320, 290, 300  # px: with what the sides can give, all three fit the smallest window
 
 
 class InspectPage(Page):
@@ -67,7 +67,7 @@ class InspectPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._table = ImagesTable()
-        self._table.setMinimumWidth(RIGHT - 20)
+        self._table.setMinimumWidth(LEFT - 10)
         self._picture = InspectPicture()
         self._numbers = Numbers()
         self._numbers.setMinimumWidth(RIGHT - 40)
@@ -113,6 +113,7 @@ class InspectPage(Page):
 
     def _middle(self) -> QWidget:
         middle = QWidget()
+        middle.setMinimumWidth(MIDDLE)
         self._caption = Elided()
         self._caption.setObjectName("inspect-caption")
         column = QVBoxLayout(middle)

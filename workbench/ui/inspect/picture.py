@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.annotate.boxes_painter import draw_rects, name_plate
@@ -101,15 +101,16 @@ class InspectPicture(PictureView):
 
 
 class Legend(QWidget):
-    """A switch for each kind of box, in its colour."""
+    """A switch for each kind of box, in its colour: in one row, or in two where there is no room for one."""
 
     def __init__(self, picture: InspectPicture, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture = picture
         self._switches: dict[str, QCheckBox] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2 * theme.GRID)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(2 * theme.GRID)
+        self._grid.setVerticalSpacing(theme.GRID // 2)
         for kind in KINDS:
             word, help = WORDS[kind]
             switch = QCheckBox(word)
@@ -118,10 +119,27 @@ class Legend(QWidget):
             switch.setChecked(True)
             switch.toggled.connect(self._switched)
             self._switches[kind] = switch
-            row.addWidget(switch)
-        row.addStretch(1)
+        self._place()
         theme.theme().changed.connect(self._draw)
         self._draw()
+
+    def minimumSizeHint(self) -> QSize:
+        """So narrow that two rows fit: a row of four would hold the whole pane open."""
+        columns = len(KINDS) // 2
+        wide = max(switch.sizeHint().width() for switch in self._switches.values())
+        height = super().minimumSizeHint().height()
+        return QSize(columns * wide + (columns - 1) * self._grid.horizontalSpacing(), height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        hints = [switch.sizeHint().width() for switch in self._switches.values()]
+        in_a_row = sum(hints) + (len(hints) - 1) * self._grid.horizontalSpacing() <= self.width()
+        columns = len(KINDS) if in_a_row else len(KINDS) // 2
+        for number, switch in enumerate(self._switches.values()):
+            self._grid.addWidget(switch, number // columns, number % columns, Qt.AlignmentFlag.AlignLeft)
+        self._grid.setColumnStretch(len(KINDS), 1)
 
     def _switched(self) -> None:
         self._picture.set_hidden(frozenset(kind for kind, box in self._switches.items() if not box.isChecked()))

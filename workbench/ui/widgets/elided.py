@@ -1,10 +1,20 @@
-"""A line of text that is cut in the middle when there is no room for it; the tooltip then has the whole."""
+"""Texts that are cut in the middle when there is no room for them; the tooltip then has the whole."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
+
+_MARGIN = 4  # px that styles leave beside a combo's text
 
 
 class Elided(QLabel):
@@ -27,3 +37,43 @@ class Elided(QLabel):
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(area, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), cut)
         painter.end()
+
+
+class ElidedCombo(QComboBox):
+    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries."""
+
+    def __init__(self, help: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._help = help
+        self.setToolTip(help)
+
+    def shown_text(self) -> str:
+        """The chosen entry as it is painted."""
+        option = self._option()
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, field.width() - _MARGIN)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        option = self._option()
+        option.currentText = self.shown_text()
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip:
+            cut = self.shown_text() != self.currentText()
+            self.setToolTip(f"{self.currentText()}\n{self._help}" if cut else self._help)
+        return super().event(event)
+
+    def showPopup(self) -> None:
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0))
+        super().showPopup()
+
+    def _option(self) -> QStyleOptionComboBox:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        return option

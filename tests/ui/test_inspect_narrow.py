@@ -1,0 +1,68 @@
+"""The Inspect page in a small window: words are whole where there is room, else cut in the middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint
+from PySide6.QtGui import QHelpEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from tests.ui.test_inspect_page import make_run
+from workbench.ui.inspect.images_table import ImagesTable
+from workbench.ui.inspect.picture import KINDS
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.elided import ElidedCombo
+
+
+@pytest.fixture
+def window(qtbot: QtBot, open_window: Open, project: Path) -> MainWindow:
+    window = open_window(project, "data")
+    make_run(window.session, "darknet-cfg-imported-2-with-a-long-name")
+    window.show_page("inspect")
+    run = find(window, QComboBox, "inspect-run")
+    qtbot.waitUntil(lambda: run.count() == 1)
+    return window
+
+
+@pytest.mark.parametrize(("width", "height"), [(960, 600), (1024, 640), (1600, 900)])
+def test_the_words_of_the_legend_are_whole(qtbot: QtBot, window: MainWindow, width: int, height: int) -> None:
+    window.resize(width, height)
+    switches = [find(window, QCheckBox, f"inspect-show-{kind}") for kind in KINDS]
+    qtbot.waitUntil(lambda: window.width() == width and all(x.width() >= x.sizeHint().width() for x in switches))
+    page = find(window, QWidget, "page-inspect")
+    for switch in switches:
+        area = switch.rect()
+        assert page.rect().contains(switch.mapTo(page, area.topLeft()))
+        assert page.rect().contains(switch.mapTo(page, area.bottomRight()))
+    assert len({switch.y() for switch in switches}) == (1 if width == 1600 else 2)
+
+
+def test_names_have_the_room_that_numbers_leave(qtbot: QtBot, window: MainWindow) -> None:
+    window.resize(960, 600)
+    table: ImagesTable = find(window, ImagesTable, "inspect-images")
+    qtbot.waitUntil(lambda: window.width() == 960)
+    needed = table.fontMetrics().horizontalAdvance("BloodImage_00007")
+    assert table.columnWidth(0) >= needed
+    assert find(window, QWidget, "inspect-picture").width() >= 290
+    for column in range(1, 4):
+        assert table.columnWidth(column) >= table.fontMetrics().horizontalAdvance("1,234")
+
+
+def test_a_long_name_of_a_run_is_cut_in_the_middle_and_whole_in_the_tooltip(qtbot: QtBot, window: MainWindow) -> None:
+    combo = find(window, ElidedCombo, "inspect-run")
+    combo.setFixedWidth(200)
+    shown = combo.shown_text()
+    assert shown.startswith("darknet")
+    assert shown.endswith("(finished)")
+    assert "…" in shown
+    ask = QHelpEvent(QEvent.Type.ToolTip, QPoint(5, 5), combo.mapToGlobal(QPoint(5, 5)))
+    QApplication.sendEvent(combo, ask)
+    assert combo.toolTip().splitlines()[0] == "darknet-cfg-imported-2-with-a-long-name (finished)"
+    combo.setFixedWidth(600)
+    QApplication.sendEvent(combo, ask)
+    assert combo.shown_text() == combo.currentText()
+    assert combo.toolTip() == "The run whose detector looks."
