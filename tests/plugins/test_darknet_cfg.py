@@ -312,6 +312,18 @@ def test_a_path_may_hold_brackets(tmp_path: Path) -> None:
     assert build(str(file), 2).settings.input_px == 64
 
 
+def test_input_side_and_width_are_the_cfgs_and_the_recipes_own_wait_for_another_detector() -> None:
+    quick = recipes.preset("quick-cpu")
+    of_cfg = quick.with_detector(NAME)
+    assert not {"input_px", "width"} & set(recipes.to_dict(of_cfg)["detector_settings"])
+    back = of_cfg.with_detector("yolov4").detector_settings
+    assert (
+        (back.input_px, back.width) == (quick.detector_settings.input_px, quick.detector_settings.width) == (320, 0.5)
+    )
+    with pytest.raises(WorkbenchError, match="input_px"):
+        of_cfg.changed({"input_px": 96})
+
+
 def test_a_checkpoint_does_not_need_the_cfg_any_more(tmp_path: Path) -> None:
     file = tmp_path / "small.cfg"
     file.write_text(cfgs.everything(64))

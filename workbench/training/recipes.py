@@ -59,11 +59,11 @@ class Recipe:
         defaults = settings.to_dict(type(old)())
         shared = {row.name for row in settings.rows(kind)}
         kept = {
-            key: value
-            for key, value in settings.to_dict(old).items()
-            if key in shared and (key in ("input_px", "width") or value != defaults.get(key))
+            key: value for key, value in settings.to_dict(old).items() if key in shared and value != defaults.get(key)
         }
-        return replace(self, detector=name, detector_settings=settings.changed(kind(), kept))
+        made = settings.changed(kind(), kept)  # a detector that doesn't ask for side and width hands them on
+        made = replace(made, input_px=old.input_px, width=old.width)
+        return replace(self, detector=name, detector_settings=made)
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:
         """A copy with settings of the detector or the training replaced by name, each checked."""
