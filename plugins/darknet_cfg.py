@@ -7,7 +7,7 @@ before the heads are fitted to it. The input side, the anchors and how images ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -155,6 +155,11 @@ class DarknetCfgSettings(DetectorSettings):
         0.01, "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
         low=0.0001, high=0.5, group="Loss",
     )  # fmt: skip
+
+    @classmethod
+    def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Before 2026-11-26 the side and the width could be set, and were passed over."""
+        return {name: value for name, value in super().renewed(table).items() if name not in ("input_px", "width")}
 
     def resolved(self, labels: tuple[str, ...]) -> DarknetCfgSettings:
         """With the file's text in place of its path, and the cfg's input side and way to resize."""

@@ -245,6 +245,11 @@ def test_a_label_that_the_project_lacks_is_left_out() -> None:
     assert scoring.relabelled(two, np.array([-1, 5])).labels.tolist() == [5]
 
 
+def test_labels_in_other_capitals_are_the_same_unless_one_is_written_so(photographs: list[Path]) -> None:
+    truth = snapshot_of(photographs[:1], [[]], ["person", "Car", "car"])
+    assert scoring.matched_labels(["Person", "car", "CAR", "dog"], truth).tolist() == [0, 2, 1, -1]
+
+
 def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
     with pytest.raises(WorkbenchError, match="none in common"):
         list(evaluate_run(run[0], snapshot_of(photographs, [[]] * len(photographs), ["ship"]), None))

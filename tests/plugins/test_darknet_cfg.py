@@ -324,6 +324,11 @@ def test_input_side_and_width_are_the_cfgs_and_the_recipes_own_wait_for_another_
         of_cfg.changed({"input_px": 96})
 
 
+def test_settings_of_runs_from_when_side_and_width_were_asked_for_are_read() -> None:
+    kind: Any = detectors.load_all().get(NAME).settings_class
+    assert kind.renewed({"cfg": "a.cfg", "input_px": 96, "width": 0.5}) == {"cfg": "a.cfg"}
+
+
 def test_a_checkpoint_does_not_need_the_cfg_any_more(tmp_path: Path) -> None:
     file = tmp_path / "small.cfg"
     file.write_text(cfgs.everything(64))

@@ -52,14 +52,17 @@ def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
 def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
 
+    A name in other capitals will do, as when weights are taken over.
+
     WorkbenchError if they have none in common.
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
-    columns = np.array([index.get(name, -1) for name in names], np.int32)
+    alike = {name.casefold(): i for name, i in reversed(index.items())}
+    columns = np.array([index.get(name, alike.get(name.casefold(), -1)) for name in names], np.int32)
     if not (columns >= 0).any():
         raise WorkbenchError(
             f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
-            " Choose another checkpoint or rename the labels."
+            " Choose another checkpoint, or add or rename labels of the project."
         )
     return columns
 
