@@ -193,7 +193,7 @@ def table() -> str:
 
     lines = [
         "| Detector | Weights | Multiply-adds | at | Time per image | AP50 on blood cells | Published accuracy |",
-        "|:---|---:|---:|---:|---:|---:|:---|",
+        "|:---|---:|---:|---:|---:|:---|:---|",
     ]
     for row in ROWS:
         one = results().get(row.name, {})
