@@ -110,6 +110,13 @@ class Section:
         except ValueError:
             raise self.refuse(f"'{name}' must be numbers with commas, not '{self.options[name]}'") from None
 
+    def stride(self) -> int:
+        """The same in both directions, or refused."""
+        stride = self.whole("stride", 1)
+        if any(self.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
+            raise self.refuse("stride_x and stride_y must be the same as stride")
+        return stride
+
     def odd(self, known: dict[str, dict[str, float | str]]) -> list[str]:
         """The options that are set to something else than what is known of them."""
         pairs = known.get(KINDS.get(self.kind, ""), {}).items()
@@ -258,15 +265,13 @@ class Builder:
         return self.sections[index + 1] if index + 1 < len(self.sections) else None
 
     def _convolutional(self, section: Section, index: int) -> tuple[Layer, int, int]:
-        size, stride, head = section.whole("size", 1), section.whole("stride", 1), self._next(index)
+        size, stride, head = section.whole("size", 1), section.stride(), self._next(index)
         outputs = section.whole("filters", 1)
         if head is not None and head.kind in ("yolo", "region"):
             priors = (
                 len(head.numbers("mask")) if head.kind == "yolo" and "mask" in head.options else head.whole("num", 1)
             )
             outputs = priors * (5 + self.labels)
-        if any(section.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
-            raise section.refuse("stride_x and stride_y must be the same as stride")
         groups = section.whole("groups", 1)
         if self.channels[-1] % groups or outputs % groups:
             raise section.refuse(f"{self.channels[-1]} and {outputs} channels can't be dealt to {groups} groups")
@@ -280,12 +285,10 @@ class Builder:
         return Layer(unit), outputs, side
 
     def _maxpool(self, section: Section, index: int) -> tuple[Layer, int, int]:
-        stride = section.whole("stride", 1)
+        stride = section.stride()
         size = section.whole("size", stride)
         if section.whole("padding", size - 1) != size - 1:
             raise section.refuse(f"only padding={size - 1} is known, size - 1")
-        if any(section.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
-            raise section.refuse("stride_x and stride_y must be the same as stride")
         pool = blocks.MaxPool(size, stride)
         return Layer(pool), self.channels[-1], (self.sides[-1] + size - 1 - size) // stride + 1
 

@@ -216,8 +216,9 @@ def test_a_file_with_a_wrong_check_sum_is_not_kept(server: str, tmp_path: Path) 
 def test_without_a_network_a_sentence_says_where_to_put_the_file(server: str) -> None:
     for url in (f"{server}/missing-12345678.pth", "http://127.0.0.1:9/x-12345678.pth"):
         one = Pretrained(url, 1.0, "here", "none", ("a",))
-        with pytest.raises(WorkbenchError, match="copy the file"):
+        with pytest.raises(WorkbenchError, match="copy the file") as told:
             list(published.download(one))
+        assert "Errno" not in told.value.sentence
 
 
 def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path) -> None:

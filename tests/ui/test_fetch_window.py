@@ -42,7 +42,7 @@ def window(qtbot: QtBot, session: Session, owner: QWidget, tmp_path: Path) -> Fe
     def refused(_: PublishedWeights) -> Iterator[Counted]:
         yield from ()
         raise WorkbenchError(
-            f"{URL} could not be fetched: [Errno 111] Connection refused. Without a network, copy the file from"
+            f"{URL} could not be fetched: Connection refused. Without a network, copy the file from"
             f" another machine to {file}, which is a long way to go for a file of thirteen megabytes and some more."
         )
 

@@ -260,5 +260,5 @@ def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open
 
 def test_a_page_can_ask_for_the_import_of_weights(open_window: Open, project: Path) -> None:
     window = open_window(project, "data")
-    window.session.page_asked.emit("import-weights")
+    window.session.import_asked.emit()
     assert find(window, QWidget, "weights-window").isVisible()

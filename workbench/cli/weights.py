@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,7 +76,7 @@ def published_of(detector: str) -> Pretrained:
 def _list(as_json: bool) -> None:
     from workbench.training import published
 
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         name: {
             "url": one.url,
             "megabytes": one.megabytes,
@@ -91,16 +91,12 @@ def _list(as_json: bool) -> None:
     table(
         ["detector", "MB", "here", "file"],
         [
-            [name, f"{one.megabytes:.0f}", "yes" if published.kept_file(one).is_file() else "no", _name(one.url)]
-            for name, one in published.published().items()
+            [n, f"{o['megabytes']:.0f}", "yes" if o["here"] else "no", o["url"].rpartition("/")[2]]
+            for n, o in rows.items()
         ],
     )
-    for licence in dict.fromkeys(one.licence for one in published.published().values()):
+    for licence in dict.fromkeys(one["licence"] for one in rows.values()):
         say(f"Licence: {licence}.")
-
-
-def _name(url: str) -> str:
-    return url.rpartition("/")[2]
 
 
 @app.command(name="import-weights")

@@ -75,14 +75,12 @@ def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Ag
     """Compare what a file answers to `image` (1, 3, S, S) with what `graph`, EndToEnd or Decoded, answers."""
     with torch.no_grad():
         ours = tuple(tensor.numpy() for tensor in graph(image))
-        if isinstance(graph, Decoded) and graph.fixed_rows:
-            return _row_by_row(ours, theirs)
-        if not isinstance(graph, EndToEnd):
-            ours, theirs = _pairs(ours), _pairs(theirs)
-            return agreement(
-                tuple(array[:LIMIT] for array in ours), ours, tuple(array[:LIMIT] for array in theirs), score
-            )
-        return agreement(ours, tuple(tensor.numpy() for tensor in graph.pool(image)), theirs, score)
+        if isinstance(graph, EndToEnd):
+            return agreement(ours, tuple(tensor.numpy() for tensor in graph.pool(image)), theirs, score)
+    if graph.fixed_rows:
+        return _row_by_row(ours, theirs)
+    pool, others = _pairs(ours), _pairs(theirs)
+    return agreement(tuple(array[:LIMIT] for array in pool), pool, tuple(array[:LIMIT] for array in others), score)
 
 
 def _pairs(decoded: Arrays) -> Arrays:

@@ -11,11 +11,14 @@ Refused: one file for both. Detecting needs no optimiser, and people send weight
 from __future__ import annotations
 
 import dataclasses
+import platform
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import workbench
 from workbench import detectors, settings
 from workbench.core.files import atomic_path
 from workbench.errors import Refused, WorkbenchError
@@ -28,10 +31,23 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
 
 __all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "load_detector", "load_state"]
-__all__ += ["load_weights", "read_header", "save_detector", "save_state"]
+__all__ += ["load_weights", "provenance", "read_header", "save_detector", "save_state"]
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
 STATE_VERSION = 1
+
+
+def provenance(more: Mapping[str, Any]) -> dict[str, Any]:
+    """What a header says for people: what wrote it and when, and `more`, such as `seen`: images as Darknet counts."""
+    import torch
+
+    return {
+        "workbench": workbench.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **more,
+    }
 
 
 class NotFinite(WorkbenchError):

@@ -74,10 +74,16 @@ def download(weights: Pretrained) -> Iterator[Downloaded]:
                 raise Refused(file.name, "what came is not the published file: its check sum is wrong. Try again.")
     except (_Broken, urllib.error.URLError) as error:
         raise WorkbenchError(
-            f"{weights.url} could not be fetched: {getattr(error, 'reason', error)}. Without a network, copy the file"
+            f"{weights.url} could not be fetched: {_why(error)}. Without a network, copy the file"
             f" from another machine to {file}.",
             error,
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """The system's words without the number that Python puts before them."""
+    reason = getattr(error, "reason", error)
+    return getattr(reason, "strerror", None) or str(reason)
 
 
 class _Broken(Exception):
@@ -89,4 +95,4 @@ def _blocks(answer: IO[bytes]) -> Iterator[bytes]:
         while block := answer.read(CHUNK):
             yield block
     except (OSError, http.client.HTTPException) as error:
-        raise _Broken(str(error) or type(error).__name__) from error
+        raise _Broken(_why(error) or type(error).__name__) from error

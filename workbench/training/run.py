@@ -10,7 +10,6 @@ line therefore sets `control.stop` at the first Ctrl-C.)
 from __future__ import annotations
 
 import contextlib
-import platform
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import torch
 
-import workbench
 from workbench import detectors
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot, Split
@@ -356,19 +354,17 @@ class _Training:
             step=self.done,
             metrics=self.metrics,
             data_digest=self.request.snapshot.digest,
-            provenance={
-                "workbench": workbench.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-                "run": self.request.name,
-                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "images": len(self.data),
-                "precision": self.stepper.precision.name,
-                "seconds": round(self._seconds(), 1),
-                "recipe": recipes.to_dict(self.recipe),
-                "seen": self.done * self.settings.batch,  # images, as Darknet counts them
-                "begun from": self.request.start.name if self.request.start else "",
-            },
+            provenance=checkpoint.provenance(
+                {
+                    "run": self.request.name,
+                    "images": len(self.data),
+                    "precision": self.stepper.precision.name,
+                    "seconds": round(self._seconds(), 1),
+                    "recipe": recipes.to_dict(self.recipe),
+                    "seen": self.done * self.settings.batch,
+                    "begun from": self.request.start.name if self.request.start else "",
+                }
+            ),
         )
 
     def _state(self) -> State:

@@ -122,6 +122,16 @@ def new_folder(folder: Path, detector: str) -> Path:
     return fresh
 
 
+def folder_for(folder: Path, wanted: str, detector: str) -> Path:
+    """The folder of a run with a name that a person typed, or new_folder() if none; WorkbenchError if it is taken."""
+    if not wanted.strip():
+        return new_folder(folder, detector)
+    named = folder / safe_name(wanted.strip())
+    if named.exists():
+        raise WorkbenchError(f"There is a run called '{named.name}' already. Choose another name.")
+    return named
+
+
 def forget_unstarted(folder: Path) -> None:
     """Remove the folder of a run that was refused before it began: it holds nothing but the refusal."""
     if (folder / RECIPE).exists() or not folder.is_dir():

@@ -6,8 +6,6 @@ running code from them), and Darknet's (.weights, .conv.74 and everything else).
 
 from __future__ import annotations
 
-import platform
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
-import workbench
 from workbench import detectors
 from workbench.core.project import Label, colour_for
 from workbench.detectors.parts import darknet
@@ -29,7 +26,6 @@ from workbench.training.events import Message
 from workbench.training.recipes import Recipe
 
 # where torchvision's files of whole detectors, of ResNets and of others have their names in our networks
-SEEN = "seen"  # the buffer of heads that count images
 PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
 
 
@@ -47,14 +43,8 @@ def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
     if not done.taken:
         raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
     whole = done.taken == done.total and not done.new_labels
-    _set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
+    darknet.set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
     return Message("info", f"Begun from {Path(file).name}: {done.sentence}")
-
-
-def _set_seen(detector: Detector, seen: int) -> None:
-    for name, buffer in detector.named_buffers():
-        if name.rpartition(".")[2] == SEEN:
-            buffer.fill_(seen)
 
 
 def _read(detector: Detector, file: Path) -> _Content:
@@ -74,8 +64,8 @@ def _ours(file: Path) -> _Content:
     header = checkpoint.read_header(file)
     try:
         tensors = load_file(file)
-        seen = next((int(value) for name, value in tensors.items() if name.rpartition(".")[2] == SEEN), 0)
-        return _Content(tensors, tuple(label.name for label in header.labels), seen)
+        names = tuple(label.name for label in header.labels)
+        return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0)
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one.", cause=error) from error
 
@@ -134,7 +124,7 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
             raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
     else:
         seen = darknet.read(detector, file).seen
-        _set_seen(detector, seen)
+        darknet.set_seen(detector, seen)
         count = len(detector.state_dict())
         done = Transferred(count, count, tuple(names), (), 0)
     labels = tuple(Label(i, name, colour_for(i), position=i - 1) for i, name in enumerate(names, 1))
@@ -145,14 +135,7 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
         anchors=detector.anchors,
         input_px=own.input_px,
         resize=detector.resize,
-        provenance={
-            "workbench": workbench.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "imported from": Path(file).name,
-            "seen": seen,  # images, as Darknet counts them
-        },
+        provenance=checkpoint.provenance({"imported from": Path(file).name, "seen": seen}),
     )
     checkpoint.save_detector(target, detector.state_dict(), header_)
     return done

@@ -65,7 +65,8 @@ class MainWindow(QMainWindow):
         self._build()
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._renew_undo)
-        self.session.page_asked.connect(self._asked)
+        self.session.page_asked.connect(self.show_page)
+        self.session.import_asked.connect(self.import_weights)
         self.session.help_asked.connect(self.show_help)
         self.session.message.connect(self._messages.say)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
@@ -236,14 +237,6 @@ class MainWindow(QMainWindow):
         preferences.put("page", name)
         page.shown()
         page.setFocus()
-
-    @Slot(str)
-    def _asked(self, name: str) -> None:
-        """A page asks for another, or for the window "import-weights"."""
-        if name == "import-weights":
-            self.import_weights()
-        else:
-            self.show_page(name)
 
     def _go(self, name: str, _checked: bool = False) -> None:
         self.show_page(name)

@@ -28,7 +28,8 @@ class Session(QObject):
     edited = Signal(object)  # Applied: after every edit, undo and redo
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
-    page_asked = Signal(str)  # a page asks to be left for the page of this name, or for "import-weights"
+    page_asked = Signal(str)  # a page asks to be left for the page of this name
+    import_asked = Signal()  # a page asks for the window that imports weights
     help_asked = Signal(str)  # a help page by name
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence
     job_started = Signal(object)  # Job

@@ -11,7 +11,7 @@ each convolution with the batch norm that follows it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,20 @@ from workbench.errors import Refused
 Layer = tuple[nn.Conv2d | nn.Linear | WeightedSum, nn.BatchNorm2d | None]
 NEWEST = (0, 2, 5)  # what every Darknet since 2018 writes
 LARGEST_VERSION = 1000  # beyond: fully connected weights stand transposed (and, in older readers, a shorter header)
+
+
+SEEN = "seen"  # the buffer of heads that count the images they were trained on
+
+
+def seen_of(tensors: Iterable[tuple[str, Tensor]]) -> int | None:
+    """The images that a head among these named tensors has counted; None if none counts."""
+    return next((int(tensor) for name, tensor in tensors if name.rpartition(".")[2] == SEEN), None)
+
+
+def set_seen(detector: Detector, seen: int) -> None:
+    for name, buffer in detector.named_buffers():
+        if name.rpartition(".")[2] == SEEN:
+            buffer.fill_(seen)
 
 
 @dataclass(frozen=True, slots=True)

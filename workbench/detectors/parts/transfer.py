@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.detectors.parts.darknet import SEEN
 from workbench.detectors.parts.detector import Detector, LabelRows
 
-COUNTERS = ("num_batches_tracked", "seen")  # no weights: whether they go over is not worth a word
+COUNTERS = ("num_batches_tracked", SEEN)  # no weights: whether they go over is not worth a word
 
 
 @dataclass(frozen=True)

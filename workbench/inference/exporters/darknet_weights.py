@@ -23,8 +23,8 @@ class DarknetWeights:
         detector = source.detector
         if not detector.darknet:
             raise Unsuitable(f"{detector.title} is not a network of Darknet's, so it can't be written as its weights.")
-        counted = [int(buffer) for name, buffer in detector.named_buffers() if name.rpartition(".")[2] == "seen"]
-        darknet.write(detector, file, seen=(counted or [int(source.card.provenance.get("seen", 0))])[0])
+        counted = darknet.seen_of(detector.named_buffers())
+        darknet.write(detector, file, int(source.card.provenance.get("seen", 0)) if counted is None else counted)
         return ""
 
     def opened(self, file: Path) -> None:

@@ -125,7 +125,7 @@ class InspectPage(Page):
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
-        self._empty.other_asked.connect(self._import_asked)
+        self._empty.other_asked.connect(self.session.import_asked)
         self._go.clicked.connect(self.look)
         self._stop.clicked.connect(self._stop_looking)
         self._choice.changed.connect(self._choice_changed)
@@ -158,10 +158,6 @@ class InspectPage(Page):
                 background.close()
                 background.deleteLater()
         self._list = self._reader = None
-
-    @Slot()
-    def _import_asked(self) -> None:
-        self.session.page_asked.emit("import-weights")
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)

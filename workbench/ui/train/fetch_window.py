@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import Qt, Slot
@@ -20,7 +19,6 @@ from workbench.ui.train.work import PublishedWeights
 
 log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"\[(Errno|WinError) -?\d+\] ")  # of a failed system call: its words follow
 Fetch = Callable[[PublishedWeights], Iterator[Counted]]
 
 
@@ -110,7 +108,7 @@ class FetchWindow(QDialog):
             self._bar.setValue(round(1000 * event.done / max(event.total, 1)))
             self._say(f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB")
         elif isinstance(event, WorkbenchError):
-            self._say(_NUMBER.sub("", event.sentence), "error")
+            self._say(event.sentence, "error")
 
     @Slot()
     def _ended(self) -> None:

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core.document import Applied, Document
-from workbench.core.files import safe_name
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 from workbench.training import runs
@@ -228,7 +227,7 @@ class TrainPage(Page):
             if recipe is None:
                 return
             start = self._setup.start_from.file
-            folder = _folder(document, self._setup.run_name.text(), recipe.detector)
+            folder = runs.folder_for(document.runs_folder, self._setup.run_name.text(), recipe.detector)
             request = RunRequest(folder, document.snapshot(), recipe, document.anchors(), start=start)
         except WorkbenchError as error:
             self.session.tell(error)
@@ -398,13 +397,3 @@ def _anchors(document: Document) -> str:
     if kept is None:
         return "Anchors: published."
     return f"Anchors: the project's {len(kept.sizes)}, made for {kept.input_px} px."
-
-
-def _folder(document: Document, wanted: str, detector: str) -> Path:
-    """The folder of a new run; WorkbenchError if one of this name is there."""
-    if not wanted.strip():
-        return runs.new_folder(document.runs_folder, detector)
-    folder = document.runs_folder / safe_name(wanted.strip())
-    if folder.exists():
-        raise WorkbenchError(f"There is a run called '{folder.name}' already. Choose another name.")
-    return folder
