@@ -41,6 +41,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # activations.h has them al
     "mish": nn.Mish,
     "hard_mish": lambda: Elementwise(lambda x: torch.where(x > 0, x, 0.5 * x.clamp(-2, 0) ** 2 + x.clamp(-2, 0))),
 }
+NMS_IOU, NMS_POWER = 0.45, 0.6  # Darknet's threshold of `test`, and its power of the distance in DIoU
 NORMALIZATIONS = ("none", "relu", "softmax")
 HEADS = ("yolo", "region", "detection")
 KINDS = {  # of layers, and the methods of Builder that make them
@@ -161,6 +162,11 @@ class DarknetCfgSettings(DetectorSettings):
     objectness_prior: float = setting(
         0.01, "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
         low=0.0001, high=0.5, group="Loss",
+    )  # fmt: skip
+    nms: str = setting(
+        "per label", "How overlapping detections are thinned out unless a person says otherwise: by their IoU, as"
+        " programs that read cfgs do, or by the nms_kind of the cfg, as Darknet does (greedynms and diounms: DIoU).",
+        choices=("per label", "as the cfg"),
     )  # fmt: skip
 
     @classmethod
@@ -397,6 +403,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         sides = [builder.sides[index + 1] for index in self.ends]
         self.head = _head([section for _, section in heads], labels, settings, sides)
         self.anchors = _anchors(heads[0][1])
+        self.published_nms = (_nms(heads[-1][1]) if settings.nms == "as the cfg" else "per label"), NMS_IOU
         inside = "1" if heads[0][1].kind == "detection" else "conv"
         self.outs = tuple(f"layers.{index - 1}.work.{inside}" for index in self.ends)
         if heads[0][1].kind != "detection":
@@ -407,6 +414,18 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         for layer in self.layers:
             outputs.append(layer(outputs))
         return tuple(outputs[end + 1] for end in self.ends)
+
+
+def _nms(head: Section) -> str:
+    """How Darknet thins out what is found: as the last head says. beta_nms is of diounms alone."""
+    kind, power = head.options.get("nms_kind", "default"), head.number("beta_nms", NMS_POWER)
+    if kind == "default":
+        return "per label"
+    if kind == "greedynms" or (kind == "diounms" and power == NMS_POWER):
+        return "darknet diou"
+    if kind == "diounms" and power == 1:
+        return "diou"
+    raise head.refuse(f"'nms_kind={kind}' with 'beta_nms={power:g}' is not known; set nms to \"per label\" instead")
 
 
 def _remarks(sections: list[Section]) -> Iterator[str]:

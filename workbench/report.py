@@ -133,14 +133,15 @@ def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool 
 
 
 def numbers(done: EvaluationDone) -> dict[str, Any]:
-    """An evaluation as plain values: the twelve COCO numbers, and AP and AP50 of each label."""
+    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label."""
     evaluation = done.evaluation
     per_label = {
         name: {"ap": _number(ap), "ap50": _number(ap50)}
         for name, ap, ap50 in zip(evaluation.labels, evaluation.per_label_ap, evaluation.per_label_ap50, strict=True)
     }
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
-    return {"images": evaluation.images, "boxes": evaluation.boxes, **plain, "per_label": per_label}
+    nms = {"nms": done.rules.kind, "iou": done.rules.iou}
+    return {"images": evaluation.images, "boxes": evaluation.boxes, **nms, **plain, "per_label": per_label}
 
 
 def _number(value: float) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core import nms
 from workbench.core.boxes import centre_penalty, iou
-from workbench.core.detections import Candidates
+from workbench.core.detections import Candidates, Kind
 
 
 def scene(seed: int, count: int = 1000, labels: int = 5, grid: bool = False) -> Candidates:
@@ -43,17 +43,32 @@ def test_select_across_labels_equals_nms_for_any_coordinates(seed: int) -> None:
         assert np.array_equal(found.select(0, float(level), "across labels", limit=1000), expected)
 
 
-def test_diou_keeps_what_a_plain_greedy_loop_keeps() -> None:
+POWERS: list[tuple[Kind, float]] = [("diou", 1.0), ("darknet diou", 0.6)]
+
+
+@pytest.mark.parametrize(("kind", "power"), POWERS)
+def test_diou_keeps_what_a_plain_greedy_loop_keeps(kind: Kind, power: float) -> None:
     found = scene(3, count=200)
     kept: list[int] = []
     for i in range(len(found)):
         mine = found.boxes[i : i + 1]
         rivals = [j for j in kept if found.labels[j] == found.labels[i]]
-        overlap = [iou(found.boxes[j : j + 1], mine).item() - centre_penalty(found.boxes[j : j + 1], mine).item()
-                   for j in rivals]  # fmt: skip
+        pairs = [(found.boxes[j : j + 1], mine) for j in rivals]
+        overlap = [iou(*pair).item() - centre_penalty(*pair).item() ** power for pair in pairs]
         if not any(value > 0.4 for value in overlap):
             kept.append(i)
-    assert found.select(0, 0.4, "diou", limit=1000).tolist() == kept
+    assert found.select(0, 0.4, kind, limit=1000).tolist() == kept
+
+
+@pytest.mark.parametrize(("kind", "value"), [("diou", 0.4492), ("darknet diou", 0.3784)])
+def test_diou_of_a_pair_is_torchvisions_or_darknets(kind: Kind, value: float) -> None:
+    """Two boxes with the two values that the reference gives for one pair (rule 25): IoU 7/15, and centres apart."""
+    torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
+    boxes = np.array([[0, 0, 11, 26.251], [4, 0, 15, 26.251]], np.float32)
+    of_torchvision = ops.distance_box_iou(*torch.from_numpy(boxes).split(1)).item()
+    assert of_torchvision == pytest.approx(0.4492, abs=5e-5)
+    pairs = nms.overlaps(boxes, np.zeros(2), kind)
+    assert pairs.value.tolist() == pytest.approx([value], abs=5e-5)
 
 
 def test_moving_the_confidence_runs_no_nms(monkeypatch: pytest.MonkeyPatch) -> None:

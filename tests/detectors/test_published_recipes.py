@@ -191,6 +191,23 @@ def test_images_become_square_as_published(name: str) -> None:
     assert detectors.load_all().get(name).published_resize == RESIZES[name]
 
 
+# How what was found is thinned out: Darknet's `test` and torchvision's post-processing. Rule 25 for YOLOv4's
+DARKNETS, YOLOV4S = ("per label", 0.45), ("darknet diou", 0.45)
+THINNED = {
+    **dict.fromkeys(("yolov1", "yolov1-tiny", "yolov2", "yolov2-tiny", "yolo9000"), DARKNETS),
+    **dict.fromkeys(("yolov3", "yolov3-spp", "yolov3-tiny"), DARKNETS),
+    **dict.fromkeys(("yolov4", "yolov4-csp", "yolov4-tiny", "yolov4-tiny-3l"), YOLOV4S),
+    "ssd300": ("per label", 0.45), "ssd512": ("per label", 0.45), "ssdlite": ("per label", 0.55),
+    "retinanet": ("per label", 0.5), "retinanet-v2": ("per label", 0.5), "fcos": ("per label", 0.6),
+    "faster-rcnn": ("per label", 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESIZES)
+def test_what_is_found_is_thinned_out_as_published(name: str) -> None:
+    assert detectors.load_all().get(name).published_nms == THINNED[name]
+
+
 # Rule 7. As A draws: 416 -> 320 .. 608, 608 -> 480 .. 896; random=0: the cfg's side. P draws 320 .. 608 whatever the
 # cfg's side, so those of its cfgs that are larger (yolo9000, yolov3-spp) vary around their own here.
 RANGES = {

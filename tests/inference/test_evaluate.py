@@ -283,11 +283,20 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
     assert done.file is not None
     record = json.loads(done.file.read_text(encoding="utf-8"))
-    assert record["rules"] == {"score": 0.001, "iou": 0.6, "kind": "per label", "limit": 300, "difficult": "count"}
+    assert record["rules"] == {"score": 0.001, "iou": 0.6, "kind": "darknet diou", "limit": 300, "difficult": "count"}
     assert (record["images"], record["boxes"], record["split"]) == (5, 5, "validation")
     assert record["ap"] == done.evaluation.ap
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
+
+
+def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    default, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
+    for kind, same in (("darknet diou", True), ("per label", False)):
+        told, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1], Rules(kind=kind)))
+        assert told.rules.kind == kind
+        counts = [done.evaluation.matching.counts(0.001).total for done in (default, told)]
+        assert (counts[0] == counts[1]) is same
 
 
 def test_the_matching_alone_counts_what_the_evaluation_counts(test_data: Path) -> None:

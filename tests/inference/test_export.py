@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from workbench import detectors
 from workbench.core import images
 from workbench.core.boxes import iou
+from workbench.core.detections import Kind
+from workbench.core.nms import DIOU_POWERS, overlaps, walk
 from workbench.errors import WorkbenchError
-from workbench.inference import exporters
+from workbench.inference import exporters, graph
 from workbench.inference.events import ExportDone, Exported, ExportProgress
 from workbench.inference.export import export, export_predictor, sample_inputs, source_of
 from workbench.inference.exporters import ExportSettings
@@ -111,7 +114,7 @@ def run_readme(folder: Path, photograph: Path, tmp_path: Path, score: float) -> 
 def assert_same(
     rows: list[tuple[str, float, list[float]]], predictor: Predictor, photograph: Path, score: float
 ) -> None:
-    found = predictor.candidates([images.read(photograph)])[0].detections(score, 0.45)
+    found = predictor.candidates([images.read(photograph)])[0].detections(score, 0.45, "darknet diou")
     assert len(found) >= 5
     assert abs(len(rows) - len(found)) <= 1  # one may lie on the threshold
     matched = 0
@@ -150,7 +153,8 @@ def test_letterboxed_onnx_with_and_without_nms_runs_from_its_readme(
     if nms:
         assert_same(rows, boxed, dog, score)
     else:  # the best label of each prior instead of every label: the highest detection is the same
-        best = found.detections(score, 0.45)
+        best = found.detections(score, 0.45, "darknet diou")
+        assert 5 <= len(rows) <= len(best)
         assert max(rows, key=lambda row: row[1])[0] == boxed.labels[best.labels[0]]
 
 
@@ -168,10 +172,39 @@ def test_the_graph_finds_what_the_predictor_finds(predictor: Predictor, photogra
     source = source_of(predictor, ExportSettings())
     for file, sample in zip(photographs, sample_inputs(predictor, photographs), strict=True):
         picture = images.read(file)
-        found = predictor.candidates([picture])[0].detections(0.0, 0.45)
+        found = predictor.candidates([picture])[0].detections(0.0, 0.45, "darknet diou")
         scale = np.array([160 / picture.shape[1], 160 / picture.shape[0]] * 2)
         theirs = ((found.boxes * scale).astype(np.float32), found.scores, found.labels)
         assert compare(source.graph, torch.from_numpy(sample), theirs, 0.3).holds
+
+
+@pytest.mark.parametrize("kind", ["diou", "darknet diou"])
+def test_nms_by_diou_inside_the_file_keeps_what_the_programs_keeps(kind: Kind) -> None:
+    """On crowds, where a box is spared because the one that would remove it is removed, and so on."""
+    rng = np.random.default_rng(0)
+    spared = 0
+    for count in (1, 40, 400, 1000):
+        corner = rng.uniform(0, 60, (count, 2))
+        boxes = np.concatenate([corner, corner + rng.uniform(30, 60, (count, 2))], axis=1).astype(np.float32)
+        labels = rng.integers(0, 2, count)
+        for level in (0.2, 0.45, 0.7):
+            pairs = overlaps(boxes, labels, kind, level)
+            kept = np.flatnonzero(walk(pairs, count, level))
+            power = DIOU_POWERS[kind]
+            ours = graph.diou_nms(torch.from_numpy(boxes), torch.from_numpy(labels), level, power)
+            assert ours.tolist() == kept.tolist()
+            spared += count - len(kept) < len(set(pairs.lower[pairs.value > level].tolist()))
+    assert spared > 6
+
+
+def test_the_overlap_is_as_published_unless_told_otherwise() -> None:
+    torch.manual_seed(0)
+    kind = detectors.load_all().get("fcos")
+    fcos = Predictor(detectors.build("fcos", kind.settings_class(input_px=64, width=0.05), 3), ("a", "b", "c"), 64,
+                     "letterbox", device="cpu")  # fmt: skip
+    card = source_of(fcos, ExportSettings()).card
+    assert (card.iou, card.nms_kind) == (0.6, "per label")
+    assert source_of(fcos, ExportSettings(iou=0.3)).card.iou == 0.3
 
 
 def test_a_file_that_finds_something_else_is_refused_and_the_old_one_kept(

@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from workbench.core import images
+from workbench.core.detections import KINDS
 from workbench.errors import WorkbenchError
 from workbench.inference import sources
 from workbench.inference.events import Predicted, PredictionsSaved, Skipped
@@ -58,9 +60,27 @@ def test_a_folder_is_predicted_and_what_cannot_be_read_is_reported(
     info = images.info(folder / "a.jpg")
     assert (rows[0]["width"], rows[0]["height"]) == (info.width, info.height)
     first = rows[0]["detections"][0]
-    found = predictor.candidates([images.read(folder / "a.jpg")])[0].detections(0.3, 0.45)
+    found = predictor.candidates([images.read(folder / "a.jpg")])[0].detections(0.3, 0.45, "darknet diou")
     assert first["label"] == predictor.labels[found.labels[0]]
     np.testing.assert_allclose(first["box"], found.boxes[0], atol=0.01)
+
+
+def test_boxes_are_thinned_out_as_published_unless_told_otherwise(
+    predictor: Predictor, photographs: list[Path], tmp_path: Path
+) -> None:
+    found = predictor.candidates([images.read(photographs[0])])[0]
+    score = float(found.scores[200])
+    of_kind = {kind: len(found.detections(score, 0.45, kind)) for kind in KINDS}
+    assert of_kind["darknet diou"] != of_kind["per label"]
+
+    def count(**told: Any) -> int:
+        *_, last = predict_files(predictor, photographs[:1], tmp_path, score=score, pictures=False, **told)
+        assert isinstance(last, PredictionsSaved)
+        return last.detections
+
+    assert count() == of_kind["darknet diou"]
+    assert count(kind="per label") == of_kind["per label"]
+    assert count(kind="per label", iou=0.9) == len(found.detections(score, 0.9)) > of_kind["per label"]
 
 
 def test_pictures_keep_their_names_and_size(predictor: Predictor, folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,30 @@ def test_what_is_wrong_with_a_cfg_is_said_with_its_line(text: str, sentence: str
 def test_the_weight_of_a_loss_whose_darknet_gradient_is_not_known_is_spoken_of() -> None:
     assert "iou_normalizer is not used" in network("", "iou_loss=giou\niou_normalizer=.5").remarks[0]
     assert network("", "iou_loss=ciou\niou_normalizer=.5").remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ("", "per label"),
+        ("nms_kind=default\nbeta_nms=.9", "per label"),
+        ("nms_kind=greedynms\nbeta_nms=.9", "darknet diou"),  # whose power is always .6
+        ("nms_kind=diounms", "darknet diou"),
+        ("nms_kind=diounms\nbeta_nms=1", "diou"),
+    ],
+)
+def test_boxes_are_thinned_out_as_the_cfg_says_if_asked_to(options: str, kind: str) -> None:
+    plain = network("", options)
+    assert plain.published_nms == ("per label", 0.45)
+    as_told = detectors.build(NAME, replace(plain.settings, nms="as the cfg"), 1)
+    assert as_told.published_nms == (kind, 0.45)
+
+
+@pytest.mark.parametrize("options", ["nms_kind=cornersnms", "nms_kind=diounms\nbeta_nms=.8"])
+def test_a_way_to_thin_out_that_is_not_known_is_refused_if_asked_for(options: str) -> None:
+    plain = network("", options)
+    with pytest.raises(WorkbenchError, match="nms_kind=.* is not known"):
+        detectors.build(NAME, replace(plain.settings, nms="as the cfg"), 1)
 
 
 def test_a_path_may_hold_brackets(tmp_path: Path) -> None:

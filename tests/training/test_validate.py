@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.training.toys import Toy, ToySettings, make_snapshot
+from workbench.core.detections import Kind
 from workbench.core.project import Snapshot
 from workbench.detectors.parts.detector import Raw
 from workbench.training import data, validate
@@ -61,6 +62,23 @@ def test_boxes_are_scored_in_the_pixels_of_the_original(tmp_path: Path) -> None:
     scores = validate.evaluate(detector, load(double, tmp_path), CPU, 3, Control())
     assert scores is not None
     assert scores.ap == 1.0
+
+
+class Torn(Knowing):
+    """Believes even more in the wrong label of each box."""
+
+    def forward(self, images: Tensor) -> Raw:
+        (right,) = super().forward(images)
+        return (torch.where(right.amax(1, keepdim=True) > 0, right.clamp(min=3 - right.clamp(min=0)), right),)
+
+
+@pytest.mark.parametrize(("kind", "ap50"), [("per label", 0.5), ("across labels", 0.0)])
+def test_boxes_are_thinned_out_as_published(kind: Kind, ap50: float, tmp_path: Path) -> None:
+    detector = Torn(ToySettings(input_px=64), 2).eval()
+    detector.published_nms = (kind, 0.45)
+    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), CPU, 3, Control())
+    assert scores is not None
+    assert scores.ap50 == pytest.approx(ap50, abs=0.02)
 
 
 def test_a_label_without_boxes_has_no_number(tmp_path: Path) -> None:

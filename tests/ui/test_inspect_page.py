@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from workbench.core import edits
-from workbench.core.detections import Candidates
+from workbench.core.detections import Candidates, Kind
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
@@ -50,6 +50,7 @@ class FakeLook:
     def __init__(self) -> None:
         self.wishes: list[Wish] = []
         self.fails_with = ""
+        self.published: Kind = "per label"
 
     def __call__(self, wish: Wish) -> Iterator[Counted | Found]:
         self.wishes.append(wish)
@@ -58,8 +59,8 @@ class FakeLook:
         truth = wish.snapshot if wish.split is None else wish.snapshot.only(splits={wish.split})
         yield Counted(1, len(truth), "images")
         seen = [Candidates.of_arrays(*(np.array(part) for part in SEEN[i])) for i in range(len(truth))]
-        rules = Rules(iou=0.6)
-        yield Found(truth, tuple(seen), scoring.score(truth, seen, rules), rules, 0.5, 0)
+        rules = Rules(iou=0.6, kind=self.published)
+        yield Found(truth, tuple(seen), scoring.score(truth, seen, rules), rules, rules.kind, 0.5, 0)
 
 
 @pytest.fixture
@@ -255,6 +256,32 @@ def test_another_nms_acts_at_once_on_the_same_candidates(
     kind.activated.emit(kind.currentIndex())
     assert numbers(page)[1] == before
     assert len(look.wishes) == 1
+
+
+def test_nms_is_as_published_until_another_is_chosen(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    look.published = "across labels"
+    looked(qtbot, page, session)
+    kind = page.findChild(QComboBox, "inspect-kind")
+    assert isinstance(kind, QComboBox)
+    assert kind.currentText() == "as published: across labels"
+    slide(page, "confidence", 0)
+    hard = numbers(page)[1]
+    kind.setCurrentIndex(kind.findData("soft"))
+    kind.activated.emit(kind.currentIndex())
+    soft = numbers(page)[1]
+    assert soft != hard
+    look.published = "per label"
+    page.look()
+    qtbot.waitUntil(lambda: kind.itemText(0) == "as published: per label")
+    qtbot.waitUntil(lambda: not session.jobs)
+    slide(page, "confidence", 0)
+    assert kind.currentData() == "soft"  # what a person chose stays, for any run
+    assert numbers(page)[1] == soft
+    kind.setCurrentIndex(0)
+    kind.activated.emit(0)
+    assert numbers(page)[1] == hard
 
 
 def test_the_picture_shows_hits_false_alarms_and_misses(qtbot: QtBot, page: InspectPage, session: Session) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from workbench import settings
-from workbench.core.detections import KINDS
+from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 
@@ -31,11 +31,13 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
 Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
+PUBLISHED = "published"
 Nms = Annotated[
     str,
     typer.Option(
         "--nms",
-        help=f"How overlapping boxes are thinned out: {', '.join(KINDS)} (diou: arXiv 1911.08287, soft: 1704.04503).",
+        help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or {', '.join(KINDS)}"
+        " (diou: arXiv 1911.08287, soft: 1704.04503).",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, mps.")]
@@ -71,6 +73,12 @@ def run_of(runs_folder: Path, name: str) -> Path:
         there = f"There are: {', '.join(known[:10])}." if known else "Train one: workbench train PROJECT"
         raise WorkbenchError(f"There is no run called '{name}' in {runs_folder.parent}. {there}")
     return runs_folder / name
+
+
+def kind_of_nms(nms: str) -> Kind | None:
+    """What --nms names; None is what the detector's authors do."""
+    chosen = one_of("nms", nms, [PUBLISHED, *KINDS])
+    return None if chosen == PUBLISHED else cast(Kind, chosen)
 
 
 def one_of(what: str, value: str, choices: list[str]) -> str:

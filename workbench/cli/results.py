@@ -7,14 +7,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import settings
-from workbench.cli.options import Device, Json, Nms, Project, Run, Which, app, checkpoint_of, one_of, project_of
+from workbench.cli.options import (
+    PUBLISHED,
+    Device,
+    Json,
+    Nms,
+    Project,
+    Run,
+    Which,
+    app,
+    checkpoint_of,
+    kind_of_nms,
+    one_of,
+    project_of,
+)
 from workbench.console import result, say, table
-from workbench.core.detections import KINDS, Kind
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -30,7 +42,7 @@ def evaluate(
     run: Run = "",
     checkpoint: Which = "best",
     split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
-    nms: Nms = "per label",
+    nms: Nms = PUBLISHED,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -47,7 +59,8 @@ def evaluate(
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     snapshot = snapshot.take([i for i, image in enumerate(snapshot.images) if _is_labelled(snapshot, i)])
-    rules = Rules(kind=cast(Kind, one_of("nms", nms, list(KINDS))))
+    kind = kind_of_nms(nms)
+    rules = None if kind is None else Rules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     values = numbers(done)
     if not as_json:
@@ -70,8 +83,11 @@ def predict(
     run: Run = "",
     checkpoint: Which = "best",
     confidence: Annotated[float, typer.Option("--confidence", help="Least score.", min=0, max=1)] = 0.25,
-    iou: Annotated[float, typer.Option("--iou", help="Overlap at which the weaker box goes.", min=0, max=1)] = 0.45,
-    nms: Nms = "per label",
+    iou: Annotated[
+        float | None,
+        typer.Option("--iou", help="Overlap above which the weaker box goes; default: as published.", min=0, max=1),
+    ] = None,
+    nms: Nms = PUBLISHED,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Write pictures with boxes.")] = True,
     every: Annotated[int, typer.Option("--every", help="Of videos, every n-th frame.", min=1)] = 1,
     device: Device = "auto",
@@ -97,7 +113,7 @@ def predict(
             file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
     if not any(is_video(path) or listed(path) for path in sources):
         raise WorkbenchError(f"There is no image or video in {', '.join(map(str, sources))}. Check the name.")
-    kind = cast(Kind, one_of("nms", nms, list(KINDS)))
+    kind = kind_of_nms(nms)
     happening = predict_files(
         Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, kind=kind, pictures=pictures,
         every=every,

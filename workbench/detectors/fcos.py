@@ -59,6 +59,7 @@ class Fcos(Detector):
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
     published_resize = "letterbox"  # torchvision keeps proportions
+    published_nms = ("per label", 0.6)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(FCOS_ResNet50_FPN_Weights.COCO_V1, background=False)
     outs = (f"net.{LABELS}",)
     squares: Tensor  # (N, 4) xyxy pixels

@@ -74,6 +74,7 @@ class RetinaNet(Detector):
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
     published_resize = "letterbox"  # torchvision keeps proportions
+    published_nms = ("per label", 0.5)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
     )

@@ -55,6 +55,7 @@ class SsdLite(Detector):
         "schedule": "cosine", "final_rate": 0.0, "overlap_crop": 0.857,
     }  # fmt: skip
     published_px = 320
+    published_nms = ("per label", 0.55)  # torchvision's
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, background=True

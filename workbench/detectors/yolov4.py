@@ -189,6 +189,7 @@ class YoloV4(Detector):
     }  # fmt: skip
     outs = ("fine.out", "medium.out", "coarse.out")
     published_px = 608
+    published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=greedynms
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

@@ -147,6 +147,7 @@ class YoloV4Csp(Detector):
     }  # fmt: skip
     outs = ("fine.1", "medium.1", "coarse.1")
     published_resize = "letterbox"  # the cfg's letter_box=1
+    published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=diounms, beta_nms=0.6
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

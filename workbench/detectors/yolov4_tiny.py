@@ -85,6 +85,7 @@ class YoloV4Tiny(Detector):
         "scale": 0.5, "hue": 0.1, "saturation": 1.5, "exposure": 1.5, "box_gradient": "darknet",
         "objectness_prior": 0.5, "masks": "published",
     }  # fmt: skip
+    published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=greedynms
     strides: ClassVar[tuple[int, ...]] = (32, 16)
     outs: ClassVar[tuple[str, ...]] = ("coarse_out", "fine_out")
 

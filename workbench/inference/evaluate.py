@@ -34,10 +34,12 @@ def evaluate_run(
 ) -> Iterator[EvaluateEvent]:
     """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json.
 
+    Without `rules`, overlapping boxes are thinned out as the detector's authors do.
+
     With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. The
     detector's labels must be those of the snapshot, by name: WorkbenchError otherwise, and if there is no image.
     """
-    rules = rules or Rules()
+    rules = rules or Rules(kind=predictor.detector.published_nms[0])
     truth = snapshot if split is None else snapshot.only(splits={split})
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"

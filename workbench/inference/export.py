@@ -145,15 +145,18 @@ def source_of(predictor: Predictor, settings: ExportSettings) -> Source:
     """The detector as one graph on the CPU, and its card."""
     running = folded(predictor.detector, torch.device("cpu"))
     px = predictor.input_px
-    graph = (EndToEnd(running, px, settings.iou) if settings.nms else Decoded(running)).eval()
+    kind, published = predictor.detector.published_nms
+    iou = published if settings.iou is None else settings.iou
+    graph = (EndToEnd(running, px, iou, kind) if settings.nms else Decoded(running)).eval()
     card = Card(
         detector=predictor.detector.name,
         labels=predictor.labels,
         input_px=px,
         resize=predictor.resize,
         score=settings.score,
-        iou=settings.iou,
+        iou=iou,
         nms=settings.nms,
+        nms_kind=kind,
         anchors=tuple((float(w), float(h)) for w, h in predictor.detector.anchors),
         provenance=_provenance(predictor),
     )

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench.core import boxes as geometry
-from workbench.core.detections import MOST
+from workbench.core.detections import MOST, Kind
+from workbench.core.nms import DIOU_POWERS
 from workbench.detectors.parts.detector import Detector
 from workbench.inference.events import Agreement
 from workbench.inference.exporters import Arrays
 
+ROUNDS = 32  # of NMS by DIoU, where torchvision has no operation
 LIMIT = 300  # detections that leave the graph at most
 SAME_IOU, SAME_SCORE = 0.98, 0.01
 TINY = 0.05  # pixels that a box may lie apart in any case: the IoU of boxes cut down to a sliver says nothing
@@ -33,9 +35,9 @@ class EndToEnd(nn.Module):
     is cut off: whoever uses the file chooses.
     """
 
-    def __init__(self, detector: Detector, px: int, iou: float) -> None:
+    def __init__(self, detector: Detector, px: int, iou: float, kind: Kind = "per label") -> None:
         super().__init__()
-        self.detector, self.px, self.iou = detector, px, iou
+        self.detector, self.px, self.iou, self.kind = detector, px, iou, kind
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs before NMS, highest first."""
@@ -46,9 +48,37 @@ class EndToEnd(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         boxes, scores, label = self.pool(images)
-        apart = boxes + (label * (self.px + 1)).to(boxes.dtype)[:, None]
-        keep = torchvision.ops.nms(apart, scores, self.iou)[:LIMIT]
+        if self.kind in DIOU_POWERS:
+            scores, order = scores.topk(scores.shape[0])  # those out of the picture go to the end
+            boxes, label = boxes[order], label[order]
+            keep = diou_nms(boxes, label, self.iou, DIOU_POWERS[self.kind])[:LIMIT]
+        else:
+            apart = boxes + (label * (self.px + 1)).to(boxes.dtype)[:, None]
+            keep = torchvision.ops.nms(apart, scores, self.iou)[:LIMIT]
         return boxes[keep], scores[keep], label[keep]
+
+
+def diou_nms(boxes: Tensor, labels: Tensor, iou: float, power: float) -> Tensor:
+    """(n,) rows that core.nms.walk keeps by DIoU per label, of boxes (k, 4) and labels (k,), highest score first.
+
+    No format has an operation for it. In rounds over a matrix, as Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572,
+    section 3.3): after r rounds all is decided but for boxes at the end of a chain longer than r, each the first lower
+    one that the one before removes or spares.
+    """
+    a, b = boxes[:, None], boxes[None]
+    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+    apart = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
+    distance = (apart**2).sum(-1) / (hull**2).sum(-1).clamp(min=1e-9)
+    value = shared / (area[:, None] + area[None] - shared).clamp(min=1e-9) - distance**power
+    rank = torch.arange(len(boxes), device=boxes.device)
+    removes = (value > iou) & (labels[:, None] == labels[None]) & (rank[:, None] < rank[None])  # (k, k) row the column
+    removes = removes.to(boxes.dtype)
+    kept = torch.ones_like(area)
+    for _ in range(ROUNDS):
+        kept = (kept @ removes == 0).to(boxes.dtype)
+    return kept.nonzero()[:, 0]
 
 
 class Decoded(nn.Module):

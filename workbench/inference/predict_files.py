@@ -31,8 +31,8 @@ def predict_files(
     output: Path,
     *,
     score: float = 0.25,
-    iou: float = 0.45,
-    kind: Kind = "per label",
+    iou: float | None = None,
+    kind: Kind | None = None,
     limit: int = 300,
     pictures: bool = True,
     every: int = 1,
@@ -42,7 +42,10 @@ def predict_files(
     predictions.json is a list of {file, width, height, detections: [{label, score, box}]}, frames of a video with
     a "frame" too; box is xyxy in pixels of the upright picture. A picture that can't be read is reported and left
     out. Closing the generator early keeps what was done. Memory does not grow with the number of pictures.
+    `iou` and `kind` of NMS are the detector's own, as published, unless given.
     """
+    own_kind, own_iou = predictor.detector.published_nms
+    kind, iou = own_kind if kind is None else kind, own_iou if iou is None else iou
     paths = [Path(path) for path in paths]
     total, tally, begun = sources.count(paths, every), _Tally(), time.perf_counter()
     labels = predictor_labels(predictor)

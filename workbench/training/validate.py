@@ -14,14 +14,14 @@ from torch import Tensor
 
 from workbench.core import boxes as geometry
 from workbench.core import metrics
-from workbench.core.detections import FLOOR, MOST, Candidates, Detections
+from workbench.core.detections import FLOOR, MOST, Candidates, Detections, Kind
 from workbench.detectors.parts.detector import Detector
 from workbench.training import augment
 from workbench.training.data import Dataset
 from workbench.training.events import Control
 from workbench.training.step import on_device
 
-NMS_IOU = 0.6  # as inference.evaluate has it, so that both give the same numbers
+OVERLAP = 0.6  # of NMS, as inference.evaluate has it, so that both give the same numbers
 LIMIT = 300
 
 
@@ -72,13 +72,14 @@ def _found(
     with torch.inference_mode():
         boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(detector(images)).best(MOST))
     rows = zip(boxes.float(), scores.float(), labels, strict=True)
-    return [_detections(data, int(i), *row) for i, row in zip(indices, rows, strict=True)]
+    kind = detector.published_nms[0]
+    return [_detections(data, int(i), kind, *row) for i, row in zip(indices, rows, strict=True)]
 
 
-def _detections(data: Dataset, index: int, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
+def _detections(data: Dataset, index: int, kind: Kind, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
     """Detections of image `index` in its own pixels, from its best pairs: boxes (k, 4) in network pixels."""
     image = data.snapshot.images[index]
     original = geometry.clip(data.fits[index].back(boxes.numpy()), image.width, image.height)
     real = geometry.areas(original) > 0
     candidates = Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
-    return candidates.detections(FLOOR, NMS_IOU, limit=LIMIT)
+    return candidates.detections(FLOOR, OVERLAP, kind, LIMIT)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from workbench.core.nms import Kind
 from workbench.core.resize import How
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import WorkbenchError
@@ -134,6 +135,7 @@ class Detector(nn.Module):
     published_px: ClassVar[int] = 416
     published: ClassVar[Mapping[str, Any]] = {}  # how its authors trained it: settings of its own and of the training
     published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
+    published_nms: tuple[Kind, float] = ("per label", 0.45)  # how its authors thin out, and above which overlap
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
     darknet: ClassVar[bool] = False  # whether it is a network of Darknet's, whose .weights it reads and writes

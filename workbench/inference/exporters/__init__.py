@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.nms import DIOU_POWERS
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry
 from workbench.settings import setting
@@ -38,7 +39,9 @@ class ExportSettings:
     score: float = setting(
         0.25, "Confidence suggested to whoever uses the file; the file itself cuts nothing off.", low=0.0, high=1.0
     )
-    iou: float = setting(0.45, "Overlap above which NMS removes the lower of two boxes.", low=0.05, high=0.95)
+    iou: float | None = setting(
+        None, "Overlap above which NMS removes the lower of two boxes; auto: as published.", low=0.05, high=0.95
+    )
     nms: bool = setting(True, "Put NMS into the file: it then gives detections instead of a value for every prior.")
 
 
@@ -55,8 +58,9 @@ class Card:
     input_px: int
     resize: str  # one of core.resize.HOWS
     score: float  # suggested confidence; the file itself cuts nothing off
-    iou: float  # of the NMS inside the file
+    iou: float  # of the NMS inside the file, or after it
     nms: bool
+    nms_kind: str  # one of core.nms.KINDS: the detector's as published
     anchors: tuple[tuple[float, float], ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -166,7 +170,7 @@ BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixe
 
 def result_code(card: Card) -> str:
     """The lines from `boxes, scores` (and `labels`) to printed detections."""
-    nms = "" if card.nms else NMS_CODE
+    nms = "" if card.nms else DIOU_CODE if card.nms_kind in DIOU_POWERS else NMS_CODE
     return (
         nms
         + """boxes = np.clip((boxes - pad) / scale, 0, [width, height, width, height])  # pixels of the photograph
@@ -180,5 +184,21 @@ for box, score, label in zip(boxes, scores, labels):
 NMS_CODE = """labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
 sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()
 keep = cv2.dnn.NMSBoxesBatched(sizes, scores.tolist(), labels.tolist(), about["score"], about["iou"])
+boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
+"""
+DIOU_CODE = f"""labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
+waiting, keep = [row for row in np.argsort(-scores) if scores[row] >= about["score"]], []
+while waiting:
+    row, waiting = waiting[0], waiting[1:]
+    keep.append(row)
+    (ax, ay, bx, by), (cx, cy, dx, dy) = boxes[row], boxes[waiting].T
+    shared = np.maximum(np.minimum(bx, dx) - np.maximum(ax, cx), 0) * np.maximum(
+        np.minimum(by, dy) - np.maximum(ay, cy), 0)
+    iou = shared / ((bx - ax) * (by - ay) + (dx - cx) * (dy - cy) - shared)
+    apart = ((ax + bx - cx - dx) ** 2 + (ay + by - cy - dy) ** 2) / 4  # of the centres, squared
+    hull = (np.maximum(bx, dx) - np.minimum(ax, cx)) ** 2 + (np.maximum(by, dy) - np.minimum(ay, cy)) ** 2
+    power = {DIOU_POWERS!r}[about["nms_kind"]]
+    stays = (iou - (apart / hull) ** power <= about["iou"]) | (labels[waiting] != labels[row])
+    waiting = [one for one, stay in zip(waiting, stays) if stay]
 boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
 """

@@ -37,8 +37,13 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "per label": ("per label", "Of two detections of a label that overlap more, the lower one goes."),
     "across labels": ("across labels", "Of any two detections that overlap more, the lower one goes."),
     "diou": ("DIoU", "As per label, but centres far apart count against the overlap (arXiv 1911.08287): for crowds."),
+    "darknet diou": (
+        "DIoU, Darknet's",
+        "As DIoU, but the distance counts by its power 0.6, as in Darknet (nms_kind=greedynms of YOLOv4's files).",
+    ),
     "soft": ("soft", "Soft-NMS: the lower one stays with a score lower by the overlap (arXiv 1704.04503)."),
 }
+AS_PUBLISHED = "as published"
 CURVES = 6  # labels that get a curve of their own
 
 
@@ -59,6 +64,8 @@ class Numbers(QWidget):
         self._kind = QComboBox()
         self._kind.setObjectName("inspect-kind")
         self._kind.setToolTip("How overlapping detections are thinned out.")
+        self._kind.addItem(AS_PUBLISHED, None)
+        self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
         for kind, (title, help) in KINDS.items():
             self._kind.addItem(title, kind)
             self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
@@ -96,13 +103,19 @@ class Numbers(QWidget):
         column_.addWidget(self.labels, 2)
 
     @property
-    def kind(self) -> Kind:
-        kind: Kind = self._kind.currentData()
+    def kind(self) -> Kind | None:
+        """What was chosen; None is what the detector's authors do."""
+        kind: Kind | None = self._kind.currentData()
         return kind
+
+    def show_published(self, kind: Kind) -> None:
+        """What "as published" means for the detector at hand."""
+        self._kind.setItemText(0, f"{AS_PUBLISHED}: {KINDS[kind][0]}")
 
     def clear(self) -> None:
         for value in self._values.values():
             value.setText("–")
+        self._kind.setItemText(0, AS_PUBLISHED)
         self.plot.forget()
         self.labels.setRowCount(0)
 

@@ -307,7 +307,8 @@ class InspectPage(Page):
         skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
         images = f"{len(found.truth):,} image{'' if len(found.truth) == 1 else 's'}"
         self._words.setText(f"{images}, {len(found.truth.boxes):,} labelled boxes.{skipped}")
-        if self._numbers.kind != found.rules.kind:
+        self._numbers.show_published(found.published)
+        if (self._numbers.kind or found.published) != found.rules.kind:
             self._found = found = found.rescored(found.rules.iou, self._numbers.kind)
         self._numbers.show_curves(found)
         self._confidence_changed()

@@ -33,12 +33,13 @@ class Found:
     candidates: tuple[Candidates, ...]
     evaluation: Evaluation
     rules: Rules
+    published: Kind  # of NMS, by the detector's authors
     confidence: float  # where F1 is highest
     skipped: int  # images that could not be read
 
-    def rescored(self, iou: float, kind: Kind) -> Found:
-        """The same candidates with another NMS or at another overlap; no network is run."""
-        rules = replace(self.rules, iou=iou, kind=kind)
+    def rescored(self, iou: float, kind: Kind | None) -> Found:
+        """The same candidates with another NMS (None: as published) or overlap; no network is run."""
+        rules = replace(self.rules, iou=iou, kind=kind or self.published)
         return replace(self, rules=rules, evaluation=scoring.score(self.truth, self.candidates, rules))
 
     def detections(self, image: int) -> Detections:
@@ -65,7 +66,8 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
             yield Counted(0, 0, event.sentence)
         else:
             best = scoring.best_confidence(event.evaluation)
-            yield Found(event.truth, event.candidates, event.evaluation, event.rules, best, event.skipped)
+            rules = event.rules
+            yield Found(event.truth, event.candidates, event.evaluation, rules, rules.kind, best, event.skipped)
 
 
 def is_kept(run_folder: Path) -> bool:
