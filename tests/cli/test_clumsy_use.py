@@ -49,6 +49,10 @@ def project(tmp_path: Path, capsys: Capture) -> Path:
         (["evaluate", "--run", "nope"], "There is no run called 'nope'"),
         (["evaluate", "--split", "banana"], "--split must be one of none, train, validation, test, all, not 'banana'"),
         (
+            ["evaluate", "--nms", "iou"],
+            "--nms must be one of published, per label, across labels, diou, darknet diou, soft",
+        ),
+        (
             ["train", "--set", "widht=0.1"],
             "Did you mean 'width'? All of yolov4-tiny's: workbench detectors yolov4-tiny",
         ),
@@ -66,6 +70,13 @@ def test_a_wrong_word_is_refused_and_not_replaced_by_a_default(
     assert not list((project / "runs").glob("*"))
 
 
+def test_a_run_is_called_what_it_was_told_and_no_other_is_touched(project: Path, capsys: Capture) -> None:
+    (project / "runs" / "mine").mkdir(parents=True)
+    assert main(["train", str(project), *SMALL, "--name", "mine"]) == console.FAILED
+    assert "There is a run called 'mine' already. Choose another name." in capsys.readouterr().err.replace("\n", " ")
+    assert list((project / "runs" / "mine").iterdir()) == []
+
+
 def test_a_training_that_is_refused_leaves_no_run(project: Path, capsys: Capture) -> None:
     assert main(["train", str(project), *SMALL, "--device", "toaster"]) == console.FAILED
     assert "There is no device 'toaster'" in capsys.readouterr().err
@@ -74,15 +85,15 @@ def test_a_training_that_is_refused_leaves_no_run(project: Path, capsys: Capture
 
 def test_a_resumed_run_refuses_another_recipe_and_a_finished_one_says_so(project: Path, capsys: Capture) -> None:
     assert main(["train", str(project), *SMALL, "--name", "r"]) == console.DONE, capsys.readouterr().err
-    assert main(["train", str(project), "--resume", "r-1", "--epochs", "9"]) == console.FAILED
+    assert main(["train", str(project), "--resume", "r", "--epochs", "9"]) == console.FAILED
     assert "keeps its recipe. Leave out --epochs" in capsys.readouterr().err
-    events = (project / "runs" / "r-1" / "events.jsonl").read_bytes()
-    assert main(["train", str(project), "--resume", "r-1"]) == console.FAILED
+    events = (project / "runs" / "r" / "events.jsonl").read_bytes()
+    assert main(["train", str(project), "--resume", "r"]) == console.FAILED
     shown = capsys.readouterr()
     assert "is finished: there is nothing to go on with" in shown.err
     assert "Training" not in shown.err
     assert shown.out == ""
-    assert (project / "runs" / "r-1" / "events.jsonl").read_bytes() == events
+    assert (project / "runs" / "r" / "events.jsonl").read_bytes() == events
 
 
 @pytest.mark.parametrize("more", [[], ["--copy-images"]])
@@ -158,12 +169,12 @@ def test_a_project_that_could_not_be_finished_does_not_block_the_next_try(
 
 def test_a_run_killed_before_its_first_save_begins_again(project: Path, capsys: Capture) -> None:
     assert main(["train", str(project), *SMALL, "--name", "killed"]) == console.DONE, capsys.readouterr().err
-    folder = project / "runs" / "killed-1"
+    folder = project / "runs" / "killed"
     (folder / "last.state.pt").unlink()
     lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
     (folder / "events.jsonl").write_text("".join(line for line in lines if '"Finished"' not in line))
     capsys.readouterr()
-    assert main(["train", str(project), "--resume", "killed-1"]) == console.DONE
+    assert main(["train", str(project), "--resume", "killed"]) == console.DONE
     assert "so it begins again" in capsys.readouterr().err
     assert (folder / "last.state.pt").is_file()
 

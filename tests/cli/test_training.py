@@ -43,14 +43,17 @@ def said(capsys: Capture) -> dict[str, object]:
 def test_train_evaluate_predict_export(cells: Path, tmp_path: Path, capsys: Capture, test_data: Path) -> None:
     assert main(["train", str(cells), *SMALL, "--epochs", "2", "--name", "first", "--json"]) == console.DONE
     trained = said(capsys)
-    assert (trained["run"], trained["epochs"], trained["stopped"]) == ("first-1", 2, False)
-    folder = cells / "runs" / "first-1"
+    assert (trained["run"], trained["epochs"], trained["stopped"]) == ("first", 2, False)
+    folder = cells / "runs" / "first"
     assert {"settings.toml", "events.jsonl", "last.safetensors", "best.safetensors"} <= set(os.listdir(folder))
 
     assert main(["evaluate", str(cells), "--split", "test", "--json"]) == console.DONE
     evaluated = said(capsys)
     assert evaluated["images"] == 2
     assert 0 <= evaluated["ap50"] <= 1  # type: ignore[operator]
+    assert evaluated["nms"] == "darknet diou"  # as published for this detector
+    assert main(["evaluate", str(cells), "--split", "test", "--nms", "soft", "--json"]) == console.DONE
+    assert said(capsys)["nms"] == "soft"
 
     photographs = test_data / "data/bccd/BCCD/JPEGImages"
     pictures = [str(photographs / f"BloodImage_0000{n}.jpg") for n in (0, 1)]
@@ -96,9 +99,9 @@ def test_ctrl_c_leaves_a_checkpoint_that_resume_continues(cells: Path, capsys: C
     assert child.returncode == console.INTERRUPTED
     finished = tail[-1]
     assert (finished["event"], finished["stopped"]) == ("Finished", True)
-    assert (cells / "runs" / "stopped-1" / "last.safetensors").is_file()
+    assert (cells / "runs" / "stopped" / "last.safetensors").is_file()
 
-    command = [sys.executable, "-m", "workbench", "train", str(cells), "--resume", "stopped-1", "--json-events"]
+    command = [sys.executable, "-m", "workbench", "train", str(cells), "--resume", "stopped", "--json-events"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as again:
         assert again.stdout is not None
         started = json.loads(again.stdout.readline())

@@ -54,12 +54,12 @@ def evaluate(
     from workbench.report import numbers, show_evaluation
 
     plugins.loaded()
+    kind = kind_of_nms(nms)
     part = None if one_of("split", split, [*map(str, Split), "all"]) == "all" else Split(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     snapshot = snapshot.take([i for i, image in enumerate(snapshot.images) if _is_labelled(snapshot, i)])
-    kind = kind_of_nms(nms)
     rules = None if kind is None else Rules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     values = numbers(done)
@@ -101,6 +101,7 @@ def predict(
     from workbench.report import show_predictions
 
     plugins.loaded()
+    kind = kind_of_nms(nms)
     if project.suffix in FOREIGN:
         raise WorkbenchError(
             f"{project} is neither a project nor a checkpoint of Workbench. Make it one first:"
@@ -113,7 +114,6 @@ def predict(
             file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
     if not any(is_video(path) or listed(path) for path in sources):
         raise WorkbenchError(f"There is no image or video in {', '.join(map(str, sources))}. Check the name.")
-    kind = kind_of_nms(nms)
     happening = predict_files(
         Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, kind=kind, pictures=pictures,
         every=every,

@@ -46,7 +46,7 @@ def train(**given: Any) -> int | None:
         recipe = changed(recipe, _changes(given))
         anchors = kept if given["anchors"] == "project" else None
         start = _start(given["weights"], recipe.detector)
-        run_folder = runs.new_folder(folder, given["name"] or recipe.detector)
+        run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
         happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors, start=start), control)
     if given["tensorboard"]:
         happening = board.mirrored(happening, run_folder)
@@ -138,7 +138,7 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             option("--preset", "-p", help="A recipe that ships, or the path of a .toml file."),
         ),
         ("detector", str | None, None, option("--detector", help="See `workbench detectors`.")),
-        ("name", str | None, None, option("--name", help="The run's name; default: the detector's.")),
+        ("name", str | None, None, option("--name", help="The run's name; default: the detector's and a number.")),
         (
             "anchors",
             str,
