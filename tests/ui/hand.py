@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -54,16 +55,23 @@ class Hand:
         return self.canvas.view.to_widget(QPointF(x, y)).toPoint()
 
     def drag(
-        self, start: tuple[float, float], end: tuple[float, float], button: Qt.MouseButton = Qt.MouseButton.LeftButton
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+        held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
     ) -> None:
         a, b = self.at(*start), self.at(*end)
         QTest.mouseMove(self.canvas, a)
-        QTest.mousePress(self.canvas, button, Qt.KeyboardModifier.NoModifier, a)
+        QTest.mousePress(self.canvas, button, held, a)
         for part in (0.25, 0.5, 0.75, 1.0):
-            QTest.mouseMove(
-                self.canvas, QPoint(round(a.x() + (b.x() - a.x()) * part), round(a.y() + (b.y() - a.y()) * part))
-            )
-        QTest.mouseRelease(self.canvas, button, Qt.KeyboardModifier.NoModifier, b)
+            at = QPointF(round(a.x() + (b.x() - a.x()) * part), round(a.y() + (b.y() - a.y()) * part))
+            if held == Qt.KeyboardModifier.NoModifier:
+                QTest.mouseMove(self.canvas, at.toPoint())
+            else:  # QTest moves without keys
+                there = QPointF(self.canvas.mapToGlobal(at))
+                QApplication.sendEvent(self.canvas, QMouseEvent(QEvent.Type.MouseMove, at, there, button, button, held))
+        QTest.mouseRelease(self.canvas, button, held, b)
 
     def click(self, x: float, y: float, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifier, self.at(x, y))
@@ -71,10 +79,15 @@ class Hand:
     def key(self, key: Qt.Key | str, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         QTest.keyClick(self.canvas, key, modifier)
 
-    def draw(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+    def draw(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
         """W, drag, Esc."""
         self.key(Qt.Key.Key_W)
-        self.drag(start, end)
+        self.drag(start, end, held=held)
         self.key(Qt.Key.Key_Escape)
 
     def type_label(self, name: str) -> None:

@@ -7,14 +7,26 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QCheckBox, QLabel, QLineEdit, QListView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QCheckBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.ui.annotate.canvas import BORDER
+from workbench.ui.annotate.shape_menu import ShapeMenu
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -99,6 +111,72 @@ def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Pa
     QTest.mouseMove(hand.canvas, hand.at(140, 70))
     hand.click(140, 70)
     assert near(corners(labelled)[1], (100, 40, 140, 70))
+
+
+def test_with_shift_a_square_is_drawn_and_a_corner_keeps_the_shape(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 40), held=SHIFT)
+    x0, y0, x1, y1 = corners(labelled)[1]
+    assert near((x0, y0), (100, 30))
+    assert x1 - x0 == y1 - y0 == pytest.approx(50, abs=1)
+    hand.click(60, 40)
+    hand.drag((80, 60), (110, 60), held=SHIFT)  # 60 x 40 becomes 90 x 60
+    assert near(corners(labelled)[0], (20, 20, 110, 80))
+
+
+def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    find(window, QAction, "shape-4:3").trigger()
+    assert hand.canvas.is_drawing
+    button = find(window, QToolButton, "button-draw")
+    assert button.text() == "Draw boxes 4 : 3"
+    hand.drag((100, 30), (140, 31))
+    assert near(corners(labelled)[1], (100, 30, 140, 60))
+    assert ShapeMenu().ratio == 4 / 3
+    find(window, QAction, "shape-any").trigger()
+    assert button.text() == "Draw boxes"
+    hand.drag((150, 30), (190, 40))
+    assert near(corners(labelled)[2], (150, 30, 190, 40))
+
+
+def test_the_border_attracts_unless_alt_is_held(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    reach = BORDER / hand.canvas.view.scale
+    if reach < 2:
+        hand.canvas.zoom_to(2.0)
+    hand.draw((150, 50), (WIDTH - 2, HEIGHT - 2))
+    assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
+    hand.draw((100, 50), (WIDTH - 2, HEIGHT - 2), held=Qt.KeyboardModifier.AltModifier)
+    assert corners(labelled)[2][2:] == (WIDTH - 2, HEIGHT - 2)
+
+
+def test_ctrl_and_an_arrow_move_to_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Right, CTRL)
+    hand.key(Qt.Key.Key_Up, CTRL)
+    assert corners(labelled) == [(WIDTH - 60, 0, WIDTH, 40)]
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert corners(labelled) == [(WIDTH - 60, 20, WIDTH, 60)]  # one edit for each
+
+
+def test_boxes_of_the_image_before_are_taken_over_once(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert "first image" in find(window, QLabel, "message-text").text()
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+    assert names(labelled, "b.png") == ["cell"]
+    assert len(hand.canvas.selected) == 1
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert len(corners(labelled, "b.png")) == 1
+    assert "are here" in find(window, QLabel, "message-text").text()
 
 
 def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -38,6 +38,32 @@ def test_a_box_between_two_points_is_ordered_whole_and_inside() -> None:
     assert geometry.between(30.4, 50.6, -5, 10, 100, 100) == (0, 10, 30, 51)
 
 
+@pytest.mark.parametrize(
+    ("end", "ratio", "box"),
+    [
+        ((70, 55), 1.0, (50, 50, 70, 70)),  # the farther side counts
+        ((30, 45), 1.0, (30, 30, 50, 50)),
+        ((70, 20), 2.0, (50, 20, 110, 50)),
+        ((90, 99), 1.0, (50, 50, 99, 99)),
+        ((0, 0), 0.5, (25, 0, 50, 50)),  # as far as the border lets it
+        ((120, 0), 4.0, (50, 32, 120, 50)),
+    ],
+)
+def test_a_box_of_a_shape_has_it_and_stays_inside(
+    end: tuple[float, float], ratio: float, box: tuple[float, ...]
+) -> None:
+    assert geometry.shaped((50, 50), *end, ratio, 120, 100) == box
+
+
+def test_the_border_attracts_what_comes_near() -> None:
+    assert geometry.drawn_to_border(4, 97, 100, 100, 5) == (0, 100)
+    assert geometry.drawn_to_border(6, 94, 100, 100, 5) == (6, 94)
+    assert geometry.drawn_to_border(4, 97, 100, 100, 0) == (4, 97)
+    assert geometry.shift([BOX], -7, 38, 100, 100, reach=5) == (-10, 40)
+    assert geometry.shift([BOX], 0, 38, 100, 100, reach=5) == (0, 40)
+    assert geometry.shift([(2.0, 20, 50, 60)], 0, 5, 100, 100, reach=5) == (0, 5)  # it moves up and down alone
+
+
 def test_a_side_moves_alone_and_may_pass_the_other() -> None:
     assert geometry.resized(BOX, Handle(1, 0), 70, 999, 100, 100) == (10, 20, 70, 60)
     assert geometry.resized(BOX, Handle(1, 0), 4, 40, 100, 100) == (4, 20, 10, 60)

@@ -57,6 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("duplicate", "Duplicate the selected boxes", ("Ctrl+D",), "mdi6.content-duplicate", "Label"),
     Command("copy-boxes", "Copy the selected boxes", ("Ctrl+C",), "mdi6.content-copy", "Label"),
     Command("paste-boxes", "Paste boxes into this image", ("Ctrl+V",), "mdi6.content-paste", "Label"),
+    Command("take-over", "Take over the boxes of the image before", ("Ctrl+B",), "mdi6.page-previous-outline", "Label"),
     Command("select-all", "Select all boxes", ("Ctrl+A",), "mdi6.select-all", "Label"),
     Command("change-label", "Change the label of the selected boxes…", ("E", "Ctrl+E"), "mdi6.tag-outline", "Label"),
     Command("number", "Label by its number, for the selected and for new boxes", ("1 … 9",), "", "Label", by_hand=True),
@@ -65,6 +66,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("cycle", "The box below, where boxes lie in one another", ("Ctrl+click",), "", "Label", by_hand=True),
     Command("several", "Select several boxes", ("Shift+click",), "", "Label", by_hand=True),
     Command("nudge", "Move the selected boxes by a pixel (with Shift by 10)", ("Arrows",), "", "Label", by_hand=True),
+    Command("align", "Move the selected boxes to the border of the image", ("Ctrl+arrows",), "", "Label", by_hand=True),
+    Command("square", "Draw a square; at a corner: keep the box's shape", ("Shift+drag",), "", "Label", by_hand=True),
+    Command("off-border", "Draw close to the border, not on it", ("Alt+drag",), "", "Label", by_hand=True),
     Command("wheel", "Zoom at the pointer", ("Wheel", "Ctrl+wheel"), "", "Label", by_hand=True),
     Command("pan", "Move the picture", ("Space+drag", "Middle button"), "", "Label", by_hand=True),
     Command("fit", "Fit the picture into the window", ("Ctrl+F",), "mdi6.fit-to-page-outline", "Label"),
@@ -116,6 +120,7 @@ def tooltip(command: Command) -> str:
 
 def shown(key: str) -> str:
     """A key as this system's people know it (⌘ on a Mac)."""
-    if "click" in key or "drag" in key or "wheel" in key.lower() or "…" in key or key in ("Arrows", "Middle button"):
+    by_hand = ("click", "drag", "wheel", "arrows", "button", "…")
+    if any(part in key.lower() for part in by_hand):
         return key
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) or key

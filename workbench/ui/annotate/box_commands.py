@@ -60,6 +60,19 @@ class BoxCommands(QObject):
         known = tuple(box for box in self._copied if box.label in alive)
         self._add_copies(known, aside=any(box.image == self._session.image_id for box in known))
 
+    def take_over(self, image: int) -> None:
+        """Copies of another image's boxes at the same places, but for those that are here already."""
+        document = self._session.document
+        if document is None:
+            return
+        here = {(box.label, box.xyxy) for box in self._canvas.layer.boxes}
+        boxes = document.boxes(image)
+        missing = tuple(box for box in boxes if (box.label, box.xyxy) not in here)
+        if missing:
+            self._add_copies(missing, aside=False)
+        else:
+            self._session.inform("All boxes of the image before are here." if boxes else "The image before has none.")
+
     def relabel(self, label: int) -> None:
         changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]
         self.replace(changed)

@@ -18,11 +18,13 @@ from workbench.core.project import XYXY, Box, Label
 from workbench.ui.annotate import canvas_painter, geometry
 from workbench.ui.annotate.boxes_painter import BoxesLayer
 from workbench.ui.annotate.geometry import Handle
-from workbench.ui.annotate.gestures import Drawing, Gesture, Moving, Picking, Resizing
+from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Picking, Resizing
 from workbench.ui.widgets.picture_view import PictureView
 
 REACH = 7.0
 """Widget pixels within which a handle or a box's side is taken."""
+BORDER = 6.0
+"""Widget pixels within which the image's border attracts a side."""
 _CLICK = 3.0
 """Widget pixels that the mouse may slip during a click."""
 _ARROWS = {
@@ -57,6 +59,7 @@ class Canvas(PictureView):
         self.draft: XYXY | None = None  # waits for its label
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
+        self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
         self._space = False
         self._space_used = False
@@ -155,7 +158,7 @@ class Canvas(PictureView):
         at = self._image_point(event.position())
         size = self.image_size.width(), self.image_size.height()
         if isinstance(self.gesture, Drawing) and self.gesture.by_clicks:
-            self.gesture.move(*at)
+            self.gesture.move(*at, self._aids(event))
             self._finish_drawing(self.gesture)
             return
         hits = self._under(event.position())
@@ -168,8 +171,9 @@ class Canvas(PictureView):
             place = handle.place(box.xyxy)
             self.gesture = Resizing(box, handle, (at[0] - place[0], at[1] - place[1]), size, box.xyxy)
         elif self.is_drawing:
-            self.gesture = Drawing(at, size)
-            self.gesture.move(*at)
+            aids = self._aids(event)
+            self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size)
+            self.gesture.move(*at, aids)
         elif hits and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._toggle(hits[0])
             return
@@ -191,7 +195,7 @@ class Canvas(PictureView):
             if self.is_drawing:
                 self.update()
             return
-        self.gesture.move(*self._image_point(event.position()))
+        self.gesture.move(*self._image_point(event.position()), self._aids(event))
         if isinstance(self.gesture, Moving):  # all that changes lies where the boxes were and are
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
         else:
@@ -219,6 +223,16 @@ class Canvas(PictureView):
         else:
             self._finish_picking(gesture, is_click)
         self.renew()
+
+    def _aids(self, event: QMouseEvent) -> Aids:
+        """With Shift a square is drawn, and a corner keeps its box's shape; with Alt the border does not attract."""
+        held = event.modifiers()
+        reach = 0.0 if held & Qt.KeyboardModifier.AltModifier else BORDER / self.view.scale
+        shift = bool(held & Qt.KeyboardModifier.ShiftModifier)
+        if isinstance(self.gesture, Resizing):
+            box = self.gesture.box
+            return Aids(reach, box.width / box.height if shift and box.height > 0 else None)
+        return Aids(reach, 1.0 if shift else self.ratio)
 
     def _finish_drawing(self, gesture: Drawing) -> None:
         self.gesture = None
@@ -322,9 +336,16 @@ class Canvas(PictureView):
                 self._space, self._space_used = True, False
                 self._show_cursor()
         elif key in _ARROWS and self._selected and not self._is_empty():
-            self._nudge(*_ARROWS[key], 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
+            self._nudge(*_ARROWS[key], self._step(event))
         else:
             event.ignore()
+
+    def _step(self, event: QKeyEvent) -> float:
+        """How far an arrow key moves, in image pixels; with Ctrl to the image's border."""
+        held = event.modifiers()
+        if held & Qt.KeyboardModifier.ControlModifier:
+            return self.image_size.width() + self.image_size.height()
+        return 10 if held & Qt.KeyboardModifier.ShiftModifier else 1
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.isAutoRepeat():
@@ -344,7 +365,7 @@ class Canvas(PictureView):
         self.end_nudge()
         super().focusOutEvent(event)
 
-    def _nudge(self, dx: int, dy: int, pixels: int) -> None:
+    def _nudge(self, dx: int, dy: int, pixels: float) -> None:
         """A held arrow key is one edit, made when it is let go."""
         if not isinstance(self.gesture, Moving):
             size = self.image_size.width(), self.image_size.height()

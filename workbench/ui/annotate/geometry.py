@@ -28,6 +28,10 @@ class Handle:
         x0, y0, x1, y1 = xyxy
         return ((x0, (x0 + x1) / 2, x1)[self.x + 1], (y0, (y0 + y1) / 2, y1)[self.y + 1])
 
+    @property
+    def opposite(self) -> Handle:
+        return Handle(-self.x, -self.y)
+
 
 # Corners first: on a small box they win over the sides.
 HANDLES = tuple(
@@ -74,6 +78,26 @@ def between(x0: float, y0: float, x1: float, y1: float, width: float, height: fl
     return left, top, right, bottom
 
 
+def shaped(start: tuple[float, float], x: float, y: float, ratio: float, width: float, height: float) -> XYXY:
+    """As `between` two points, `ratio` times as wide as high: as large as the farther side asks, inside the image."""
+    x0, y0 = _snap(start[0], width), _snap(start[1], height)
+    right, down = x >= x0, y >= y0
+    high = max(abs(x - x0) / ratio, abs(y - y0))
+    high = min(high, (width - x0 if right else x0) / ratio, height - y0 if down else y0)
+    wide, high = float(round(high * ratio)), float(round(high))
+    left, top = (x0 if right else x0 - wide), (y0 if down else y0 - high)
+    return max(left, 0.0), max(top, 0.0), min(left + wide, width), min(top + high, height)
+
+
+def drawn_to_border(x: float, y: float, width: float, height: float, reach: float) -> tuple[float, float]:
+    """The point, on the image's border where it comes within `reach` of it."""
+    return _drawn(x, width, reach), _drawn(y, height, reach)
+
+
+def _drawn(value: float, size: float, reach: float) -> float:
+    return 0.0 if value < reach else size if value > size - reach else value
+
+
 def resized(xyxy: XYXY, handle: Handle, x: float, y: float, width: float, height: float) -> XYXY:
     """The box with the handle's sides at the point, cut at the image's border; it may turn over."""
     x0, y0, x1, y1 = xyxy
@@ -84,18 +108,25 @@ def resized(xyxy: XYXY, handle: Handle, x: float, y: float, width: float, height
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
-def shift(boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float) -> tuple[float, float]:
+def shift(
+    boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float, reach: float = 0.0
+) -> tuple[float, float]:
     """As much of the shift (dx, dy) as leaves all boxes inside the image, in whole pixels.
 
-    Boxes that are outside already are not pulled in: no edit that nobody asked for.
+    Sides that would come within `reach` of the border lie on it. Boxes that are outside already are not pulled in: no
+    edit that nobody asked for.
     """
     return (
-        _limited(round(dx), min(b[0] for b in boxes), max(b[2] for b in boxes), width),
-        _limited(round(dy), min(b[1] for b in boxes), max(b[3] for b in boxes), height),
+        _limited(round(dx), min(b[0] for b in boxes), max(b[2] for b in boxes), width, reach),
+        _limited(round(dy), min(b[1] for b in boxes), max(b[3] for b in boxes), height, reach),
     )
 
 
-def _limited(step: float, low: float, high: float, size: float) -> float:
+def _limited(step: float, low: float, high: float, size: float, reach: float) -> float:
+    if step and low >= 0 and low + step < reach:
+        step = -low
+    elif step and high <= size and high + step > size - reach:
+        step = size - high
     return min(max(step, min(0.0, -low)), max(0.0, size - high))
 
 

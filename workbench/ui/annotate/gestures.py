@@ -10,6 +10,14 @@ from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 
 
+@dataclass(frozen=True, slots=True)
+class Aids:
+    """What helps the hand: sides within `reach` pixels of the image's border lie on it; `ratio` of width to height."""
+
+    reach: float = 0.0
+    ratio: float | None = None  # None: as the hand has it
+
+
 @dataclass
 class Drawing:
     """A new box between where the mouse went down and where it is. The draft belongs to the tool until release."""
@@ -19,8 +27,12 @@ class Drawing:
     xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
     by_clicks: bool = False  # the first click set one corner, the next sets the other
 
-    def move(self, x: float, y: float) -> None:
-        self.xyxy = geometry.between(*self.start, x, y, *self.size)
+    def move(self, x: float, y: float, aids: Aids) -> None:
+        x, y = geometry.drawn_to_border(x, y, *self.size, aids.reach)
+        if aids.ratio is None:
+            self.xyxy = geometry.between(*self.start, x, y, *self.size)
+        else:
+            self.xyxy = geometry.shaped(self.start, x, y, aids.ratio, *self.size)
 
 
 @dataclass
@@ -33,12 +45,12 @@ class Moving:
     by: tuple[float, float] = (0.0, 0.0)
     clicked: int = 0  # the box that a mere click would have meant
 
-    def move(self, x: float, y: float) -> None:
-        self.push(x - self.start[0], y - self.start[1])
+    def move(self, x: float, y: float, aids: Aids) -> None:
+        self.push(x - self.start[0], y - self.start[1], aids.reach)
 
-    def push(self, dx: float, dy: float) -> None:
+    def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
         """To (dx, dy) from where the boxes began."""
-        self.by = geometry.shift([box.xyxy for box in self.boxes], dx, dy, *self.size)
+        self.by = geometry.shift([box.xyxy for box in self.boxes], dx, dy, *self.size, reach)
 
     @property
     def moved(self) -> tuple[Box, ...]:
@@ -61,9 +73,12 @@ class Resizing:
     size: tuple[float, float]
     xyxy: XYXY
 
-    def move(self, x: float, y: float) -> None:
-        at = x - self.grabbed[0], y - self.grabbed[1]
-        self.xyxy = geometry.resized(self.box.xyxy, self.handle, *at, *self.size)
+    def move(self, x: float, y: float, aids: Aids) -> None:
+        at = geometry.drawn_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)
+        if aids.ratio is not None and self.handle.x and self.handle.y:
+            self.xyxy = geometry.shaped(self.handle.opposite.place(self.box.xyxy), *at, aids.ratio, *self.size)
+        else:
+            self.xyxy = geometry.resized(self.box.xyxy, self.handle, *at, *self.size)
 
 
 @dataclass
@@ -74,7 +89,7 @@ class Picking:
     add: bool
     xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
 
-    def move(self, x: float, y: float) -> None:
+    def move(self, x: float, y: float, _aids: Aids) -> None:
         self.xyxy = (min(self.start[0], x), min(self.start[1], y), max(self.start[0], x), max(self.start[1], y))
 
 

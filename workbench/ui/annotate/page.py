@@ -20,6 +20,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
 from workbench.ui.page import Page
@@ -54,6 +55,7 @@ class AnnotatePage(Page):
         self._make_actions()
         self._build()
         self._connect()
+        self._show_shape()
         self._document_changed()
 
     # --- building ---
@@ -62,6 +64,7 @@ class AnnotatePage(Page):
         only_canvas = Qt.ShortcutContext.WidgetShortcut
         canvas, commands = self.canvas, self._commands
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
+        self._shapes = ShapeMenu(self)
         self._next = make(self, "next-image", lambda: self.go(1))
         self._previous = make(self, "previous-image", lambda: self.go(-1))
         self._done = make(self, "done", lambda: self.finish(State.DONE))
@@ -70,6 +73,7 @@ class AnnotatePage(Page):
         self._duplicate = make(self, "duplicate", commands.duplicate)
         self._copy = make(self, "copy-boxes", commands.copy)
         self._paste = make(self, "paste-boxes", commands.paste)
+        make(self, "take-over", self._take_over)
         self._all = make(self, "select-all", lambda: canvas.select(canvas.layer.ids))
         self._relabel = make(self, "change-label", self.ask_label)
         make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
@@ -85,7 +89,7 @@ class AnnotatePage(Page):
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next)
         views = (self._out, self._in, self._fit, self._full, self._keep, self._hide)
-        self._strip = Strip(tools, views, self._done)
+        self._strip = Strip(tools, views, self._done, self._shapes)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -123,6 +127,7 @@ class AnnotatePage(Page):
         session.label_changed.connect(self._label_changed)
         session.edited.connect(self._edited)
         canvas.drawn.connect(self._drawn)
+        self._shapes.chosen.connect(self._shape_chosen)
         canvas.changed.connect(self._commands.replace)
         canvas.refused.connect(session.inform)
         canvas.mode_changed.connect(self._draw.setChecked)
@@ -251,6 +256,15 @@ class AnnotatePage(Page):
 
     # --- drawing and labels ---
 
+    @Slot()
+    def _shape_chosen(self) -> None:
+        self._show_shape()
+        self.canvas.set_drawing(True)
+
+    def _show_shape(self) -> None:
+        self.canvas.ratio = self._shapes.ratio
+        self._draw.setIconText(f"Draw boxes {self._shapes.words}".strip())
+
     @Slot(object)
     def _drawn(self, xyxy: XYXY) -> None:
         """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
@@ -323,6 +337,13 @@ class AnnotatePage(Page):
             self.session.select_image(following)
         else:
             self.session.inform("This is the last image." if step > 0 else "This is the first image.")
+
+    def _take_over(self) -> None:
+        before = self._images.model.neighbour(self._shown, -1)
+        if before:
+            self._commands.take_over(before)
+        else:
+            self.session.inform("This is the first image: there is none before to take boxes from.")
 
     @Slot()
     def _verify(self) -> None:

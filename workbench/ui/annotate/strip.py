@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from workbench.core.project import Image
 from workbench.ui import theme
@@ -18,7 +18,12 @@ class Strip(QFrame):
     """Buttons of the page's actions; the page says what image is shown."""
 
     def __init__(
-        self, tools: Sequence[QAction], views: Sequence[QAction], done: QAction, parent: QWidget | None = None
+        self,
+        tools: Sequence[QAction],
+        views: Sequence[QAction],
+        done: QAction,
+        shapes: QMenu,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setProperty("role", "bar")
@@ -27,7 +32,7 @@ class Strip(QFrame):
         layout.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
         layout.setSpacing(2)
         for action in tools:
-            layout.addWidget(_button(action, words=action.objectName() == "action-draw"))
+            layout.addWidget(_button(action, shapes if action.objectName() == "action-draw" else None))
         layout.addSpacing(theme.GRID)
         self._icon = QLabel()
         self._name = Elided()
@@ -79,11 +84,14 @@ class Strip(QFrame):
         self._zoom.setText(f"{100 * scale:.0f} %")
 
 
-def _button(action: QAction, *, words: bool = False) -> QToolButton:
+def _button(action: QAction, menu: QMenu | None = None) -> QToolButton:
+    """With words where it has a menu."""
     button = QToolButton(autoRaise=True)
     button.setDefaultAction(action)
     button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    if words:
+    if menu is not None:
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
     return button
