@@ -113,6 +113,31 @@ def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Pa
     assert near(corners(labelled)[1], (100, 40, 140, 70))
 
 
+def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        first = document.images()[0].id
+        label = document.labels()[0].id
+        places = ((20, 20, 80, 60), (100, 10, 300, 90), (110, 10, 111, 90))
+        document.draw(tuple(Box(0, first, label, xyxy) for xyxy in places))
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    model = find(window, QListView, "box-list").model()
+
+    def marked() -> list[bool]:
+        beside = [model.index(row, 0).data(Qt.ItemDataRole.UserRole).beside for row in range(model.rowCount())]
+        return ["\N{WARNING SIGN}" in text for text in beside]
+
+    assert marked() == [False, True, True]
+    tip = model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "reaches outside its image" in tip
+    hand.draw((20, 20), (80, 60))
+    assert "at the same place already" in find(window, QLabel, "message-text").text()
+    assert marked() == [False, True, True, False]
+
+
 def test_with_shift_a_square_is_drawn_and_a_corner_keeps_the_shape(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QObject, Slot
 
-from workbench.core import edits
+from workbench.core import box_faults, boxes, edits
+from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
 
+TWIN = 0.9
+"""IoU above which two boxes of a label are taken for the same object."""
 _ASIDE = 10.0
 """Image pixels that a copy in the same image lies aside of its original, so that both are seen."""
 
@@ -28,9 +32,21 @@ class BoxCommands(QObject):
 
     def add(self, xyxy: XYXY, label: int) -> None:
         """A drawn box: on disk when this returns, and selected unless drawing goes on."""
+        remark = self._remark(xyxy, label)
         applied = self._session.draw((Box(0, self._session.image_id, label, xyxy),))
         if applied is not None:
             self._canvas.select([] if self._canvas.is_drawing else [box.id for box in applied.added_boxes])
+            if remark:
+                self._session.inform(remark)
+
+    def _remark(self, xyxy: XYXY, label: int) -> str:
+        """What is wrong with a new box, "" if nothing."""
+        size, layer = self._canvas.image_size, self._canvas.layer
+        wrong = box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()]))[0]
+        if wrong.any():
+            return box_faults.sentence(FAULTS[int(wrong.argmax())])
+        twins = boxes.iou(np.array([xyxy]), layer.xyxy[layer.label_ids == label])
+        return "There is a box of this label at the same place already." if (twins > TWIN).any() else ""
 
     @Slot(object)
     def replace(self, boxes: Sequence[Box]) -> None:
@@ -66,12 +82,12 @@ class BoxCommands(QObject):
         if document is None:
             return
         here = {(box.label, box.xyxy) for box in self._canvas.layer.boxes}
-        boxes = document.boxes(image)
-        missing = tuple(box for box in boxes if (box.label, box.xyxy) not in here)
+        others = document.boxes(image)
+        missing = tuple(box for box in others if (box.label, box.xyxy) not in here)
         if missing:
             self._add_copies(missing, aside=False)
         else:
-            self._session.inform("All boxes of the image before are here." if boxes else "The image before has none.")
+            self._session.inform("All boxes of the image before are here." if others else "The image before has none.")
 
     def relabel(self, label: int) -> None:
         changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]

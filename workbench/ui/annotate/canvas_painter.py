@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from workbench.core import box_faults
 from workbench.core.project import XYXY
 from workbench.ui import theme
 from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate, outlined, tag
@@ -119,6 +120,9 @@ def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
 def _tag_size(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
     assert canvas.pointer is not None
     text = f"{xyxy[2] - xyxy[0]:.0f} × {xyxy[3] - xyxy[1]:.0f}"
+    size = canvas.image_size
+    if box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()])).any():
+        text += "  \N{WARNING SIGN} small"
     tag(painter, canvas.pointer, text, theme.font(theme.SMALL), QRectF(canvas.rect()))
 
 

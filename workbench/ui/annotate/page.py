@@ -229,7 +229,8 @@ class AnnotatePage(Page):
     def _show_list(self, boxes: tuple[Box, ...]) -> None:
         document = self.session.document
         labels = {label.id: label for label in document.labels()} if document else {}
-        self._side.boxes.show_boxes(boxes, labels)
+        image = self.session.image
+        self._side.boxes.show_boxes(boxes, labels, (image.width, image.height) if image else (0, 0))
         self._selection_changed()
 
     @Slot()

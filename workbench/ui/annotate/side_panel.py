@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core import box_faults
+from workbench.core.box_faults import FAULTS
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
@@ -80,9 +83,13 @@ class BoxesPanel(QWidget):
         layout.addWidget(self._view, 1)
         self._view.selectionModel().selectionChanged.connect(self._changed)
 
-    def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label]) -> None:
+    def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label], size: tuple[float, float]) -> None:
+        """`size` of the image, (0, 0) where it is unknown; boxes with a fault have a mark."""
         self._following = True
-        self._view.rows.set_rows([_row(box, labels.get(box.label)) for box in boxes])
+        wrong = box_faults.faults(np.array([box.xyxy for box in boxes]), np.array(size))
+        self._view.rows.set_rows(
+            [_row(box, labels.get(box.label), _words(one)) for box, one in zip(boxes, wrong.tolist(), strict=True)]
+        )
         self._following = False
 
     def follow(self, ids: Sequence[int]) -> None:
@@ -105,12 +112,16 @@ class BoxesPanel(QWidget):
             self.selected.emit(self._view.chosen())
 
 
-def _row(box: Box, label: Label | None) -> Row:
-    marks = "".join(flag[0] for flag in FLAGS if getattr(box, flag))
+def _words(wrong: Sequence[bool]) -> str:
+    return "\n".join(box_faults.sentence(fault) for fault, is_so in zip(FAULTS, wrong, strict=True) if is_so)
+
+
+def _row(box: Box, label: Label | None, wrong: str) -> Row:
+    marks = ("\N{WARNING SIGN}" if wrong else "") + "".join(flag[0] for flag in FLAGS if getattr(box, flag))
     size = f"{box.width:.0f} × {box.height:.0f}"
     words = label.name if label else "?"
     x0, y0 = box.xyxy[:2]
-    tip = f"{words}: {size} at {x0:g}, {y0:g}" + (f"\n{box.note}" if box.note else "")
+    tip = "\n".join(part for part in (f"{words}: {size} at {x0:g}, {y0:g}", wrong, box.note) if part)
     return Row(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
 
 
