@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QCheckBox,
+    QComboBox,
     QLabel,
     QLineEdit,
     QListView,
@@ -111,6 +112,54 @@ def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Pa
     QTest.mouseMove(hand.canvas, hand.at(140, 70))
     hand.click(140, 70)
     assert near(corners(labelled)[1], (100, 40, 140, 70))
+
+
+def states(project: Path, **wanted: State) -> None:
+    with Document.open(project) as document:
+        for image in document.images():
+            document.do(edits.SetState((image.id,), wanted.get(image.name[0], State.UNLABELLED)))
+
+
+def test_shift_d_and_a_go_to_unlabelled_images_around_the_end(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    states(project, b=State.DONE)
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    name = find(window, QLabel, "image-name")
+    assert window.session.image.name == "a.png"
+    seen = []
+    for key in (Qt.Key.Key_D, Qt.Key.Key_D, Qt.Key.Key_A):
+        hand.key(key, SHIFT)
+        seen.append(window.session.image.name)
+    assert seen == ["c.png", "a.png", "c.png"]
+    assert name.toolTip() == "c.png"
+    with Document.open(project, read_only=True) as document:
+        ids = {image.name: image.id for image in document.images()}
+    window.session.do(edits.SetState((ids["a.png"],), State.DONE))
+    hand.key(Qt.Key.Key_D, SHIFT)
+    assert window.session.image.name == "c.png"
+    assert "No other listed image is unlabelled" in find(window, QLabel, "message-text").text()
+
+
+def test_the_list_is_filtered_by_split_and_label_and_d_goes_on_from_an_image_that_fell_out(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    model = find(window, QAbstractItemView, "image-list").model()
+    label = find(window, QComboBox, "image-filter-label")
+    label.setCurrentIndex(label.findText("Without boxes"))
+    assert model.rowCount() == 3
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.draw((20, 20), (80, 60))
+    assert model.rowCount() == 2  # b.png has a box now, and stays on the canvas
+    assert window.session.image.name == "b.png"
+    hand.key(Qt.Key.Key_D)
+    assert window.session.image.name == "c.png"
+    label.setCurrentIndex(label.findText("cell"))
+    assert model.rowCount() == 1
 
 
 def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(

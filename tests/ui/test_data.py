@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListView,
     QPlainTextEdit,
+    QSpinBox,
     QTableView,
     QWidget,
 )
@@ -86,6 +87,38 @@ def test_filters_by_state_label_and_name(open_window: Open, labelled: Path) -> N
     QTest.keyClicks(find(window, QLineEdit, "filter-text"), "C.p")
     assert listed(window) == ["c.png"]
     assert find(window, QLabel, "gallery-count").text() == "1 of 3"
+
+
+def test_filters_by_number_and_size_of_boxes_and_orders(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        images, cell = document.images(), document.labels()[0].id
+        document.draw(tuple(Box(0, images[2].id, cell, (x, 0, x + 8, 50)) for x in (0, 20)))
+    window = open_window(labelled, "data")  # a.png has one box of 60 x 40, c.png two of 8 x 50
+
+    def spin(name: str, value: int) -> None:
+        find(window, QSpinBox, f"filter-{name}").setValue(value)
+
+    spin("fewest", 1)
+    assert listed(window) == ["a.png", "c.png"]
+    spin("most", 1)
+    assert listed(window) == ["a.png"]
+    press(window, "filter-clear")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    spin("side-to", 8)
+    assert listed(window) == ["c.png"]
+    spin("side-from", 9)
+    assert listed(window) == []
+    spin("side-to", -1)
+    assert listed(window) == ["a.png"]
+    press(window, "filter-clear")
+    order = find(window, QComboBox, "filter-order")
+    for word, wanted in (
+        ("Most boxes first", ["c.png", "a.png", "b.png"]),
+        ("Fewest boxes first", ["b.png", "a.png", "c.png"]),
+        ("Last added first", ["c.png", "b.png", "a.png"]),
+    ):
+        order.setCurrentIndex(order.findText(word))
+        assert listed(window) == wanted
 
 
 def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window: Open, labelled: Path) -> None:

@@ -7,6 +7,7 @@ threads; long jobs take `snapshot()`.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,6 +226,14 @@ class Document:
     def images_with(self, label: int) -> frozenset[int]:
         """Ids of the images that have boxes of this label."""
         return frozenset(r[0] for r in self.store.rows("SELECT DISTINCT image FROM box WHERE label = ?", label))
+
+    def images_with_sides(self, low: float | None, high: float | None) -> frozenset[int]:
+        """Ids of the images that have a box whose shorter side has `low` to `high` pixels; None: any."""
+        found = self.store.rows(
+            "SELECT DISTINCT image FROM box WHERE min(x1 - x0, y1 - y0) BETWEEN ? AND ?",
+            -math.inf if low is None else low, math.inf if high is None else high,
+        )  # fmt: skip
+        return frozenset(row[0] for row in found)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value kept with the project by edits.ChangeSetting."""

@@ -51,6 +51,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("cancel", "Stop drawing, select nothing", ("Esc",), "", "Label"),
     Command("next-image", "Next image", ("D",), "mdi6.chevron-right", "Label"),
     Command("previous-image", "Previous image", ("A",), "mdi6.chevron-left", "Label"),
+    Command("next-unlabelled", "Next unlabelled image", ("Shift+D", "Ctrl+Shift+D"), "mdi6.skip-next-outline", "Label"),
+    Command("previous-unlabelled", "Previous unlabelled image", ("Shift+A",), "mdi6.skip-previous-outline", "Label"),
     Command("verify", "Verify this image and go to the next", ("Space",), "", "Label", by_hand=True),
     Command("done", "Done (also when empty), go to the next", ("N",), "mdi6.check", "Label"),
     Command("delete-boxes", "Delete the selected boxes", ("Del", "Backspace"), "mdi6.delete-outline", "Label"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
@@ -22,15 +24,39 @@ _MANY = 200
 """Above this many touched images all counts are read at once: one query instead of many."""
 
 
+class Order(StrEnum):
+    """Of the listed images; equals in natural order."""
+
+    NAME = "name"
+    NEWEST = "newest"  # in the project
+    MOST = "most boxes"
+    FEWEST = "fewest boxes"
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which images are listed; None and "" mean any. `label` is a label's id, `text` a part of the path or note."""
+    """Which images are listed, and how; None and "" mean any.
+
+    `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
+    with a box whose shorter side has so many pixels.
+    """
 
     state: State | None = None
     split: Split | None = None
     label: int | None = None
     text: str = ""
     empty: bool = False  # only images without boxes
+    fewest: int | None = None
+    most: int | None = None
+    side_from: float | None = None
+    side_to: float | None = None
+    order: Order = Order.NAME
+
+    @property
+    def by_boxes(self) -> bool:
+        """Whether a box more or less may change what is listed, or where."""
+        ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
+        return self.empty or any(value is not None for value in ranges) or self.order in (Order.MOST, Order.FEWEST)
 
 
 class ImagesModel(QAbstractListModel):
@@ -46,6 +72,7 @@ class ImagesModel(QAbstractListModel):
         self._ids: list[int] = []
         self._rows: dict[int, int] = {}
         self._counts: dict[int, int] = {}
+        self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         thumbnails.made.connect(self._thumbnail_made)
@@ -65,12 +92,15 @@ class ImagesModel(QAbstractListModel):
     @Slot()
     def reload(self) -> None:
         """Read everything again."""
-        document = self._session.document
+        document, shown = self._session.document, self._session.image_id
+        before = self._rows.get(shown, -1)
         self.beginResetModel()
         self._counts = document.box_counts() if document else {}
         self._ids = self._listed()
         self._rows = {id: row for row, id in enumerate(self._ids)}
         self.endResetModel()
+        if before >= 0 and shown not in self._rows:
+            self._left = shown, before
         self.count_changed.emit()
 
     def _listed(self) -> list[int]:
@@ -80,6 +110,9 @@ class ImagesModel(QAbstractListModel):
             return []
         text = wanted.text.casefold()
         labelled = document.images_with(wanted.label) if wanted.label is not None else frozenset()
+        low, high = wanted.side_from, wanted.side_to
+        sized = None if low is None and high is None else document.images_with_sides(low, high)
+        fewest, most = wanted.fewest or 0, math.inf if wanted.most is None else wanted.most
 
         def passes(image: Image) -> bool:
             return (
@@ -88,9 +121,17 @@ class ImagesModel(QAbstractListModel):
                 and (not text or text in f"{image.path}\n{image.note}".casefold())
                 and (not wanted.empty or not self._counts.get(image.id))
                 and (wanted.label is None or image.id in labelled)
+                and fewest <= self._counts.get(image.id, 0) <= most
+                and (sized is None or image.id in sized)
             )
 
-        return [image.id for image in document.images() if passes(image)]
+        ids = [image.id for image in document.images() if passes(image)]
+        if wanted.order is Order.NEWEST:
+            ids.sort(reverse=True)
+        elif wanted.order is not Order.NAME:
+            sign = -1 if wanted.order is Order.MOST else 1
+            ids.sort(key=lambda id: sign * self._counts.get(id, 0))
+        return ids
 
     # --- Qt's questions ---
 
@@ -148,8 +189,23 @@ class ImagesModel(QAbstractListModel):
             row += step
         return self._ids[row] if 0 <= row < len(self._ids) else 0
 
+    def next_in_state(self, id: int, step: int, state: State) -> int:
+        """The next listed image after `id` (before, if `step` is -1) in this state, from the other end too; 0: none."""
+        document = self._session.document
+        if document is None:
+            return 0
+        row = self.row_of(id)
+        start = row if row >= 0 else self._place(id) - (1 if step > 0 else 0)
+        for i in range(1, len(self._ids) + 1):
+            other = self._ids[(start + step * i) % len(self._ids)]
+            if other != id and document.image(other).state is state:
+                return other
+        return 0
+
     def _place(self, id: int) -> int:
-        """How many listed images come before a hidden one."""
+        """The row that a hidden image had, or how many listed images come before it in natural order."""
+        if id == self._left[0]:
+            return min(self._left[1], len(self._ids))
         document = self._session.document
         before = 0
         for image in document.images() if document else ():
@@ -183,7 +239,7 @@ class ImagesModel(QAbstractListModel):
         wanted = self._filter
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
         by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)
-        return came_or_went or by_row or wanted.label is not None or wanted.empty
+        return came_or_went or by_row or wanted.by_boxes
 
     @Slot(int)
     def _thumbnail_made(self, id: int) -> None:

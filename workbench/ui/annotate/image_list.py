@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHeaderView,
     QLabel,
-    QLineEdit,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from workbench.core.project import State
 from workbench.ui import theme, thumbnails
 from workbench.ui.images_model import IMAGE, ImagesModel
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
+from workbench.ui.widgets.image_filter import ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 
@@ -34,22 +30,15 @@ class ImageList(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = ImagesModel(session, thumbnails.of(session), self)
-        self._states = QComboBox()
-        self._states.setObjectName("image-filter-state")
-        self._states.setAccessibleName("Show images of this state")
-        for word, state in (("All images", None), *((s.value.capitalize(), s) for s in State)):
-            self._states.addItem(word, state)
-        self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
-        self._text.setObjectName("image-filter-text")
+        self._filter = ImageFilter(session, "image-filter", narrow=True)
         self._view = ImageTable(self.model)
         self._count = QLabel()
         self._count.setObjectName("image-count")
         self._count.setProperty("role", "muted")
         self._count.setFont(theme.font(theme.SMALL))
         self._lay_out()
-        self._states.currentIndexChanged.connect(self._filter)
-        self._text.textChanged.connect(self._filter)
-        self._text.returnPressed.connect(self.left)
+        self._filter.changed.connect(self.model.set_filter)
+        self._filter.text.returnPressed.connect(self.left)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
         session.image_changed.connect(self.follow)
@@ -57,24 +46,12 @@ class ImageList(QWidget):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, theme.GRID, 0, 4)
-        layout.setSpacing(theme.GRID // 2)
-        for widget in (self._states, self._text):
-            row = QVBoxLayout()
-            row.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
-            row.addWidget(widget)
-            layout.addLayout(row)
+        layout.setContentsMargins(0, 0, 0, 4)
+        layout.setSpacing(0)
+        layout.addWidget(self._filter)
         layout.addWidget(self._view, 1)
         self._count.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         layout.addWidget(self._count)
-
-    @Slot()
-    def _filter(self) -> None:
-        state = self._states.currentData()
-        wanted = dataclasses.replace(
-            self.model.filter, state=State(state) if state else None, text=self._text.text().strip()
-        )
-        self.model.set_filter(wanted)
 
     @Slot(QModelIndex, QModelIndex)
     def _chosen(self, index: QModelIndex, _before: QModelIndex) -> None:

@@ -67,6 +67,8 @@ class AnnotatePage(Page):
         self._shapes = ShapeMenu(self)
         self._next = make(self, "next-image", lambda: self.go(1))
         self._previous = make(self, "previous-image", lambda: self.go(-1))
+        make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
+        make(self, "previous-unlabelled", lambda: self.go_unlabelled(-1))
         self._done = make(self, "done", lambda: self.finish(State.DONE))
         make(self, "cancel", self._cancel)
         self._delete = make(self, "delete-boxes", commands.delete)
@@ -338,6 +340,14 @@ class AnnotatePage(Page):
             self.session.select_image(following)
         else:
             self.session.inform("This is the last image." if step > 0 else "This is the first image.")
+
+    def go_unlabelled(self, step: int) -> None:
+        """To the next (1) or previous (-1) listed image that is unlabelled."""
+        following = self._images.model.next_in_state(self._shown, step, State.UNLABELLED)
+        if following:
+            self.session.select_image(following)
+        else:
+            self.session.inform("No other listed image is unlabelled.")
 
     def _take_over(self) -> None:
         before = self._images.model.neighbour(self._shown, -1)

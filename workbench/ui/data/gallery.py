@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QListView,
     QPushButton,
     QVBoxLayout,
@@ -22,9 +20,8 @@ from workbench.ui import theme, thumbnails
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
+from workbench.ui.widgets.image_filter import ImageFilter, split_word
 from workbench.ui.widgets.rows import KeysPassOn
-
-_EMPTY = "empty"
 
 
 class Gallery(QWidget):
@@ -37,12 +34,20 @@ class Gallery(QWidget):
         self._session = session
         self.model = ImagesModel(session, thumbnails.of(session), self)
         self._view = _tiles(self.model)
-        self._bar = FilterBar(session)
+        self._bar = ImageFilter(session)
+        self._count = QLabel()
+        self._count.setObjectName("gallery-count")
+        self._count.setProperty("role", "muted")
+        self._count.setContentsMargins(0, 0, theme.GRID, 0)
+        head = QHBoxLayout()
+        head.setSpacing(0)
+        head.addWidget(self._bar, 1)
+        head.addWidget(self._count)
         self._selection = SelectionBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._bar)
+        layout.addLayout(head)
         layout.addWidget(self._view, 1)
         layout.addWidget(self._selection)
         self._bar.changed.connect(self._filter)
@@ -53,8 +58,6 @@ class Gallery(QWidget):
         self._selection.split_chosen.connect(self._set_split)
         self.model.count_changed.connect(self._listed)
         session.image_changed.connect(self.follow)
-        session.edited.connect(self._bar.renew_labels)
-        session.document_changed.connect(self._bar.renew_labels)
         self._listed()
 
     def selected(self) -> tuple[int, ...]:
@@ -83,7 +86,8 @@ class Gallery(QWidget):
     @Slot()
     def _listed(self) -> None:
         document = self._session.document
-        self._bar.show_count(self.model.rowCount(), len(document.images()) if document else 0)
+        shown, total = self.model.rowCount(), len(document.images()) if document else 0
+        self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")
         self._selection_changed()
 
     @Slot(QModelIndex)
@@ -133,80 +137,6 @@ def _tiles(model: ImagesModel) -> QListView:
     return view
 
 
-class FilterBar(QFrame):
-    """State, split, label and text; emits the whole Filter."""
-
-    changed = Signal(object)
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._quiet = False
-        self._state = _box("filter-state", "Any state", [(state.value.capitalize(), state.value) for state in State])
-        self._split = _box("filter-split", "Any split", [(_split_word(split), split.value) for split in Split])
-        self._label = _box("filter-label", "Any label", [])
-        self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
-        self._text.setObjectName("filter-text")
-        self._count = QLabel()
-        self._count.setObjectName("gallery-count")
-        self._count.setProperty("role", "muted")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
-        layout.setSpacing(theme.GRID)
-        for box in (self._state, self._split, self._label):
-            layout.addWidget(box)
-            box.currentIndexChanged.connect(self._emit)
-        layout.addWidget(self._text, 1)
-        layout.addWidget(self._count)
-        self._text.textChanged.connect(self._emit)
-        self.renew_labels()
-
-    def set_filter(self, wanted: Filter) -> None:
-        self._quiet = True
-        self._state.setCurrentIndex(max(0, self._state.findData(wanted.state.value if wanted.state else None)))
-        self._split.setCurrentIndex(max(0, self._split.findData(wanted.split.value if wanted.split else None)))
-        label = _EMPTY if wanted.empty else wanted.label
-        self._label.setCurrentIndex(max(0, self._label.findData(label)))
-        self._text.setText(wanted.text)
-        self._quiet = False
-        self._emit()
-
-    @Slot()
-    def renew_labels(self, applied: object = None) -> None:
-        """The labels of the project as choices; the chosen one stays if it is still there."""
-        if applied is not None and not getattr(applied, "labels_changed", True):
-            return
-        document, kept = self._session.document, self._label.currentData()
-        self._quiet = True
-        self._label.clear()
-        self._label.addItem("Any label", None)
-        self._label.addItem("Without boxes", _EMPTY)
-        for label in document.labels() if document else ():
-            self._label.addItem(label.name, label.id)
-        self._label.setCurrentIndex(max(0, self._label.findData(kept) if kept is not None else 0))
-        self._quiet = False
-        if self._label.currentData() != kept:
-            self._emit()
-
-    def show_count(self, shown: int, total: int) -> None:
-        self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")
-
-    @Slot()
-    def _emit(self) -> None:
-        if self._quiet:
-            return
-        state, split, label = self._state.currentData(), self._split.currentData(), self._label.currentData()
-        self.changed.emit(
-            Filter(
-                state=State(state) if state else None,
-                split=Split(split) if split else None,
-                label=label if isinstance(label, int) else None,
-                text=self._text.text().strip(),
-                empty=label == _EMPTY,
-            )
-        )
-
-
 class SelectionBar(QFrame):
     """What the selected images become."""
 
@@ -231,7 +161,7 @@ class SelectionBar(QFrame):
             title.setProperty("role", "muted")
             layout.addWidget(title)
             for choice in choices:
-                button = QPushButton(_split_word(choice) if isinstance(choice, Split) else choice.value.capitalize())
+                button = QPushButton(split_word(choice) if isinstance(choice, Split) else choice.value.capitalize())
                 button.setObjectName(f"{name}-{choice.value}")
                 button.setFlat(True)
                 button.clicked.connect(lambda _=False, signal=signal, choice=choice: signal.emit(choice))
@@ -242,17 +172,3 @@ class SelectionBar(QFrame):
     def show_count(self, count: int) -> None:
         self._about.setText(f"{count:,} selected")
         self.setEnabled(count > 0)
-
-
-def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
-    box = QComboBox()
-    box.setObjectName(name)
-    box.setAccessibleName(first)
-    box.addItem(first, None)
-    for word, value in choices:
-        box.addItem(word, value)
-    return box
-
-
-def _split_word(split: Split) -> str:
-    return "No split" if split is Split.NONE else split.value.capitalize()

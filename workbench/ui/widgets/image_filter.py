@@ -1,0 +1,225 @@
+"""Which images are listed: by state, split, label, number and size of boxes, and name; and in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
+
+from workbench.core.project import Split, State
+from workbench.ui import theme
+from workbench.ui.images_model import Filter, Order
+from workbench.ui.session import Session
+
+_EMPTY = "empty"
+ORDERS = {
+    Order.NAME: "By name", Order.NEWEST: "Last added first", Order.MOST: "Most boxes first",
+    Order.FEWEST: "Fewest boxes first",
+}  # fmt: skip
+
+
+class ImageFilter(QFrame):
+    """Emits the whole Filter. `prefix` of the object names; `narrow`: in two rows, for a list beside something."""
+
+    changed = Signal(object)
+
+    def __init__(
+        self, session: Session, prefix: str = "filter", *, narrow: bool = False, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._quiet = False
+        states = [(state.value.capitalize(), state.value) for state in State]
+        self._state = _box(f"{prefix}-state", "Any state", states)
+        self._split = _box(f"{prefix}-split", "Any split", [(split_word(split), split.value) for split in Split])
+        self._label = _box(f"{prefix}-label", "Any label", [])
+        self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
+        self._text.setObjectName(f"{prefix}-text")
+        self.more = MoreFilter(prefix)
+        self._lay_out(narrow)
+        for box in (self._state, self._split, self._label):
+            box.currentIndexChanged.connect(self._emit)
+        self._text.textChanged.connect(self._emit)
+        self.more.changed.connect(self._emit)
+        session.edited.connect(self.renew_labels)
+        session.document_changed.connect(self.renew_labels)
+        self.renew_labels()
+
+    @property
+    def text(self) -> QLineEdit:
+        return self._text
+
+    def _lay_out(self, narrow: bool) -> None:
+        down = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        layout = QBoxLayout(down, self)
+        layout.setContentsMargins(*(theme.GRID,) * 4)
+        layout.setSpacing(theme.GRID // 2 if narrow else theme.GRID)
+        rows = ((self._state, self._split), (self._label, self.more), (self._text,))
+        for row in rows:
+            line = QHBoxLayout()
+            line.setSpacing(layout.spacing())
+            for widget in row:
+                if narrow and isinstance(widget, QComboBox):
+                    widget.setMinimumWidth(40)
+                    widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+                line.addWidget(widget, 0 if widget is self.more else 1)
+            layout.addLayout(line, 1 if self._text in row else 0)
+
+    def set_filter(self, wanted: Filter) -> None:
+        self._quiet = True
+        self._state.setCurrentIndex(max(0, self._state.findData(wanted.state.value if wanted.state else None)))
+        self._split.setCurrentIndex(max(0, self._split.findData(wanted.split.value if wanted.split else None)))
+        label = _EMPTY if wanted.empty else wanted.label
+        self._label.setCurrentIndex(max(0, self._label.findData(label)))
+        self._text.setText(wanted.text)
+        self.more.set_filter(wanted)
+        self._quiet = False
+        self._emit()
+
+    @Slot()
+    def renew_labels(self, applied: object = None) -> None:
+        """The labels of the project as choices; the chosen one stays if it is still there."""
+        if applied is not None and not getattr(applied, "labels_changed", True):
+            return
+        document, kept = self._session.document, self._label.currentData()
+        self._quiet = True
+        self._label.clear()
+        self._label.addItem("Any label", None)
+        self._label.addItem("Without boxes", _EMPTY)
+        for label in document.labels() if document else ():
+            self._label.addItem(label.name, label.id)
+        self._label.setCurrentIndex(max(0, self._label.findData(kept) if kept is not None else 0))
+        self._quiet = False
+        if self._label.currentData() != kept:
+            self._emit()
+
+    @Slot()
+    def _emit(self) -> None:
+        if self._quiet:
+            return
+        state, split, label = self._state.currentData(), self._split.currentData(), self._label.currentData()
+        self.changed.emit(
+            dataclasses.replace(
+                self.more.filter(),
+                state=State(state) if state else None,
+                split=Split(split) if split else None,
+                label=label if isinstance(label, int) else None,
+                text=self._text.text().strip(),
+                empty=label == _EMPTY,
+            )
+        )
+
+
+class MoreFilter(QToolButton):
+    """A button with what is wanted seldom: the order, and ranges of number and size of boxes. Marked when it acts."""
+
+    changed = Signal()
+
+    def __init__(self, prefix: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(f"{prefix}-more")
+        self.setToolTip("Order of the images; number and size of their boxes")
+        self.setAccessibleName("More filters")
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        theme.set_icon(self, "mdi6.filter-variant")
+        self._order = _box(f"{prefix}-order", "", [])
+        self._order.clear()
+        for order, word in ORDERS.items():
+            self._order.addItem(word, order.value)
+        self._fewest = _spin(f"{prefix}-fewest", "at least", 100_000)
+        self._most = _spin(f"{prefix}-most", "any number", 100_000)
+        self._from = _spin(f"{prefix}-side-from", "any size", 100_000, " px")
+        self._to = _spin(f"{prefix}-side-to", "any size", 100_000, " px")
+        self._clear = QPushButton("Clear")
+        self._clear.setObjectName(f"{prefix}-clear")
+        panel = QWidget()
+        form = QFormLayout()
+        form.addRow("Order", self._order)
+        form.addRow("Boxes: at least", self._fewest)
+        form.addRow("Boxes: at most", self._most)
+        form.addRow("With a box whose shorter side is at least", self._from)
+        form.addRow("… and at most", self._to)
+        column = QVBoxLayout(panel)
+        column.addLayout(form)
+        column.addWidget(self._clear, 0, Qt.AlignmentFlag.AlignRight)
+        action = QWidgetAction(self)
+        action.setDefaultWidget(panel)
+        menu = QMenu(self)
+        menu.addAction(action)
+        self.setMenu(menu)
+        self._order.currentIndexChanged.connect(self._changed)
+        for spin in self._spins:
+            spin.valueChanged.connect(self._changed)
+        self._clear.clicked.connect(self._clear_all)
+        self._show_active()
+
+    @property
+    def _spins(self) -> Sequence[QSpinBox]:
+        return self._fewest, self._most, self._from, self._to
+
+    def filter(self) -> Filter:
+        """What this button says of the filter; the rest is open."""
+        fewest, most, low, high = (spin.value() if spin.value() > spin.minimum() else None for spin in self._spins)
+        return Filter(order=Order(self._order.currentData()), fewest=fewest, most=most, side_from=low, side_to=high)
+
+    def set_filter(self, wanted: Filter) -> None:
+        self._order.setCurrentIndex(max(0, self._order.findData(wanted.order.value)))
+        values = (wanted.fewest, wanted.most, wanted.side_from, wanted.side_to)
+        for spin, value in zip(self._spins, values, strict=True):
+            spin.setValue(spin.minimum() if value is None else round(value))
+
+    @Slot()
+    def _clear_all(self) -> None:
+        self.set_filter(Filter())
+
+    @Slot()
+    def _changed(self) -> None:
+        self._show_active()
+        self.changed.emit()
+
+    def _show_active(self) -> None:
+        active = self.filter() != Filter()
+        theme.set_icon(self, "mdi6.filter-check" if active else "mdi6.filter-variant")
+
+
+def _spin(name: str, any_word: str, most: int, suffix: str = "") -> QSpinBox:
+    """-1 means any."""
+    spin = QSpinBox()
+    spin.setObjectName(name)
+    spin.setRange(-1, most)
+    spin.setSpecialValueText("any")
+    spin.setAccessibleName(any_word)
+    spin.setSuffix(suffix)
+    spin.setMinimumHeight(24)
+    spin.setValue(-1)
+    return spin
+
+
+def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
+    box = QComboBox()
+    box.setObjectName(name)
+    box.setAccessibleName(first)
+    box.addItem(first, None)
+    for word, value in choices:
+        box.addItem(word, value)
+    return box
+
+
+def split_word(split: Split) -> str:
+    return "No split" if split is Split.NONE else split.value.capitalize()
