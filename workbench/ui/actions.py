@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "Quit", ("Ctrl+Q",), "mdi6.exit-to-app"),
     Command("undo", "Undo", ("Ctrl+Z",), "mdi6.undo"),
     Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "mdi6.redo"),
+    Command("history", "History…", ("Ctrl+Shift+H",), "mdi6.history"),
     *(Command(f"page-{name}", f"Go to {name.capitalize()}", (f"Ctrl+{n}",)) for n, name in enumerate(PAGES, start=1)),
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),

@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
         self._weights = action("import-weights", self.import_weights)
         self._undo = action("undo", self.session.undo)
         self._redo = action("redo", self.session.redo)
+        self._history = action("history", self.show_history)
         self._find = action("find", self.show_finder)
         self._detectors = action("help-detectors", partial(self.show_help, "choosing-a-detector"))
         self._keys = action("keys", self.show_keys)
@@ -113,7 +114,7 @@ class MainWindow(QMainWindow):
         project.addSeparator()
         project.addAction(self._quit)
         edit = bar.addMenu("&Edit")
-        edit.addActions([self._undo, self._redo])
+        edit.addActions([self._undo, self._redo, self._history])
         edit.addSeparator()
         edit.addAction(self._find)
         view = bar.addMenu("&View")
@@ -200,7 +201,7 @@ class MainWindow(QMainWindow):
     def _document_changed(self) -> None:
         document = self.session.document
         self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
-        for action in (self._close, self._find, self._weights, *self._page_actions.values()):
+        for action in (self._close, self._find, self._weights, self._history, *self._page_actions.values()):
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
         self._renew_undo()
@@ -298,6 +299,13 @@ class MainWindow(QMainWindow):
 
         if self.session.document is not None:
             _show_once(self, WeightsWindow, lambda: WeightsWindow(self.session, self))
+
+    @Slot()
+    def show_history(self) -> None:
+        from workbench.ui.widgets.history_window import HistoryWindow
+
+        if self.session.document is not None:
+            _show_once(self, HistoryWindow, lambda: HistoryWindow(self.session, self))
 
     @Slot()
     def show_log(self) -> None:

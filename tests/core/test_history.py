@@ -1,0 +1,140 @@
+"""The history of an image: what it was after each edit, and any of it brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from workbench.core import edits, history
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split, State
+from workbench.errors import WorkbenchError
+
+
+def write_photographs(folder: Path, names: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        Picture.new("RGB", (200, 100)).save(folder / name)
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Iterator[Document]:
+    write_photographs(tmp_path / "photographs", ["a.png", "b.png"])
+    with Document.create(tmp_path / "project", tmp_path / "photographs") as made:
+        made.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+        yield made
+
+
+def state_of(document: Document, image: int) -> history.Past:
+    return history.Past(document.boxes(image), document.image(image).state)
+
+
+def test_each_entry_has_the_image_as_it_was_and_each_can_be_restored(document: Document) -> None:
+    """A random day of work; what the history says of every step is what was seen then."""
+    first, second = (image.id for image in document.images())
+    cell, plate = (label.id for label in document.labels())
+    rng = np.random.default_rng(0)
+    seen: list[tuple[int, history.Past]] = []
+    before = state_of(document, first)
+    for step in range(120):
+        mine = document.boxes(first)
+        kind = rng.integers(0, 7)
+        x, y = rng.integers(0, 100, 2).tolist()
+        if kind == 0 or not mine:
+            document.draw(tuple(Box(0, (first, second)[i], (cell, plate)[i], (x, y, x + 20, y + 10)) for i in (0, 1)))
+        elif kind == 1:
+            document.do(edits.RemoveBoxes((mine[-1].id,)))
+        elif kind == 2:
+            moved = Box(mine[0].id, first, plate, (x, y, x + 9, y + 9), occluded=True, note="ä")
+            document.do(edits.ReplaceBoxes((moved,)))
+        elif kind == 3:
+            document.do(edits.SetState((first, second), list(State)[step % 4]))
+        elif kind == 4:
+            document.do(edits.SetSplit((second,), Split.TEST))
+        elif kind == 5:
+            document.do(edits.AddBoxes((Box(0, second, cell, (1, 2, 30, 40)),)))
+        else:
+            document.undo()
+            seen = [one for one in seen if one[0] <= newest(document)]
+            continue
+        seen.append((newest(document), state_of(document, first)))
+    entries = history.of_image(document, first)
+    assert len(entries) > 40
+    known = dict(seen)
+    for entry in entries[:-1]:
+        assert entry.past == known[entry.seq]
+    assert (entries[-1].seq, entries[-1].past) == (0, before)
+    assert history.of_image(document, first, most=5) == entries[:5]
+    for entry in entries[::7]:
+        assert entry.past is not None
+        edit = history.restoring(document, first, entry.past, "Restore")
+        others = document.boxes(second)
+        if edit is not None:
+            document.do(edit)
+        assert state_of(document, first) == entry.past
+        assert document.boxes(second) == others
+    assert history.restoring(document, first, state_of(document, first), "Restore") is None
+
+
+def newest(document: Document) -> int:
+    return int(document.store.rows("SELECT coalesce(max(seq), 0) FROM journal WHERE undone = 0")[0][0])
+
+
+def test_deleted_and_merged_labels_are_part_of_it(document: Document) -> None:
+    image = document.images()[0].id
+    cell, plate = (label.id for label in document.labels())
+    document.draw((Box(0, image, cell, (0, 0, 9, 9)), Box(0, image, plate, (0, 0, 8, 8))))
+    drawn = document.boxes(image)
+    document.do(edits.MergeLabels(plate, cell))
+    document.do(edits.RemoveLabel(cell))
+    titles = {entry.title: entry.past for entry in history.of_image(document, image)}
+    assert titles["Delete label"] == history.Past((), State.IN_WORK)
+    merged = titles["Merge labels"]
+    assert merged is not None
+    assert {box.label for box in merged.boxes} == {cell}
+    added = titles["Add 2 boxes"]
+    assert added == history.Past(drawn, State.IN_WORK)
+    assert history.restoring(document, image, added, "Restore") is None  # neither label is there
+    document.undo()
+    document.undo()
+    assert document.boxes(image) == drawn
+
+
+def test_an_image_that_came_later_ends_there(document: Document, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photographs", ["c.png"])
+    document.add_folder(tmp_path / "photographs")
+    image = next(image.id for image in document.images() if image.name == "c.png")
+    document.draw((Box(0, image, document.labels()[0].id, (0, 0, 9, 9)),))
+    assert [entry.title for entry in history.of_image(document, image)] == ["Add box", "Add image"]
+
+
+def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, label = document.images()[0].id, document.labels()[0].id
+    document.draw(tuple(Box(0, image, label, (0, 0, 9 + i, 9)) for i in range(40)))
+    document.do(edits.SetState((image,), State.DONE))
+    monkeypatch.setattr(history, "_LONG", 2_000)
+    assert [entry.title for entry in history.of_image(document, image)] == ["Mark image done", "Add 40 boxes"]
+
+
+def test_the_project_goes_to_any_step_and_back(document: Document) -> None:
+    image, label = document.images()[0].id, document.labels()[0].id
+    steps = []
+    for number in range(5):
+        document.draw((Box(0, image, label, (0, 0, 10 + number, 10)),))
+        steps.append(newest(document))
+    assert history.go_to(document, steps[1]) == 3
+    assert len(document.boxes(image)) == 2
+    entries = history.of_project(document)
+    assert [entry.undone for entry in entries] == [True] * 3 + [False] * 3
+    assert history.go_to(document, steps[4]) == 3
+    assert len(document.boxes(image)) == 5
+    assert history.go_to(document, 0) == 6
+    assert document.labels() == ()
+    assert history.go_to(document, steps[0]) == 2
+    document.do(edits.SetState((image,), State.DONE))
+    with pytest.raises(WorkbenchError, match="no longer"):
+        history.go_to(document, steps[4])

@@ -1,0 +1,89 @@
+"""Edit > History in the real window: what was done, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QTableWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.history_window import HistoryWindow
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+def begun(project: Path) -> None:
+    """A label; a.png gets two boxes one after the other, b.png one between them; the first of a.png goes."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        a, b = (image.id for image in document.images()[:2])
+        for image, x in ((a, 10), (b, 20), (a, 30)):
+            document.draw((Box(0, image, document.labels()[0].id, (x, 0, x + 10, 10)),))
+        document.do(edits.RemoveBoxes((document.boxes(a)[0].id,)))
+
+
+def opened(qtbot: QtBot, window: MainWindow) -> HistoryWindow:
+    Hand(qtbot, window).key(Qt.Key.Key_H, CTRL | SHIFT)
+    found: HistoryWindow = find(window, HistoryWindow, "history-window")
+    qtbot.waitUntil(found.isVisible)
+    return found
+
+
+def lines(history: HistoryWindow) -> list[tuple[str, str]]:
+    table = find(history, QTableWidget, "history-table")
+    return [(table.item(row, 1).text(), table.item(row, 2).text()) for row in range(table.rowCount())]
+
+
+def go(history: HistoryWindow, row: int) -> None:
+    find(history, QTableWidget, "history-table").selectRow(row)
+    QTest.mouseClick(find(history, QPushButton, "history-go"), Qt.MouseButton.LeftButton)
+
+
+def xs(project: Path, image: str = "a.png") -> list[float]:
+    return [box.xyxy[0] for box in boxes_on_disk(project)[image]]
+
+
+def test_an_image_is_put_back_to_any_step_and_others_stay(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    begun(project)
+    window = open_window(project)
+    history = opened(qtbot, window)
+    assert lines(history) == [
+        ("Delete box  (now)", "1"), ("Add box", "2"), ("Add box", "1"), ("Before that", "0"),
+    ]  # fmt: skip
+    go(history, 1)
+    assert xs(project) == [10, 30]
+    qtbot.waitUntil(lambda: len(lines(history)) == 5)
+    assert lines(history)[0][0].startswith("Restore a.png of ")
+    go(history, 4)
+    assert (xs(project), xs(project, "b.png")) == ([], [20])
+    window.session.undo()
+    assert xs(project) == [10, 30]
+    window.session.select_image(window.session.document.images()[1].id)
+    qtbot.waitUntil(lambda: [title for title, _ in lines(history)] == ["Add box  (now)", "Before that"])
+
+
+def test_the_project_goes_back_and_forth(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    begun(project)
+    window = open_window(project)
+    history = opened(qtbot, window)
+    find(history, QRadioButton, "history-project").setChecked(True)
+    titles = [title for title, _ in lines(history)]
+    assert titles == ["Delete box  (now)", "Add box", "Add box", "Add box", "Add label 'cell'"]
+    go(history, 3)
+    assert (xs(project), xs(project, "b.png")) == ([10], [])
+    qtbot.waitUntil(lambda: lines(history)[3][0] == "Add box  (now)")
+    go(history, 0)
+    assert (xs(project), xs(project, "b.png")) == ([30], [20])
+
+
+def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    history = opened(qtbot, open_window(project))
+    assert "Nothing was done here yet" in find(history, QLabel, "history-words").text()
+    assert not find(history, QPushButton, "history-go").isEnabled()

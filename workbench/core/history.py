@@ -1,0 +1,158 @@
+"""What was done to a project or to one image of it, and an image as it was at any point: read from the journal.
+
+The journal keeps with each edit its inverse. Walking the inverses backwards from the boxes of today gives the boxes of
+any earlier moment, without touching the project; putting them back is an edit like any other, and can be undone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.edits import Edit
+from workbench.core.project import Box, State
+from workbench.errors import WorkbenchError
+
+MOST = 1_000
+"""Entries that are read at a time."""
+_LONG = 2_000_000
+"""Characters of an edit that is not read for the history of an image: an import of ten thousand boxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An image at one point: its boxes and its state."""
+
+    boxes: tuple[Box, ...]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One edit. `undone` ones can be done again. `past`: the image after it, where one image's history is asked for."""
+
+    seq: int
+    time: float  # seconds since 1970
+    title: str
+    undone: bool
+    past: Past | None = None
+
+
+def of_project(document: Document, most: int = MOST) -> list[Entry]:
+    """The newest `most` edits, newest first; undone ones come before what is done."""
+    rows = document.store.rows("SELECT seq, time, title, undone FROM journal ORDER BY seq DESC LIMIT ?", most)
+    return [Entry(row["seq"], row["time"], row["title"], bool(row["undone"])) for row in rows]
+
+
+def of_image(document: Document, image: int, most: int = MOST) -> list[Entry]:
+    """The edits that touched one image, newest first, each with the image as it was after it.
+
+    The last entry, of seq 0, is the image before the first of them, where the journal reaches that far back; it ends
+    at an edit that is too long to be looked into, or at the one that added the image.
+    """
+    return list(_walk(document, image, most))
+
+
+def restoring(document: Document, image: int, past: Past, title: str) -> Edit | None:
+    """The edit that makes `image` what it was; None if it is that already.
+
+    Boxes whose label is gone from the project are left out.
+    """
+    labels = {label.id for label in document.labels()}
+    wanted = {box.id: box for box in past.boxes if box.label in labels}
+    present = {box.id: box for box in document.boxes(image)}
+    extra = tuple(id for id in present if id not in wanted)
+    changed = tuple(box for id, box in wanted.items() if id in present and present[id] != box)
+    missing = tuple(box for id, box in wanted.items() if id not in present)
+    parts: list[Edit] = []
+    if extra:
+        parts.append(edits.RemoveBoxes(extra))
+    if changed:
+        parts.append(edits.ReplaceBoxes(changed))
+    if missing:
+        parts.append(edits.AddBoxes(missing))
+    if document.image(image).state is not past.state:
+        parts.append(edits.SetState((image,), past.state))
+    return edits.Batch(tuple(parts), title) if parts else None
+
+
+def go_to(document: Document, seq: int) -> int:
+    """Undo or redo until edit `seq` is the newest that is done (0: all are undone); how many steps that took."""
+    rows = document.store.rows("SELECT seq, undone FROM journal WHERE seq = ?", seq)
+    if seq and not rows:
+        raise WorkbenchError("That step is no longer in the project's history.")
+    back = document.store.rows("SELECT count(*) FROM journal WHERE undone = 0 AND seq > ?", seq)[0][0]
+    forward = document.store.rows("SELECT count(*) FROM journal WHERE undone = 1 AND seq <= ?", seq)[0][0]
+    for _ in range(back):
+        document.undo()
+    for _ in range(forward):
+        document.redo()
+    return int(back + forward)
+
+
+def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
+    boxes = {box.id: box for box in document.boxes(image)}
+    state = document.image(image).state
+    count = 0
+    for row in _done(document):
+        if row["edit"] is not None and str(image) not in row["edit"] + row["inverse"]:
+            continue  # a glance at the text, a hundred times quicker than reading it
+        edit, inverse = (edits.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
+        if edit is None or inverse is None or image in edit.touches() | inverse.touches():
+            count += 1
+            yield Entry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
+        if count == most or edit is None or inverse is None:
+            return
+        for part in edits.walk(inverse):
+            if isinstance(part, edits.RemoveImages) and image in part.ids:
+                return  # it came with this edit
+            state = _applied(part, image, boxes, state)
+    if count:
+        yield Entry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
+
+
+def _done(document: Document) -> Iterator[Any]:
+    """Rows of the journal, newest first, read in portions; edit and inverse are None where they are too long."""
+    seq = (document.store.rows("SELECT max(seq) FROM journal")[0][0] or 0) + 1
+    while True:
+        rows = document.store.rows(
+            "SELECT seq, time, title, iif(length(edit) + length(inverse) > ?1, NULL, edit) AS edit,"
+            " iif(length(edit) + length(inverse) > ?1, NULL, inverse) AS inverse FROM journal"
+            " WHERE seq < ?2 AND undone = 0 ORDER BY seq DESC LIMIT 500", _LONG, seq,
+        )  # fmt: skip
+        if not rows:
+            return
+        yield from rows
+        seq = rows[-1]["seq"]
+
+
+def _past(boxes: dict[int, Box], state: State) -> Past:
+    return Past(tuple(boxes[id] for id in sorted(boxes)), state)
+
+
+def _applied(part: Edit, image: int, boxes: dict[int, Box], state: State) -> State:
+    """Do to `boxes` what the edit does to those of this image; the state that comes of it."""
+    match part:
+        case edits.AddBoxes() | edits.ReplaceBoxes():
+            for box in part.boxes:
+                boxes.pop(box.id, None)
+                if box.image == image:
+                    boxes[box.id] = box
+        case edits.RemoveBoxes():
+            for id in part.ids:
+                boxes.pop(id, None)
+        case edits.RemoveLabel():
+            for box in [box for box in boxes.values() if box.label == part.id]:
+                del boxes[box.id]
+        case edits.MergeLabels():
+            for box in [box for box in boxes.values() if box.label == part.source]:
+                boxes[box.id] = dataclasses.replace(box, label=part.target)
+        case edits.SetState() if image in part.ids:
+            return part.state
+        case edits.AddImages():
+            return next((one.state for one in part.images if one.id == image), state)
+    return state

@@ -1,0 +1,188 @@
+"""Edit > History: what was done to this image or to the project, and the way back to any of it."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QButtonGroup,
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core import history
+from workbench.core.history import Entry
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+
+_SOON = 100
+"""Milliseconds after the last edit until the list is read again."""
+_HEADS = ("When", "What", "Boxes after it")
+
+
+class HistoryWindow(QDialog):
+    """Follows the session's image and its edits. Of an image, one step is put back as a new edit; of the project,
+    all later steps are undone, and can be done again until something else is done."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("history-window")
+        self.setWindowTitle("History")
+        self._session = session
+        self._entries: list[Entry] = []
+        self._of_image = QRadioButton("This image")
+        self._of_image.setObjectName("history-image")
+        self._of_project = QRadioButton("The whole project")
+        self._of_project.setObjectName("history-project")
+        self._kinds = QButtonGroup(self)
+        for button in (self._of_image, self._of_project):
+            self._kinds.addButton(button)
+        self._of_image.setChecked(True)
+        self._name = Elided()
+        self._name.setProperty("role", "muted")
+        self._table = _table()
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("history-words")
+        self._words.setProperty("role", "muted")
+        self._go = QPushButton()
+        self._go.setObjectName("history-go")
+        self._go.setProperty("role", "primary")
+        self._soon = QTimer(self, singleShot=True, interval=_SOON)
+        self._soon.timeout.connect(self.renew)
+        self._lay_out()
+        self._kinds.buttonToggled.connect(self.renew)
+        self._table.itemSelectionChanged.connect(self._enable)
+        self._table.cellDoubleClicked.connect(self._act)
+        self._go.clicked.connect(self._act)
+        session.edited.connect(self._soon.start)
+        session.image_changed.connect(self._soon.start)
+        session.document_changed.connect(self._soon.start)
+        self.renew()
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.addWidget(self._of_image)
+        head.addWidget(self._of_project)
+        head.addSpacing(theme.GRID)
+        head.addWidget(self._name, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(self._words, 1)
+        foot.addWidget(self._go)
+        column = QVBoxLayout(self)
+        column.addLayout(head)
+        column.addWidget(self._table, 1)
+        column.addLayout(foot)
+        self.resize(520, 440)
+
+    @Slot()
+    def renew(self) -> None:
+        """Read the list again; nothing is selected then."""
+        document, image = self._session.document, self._session.image
+        alone = self._of_image.isChecked()
+        self._name.setText(image.path if image and alone else "")
+        if document is None or (alone and image is None):
+            self._entries = []
+        elif alone and image is not None:
+            self._entries = history.of_image(document, image.id)
+        else:
+            self._entries = history.of_project(document)
+        self._table.setColumnHidden(2, not alone)
+        self._table.setRowCount(len(self._entries))
+        present = next((row for row, entry in enumerate(self._entries) if not entry.undone), -1)
+        for row, entry in enumerate(self._entries):
+            title = f"{entry.title}  (now)" if row == present else entry.title
+            boxes = f"{len(entry.past.boxes):,}" if entry.past else ""
+            for column, text in enumerate((_when(entry.time), title, boxes)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                if entry.undone:
+                    item.setForeground(theme.colour("muted"))
+                if column == 2:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self._table.setItem(row, column, item)
+        self._table.clearSelection()
+        self._go.setText("Make it so again" if alone else "Go to this step")
+        if not self._entries:
+            self._words.setText("Nothing was done here yet.")
+        elif alone:
+            self._words.setText("The image's boxes and state as they were then; that is a new step, and can be undone.")
+        else:
+            self._words.setText(
+                "Later steps are undone, grey ones done again. Both ways, until something else is done."
+            )
+        self._enable()
+
+    @Slot()
+    def _enable(self) -> None:
+        entry, document = self._chosen(), self._session.document
+        writable = document is not None and not document.read_only
+        self._go.setEnabled(entry is not None and writable)
+
+    def _chosen(self) -> Entry | None:
+        rows = self._table.selectionModel().selectedRows()
+        return self._entries[rows[0].row()] if rows else None
+
+    @Slot()
+    def _act(self) -> None:
+        entry, document, image = self._chosen(), self._session.document, self._session.image
+        if entry is None or document is None or not self._go.isEnabled():
+            return
+        if entry.past is None:
+            self._go_to(entry)
+        elif image is not None:
+            when = _when(entry.time) or "the beginning"
+            edit = history.restoring(document, image.id, entry.past, f"Restore {image.name} of {when}")
+            if edit is None:
+                self._session.inform("The image is as it was then.")
+            else:
+                self._session.do(edit)
+
+    def _go_to(self, entry: Entry) -> None:
+        document = self._session.document
+        assert document is not None
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            history.go_to(document, entry.seq)
+        except WorkbenchError as error:
+            self._session.tell(error)
+        finally:
+            QApplication.restoreOverrideCursor()
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, len(_HEADS))
+    table.setObjectName("history-table")
+    table.setAccessibleName("Steps, newest first")
+    table.setHorizontalHeaderLabels(_HEADS)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(24)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+    return table
+
+
+def _when(seconds: float) -> str:
+    """The time of today, else with the day; "" for none."""
+    if not seconds:
+        return ""
+    then, now = time.localtime(seconds), time.localtime()
+    same_day = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
+    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M", then)
