@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +18,9 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListView,
+    QMenu,
+    QPushButton,
+    QSlider,
     QToolButton,
     QWidget,
 )
@@ -160,6 +164,39 @@ def test_the_list_is_filtered_by_split_and_label_and_d_goes_on_from_an_image_tha
     assert window.session.image.name == "c.png"
     label.setCurrentIndex(label.findText("cell"))
     assert model.rowCount() == 1
+
+
+def test_looks_change_what_is_seen_and_nothing_else(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    file = labelled.parent / "photographs" / "a.png"
+    before = file.read_bytes()
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+
+    def seen() -> float:
+        """The mean of the picture on the screen."""
+        hand.canvas.repaint()
+        image = hand.canvas.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        a, b = hand.at(100, 5), hand.at(190, 95)
+        part = image.copy(QRect(a, b))
+        rows = np.frombuffer(part.constBits(), np.uint8).reshape(part.height(), part.bytesPerLine())
+        return float(rows[:, : part.width()].mean())
+
+    plain = seen()
+    hand.key(Qt.Key.Key_L)
+    menu = find(window, QMenu, "looks-menu")
+    qtbot.waitUntil(menu.isVisible)
+    for name, value, lighter in (("brightness", 40, True), ("brightness", -40, False), ("gamma", 60, True)):
+        find(menu, QSlider, f"looks-{name}").setValue(value)
+        assert (seen() > plain + 10) is lighter
+        QTest.mouseClick(find(menu, QPushButton, "looks-reset"), Qt.MouseButton.LeftButton)
+        assert seen() == plain
+    find(menu, QSlider, "looks-contrast").setValue(-100)
+    assert seen() == pytest.approx(128, abs=1)
+    menu.close()
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert seen() == pytest.approx(128, abs=1)  # goes on with the next image
+    assert file.read_bytes() == before
 
 
 def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(

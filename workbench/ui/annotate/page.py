@@ -20,6 +20,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.looks_menu import LooksMenu
 from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
@@ -65,6 +66,8 @@ class AnnotatePage(Page):
         canvas, commands = self.canvas, self._commands
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
         self._shapes = ShapeMenu(self)
+        self._looks = LooksMenu(self)
+        self._show_looks = make(self, "looks", self._open_looks)
         self._next = make(self, "next-image", lambda: self.go(1))
         self._previous = make(self, "previous-image", lambda: self.go(-1))
         make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
@@ -90,8 +93,8 @@ class AnnotatePage(Page):
 
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next)
-        views = (self._out, self._in, self._fit, self._full, self._keep, self._hide)
-        self._strip = Strip(tools, views, self._done, self._shapes)
+        views = (self._out, self._in, self._fit, self._full, self._keep, self._show_looks, self._hide)
+        self._strip = Strip(tools, views, self._done, {"action-draw": self._shapes, "action-looks": self._looks})
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -130,6 +133,7 @@ class AnnotatePage(Page):
         session.edited.connect(self._edited)
         canvas.drawn.connect(self._drawn)
         self._shapes.chosen.connect(self._shape_chosen)
+        self._looks.changed.connect(canvas.set_looks)
         canvas.changed.connect(self._commands.replace)
         canvas.refused.connect(session.inform)
         canvas.mode_changed.connect(self._draw.setChecked)
@@ -258,6 +262,13 @@ class AnnotatePage(Page):
         self._strip.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
 
     # --- drawing and labels ---
+
+    @Slot()
+    def _open_looks(self) -> None:
+        """Below its button, also when the key was pressed."""
+        button = self._strip.findChild(QWidget, "button-looks")
+        assert button is not None
+        self._looks.popup(button.mapToGlobal(button.rect().bottomLeft()))
 
     @Slot()
     def _shape_chosen(self) -> None:

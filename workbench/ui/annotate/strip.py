@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -22,7 +22,7 @@ class Strip(QFrame):
         tools: Sequence[QAction],
         views: Sequence[QAction],
         done: QAction,
-        shapes: QMenu,
+        menus: Mapping[str, QMenu],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -32,7 +32,7 @@ class Strip(QFrame):
         layout.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
         layout.setSpacing(2)
         for action in tools:
-            layout.addWidget(_button(action, shapes if action.objectName() == "action-draw" else None))
+            layout.addWidget(_button(action, menus.get(action.objectName())))
         layout.addSpacing(theme.GRID)
         self._icon = QLabel()
         self._name = Elided()
@@ -52,7 +52,7 @@ class Strip(QFrame):
         layout.addWidget(self._zoom)
         layout.addSpacing(4)
         for action in views:
-            layout.addWidget(_button(action))
+            layout.addWidget(_button(action, menus.get(action.objectName())))
         layout.addSpacing(theme.GRID)
         finish = QPushButton("Done")
         finish.setObjectName("done-button")
@@ -85,13 +85,15 @@ class Strip(QFrame):
 
 
 def _button(action: QAction, menu: QMenu | None = None) -> QToolButton:
-    """With words where it has a menu."""
+    """A menu opens beside an action that can be switched on, which also has words; else in its place."""
     button = QToolButton(autoRaise=True)
     button.setDefaultAction(action)
     button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     if menu is not None:
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setMenu(menu)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        modes = QToolButton.ToolButtonPopupMode
+        button.setPopupMode(modes.MenuButtonPopup if action.isCheckable() else modes.InstantPopup)
+        if action.isCheckable():
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     return button

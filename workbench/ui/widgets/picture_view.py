@@ -6,11 +6,12 @@ mouse is painted over it. A mouse move then costs a copy of the backdrop, howeve
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
+from workbench.ui.looks import PLAIN, Looks
 from workbench.ui.pictures import Picture
 from workbench.ui.widgets.view import View, centred, fitted, kept_inside
 
@@ -33,6 +34,7 @@ class PictureView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.view = View()
         self.picture: Picture | None = None
+        self.looks = PLAIN
         self.sentence = ""
         self._ink = "error"
         self._size = QSizeF()
@@ -53,6 +55,11 @@ class PictureView(QWidget):
         self.picture, self._size, self.sentence = picture, size, ""
         if not same:
             self.fit()
+        self.renew()
+
+    def set_looks(self, looks: Looks) -> None:
+        """Show the picture with this brightness, contrast and gamma."""
+        self.looks = looks
         self.renew()
 
     def say(self, sentence: str, ink: str = "error") -> None:
@@ -185,8 +192,23 @@ class PictureView(QWidget):
             seen.width() * ratio[0],
             seen.height() * ratio[1],
         )
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < _PIXELS_FROM)
-        painter.drawImage(seen, level, part)
+        smooth = scale < _PIXELS_FROM
+        if self.looks == PLAIN:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+            painter.drawImage(seen, level, part)
+        else:
+            painter.drawImage(seen, self._with_looks(level, part, seen.size(), smooth))
+
+    def _with_looks(self, level: QImage, part: QRectF, size: QSizeF, smooth: bool) -> QImage:
+        """The part of the picture at the size on the screen: the table is applied to no more pixels than are seen."""
+        pixels = (size * self.devicePixelRatioF()).toSize().expandedTo(QSize(1, 1))
+        made = QImage(pixels, QImage.Format.Format_RGB32)
+        inner = QPainter(made)
+        inner.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+        inner.drawImage(QRectF(made.rect()), level, part)
+        inner.end()
+        self.looks.put_on(made)
+        return made
 
     def _paint_sentence(self, painter: QPainter) -> None:
         room = QRectF(self.rect()).adjusted(48, 24, -48, -24)

@@ -1,0 +1,69 @@
+"""The menu of the strip with brightness, contrast and gamma."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QLabel, QMenu, QPushButton, QSlider, QWidget, QWidgetAction
+
+from workbench.ui.looks import PLAIN, Looks
+
+_GAMMA = 100
+"""Steps of the slider from gamma 1 to gamma 4, and down to 1/4."""
+
+
+class LooksMenu(QMenu):
+    """`changed` with the Looks while a slider moves. Not kept between starts: then files are shown as they are."""
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("looks-menu")
+        panel = QWidget()
+        grid = QGridLayout(panel)
+        self._sliders = {}
+        for row, (name, most) in enumerate((("Brightness", 100), ("Contrast", 100), ("Gamma", _GAMMA))):
+            slider = QSlider(Qt.Orientation.Horizontal)
+            slider.setObjectName(f"looks-{name.lower()}")
+            slider.setAccessibleName(name)
+            slider.setRange(-most, most)
+            slider.setMinimumWidth(200)
+            slider.valueChanged.connect(self._moved)
+            number = QLabel(alignment=Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            number.setMinimumWidth(number.fontMetrics().horizontalAdvance("-100 %  "))
+            self._sliders[name] = slider, number
+            for column, widget in enumerate((QLabel(name), slider, number)):
+                grid.addWidget(widget, row, column)
+        about = QLabel("For looking only: files and training stay as they are.")
+        about.setProperty("role", "muted")
+        self._reset = QPushButton("Reset")
+        self._reset.setObjectName("looks-reset")
+        self._reset.clicked.connect(self.reset)
+        grid.addWidget(about, 3, 0, 1, 2)
+        grid.addWidget(self._reset, 3, 2)
+        action = QWidgetAction(self)
+        action.setDefaultWidget(panel)
+        self.addAction(action)
+        self._show()
+
+    @property
+    def looks(self) -> Looks:
+        brightness, contrast, gamma = (slider.value() for slider, _ in self._sliders.values())
+        return Looks(brightness, contrast, 4 ** (gamma / _GAMMA))
+
+    @Slot()
+    def reset(self) -> None:
+        for slider, _ in self._sliders.values():
+            slider.setValue(0)
+
+    @Slot()
+    def _moved(self) -> None:
+        self._show()
+        self.changed.emit(self.looks)
+
+    def _show(self) -> None:
+        looks = self.looks
+        texts = (f"{looks.brightness:+d} %", f"{looks.contrast:+d} %", f"{looks.gamma:.2f}")
+        for (_, number), text in zip(self._sliders.values(), texts, strict=True):
+            number.setText(text)
+        self._reset.setEnabled(looks != PLAIN)
