@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QAction, QImage
+from PySide6.QtGui import QAction, QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -30,8 +30,10 @@ from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find, write_
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.ui.annotate.boxes_painter import BoxStyle
 from workbench.ui.annotate.canvas import BORDER
 from workbench.ui.annotate.shape_menu import ShapeMenu
+from workbench.ui.annotate.style_menu import StyleMenu
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -197,6 +199,41 @@ def test_looks_change_what_is_seen_and_nothing_else(qtbot: QtBot, open_window: O
     hand.settle()
     assert seen() == pytest.approx(128, abs=1)  # goes on with the next image
     assert file.read_bytes() == before
+
+
+def test_boxes_are_coloured_by_label_or_by_mark_with_names_and_sizes_or_without(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled) as document:
+        first = document.images()[0].id
+        plate = document.labels()[1].id
+        document.draw((Box(0, first, plate, (100, 20, 160, 90), difficult=True),))
+        colours = [QColor(label.colour).name() for label in document.labels()]
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+
+    def side(x: float, y: float) -> str:
+        """The colour at a place of the picture."""
+        hand.canvas.repaint()
+        return hand.canvas.grab().toImage().pixelColor(hand.at(x, y)).name()
+
+    def plate_at(x: float, y: float) -> bool:
+        """Whether something is written inside the box, near its corner."""
+        place = hand.at(x, y) + QPoint(3, 9)  # right of the line, left of the words
+        hand.canvas.repaint()
+        return hand.canvas.grab().toImage().pixelColor(place).name() in (*colours, "#009e73", "#e69f00")
+
+    assert [side(20, 50), side(100, 70)] == colours
+    assert plate_at(20, 20)
+    find(window, QAction, "style-names").trigger()
+    assert not plate_at(20, 20)
+    find(window, QAction, "style-sizes").trigger()
+    assert plate_at(20, 20)
+    find(window, QAction, "style-marks").trigger()
+    assert [side(20, 50), side(100, 70)] == ["#009e73", "#e69f00"]
+    assert StyleMenu().style_of_boxes == BoxStyle(names=False, sizes=True, by_mark=True)
+    find(window, QAction, "style-by-label").trigger()
+    assert [side(20, 50), side(100, 70)] == colours
 
 
 def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(

@@ -5,7 +5,9 @@ A thousand boxes take some 5 ms, because the rectangles go to Qt as one array pe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import shiboken6
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
+from workbench.core import box_faults
 from workbench.core.project import Box, Label
 from workbench.ui import theme
 from workbench.ui.widgets.view import View
@@ -24,15 +27,37 @@ THIN_FROM = 2000
 _DIMMED = 0.45
 
 
+# What a box is marked as, the weightiest first: a fault, then what a person said of it. Okabe and Ito's colours
+MARKS = {"faulty": "vermilion", "crowd": "grey", "difficult": "orange", "hidden in part": "blue", "none": "green"}
+_INKS = ("#d55e00", "#b3b3b3", "#e69f00", "#56b4e9", "#009e73")
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStyle:
+    """What is written on boxes, and whether their colour tells the label or the mark."""
+
+    names: bool = True
+    sizes: bool = False
+    by_mark: bool = False
+
+
 class BoxesLayer:
     """The boxes of one image, prepared for painting and hit tests. n boxes."""
 
-    def __init__(self, boxes: Sequence[Box] = (), labels: Mapping[int, Label] | None = None) -> None:
+    def __init__(
+        self,
+        boxes: Sequence[Box] = (),
+        labels: Mapping[int, Label] | None = None,
+        size: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """`size` of the image in pixels; (0, 0) where it is unknown."""
         self.boxes = tuple(boxes)
         self.labels = dict(labels or {})
         self.xyxy = np.array([box.xyxy for box in boxes], np.float64).reshape(-1, 4)
         self.label_ids = np.array([box.label for box in boxes], np.int64)
         self.ids = tuple(box.id for box in boxes)
+        self.style = BoxStyle()
+        self.size = size
         self.row = {id: row for row, id in enumerate(self.ids)}
 
     def in_sight(self, view: View, area: QRectF) -> np.ndarray:
@@ -58,32 +83,48 @@ class BoxesLayer:
             painter.setPen(line(QColor(0, 0, 0, 150), 4))
             draw_rects(painter, rects)
         label_ids = self.label_ids[rows]
-        for id in np.unique(label_ids):
-            painter.setPen(line(self.colour(int(id)), 1 if thin else 2))
-            draw_rects(painter, rects[label_ids == id])
-        if len(rows) <= NAMES_UP_TO:
-            self._paint_names(painter, rects, label_ids)
+        groups = self.marks[rows] if self.style.by_mark else label_ids
+        for group in np.unique(groups).tolist():
+            ink = QColor(_INKS[group]) if self.style.by_mark else self.colour(group)
+            painter.setPen(line(ink, 1 if thin else 2))
+            draw_rects(painter, rects[groups == group])
+        if len(rows) <= NAMES_UP_TO and (self.style.names or self.style.sizes):
+            self._paint_words(painter, rects, rows)
         painter.setOpacity(1.0)
         return len(rows)
+
+    @functools.cached_property
+    def marks(self) -> np.ndarray:
+        """(n,) index into MARKS of each box."""
+        faulty = np.asarray(box_faults.faults(self.xyxy, np.array(self.size)).any(axis=1))
+        flags = np.array([(b.crowd, b.difficult, b.truncated or b.occluded) for b in self.boxes], bool).reshape(-1, 3)
+        return np.asarray(np.column_stack([faulty, flags, np.ones(len(faulty), bool)]).argmax(axis=1))
 
     def colour(self, label: int) -> QColor:
         found = self.labels.get(label)
         return QColor(found.colour if found else "#b3b3b3")
 
-    def _paint_names(self, painter: QPainter, rects: np.ndarray, label_ids: np.ndarray) -> None:
+    def _words_of(self, row: int) -> str:
+        label = self.labels.get(int(self.label_ids[row]))
+        box = self.boxes[row]
+        size = f"{box.width:.0f} × {box.height:.0f}"
+        return "  ".join(
+            part for part, on in ((label.name if label else "?", self.style.names), (size, self.style.sizes)) if on
+        )
+
+    def _paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
+        """In each box's corner, where there is room for them."""
         font = theme.font(theme.SMALL)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
         height = metrics.height() + 2
-        for id in np.unique(label_ids):
-            label = self.labels.get(int(id))
-            if label is None:
-                continue
-            width = metrics.horizontalAdvance(label.name) + 8
-            wide = (label_ids == id) & (rects[:, 2] >= width) & (rects[:, 3] >= height)
-            ground, ink = QColor(label.colour), QColor(theme.text_on(label.colour))
-            for x, y in rects[wide, :2].tolist():
-                name_plate(painter, QRectF(x, y, width, height), label.name, ground, ink)
+        widths: dict[str, float] = {}
+        for (x, y, wide, high), row in zip(rects.tolist(), rows.tolist(), strict=True):
+            words = self._words_of(row)
+            width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
+            if wide >= width and high >= height:
+                ground = QColor(_INKS[self.marks[row]]) if self.style.by_mark else self.colour(self.label_ids[row])
+                name_plate(painter, QRectF(x, y, width, height), words, ground, QColor(theme.text_on(ground.name())))
 
 
 def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: QColor) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
 from workbench.ui.annotate import canvas_painter, geometry
-from workbench.ui.annotate.boxes_painter import BoxesLayer
+from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Picking, Resizing
 from workbench.ui.widgets.picture_view import PictureView
@@ -51,6 +51,7 @@ class Canvas(PictureView):
         self.setObjectName("canvas")
         self.setAccessibleName("Picture with boxes")
         self.layer = BoxesLayer()
+        self._style = BoxStyle()
         self.gesture: Gesture | None = None
         self.pointer: QPointF | None = None  # in widget pixels while the mouse is over the canvas
         self.hovered = 0
@@ -68,7 +69,9 @@ class Canvas(PictureView):
 
     def set_boxes(self, boxes: Sequence[Box], labels: Sequence[Label]) -> None:
         """Show these; boxes that are gone are no longer selected."""
-        self.layer = BoxesLayer(boxes, {label.id: label for label in labels})
+        size = self.image_size.width(), self.image_size.height()
+        self.layer = BoxesLayer(boxes, {label.id: label for label in labels}, size)
+        self.layer.style = self._style
         if not isinstance(self.gesture, Drawing):
             self.gesture = None
         self.hovered = 0
@@ -82,6 +85,11 @@ class Canvas(PictureView):
             self._show_cursor()
             self.update()
             self.mode_changed.emit(on)
+
+    def set_style(self, style: BoxStyle) -> None:
+        """How boxes look, now and from now on."""
+        self._style = self.layer.style = style
+        self.renew()
 
     def set_hidden(self, hidden: bool) -> None:
         self.hidden = hidden

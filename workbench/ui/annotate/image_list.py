@@ -20,6 +20,9 @@ from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
 from workbench.ui.widgets.image_filter import ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
+_LEAST = 176
+"""Widget pixels in which a thumbnail and the beginning of a name are seen."""
+
 
 class ImageList(QWidget):
     """Follows the session's image and chooses it. `done` after the keyboard is no longer needed here."""
@@ -46,6 +49,7 @@ class ImageList(QWidget):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
+        self.setMinimumWidth(_LEAST)
         layout.setContentsMargins(0, 0, 0, 4)
         layout.setSpacing(0)
         layout.addWidget(self._filter)

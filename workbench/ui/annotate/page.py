@@ -24,6 +24,7 @@ from workbench.ui.annotate.looks_menu import LooksMenu
 from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
+from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
@@ -57,6 +58,7 @@ class AnnotatePage(Page):
         self._build()
         self._connect()
         self._show_shape()
+        self.canvas.set_style(self._style.style_of_boxes)
         self._document_changed()
 
     # --- building ---
@@ -67,7 +69,9 @@ class AnnotatePage(Page):
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
         self._shapes = ShapeMenu(self)
         self._looks = LooksMenu(self)
-        self._show_looks = make(self, "looks", self._open_looks)
+        self._style = StyleMenu(self)
+        self._show_style = make(self, "box-style", lambda: self._open_menu(self._style, "box-style"))
+        self._show_looks = make(self, "looks", lambda: self._open_menu(self._looks, "looks"))
         self._next = make(self, "next-image", lambda: self.go(1))
         self._previous = make(self, "previous-image", lambda: self.go(-1))
         make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
@@ -93,8 +97,13 @@ class AnnotatePage(Page):
 
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next)
-        views = (self._out, self._in, self._fit, self._full, self._keep, self._show_looks, self._hide)
-        self._strip = Strip(tools, views, self._done, {"action-draw": self._shapes, "action-looks": self._looks})
+        views = (self._out, self._in, self._fit, self._full, self._keep, self._show_looks, self._show_style, self._hide)
+        self._strip = Strip(
+            tools,
+            views,
+            self._done,
+            {"action-draw": self._shapes, "action-looks": self._looks, "action-box-style": self._style},
+        )
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -134,6 +143,7 @@ class AnnotatePage(Page):
         canvas.drawn.connect(self._drawn)
         self._shapes.chosen.connect(self._shape_chosen)
         self._looks.changed.connect(canvas.set_looks)
+        self._style.changed.connect(canvas.set_style)
         canvas.changed.connect(self._commands.replace)
         canvas.refused.connect(session.inform)
         canvas.mode_changed.connect(self._draw.setChecked)
@@ -263,12 +273,11 @@ class AnnotatePage(Page):
 
     # --- drawing and labels ---
 
-    @Slot()
-    def _open_looks(self) -> None:
+    def _open_menu(self, menu: QMenu, name: str) -> None:
         """Below its button, also when the key was pressed."""
-        button = self._strip.findChild(QWidget, "button-looks")
+        button = self._strip.findChild(QWidget, f"button-{name}")
         assert button is not None
-        self._looks.popup(button.mapToGlobal(button.rect().bottomLeft()))
+        menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
 
     @Slot()
     def _shape_chosen(self) -> None:

@@ -1,0 +1,53 @@
+"""The menu of the strip that says how boxes look: names and sizes on them, coloured by label or by mark."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMenu, QWidget
+
+from workbench.ui import preferences
+from workbench.ui.annotate.boxes_painter import MARKS, BoxStyle
+
+_KEPT = "label/boxes"
+
+
+class StyleMenu(QMenu):
+    """`changed` with the BoxStyle; it is kept between starts."""
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("style-menu")
+        kept = str(preferences.get(_KEPT, "names")).split("+")
+        self._names = self._tick("Names on the boxes", "names", kept)
+        self._sizes = self._tick("Sizes on the boxes", "sizes", kept)
+        self.addSeparator()
+        group = QActionGroup(self)
+        self._by_label = self._tick("Coloured by label", "by-label", kept)
+        self._by_mark = self._tick(
+            f"Coloured by mark: {', '.join(f'{n} {c}' for n, c in MARKS.items())}", "marks", kept
+        )
+        self._by_label.setChecked(not self._by_mark.isChecked())
+        for action in (self._by_label, self._by_mark):
+            group.addAction(action)
+
+    def _tick(self, words: str, name: str, kept: list[str]) -> QAction:
+        action = self.addAction(words)
+        action.setObjectName(f"style-{name}")
+        action.setCheckable(True)
+        action.setChecked(name in kept)
+        action.triggered.connect(self._chosen)
+        return action
+
+    @property
+    def style_of_boxes(self) -> BoxStyle:
+        return BoxStyle(self._names.isChecked(), self._sizes.isChecked(), self._by_mark.isChecked())
+
+    @Slot()
+    def _chosen(self) -> None:
+        style = self.style_of_boxes
+        parts = (("names", style.names), ("sizes", style.sizes), ("marks", style.by_mark))
+        preferences.put(_KEPT, "+".join(name for name, on in parts if on) or "none")
+        self.changed.emit(style)
