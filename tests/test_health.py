@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -67,6 +68,88 @@ def test_each_fault_is_found_with_its_images(folder: Path) -> None:
     assert found["zero size"].images == (ids[0],)
     assert found["leak"].images == (ids[2], ids[3])
     assert found["size changed"].images == (ids[1],)
+
+
+def photographs(folder: Path) -> None:
+    """Four pictures that can be told from each other; the third once more, smaller and as a poor JPEG."""
+    for n in range(4):
+        field = np.random.default_rng(n).integers(0, 255, (6, 9, 3)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{n}.png"), cv2.resize(field, (180, 120), interpolation=cv2.INTER_CUBIC))
+    again = cv2.resize(cv2.imread(str(folder / "2.png")), (90, 60), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(folder / "copy of 2.jpg"), again, [cv2.IMWRITE_JPEG_QUALITY, 60])
+
+
+def test_a_picture_that_is_nearly_another_leaks_into_another_split(folder: Path) -> None:
+    photographs(folder)
+    with sound(folder) as document:
+        ids = {image.name: image.id for image in document.images()}
+        document.do(edits.SetSplit((ids["copy of 2.jpg"],), Split.TEST))
+        (leak,) = (finding for finding in examine(document).findings if finding.kind == "leak")
+        assert leak.images == (ids["2.png"], ids["copy of 2.jpg"])
+        assert (
+            leak.sentence == "Nearly the same picture is in test and train: 2.png, copy of 2.jpg. AP will be too good."
+        )
+        edit = health.repair(document, leak)
+        assert edit is not None
+        document.do(edit)
+        assert {document.image(id).split for id in leak.images} == {Split.TRAIN}
+        assert health.repair(document, leak) is None
+        assert [f.kind for f in examine(document).findings] == ["same picture"]
+
+
+def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -> None:
+    photographs(folder)
+    with sound(folder) as document:
+        ids = [image.id for image in document.images()]
+        add = [
+            (0, (5, 5, 5, 9)), (0, (1, 1, 2, 30)), (2, (-9, 0, 20, 20)), (2, (170, 100, 300, 300)),
+            (3, (500, 500, 600, 600)), (3, (3, 3, 23, 23.5)),
+        ]  # fmt: skip
+        document.do(edits.AddBoxes(tuple(Box(0, ids[i], 1, xyxy) for i, xyxy in add)))
+        document.do(edits.AddLabels((Label(0, "dog"),)))
+        document.do(edits.SetSplit((ids[4],), Split.NONE))
+        (folder / "1.png").write_bytes(b"")
+        before = document.snapshot().digest
+        found = examine(document).findings
+        assert {f.kind for f in found} == {
+            "zero size", "very small", "outside", "drawn twice", "unused label", "no split", "unreadable",
+            "same picture",
+        }  # fmt: skip
+        assert {f.kind for f in found if f.kind in health.REPAIRS} == {f.kind for f in found} - {"same picture"}
+        steps = 0
+        for finding in found:
+            edit = health.repair(document, finding)
+            assert (edit is not None) is (finding.kind in health.REPAIRS)
+            if edit is not None:
+                document.do(edit)
+                steps += 1
+        assert {f.kind for f in examine(document).findings} <= {"same picture", "rare label"}
+        kept = [box.xyxy for box in document.boxes(ids[2])]
+        assert (0, 0, 20, 20) in kept
+        assert (170, 100, 180, 120) in kept
+        for _ in range(steps):
+            document.undo()
+        assert document.snapshot().digest == before
+
+
+def test_rare_labels_and_labels_missing_from_a_split_are_told(folder: Path) -> None:
+    with sound(folder) as document:
+        ids = [image.id for image in document.images()]
+        document.do(edits.AddLabels((Label(0, "dog"),)))
+        document.do(edits.AddBoxes(tuple(Box(0, ids[3], 2, (n, 0, n + 9, 9)) for n in range(0, 40, 10))))
+        many = tuple(Box(0, ids[0], 1, (x, y, x + 4, y + 4)) for x in range(0, 56, 4) for y in range(0, 36, 2))
+        document.do(edits.AddBoxes(many[:190]))
+        found = {finding.kind: finding.sentence for finding in examine(document).findings}
+    assert found["uneven labels"].startswith("'cat' has 50 times as many boxes as 'dog'")
+    assert found["not in train"] == "No box of 'dog' is in the train split."
+
+
+def test_closing_it_early_ends_its_threads(folder: Path) -> None:
+    with sound(folder) as document:
+        looking = health.examine(document.snapshot(), threads=2)
+        next(looking)
+        looking.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("health")]
 
 
 def test_a_project_without_boxes_says_what_to_do(folder: Path) -> None:

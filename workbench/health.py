@@ -6,18 +6,27 @@ snapshot, and (unless told not to) opens every image file once.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator
+import os
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.core import images
-from workbench.core.project import Snapshot, Split, State
+from workbench.core import box_faults, edits, images
+from workbench.core import boxes as geometry
+from workbench.core.document import Document
+from workbench.core.edits import Edit
+from workbench.core.fingerprint import fingerprint, near_groups
+from workbench.core.project import Box, Snapshot, Split, State
+from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 
-SMALL_PX = 3.0  # a side below this can't be seen at 100 % and vanishes when the image is shrunk
+UNEVEN = 50  # times as many boxes of one label as of another
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +64,27 @@ class Health:
         return sum(finding.level == "problem" for finding in self.findings)
 
 
-def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked | Health]:
-    """Yield Looked while files are opened, and Health last."""
+def examine(snapshot: Snapshot, *, open_files: bool = True, threads: int = THREADS) -> Iterator[Looked | Health]:
+    """Yield Looked while files are opened, and Health last. Closing it early ends the threads."""
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
-        broken: list[Finding] = []
-        by_content: dict[str, list[int]] = defaultdict(list)
-        for index in range(len(snapshot)):
-            broken += _file(snapshot, index, by_content)
-            yield Looked(index + 1, len(snapshot))
-        findings += [*broken, *_duplicates(snapshot, by_content)]
+        files = [_File()] * len(snapshot)
+        with ThreadPoolExecutor(threads, "health") as pool:
+            waiting: deque[tuple[int, Future[_File]]] = deque()
+            try:
+                for index in range(len(snapshot)):
+                    waiting.append((index, pool.submit(_opened, snapshot, index)))
+                    if len(waiting) > 2 * threads:
+                        files[waiting[0][0]] = waiting[0][1].result()
+                        yield Looked(waiting.popleft()[0] + 1, len(snapshot))
+                while waiting:
+                    files[waiting[0][0]] = waiting[0][1].result()
+                    yield Looked(waiting.popleft()[0] + 1, len(snapshot))
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+        findings += [finding for file in files for finding in file.findings]
+        findings += _alike(snapshot, files)
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     yield Health(
         images=len(snapshot),
@@ -76,37 +96,49 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
     )
 
 
-def _file(snapshot: Snapshot, index: int, by_content: dict[str, list[int]]) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What opening an image file said: what its pixels are known by, and what is wrong with it."""
+
+    digest: str = ""
+    print: int | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def _opened(snapshot: Snapshot, index: int) -> _File:
     image, file = snapshot.images[index], snapshot.files[index]
     try:
         pixels = images.read(file)
     except WorkbenchError as error:
-        yield Finding("problem", "unreadable", error.sentence, (image.id,))
-        return
-    by_content[hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()].append(index)
+        return _File(findings=(Finding("problem", "unreadable", error.sentence, (image.id,)),))
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
+    changed: tuple[Finding, ...] = ()
     if image.width and (width, height) != (image.width, image.height):
-        yield Finding(
-            "problem",
-            "size changed",
+        sentence = (
             f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
-            " project: its boxes may be in the wrong place.",
-            (image.id,),
+            " project: its boxes may be in the wrong place."
         )
+        changed = (Finding("problem", "size changed", sentence, (image.id,)),)
+    return _File(digest, fingerprint(pixels), changed)
 
 
 def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
-    sides = snapshot.boxes[:, 2:] - snapshot.boxes[:, :2]
     owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
     sizes = np.array([(image.width, image.height) for image in snapshot.images], float).reshape(-1, 2)[owners]
-    empty = (sides <= 0).any(1)
-    small = ~empty & (sides < SMALL_PX).any(1)
-    known = (sizes > 0).all(1)
-    outside = known & ~empty & ((snapshot.boxes[:, :2] < -0.5) | (snapshot.boxes[:, 2:] > sizes + 0.5)).any(1)
+    wrong = box_faults.faults(snapshot.boxes, sizes)
+    doubled = np.zeros(len(owners), bool)
+    doubled[box_faults.twins(snapshot.boxes, owners * (len(snapshot.labels) + 1) + snapshot.label_index)] = True
     checks = (
-        ("problem", "zero size", empty, "{} no width or height: training leaves them out. Redraw or delete them."),
-        ("hint", "very small", small, f"{{}} a side under {SMALL_PX:g} px, too small for most detectors."),
-        ("hint", "outside", outside, "{} edges outside their image: training clips them."),
+        (
+            "problem",
+            "zero size",
+            wrong[:, 0],
+            "{} no width or height: training leaves them out. Redraw or delete them.",
+        ),
+        ("hint", "very small", wrong[:, 1], "{} a side too short for most detectors to see."),
+        ("hint", "outside", wrong[:, 2], "{} edges outside their image: training clips them."),
+        ("hint", "drawn twice", doubled & ~wrong[:, 0], "{} the place of another box of their label."),
     )
     for level, kind, rows, sentence in checks:
         if rows.any():
@@ -119,17 +151,6 @@ def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
                 tuple(snapshot.images[int(i)].id for i in found),
                 tuple(int(i) for i in snapshot.box_ids[rows]),
             )
-    yield from _doubled(snapshot, owners)
-
-
-def _doubled(snapshot: Snapshot, owners: np.ndarray) -> Iterator[Finding]:
-    rows = np.column_stack([owners, snapshot.label_index, snapshot.boxes])
-    _, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
-    doubled = first[counts > 1]
-    if len(doubled):
-        found = tuple(snapshot.images[int(i)].id for i in np.unique(owners[doubled]))
-        boxes = tuple(int(i) for i in snapshot.box_ids[doubled])
-        yield Finding("hint", "drawn twice", f"{len(doubled):,} boxes are there twice, exactly.", found, boxes)
 
 
 def _labels(snapshot: Snapshot) -> Iterator[Finding]:
@@ -137,6 +158,7 @@ def _labels(snapshot: Snapshot) -> Iterator[Finding]:
     if not len(snapshot.boxes):
         yield Finding("problem", "no boxes", "There are no boxes yet. Label some images, or import labels.")
         return
+    yield from _uneven(snapshot, counts)
     for label, count in zip(snapshot.labels, counts, strict=False):
         if not count:
             yield Finding("hint", "unused label", f"The label '{label.name}' has no boxes.")
@@ -144,6 +166,28 @@ def _labels(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 "hint", "rare label", f"The label '{label.name}' has only {count} boxes; 50 are a fair start."
             )
+
+
+def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
+    """Labels that are rare beside others, or missing where they are learnt or measured."""
+    most, some = int(counts.argmax()), np.flatnonzero(counts)
+    least = int(some[counts[some].argmin()])
+    if counts[most] >= UNEVEN * counts[least]:
+        times = int(counts[most] // counts[least])
+        yield Finding(
+            "hint",
+            "uneven labels",
+            f"'{snapshot.labels[most].name}' has {times:,} times as many boxes as '{snapshot.labels[least].name}':"
+            " the rare one is learnt late. Label more of it, or set label_balance.",
+        )
+    owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
+    for split in (Split.TRAIN, Split.VALIDATION):
+        inside = np.array([image.split is split for image in snapshot.images])
+        if inside.any():
+            here = np.bincount(snapshot.label_index[inside[owners]], minlength=len(counts))
+            names = ", ".join(f"'{snapshot.labels[i].name}'" for i in np.flatnonzero((here == 0) & (counts > 0))[:5])
+            if names:
+                yield Finding("hint", f"not in {split}", f"No box of {names} is in the {split} split.")
 
 
 def _splits(snapshot: Snapshot) -> Iterator[Finding]:
@@ -165,15 +209,81 @@ def _states(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding("hint", "in work", f"{len(waiting):,} images have boxes but are still in work.", waiting)
 
 
-def _duplicates(snapshot: Snapshot, by_content: dict[str, list[int]]) -> Iterator[Finding]:
-    for indices in by_content.values():
-        if len(indices) < 2:
-            continue
-        splits = {snapshot.images[i].split for i in indices} - {Split.NONE}
-        names = ", ".join(snapshot.images[i].path for i in indices[:4])
-        ids = tuple(snapshot.images[i].id for i in indices)
+def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
+    """Pictures that are the same to the last pixel, or nearly: across splits they make AP too good."""
+    groups = near_groups([file.print for file in files])
+    flat: dict[str, list[int]] = defaultdict(list)  # pictures of one colour have no fingerprint
+    for index, file in enumerate(files):
+        if file.digest and file.print is None:
+            flat[file.digest].append(index)
+    for rows in (*groups, *(rows for rows in flat.values() if len(rows) > 1)):
+        what = "The same picture" if len({files[row].digest for row in rows}) == 1 else "Nearly the same picture"
+        splits = {snapshot.images[row].split for row in rows} - {Split.NONE}
+        names = ", ".join(snapshot.images[row].path for row in rows[:4]) + (" ..." if len(rows) > 4 else "")
+        ids = tuple(snapshot.images[row].id for row in rows)
         if len(splits) > 1:
             where = " and ".join(sorted(splits))
-            yield Finding("problem", "leak", f"The same picture is in {where}: {names}. AP will be too good.", ids)
+            yield Finding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
         else:
-            yield Finding("hint", "same picture", f"The same picture is there {len(indices)} times: {names}.", ids)
+            yield Finding("hint", "same picture", f"{what} is there {len(rows)} times: {names}.", ids)
+
+
+# --- repairs ---
+
+
+def repair(document: Document, finding: Finding) -> Edit | None:
+    """The edit that mends what was found, or None where a person must look. Nothing is done to files.
+
+    What went from the project since then is passed over.
+    """
+    boxes = _boxes_of(document, finding)
+    images_ = [image for image in document.images() if image.id in set(finding.images)]
+    match finding.kind:
+        case "zero size" | "drawn twice" | "very small" if boxes:
+            return edits.RemoveBoxes(tuple(box.id for box in boxes))
+        case "outside":
+            return _cut(document, boxes)
+        case "unreadable" if images_:
+            return edits.RemoveImages(tuple(image.id for image in images_))
+        case "leak":
+            # to where no harm is done: what is trained on stays so, and measuring loses the copy
+            target = Split.TRAIN if any(one.split is Split.TRAIN for one in images_) else Split.VALIDATION
+            others = tuple(one.id for one in images_ if one.split not in (target, Split.NONE))
+            return edits.SetSplit(others, target) if others else None
+        case "no split" if images_:
+            return random_split(images_, seed=0)
+        case "unused label":
+            used = document.label_counts()
+            labels = [one for one in document.labels() if not used.get(one.id) and f"'{one.name}'" in finding.sentence]
+            return edits.RemoveLabel(labels[0].id) if labels else None
+    return None
+
+
+REPAIRS = {
+    "zero size": "Delete these boxes", "drawn twice": "Delete the later ones", "very small": "Delete these boxes",
+    "outside": "Cut them at the border", "unreadable": "Take it out of the project", "leak": "Put them into one split",
+    "no split": "Split them at random", "unused label": "Delete the label",
+}  # fmt: skip
+"""What repair() does, by kind of finding."""
+
+
+def _boxes_of(document: Document, finding: Finding) -> list[Box]:
+    wanted, known = set(finding.boxes), {image.id for image in document.images()}
+    return [box for image in finding.images if image in known for box in document.boxes(image) if box.id in wanted]
+
+
+def _cut(document: Document, boxes: Sequence[Box]) -> Edit | None:
+    """Boxes cut at the border of their images; those of which nothing is left go."""
+    cut: list[Box] = []
+    gone: list[int] = []
+    for box in boxes:
+        image = document.image(box.image)
+        x0, y0, x1, y1 = geometry.clip(np.array([box.xyxy]), image.width, image.height)[0].tolist()
+        if x1 > x0 and y1 > y0:
+            cut.append(dataclasses.replace(box, xyxy=(x0, y0, x1, y1)))
+        else:
+            gone.append(box.id)
+    parts: list[Edit] = [edits.ReplaceBoxes(tuple(cut))] if cut else []
+    if gone:
+        parts.append(edits.RemoveBoxes(tuple(gone)))
+    return edits.Batch(tuple(parts), f"Cut {len(boxes):,} boxes at the border") if parts else None

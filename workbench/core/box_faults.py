@@ -1,7 +1,7 @@
 """What is wrong with boxes: without area, too small to be seen, partly outside. n boxes of images that may differ.
 
-A box counts as too small where its shorter side would take less than `SEEN` pixels once the longer side of its image
-is `SIDE` pixels: half a cell of the finest level of most detectors at their usual input.
+A box counts as too small where its shorter side has less than `LEAST` pixels, or would take less than `SEEN` once the
+longer side of its image is `SIDE` pixels: half a cell of the finest level of most detectors at their usual input.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import nms
+
 Fault = Literal["empty", "tiny", "outside"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
-SEEN, SIDE = 4.0, 416.0
+LEAST, SEEN, SIDE = 3.0, 4.0, 416.0
+TWIN = 0.9  # IoU above which two boxes of a label are taken for the same object
 _SLACK = 0.5  # pixels that rounding in other tools may have put a side outside
 
 
@@ -25,16 +28,23 @@ def faults(boxes: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np
     known = (sizes > 0).all(axis=1)
     empty = ~(sides > 0).all(axis=1)  # also what is no number
     longer = np.where(known, sizes.max(axis=1), np.inf)
-    tiny = ~empty & known & (sides.min(axis=1) * SIDE / longer < SEEN)
+    shorter = sides.min(axis=1)
+    tiny = ~empty & ((shorter < LEAST) | (known & (shorter * SIDE / longer < SEEN)))
     beyond = (boxes[:, :2] < -_SLACK).any(axis=1) | (boxes[:, 2:] > sizes + _SLACK).any(axis=1)
     return np.stack([empty, tiny, known & beyond], axis=1)
+
+
+def twins(boxes: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of boxes (n, 4) that lie on an earlier one of the same group (n,): a label of an image. Ascending."""
+    pairs = nms.overlaps(boxes, groups, floor=TWIN)
+    return np.unique(pairs.lower)
 
 
 def sentence(fault: Fault) -> str:
     """What is wrong, and what to do."""
     return {
         "empty": "This box has no area. Delete it, or draw it again.",
-        "tiny": f"This box is smaller than {SEEN:g} pixels where the image is {SIDE:g} pixels wide: train with a larger"
-        " input side, or cut such images into parts.",
+        "tiny": f"This box is too small for most detectors to see (under {LEAST:g} pixels, or under {SEEN:g} once the"
+        f" image is {SIDE:g} pixels wide): train with a larger input side, or cut such images into parts.",
         "outside": "This box reaches outside its image. Training cuts it off at the border.",
     }[fault]

@@ -15,8 +15,6 @@ from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
 
-TWIN = 0.9
-"""IoU above which two boxes of a label are taken for the same object."""
 _ASIDE = 10.0
 """Image pixels that a copy in the same image lies aside of its original, so that both are seen."""
 
@@ -46,7 +44,7 @@ class BoxCommands(QObject):
         if wrong.any():
             return box_faults.sentence(FAULTS[int(wrong.argmax())])
         twins = boxes.iou(np.array([xyxy]), layer.xyxy[layer.label_ids == label])
-        return "There is a box of this label at the same place already." if (twins > TWIN).any() else ""
+        return "There is a box of this label at the same place already." if (twins > box_faults.TWIN).any() else ""
 
     @Slot(object)
     def replace(self, boxes: Sequence[Box]) -> None:

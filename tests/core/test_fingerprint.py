@@ -1,0 +1,84 @@
+"""Pictures that are nearly the same are found, and different photographs are not taken for them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from workbench.core import images
+from workbench.core.fingerprint import NEAR, fingerprint, near_groups
+
+
+def again(pixels: np.ndarray, how: str) -> np.ndarray:
+    """The picture as somebody else keeps it."""
+    if how == "jpeg":
+        return np.asarray(cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 1))
+    if how == "small":
+        return cv2.resize(pixels, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    if how == "bright":
+        return np.clip(pixels.astype(int) * 1.1 + 8, 0, 255).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 6, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("how", ["jpeg", "small", "bright", "noise"])
+def test_a_photograph_is_known_again(how: str, test_data: Path) -> None:
+    files = sorted((test_data / "images").glob("*.jpg"))
+    pictures = [images.read(file) for file in files]
+    prints = [fingerprint(picture) for picture in [*pictures, *(again(picture, how) for picture in pictures)]]
+    assert near_groups(prints) == [[i, i + len(files)] for i in range(len(files))]
+
+
+def test_photographs_of_one_kind_are_not_taken_for_the_same(test_data: Path) -> None:
+    """364 of the same microscope, 64 of the same enclosure: what is grouped must really be alike."""
+    files = sorted((test_data / "data" / "bccd" / "BCCD" / "JPEGImages").glob("*.jpg"))
+    pictures = [images.thumbnail(file, 160) for file in files]
+    groups = near_groups([fingerprint(picture) for picture in pictures])
+    grouped = sum(map(len, groups))
+    print(f"{grouped} of {len(files)} are grouped, in {len(groups)} groups")
+    for rows in groups:
+        first = pictures[rows[0]].astype(float)
+        for other in rows[1:]:
+            same = cv2.resize(pictures[other], first.shape[1::-1]).astype(float)
+            assert np.corrcoef(first.ravel(), same.ravel())[0, 1] > 0.8
+
+
+def test_one_colour_resembles_nothing() -> None:
+    assert fingerprint(np.full((40, 60, 3), 90, np.uint8)) is None
+    assert near_groups([None, None]) == []
+
+
+def test_groups_are_all_that_lie_within_the_distance() -> None:
+    """Against every pair, on prints that are near by design."""
+    rng = np.random.default_rng(0)
+    prints: list[int | None] = []
+    for _ in range(60):
+        base = int.from_bytes(rng.bytes(16), "big")
+        for flips in (0, NEAR, NEAR + 1, 40):
+            bits = rng.choice(128, flips, replace=False).tolist()
+            prints.append(base ^ sum(1 << bit for bit in bits))
+    wanted = {
+        (a, b)
+        for a in range(len(prints)) for b in range(a + 1, len(prints))
+        if (prints[a] ^ prints[b]).bit_count() <= NEAR  # type: ignore[operator]
+    }  # fmt: skip
+    grouped = {frozenset(rows) for rows in near_groups(prints)}
+    assert len(wanted) >= 60
+    for a, b in wanted:
+        assert any({a, b} <= rows for rows in grouped)
+    assert sum(len(rows) for rows in grouped) == len({row for pair in wanted for row in pair})
+
+
+def test_ten_times_as_many_take_not_a_hundred_times_as_long() -> None:
+    rng = np.random.default_rng(0)
+    took = []
+    for count in (2_000, 20_000):
+        prints = [int.from_bytes(rng.bytes(16), "big") for _ in range(count)]
+        start = time.perf_counter()
+        near_groups(prints)
+        took.append(time.perf_counter() - start)
+    assert took[1] < 60 * took[0]

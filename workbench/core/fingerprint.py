@@ -1,0 +1,60 @@
+"""Which pictures are nearly the same: another size, another quality of JPEG, the next frame of a video at rest.
+
+A difference hash: 128 bits say whether each field of the picture, shrunk to 9 x 9, is darker than its right and its
+lower neighbour. Nearly equal pictures differ in few bits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+NEAR = 7
+"""Bits of 128 in which nearly equal pictures may differ; fewer than the parts that the bits are cut into."""
+_PARTS, _BITS = 8, 16
+_FLAT = 2.0
+"""Standard deviation of grey values below which a picture has nothing to tell it by."""
+
+
+def fingerprint(pixels: np.ndarray) -> int | None:
+    """128 bits of (H, W, 3) uint8 RGB; None for a picture of one colour, which resembles all others of that kind."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (9, 9), interpolation=cv2.INTER_AREA).astype(np.int16)
+    if small.std() < _FLAT:
+        return None
+    right, below = small[:8, 1:] > small[:8, :8], small[1:, :8] > small[:8, :8]
+    return int.from_bytes(np.packbits(np.concatenate([right.ravel(), below.ravel()])).tobytes(), "big")
+
+
+def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
+    """Rows whose fingerprints are near each other, directly or by others between them; groups of one are left out.
+
+    Two that differ in at most NEAR bits are the same in at least one of the eight parts: only those are compared.
+    """
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    group = list(range(len(prints)))
+
+    def head(row: int) -> int:
+        while group[row] != row:
+            group[row] = group[group[row]]
+            row = group[row]
+        return row
+
+    for row, value in enumerate(prints):
+        if value is None:
+            continue
+        for part in range(_PARTS):
+            key = part, (value >> (part * _BITS)) & (2**_BITS - 1)
+            for other in buckets[key]:
+                mine, theirs = head(row), head(other)
+                if mine != theirs and (value ^ (prints[other] or 0)).bit_count() <= NEAR:
+                    group[max(mine, theirs)] = min(mine, theirs)
+            buckets[key].append(row)
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, value in enumerate(prints):
+        if value is not None:
+            members[head(row)].append(row)
+    return [rows for rows in members.values() if len(rows) > 1]
