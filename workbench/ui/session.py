@@ -29,6 +29,7 @@ class Session(QObject):
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
     page_asked = Signal(str)  # a page asks to be left for the page of this name
+    boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen
     import_asked = Signal()  # a page asks for the window that imports weights
     help_asked = Signal(str)  # a help page by name
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence

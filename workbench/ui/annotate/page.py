@@ -5,6 +5,8 @@ It turns what the canvas, the lists and the keys ask for into edits of the sessi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -140,6 +142,7 @@ class AnnotatePage(Page):
         session.image_changed.connect(self._image_changed)
         session.label_changed.connect(self._label_changed)
         session.edited.connect(self._edited)
+        session.boxes_asked.connect(self._boxes_asked)
         canvas.drawn.connect(self._drawn)
         self._shapes.chosen.connect(self._shape_chosen)
         self._looks.changed.connect(canvas.set_looks)
@@ -270,6 +273,14 @@ class AnnotatePage(Page):
     @Slot()
     def _view_changed(self) -> None:
         self._strip.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
+
+    @Slot(object)
+    def _boxes_asked(self, ids: Sequence[int]) -> None:
+        """Select those of these boxes that are in this image, and bring one into view."""
+        if self.isVisible():
+            self.canvas.select([id for id in ids if id in self.canvas.layer.row])
+            for box in self.canvas.selected_boxes[:1]:
+                self.canvas.look_at(box.xyxy)
 
     # --- drawing and labels ---
 

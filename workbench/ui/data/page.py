@@ -54,6 +54,7 @@ class DataPage(Page):
             make(self, "import-labels", self.show_import),
             make(self, "export-labels", self.show_export),
             make(self, "random-split", self.split_at_random),
+            make(self, "check-data", self.show_health),
         )
         make(self, "remove-images", self.remove_images)
         self._build()
@@ -178,6 +179,18 @@ class DataPage(Page):
 
         # Kept when it is closed: its job may still be reading.
         window = self.findChild(ImportWindow) or ImportWindow(self.session, self)
+        window.show()
+        window.raise_()
+
+    @Slot()
+    def show_health(self) -> None:
+        """The window that is there already, with what it found; a new one checks at once."""
+        from workbench.ui.data.health_window import HealthWindow
+
+        window = self.findChild(HealthWindow)
+        if window is None:
+            window = HealthWindow(self.session, self)
+            window.check()
         window.show()
         window.raise_()
 

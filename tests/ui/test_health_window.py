@@ -1,0 +1,115 @@
+"""Check the data in the real window: what is found, shown on its image, and mended as one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QToolButton, QTreeWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, boxes_on_disk, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, State
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.data.health_window import HealthWindow
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def ailing(project: Path) -> Path:
+    """b.png has a sound box, one of no width and one that reaches outside; c.png can't be read."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        image, label = document.images()[1].id, document.labels()[0].id
+        boxes = ((20, 20, 80, 60), (50, 50, 50, 70), (150, 50, 250, 90))
+        document.draw(tuple(Box(0, image, label, xyxy) for xyxy in boxes))
+        document.do(edits.SetState((image,), State.DONE))
+        document.file(document.images()[2]).write_bytes(b"no picture")
+    return project
+
+
+def press(window: HealthWindow, name: str) -> None:
+    button = find(window, QPushButton, name)
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def checked(qtbot: QtBot, window: MainWindow) -> HealthWindow:
+    QTest.mouseClick(find(window, QToolButton, "button-check-data"), Qt.MouseButton.LeftButton)
+    health: HealthWindow = find(window, HealthWindow, "health-window")
+    settle(qtbot, health, window)
+    return health
+
+
+def settle(qtbot: QtBot, health: HealthWindow, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.session.jobs and find(health, QPushButton, "health-check").text() == "Check")
+
+
+def findings(health: HealthWindow) -> list[str]:
+    tree = find(health, QTreeWidget, "health-tree")
+    return [tree.topLevelItem(row).text(0) for row in range(tree.topLevelItemCount())]
+
+
+def choose(health: HealthWindow, words: str) -> None:
+    tree = find(health, QTreeWidget, "health-tree")
+    (row,) = (row for row, text in enumerate(findings(health)) if words in text)
+    tree.setCurrentItem(tree.topLevelItem(row))
+
+
+def words(health: HealthWindow) -> str:
+    text: str = find(health, QLabel, "health-words").text()
+    return text
+
+
+def test_what_is_wrong_is_listed_problems_first(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    listed = findings(health)
+    assert "no width or height" in listed[0]
+    assert "c.png" in listed[1]
+    assert any("outside their image" in line for line in listed[2:])
+    assert words(health) == f"3 images, 3 boxes: 2 problems, {len(listed) - 2} hints."
+    press(health, "health-check")
+    settle(qtbot, health, window)
+    assert findings(health) == listed
+
+
+def test_a_finding_shows_its_image_and_its_boxes(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    choose(health, "outside their image")
+    press(health, "health-open")
+    assert find(window, QLabel, "image-name").text() == "b.png"
+    canvas = find(window, Canvas, "canvas")
+    assert [box.xyxy for box in canvas.selected_boxes] == [(150, 50, 250, 90)]
+
+
+def test_repairs_are_one_step_each(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    choose(health, "no width or height")
+    assert find(health, QPushButton, "health-repair").text() == "Delete these boxes"
+    press(health, "health-repair")
+    choose(health, "outside their image")
+    press(health, "health-repair")
+    assert [box.xyxy for box in boxes_on_disk(ailing)["b.png"]] == [(20, 20, 80, 60), (150, 50, 200, 90)]
+    assert "changed since" in words(health)
+    window.session.undo()
+    window.session.undo()
+    assert len(boxes_on_disk(ailing)["b.png"]) == 3
+    press(health, "health-check")
+    settle(qtbot, health, window)
+    assert any("no width or height" in line for line in findings(health))
+
+
+def test_without_opening_files_damaged_ones_are_not_seen(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    find(health, QCheckBox, "health-files").setChecked(False)
+    press(health, "health-check")
+    settle(qtbot, health, window)
+    assert not any("c.png" in line for line in findings(health))

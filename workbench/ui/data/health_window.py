@@ -1,0 +1,230 @@
+"""Check the data: what would spoil a training, each finding with its images, and a repair that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import health
+from workbench.core.document import Document
+from workbench.health import REPAIRS, Finding, Health, Looked
+from workbench.ui import theme
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+LISTED = 500
+"""Images listed below a finding; more than a person looks through one by one."""
+_FINDING, _IMAGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_ICONS = {"problem": ("mdi6.alert-circle-outline", "error"), "hint": ("mdi6.lightbulb-on-outline", "muted")}
+
+
+class HealthWindow(QDialog):
+    """Not modal. The check runs in a job on a second, read-only opening of the project; a repair is one edit."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("health-window")
+        self.setWindowTitle("Check the data")
+        self._session = session
+        self._job: Job | None = None
+        self._files = QCheckBox("Open every image file: finds damaged ones and copies, and takes longer")
+        self._files.setObjectName("health-files")
+        self._files.setChecked(True)
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("health-words")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setFixedHeight(theme.GRID)
+        self._tree = _tree()
+        self._again = QPushButton("Check")
+        self._again.setObjectName("health-check")
+        self._open = QPushButton("Show the image")
+        self._open.setObjectName("health-open")
+        self._repair = QPushButton("Repair")
+        self._repair.setObjectName("health-repair")
+        self._repair.setProperty("role", "primary")
+        self._lay_out()
+        self._again.clicked.connect(self.check)
+        self._open.clicked.connect(self._show)
+        self._repair.clicked.connect(self.repair)
+        self._tree.itemSelectionChanged.connect(self._enable)
+        self._tree.itemActivated.connect(self._show)
+        session.edited.connect(self._edited)
+        session.document_changed.connect(self.close)
+        self.resize(720, 520)
+        self._enable()
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.addWidget(self._files, 1)
+        head.addWidget(self._again)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self._open)
+        foot.addWidget(self._repair)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(theme.GRID)
+        layout.addLayout(head)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._words)
+        layout.addWidget(self._tree, 1)
+        layout.addLayout(foot)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+
+    # --- checking ---
+
+    @Slot()
+    def check(self) -> None:
+        """Start, or stop what runs."""
+        document = self._session.document
+        if self._job is not None:
+            self._job.stop.set()
+            return
+        if document is None:
+            return
+        self._tree.clear()
+        folder, files = document.folder, self._files.isChecked()
+        job = Job("Checking the data", lambda _: _examined(folder, files), self._session)
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        job.finished.connect(self._ended)
+        self._job = job
+        self._words.setText("Checking …")
+        self._session.start(job)
+        self._enable()
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if isinstance(event, Looked):
+            self._bar.setRange(0, event.total)
+            self._bar.setValue(event.done)
+            self._words.setText(f"{event.done:,} of {event.total:,} images opened")
+        elif isinstance(event, Health):
+            self.show_health(event)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        self._words.setText(getattr(error, "sentence", str(error)))
+
+    @Slot()
+    def _ended(self) -> None:
+        self._job = None
+        self._bar.setRange(0, 1)
+        self._bar.reset()
+        if self._words.text().endswith("opened"):
+            self._words.setText("Stopped.")
+        self._enable()
+
+    def show_health(self, found: Health) -> None:
+        """List the findings, problems first."""
+        self._tree.clear()
+        document = self._session.document
+        names = {image.id: image.path for image in document.images()} if document else {}
+        for finding in found.findings:
+            count = f"{len(finding.images):,}" if finding.images else ""
+            item = QTreeWidgetItem([finding.sentence, count])
+            item.setData(0, _FINDING, finding)
+            item.setToolTip(0, finding.sentence)
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
+            name, colour = _ICONS[finding.level]
+            item.setIcon(0, theme.icon(name, getattr(theme.colours(), colour)))
+            for id in finding.images[:LISTED]:
+                child = QTreeWidgetItem([names.get(id, "?"), ""])
+                child.setData(0, _FINDING, finding)
+                child.setData(0, _IMAGE, id)
+                item.addChild(child)
+            self._tree.addTopLevelItem(item)
+        problems, hints = found.problems, len(found.findings) - found.problems
+        about = f"{found.images:,} images, {found.boxes:,} boxes"
+        counted = f"{_count(problems, 'problem')}, {_count(hints, 'hint')}"
+        self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. Nothing to complain of.")
+
+    # --- what to do about it ---
+
+    def _chosen(self) -> tuple[Finding, int] | None:
+        """The finding, and the image (0: none in particular)."""
+        items = self._tree.selectedItems()
+        return (items[0].data(0, _FINDING), items[0].data(0, _IMAGE) or 0) if items else None
+
+    @Slot()
+    def _enable(self) -> None:
+        chosen, document = self._chosen(), self._session.document
+        self._again.setText("Stop" if self._job is not None else "Check")
+        self._open.setEnabled(chosen is not None and bool(chosen[1] or chosen[0].images))
+        words = REPAIRS.get(chosen[0].kind) if chosen else None
+        self._repair.setText(words or "Repair")
+        self._repair.setEnabled(words is not None and document is not None and not document.read_only)
+
+    @Slot()
+    def _show(self) -> None:
+        """The image on the Label page, the boxes that are meant selected."""
+        chosen, document = self._chosen(), self._session.document
+        if chosen is None or document is None:
+            return
+        finding, image = chosen[0], chosen[1] or next(iter(chosen[0].images), 0)
+        if image not in {one.id for one in document.images()}:
+            return
+        self._session.select_image(image)
+        self._session.page_asked.emit("label")
+        self._session.boxes_asked.emit(finding.boxes)
+
+    @Slot()
+    def repair(self) -> None:
+        """Mend what the selected finding says, in all its images, as one edit."""
+        chosen, document = self._chosen(), self._session.document
+        if chosen is None or document is None:
+            return
+        edit = health.repair(document, chosen[0])
+        if edit is None:
+            self._session.inform("This was mended already. Check again.")
+            return
+        if self._session.do(edit) is None:
+            return
+        self._session.inform(f"{REPAIRS[chosen[0].kind]}: done. Undo brings it back.")
+        item = self._tree.selectedItems()[0]
+        item = item.parent() or item
+        self._tree.takeTopLevelItem(self._tree.indexOfTopLevelItem(item))
+
+    @Slot(object)
+    def _edited(self, _applied: object) -> None:
+        if self._tree.topLevelItemCount() and self._job is None:
+            self._words.setText("The project has changed since. Check again to be sure.")
+
+
+def _examined(folder: Path, files: bool) -> Iterator[Looked | Health]:
+    with Document.open(folder, read_only=True) as document:
+        snapshot = document.snapshot()
+    yield from health.examine(snapshot, open_files=files)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if number else f"no {noun}s"
+
+
+def _tree() -> QTreeWidget:
+    tree = QTreeWidget()
+    tree.setObjectName("health-tree")
+    tree.setAccessibleName("Findings")
+    tree.setHeaderLabels(["What was found", "images"])
+    tree.header().setStretchLastSection(False)
+    tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+    tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    tree.setUniformRowHeights(True)
+    return tree
