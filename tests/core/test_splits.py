@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from workbench.core.edits import walk
-from workbench.core.project import Image, Split
-from workbench.core.splits import random_split
+from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.core.splits import PARTS, by_folder, by_name, divided, random_split
+from workbench.errors import WorkbenchError
 
 
 def drawn(images: list[Image], seed: int = 0) -> dict[int, Split]:
@@ -38,3 +44,111 @@ def test_two_images_give_one_for_training_and_one_for_validation() -> None:
 
 def test_a_single_image_is_for_training() -> None:
     assert drawn([Image(1, "a.png")]) == {1: Split.TRAIN}
+
+
+def snapshot(
+    boxes: list[list[int]], paths: list[str] | None = None, splits: dict[int, Split] | None = None
+) -> Snapshot:
+    """boxes[i]: the label index of each box of image i."""
+    flat = [label for some in boxes for label in some]
+    count = max(flat, default=0) + 1
+    names = paths or [f"{i}.png" for i in range(len(boxes))]
+    return Snapshot(
+        labels=tuple(Label(i + 1, f"label {i}", position=i) for i in range(count)),
+        images=tuple(
+            Image(i + 1, name, split=(splits or {}).get(i, Split.NONE)) for i, name in enumerate(names)
+        ),
+        files=tuple(Path(name) for name in names),
+        offsets=np.concatenate([[0], np.cumsum([len(some) for some in boxes])]).astype(np.int64),
+        boxes=np.zeros((len(flat), 4)), label_index=np.array(flat, np.int64), flags=np.zeros((len(flat), 4), bool),
+        box_ids=np.arange(len(flat)) + 1,
+    )  # fmt: skip
+
+
+def parted(data: Snapshot, seed: int = 0, **rules: Any) -> list[Split]:
+    """The split of each image after the edit."""
+    found = {image.id: image.split for image in data.images}
+    edit = divided(data, seed, **rules)
+    for part in walk(edit) if edit else ():
+        found.update(dict.fromkeys(part.ids, part.split))  # type: ignore[union-attr]
+    return [found[image.id] for image in data.images]
+
+
+def shares_of(data: Snapshot, parts: list[Split], label: int) -> list[float]:
+    owners = np.repeat(np.arange(len(data)), np.diff(data.offsets))[data.label_index == label]
+    counts = Counter(parts[owner] for owner in owners.tolist())
+    return [counts[split] / len(owners) for split in PARTS]
+
+
+def test_each_label_is_dealt_out_in_the_wanted_shares() -> None:
+    """A label in one image of fifty: by chance alone a tenth of the images often holds none of it."""
+    rng = np.random.default_rng(0)
+    boxes = [
+        [0] * int(rng.integers(0, 6)) + ([1] if i % 3 == 0 else []) + ([2, 2] if i % 50 == 0 else [])
+        for i in range(1000)
+    ]
+    data = snapshot(boxes)
+    parts = parted(data)
+    for label in range(3):
+        assert shares_of(data, parts, label) == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
+    assert [parts.count(split) for split in PARTS] == pytest.approx([800, 100, 100], abs=12)
+    assert parted(data, 1) != parts
+    assert parted(data) == parts
+
+
+def test_other_shares_and_none_for_a_test() -> None:
+    parts = parted(snapshot([[0]] * 200), shares=(0.5, 0.5, 0), stratify=False)
+    assert [parts.count(split) for split in PARTS] == [100, 100, 0]
+    with pytest.raises(WorkbenchError, match="one must be more than 0"):
+        divided(snapshot([[0]]), 0, shares=(0, 0, 0))
+
+
+def test_what_belongs_together_stays_together() -> None:
+    rng = np.random.default_rng(0)
+    paths = [
+        f"day {ride}/ride {ride}_{frame:04d}.jpg" for ride in range(40) for frame in range(int(rng.integers(5, 30)))
+    ]
+    data = snapshot([[int(rng.integers(0, 3))] for _ in paths], paths)
+    for groups in (by_folder(data.images), by_name(data.images), by_name(data.images, r"ride (\d+)_")):
+        parts = parted(data, groups=groups)
+        for key in set(groups):
+            assert len({part for part, own in zip(parts, groups, strict=True) if own == key}) == 1
+        assert [parts.count(split) / len(paths) for split in PARTS] == pytest.approx([0.8, 0.1, 0.1], abs=0.03)
+
+
+def test_names_are_grouped_up_to_their_last_number() -> None:
+    names = ["a/cam1_0001.jpg", "a/cam1_0002.jpg", "b/cam1_0003.jpg", "a/cam2_0001.jpg", "a/cat.jpg", "a/IMG_1 (2).jpg"]
+    images = [Image(i, name) for i, name in enumerate(names)]
+    keys = by_name(images)
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 5
+    alone = by_name(images, r"cam\d")
+    assert alone[0] == alone[1] == alone[2] == "cam1"
+    assert alone[4] != alone[5]
+    with pytest.raises(WorkbenchError, match="not a regular expression"):
+        by_name(images, "cam(")
+
+
+def test_new_frames_go_where_their_video_is() -> None:
+    paths = [f"ride {i % 2}_{i:03d}.jpg" for i in range(20)]
+    data = snapshot([[0]] * 20, paths, {0: Split.TEST, 1: Split.TRAIN})
+    parts = parted(data, groups=by_name(data.images))
+    assert parts[::2] == [Split.TEST] * 10
+    assert parts[1::2] == [Split.TRAIN] * 10
+
+
+def test_a_split_is_kept_unless_all_are_divided_again() -> None:
+    data = snapshot([[0]] * 100, splits=dict.fromkeys(range(100), Split.TEST))
+    assert divided(data, 0) is None
+    parts = parted(data, again=True)
+    assert [parts.count(split) for split in PARTS] == [80, 10, 10]
+
+
+@pytest.mark.parametrize(("images", "wanted"), [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [2, 1, 0]), (10, [8, 1, 1])])
+def test_of_few_images_validation_gets_one_before_test(images: int, wanted: list[int]) -> None:
+    parts = parted(snapshot([[0]] * images))
+    assert [parts.count(split) for split in PARTS] == wanted
+
+
+def test_no_images_are_nothing_to_do() -> None:
+    assert divided(snapshot([]), 0) is None

@@ -7,14 +7,20 @@ lower neighbour. Nearly equal pictures differ in few bits.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from workbench.core import images
+from workbench.errors import WorkbenchError
+
 NEAR = 7
 """Bits of 128 in which nearly equal pictures may differ; fewer than the parts that the bits are cut into."""
 _PARTS, _BITS = 8, 16
+_SIDE = 160  # pixels of a thumbnail that is large enough for 9 x 9 fields
 _FLAT = 2.0
 """Standard deviation of grey values below which a picture has nothing to tell it by."""
 
@@ -58,3 +64,22 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
         if value is not None:
             members[head(row)].append(row)
     return [rows for rows in members.values() if len(rows) > 1]
+
+
+def of_files(files: Sequence[Path], threads: int = 4) -> Iterator[tuple[int, int | None]]:
+    """(row, fingerprint) of each image file, as they are read; None also for those that can't be read."""
+    with ThreadPoolExecutor(threads, "fingerprints") as pool:
+        waiting = {pool.submit(_of_file, file): row for row, file in enumerate(files)}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _of_file(file: Path) -> int | None:
+    try:
+        return fingerprint(images.thumbnail(file, _SIDE))
+    except WorkbenchError:
+        return None

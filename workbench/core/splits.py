@@ -1,13 +1,22 @@
-"""Divides images at random into training, validation and test; images that have a split keep it."""
+"""Divides images into training, validation and test; images that have a split keep it.
+
+At random, or by rules: what belongs together (a folder, a video's frames, pictures nearly alike) goes into one split,
+so that nothing is measured on what was learnt; and each label is dealt out in the wanted shares.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
 from workbench.core.edits import Batch, Edit, SetSplit
-from workbench.core.project import Image, Split
+from workbench.core.project import Image, Snapshot, Split
+from workbench.errors import WorkbenchError
+
+PARTS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 
 SHARES = (0.8, 0.1, 0.1)
 """Training, validation, test."""
@@ -29,5 +38,127 @@ def random_split(images: Iterable[Image], seed: int, shares: Sequence[float] = S
         Split.TEST: order[validation : validation + test],
         Split.TRAIN: order[validation + test :],
     }
-    edits = tuple(SetSplit(tuple(sorted(ids)), split) for split, ids in parts.items() if ids)
-    return Batch(edits, f"Split {len(free):,} images at random")
+    return _edit(parts, f"Split {len(free):,} images at random")
+
+
+def _edit(parts: dict[Split, list[int]], title: str) -> Edit:
+    return Batch(tuple(SetSplit(tuple(sorted(ids)), split) for split, ids in parts.items() if ids), title)
+
+
+def by_folder(images: Iterable[Image]) -> list[Hashable]:
+    """For each image the folder it lies in."""
+    return [(image.root, image.path.rpartition("/")[0]) for image in images]
+
+
+def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
+    """For each image what its name has in common with others: frames of a video, photographs of one patient.
+
+    Without a pattern the name up to its last number ("ride 2_0017.jpg": "ride 2_"). `pattern` is a regular expression
+    searched in the path; what its first bracket finds counts, or all that it finds. Where it finds nothing, the image
+    stands alone. WorkbenchError if it is not one.
+    """
+    try:
+        known = re.compile(pattern)
+    except re.error as error:
+        raise WorkbenchError(f"'{pattern}' is not a regular expression: {error}. Correct it.", error) from error
+    keys: list[Hashable] = []
+    for image in images:
+        if pattern:
+            found = known.search(image.path)
+            keys.append((found.group(1) if known.groups else found.group()) if found else ("alone", image.id))
+        else:
+            folder, _, name = image.path.rpartition("/")
+            keys.append((image.root, folder, re.sub(r"\d+\D*$", "", name.rpartition(".")[0] or name)))
+    return keys
+
+
+def divided(
+    snapshot: Snapshot,
+    seed: int,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    shares: Sequence[float] = SHARES,
+    stratify: bool = True,
+    again: bool = False,
+) -> Edit | None:
+    """The edit that divides the images without a split (all, if `again`); None if there is nothing to do.
+
+    Images with the same entry in `groups` (one for each image) go together, and with those of their group that have a
+    split already. `stratify`: each label in these shares, and not only images: greedily, groups with rare labels
+    first, each to the split that is emptiest of what the group holds (after Sechidis et al. 2011, On the
+    stratification of multi-label data). `shares` need not add up to 1.
+    """
+    if min(shares) < 0 or sum(shares) <= 0:
+        raise WorkbenchError("The shares of the splits must not be negative, and one must be more than 0.")
+    amounts = _amounts(snapshot, stratify)  # (n, k)
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for row in range(len(snapshot)):
+        members[groups[row] if groups is not None else row].append(row)
+    wanted = np.outer(np.array(shares) / sum(shares), amounts.sum(axis=0))  # (3, k)
+    there = np.zeros_like(wanted)
+    parts: dict[Split, list[int]] = {split: [] for split in PARTS}
+    open_: list[list[int]] = []
+    for rows in members.values():
+        settled = Counter(snapshot.images[row].split for row in rows) if not again else Counter[Split]()
+        del settled[Split.NONE]
+        for row in rows:
+            if not again and snapshot.images[row].split is not Split.NONE:
+                there[PARTS.index(snapshot.images[row].split)] += amounts[row]
+        free = [row for row in rows if again or snapshot.images[row].split is Split.NONE]
+        if free and settled:
+            _give(PARTS.index(settled.most_common(1)[0][0]), free, snapshot, amounts, there, parts)
+        elif free:
+            open_.append(free)
+    totals = np.maximum(amounts.sum(axis=0), 1e-9)
+    chance = np.random.default_rng(seed).permutation(len(open_)).tolist()
+    weight = [float((amounts[rows].sum(axis=0) / totals).sum()) for rows in open_]
+    order = sorted(range(len(open_)), key=lambda i: (-weight[i], chance[i]))
+    for i in order:
+        _give(
+            _emptiest(amounts[open_[i]].sum(axis=0), wanted, there, totals), open_[i], snapshot, amounts, there, parts
+        )
+    _one_for_validation(parts, [open_[i] for i in order], snapshot, shares, there)
+    before = {image.id: image.split for image in snapshot.images}
+    parts = {split: [id for id in ids if before[id] is not split] for split, ids in parts.items()}
+    count = sum(map(len, parts.values()))
+    return _edit(parts, f"Split {count:,} images by rules") if count else None
+
+
+def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:
+    """(n, k) what each image brings: itself, and the number of its boxes of each label."""
+    ones = np.ones((len(snapshot), 1))
+    if not stratify:
+        return ones
+    counts = np.zeros((len(snapshot), len(snapshot.labels)))
+    np.add.at(counts, (np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets)), snapshot.label_index), 1)
+    return np.concatenate([ones, counts], axis=1)
+
+
+def _emptiest(amount: np.ndarray, wanted: np.ndarray, there: np.ndarray, totals: np.ndarray) -> int:
+    """Which split lacks most of what a group brings (k,), measured when half of it is in."""
+    lack = (wanted - there - amount / 2) / np.maximum(wanted, 1e-9)
+    score = (lack * (amount / totals)).sum(axis=1)
+    score[wanted[:, 0] <= 0] = -np.inf  # no share
+    return int(score.argmax())
+
+
+def _give(
+    part: int, rows: list[int], snapshot: Snapshot, amounts: np.ndarray, there: np.ndarray,
+    parts: dict[Split, list[int]],
+) -> None:  # fmt: skip
+    there[part] += amounts[rows].sum(axis=0)
+    parts[PARTS[part]] += [snapshot.images[row].id for row in rows]
+
+
+def _one_for_validation(
+    parts: dict[Split, list[int]], order: list[list[int]], snapshot: Snapshot, shares: Sequence[float],
+    there: np.ndarray,
+) -> None:  # fmt: skip
+    """Of few images validation gets a group all the same: without it no training can tell how good it is."""
+    if shares[1] <= 0 or there[1, 0] > 0 or len(order) < 2:
+        return
+    smallest = min(order, key=len)
+    ids = [snapshot.images[row].id for row in smallest]
+    for kept in parts.values():
+        kept[:] = [id for id in kept if id not in ids]
+    parts[Split.VALIDATION] += ids

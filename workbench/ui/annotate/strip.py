@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from workbench.core.project import Image
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.image_delegates import STATE_ICONS
+
+_ROOMY = 860
+"""Widget pixels from which the size of the image stands beside its name."""
 
 
 class Strip(QFrame):
@@ -66,6 +69,11 @@ class Strip(QFrame):
             button.setFixedWidth(72)
             layout.addWidget(button)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, the name has it; the size is in the name's tooltip too."""
+        self._about.setVisible(self.width() >= _ROOMY)
+        super().resizeEvent(event)
+
     def show_image(self, image: Image | None) -> None:
         if image is None:
             self._icon.clear()
@@ -75,8 +83,8 @@ class Strip(QFrame):
         name, colour = STATE_ICONS[image.state]
         self._icon.setPixmap(theme.glyph(name, getattr(theme.colours(), colour), 16, self.devicePixelRatioF()))
         self._name.setText(image.path)
-        self._name.setToolTip(image.path)
         size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
+        self._name.setToolTip(f"{image.path}\n{size}, {image.state}")
         self._about.setText(size)
         self._icon.setToolTip(str(image.state))
 

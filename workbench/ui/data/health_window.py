@@ -141,7 +141,7 @@ class HealthWindow(QDialog):
             item = QTreeWidgetItem([finding.sentence, count])
             item.setData(0, _FINDING, finding)
             item.setToolTip(0, finding.sentence)
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             name, colour = _ICONS[finding.level]
             item.setIcon(0, theme.icon(name, getattr(theme.colours(), colour)))
             for id in finding.images[:LISTED]:
