@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from workbench.cli.options import Json, Project, app, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.resize import HOWS
+from workbench.errors import WorkbenchError
 
 
 @app.command()
@@ -88,17 +90,63 @@ def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:
 def split(
     project: Project,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
+    shares: Annotated[str, typer.Option("--shares", help="Train, validation and test.")] = "80,10,10",
+    by: Annotated[
+        str,
+        typer.Option("--by", help="What stays together: image, folder, name (frames of a video), similar pictures."),
+    ] = "image",
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="With --by name: a regular expression; what its bracket finds counts.")
+    ] = "",
+    stratify: Annotated[bool, typer.Option("--stratify/--no-stratify", help="Each label in these shares, too.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Divide the images that have a split, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put the images without a split into train, validation and test at random, 80/10/10; the others keep theirs."""
+    """Put the images without a split into train, validation and test, at random or by rules; the others keep theirs."""
     from workbench.core import splits
 
+    parts = _shares(shares)
+    way = one_of("by", by, ["image", "folder", "name", "similar"])
     with project_of(project, write=True) as document:
-        edit = splits.random_split(document.images(), seed)
+        snapshot = document.snapshot()
+        groups: list[Hashable] | None = None
+        if way == "folder":
+            groups = splits.by_folder(snapshot.images)
+        elif way == "name":
+            groups = splits.by_name(snapshot.images, pattern)
+        elif way == "similar":
+            groups = _alike(snapshot.files, quiet=as_json)
+        edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
         if edit is not None:
             document.do(edit)
         counts = Counter(str(image.split) for image in document.images())
     result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        parts = tuple(float(part) for part in text.replace("/", ",").split(","))
+    except ValueError:
+        parts = ()
+    if len(parts) != 3:
+        raise WorkbenchError(f"--shares must be three numbers like 80,10,10, not '{text}'.")
+    return parts
+
+
+def _alike(files: Sequence[Path], *, quiet: bool) -> list[Hashable]:
+    """For each file the group of pictures nearly like it, or the file itself."""
+    from workbench.core import fingerprint
+
+    prints: list[int | None] = [None] * len(files)
+    with console.bar("Looking at files", len(files), quiet=quiet) as progress:
+        for done, (row, print_) in enumerate(fingerprint.of_files(files), start=1):
+            prints[row] = print_
+            progress.to(done, len(files))
+    groups: list[Hashable] = list(files)
+    for rows in fingerprint.near_groups(prints):
+        for row in rows:
+            groups[row] = rows[0]
+    return groups
 
 
 @app.command(name="export-labels")
