@@ -85,6 +85,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("add-images", "Add images from a folder…", ("Ctrl+Shift+A",), "mdi6.image-plus-outline", "Data"),
     Command("import-labels", "Import labels…", ("Ctrl+I",), "mdi6.import", "Data"),
     Command("export-labels", "Export labels…", ("Ctrl+Shift+E",), "mdi6.export", "Data"),
+    Command("split", "Split by rules…", ("Ctrl+Shift+S",), "mdi6.call-split", "Data"),
     Command("check-data", "Check the data…", ("Ctrl+Shift+C",), "mdi6.stethoscope", "Data"),
     Command("random-split", "Split at random 80 / 10 / 10", (), "mdi6.chart-pie-outline", "Data"),
     Command("remove-images", "Take the selected images out of the project", ("Ctrl+Del",), "", "Data"),

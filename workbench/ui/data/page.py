@@ -54,6 +54,7 @@ class DataPage(Page):
             make(self, "import-labels", self.show_import),
             make(self, "export-labels", self.show_export),
             make(self, "random-split", self.split_at_random),
+            make(self, "split", self.show_split),
             make(self, "check-data", self.show_health),
         )
         make(self, "remove-images", self.remove_images)
@@ -170,6 +171,15 @@ class DataPage(Page):
             self.session.inform("Every image has a split already. Select some and choose No split to divide them anew.")
         else:
             self.session.do(edit)
+
+    @Slot()
+    def show_split(self) -> None:
+        from workbench.ui.data.split_window import SplitWindow
+
+        window = self.findChild(SplitWindow) or SplitWindow(self.session, self)
+        window.renew()
+        window.show()
+        window.raise_()
 
     # --- labels in and out ---
 

@@ -1,0 +1,112 @@
+"""Split by rules in the real window: what would come of it is shown, and only Apply changes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget, QToolButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split
+from workbench.ui.data.split_window import SplitWindow
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def rides(tmp_path: Path) -> Path:
+    """Five frames of each of four rides, each with a box; the last ride's also with a rare one."""
+    write_photographs(tmp_path / "photographs", [f"ride {r}_{f}.png" for r in range(4) for f in range(5)])
+    with Document.create(tmp_path / "rides", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "rare"))))
+        common, rare = (label.id for label in document.labels())
+        for number, image in enumerate(document.images()):
+            document.draw((Box(0, image.id, common if number < 15 else rare, (0, 0, 9, 9)),))
+    return tmp_path / "rides"
+
+
+def opened(window: MainWindow) -> SplitWindow:
+    QTest.mouseClick(find(window, QToolButton, "button-split"), Qt.MouseButton.LeftButton)
+    split: SplitWindow = find(window, SplitWindow, "split-window")
+    return split
+
+
+def choose(split: SplitWindow, way: str) -> None:
+    box = find(split, QComboBox, "split-way")
+    box.setCurrentIndex(box.findData(way))
+
+
+def on_disk(project: Path) -> list[Split]:
+    with Document.open(project, read_only=True) as document:
+        return [image.split for image in document.images()]
+
+
+def words(split: SplitWindow) -> str:
+    text: str = find(split, QLabel, "split-words").text()
+    return text
+
+
+def row(split: SplitWindow, number: int) -> list[str]:
+    table = find(split, QTableWidget, "split-table")
+    return [table.item(number, column).text() for column in range(4)]
+
+
+def apply(split: SplitWindow) -> None:
+    QTest.mouseClick(find(split, QPushButton, "split-apply"), Qt.MouseButton.LeftButton)
+
+
+def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_window: Open, rides: Path) -> None:
+    window = open_window(rides, "data")
+    split = opened(window)
+    assert words(split) == "20 images would change."
+    assert row(split, 0) == ["images", "16  (80 %)", "2  (10 %)", "2  (10 %)"]
+    assert row(split, 2)[0] == "rare"
+    assert on_disk(rides) == [Split.NONE] * 20
+    apply(split)
+    assert sorted(on_disk(rides).count(part) for part in Split) == [0, 2, 2, 16]
+    qtbot.waitUntil(lambda: "nothing would change" in words(split))
+    assert not find(split, QPushButton, "split-apply").isEnabled()
+    window.session.undo()
+    assert on_disk(rides) == [Split.NONE] * 20
+
+
+def test_frames_of_a_ride_stay_together(qtbot: QtBot, open_window: Open, rides: Path) -> None:
+    split = opened(open_window(rides, "data"))
+    for part, share in (("train", 50), ("validation", 25), ("test", 25)):
+        find(split, QSpinBox, f"split-{part}").setValue(share)
+    choose(split, "name")
+    qtbot.waitUntil(lambda: words(split).startswith("4 groups."))
+    apply(split)
+    found = on_disk(rides)
+    assert [found.count(part) for part in (Split.TRAIN, Split.VALIDATION, Split.TEST)] == [10, 5, 5]
+    assert all(len(set(found[5 * ride : 5 * ride + 5])) == 1 for ride in range(4))
+
+
+def test_a_pattern_that_is_none_is_said_and_nothing_can_be_applied(
+    qtbot: QtBot, open_window: Open, rides: Path
+) -> None:
+    split = opened(open_window(rides, "data"))
+    choose(split, "name")
+    find(split, QLineEdit, "split-pattern").setText("ride (")
+    qtbot.waitUntil(lambda: "not a regular expression" in words(split))
+    assert not find(split, QPushButton, "split-apply").isEnabled()
+    find(split, QLineEdit, "split-pattern").setText(r"_(\d)")
+    qtbot.waitUntil(lambda: words(split).startswith("5 groups."))
+
+
+def test_pictures_nearly_alike_stay_together(qtbot: QtBot, open_window: Open, rides: Path) -> None:
+    folder = rides.parent / "photographs"
+    (folder / "ride 3_4.png").write_bytes((folder / "ride 0_0.png").read_bytes())
+    window = open_window(rides, "data")
+    split = opened(window)
+    choose(split, "similar")
+    qtbot.waitUntil(lambda: words(split).startswith("19 groups."))
+    assert not window.session.jobs
+    find(split, QCheckBox, "split-again").setChecked(True)
+    apply(split)
+    assert on_disk(rides)[0] == on_disk(rides)[19]

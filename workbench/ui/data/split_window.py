@@ -1,0 +1,273 @@
+"""Split by rules: shares, what stays together, and what would come of it before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core import fingerprint, splits
+from workbench.core.edits import Edit, SetSplit, walk
+from workbench.core.project import Snapshot, Split
+from workbench.core.splits import PARTS
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.counted import Counted
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+_WAYS = (
+    ("each image by itself", "image"), ("the images of a folder", "folder"),
+    ("names that differ in their last number: frames of a video", "name"),
+    ("pictures that are nearly alike", "similar"),
+)  # fmt: skip
+_SOON = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """For each image, in the snapshot's order, the group of pictures like it."""
+
+    images: tuple[int, ...]
+    groups: tuple[Hashable, ...]
+
+
+class SplitWindow(QDialog):
+    """Not modal. The table shows what each split would hold; Apply makes it so, as one edit."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("split-window")
+        self.setWindowTitle("Split by rules")
+        self._session = session
+        self._edit: Edit | None = None
+        self._alike: Alike | None = None
+        self._job: Job | None = None
+        self._shares = [_spin(f"split-{split.value}", value) for split, value in zip(PARTS, (80, 10, 10), strict=True)]
+        self._way = QComboBox()
+        self._way.setObjectName("split-way")
+        for words, value in _WAYS:
+            self._way.addItem(words, value)
+        self._pattern = QLineEdit(placeholderText="the name up to its last number; or a regular expression")
+        self._pattern.setObjectName("split-pattern")
+        self._pattern.setToolTip("Searched in the path; what its first bracket finds is what images have in common")
+        self._stratify = QCheckBox("Each label in these shares, too")
+        self._stratify.setObjectName("split-stratify")
+        self._stratify.setChecked(True)
+        self._again = QCheckBox("Divide the images that have a split, too")
+        self._again.setObjectName("split-again")
+        self._seed = _spin("split-seed", 0)
+        self._seed.setRange(0, 999_999)
+        self._seed.setToolTip("Another number, another draw")
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("split-words")
+        self._table = _table()
+        self._apply = QPushButton("Apply")
+        self._apply.setObjectName("split-apply")
+        self._apply.setProperty("role", "primary")
+        self._soon = QTimer(self, singleShot=True, interval=_SOON)
+        self._soon.timeout.connect(self.renew)
+        self._lay_out()
+        self._connect()
+        self.resize(560, 520)
+        self.renew()
+
+    def _lay_out(self) -> None:
+        shares = QHBoxLayout()
+        for split, spin in zip(PARTS, self._shares, strict=True):
+            shares.addWidget(QLabel(split.value.capitalize()))
+            shares.addWidget(spin)
+        shares.addStretch(1)
+        form = QFormLayout()
+        form.addRow("Shares", shares)
+        form.addRow("Stay together", self._way)
+        form.addRow("Names", self._pattern)
+        form.addRow("", self._stratify)
+        form.addRow("", self._again)
+        form.addRow("Seed", self._seed)
+        foot = QHBoxLayout()
+        foot.addWidget(self._words, 1)
+        foot.addWidget(self._apply)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(theme.GRID)
+        layout.addLayout(form)
+        layout.addWidget(self._table, 1)
+        layout.addLayout(foot)
+        self._apply.setAutoDefault(False)
+
+    def _connect(self) -> None:
+        for spin in (*self._shares, self._seed):
+            spin.valueChanged.connect(self._soon.start)
+        self._way.currentIndexChanged.connect(self._soon.start)
+        self._pattern.textChanged.connect(self._soon.start)
+        self._stratify.toggled.connect(self._soon.start)
+        self._again.toggled.connect(self._soon.start)
+        self._apply.clicked.connect(self.apply)
+        self._session.edited.connect(self._soon.start)
+        self._session.document_changed.connect(self.close)
+
+    # --- what would come of it ---
+
+    @Slot()
+    def renew(self) -> None:
+        """Work out the division anew; of pictures alike when they have been looked at."""
+        document = self._session.document
+        self._edit = None
+        self._apply.setEnabled(False)
+        self._pattern.setEnabled(self._way.currentData() == "name")
+        if document is None:
+            return
+        snapshot = document.snapshot()
+        try:
+            groups = self._groups(snapshot)
+            if groups is None and self._way.currentData() == "similar":
+                return  # they are being looked at
+            shares = [spin.value() for spin in self._shares]
+            self._edit = splits.divided(
+                snapshot, self._seed.value(), groups, shares=shares, stratify=self._stratify.isChecked(),
+                again=self._again.isChecked(),
+            )  # fmt: skip
+        except WorkbenchError as error:
+            self._words.setText(error.sentence)
+            return
+        self._show(snapshot, groups)
+        self._apply.setEnabled(self._edit is not None and not document.read_only)
+
+    def _groups(self, snapshot: Snapshot) -> Sequence[Hashable] | None:
+        match self._way.currentData():
+            case "folder":
+                return splits.by_folder(snapshot.images)
+            case "name":
+                return splits.by_name(snapshot.images, self._pattern.text().strip())
+            case "similar":
+                ids = tuple(image.id for image in snapshot.images)
+                if self._alike is None or self._alike.images != ids:
+                    self._look(snapshot)
+                    return None
+                return self._alike.groups
+        return None
+
+    def _show(self, snapshot: Snapshot, groups: Sequence[Hashable] | None) -> None:
+        """One row for the images and one for each label: how many there are in each split, after the edit."""
+        after = {image.id: image.split for image in snapshot.images}
+        changed = 0
+        for part in walk(self._edit) if self._edit is not None else ():
+            assert isinstance(part, SetSplit)
+            after.update(dict.fromkeys(part.ids, part.split))
+            changed += len(part.ids)
+        column = np.array([PARTS.index(s) if s is not Split.NONE else 3 for s in after.values()], np.int64)
+        owners = np.repeat(column, np.diff(snapshot.offsets))
+        rows = [("images", np.bincount(column, minlength=4))]
+        for number, label in enumerate(snapshot.labels):
+            rows.append((label.name, np.bincount(owners[snapshot.label_index == number], minlength=4)))
+        self._table.setRowCount(len(rows))
+        for row, (name, counts) in enumerate(rows):
+            total = max(int(counts.sum()), 1)
+            texts = [name, *(f"{count:,}  ({100 * count / total:.0f} %)" for count in counts[:3].tolist())]
+            for place, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                if place:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                else:
+                    item.setToolTip(name)
+                self._table.setItem(row, place, item)
+        about = f"{len(set(groups)):,} groups. " if groups is not None else ""
+        if not changed:
+            self._words.setText(about + "Every image has a split already; nothing would change.")
+        else:
+            self._words.setText(f"{about}{changed:,} image{'' if changed == 1 else 's'} would change.")
+
+    # --- pictures alike ---
+
+    def _look(self, snapshot: Snapshot) -> None:
+        if self._job is not None:
+            return
+        ids = tuple(image.id for image in snapshot.images)
+        files = snapshot.files
+        job = Job("Comparing pictures", lambda _: _compared(ids, files), self._session)
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        job.finished.connect(self._ended)
+        self._job = job
+        self._words.setText("Comparing the pictures …")
+        self._session.start(job)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if isinstance(event, Counted):
+            self._words.setText(f"{event.done:,} of {event.total:,} pictures compared")
+        elif isinstance(event, Alike):
+            self._alike = event
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        self._words.setText(getattr(error, "sentence", str(error)))
+
+    @Slot()
+    def _ended(self) -> None:
+        self._job = None
+        if self._alike is not None:
+            self.renew()
+
+    # --- doing it ---
+
+    @Slot()
+    def apply(self) -> None:
+        if self._edit is not None and self._session.do(self._edit) is not None:
+            self._session.inform("The images are divided. Undo brings the splits back.")
+
+
+def _compared(ids: tuple[int, ...], files: Sequence[Path]) -> Iterator[Counted | Alike]:
+    prints: list[int | None] = [None] * len(files)
+    for done, (row, found) in enumerate(fingerprint.of_files(files), start=1):
+        prints[row] = found
+        yield Counted(done, len(files), "images")
+    groups: list[Hashable] = [("alone", id) for id in ids]
+    for rows in fingerprint.near_groups(prints):
+        for row in rows:
+            groups[row] = rows[0]
+    yield Alike(ids, tuple(groups))
+
+
+def _spin(name: str, value: int) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setObjectName(name)
+    spin.setRange(0, 100)
+    spin.setValue(value)
+    spin.setMinimumHeight(24)
+    return spin
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, 4)
+    table.setObjectName("split-table")
+    table.setHorizontalHeaderLabels(["", *(split.value for split in PARTS)])
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(24)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    return table
