@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, QSizeF
+from PySide6.QtCore import QEvent, QPointF, QSizeF, Qt
+from PySide6.QtGui import QKeyEvent
 
 from workbench.core.project import LABEL_COLOURS, Label
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
-from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.widgets.view import View, fitted, kept_inside
 
 BOX = (10.0, 20.0, 50.0, 60.0)
@@ -100,3 +101,24 @@ def test_number_keys_are_those_given_and_then_the_order() -> None:
     assert {key: label.name for key, label in label_keys(labels).items()} == {"1": "b", "2": "a", "3": "c"}
     many = [Label(id, f"{id}", LABEL_COLOURS[0]) for id in range(1, 13)]
     assert list(label_keys(many)) == list("1234567890")
+
+
+@pytest.mark.parametrize(
+    ("text", "scan", "virtual", "held", "platform", "digit"),
+    [
+        ("3", 12, 0, Qt.KeyboardModifier.NoModifier, "linux", "3"),
+        ('"', 12, 0, Qt.KeyboardModifier.NoModifier, "linux", "3"),  # AZERTY
+        ("à", 19, 0, Qt.KeyboardModifier.NoModifier, "linux", "0"),
+        ("&", 2, 49, Qt.KeyboardModifier.NoModifier, "win32", "1"),
+        ("(", 0, 23, Qt.KeyboardModifier.NoModifier, "darwin", "5"),
+        ("#", 12, 0, Qt.KeyboardModifier.ShiftModifier, "linux", ""),
+        ("7", 79, 0, Qt.KeyboardModifier.KeypadModifier, "linux", "7"),
+        ("w", 25, 0, Qt.KeyboardModifier.NoModifier, "linux", ""),
+        ("", 50, 0, Qt.KeyboardModifier.NoModifier, "linux", ""),
+    ],
+)
+def test_the_row_of_digits_is_known_on_any_keyboard(
+    text: str, scan: int, virtual: int, held: Qt.KeyboardModifier, platform: str, digit: str
+) -> None:
+    event = QKeyEvent(QEvent.Type.KeyPress, 0, held, scan, virtual, 0, text)
+    assert digit_of(event, platform) == digit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui import app, theme
-from workbench.ui.actions import COMMANDS
+from workbench.ui.commands import COMMANDS
+from workbench.ui.keys import PROFILES, conflicts, in_force
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -129,9 +129,10 @@ def test_the_sheet_of_keys_names_every_command_that_has_one(open_window: Open, p
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    for where in ("Label", "Data"):
-        keys = Counter(key for c in COMMANDS if c.where in ("Window", where) for key in c.keys)
-        assert [key for key, count in keys.items() if count > 1] == []
+    assert conflicts(in_force("labelImg", {"draw": ("D",)})) == {"D": ("draw", "next-image")}
+    for profile in PROFILES:
+        assert conflicts(in_force(profile, {})) == {}
+        assert set(PROFILES[profile]) <= {command.name for command in COMMANDS}
 
 
 def test_every_action_of_the_window_tells_its_key(open_window: Open, project: Path) -> None:

@@ -1,96 +1,18 @@
-"""Every command of the window in one table: its words, key and icon. The sheet under `?` and Ctrl+K read it too."""
+"""Actions made of the table of commands, with the keys that are in force."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
-from workbench.ui import theme
+from workbench.ui import keys, theme
+from workbench.ui.commands import BY_NAME, Command
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command. `keys` as Qt writes them, the first is shown. `where` is the heading on the sheet of keys.
-
-    `by_hand` commands are keys or gestures that a widget handles itself; they are on the sheet and have no QAction.
-    """
-
-    name: str
-    text: str
-    keys: tuple[str, ...] = ()
-    icon: str = ""
-    where: str = "Window"
-    by_hand: bool = False
-
-
-PAGES = ("data", "label", "anchors", "train", "inspect", "export")
-
-COMMANDS: tuple[Command, ...] = (
-    Command("new-project", "New project from a folder…", ("Ctrl+N",), "mdi6.folder-plus-outline"),
-    Command("open-project", "Open a project…", ("Ctrl+O",), "mdi6.folder-open-outline"),
-    Command("close-project", "Close the project", ("Ctrl+W",), "mdi6.close"),
-    Command("quit", "Quit", ("Ctrl+Q",), "mdi6.exit-to-app"),
-    Command("undo", "Undo", ("Ctrl+Z",), "mdi6.undo"),
-    Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "mdi6.redo"),
-    Command("history", "History…", ("Ctrl+Shift+H",), "mdi6.history"),
-    *(Command(f"page-{name}", f"Go to {name.capitalize()}", (f"Ctrl+{n}",)) for n, name in enumerate(PAGES, start=1)),
-    Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
-    Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
-    Command("help-detectors", "Choosing a detector", (), "mdi6.help-circle-outline"),
-    Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
-    Command("log", "Log", ("F12",), "mdi6.text-box-outline"),
-    Command("plugins", "Plugins", (), "mdi6.puzzle-outline"),
-    Command("about", "About Workbench", (), "mdi6.information-outline"),
-    Command("theme-system", "Theme of the system"),
-    Command("theme-light", "Light theme", (), "mdi6.weather-sunny"),
-    Command("theme-dark", "Dark theme", (), "mdi6.weather-night"),
-    Command("draw", "Draw boxes", ("W",), "mdi6.vector-rectangle", "Label"),
-    Command("cancel", "Stop drawing, select nothing", ("Esc",), "", "Label"),
-    Command("next-image", "Next image", ("D",), "mdi6.chevron-right", "Label"),
-    Command("previous-image", "Previous image", ("A",), "mdi6.chevron-left", "Label"),
-    Command("next-unlabelled", "Next unlabelled image", ("Shift+D", "Ctrl+Shift+D"), "mdi6.skip-next-outline", "Label"),
-    Command("previous-unlabelled", "Previous unlabelled image", ("Shift+A",), "mdi6.skip-previous-outline", "Label"),
-    Command("verify", "Verify this image and go to the next", ("Space",), "", "Label", by_hand=True),
-    Command("done", "Done (also when empty), go to the next", ("N",), "mdi6.check", "Label"),
-    Command("delete-boxes", "Delete the selected boxes", ("Del", "Backspace"), "mdi6.delete-outline", "Label"),
-    Command("duplicate", "Duplicate the selected boxes", ("Ctrl+D",), "mdi6.content-duplicate", "Label"),
-    Command("copy-boxes", "Copy the selected boxes", ("Ctrl+C",), "mdi6.content-copy", "Label"),
-    Command("paste-boxes", "Paste boxes into this image", ("Ctrl+V",), "mdi6.content-paste", "Label"),
-    Command("take-over", "Take over the boxes of the image before", ("Ctrl+B",), "mdi6.page-previous-outline", "Label"),
-    Command("select-all", "Select all boxes", ("Ctrl+A",), "mdi6.select-all", "Label"),
-    Command("change-label", "Change the label of the selected boxes…", ("E", "Ctrl+E"), "mdi6.tag-outline", "Label"),
-    Command("number", "Label by its number, for the selected and for new boxes", ("1 … 9",), "", "Label", by_hand=True),
-    Command("next-box", "Next box", ("Tab",), "", "Label"),
-    Command("previous-box", "Previous box", ("Shift+Tab", "Backtab"), "", "Label"),
-    Command("cycle", "The box below, where boxes lie in one another", ("Ctrl+click",), "", "Label", by_hand=True),
-    Command("several", "Select several boxes", ("Shift+click",), "", "Label", by_hand=True),
-    Command("nudge", "Move the selected boxes by a pixel (with Shift by 10)", ("Arrows",), "", "Label", by_hand=True),
-    Command("align", "Move the selected boxes to the border of the image", ("Ctrl+arrows",), "", "Label", by_hand=True),
-    Command("square", "Draw a square; at a corner: keep the box's shape", ("Shift+drag",), "", "Label", by_hand=True),
-    Command("off-border", "Draw close to the border, not on it", ("Alt+drag",), "", "Label", by_hand=True),
-    Command("wheel", "Zoom at the pointer", ("Wheel", "Ctrl+wheel"), "", "Label", by_hand=True),
-    Command("pan", "Move the picture", ("Space+drag", "Middle button"), "", "Label", by_hand=True),
-    Command("fit", "Fit the picture into the window", ("Ctrl+F",), "mdi6.fit-to-page-outline", "Label"),
-    Command("zoom-100", "Pixel by pixel (100 %)", ("Ctrl+=", "Ctrl+0"), "mdi6.numeric-1-box-outline", "Label"),
-    Command("zoom-in", "Zoom in", ("Ctrl++", "+"), "mdi6.magnify-plus-outline", "Label"),
-    Command("zoom-out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Label"),
-    Command("keep-zoom", "Keep zoom and place for the next image", ("Ctrl+Shift+K",), "mdi6.lock-outline", "Label"),
-    Command("looks", "Brightness, contrast, gamma: for looking only…", ("L",), "mdi6.brightness-6", "Label"),
-    Command("box-style", "Names, sizes and colours of boxes…", ("Ctrl+L",), "mdi6.palette-outline", "Label"),
-    Command("hide-boxes", "Hide the boxes", ("Ctrl+H",), "mdi6.eye-off-outline", "Label"),
-    Command("add-images", "Add images from a folder…", ("Ctrl+Shift+A",), "mdi6.image-plus-outline", "Data"),
-    Command("import-labels", "Import labels…", ("Ctrl+I",), "mdi6.import", "Data"),
-    Command("export-labels", "Export labels…", ("Ctrl+Shift+E",), "mdi6.export", "Data"),
-    Command("split", "Split by rules…", ("Ctrl+Shift+S",), "mdi6.call-split", "Data"),
-    Command("check-data", "Check the data…", ("Ctrl+Shift+C",), "mdi6.stethoscope", "Data"),
-    Command("random-split", "Split at random 80 / 10 / 10", (), "mdi6.chart-pie-outline", "Data"),
-    Command("remove-images", "Take the selected images out of the project", ("Ctrl+Del",), "", "Data"),
-)
-_BY_NAME = {command.name: command for command in COMMANDS}
+BY_HAND = "Space"
+"""The key that the canvas handles itself: a tap verifies, holding it moves the picture."""
 
 
 def make(
@@ -105,13 +27,12 @@ def make(
 
     Its object name is "action-" and the command's name, its tooltip shows the key. `slot` is called on trigger.
     """
-    command = _BY_NAME[name]
+    command = BY_NAME[name]
     action = QAction(command.text, owner)
     action.setObjectName(f"action-{name}")
-    action.setShortcuts([QKeySequence(key) for key in command.keys])
     action.setShortcutContext(context)
     action.setCheckable(checkable)
-    action.setToolTip(tooltip(command))
+    _give_keys(action, command)
     if command.icon:
         theme.set_icon(action, command.icon)
     action.triggered.connect(slot)
@@ -119,10 +40,25 @@ def make(
     return action
 
 
+def _give_keys(action: QAction, command: Command) -> None:
+    action.setShortcuts([QKeySequence(key) for key in keys.of(command.name) if key != BY_HAND])
+    action.setToolTip(tooltip(command))
+
+
+def renew_keys() -> None:
+    """Give every action of the program the keys that are in force now."""
+    app = QApplication.instance()
+    for widget in app.allWidgets() if isinstance(app, QApplication) else ():
+        for action in widget.actions():
+            command = BY_NAME.get(action.objectName().removeprefix("action-"))
+            if command is not None and action.objectName().startswith("action-"):
+                _give_keys(action, command)
+
+
 def tooltip(command: Command) -> str:
     """The command's words with its first key."""
-    words = command.text.rstrip("…")
-    return f"{words}  ({shown(command.keys[0])})" if command.keys else words
+    words, own = command.text.rstrip("…"), keys.of(command.name)
+    return f"{words}  ({shown(own[0])})" if own else words
 
 
 def shown(key: str) -> str:

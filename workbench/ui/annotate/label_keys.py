@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
 
 from workbench.core.project import Label
 
 DIGITS = "1234567890"
+
+
+# The row of digits on the keyboard, by what the system calls its keys: where a layout has letters or signs on them
+# without Shift (AZERTY, Czech), they are still the keys for labels
+_EVDEV, _WINDOWS = range(10, 20), range(2, 12)
+_MAC = (18, 19, 20, 21, 23, 22, 26, 28, 25, 29)
+
+
+def digit_of(event: QKeyEvent, platform: str = sys.platform) -> str:
+    """The digit that a key stands for, by its text or its place on the keyboard; "" for another key.
+
+    Keys pressed with Shift, Ctrl, Alt or Meta are never meant.
+    """
+    if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        return ""
+    if event.text() and event.text() in DIGITS:
+        return event.text()
+    if platform == "darwin":
+        places, code = _MAC, event.nativeVirtualKey()
+        return DIGITS[places.index(code)] if code in places else ""
+    row = _WINDOWS if platform == "win32" else _EVDEV
+    code = event.nativeScanCode()
+    return DIGITS[code - row.start] if code in row else ""
 
 
 def label_keys(labels: Sequence[Label]) -> dict[str, Label]:

@@ -15,12 +15,12 @@ from workbench.core import edits
 from workbench.core.document import Applied
 from workbench.core.project import XYXY, Box, Label, State
 from workbench.errors import WorkbenchError
-from workbench.ui import preferences
-from workbench.ui.actions import make
+from workbench.ui import keys, preferences
+from workbench.ui.actions import BY_HAND, make
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.image_list import ImageList
-from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.annotate.looks_menu import LooksMenu
 from workbench.ui.annotate.shape_menu import ShapeMenu
@@ -78,6 +78,7 @@ class AnnotatePage(Page):
         self._previous = make(self, "previous-image", lambda: self.go(-1))
         make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
         make(self, "previous-unlabelled", lambda: self.go_unlabelled(-1))
+        self._verifying = make(self, "verify", lambda: self.finish(State.VERIFIED))
         self._done = make(self, "done", lambda: self.finish(State.DONE))
         make(self, "cancel", self._cancel)
         self._delete = make(self, "delete-boxes", commands.delete)
@@ -103,7 +104,7 @@ class AnnotatePage(Page):
         self._strip = Strip(
             tools,
             views,
-            self._done,
+            (self._done, self._verifying),
             {"action-draw": self._shapes, "action-looks": self._looks, "action-box-style": self._style},
         )
         middle = QWidget()
@@ -152,8 +153,7 @@ class AnnotatePage(Page):
         canvas.mode_changed.connect(self._draw.setChecked)
         canvas.selection_changed.connect(self._selection_changed)
         canvas.view_changed.connect(self._view_changed)
-        canvas.verify_asked.connect(self._verify)
-        self._strip.verify.clicked.connect(self._verify)
+        canvas.verify_asked.connect(self._space_tapped)
         self._loader.came.connect(self._picture_came)
         self._images.left.connect(canvas.setFocus)
         side.labels.chosen.connect(self._label_chosen)
@@ -388,8 +388,9 @@ class AnnotatePage(Page):
             self.session.inform("This is the first image: there is none before to take boxes from.")
 
     @Slot()
-    def _verify(self) -> None:
-        self.finish(State.VERIFIED)
+    def _space_tapped(self) -> None:
+        if BY_HAND in keys.of("verify"):
+            self._verifying.trigger()
 
     def finish(self, state: State) -> None:
         """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""
@@ -412,8 +413,8 @@ class AnnotatePage(Page):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:
             self.canvas.keyPressEvent(event)
-        elif event.text() in tuple("1234567890") and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            self._number(event.text())
+        elif digit_of(event):
+            self._number(digit_of(event))
         else:
             event.ignore()
 

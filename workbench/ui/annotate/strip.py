@@ -24,7 +24,7 @@ class Strip(QFrame):
         self,
         tools: Sequence[QAction],
         views: Sequence[QAction],
-        done: QAction,
+        ends: Sequence[QAction],
         menus: Mapping[str, QMenu],
         parent: QWidget | None = None,
     ) -> None:
@@ -57,17 +57,8 @@ class Strip(QFrame):
         for action in views:
             layout.addWidget(_button(action, menus.get(action.objectName())))
         layout.addSpacing(theme.GRID)
-        finish = QPushButton("Done")
-        finish.setObjectName("done-button")
-        finish.setToolTip(done.toolTip())
-        finish.clicked.connect(done.trigger)
-        self.verify = QPushButton("Verify")
-        self.verify.setObjectName("verify-button")
-        self.verify.setToolTip("Verify this image and go to the next  (Space)")
-        for button in (finish, self.verify):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setFixedWidth(72)
-            layout.addWidget(button)
+        for action in ends:
+            layout.addWidget(_wide_button(action))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where there is little room, the name has it; the size is in the name's tooltip too."""
@@ -90,6 +81,19 @@ class Strip(QFrame):
 
     def show_zoom(self, scale: float) -> None:
         self._zoom.setText(f"{100 * scale:.0f} %")
+
+
+def _wide_button(action: QAction) -> QPushButton:
+    """With the command's name; its tooltip follows the action's, whose key may change."""
+    name = action.objectName().removeprefix("action-")
+    button = QPushButton(name.capitalize())
+    button.setObjectName(f"{name}-button")
+    button.setToolTip(action.toolTip())
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setFixedWidth(72)
+    button.clicked.connect(action.trigger)
+    action.changed.connect(lambda: button.setToolTip(action.toolTip()))
+    return button
 
 
 def _button(action: QAction, menu: QMenu | None = None) -> QToolButton:

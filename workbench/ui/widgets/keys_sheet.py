@@ -1,21 +1,47 @@
-"""The sheet of keys under `?` and F1: every command with its key, made from the one table of commands."""
+"""The sheet of keys under `?` and F1: every command with its key, after another program's keys or one's own."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QKeySequenceEdit,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from workbench.ui import theme
-from workbench.ui.actions import COMMANDS, Command, shown
+from workbench.ui import keys, theme
+from workbench.ui.actions import BY_HAND, renew_keys, shown
+from workbench.ui.commands import BY_NAME, COMMANDS, Command
 
 
 class KeysSheet(QDialog):
-    """Not modal: it may stay open beside the work."""
+    """Not modal: it may stay open beside the work. A click on a key asks for another."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("keys-sheet")
         self.setWindowTitle("Keys")
+        self._profile = QComboBox()
+        self._profile.setObjectName("keys-profile")
+        self._profile.addItems(list(keys.PROFILES))
+        self._profile.setCurrentText(keys.profile())
+        self._profile.setToolTip("The keys of a program that you know")
+        self._mine = QLabel()
+        self._mine.setObjectName("keys-mine")
+        self._mine.setProperty("role", "muted")
+        self._reset = QPushButton("Undo my changes")
+        self._reset.setObjectName("keys-reset")
+        self._reset.setAutoDefault(False)
+        self._buttons: dict[str, QPushButton] = {}
         content = QWidget()
         columns = QHBoxLayout(content)
         columns.setContentsMargins(theme.GRID * 2, theme.GRID, theme.GRID * 2, theme.GRID)
@@ -25,17 +51,157 @@ class KeysSheet(QDialog):
             column.setSpacing(theme.GRID // 2)
             for heading in headings:
                 column.addWidget(_heading(heading))
-                column.addLayout(_rows([c for c in COMMANDS if c.where == heading and c.keys]))
+                column.addLayout(self._rows([c for c in COMMANDS if c.where == heading and (c.keys or not c.by_hand)]))
             column.addStretch(1)
             columns.addLayout(column)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(content)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.GRID * 2, theme.GRID, theme.GRID * 2, 0)
+        head.addWidget(QLabel("Keys as in"))
+        head.addWidget(self._profile)
+        head.addSpacing(theme.GRID)
+        head.addWidget(self._mine, 1)
+        head.addWidget(self._reset)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(head)
         layout.addWidget(scroll)
+        self._profile.currentTextChanged.connect(self._profile_chosen)
+        self._reset.clicked.connect(self._undo_changes)
+        self._show()
+        columns.activate()
         wanted = content.sizeHint()
-        self.resize(min(wanted.width() + 32, parent.width() - 32), min(wanted.height() + 32, parent.height() - 32))
+        room = scroll.verticalScrollBar().sizeHint().width() + theme.GRID
+        self.resize(
+            min(wanted.width() + room + 16, parent.width() - 32), min(wanted.height() + 80, parent.height() - 32)
+        )
+
+    def _rows(self, commands: list[Command]) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setVerticalSpacing(0)
+        grid.setHorizontalSpacing(theme.GRID * 2)
+        for row, command in enumerate(commands):
+            grid.addWidget(QLabel(command.text.rstrip("…")), row, 0)
+            if command.by_hand:
+                fixed = QLabel(_words(command.keys))
+                fixed.setProperty("role", "muted")
+                fixed.setContentsMargins(0, 0, theme.GRID, 0)
+                grid.addWidget(fixed, row, 1, Qt.AlignmentFlag.AlignRight)
+            else:
+                button = QPushButton(flat=True)
+                button.setStyleSheet("text-align: right; min-width: 0; padding: 2px 8px;")
+                button.setAutoDefault(False)
+                button.setObjectName(f"key-{command.name}")
+                button.setToolTip("Click to choose another key")
+                button.setAccessibleName(f"Key of: {command.text}")
+                button.clicked.connect(lambda _=False, name=command.name: self._ask(name))
+                self._buttons[command.name] = button
+                grid.addWidget(button, row, 1, Qt.AlignmentFlag.AlignRight)
+            grid.setRowMinimumHeight(row, 24)
+        grid.setColumnStretch(0, 1)
+        return grid
+
+    def _show(self) -> None:
+        changed = keys.changes()
+        for name, button in self._buttons.items():
+            button.setText(_words(keys.of(name)) or "–")
+            button.setFont(theme.font(theme.BODY, bold=name in changed))
+        count = len(changed)
+        self._mine.setText(f"{count} of your own, in bold" if count else "Click a key to choose another.")
+        self._reset.setVisible(bool(count))
+
+    def _use(self, profile: str, changed: keys.Keys) -> None:
+        keys.use(profile, changed)
+        renew_keys()
+        self._show()
+
+    @Slot(str)
+    def _profile_chosen(self, profile: str) -> None:
+        """Own keys that would now mean two things are dropped."""
+        changed = dict(keys.changes())
+        for names in keys.conflicts(keys.in_force(profile, changed)).values():
+            for name in names:
+                changed.pop(name, None)
+        self._use(profile, changed)
+
+    @Slot()
+    def _undo_changes(self) -> None:
+        self._use(keys.profile(), {})
+
+    def _ask(self, name: str) -> None:
+        asking = AskKey(name, self)
+        asking.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        asking.accepted.connect(lambda: self._answered(name, asking.answer))
+        asking.show()
+
+    def _answered(self, name: str, answer: tuple[str, ...] | None) -> None:
+        changed = dict(keys.changes())
+        changed.pop(name, None)
+        if answer is not None and answer != keys.in_force(keys.profile(), {})[name]:
+            changed[name] = answer
+        self._use(keys.profile(), changed)
+
+
+class AskKey(QDialog):
+    """Waits for a key. `answer`: the new keys, or None for those of the profile. A key that is taken is refused."""
+
+    def __init__(self, name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("ask-key")
+        self.setWindowTitle("Another key")
+        self._name = name
+        self.answer: tuple[str, ...] | None = None
+        self._edit = QKeySequenceEdit()
+        self._edit.setObjectName("ask-key-edit")
+        self._edit.setMaximumSequenceLength(1)
+        self._words = QLabel(f"Press the key for “{BY_NAME[name].text.rstrip('…')}”.", wordWrap=True)
+        self._words.setObjectName("ask-key-words")
+        self._use = QPushButton("Use it")
+        self._use.setObjectName("ask-key-use")
+        self._use.setProperty("role", "primary")
+        self._use.setEnabled(False)
+        none, back = QPushButton("No key"), QPushButton("As in the profile")
+        none.setObjectName("ask-key-none")
+        back.setObjectName("ask-key-back")
+        buttons = QHBoxLayout()
+        for button in (back, none, self._use):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._words)
+        layout.addWidget(self._edit)
+        layout.addLayout(buttons)
+        self._edit.keySequenceChanged.connect(self._pressed)
+        self._use.clicked.connect(self.accept)
+        none.clicked.connect(lambda: self._end(()))
+        back.clicked.connect(lambda: self._end(None))
+        self._edit.setFocus()
+
+    def _end(self, answer: tuple[str, ...] | None) -> None:
+        self.answer = answer
+        self.accept()
+
+    @Slot(QKeySequence)
+    def _pressed(self, sequence: QKeySequence) -> None:
+        key = sequence.toString(QKeySequence.SequenceFormat.PortableText)
+        problem = self._problem(key) if key else "Press a key."
+        self._words.setText(problem or f"{shown(key)} is free.")
+        self._use.setEnabled(not problem)
+        self.answer = (key,)
+
+    def _problem(self, key: str) -> str:
+        """Why this command can't have the key, "" if it can."""
+        if key == BY_HAND and self._name != "verify":
+            return "Space is kept for verifying, and for moving the picture while it is held."
+        if key in tuple("1234567890"):
+            return "The digits are kept for labels."
+        wanted = keys.in_force(keys.profile(), {**keys.changes(), self._name: (key,)})
+        others = [name for name in keys.conflicts(wanted).get(key, ()) if name != self._name]
+        if others:
+            return f"{shown(key)} is “{BY_NAME[others[0]].text.rstrip('…')}” already. Give that one another key first."
+        return ""
 
 
 def _heading(text: str) -> QLabel:
@@ -46,14 +212,5 @@ def _heading(text: str) -> QLabel:
     return label
 
 
-def _rows(commands: list[Command]) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setVerticalSpacing(4)
-    grid.setHorizontalSpacing(theme.GRID * 2)
-    for row, command in enumerate(commands):
-        keys = QLabel("  or  ".join(shown(key) for key in command.keys if key != "Backtab"))
-        keys.setProperty("role", "muted")
-        grid.addWidget(QLabel(command.text.rstrip("…")), row, 0)
-        grid.addWidget(keys, row, 1, Qt.AlignmentFlag.AlignRight)
-    grid.setColumnStretch(0, 1)
-    return grid
+def _words(own: tuple[str, ...]) -> str:
+    return "  or  ".join(shown(key) for key in own if key != "Backtab")

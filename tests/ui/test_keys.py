@@ -1,0 +1,151 @@
+"""Keys after other programs and one's own: what a key does in the real window afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find
+from workbench.core.document import Document
+from workbench.core.project import State
+from workbench.ui import keys
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.keys_sheet import AskKey, KeysSheet
+
+CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+
+
+@pytest.fixture(autouse=True)
+def as_delivered() -> Iterator[None]:
+    keys.use("labelImg", {})
+    yield
+    keys.use("labelImg", {})
+
+
+def sheet(window: MainWindow) -> KeysSheet:
+    window.show_keys()
+    found: KeysSheet = find(window, KeysSheet, "keys-sheet")
+    return found
+
+
+def ask(keys_sheet: KeysSheet, name: str, key: str, modifier: Qt.KeyboardModifier = CTRL) -> AskKey:
+    QTest.mouseClick(find(keys_sheet, QPushButton, f"key-{name}"), Qt.MouseButton.LeftButton)
+    asking: AskKey = find(keys_sheet, AskKey, "ask-key")
+    QTest.keyClick(find(asking, QKeySequenceEdit, "ask-key-edit"), key, modifier)
+    return asking
+
+
+def press(asking: AskKey, name: str) -> None:
+    QTest.mouseClick(find(asking, QPushButton, name), Qt.MouseButton.LeftButton)
+
+
+def words(keys_sheet: KeysSheet, name: str) -> str:
+    text: str = find(keys_sheet, QPushButton, f"key-{name}").text()
+    return text
+
+
+def states(project: Path) -> list[State]:
+    with Document.open(project, read_only=True) as document:
+        return [image.state for image in document.images()]
+
+
+def test_another_programs_keys_act_at_once_and_are_kept(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    opened = sheet(window)
+    find(opened, QComboBox, "keys-profile").setCurrentText("CVAT")
+    assert (words(opened, "next-image"), words(opened, "previous-image")) == ("F", "D")
+    opened.close()
+    hand.canvas.setFocus()
+    hand.key(Qt.Key.Key_F)
+    hand.key(Qt.Key.Key_F)
+    hand.key(Qt.Key.Key_D)
+    assert window.session.image is not None
+    assert window.session.image.name == "b.png"
+    hand.key(Qt.Key.Key_N)
+    assert hand.canvas.is_drawing
+    assert find(window, QAction, "action-draw").toolTip().endswith("(N)")
+    keys.forget()
+    assert keys.of("draw") == ("N",)
+
+
+def test_verifying_may_have_another_key_than_space(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_Space)
+    assert states(project)[0] is State.VERIFIED
+    find(sheet(window), QComboBox, "keys-profile").setCurrentText("X-AnyLabeling")
+    window.show_keys()
+    hand.canvas.setFocus()
+    hand.key(Qt.Key.Key_Space)
+    assert states(project)[1] is State.UNLABELLED
+    hand.key(Qt.Key.Key_K, CTRL | ALT)
+    assert states(project)[1] is State.VERIFIED
+    assert "Ctrl+Alt+K" in find(window, QPushButton, "verify-button").toolTip()
+
+
+def test_a_key_of_ones_own(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    opened = sheet(window)
+    press(ask(opened, "draw", "j"), "ask-key-use")
+    assert words(opened, "draw") == "Ctrl+J"
+    assert find(opened, QLabel, "keys-mine").text() == "1 of your own, in bold"
+    hand.canvas.setFocus()
+    hand.key(Qt.Key.Key_W)
+    assert not hand.canvas.is_drawing
+    hand.key(Qt.Key.Key_J, CTRL)
+    assert hand.canvas.is_drawing
+    find(opened, QComboBox, "keys-profile").setCurrentText("labelme")
+    assert words(opened, "draw") == "Ctrl+J"  # own ones go along
+    QTest.mouseClick(find(opened, QPushButton, "keys-reset"), Qt.MouseButton.LeftButton)
+    assert words(opened, "draw") == "Ctrl+R"
+
+
+def test_a_key_that_is_taken_is_refused_with_its_owner(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    opened = sheet(open_window(project))
+    none = Qt.KeyboardModifier.NoModifier
+    for key, held, sentence in (
+        ("d", none, "Next image"),
+        ("5", none, "digits"),
+        (" ", none, "Space is kept"),
+        ("z", CTRL, "Undo"),
+    ):
+        asking = ask(opened, "draw", key, held)
+        assert sentence in find(asking, QLabel, "ask-key-words").text()
+        assert not find(asking, QPushButton, "ask-key-use").isEnabled()
+        asking.close()
+        asking.deleteLater()
+        qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+    press(ask(opened, "draw", "j"), "ask-key-none")
+    assert words(opened, "draw") == "–"
+    qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+    press(ask(opened, "draw", "j"), "ask-key-back")
+    assert words(opened, "draw") == "W"
+
+
+def test_own_keys_that_would_mean_two_things_in_another_profile_are_dropped(open_window: Open, project: Path) -> None:
+    keys.use("labelImg", {"hide-boxes": ("F",)})
+    opened = sheet(open_window(project))
+    assert words(opened, "hide-boxes") == "F"
+    find(opened, QComboBox, "keys-profile").setCurrentText("CVAT")
+    assert words(opened, "next-image") == "F"
+    assert words(opened, "hide-boxes") == "T  or  H"
+
+
+def test_what_was_kept_by_no_program_of_ours_is_passed_over(open_window: Open) -> None:
+    from workbench.ui import preferences
+
+    for nonsense in ("[", "[1]", '{"draw": 3}', '{"fly": ["F"]}'):
+        preferences.put("keys/changes", nonsense)
+        keys.forget()
+        assert keys.of("draw") == ("W",)
+    preferences.put("keys/profile", "emacs")
+    assert keys.profile() == "labelImg"

@@ -1,0 +1,86 @@
+"""Which keys are in force: those of a profile after another program's, changed by what a person set.
+
+A profile lists only what differs from the table of commands, which has labelImg's. Keys of the window hold on every
+page, so a key may mean one thing in the window and a page together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+
+from workbench.ui import preferences
+from workbench.ui.commands import BY_NAME, COMMANDS
+
+Keys = Mapping[str, tuple[str, ...]]
+PROFILES: dict[str, Keys] = {
+    "labelImg": {},
+    "X-AnyLabeling": {
+        "draw": ("R",), "verify": ("Ctrl+Alt+K",), "take-over": ("Ctrl+P",), "zoom-100": ("Ctrl+=",),
+        "next-unlabelled": ("Ctrl+Shift+D",), "previous-unlabelled": ("Ctrl+Shift+A",),
+    },
+    "labelme": {"draw": ("Ctrl+R",), "take-over": ("Ctrl+P",), "zoom-100": ("Ctrl+0",), "hide-boxes": ("T",)},
+    "CVAT": {
+        "draw": ("N",), "next-image": ("F",), "previous-image": ("D",), "done": ("Shift+N",), "take-over": ("Ctrl+B",),
+        "next-unlabelled": ("Shift+F",), "previous-unlabelled": ("Shift+D",), "hide-boxes": ("T", "H"),
+        "delete-boxes": ("Del", "Shift+Del"), "fit": ("Ctrl+F",), "zoom-100": ("Ctrl+0",),
+    },
+}  # fmt: skip
+"""After the default shortcuts of these programs in 2026 (labelImg 1.8, X-AnyLabeling 4, labelme 7, CVAT 2)."""
+_PROFILE, _CHANGES = "keys/profile", "keys/changes"
+_cached: dict[str, tuple[str, ...]] | None = None
+
+
+def profile() -> str:
+    kept = str(preferences.get(_PROFILE, "labelImg"))
+    return kept if kept in PROFILES else "labelImg"
+
+
+def changes() -> dict[str, tuple[str, ...]]:
+    """What a person set, by command."""
+    try:
+        kept = json.loads(str(preferences.get(_CHANGES, "{}")))
+        return {name: tuple(map(str, keys)) for name, keys in kept.items() if name in BY_NAME}
+    except (ValueError, AttributeError, TypeError):
+        return {}  # not written by this program
+
+
+def in_force(profile: str, changes: Keys) -> dict[str, tuple[str, ...]]:
+    """The keys of every command."""
+    return {command.name: command.keys for command in COMMANDS} | dict(PROFILES[profile]) | dict(changes)
+
+
+def of(name: str) -> tuple[str, ...]:
+    """The keys of a command."""
+    global _cached
+    if _cached is None:
+        _cached = in_force(profile(), changes())
+    return _cached[name]
+
+
+def use(profile: str, changed: Keys) -> None:
+    """Put these in force and keep them; actions that are there get them by actions.renew_keys()."""
+    global _cached
+    preferences.put(_PROFILE, profile)
+    preferences.put(_CHANGES, json.dumps({name: list(keys) for name, keys in changed.items()}))
+    _cached = None
+
+
+def forget() -> None:
+    """Read what is kept again."""
+    global _cached
+    _cached = None
+
+
+def conflicts(keys: Keys) -> dict[str, tuple[str, ...]]:
+    """Keys that would mean several things in one place, with the commands that claim them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for where in {command.where for command in COMMANDS}:
+        claimed: dict[str, list[str]] = defaultdict(list)
+        for command in COMMANDS:
+            if command.where in ("Window", where):
+                for key in keys[command.name]:
+                    claimed[key].append(command.name)
+        found |= {key: tuple(names) for key, names in claimed.items() if len(names) > 1}
+    return found
