@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QFile, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
     QListView,
+    QMenu,
+    QMessageBox,
     QPlainTextEdit,
+    QPushButton,
     QSpinBox,
     QTableView,
     QWidget,
@@ -132,6 +137,90 @@ def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window:
     assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.TEST, Split.TEST]
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
     assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.NONE, Split.NONE]
+
+
+def menu_of(window: MainWindow, gallery: QListView, row: int) -> QMenu:
+    place = gallery.visualRect(gallery.model().index(row, 0)).center()
+    there = gallery.viewport().mapToGlobal(place)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, there)
+    QApplication.sendEvent(gallery.viewport(), event)
+    menu: QMenu = find(window, QMenu, "gallery-menu")
+    return menu
+
+
+def choose(menu: QMenu, *words: str) -> None:
+    for word in words[:-1]:
+        menu = next(action.menu() for action in menu.actions() if word in action.text())  # type: ignore[misc]
+    next(action for action in menu.actions() if words[-1] in action.text()).trigger()
+
+
+def test_the_menu_of_the_gallery_acts_on_all_selected_images(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        images, cell = document.images(), document.labels()[0].id
+        document.draw(tuple(Box(0, images[2].id, cell, (x, 0, x + 9, 9)) for x in (0, 50)))
+    window = open_window(labelled, "data")
+    gallery = find(window, QListView, "gallery")
+    click_row(gallery, 0)
+    click_row(gallery, 2, modifier=CTRL)
+
+    def labels_of() -> list[str]:
+        with Document.open(labelled, read_only=True) as document:
+            return [document.label(box.label).name for image in document.images() for box in document.boxes(image.id)]
+
+    def close() -> None:
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+
+    menu = menu_of(window, gallery, 0)
+    choose(menu, "State", "Done")
+    choose(menu, "Split", "Test")
+    choose(menu, "Label of their boxes (3)", "plate")
+    close()
+    assert [(i.state, i.split) for i in on_disk(labelled)][::2] == [(State.DONE, Split.TEST)] * 2
+    assert labels_of() == ["plate"] * 3
+    menu = menu_of(window, gallery, 0)
+    choose(menu, "Delete their boxes (3)")
+    close()
+    assert labels_of() == []
+    window.session.undo()
+    window.session.undo()
+    assert labels_of() == ["cell"] * 3
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_files_go_to_the_trash_only_after_a_yes(
+    open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
+) -> None:
+    trashed: list[str] = []
+    asked: list[str] = []
+
+    def answer(question: QMessageBox) -> int:
+        asked.append(question.text())
+        button = "trash-yes" if agreed else ""
+        chosen = question.findChild(QPushButton, button) if button else question.defaultButton()
+        assert chosen is not None
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda _: chosen)
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    monkeypatch.setattr(
+        QFile, "moveToTrash", lambda file: trashed.append(Path(file).name) or "b" not in Path(file).name
+    )
+    window = open_window(labelled, "data")
+    gallery = find(window, QListView, "gallery")
+    click_row(gallery, 0)
+    click_row(gallery, 1, modifier=CTRL)
+    find(window, QAction, "action-trash-images").trigger()
+    assert "a.png" in asked[0]
+    assert "boxes (1)" in asked[0]
+    left = [image.name for image in on_disk(labelled)]
+    assert (trashed, left) == (
+        (["a.png", "b.png"], ["b.png", "c.png"]) if agreed else ([], ["a.png", "b.png", "c.png"])
+    )
+    if agreed:
+        assert "could not be moved" in find(window, QLabel, "message-text").text()
+        window.session.undo()
+        assert len(on_disk(labelled)) == 3
 
 
 def test_an_image_that_no_longer_passes_the_filter_leaves_the_gallery(open_window: Open, labelled: Path) -> None:

@@ -85,5 +85,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("check-data", "Check the data…", ("Ctrl+Shift+C",), "mdi6.stethoscope", "Data"),
     Command("random-split", "Split at random 80 / 10 / 10", (), "mdi6.chart-pie-outline", "Data"),
     Command("remove-images", "Take the selected images out of the project", ("Ctrl+Del",), "", "Data"),
+    Command("trash-images", "Move the files of the selected images to the trash…", ("Ctrl+Shift+Del",), "", "Data"),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

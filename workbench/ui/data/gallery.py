@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Signal, Slot
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -64,6 +64,11 @@ class Gallery(QWidget):
         """Ids of the selected images."""
         indexes = self._view.selectionModel().selectedIndexes()
         return tuple(sorted(image.id for image in (index.data(IMAGE) for index in indexes) if image is not None))
+
+    def under(self, position: QPoint) -> bool:
+        """Whether a global position lies on the tiles."""
+        view = self._view.viewport()
+        return view.rect().contains(view.mapFromGlobal(position))
 
     def show_only(self, wanted: Filter) -> None:
         """Set the filter, also in the bar: a number was clicked."""

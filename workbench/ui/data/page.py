@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QFile, Qt, Slot
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
+    QMenu,
+    QMessageBox,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -17,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
+from workbench.core.project import Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
@@ -31,6 +36,7 @@ from workbench.ui.session import Session
 from workbench.ui.start.intake import Described, describe
 from workbench.ui.start.projects import add_described
 from workbench.ui.widgets.empty import Empty
+from workbench.ui.widgets.image_filter import split_word
 
 _BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 SEED = 0
@@ -57,7 +63,8 @@ class DataPage(Page):
             make(self, "split", self.show_split),
             make(self, "check-data", self.show_health),
         )
-        make(self, "remove-images", self.remove_images)
+        self._remove = make(self, "remove-images", self.remove_images)
+        self._trash = make(self, "trash-images", self.trash_images)
         self._build()
         self._gallery.opened.connect(self._open)
         self._labels.show_asked.connect(lambda id: self._gallery.show_only(Filter(label=id)))
@@ -158,7 +165,68 @@ class DataPage(Page):
         selected = self._gallery.selected()
         if selected and self.session.do(edits.RemoveImages(selected)) is not None:
             self.session.inform(
-                f"{len(selected):,} images were taken out of the project. Their files stay; Undo brings them back."
+                f"{_images(len(selected))} taken out of the project. Files stay where they are; Undo brings them back."
+            )
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """On the gallery: what can be done to the selected images and their boxes."""
+        document, selected = self.session.document, self._gallery.selected()
+        if document is None or not selected or not self._gallery.under(event.globalPos()):
+            return
+        menu = QMenu(self)
+        menu.setObjectName("gallery-menu")
+        states, splits = menu.addMenu("State"), menu.addMenu("Split")
+        for state in State:
+            self._choice(states, state.value.capitalize(), edits.SetState(selected, state))
+        for split in Split:
+            self._choice(splits, split_word(split), edits.SetSplit(selected, split))
+        boxes = tuple(box for id in selected for box in document.boxes(id))
+        labels = menu.addMenu(f"Label of their boxes ({len(boxes):,})")
+        labels.setEnabled(bool(boxes))
+        for label in document.labels():
+            changed = tuple(dataclasses.replace(box, label=label.id) for box in boxes if box.label != label.id)
+            if changed:
+                self._choice(labels, label.name, edits.ReplaceBoxes(changed))
+        self._choice(menu, f"Delete their boxes ({len(boxes):,})", edits.RemoveBoxes(tuple(box.id for box in boxes)))
+        menu.actions()[-1].setEnabled(bool(boxes))
+        menu.addSeparator()
+        menu.addActions([self._remove, self._trash])
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
+
+    def _choice(self, menu: QMenu, words: str, edit: edits.Edit) -> None:
+        menu.addAction(words).triggered.connect(lambda: self.session.do(edit))
+
+    @Slot()
+    def trash_images(self) -> None:
+        """Asked about first: Undo brings images and boxes back, but files only by hand, from the trash."""
+        document, selected = self.session.document, self._gallery.selected()
+        if document is None or not selected or document.read_only:
+            return
+        files = [document.file(document.image(id)) for id in selected]
+        boxes = sum(len(document.boxes(id)) for id in selected)
+        asked = QMessageBox(
+            QMessageBox.Icon.Warning, "Move files to the trash", _trash_words(files, boxes), parent=self
+        )
+        asked.setObjectName("trash-question")
+        yes = asked.addButton("Move to the trash", QMessageBox.ButtonRole.DestructiveRole)
+        yes.setObjectName("trash-yes")
+        asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Cancel))
+        asked.exec()
+        if asked.clickedButton() is not yes:
+            return
+        gone: list[int] = []
+        stayed: list[int] = []
+        for id, file in zip(selected, files, strict=True):
+            (stayed if file.exists() and not QFile.moveToTrash(str(file)) else gone).append(id)
+        if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
+            self.session.inform(f"{_images(len(gone))} and their files are gone from here; the files are in the trash.")
+        if stayed:
+            self.session.tell(
+                WorkbenchError(
+                    f"{_images(len(stayed))} could not be moved to the trash and stay in the project. The folder may be"
+                    " read-only, or on a disk without a trash."
+                )
             )
 
     @Slot()
@@ -212,3 +280,15 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def _trash_words(files: list[Path], boxes: int) -> str:
+    some = "\n".join(str(file) for file in files[:5]) + ("\n…" if len(files) > 5 else "")
+    return (
+        f"Move {len(files):,} file{'' if len(files) == 1 else 's'} to the trash of this computer?\n\n{some}\n\n"
+        f"Their boxes ({boxes:,}) leave the project. Undo brings them back; the files only you can, from the trash."
+    )
