@@ -117,3 +117,11 @@ def test_the_legend_finds_the_gap_between_level_curves(qtbot: QtBot) -> None:
     legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
     heights = [box.mapFromView(QPointF(5, level)).y() for level in (0.0, 4.0, 10.0)]
     assert not any(legend.pos().y() <= height <= legend.pos().y() + legend.height() for height in heights)
+
+
+def test_the_axis_of_things_that_are_counted_begins_at_nothing(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("epoch", "AP", whole_x=True))
+    plot.curve("AP", [1.0], [0.5])
+    qtbot.wait(50)
+    low, high = plot.getPlotItem().vb.viewRange()[0]
+    assert 0 <= low < 1 < high

@@ -38,9 +38,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """`x` and `y`: axis names with units, like "width (px)".
 
         `corner`: where curves rarely are: the legend goes there unless another place is freer. `whole_x`: x counts
-        things, such as steps, so that there is nothing to name between two.
+        things, such as steps, so that there is nothing to name between two, and nothing below 0.
         """
         super().__init__(parent, axisItems={"bottom": WholeAxis("bottom")} if whole_x else None)
+        if whole_x:
+            self.getPlotItem().vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
         self._axes = (x, y)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._styles: dict[str, tuple[int | str, Qt.PenStyle]] = {}
