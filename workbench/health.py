@@ -108,7 +108,7 @@ class _File:
 def _opened(snapshot: Snapshot, index: int) -> _File:
     image, file = snapshot.images[index], snapshot.files[index]
     try:
-        pixels = images.read(file)
+        pixels = images.read(file, snapshot.window)
     except WorkbenchError as error:
         return _File(findings=(Finding("problem", "unreadable", error.sentence, (image.id,)),))
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()

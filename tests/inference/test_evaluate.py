@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, scoring
 from workbench.inference.evaluate import evaluate_run
@@ -297,6 +299,18 @@ def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Pre
         assert told.rules.kind == kind
         counts = [done.evaluation.matching.counts(0.001).total for done in (default, told)]
         assert (counts[0] == counts[1]) is same
+
+
+def test_images_of_more_than_8_bits_are_read_as_in_training(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the checkpoint's window, whatever the project says now."""
+    predictor, seen = run[0], []
+    monkeypatch.setattr(predictor, "window", Window(10, 2000))
+    reading = images.read
+    monkeypatch.setattr(images, "read", lambda file, window=None: seen.append(window) or reading(file))
+    finish(evaluate_run(predictor, replace(truth, window=Window(0, 9)), None))
+    assert seen == [Window(10, 2000)] * len(truth)
 
 
 def test_the_matching_alone_counts_what_the_evaluation_counts(test_data: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training import data
 from workbench.training.data import Dataset
@@ -103,3 +104,13 @@ def test_reading_stops_when_asked(tmp_path: Path) -> None:
     with pytest.raises(StopIteration) as end:
         next(reading)
     assert len(end.value.value) == data.READ_AHEAD
+
+
+def test_images_of_more_than_8_bits_are_read_by_the_projects_window(tmp_path: Path) -> None:
+    samples = np.full((64, 64), 1000, np.uint16)
+    samples[:, 32:] = 3000
+    snapshot = make_snapshot(tmp_path)
+    cv2.imwrite(str(snapshot.files[0]), samples)
+    for window, levels in ((None, (4, 12)), (Window(1000, 3000), (0, 255))):
+        dataset, _ = load(dataclasses.replace(snapshot.take([0]), window=window), tmp_path)
+        assert tuple(np.unique(dataset.pixels).tolist()) == levels

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core import edits
+from workbench.core import edits, window
 from workbench.core.edits import Edit
 from workbench.core.files import natural_key
 from workbench.core.lock import FILE as LOCK
@@ -24,6 +24,7 @@ from workbench.core.lock import Lock
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State
 from workbench.core.rows import box_of, image_of, label_of
 from workbench.core.store import FILE, Store
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 
@@ -42,6 +43,10 @@ class Applied:
     labels_changed: bool
     images_changed: bool  # images came, went, or changed their row (state, split)
     settings_changed: bool
+
+    def changes(self, setting: str) -> bool:
+        """Whether this edit changed the project's setting of that name."""
+        return any(isinstance(part, edits.ChangeSetting) and part.key == setting for part in edits.walk(self.edit))
 
     @property
     def added_boxes(self) -> tuple[Box, ...]:
@@ -239,6 +244,10 @@ class Document:
         """A value kept with the project by edits.ChangeSetting."""
         return self.store.meta(key, default)
 
+    def window(self) -> Window | None:
+        """How images of more than 8 bits are read everywhere; kept by edits.ChangeSetting("window", [low, high])."""
+        return window.from_setting(self.setting("window"))
+
     def anchors(self) -> AnchorSet | None:
         """The anchors that training will use, or None: then the detector's published ones."""
         kept = self.setting("anchors")
@@ -268,6 +277,7 @@ class Document:
             flags=np.array([[bool(row[f]) for f in FLAGS] for row in sorted_rows], bool).reshape(-1, 4),
             box_ids=np.array([row["id"] for row in sorted_rows], np.int64),
             notes=tuple(notes),
+            window=self.window(),
         )
 
     # --- editing ---

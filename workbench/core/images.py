@@ -94,6 +94,25 @@ def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> 
         return _as_told(np.ascontiguousarray(stored), about, file)
 
 
+def value_range(file: Path, limit: int = PIXEL_LIMIT) -> tuple[float, float] | None:
+    """The sample values below which a thousandth of the pixels lies, and above which; None for 8 bits.
+
+    What a project's window may be made of: single hot or dead pixels do not count. Refuses what `read` refuses.
+    """
+    with _refusing(file):
+        data = _bytes(file)
+        with _pillow(io.BytesIO(data), file, limit) as (image, about):
+            if about.bits <= 8:
+                return None
+            image.load()
+            samples = _samples(image, about, data, None, file)
+    values = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
+    if samples.dtype == np.uint8 or not values.size:
+        return None
+    low, high = np.percentile(values, (0.1, 99.9))
+    return float(low), float(high)
+
+
 def thumbnail(file: Path, side: int, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
     """The upright image with its longer side at most `side` pixels: (h, w, 3) uint8 RGB, contiguous; never enlarged.
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from workbench.core.window import Window
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The range of sample values that is spread over black to white, in the units of the file.
-
-    It belongs to a project, not to an image: with one window for all, equal values look equal everywhere.
-    It applies to images of 16 bits and of floats; 8-bit images are taken as they are.
-    """
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"a window needs low < high, found {self.low} and {self.high}")
+__all__ = ["FULL_16_BIT", "Window", "over_white", "own_window", "to_8_bit", "to_rgb", "upright"]
 
 
 FULL_16_BIT = Window(0, 65535)

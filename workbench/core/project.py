@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.core.window import Window
+
 XYXY = tuple[float, float, float, float]
 
 
@@ -120,6 +122,7 @@ class Snapshot:
     flags: np.ndarray  # (m, 4) bool, columns as FLAGS
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
+    window: Window | None = None  # how images of more than 8 bits are read
 
     def __len__(self) -> int:
         return len(self.images)
@@ -161,6 +164,7 @@ class Snapshot:
             flags=self.flags[rows],
             box_ids=self.box_ids[rows],
             notes=tuple(self.notes[int(r)] for r in rows) if self.notes else (),
+            window=self.window,
         )
 
     @property
@@ -171,6 +175,8 @@ class Snapshot:
         digest = hashlib.sha256(text.encode())
         for array in (self.offsets, self.boxes, self.label_index, self.flags):
             digest.update(np.ascontiguousarray(array).tobytes())
+        if self.window is not None:
+            digest.update(repr(self.window).encode())
         return digest.hexdigest()
 
 

@@ -16,6 +16,7 @@ from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot, Split
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
@@ -81,7 +82,7 @@ def predict_all(
     try:
         for start in range(0, len(todo), predictor.batch):
             batch = todo[start : start + predictor.batch]
-            pictures = {i: _read(files[i], i) for i in batch}
+            pictures = {i: _read(files[i], i, predictor.window) for i in batch}
             good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
             yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))
             for i, found in zip(good, predictor.candidates(list(good.values())), strict=True):
@@ -101,9 +102,9 @@ def predict_all(
             candidate_cache.save(store, known)
 
 
-def _read(file: Path, index: int) -> np.ndarray | Skipped:
+def _read(file: Path, index: int, window: Window | None) -> np.ndarray | Skipped:
     try:
-        return images.read(file)
+        return images.read(file, window)
     except WorkbenchError as error:
         return Skipped(file.name, index, error.sentence)
 

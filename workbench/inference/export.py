@@ -158,6 +158,7 @@ def source_of(predictor: Predictor, settings: ExportSettings) -> Source:
         nms=settings.nms,
         nms_kind=kind,
         anchors=tuple((float(w), float(h)) for w, h in predictor.detector.anchors),
+        window=(predictor.window.low, predictor.window.high) if predictor.window else None,
         provenance=_provenance(predictor),
     )
     return Source(predictor.detector, graph, torch.rand(1, 3, px, px), card, _metadata(predictor))
@@ -191,7 +192,7 @@ def sample_inputs(predictor: Predictor, images: Sequence[Path]) -> list[NDArray[
         if len(samples) == min(CHECKED, len(images)):
             break
         try:
-            square, _ = fit(pictures.read(Path(file)), predictor.input_px, predictor.resize)
+            square, _ = fit(pictures.read(Path(file), predictor.window), predictor.input_px, predictor.resize)
         except WorkbenchError:
             continue
         samples.append(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / np.float32(255))

@@ -56,6 +56,7 @@ class Predictor:
         self.input_px = input_px
         self.resize: How = resize
         self.header = header
+        self.window = header.window if header else None  # how files of more than 8 bits are to be read
         self.checkpoint = checkpoint
         self.device = chosen_device(device)
         self.precision: Precision = precision

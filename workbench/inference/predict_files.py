@@ -54,7 +54,7 @@ def predict_files(
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8") as text:
         text.write("[")
         try:
-            for some in _batches(sources.frames(paths, every), predictor.batch):
+            for some in _batches(sources.frames(paths, every, predictor.window), predictor.batch):
                 ready = [item for item in some if isinstance(item, Frame)]
                 found = iter(predictor.candidates([frame.image for frame in ready]))
                 for item in some:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.core import images
 from workbench.core.files import IMAGE_SUFFIXES, scan_images
+from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.events import Skipped
 
@@ -33,7 +34,7 @@ class Frame:
     is_video: bool = False
 
 
-def frames(paths: Sequence[Path], every: int = 1) -> Iterator[Frame | Skipped]:
+def frames(paths: Sequence[Path], every: int = 1, window: Window | None = None) -> Iterator[Frame | Skipped]:
     """The pictures of files, folders (and folders within) and videos, of videos every `every`-th frame.
 
     WorkbenchError if a path does not exist or is neither an image nor a video.
@@ -45,7 +46,7 @@ def frames(paths: Sequence[Path], every: int = 1) -> Iterator[Frame | Skipped]:
             continue
         prefix = f"{path.name}/" if len(paths) > 1 and path.is_dir() else ""
         for name, file in listed(path):
-            yield _picture(prefix + name, index, file)
+            yield _picture(prefix + name, index, file, window)
             index += 1
 
 
@@ -74,9 +75,9 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
-def _picture(name: str, index: int, file: Path) -> Frame | Skipped:
+def _picture(name: str, index: int, file: Path, window: Window | None) -> Frame | Skipped:
     try:
-        return Frame(name, index, images.read(file), file)
+        return Frame(name, index, images.read(file, window), file)
     except WorkbenchError as error:
         return Skipped(name, index, error.sentence)
 

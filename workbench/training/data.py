@@ -106,7 +106,9 @@ class _Store:
 
     def read(self, index: int) -> None:
         try:
-            square, self.fits[index] = fit(images.read(self.snapshot.files[index]), self.px, self.how)
+            square, self.fits[index] = fit(
+                images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.how
+            )
             self.pixels[index] = np.rint(square)  # Darknet's ways give fractions, for which there is no room here
         except Refused as error:
             self.problems[index] = error.sentence

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.core import window
 from workbench.core.project import Label
 from workbench.core.resize import HOWS
+from workbench.core.window import Window
 from workbench.errors import Refused
 
 KEY = "workbench"  # of the safetensors metadata
@@ -32,12 +34,14 @@ class CheckpointHeader:
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation: ap, ap50, ap75
     data_digest: str = ""
+    window: Window | None = None  # how images of more than 8 bits were read
     provenance: dict[str, Any] = field(default_factory=dict)  # versions, time, recipe, run: for people
     version: int = VERSION
 
     def to_json(self) -> str:
         values = dataclasses.asdict(self)
         values["labels"] = [{"id": x.id, "name": x.name, "colour": x.colour} for x in self.labels]
+        values["window"] = [self.window.low, self.window.high] if self.window else None
         values["metrics"] = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
         return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
@@ -56,6 +60,7 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
         )
         values["anchors"] = tuple((float(w), float(h)) for w, h in values["anchors"])
         values["input_px"] = int(values["input_px"])
+        values["window"] = window.from_setting(values.get("window"))
         if values["resize"] not in HOWS:
             raise ValueError(values["resize"])
         return CheckpointHeader(**values)

@@ -350,6 +350,7 @@ class _Training:
             anchors=detector.anchors,
             input_px=self.recipe.detector_settings.input_px,
             resize=detector.resize,
+            window=self.request.snapshot.window,
             epoch=self.plan.epoch(self.done),
             step=self.done,
             metrics=self.metrics,

@@ -76,6 +76,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("zoom-out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Label"),
     Command("keep-zoom", "Keep zoom and place for the next image", ("Ctrl+Shift+K",), "mdi6.lock-outline", "Label"),
     Command("looks", "Brightness, contrast, gamma: for looking only…", ("L",), "mdi6.brightness-6", "Label"),
+    Command("levels", "Images of more than 8 bits: black and white…", (), "mdi6.chart-histogram", "Label"),
     Command("box-style", "Names, sizes and colours of boxes…", ("Ctrl+L",), "mdi6.palette-outline", "Label"),
     Command("hide-boxes", "Hide the boxes", ("Ctrl+H",), "mdi6.eye-off-outline", "Label"),
     Command("add-images", "Add images from a folder…", ("Ctrl+Shift+A",), "mdi6.image-plus-outline", "Data"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtGui import QImage
 
+from workbench.core.window import Window
+
 SMALLEST = 512
 """No copies are made below this width or height: painting so few pixels costs nothing."""
 
@@ -38,11 +40,14 @@ class Picture:
         return self.levels[0]
 
 
-def load(file: Path) -> Picture:
-    """Read an image for painting. Raises errors.Refused as core.images.read. Runs in any thread."""
+def load(file: Path, window: Window | None = None) -> Picture:
+    """Read an image for painting, by the project's window. Runs in any thread.
+
+    Raises errors.Refused as core.images.read.
+    """
     from workbench.core import images
 
-    return picture(images.read(file))
+    return picture(images.read(file, window))
 
 
 def picture(pixels: np.ndarray) -> Picture:

@@ -11,7 +11,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
+from workbench.core.document import Applied
 from workbench.core.project import Image
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
 from workbench.ui.pictures import to_qimage
@@ -32,6 +34,7 @@ class _Wish:
     image: int
     file: Path
     cache: Path
+    window: Window | None
 
 
 class Thumbnails(QObject):
@@ -52,6 +55,7 @@ class Thumbnails(QObject):
         self._collect = QTimer(self, singleShot=True, interval=0)
         self._collect.timeout.connect(self._ask)
         session.document_changed.connect(self.forget)
+        session.edited.connect(self._edited)
 
     def get(self, image: Image) -> QImage | None:
         """The thumbnail of `image`, or None: then it is on its way, unless `problem` says why not."""
@@ -60,7 +64,8 @@ class Thumbnails(QObject):
             self._kept.move_to_end(image.id)
         elif image.id not in self._problems and self._session.document is not None:
             document = self._session.document
-            self._wanted[image.id] = _Wish(image.id, document.file(image), document.cache_folder / "thumbnails.sqlite")
+            cache = document.cache_folder / "thumbnails.sqlite"
+            self._wanted[image.id] = _Wish(image.id, document.file(image), cache, document.window())
             self._wanted.move_to_end(image.id)
             self._collect.start()
         return found
@@ -95,6 +100,14 @@ class Thumbnails(QObject):
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.sizeInBytes()
 
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if applied.changes("window"):
+            ids = tuple(self._kept)
+            self.forget()
+            for id in ids:
+                self.made.emit(id)
+
     @Slot()
     def forget(self) -> None:
         """Forget all: another project, or files that were mended."""
@@ -113,23 +126,24 @@ def _make(wish: object) -> QImage:
     assert isinstance(wish, _Wish)
     from workbench.core import images
 
-    key = _key(wish.file)
+    key = _key(wish.file, wish.window)
     kept = _load(wish.cache, key) if key else None
     if kept is not None:
         return kept
-    made = to_qimage(images.thumbnail(wish.file, SIDE))
+    made = to_qimage(images.thumbnail(wish.file, SIDE, wish.window))
     if key:
         _store(wish.cache, key, made)
     return made
 
 
-def _key(file: Path) -> str:
+def _key(file: Path, window: Window | None) -> str:
     """Changes when the file does; "" when it can't be seen (images.thumbnail has the words for that)."""
     try:
         about = file.stat()
     except (OSError, ValueError):
         return ""
-    return f"{file}|{about.st_mtime_ns}|{about.st_size}|{SIDE}"
+    shown = f"|{window.low:g} to {window.high:g}" if window else ""
+    return f"{file}|{about.st_mtime_ns}|{about.st_size}|{SIDE}{shown}"
 
 
 # The cache may be deleted, locked or damaged at any time: every failure means only that thumbnails are made anew.

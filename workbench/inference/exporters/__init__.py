@@ -62,6 +62,7 @@ class Card:
     nms: bool
     nms_kind: str  # one of core.nms.KINDS: the detector's as published
     anchors: tuple[tuple[float, float], ...] = ()
+    window: tuple[float, float] | None = None  # values that are black and white in images of more than 8 bits
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core.window import Window
 from workbench.ui import pictures
 from workbench.ui.background import Background
 from workbench.ui.pictures import Picture
@@ -23,6 +24,7 @@ class Wanted:
 
     image: int
     file: Path
+    window: Window | None = None
 
 
 class PictureLoader(QObject):
@@ -64,4 +66,4 @@ class PictureLoader(QObject):
 
 def _load(wish: object) -> Picture:
     assert isinstance(wish, Wanted)
-    return pictures.load(wish.file)
+    return pictures.load(wish.file, wish.window)

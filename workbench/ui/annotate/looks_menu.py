@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QLabel, QMenu, QPushButton, QSlider, QWidget, QWidgetAction
 
 from workbench.ui.looks import PLAIN, Looks
@@ -16,7 +17,8 @@ class LooksMenu(QMenu):
 
     changed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, levels: QAction, parent: QWidget | None = None) -> None:
+        """`levels`: what is asked for where brightness is of no use, in images of more than 8 bits."""
         super().__init__(parent)
         self.setObjectName("looks-menu")
         panel = QWidget()
@@ -44,6 +46,8 @@ class LooksMenu(QMenu):
         action = QWidgetAction(self)
         action.setDefaultWidget(panel)
         self.addAction(action)
+        self.addSeparator()
+        self.addAction(levels)
         self._show()
 
     @property

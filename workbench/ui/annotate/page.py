@@ -70,7 +70,7 @@ class AnnotatePage(Page):
         canvas, commands = self.canvas, self._commands
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
         self._shapes = ShapeMenu(self)
-        self._looks = LooksMenu(self)
+        self._looks = LooksMenu(make(self, "levels", self.show_levels), self)
         self._style = StyleMenu(self)
         self._show_style = make(self, "box-style", lambda: self._open_menu(self._style, "box-style"))
         self._show_looks = make(self, "looks", lambda: self._open_menu(self._looks, "looks"))
@@ -186,7 +186,9 @@ class AnnotatePage(Page):
     def _edited(self, applied: Applied) -> None:
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
-        if applied.images_changed:
+        if applied.changes("window"):
+            self._shown = 0  # the same image, read anew
+        if applied.images_changed or applied.changes("window"):
             self._show_image()
         if applied.labels_changed:
             self._show_labels()
@@ -215,7 +217,8 @@ class AnnotatePage(Page):
         self._shown = image.id
         around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
         ids = [image.id, *(id for id in around if id)]
-        picture = self._loader.want([Wanted(id, document.file(document.image(id))) for id in ids])
+        window = document.window()
+        picture = self._loader.want([Wanted(id, document.file(document.image(id)), window) for id in ids])
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
         self._show_boxes()
@@ -283,6 +286,14 @@ class AnnotatePage(Page):
                 self.canvas.look_at(box.xyxy)
 
     # --- drawing and labels ---
+
+    @Slot()
+    def show_levels(self) -> None:
+        from workbench.ui.annotate.levels_window import LevelsWindow
+
+        window = self.findChild(LevelsWindow) or LevelsWindow(self.session, self)
+        window.show()
+        window.raise_()
 
     def _open_menu(self, menu: QMenu, name: str) -> None:
         """Below its button, also when the key was pressed."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.document import Applied
 from workbench.core.project import State
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.ui import pictures, theme
@@ -50,7 +51,7 @@ class InspectPage(Page):
         self._job: Job | None = None
         self._found: Found | None = None
         self._image = -1  # index in found.truth
-        self._reading: Path | None = None
+        self._reading: tuple[Path, Window | None] | None = None
         self._list: Background | None = None
         self._reader: Background | None = None
         self._soon = QTimer(self, singleShot=True, interval=SOON)
@@ -358,16 +359,16 @@ class InspectPage(Page):
         image = self._found.truth.images[index]
         self._table.select_image(index)
         self._picture.show_picture(None, QSizeF(image.width, image.height))
-        self._reading = self._found.truth.files[index]
+        self._reading = self._found.truth.files[index], self._found.truth.window
         if self._reader is None:
-            self._reader = Background("Pictures", pictures.load, self)
+            self._reader = Background("Pictures", lambda wish: pictures.load(*wish), self)
             self._reader.done.connect(self._read)
         self._reader.ask([self._reading])
         self._show_boxes()
 
     @Slot(object, object)
-    def _read(self, file: object, result: object) -> None:
-        if file != self._reading:
+    def _read(self, wish: object, result: object) -> None:
+        if wish != self._reading:
             return
         if isinstance(result, Picture):
             self._picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)

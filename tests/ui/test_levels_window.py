@@ -1,0 +1,107 @@
+"""Images of 12 bits in the real window: black until their range is measured, then seen everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find
+from workbench.core.document import Document
+from workbench.core.window import Window
+from workbench.ui import thumbnails
+from workbench.ui.annotate.levels_window import LevelsWindow
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def thermal(tmp_path: Path) -> Path:
+    (tmp_path / "photographs").mkdir()
+    for number in range(3):
+        samples = np.random.default_rng(number).integers(200, 4000, (100, 200)).astype(np.uint16)
+        cv2.imwrite(str(tmp_path / "photographs" / f"{number}.png"), samples)
+    Document.create(tmp_path / "thermal", tmp_path / "photographs").close()
+    return tmp_path / "thermal"
+
+
+def mean(image: QImage) -> float:
+    grey = image.convertToFormat(QImage.Format.Format_Grayscale8)
+    rows = np.frombuffer(grey.constBits(), np.uint8).reshape(grey.height(), grey.bytesPerLine())
+    return float(rows[:, : grey.width()].mean())
+
+
+def opened(window: MainWindow) -> LevelsWindow:
+    find(window, QAction, "action-levels").trigger()
+    levels: LevelsWindow = find(window, LevelsWindow, "levels-window")
+    return levels
+
+
+def press(levels: LevelsWindow, name: str) -> None:
+    button = find(levels, QPushButton, name)
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def words(levels: LevelsWindow) -> str:
+    text: str = find(levels, QLabel, "levels-words").text()
+    return text
+
+
+def test_the_range_is_measured_applied_seen_and_undone(qtbot: QtBot, open_window: Open, thermal: Path) -> None:
+    window = open_window(thermal)
+    hand = Hand(qtbot, window)
+    shown = thumbnails.of(window.session)
+    assert window.session.image is not None
+    image = window.session.image
+
+    def lightness() -> float:
+        assert hand.canvas.picture is not None
+        return mean(hand.canvas.picture.level(1.0))
+
+    qtbot.waitUntil(lambda: shown.get(image) is not None)
+    assert lightness() < 12
+    assert mean(shown.get(image) or QImage()) < 12
+    levels = opened(window)
+    press(levels, "levels-measure")
+    qtbot.waitUntil(lambda: words(levels) == "Measured. Apply makes it so.")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    press(levels, "levels-apply")
+    with Document.open(thermal, read_only=True) as document:
+        found = document.window()
+    assert isinstance(found, Window)
+    assert 200 <= found.low < 230
+    assert 3970 < found.high <= 4000
+    qtbot.waitUntil(lambda: hand.canvas.picture is not None and lightness() > 100)
+    qtbot.waitUntil(lambda: (made := shown.get(image)) is not None and mean(made) > 100)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert lightness() > 100
+    window.session.undo()
+    hand.settle()
+    qtbot.waitUntil(lambda: hand.canvas.picture is not None and lightness() < 12)
+    assert not find(levels, QPushButton, "levels-none").isEnabled()
+
+
+def test_a_range_that_is_none_can_not_be_applied(qtbot: QtBot, open_window: Open, thermal: Path) -> None:
+    levels = opened(open_window(thermal))
+    find(levels, QDoubleSpinBox, "levels-high").setValue(0)
+    assert not find(levels, QPushButton, "levels-apply").isEnabled()
+    find(levels, QDoubleSpinBox, "levels-high").setValue(10)
+    press(levels, "levels-apply")
+    press(levels, "levels-none")
+    assert words(levels) == "The whole range is shown."
+
+
+def test_a_project_of_8_bits_has_nothing_to_set(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    levels = opened(window)
+    press(levels, "levels-measure")
+    qtbot.waitUntil(lambda: "nothing to set" in words(levels))
+    assert isinstance(levels, QWidget)
