@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -312,10 +313,51 @@ def test_labels_are_added_moved_and_deleted_with_their_boxes(open_window: Open, 
     assert label_names(labelled) == ["plate", "cell", "label 1"]
     click_row(table, 1, 2)
     press(window, "label-remove")
+    menu = find(window, QMenu, "remove-menu")
+    (choice,) = menu.actions()
+    assert choice.text() == "Delete 'cell' and its 1 box in 1 image"
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+    choice.trigger()
+    menu.close()
     assert label_names(labelled) == ["plate", "label 1"]
-    assert "1 boxes" in find(window, QLabel, "message-text").text()
+    assert "its 1 box in 1 image were deleted" in find(window, QLabel, "message-text").text()
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
     assert label_names(labelled) == ["plate", "cell", "label 1"]
+
+
+def test_a_label_without_boxes_goes_at_once(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    click_row(find(window, QTableView, "labels-table"), 1, 2)
+    press(window, "label-remove")
+    assert label_names(labelled) == ["cell"]
+
+
+def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    press(window, "label-lock")
+    click_row(table, 0, 2)
+    for name in ("label-up", "label-down", "label-merge", "label-remove"):
+        assert not find(window, QAbstractButton, name).isEnabled()
+    with Document.open(labelled, read_only=True) as document:
+        cell, plate = document.labels()
+    for refused in (
+        edits.RemoveLabel(plate.id),
+        edits.MergeLabels(plate.id, cell.id),
+        edits.Batch((edits.ChangeLabel(dataclasses.replace(cell, position=9)),), "Move"),
+    ):
+        assert window.session.do(refused) is None
+        assert "order of the labels is locked" in find(window, QLabel, "message-text").text()
+    press(window, "label-add")  # at the end, where it gives no other another number
+    window.session.do(edits.ChangeLabel(dataclasses.replace(cell, name="Zelle")))
+    assert label_names(labelled) == ["Zelle", "plate", "label 1"]
+    window.session.undo()
+    window.session.undo()  # what was done before can be undone all the same
+    assert label_names(labelled) == ["cell", "plate"]
+    press(window, "label-lock")
+    click_row(table, 0, 2)
+    press(window, "label-down")
+    assert label_names(labelled) == ["plate", "cell"]
 
 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:

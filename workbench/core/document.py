@@ -283,7 +283,15 @@ class Document:
     # --- editing ---
 
     def do(self, edit: Edit) -> Applied:
-        """Apply `edit`; when this returns it is on disk and can be undone. On an error nothing has changed."""
+        """Apply `edit`; when this returns it is on disk and can be undone. On an error nothing has changed.
+
+        WorkbenchError if it would give labels other numbers on export while their order is locked.
+        """
+        if self.labels_locked and self._renumbers(edit):
+            raise WorkbenchError(
+                "The order of the labels is locked, so that their numbers in exported files stay. Unlock it first (the"
+                " lock above the labels on the Data page)."
+            )
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("DELETE FROM journal WHERE undone = 1")
@@ -292,6 +300,20 @@ class Document:
                 (time.time(), edit.title, edits.to_json(done), edits.to_json(inverse)),
             )
         return self._tell("do", done, inverse, edit.title)
+
+    @property
+    def labels_locked(self) -> bool:
+        """Whether labels keep their place on export; kept by edits.ChangeSetting("labels locked", True)."""
+        return self.setting("labels locked") is True
+
+    def _renumbers(self, edit: Edit) -> bool:
+        """Whether a label would go, or stand at another place."""
+        places = {label.id: label.position for label in self.labels()}
+        return any(
+            isinstance(part, edits.RemoveLabel | edits.MergeLabels)
+            or (isinstance(part, edits.ChangeLabel) and part.label.position != places.get(part.label.id))
+            for part in edits.walk(edit)
+        )
 
     def undo(self) -> Applied | None:
         """Take the newest edit back; None if there is none."""

@@ -158,6 +158,7 @@ class LabelsTable(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = LabelsModel(session, self)
+        self._buttons: dict[str, QToolButton] = {}
         self._view = QTableView()
         self._view.setObjectName("labels-table")
         self._view.setAccessibleName("Labels")
@@ -180,6 +181,9 @@ class LabelsTable(QWidget):
         layout.setSpacing(theme.GRID // 2)
         layout.addLayout(self._head())
         layout.addWidget(self._view, 1)
+        session.document_changed.connect(self._show_lock)
+        session.edited.connect(self._show_lock)
+        self._show_lock()
 
     def _head(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -194,6 +198,12 @@ class LabelsTable(QWidget):
             ("label-up", "Move up: earlier in every export", "mdi6.arrow-up", lambda: self._move(-1)),
             ("label-down", "Move down: later in every export", "mdi6.arrow-down", lambda: self._move(1)),
             ("label-merge", "Merge into another label", "mdi6.call-merge", self._merge),
+            (
+                "label-lock",
+                "Lock the order: no label can move, go or be merged",
+                "mdi6.lock-open-variant-outline",
+                self._lock,
+            ),
             ("label-show", "Show the images with this label", "mdi6.image-search-outline", self._show),
             ("label-remove", "Delete this label and its boxes", "mdi6.delete-outline", self._remove),
         ):
@@ -204,7 +214,27 @@ class LabelsTable(QWidget):
             theme.set_icon(button, icon)
             button.clicked.connect(slot)
             row.addWidget(button)
+            self._buttons[name] = button
+        self._buttons["label-lock"].setCheckable(True)
         return row
+
+    @Slot()
+    def _show_lock(self) -> None:
+        """The lock as it is, and only what it lets be done."""
+        document = self._session.document
+        locked = document is not None and document.labels_locked
+        lock = self._buttons["label-lock"]
+        lock.setChecked(locked)
+        theme.set_icon(lock, "mdi6.lock-outline" if locked else "mdi6.lock-open-variant-outline")
+        for name in ("label-up", "label-down", "label-merge", "label-remove"):
+            self._buttons[name].setEnabled(not locked)
+
+    @Slot()
+    def _lock(self) -> None:
+        """Locked, the numbers of labels in exported files stay what they are."""
+        locked = self._buttons["label-lock"].isChecked()
+        self._session.do(edits.ChangeSetting("labels locked", True if locked else None))
+        self._show_lock()
 
     def _chosen(self) -> Label | None:
         label = self.model.label(self._view.currentIndex().row())
@@ -236,15 +266,36 @@ class LabelsTable(QWidget):
         )
         if self._session.do(edits.Batch(swap, f"Move label '{label.name}'")) is not None:
             self._view.setCurrentIndex(self.model.index(row + step, NAME))
+            self._session.inform(
+                f"'{label.name}' has another number in files exported from now on. Trained runs know labels by name."
+            )
 
     @Slot()
     def _remove(self) -> None:
-        label = self._chosen()
-        if label is None:
+        """Asked for once more where boxes would go, with how many and where."""
+        label, document = self._chosen(), self._session.document
+        if label is None or document is None:
             return
-        count = self.model.count(label)
+        if not self.model.count(label):
+            self._session.do(edits.RemoveLabel(label.id))
+            return
+        menu = QMenu(self)
+        menu.setObjectName("remove-menu")
+        choice = menu.addAction(f"Delete '{label.name}' and {self._touched(label)}")
+        choice.triggered.connect(lambda: self._delete(label))
+        menu.popup(self.mapToGlobal(self.rect().topLeft()))
+
+    def _delete(self, label: Label) -> None:
+        touched = self._touched(label)
         if self._session.do(edits.RemoveLabel(label.id)) is not None:
-            self._session.inform(f"Label '{label.name}' and its {count:,} boxes were deleted. Undo brings them back.")
+            self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back.")
+
+    def _touched(self, label: Label) -> str:
+        """How many boxes of how many images an edit of the label would touch."""
+        document = self._session.document
+        images = len(document.images_with(label.id)) if document else 0
+        boxes = self.model.count(label)
+        return f"its {boxes:,} box{'' if boxes == 1 else 'es'} in {images:,} image{'' if images == 1 else 's'}"
 
     @Slot()
     def _merge(self) -> None:
@@ -255,7 +306,7 @@ class LabelsTable(QWidget):
         menu.setObjectName("merge-menu")
         for other in document.labels():
             if other.id != label.id:
-                choice = menu.addAction(f"Merge '{label.name}' into '{other.name}'")
+                choice = menu.addAction(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'")
                 choice.triggered.connect(lambda _=False, id=other.id: self._session.do(edits.MergeLabels(label.id, id)))
         if menu.isEmpty():
             self._session.inform("There is no other label to merge it into.")
