@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.test_video import write_clip
 from workbench import console
 from workbench.cli import main
 from workbench.core.document import Document
@@ -195,3 +196,18 @@ def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> No
         assert sentence in capsys.readouterr().err
     assert main(["split", str(project), "--json"]) == console.DONE
     assert splits() == before
+
+
+def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
+    clip = write_clip(tmp_path / "ride.avi")
+    assert main(["new", str(tmp_path / "p")]) == console.DONE
+    for added in (3, 0):  # one a second of four
+        capsys.readouterr()
+        assert main(["add-video", str(tmp_path / "p"), str(clip), "--json"]) == console.DONE
+        said = json.loads(capsys.readouterr().out)
+        assert (said["frames"], said["added"]) == (3, added)
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert [image.name for image in document.images()] == [f"ride_{i:06d}.jpg" for i in (0, 4, 8)]
+        assert all(document.file(image).is_file() for image in document.images())
+    assert main(["add-video", str(tmp_path / "p"), str(tmp_path / "no.avi")]) == console.FAILED
+    assert "no such video" in capsys.readouterr().err

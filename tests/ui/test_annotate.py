@@ -327,6 +327,26 @@ def test_boxes_of_the_image_before_are_taken_over_once(qtbot: QtBot, open_window
     assert "are here" in find(window, QLabel, "message-text").text()
 
 
+def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    message = find(window, QLabel, "message-text")
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "None of the" in message.text()
+    hand.key(Qt.Key.Key_D)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.draw((40, 30), (100, 70))
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "1 boxes in the 1 image between" in message.text()
+    (between,) = corners(labelled, "b.png")
+    assert near(between, (30, 25, 90, 65))
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "has these boxes already" in message.text()
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert corners(labelled, "b.png") == []
+
+
 def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
+    QFileDialog,
+    QInputDialog,
     QLabel,
     QLineEdit,
     QListView,
@@ -27,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from tests.core.test_video import write_clip
 from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
@@ -365,6 +368,25 @@ def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, l
     window = open_window(labelled, "data")
     find(window, QWidget, "page-data").add_images(tmp_path / "more")
     qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
+
+
+def test_frames_of_a_video_become_images_of_the_project(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "ride.avi")
+    window = open_window(labelled, "data")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(clip), ""))
+    asked: list[str] = []
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *given: asked.append(given[2]) or (6, True))
+    find(window, QAction, "action-add-video").trigger()
+    assert asked == ["12 frames, 4 a second. Take every n-th:"]
+    qtbot.waitUntil(lambda: listed(window)[-2:] == ["ride_000000.jpg", "ride_000006.jpg"])
+    assert on_disk(labelled)[-1].note == "frame 6, 1.500 s of ride.avi"
+    assert (labelled / "frames" / "ride" / "ride_000006.jpg").is_file()
+    (tmp_path / "bad.avi").write_bytes(b"no video")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "bad.avi"), ""))
+    find(window, QAction, "action-add-video").trigger()
+    assert "could not be opened" in find(window, QLabel, "message-text").text()
 
 
 def test_labels_are_imported_after_a_look_at_the_report(

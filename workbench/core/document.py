@@ -10,7 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -421,6 +421,15 @@ class Document:
         with self.store.transaction() as connection:
             connection.execute("UPDATE root SET path = ? WHERE id = ?", (str(Path(folder).absolute()), id))
         self._roots.clear()
+
+    def add_described(self, folder: Path, images: Sequence[Image]) -> int:
+        """Add these images of `folder`, whose paths are relative to it, in one edit; how many were new."""
+        root = self.add_root(folder)
+        known = {image.path for image in self.images() if image.root == root}
+        fresh = tuple(replace(image, root=root) for image in images if image.path not in known)
+        if fresh:
+            self.do(edits.AddImages(fresh))
+        return len(fresh)
 
     def add_folder(self, folder: Path) -> Applied | None:
         """Add the images of `folder` that the project does not have yet; None if there are none."""

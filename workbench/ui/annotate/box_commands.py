@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
-from workbench.core import box_faults, boxes, edits
+from workbench.core import box_faults, boxes, edits, interpolation
 from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
 
+_FARTHEST = 200
+"""Images before this one among which boxes are looked for."""
 _ASIDE = 10.0
 """Image pixels that a copy in the same image lies aside of its original, so that both are seen."""
 
@@ -86,6 +88,46 @@ class BoxCommands(QObject):
             self._add_copies(missing, aside=False)
         else:
             self._session.inform("All boxes of the image before are here." if others else "The image before has none.")
+
+    def fill_between(self, images: Sequence[int]) -> None:
+        """Boxes on their way from the last image of `images` that has some to this one.
+
+        `images` are those listed before this one, the nearest first. Of this image the selected boxes count, or all.
+        Images between stay in work: a person has not looked at them.
+        """
+        document, canvas = self._session.document, self._canvas
+        if document is None:
+            return
+        here = canvas.selected_boxes or canvas.layer.boxes
+        between: list[int] = []
+        for image in images:
+            others = document.boxes(image)
+            found = interpolation.pairs(others, here)
+            if found:
+                break
+            between.append(image)
+            if len(between) > _FARTHEST:
+                found = []
+                break
+        else:
+            found = []
+        if not found or not between:
+            self._session.inform(
+                "The image before has these boxes already."
+                if found
+                else f"None of the {_FARTHEST} images before has a box of these labels near these."
+            )
+            return
+        made = []
+        for before, after in found:
+            way = interpolation.on_the_way(before, after, len(between))
+            made += [dataclasses.replace(box, image=id) for box, id in zip(way, reversed(between), strict=True)]
+        if self._session.draw(tuple(made)) is not None:
+            count = len(between)
+            self._session.inform(
+                f"{len(made):,} boxes in the {count:,} image{'' if count == 1 else 's'} between. Look them through;"
+                " Undo takes them all back."
+            )
 
     def relabel(self, label: int) -> None:
         changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]

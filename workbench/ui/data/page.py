@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QFile, Qt, Slot
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
+    QInputDialog,
     QMenu,
     QMessageBox,
     QSplitter,
@@ -26,6 +28,7 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
+from workbench.ui.counted import Counted
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
@@ -57,6 +60,7 @@ class DataPage(Page):
         self._summary = Summary(session)
         self._actions = (
             make(self, "add-images", self.choose_images),
+            make(self, "add-video", self.choose_video),
             make(self, "import-labels", self.show_import),
             make(self, "export-labels", self.show_export),
             make(self, "random-split", self.split_at_random),
@@ -143,6 +147,41 @@ class DataPage(Page):
     def add_images(self, folder: Path) -> None:
         """Add the images below `folder` that the project doesn't have; their headers are read in a job."""
         job = Job(f"Reading {folder.name}", lambda _: describe(folder), self)
+        job.reported.connect(self._described)
+        self.session.start(job)
+
+    @Slot()
+    def choose_video(self) -> None:
+        from workbench.core import video  # cv2 with it, which the window does not wait for
+
+        endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "A video", preferences.get("folder", ""), f"Videos ({endings});;All files (*)"
+        )
+        if not chosen:
+            return
+        preferences.put("folder", str(Path(chosen).parent))
+        try:
+            frames, rate = video.length(Path(chosen)), video.rate(Path(chosen))
+        except WorkbenchError as error:
+            self.session.tell(error)
+            return
+        about = f"{frames:,} frames" + (f", {rate:.3g} a second" if rate else "")
+        every, agreed = QInputDialog.getInt(
+            self, "Add frames of a video", f"{about}. Take every n-th:", max(1, round(rate)), 1, max(1, frames)
+        )
+        if agreed:
+            self.add_video(Path(chosen), every)
+
+    def add_video(self, file: Path, every: int) -> None:
+        """Keep every `every`-th frame in the project's folder and add it, in a job; stopping keeps what was read."""
+        from workbench.core import video
+
+        document = self.session.document
+        if document is None:
+            return
+        folder = video.folder_of(document.folder, file)
+        job = Job(f"Frames of {file.name}", lambda job: _extracted(file, folder, every, job), self, ends_itself=True)
         job.reported.connect(self._described)
         self.session.start(job)
 
@@ -280,6 +319,19 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
+
+
+def _extracted(file: Path, folder: Path, every: int, job: Job) -> Iterator[Counted | Described]:
+    from workbench.core import video
+
+    images = []
+    for event in video.extract(file, folder, every):
+        if event.image is not None:
+            images.append(event.image)
+        yield Counted(event.done, event.total, "frames")
+        if job.stop.is_set():
+            break
+    yield Described(folder, tuple(images))
 
 
 def _images(count: int) -> str:

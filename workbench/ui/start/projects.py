@@ -9,7 +9,6 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import edits
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
@@ -112,9 +111,4 @@ def _sample(folder: Path) -> Iterator[Counted | SampleMade]:
 
 def add_described(document: Document, described: Described) -> int:
     """Add the described images in one edit; how many there were."""
-    root = document.add_root(described.folder)
-    known = {image.path for image in document.images() if image.root == root}
-    fresh = tuple(dataclasses.replace(image, root=root) for image in described.images if image.path not in known)
-    if fresh:
-        document.do(edits.AddImages(fresh))
-    return len(fresh)
+    return document.add_described(described.folder, described.images)

@@ -1,0 +1,68 @@
+"""Frames of a video as images of a project: in order, with index and time, written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from workbench.core import images, video
+from workbench.errors import Refused, WorkbenchError
+
+FRAMES, RATE = 12, 4
+
+
+def write_clip(file: Path) -> Path:
+    """Each frame of its own grey, four a second."""
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), RATE, (64, 48))
+    for shade in range(FRAMES):
+        writer.write(np.full((48, 64, 3), shade * 20, np.uint8))
+    writer.release()
+    return file
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "ride ü 1.avi")
+
+
+def test_every_third_frame_is_kept_with_its_time(clip: Path, tmp_path: Path) -> None:
+    folder = video.folder_of(tmp_path / "project", clip)
+    events = list(video.extract(clip, folder, 3))
+    assert [(event.done, event.total) for event in events] == [(1, 12), (4, 12), (7, 12), (10, 12)]
+    found = [event.image for event in events if event.image is not None]
+    assert [image.path for image in found] == [f"ride ü 1_{i:06d}.jpg" for i in (0, 3, 6, 9)]
+    assert [image.note for image in found][1] == "frame 3, 0.750 s of ride ü 1.avi"
+    for image, index in zip(found, (0, 3, 6, 9), strict=True):
+        assert (image.width, image.height) == (64, 48)
+        assert abs(float(images.read(folder / image.path).mean()) - 20 * index) < 4
+
+
+def test_frames_that_are_there_are_not_written_again(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    half = video.extract(clip, folder, 1)
+    for _ in range(5):
+        next(half)
+    half.close()  # type: ignore[attr-defined]
+    times = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
+    assert len(times) == 5
+    list(video.extract(clip, folder, 1))
+    assert len(list(folder.iterdir())) == FRAMES
+    assert all((folder / name).stat().st_mtime_ns == kept for name, kept in times.items())
+
+
+def test_what_the_header_says(clip: Path) -> None:
+    assert (video.length(clip), video.rate(clip)) == (FRAMES, RATE)
+
+
+def test_what_is_no_video_is_refused_and_a_folder_that_can_not_be_made_is_said(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(Refused, match="could not be opened"):
+        list(video.extract(tmp_path / "a.mp4", tmp_path / "x"))
+    with pytest.raises(Refused, match="no such video"):
+        video.length(tmp_path / "b.mp4")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkbenchError, match="can't be kept"):
+        list(video.extract(clip, tmp_path / "file" / "frames"))

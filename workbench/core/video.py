@@ -1,0 +1,136 @@
+"""Videos: their frames one after the other, and as images of a project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.files import atomic_write, safe_name
+from workbench.core.project import Image
+from workbench.errors import Refused, WorkbenchError
+
+VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"))
+QUALITY = 95
+"""Of the JPEGs that frames are kept as: a video has lost more before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One frame. `seconds` from the beginning, by the video's own clock."""
+
+    index: int
+    seconds: float
+    image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What extract() tells: `done` of `total` frames read (0: the video does not say), and the image that was kept."""
+
+    done: int
+    total: int
+    image: Image | None = None  # id 0, path within the folder
+
+
+def is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+def printable(name: str) -> str:
+    """`name` as text that UTF-8 can hold."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
+    """Every `every`-th frame in order. Reading is sequential: seeking in compressed videos lands on wrong frames.
+
+    Refused if the file can't be opened or holds no frame.
+    """
+    capture = _opened(file)
+    try:
+        index = 0
+        while capture.grab():
+            if index % every == 0:
+                seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                decoded, image = capture.retrieve()
+                if not decoded:
+                    break
+                rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+                yield VideoFrame(index, seconds, rgb)
+            index += 1
+        if index == 0:
+            raise Refused(file, "this video holds no frame that can be read. Convert it to MP4 (H.264) first.")
+    finally:
+        capture.release()
+
+
+def length(file: Path) -> int:
+    """Frames by the video's header; 0 if it does not say."""
+    capture = _opened(file)
+    try:
+        return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+    finally:
+        capture.release()
+
+
+def rate(file: Path) -> float:
+    """Frames per second by the video's header; 0 if it does not say."""
+    capture = _opened(file)
+    try:
+        found = float(capture.get(cv2.CAP_PROP_FPS))
+        return found if np.isfinite(found) and found > 0 else 0.0
+    finally:
+        capture.release()
+
+
+def folder_of(project: Path, file: Path) -> Path:
+    """Where a project keeps the frames of a video."""
+    return project / "frames" / safe_name(printable(file.stem))
+
+
+def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
+    """Keep every `every`-th frame as a JPEG in `folder`; frames that are there already are not written again.
+
+    Names and notes tell index and time: "ride_000120.jpg", "frame 120, 4.000 s of ride.mp4". Closing it early keeps
+    what was written. Refused as frames() is; WorkbenchError if the folder can't be written.
+    """
+    total = length(file)
+    stem = safe_name(printable(file.stem))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for frame in frames(file, every):
+            name = f"{stem}_{frame.index:06d}.jpg"
+            if not (folder / name).exists():
+                _, data = cv2.imencode(
+                    ".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+                )
+                atomic_write(folder / name, data.tobytes())
+            height, width = frame.image.shape[:2]
+            note = f"frame {frame.index}, {frame.seconds:.3f} s of {printable(file.name)}"
+            image = Image(0, name, width, height, note=note)
+            yield Extracted(min(frame.index + 1, total) if total else frame.index + 1, total, image)
+    except OSError as error:
+        raise WorkbenchError(f"Frames can't be kept in {folder}: {error.strerror or error}.", error) from error
+
+
+def _opened(file: Path) -> cv2.VideoCapture:
+    try:
+        os.fspath(file).encode("utf-8")  # cv2 ends the process for a name that is not UTF-8
+    except UnicodeEncodeError as error:
+        raise Refused(printable(os.fspath(file)), "rename this video: its name is not UTF-8.") from error
+    if not file.is_file():
+        raise Refused(file, "there is no such video.")
+    if file.stat().st_size == 0:
+        raise Refused(file, "this video is empty.")
+    # FFmpeg alone: another backend would read a name with %d in it as a row of pictures
+    capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        capture.release()
+        raise Refused(file, "this video could not be opened. Convert it to MP4 (H.264) first.")
+    return capture
