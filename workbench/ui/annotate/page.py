@@ -8,30 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
-from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core import edits
 from workbench.core.document import Applied
-from workbench.core.project import XYXY, Box, Label, State
+from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
 from workbench.ui.actions import BY_HAND, make
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.image_list import ImageList
+from workbench.ui.annotate.label_asking import LabelAsking
 from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.annotate.loader import PictureLoader, Wanted
-from workbench.ui.annotate.looks_menu import LooksMenu
-from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
-from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.widgets.empty import Empty
-from workbench.ui.widgets.label_popup import LabelPopup
 
 _AHEAD = (1, -1, 2)
 """Neighbours that are read beforehand, the likeliest first."""
@@ -53,14 +51,13 @@ class AnnotatePage(Page):
         self._side = SidePanel()
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
+        self._asking = LabelAsking(session, self.canvas, self)
         self._shown = 0  # the image on the canvas
         self._count = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._count.timeout.connect(self._show_labels)
         self._make_actions()
         self._build()
         self._connect()
-        self._show_shape()
-        self.canvas.set_style(self._style.style_of_boxes)
         self._document_changed()
 
     # --- building ---
@@ -69,11 +66,7 @@ class AnnotatePage(Page):
         only_canvas = Qt.ShortcutContext.WidgetShortcut
         canvas, commands = self.canvas, self._commands
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
-        self._shapes = ShapeMenu(self)
-        self._looks = LooksMenu(make(self, "levels", self.show_levels), self)
-        self._style = StyleMenu(self)
-        self._show_style = make(self, "box-style", lambda: self._open_menu(self._style, "box-style"))
-        self._show_looks = make(self, "looks", lambda: self._open_menu(self._looks, "looks"))
+        self._menus = CanvasMenus(self.session, canvas, self._draw, self)
         self._next = make(self, "next-image", lambda: self.go(1))
         self._previous = make(self, "previous-image", lambda: self.go(-1))
         make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
@@ -101,12 +94,12 @@ class AnnotatePage(Page):
 
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next)
-        views = (self._out, self._in, self._fit, self._full, self._keep, self._show_looks, self._show_style, self._hide)
+        views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
         self._strip = Strip(
             tools,
             views,
             (self._done, self._verifying),
-            {"action-draw": self._shapes, "action-looks": self._looks, "action-box-style": self._style},
+            self._menus.menus,
         )
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -146,9 +139,6 @@ class AnnotatePage(Page):
         session.edited.connect(self._edited)
         session.boxes_asked.connect(self._boxes_asked)
         canvas.drawn.connect(self._drawn)
-        self._shapes.chosen.connect(self._shape_chosen)
-        self._looks.changed.connect(canvas.set_looks)
-        self._style.changed.connect(canvas.set_style)
         canvas.changed.connect(self._commands.replace)
         canvas.refused.connect(session.inform)
         canvas.mode_changed.connect(self._draw.setChecked)
@@ -158,7 +148,7 @@ class AnnotatePage(Page):
         self._loader.came.connect(self._picture_came)
         self._images.left.connect(canvas.setFocus)
         side.labels.chosen.connect(self._label_chosen)
-        side.labels.asked.connect(self._label_made)
+        side.labels.asked.connect(self._asking.make)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
 
@@ -288,29 +278,6 @@ class AnnotatePage(Page):
 
     # --- drawing and labels ---
 
-    @Slot()
-    def show_levels(self) -> None:
-        from workbench.ui.annotate.levels_window import LevelsWindow
-
-        window = self.findChild(LevelsWindow) or LevelsWindow(self.session, self)
-        window.show()
-        window.raise_()
-
-    def _open_menu(self, menu: QMenu, name: str) -> None:
-        """Below its button, also when the key was pressed."""
-        button = self._strip.findChild(QWidget, f"button-{name}")
-        assert button is not None
-        menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
-
-    @Slot()
-    def _shape_chosen(self) -> None:
-        self._show_shape()
-        self.canvas.set_drawing(True)
-
-    def _show_shape(self) -> None:
-        self.canvas.ratio = self._shapes.ratio
-        self._draw.setIconText(f"Draw boxes {self._shapes.words}".strip())
-
     @Slot(object)
     def _drawn(self, xyxy: XYXY) -> None:
         """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
@@ -319,50 +286,11 @@ class AnnotatePage(Page):
             self._commands.add(xyxy, label.id)
             return
         self.canvas.set_draft(xyxy)
-        self._popup(lambda id: self._commands.add(xyxy, id))
+        self._asking.ask(lambda id: self._commands.add(xyxy, id))
 
     def ask_label(self) -> None:
         """E: another label for the selected boxes, or the label for new ones."""
-        self._popup(self._use_label)
-
-    def _popup(self, use: object) -> None:
-        document = self.session.document
-        if document is None:
-            return
-        # A child of the window, not of the page, whose keys would act while a name is typed.
-        popup = LabelPopup(document.labels(), self.window())
-        popup.cancelled.connect(self._popup_gone)
-
-        def chosen(id: int) -> None:
-            self._popup_gone()
-            use(id)  # type: ignore[operator]
-
-        def created(name: str) -> None:
-            made = self._make_label(name)
-            self._popup_gone()
-            if made is not None:
-                self.session.select_label(made.id)
-                use(made.id)  # type: ignore[operator]
-
-        popup.chosen.connect(chosen)
-        popup.created.connect(created)
-        popup.open_at(QCursor.pos())
-
-    @Slot()
-    def _popup_gone(self) -> None:
-        self.canvas.set_draft(None)
-        self.canvas.setFocus()
-
-    def _make_label(self, name: str) -> Label | None:
-        applied = self.session.do(edits.AddLabels((Label(0, name),)))
-        return applied.added_labels[0] if applied else None
-
-    @Slot(str)
-    def _label_made(self, name: str) -> None:
-        made = self._make_label(name)
-        if made is not None:
-            self.session.select_label(made.id)
-        self.canvas.setFocus()
+        self._asking.ask(self._use_label)
 
     @Slot(int)
     def _label_chosen(self, id: int) -> None:

@@ -1,0 +1,64 @@
+"""Asks for a label at the pointer, and makes one where the name is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QWidget
+
+from workbench.core import edits
+from workbench.core.project import Label
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.session import Session
+from workbench.ui.widgets.label_popup import LabelPopup
+
+
+class LabelAsking(QObject):
+    """One pop-up at a time; the canvas has the keys again when it is gone."""
+
+    def __init__(self, session: Session, canvas: Canvas, page: QWidget) -> None:
+        super().__init__(page)
+        self._session, self._canvas, self._page = session, canvas, page
+
+    def ask(self, use: Callable[[int], None]) -> None:
+        """`use` gets the id of the label that was chosen or made; nothing is called when nothing is."""
+        document = self._session.document
+        if document is None:
+            return
+        # A child of the window, not of the page, whose keys would act while a name is typed.
+        popup = LabelPopup(document.labels(), self._page.window())
+        popup.cancelled.connect(self._gone)
+
+        def chosen(id: int) -> None:
+            self._gone()
+            use(id)
+
+        def created(name: str) -> None:
+            made = self._made(name)
+            self._gone()
+            if made is not None:
+                self._session.select_label(made.id)
+                use(made.id)
+
+        popup.chosen.connect(chosen)
+        popup.created.connect(created)
+        popup.open_at(QCursor.pos())
+
+    @Slot(str)
+    def make(self, name: str) -> None:
+        """A new label, for the next boxes too."""
+        made = self._made(name)
+        if made is not None:
+            self._session.select_label(made.id)
+        self._canvas.setFocus()
+
+    def _made(self, name: str) -> Label | None:
+        applied = self._session.do(edits.AddLabels((Label(0, name),)))
+        return applied.added_labels[0] if applied else None
+
+    @Slot()
+    def _gone(self) -> None:
+        self._canvas.set_draft(None)
+        self._canvas.setFocus()
