@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from workbench.core import edits
-from workbench.core.document import Applied, Document
+from workbench.core.applied import Applied
+from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 

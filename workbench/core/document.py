@@ -10,13 +10,14 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.core import edits, window
+from workbench.core.applied import Applied
 from workbench.core.edits import Edit
 from workbench.core.files import natural_key
 from workbench.core.lock import FILE as LOCK
@@ -26,37 +27,6 @@ from workbench.core.rows import box_of, image_of, label_of
 from workbench.core.store import FILE, Store
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a listener gets: the edit as applied (ids filled in), its inverse, and what it touched.
-
-    For an undo, `edit` is what undoing did. `images` are the ids of all images whose boxes, state or split changed.
-    """
-
-    kind: str  # "do", "undo" or "redo"
-    edit: Edit
-    inverse: Edit
-    title: str
-    images: frozenset[int]
-    labels_changed: bool
-    images_changed: bool  # images came, went, or changed their row (state, split)
-    settings_changed: bool
-
-    def changes(self, setting: str) -> bool:
-        """Whether this edit changed the project's setting of that name."""
-        return any(isinstance(part, edits.ChangeSetting) and part.key == setting for part in edits.walk(self.edit))
-
-    @property
-    def added_boxes(self) -> tuple[Box, ...]:
-        """Boxes that this edit added, with their ids."""
-        return tuple(b for part in edits.walk(self.edit) if isinstance(part, edits.AddBoxes) for b in part.boxes)
-
-    @property
-    def added_labels(self) -> tuple[Label, ...]:
-        return tuple(x for part in edits.walk(self.edit) if isinstance(part, edits.AddLabels) for x in part.labels)
-
 
 Listener = Callable[[Applied], None]
 _FEW = 1000
@@ -287,7 +257,7 @@ class Document:
 
         WorkbenchError if it would give labels other numbers on export while their order is locked.
         """
-        if self.labels_locked and self._renumbers(edit):
+        if self.labels_locked and edits.renumbers(edit, self.labels()):
             raise WorkbenchError(
                 "The order of the labels is locked, so that their numbers in exported files stay. Unlock it first (the"
                 " lock above the labels on the Data page)."
@@ -305,15 +275,6 @@ class Document:
     def labels_locked(self) -> bool:
         """Whether labels keep their place on export; kept by edits.ChangeSetting("labels locked", True)."""
         return self.setting("labels locked") is True
-
-    def _renumbers(self, edit: Edit) -> bool:
-        """Whether a label would go, or stand at another place."""
-        places = {label.id: label.position for label in self.labels()}
-        return any(
-            isinstance(part, edits.RemoveLabel | edits.MergeLabels)
-            or (isinstance(part, edits.ChangeLabel) and part.label.position != places.get(part.label.id))
-            for part in edits.walk(edit)
-        )
 
     def undo(self) -> Applied | None:
         """Take the newest edit back; None if there is none."""

@@ -327,6 +327,16 @@ def walk(edit: Edit) -> Iterable[Edit]:
         yield edit
 
 
+def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
+    """Whether one of these labels would go, or stand at another place on export."""
+    places = {label.id: label.position for label in labels}
+    return any(
+        isinstance(part, RemoveLabel | MergeLabels)
+        or (isinstance(part, ChangeLabel) and part.label.position != places.get(part.label.id))
+        for part in walk(edit)
+    )
+
+
 def to_json(edit: Edit) -> str:
     """The edit as the journal keeps it."""
     return json.dumps(_plain(edit), ensure_ascii=False)

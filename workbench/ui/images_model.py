@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.edits import AddImages, RemoveImages, walk
 from workbench.core.project import Image, Split, State
 from workbench.ui.session import Session

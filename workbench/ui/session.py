@@ -12,7 +12,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core.document import Applied, Document
+from workbench.core.applied import Applied
+from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Box, Image, Label
 from workbench.errors import WorkbenchError

@@ -11,7 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.project import Image
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError

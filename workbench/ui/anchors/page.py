@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, 
 from workbench import anchors
 from workbench.anchors import Step
 from workbench.core import edits
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.ui import theme

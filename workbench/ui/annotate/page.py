@@ -12,7 +12,7 @@ from PySide6.QtGui import QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core import edits
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences

@@ -7,7 +7,7 @@ from collections import Counter
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.project import Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import Filter

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.document import Applied
+from workbench.core.applied import Applied
 from workbench.core.project import State
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError

@@ -7,7 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core.document import Applied, Document
+from workbench.core.applied import Applied
+from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 from workbench.training import runs
