@@ -165,6 +165,9 @@ def _sheet(c: Colours) -> str:
     QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url("{tick}"); }}
     QCheckBox::indicator:indeterminate {{ background: {c.muted}; }}
     QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
+    QRadioButton::indicator {{
+        width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 8px; background: {c.surface}; }}
+    QRadioButton::indicator:checked {{ border: 5px solid {c.accent}; width: 6px; height: 6px; }}
     QPushButton[role="primary"] {{
         background: {c.accent}; color: {c.on_accent}; border: none; border-radius: 4px; padding: 6px 16px; }}
     QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted}; }}
