@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyqtgraph import BarGraphItem
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QToolButton, QTreeWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QTabWidget, QToolButton, QTreeWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, boxes_on_disk, find
@@ -17,6 +18,7 @@ from workbench.core.project import Box, Label, State
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data.health_window import HealthWindow
 from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.plot import Plot
 
 
 @pytest.fixture
@@ -76,6 +78,21 @@ def test_what_is_wrong_is_listed_problems_first(qtbot: QtBot, open_window: Open,
     press(health, "health-check")
     settle(qtbot, health, window)
     assert findings(health) == listed
+
+
+def test_the_boxes_are_shown_as_bars(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    health = checked(qtbot, open_window(ailing, "data"))
+    find(health, QTabWidget, "health-tabs").setCurrentIndex(1)
+
+    def heights(name: str) -> list[int]:
+        (bars,) = (item for item in find(health, Plot, f"statistics-{name}").items() if isinstance(item, BarGraphItem))
+        return [int(height) for height in bars.opts["height"]]
+
+    assert heights("labels") == [3]
+    assert heights("images")[:4] == [2, 0, 0, 1]
+    assert sum(heights("sides")) == sum(heights("shapes")) == 2
+    assert find(health, Plot, "statistics-labels").to_csv().splitlines() == ["curve,label,boxes", "bars,1.0,3.0"]
+    assert not health.grab().isNull()
 
 
 def test_a_finding_shows_its_image_and_its_boxes(qtbot: QtBot, open_window: Open, ailing: Path) -> None:

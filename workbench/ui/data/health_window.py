@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,9 +22,11 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import health
+from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.health import REPAIRS, Finding, Health, Looked
 from workbench.ui import theme
+from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
@@ -50,6 +53,7 @@ class HealthWindow(QDialog):
         self._bar = QProgressBar(textVisible=False)
         self._bar.setFixedHeight(theme.GRID)
         self._tree = _tree()
+        self._statistics = StatisticsView()
         self._again = QPushButton("Check")
         self._again.setObjectName("health-check")
         self._open = QPushButton("Show the image")
@@ -82,7 +86,11 @@ class HealthWindow(QDialog):
         layout.addLayout(head)
         layout.addWidget(self._bar)
         layout.addWidget(self._words)
-        layout.addWidget(self._tree, 1)
+        self._tabs = QTabWidget()
+        self._tabs.setObjectName("health-tabs")
+        self._tabs.addTab(self._tree, "Findings")
+        self._tabs.addTab(self._statistics, "Boxes")
+        layout.addWidget(self._tabs, 1)
         layout.addLayout(foot)
         for button in self.findChildren(QPushButton):
             button.setAutoDefault(False)
@@ -115,6 +123,8 @@ class HealthWindow(QDialog):
             self._bar.setRange(0, event.total)
             self._bar.setValue(event.done)
             self._words.setText(f"{event.done:,} of {event.total:,} images opened")
+        elif isinstance(event, BoxStatistics):
+            self._statistics.show_statistics(event)
         elif isinstance(event, Health):
             self.show_health(event)
 
@@ -207,9 +217,10 @@ class HealthWindow(QDialog):
             self._words.setText("The project has changed since. Check again to be sure.")
 
 
-def _examined(folder: Path, files: bool) -> Iterator[Looked | Health]:
+def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatistics]:
     with Document.open(folder, read_only=True) as document:
         snapshot = document.snapshot()
+    yield statistics(snapshot)
     yield from health.examine(snapshot, open_files=files)
 
 
