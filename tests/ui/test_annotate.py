@@ -292,13 +292,14 @@ def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open,
 
 def test_the_border_attracts_unless_alt_is_held(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
-    reach = BORDER / hand.canvas.view.scale
-    if reach < 2:
-        hand.canvas.zoom_to(2.0)
-    hand.draw((150, 50), (WIDTH - 2, HEIGHT - 2))
+    hand.canvas.zoom_to(2.0)
+    assert 1 < BORDER / hand.canvas.view.scale < 2
+    hand.draw((150, 50), (WIDTH - 1, HEIGHT - 1))
     assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
-    hand.draw((100, 50), (WIDTH - 2, HEIGHT - 2), held=Qt.KeyboardModifier.AltModifier)
-    assert corners(labelled)[2][2:] == (WIDTH - 2, HEIGHT - 2)
+    hand.draw((100, 50), (WIDTH - 1, HEIGHT - 1), held=Qt.KeyboardModifier.AltModifier)
+    assert corners(labelled)[2][2:] == (WIDTH - 1, HEIGHT - 1)
+    hand.draw((50, 70), (WIDTH - 2, HEIGHT - 2))
+    assert corners(labelled)[3][2:] == (WIDTH - 2, HEIGHT - 2)
 
 
 def test_ctrl_and_an_arrow_move_to_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

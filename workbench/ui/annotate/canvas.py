@@ -23,8 +23,8 @@ from workbench.ui.widgets.picture_view import PictureView
 
 REACH = 7.0
 """Widget pixels within which a handle or a box's side is taken."""
-BORDER = 6.0
-"""Widget pixels within which the image's border attracts a side."""
+BORDER = 3.0
+"""Widget pixels within which the image's border attracts a side; with 6, boxes that end 4 pixels before it were hit."""
 _CLICK = 3.0
 """Widget pixels that the mouse may slip during a click."""
 _ARROWS = {
