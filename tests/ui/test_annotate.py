@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, QSizeF, Qt
 from PySide6.QtGui import QAction, QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -31,9 +32,10 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.ui.annotate.boxes_painter import BoxStyle
-from workbench.ui.annotate.canvas import BORDER
+from workbench.ui.annotate.canvas import BORDER, Canvas
 from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
+from workbench.ui.pictures import Picture
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -688,3 +690,34 @@ def test_an_empty_project_says_what_to_do(qtbot: QtBot, open_window: Open, tmp_p
     Document.create(tmp_path / "project").close()
     window = open_window(tmp_path / "project")
     assert "no images" in find(window.findChild(QWidget, "page-label"), QLabel, "empty-text").text()
+
+
+def test_a_large_photograph_is_seen_before_it_is_read_in_full(
+    qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photographs").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)
+    large = np.kron(pixels, np.ones((8, 8, 1), np.uint8))
+    cv2.imwrite(str(tmp_path / "photographs" / "large.jpg"), large)
+    (tmp_path / "photographs" / "large.png").write_bytes(cv2.imencode(".png", large)[1].tobytes())
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    seen: list[tuple[int, int]] = []
+    show = Canvas.show_picture
+
+    def watched(canvas: Canvas, picture: Picture | None, size: QSizeF, *, keep_view: bool = False) -> None:
+        if picture is not None:
+            seen.append((picture.levels[0].width(), round(size.width())))
+        show(canvas, picture, size, keep_view=keep_view)
+
+    monkeypatch.setattr(Canvas, "show_picture", watched)
+    window = open_window(tmp_path / "project")
+    hand = Hand(qtbot, window)
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1][0] == 3200)
+    assert seen == [(500, 3200), (3200, 3200)]
+    hand.drag((400, 400), (1200, 1600))
+    hand.type_label("cell")
+    (box,) = corners(tmp_path / "project", "large.jpg")
+    assert all(abs(a - b) <= 8 for a, b in zip(box, (400, 400, 1200, 1600), strict=True))
+    hand.key(Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: len(seen) == 3)
+    assert seen[-1] == (3200, 3200)  # no preview of a PNG, and none of what was read beforehand

@@ -9,24 +9,31 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from workbench.core.window import Window
+from workbench.errors import WorkbenchError
 
+LARGE, PREVIEW = 4_000_000, 500
+"""Pixels from which a preview comes before the image; its longer side."""
 SMALLEST = 512
 """No copies are made below this width or height: painting so few pixels costs nothing."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Picture:
-    """One image in full size and halved again and again. Upright; safe to hand from thread to thread."""
+    """One image in full size and halved again and again. Upright; safe to hand from thread to thread.
+
+    Of a preview, `size` is the width and height of the image that it stands for.
+    """
 
     levels: tuple[QImage, ...]  # 1, 1/2, 1/4 ...
+    size: tuple[int, int] = (0, 0)
 
     @property
     def width(self) -> int:
-        return self.levels[0].width()
+        return self.size[0] or self.levels[0].width()
 
     @property
     def height(self) -> int:
-        return self.levels[0].height()
+        return self.size[1] or self.levels[0].height()
 
     @property
     def bytes(self) -> int:
@@ -50,6 +57,23 @@ def load(file: Path, window: Window | None = None) -> Picture:
     return picture(images.read(file, window))
 
 
+def preview(file: Path, window: Window | None = None) -> Picture | None:
+    """A large JPEG at an eighth of its size, in a quarter of the time; None for other files.
+
+    What is wrong with a file is said by load().
+    """
+    from workbench.core import images
+
+    try:
+        about = images.info(file)
+        if about.format != "JPEG" or about.width * about.height < LARGE:
+            return None
+        small = images.thumbnail(file, PREVIEW, window)
+    except WorkbenchError:
+        return None
+    return Picture((to_qimage(small),), (about.width, about.height))
+
+
 def picture(pixels: np.ndarray) -> Picture:
     """A Picture of (H, W, 3) uint8 RGB."""
     import cv2
@@ -68,4 +92,5 @@ def to_qimage(pixels: np.ndarray) -> QImage:
     assert pixels.dtype == np.uint8
     pixels = np.ascontiguousarray(pixels)
     shared = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    return shared.convertToFormat(QImage.Format.Format_RGB32)  # a copy: the array may go
+    # a copy: the array may go (12 megapixels: 26 ms; cv2 into the image's new memory 47, cv2 and a copy 43)
+    return shared.convertToFormat(QImage.Format.Format_RGB32)

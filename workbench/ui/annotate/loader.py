@@ -27,8 +27,18 @@ class Wanted:
     window: Window | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A first look at an image, before it is read in full."""
+
+    of: Wanted
+
+
 class PictureLoader(QObject):
-    """`want` the shown image first, then its neighbours; `came` tells of each, with a Picture or a WorkbenchError."""
+    """`want` the shown image first, then its neighbours; `came` tells of each, with a Picture or a WorkbenchError.
+
+    Of the first one, where it is a large JPEG, a preview comes before.
+    """
 
     came = Signal(int, object)
 
@@ -43,11 +53,18 @@ class PictureLoader(QObject):
         for wish in reversed(wishes):
             if wish in self._kept:
                 self._kept.move_to_end(wish)
-        self._background.ask([wish for wish in wishes if wish not in self._kept])
+        missing: list[Wanted | Preview] = [wish for wish in wishes if wish not in self._kept]
+        if wishes and wishes[0] in missing:
+            missing.insert(0, Preview(wishes[0]))
+        self._background.ask(missing)
         return self._kept.get(wishes[0]) if wishes else None
 
     @Slot(object, object)
     def _done(self, wish: object, result: object) -> None:
+        if isinstance(wish, Preview):
+            if isinstance(result, Picture) and wish.of not in self._kept:
+                self.came.emit(wish.of.image, result)
+            return
         assert isinstance(wish, Wanted)
         if isinstance(result, Picture):
             self._kept[wish] = result
@@ -64,6 +81,8 @@ class PictureLoader(QObject):
         self._background.close()
 
 
-def _load(wish: object) -> Picture:
+def _load(wish: object) -> Picture | None:
+    if isinstance(wish, Preview):
+        return pictures.preview(wish.of.file, wish.of.window)
     assert isinstance(wish, Wanted)
     return pictures.load(wish.file, wish.window)
