@@ -134,6 +134,20 @@ class Work(RuleBasedStateMachine):
             if box.label == source:
                 model.boxes[id] = dataclasses.replace(box, label=target)
 
+    @precondition(lambda self: self.model.boxes)
+    @rule(numbers=st.lists(which, min_size=1, max_size=3), name=names)
+    def split_off(self, numbers: list[int], name: str) -> None:
+        boxes = [self.model.boxes[id] for id in sorted({self.one(self.model.boxes, number) for number in numbers})]
+        if name in self.model.labels.values():
+            with pytest.raises(WorkbenchError, match="already"):
+                self.document.split_off(boxes, name)
+            return
+        (label,) = self.document.split_off(boxes, name).added_labels
+        model = self.begin()
+        assert label.id not in model.labels
+        model.labels[label.id] = name
+        model.boxes.update({box.id: dataclasses.replace(box, label=label.id) for box in boxes})
+
     @precondition(lambda self: self.model.labels)
     @rule(number=which)
     def delete_label(self, number: int) -> None:

@@ -191,6 +191,31 @@ def test_the_menu_of_the_gallery_acts_on_all_selected_images(qtbot: QtBot, open_
     assert labels_of() == ["cell"] * 3
 
 
+def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Document.open(labelled) as document:
+        document.draw((Box(0, document.images()[2].id, document.labels()[0].id, (0, 0, 9, 9)),))
+    window = open_window(labelled, "data")
+    gallery = find(window, QListView, "gallery")
+    click_row(gallery, 2)
+    names = iter([("plate", True), ("", True), ("young cell", False), ("young cell", True)])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(names))
+    for _ in range(4):
+        menu = menu_of(window, gallery, 2)
+        choose(menu, "Label of their boxes (1)", "A new label")
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+    assert label_names(labelled) == ["cell", "plate", "young cell"]
+    with Document.open(labelled, read_only=True) as document:
+        found = [[document.label(box.label).name for box in document.boxes(i.id)] for i in document.images()]
+    assert found == [["cell"], [], ["young cell"]]
+    window.session.undo()
+    assert label_names(labelled) == ["cell", "plate"]
+    window.session.redo()
+    assert label_names(labelled) == ["cell", "plate", "young cell"]
+
+
 @pytest.mark.parametrize("agreed", [True, False])
 def test_files_go_to_the_trash_only_after_a_yes(
     open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool

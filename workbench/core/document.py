@@ -22,8 +22,8 @@ from workbench.core.edits import Edit
 from workbench.core.files import natural_key
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
-from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State
-from workbench.core.rows import box_of, image_of, label_of
+from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State, colour_for
+from workbench.core.rows import box_of, image_of, label_of, next_ids
 from workbench.core.store import FILE, Store
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
@@ -365,6 +365,15 @@ class Document:
         if not fresh:
             return self.do(add)
         return self.do(edits.Batch((add, edits.SetState(fresh, State.IN_WORK)), add.title))
+
+    def split_off(self, boxes: Sequence[Box], name: str) -> Applied:
+        """Give these boxes a new label of this name, as one step. WorkbenchError if there is one of the name."""
+        (id,) = next_ids(self.store.connection, "label", [0])
+        last = max((label.position for label in self.labels()), default=-1)
+        label = Label(id, name, colour_for(id), position=last + 1)
+        changed = tuple(replace(box, label=id) for box in boxes)
+        title = f"Split '{name}' off, {len(boxes):,} boxes"
+        return self.do(edits.Batch((edits.AddLabels((label,)), edits.ReplaceBoxes(changed)), title))
 
     def add_root(self, folder: Path) -> int:
         """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""

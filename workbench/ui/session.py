@@ -116,6 +116,9 @@ class Session(QObject):
     def draw(self, boxes: tuple[Box, ...]) -> Applied | None:
         return self._try(lambda document: document.draw(boxes))
 
+    def split_off(self, boxes: tuple[Box, ...], name: str) -> Applied | None:
+        return self._try(lambda document: document.split_off(boxes, name))
+
     def undo(self) -> Applied | None:
         return self._show(self._try(lambda document: document.undo()))
 

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
-from workbench.core.project import Split, State
+from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
@@ -226,12 +226,20 @@ class DataPage(Page):
             changed = tuple(dataclasses.replace(box, label=label.id) for box in boxes if box.label != label.id)
             if changed:
                 self._choice(labels, label.name, edits.ReplaceBoxes(changed))
+        labels.addSeparator()
+        labels.addAction("A new label…").triggered.connect(lambda: self._split_off(boxes))
         self._choice(menu, f"Delete their boxes ({len(boxes):,})", edits.RemoveBoxes(tuple(box.id for box in boxes)))
         menu.actions()[-1].setEnabled(bool(boxes))
         menu.addSeparator()
         menu.addActions([self._remove, self._trash])
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
+
+    def _split_off(self, boxes: tuple[Box, ...]) -> None:
+        """A label of their own for these boxes; what other images have of their labels stays."""
+        name, agreed = QInputDialog.getText(self, "Split off a label", f"A new label for these {len(boxes):,} boxes:")
+        if agreed and name.strip():
+            self.session.split_off(boxes, name.strip())
 
     def _choice(self, menu: QMenu, words: str, edit: edits.Edit) -> None:
         menu.addAction(words).triggered.connect(lambda: self.session.do(edit))
