@@ -174,6 +174,6 @@ def _spin(name: str) -> QDoubleSpinBox:
     spin = QDoubleSpinBox()
     spin.setObjectName(name)
     spin.setRange(-_MOST, _MOST)
-    spin.setDecimals(3)
+    spin.setDecimals(6)
     spin.setMinimumHeight(24)
     return spin

@@ -219,27 +219,43 @@ class DataPage(Page):
             self._choice(states, state.value.capitalize(), edits.SetState(selected, state))
         for split in Split:
             self._choice(splits, split_word(split), edits.SetSplit(selected, split))
-        boxes = tuple(box for id in selected for box in document.boxes(id))
-        labels = menu.addMenu(f"Label of their boxes ({len(boxes):,})")
-        labels.setEnabled(bool(boxes))
+        counts = document.box_counts()
+        count = sum(counts.get(id, 0) for id in selected)
+        labels = menu.addMenu(f"Label of their boxes ({count:,})")
         for label in document.labels():
-            changed = tuple(dataclasses.replace(box, label=label.id) for box in boxes if box.label != label.id)
-            if changed:
-                self._choice(labels, label.name, edits.ReplaceBoxes(changed))
+            labels.addAction(label.name).triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))
         labels.addSeparator()
-        labels.addAction("A new label…").triggered.connect(lambda: self._split_off(boxes))
-        self._choice(menu, f"Delete their boxes ({len(boxes):,})", edits.RemoveBoxes(tuple(box.id for box in boxes)))
-        menu.actions()[-1].setEnabled(bool(boxes))
+        labels.addAction("A new label…").triggered.connect(lambda: self._split_off(selected))
+        delete = menu.addAction(f"Delete their boxes ({count:,})")
+        delete.triggered.connect(lambda: self._delete_boxes(selected))
+        for entry in (labels.menuAction(), delete):
+            entry.setEnabled(count > 0)
         menu.addSeparator()
         menu.addActions([self._remove, self._trash])
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
 
-    def _split_off(self, boxes: tuple[Box, ...]) -> None:
-        """A label of their own for these boxes; what other images have of their labels stays."""
+    def _boxes_of(self, images: tuple[int, ...]) -> tuple[Box, ...]:
+        document = self.session.document
+        return tuple(box for id in images for box in document.boxes(id)) if document is not None else ()
+
+    def _relabel(self, images: tuple[int, ...], label: int) -> None:
+        boxes = self._boxes_of(images)
+        changed = tuple(dataclasses.replace(box, label=label) for box in boxes if box.label != label)
+        if changed:
+            self.session.do(edits.ReplaceBoxes(changed))
+        else:
+            self.session.inform("These boxes have that label already.")
+
+    def _split_off(self, images: tuple[int, ...]) -> None:
+        """A label of their own for the boxes of these images; what other images have of their labels stays."""
+        boxes = self._boxes_of(images)
         name, agreed = QInputDialog.getText(self, "Split off a label", f"A new label for these {len(boxes):,} boxes:")
         if agreed and name.strip():
             self.session.split_off(boxes, name.strip())
+
+    def _delete_boxes(self, images: tuple[int, ...]) -> None:
+        self.session.do(edits.RemoveBoxes(tuple(box.id for box in self._boxes_of(images))))
 
     def _choice(self, menu: QMenu, words: str, edit: edits.Edit) -> None:
         menu.addAction(words).triggered.connect(lambda: self.session.do(edit))
@@ -292,7 +308,6 @@ class DataPage(Page):
         from workbench.ui.data.split_window import SplitWindow
 
         window = self.findChild(SplitWindow) or SplitWindow(self.session, self)
-        window.renew()
         window.show()
         window.raise_()
 

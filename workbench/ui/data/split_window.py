@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -90,7 +91,6 @@ class SplitWindow(QDialog):
         self._lay_out()
         self._connect()
         self.resize(560, 520)
-        self.renew()
 
     def _lay_out(self) -> None:
         shares = QHBoxLayout()
@@ -129,9 +129,15 @@ class SplitWindow(QDialog):
 
     # --- what would come of it ---
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.renew()
+
     @Slot()
     def renew(self) -> None:
-        """Work out the division anew; of pictures alike when they have been looked at."""
+        """Work out the division anew; of pictures alike when they have been looked at. Not while nobody sees it."""
+        if not self.isVisible():
+            return
         document = self._session.document
         self._edit = None
         self._apply.setEnabled(False)
