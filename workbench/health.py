@@ -241,7 +241,8 @@ def repair(document: Document, finding: Finding) -> Edit | None:
     What went from the project since then is passed over.
     """
     boxes = _boxes_of(document, finding)
-    images_ = [image for image in document.images() if image.id in set(finding.images)]
+    wanted = set(finding.images)
+    images_ = [image for image in document.images() if image.id in wanted]
     match finding.kind:
         case "zero size" | "drawn twice" | "very small" if boxes:
             return edits.RemoveBoxes(tuple(box.id for box in boxes))

@@ -239,8 +239,13 @@ class Work(RuleBasedStateMachine):
             return
         self.document.do(edit)
         model = self.begin()
-        model.drop([key for key, box in model.boxes.items() if box.image == id])
-        model.boxes.update({box.id: box for box in past.boxes if box.label in model.labels})
+        now = {key: box for key, box in model.boxes.items() if box.image == id}
+        model.drop(list(now))
+        for box in past.boxes:
+            if box.label in model.labels:
+                model.boxes[box.id] = box
+            elif box.id in now:
+                model.boxes[box.id] = dataclasses.replace(box, label=now[box.id].label)
         model.images[id] = (past.state, model.images[id][1])
 
     # --- what must hold at any time ---

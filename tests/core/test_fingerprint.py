@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from workbench.core import images
-from workbench.core.fingerprint import NEAR, fingerprint, near_groups
+from workbench.core.fingerprint import NEAR, fingerprint, near_groups, of_files
+from workbench.core.window import Window
 
 
 def again(pixels: np.ndarray, how: str) -> np.ndarray:
@@ -71,6 +72,31 @@ def test_groups_are_all_that_lie_within_the_distance() -> None:
     for a, b in wanted:
         assert any({a, b} <= rows for rows in grouped)
     assert sum(len(rows) for rows in grouped) == len({row for pair in wanted for row in pair})
+
+
+def test_a_camera_that_stands_still_takes_no_longer() -> None:
+    """Thousands of prints that all share most of their parts are one group, about as quickly as as many that don't."""
+    rng = np.random.default_rng(0)
+    base = int.from_bytes(rng.bytes(16), "big")
+    still: list[int | None] = [base ^ (1 << int(bit)) for bit in rng.integers(0, 128, 8_000)]
+    apart: list[int | None] = [int.from_bytes(rng.bytes(16), "big") for _ in range(8_000)]
+    took = []
+    for prints in (still, apart):
+        start = time.perf_counter()
+        found = near_groups(prints)
+        took.append(time.perf_counter() - start)
+        if prints is still:
+            assert [len(rows) for rows in found] == [8_000]
+    assert took[0] < 20 * took[1]
+
+
+def test_images_of_12_bits_are_told_apart_by_the_projects_window(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).integers(100, 900, (64, 64)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(samples[:6, :6], (64, 64), interpolation=cv2.INTER_LINEAR))
+    ((_, plain),) = of_files([tmp_path / "a.png"])
+    ((_, by_window),) = of_files([tmp_path / "a.png"], Window(100, 900))
+    assert plain is None  # all but black
+    assert by_window is not None
 
 
 def test_ten_times_as_many_take_not_a_hundred_times_as_long() -> None:

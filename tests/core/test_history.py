@@ -104,6 +104,22 @@ def test_deleted_and_merged_labels_are_part_of_it(document: Document) -> None:
     assert document.boxes(image) == drawn
 
 
+def test_a_box_whose_label_was_merged_away_comes_back_with_the_one_it_has_now(document: Document) -> None:
+    image = document.images()[0].id
+    cell, plate = (label.id for label in document.labels())
+    document.draw((Box(0, image, plate, (0, 0, 9, 9)),))
+    (drawn,) = document.boxes(image)
+    document.do(edits.ReplaceBoxes((Box(drawn.id, image, plate, (5, 5, 20, 20)),)))
+    document.do(edits.MergeLabels(plate, cell))
+    past = next(entry.past for entry in history.of_image(document, image) if entry.title == "Add box")
+    assert past is not None
+    edit = history.restoring(document, image, past, "Restore")
+    assert edit is not None
+    document.do(edit)
+    (found,) = document.boxes(image)
+    assert (found.id, found.label, found.xyxy) == (drawn.id, cell, (0, 0, 9, 9))
+
+
 def test_an_image_that_came_later_ends_there(document: Document, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photographs", ["c.png"])
     document.add_folder(tmp_path / "photographs")

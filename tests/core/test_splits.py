@@ -150,5 +150,11 @@ def test_of_few_images_validation_gets_one_before_test(images: int, wanted: list
     assert [parts.count(split) for split in PARTS] == wanted
 
 
+def test_validation_takes_no_splits_only_group() -> None:
+    data = snapshot([[0]] * 20, [f"ride {i // 10}_{i:03d}.jpg" for i in range(20)])
+    parts = parted(data, groups=by_name(data.images), shares=(0.4, 0.2, 0.4))
+    assert [parts.count(split) for split in PARTS] == [10, 10, 0]
+
+
 def test_no_images_are_nothing_to_do() -> None:
     assert divided(snapshot([]), 0) is None

@@ -53,6 +53,15 @@ def test_frames_that_are_there_are_not_written_again(clip: Path, tmp_path: Path)
     assert all((folder / name).stat().st_mtime_ns == kept for name, kept in times.items())
 
 
+def test_another_video_of_the_same_name_has_a_folder_of_its_own(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = write_clip(tmp_path / "other" / clip.name)
+    assert video.folder_of(tmp_path, other) == video.folder_of(tmp_path, clip)  # the same, in another place
+    other.write_bytes(other.read_bytes() + b" ")
+    assert video.folder_of(tmp_path, other) != video.folder_of(tmp_path, clip)
+    assert video.folder_of(tmp_path, clip).parent == tmp_path / "frames"
+
+
 def test_what_the_header_says(clip: Path) -> None:
     assert (video.length(clip), video.rate(clip)) == (FRAMES, RATE)
 

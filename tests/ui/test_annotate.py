@@ -335,19 +335,27 @@ def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_
     hand = Hand(qtbot, window)
     message = find(window, QLabel, "message-text")
     hand.key(Qt.Key.Key_I, CTRL)
-    assert "None of the" in message.text()
+    assert "no image before" in message.text()
     hand.key(Qt.Key.Key_D)
+    with_state = window.session.do(edits.SetState((window.session.image_id,), State.VERIFIED))
+    assert with_state is not None
     hand.key(Qt.Key.Key_D)
     hand.settle()
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "no box here" in message.text()
     hand.draw((40, 30), (100, 70))
     hand.key(Qt.Key.Key_I, CTRL)
-    assert "1 boxes in the 1 image between" in message.text()
+    assert "1 box in the 1 image between" in message.text()
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[1].state is State.IN_WORK  # nobody has looked at it since
     (between,) = corners(labelled, "b.png")
     assert near(between, (30, 25, 90, 65))
     hand.key(Qt.Key.Key_I, CTRL)
     assert "has these boxes already" in message.text()
     hand.key(Qt.Key.Key_Z, CTRL)
     assert corners(labelled, "b.png") == []
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[1].state is State.VERIFIED
 
 
 def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -407,11 +407,25 @@ def test_frames_of_a_video_become_images_of_the_project(
     assert asked == ["12 frames, 4 a second. Take every n-th:"]
     qtbot.waitUntil(lambda: listed(window)[-2:] == ["ride_000000.jpg", "ride_000006.jpg"])
     assert on_disk(labelled)[-1].note == "frame 6, 1.500 s of ride.avi"
-    assert (labelled / "frames" / "ride" / "ride_000006.jpg").is_file()
+    assert len(list((labelled / "frames").glob("ride */ride_000006.jpg"))) == 1
     (tmp_path / "bad.avi").write_bytes(b"no video")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "bad.avi"), ""))
     find(window, QAction, "action-add-video").trigger()
     assert "could not be opened" in find(window, QLabel, "message-text").text()
+
+
+def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "others", ["z.png"])
+    Document.create(tmp_path / "other", tmp_path / "others").close()
+    window = open_window(labelled, "data")
+    page = find(window, QWidget, "page-data")
+    page.add_video(write_clip(tmp_path / "ride.avi"), 1)
+    assert window.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    qtbot.wait(100)
+    assert [image.name for image in on_disk(tmp_path / "other")] == ["z.png"]
 
 
 def test_labels_are_imported_after_a_look_at_the_report(

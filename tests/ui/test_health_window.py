@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QTabWidget, QToolButton, QTreeWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, boxes_on_disk, find
+from tests.ui.hand import Open, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
@@ -93,6 +93,22 @@ def test_the_boxes_are_shown_as_bars(qtbot: QtBot, open_window: Open, ailing: Pa
     assert sum(heights("sides")) == sum(heights("shapes")) == 2
     assert find(health, Plot, "statistics-labels").to_csv().splitlines() == ["curve,label,boxes", "bars,1.0,3.0"]
     assert not health.grab().isNull()
+
+
+def test_another_project_is_checked_anew(qtbot: QtBot, open_window: Open, ailing: Path, tmp_path: Path) -> None:
+    """Images and boxes have the same numbers in every project: an old finding would mend the wrong ones."""
+    write_photographs(tmp_path / "sound", ["a.png", "b.png"])
+    with Document.create(tmp_path / "other", tmp_path / "sound") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        document.draw(tuple(Box(0, document.images()[1].id, 1, (x, 0, x + 20, 20)) for x in (0, 30, 60)))
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    assert any("no width or height" in line for line in findings(health))
+    assert window.open(tmp_path / "other")
+    assert (health.isVisible(), findings(health)) == (False, [])
+    window.show_page("data")
+    assert checked(qtbot, window) is health
+    assert not any("no width or height" in line for line in findings(health))
 
 
 def test_a_finding_shows_its_image_and_its_boxes(qtbot: QtBot, open_window: Open, ailing: Path) -> None:

@@ -35,7 +35,7 @@ def sheet(window: MainWindow) -> KeysSheet:
     return found
 
 
-def ask(keys_sheet: KeysSheet, name: str, key: str, modifier: Qt.KeyboardModifier = CTRL) -> AskKey:
+def ask(keys_sheet: KeysSheet, name: str, key: str | Qt.Key, modifier: Qt.KeyboardModifier = CTRL) -> AskKey:
     QTest.mouseClick(find(keys_sheet, QPushButton, f"key-{name}"), Qt.MouseButton.LeftButton)
     asking: AskKey = find(keys_sheet, AskKey, "ask-key")
     QTest.keyClick(find(asking, QKeySequenceEdit, "ask-key-edit"), key, modifier)
@@ -117,6 +117,7 @@ def test_a_key_that_is_taken_is_refused_with_its_owner(qtbot: QtBot, open_window
         ("5", none, "digits"),
         (" ", none, "Space is kept"),
         ("z", CTRL, "Undo"),
+        (Qt.Key.Key_Right, none, "arrow keys"),
     ):
         asking = ask(opened, "draw", key, held)
         assert sentence in find(asking, QLabel, "ask-key-words").text()
@@ -129,6 +130,12 @@ def test_a_key_that_is_taken_is_refused_with_its_owner(qtbot: QtBot, open_window
     qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
     press(ask(opened, "draw", "j"), "ask-key-back")
     assert words(opened, "draw") == "W"
+    keys.use("labelImg", {"draw": ("Q",), "next-image": ("W",)})
+    qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+    asking = ask(opened, "draw", "j")
+    press(asking, "ask-key-back")
+    assert "“Next image” has that key now" in find(asking, QLabel, "ask-key-words").text()
+    assert keys.of("draw") == ("Q",)
 
 
 def test_own_keys_that_would_mean_two_things_in_another_profile_are_dropped(open_window: Open, project: Path) -> None:

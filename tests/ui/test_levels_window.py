@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import State
 from workbench.core.window import Window
 from workbench.ui import thumbnails
 from workbench.ui.annotate.levels_window import LevelsWindow
@@ -90,10 +92,13 @@ def test_the_range_is_measured_applied_seen_and_undone(qtbot: QtBot, open_window
 
 
 def test_a_range_that_is_none_can_not_be_applied(qtbot: QtBot, open_window: Open, thermal: Path) -> None:
-    levels = opened(open_window(thermal))
+    window = open_window(thermal)
+    levels = opened(window)
     find(levels, QDoubleSpinBox, "levels-high").setValue(0)
     assert not find(levels, QPushButton, "levels-apply").isEnabled()
     find(levels, QDoubleSpinBox, "levels-high").setValue(10)
+    window.session.do(edits.SetState((window.session.image_id,), State.DONE))
+    assert find(levels, QDoubleSpinBox, "levels-high").value() == 10  # what is typed stays through other edits
     press(levels, "levels-apply")
     press(levels, "levels-none")
     assert words(levels) == "The whole range is shown."

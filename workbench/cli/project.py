@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from workbench.anchors import Update
 from workbench.cli.options import Json, Project, app, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
+from workbench.core.project import Snapshot
 from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
 
@@ -115,7 +116,7 @@ def split(
         elif way == "name":
             groups = splits.by_name(snapshot.images, pattern)
         elif way == "similar":
-            groups = _alike(snapshot.files, quiet=as_json)
+            groups = _alike(snapshot, quiet=as_json)
         edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
         if edit is not None:
             document.do(edit)
@@ -133,13 +134,14 @@ def _shares(text: str) -> tuple[float, ...]:
     return parts
 
 
-def _alike(files: Sequence[Path], *, quiet: bool) -> list[Hashable]:
-    """For each file the group of pictures nearly like it, or the file itself."""
+def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
+    """For each image the group of pictures nearly like it, or its own file."""
     from workbench.core import fingerprint
 
+    files = snapshot.files
     prints: list[int | None] = [None] * len(files)
     with console.bar("Looking at files", len(files), quiet=quiet) as progress:
-        for done, (row, print_) in enumerate(fingerprint.of_files(files), start=1):
+        for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
             prints[row] = print_
             progress.to(done, len(files))
     groups: list[Hashable] = list(files)

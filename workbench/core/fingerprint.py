@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 
 from workbench.core import images
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 NEAR = 7
 """Bits of 128 in which nearly equal pictures may differ; fewer than the parts that the bits are cut into."""
-_PARTS, _BITS = 8, 16
+_PARTS, _BITS, _COMPARED = 8, 16, 256
 _SIDE = 160  # pixels of a thumbnail that is large enough for 9 x 9 fields
 _FLAT = 2.0
 """Standard deviation of grey values below which a picture has nothing to tell it by."""
@@ -38,9 +39,11 @@ def fingerprint(pixels: np.ndarray) -> int | None:
 def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
     """Rows whose fingerprints are near each other, directly or by others between them; groups of one are left out.
 
-    Two that differ in at most NEAR bits are the same in at least one of the eight parts: only those are compared.
+    Two that differ in at most NEAR bits are the same in at least one of the eight parts: only those are compared, and
+    of a group that shares a part no more than the _COMPARED newest, so that a hundred thousand frames of a camera that
+    stands still take seconds.
     """
-    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    buckets: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(dict)  # rows by the group that they had then
     group = list(range(len(prints)))
 
     def head(row: int) -> int:
@@ -54,11 +57,14 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
             continue
         for part in range(_PARTS):
             key = part, (value >> (part * _BITS)) & (2**_BITS - 1)
-            for other in buckets[key]:
-                mine, theirs = head(row), head(other)
-                if mine != theirs and (value ^ (prints[other] or 0)).bit_count() <= NEAR:
+            for then, rows in buckets[key].items():
+                mine, theirs = head(row), head(then)
+                if mine != theirs and any(
+                    (value ^ (prints[other] or 0)).bit_count() <= NEAR for other in rows[: -_COMPARED - 1 : -1]
+                ):
                     group[max(mine, theirs)] = min(mine, theirs)
-            buckets[key].append(row)
+        for part in range(_PARTS):
+            buckets[part, (value >> (part * _BITS)) & (2**_BITS - 1)].setdefault(head(row), []).append(row)
     members: dict[int, list[int]] = defaultdict(list)
     for row, value in enumerate(prints):
         if value is not None:
@@ -66,10 +72,10 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
     return [rows for rows in members.values() if len(rows) > 1]
 
 
-def of_files(files: Sequence[Path], threads: int = 4) -> Iterator[tuple[int, int | None]]:
+def of_files(files: Sequence[Path], window: Window | None = None, threads: int = 4) -> Iterator[tuple[int, int | None]]:
     """(row, fingerprint) of each image file, as they are read; None also for those that can't be read."""
     with ThreadPoolExecutor(threads, "fingerprints") as pool:
-        waiting = {pool.submit(_of_file, file): row for row, file in enumerate(files)}
+        waiting = {pool.submit(_of_file, file, window): row for row, file in enumerate(files)}
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
@@ -78,8 +84,8 @@ def of_files(files: Sequence[Path], threads: int = 4) -> Iterator[tuple[int, int
                 future.cancel()
 
 
-def _of_file(file: Path) -> int | None:
+def _of_file(file: Path, window: Window | None) -> int | None:
     try:
-        return fingerprint(images.thumbnail(file, _SIDE))
+        return fingerprint(images.thumbnail(file, _SIDE, window))
     except WorkbenchError:
         return None

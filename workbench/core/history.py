@@ -60,11 +60,16 @@ def of_image(document: Document, image: int, most: int = MOST) -> list[Entry]:
 def restoring(document: Document, image: int, past: Past, title: str) -> Edit | None:
     """The edit that makes `image` what it was; None if it is that already.
 
-    Boxes whose label is gone from the project are left out.
+    A box whose label is gone from the project keeps the one that it has now; one that is gone itself is left out.
     """
     labels = {label.id for label in document.labels()}
-    wanted = {box.id: box for box in past.boxes if box.label in labels}
     present = {box.id: box for box in document.boxes(image)}
+    wanted = {}
+    for box in past.boxes:
+        if box.label in labels:
+            wanted[box.id] = box
+        elif box.id in present:
+            wanted[box.id] = dataclasses.replace(box, label=present[box.id].label)
     extra = tuple(id for id in present if id not in wanted)
     changed = tuple(box for id, box in wanted.items() if id in present and present[id] != box)
     missing = tuple(box for id, box in wanted.items() if id not in present)

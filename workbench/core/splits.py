@@ -113,11 +113,11 @@ def divided(
     chance = np.random.default_rng(seed).permutation(len(open_)).tolist()
     weight = [float((amounts[rows].sum(axis=0) / totals).sum()) for rows in open_]
     order = sorted(range(len(open_)), key=lambda i: (-weight[i], chance[i]))
+    given: list[tuple[int, list[int]]] = []
     for i in order:
-        _give(
-            _emptiest(amounts[open_[i]].sum(axis=0), wanted, there, totals), open_[i], snapshot, amounts, there, parts
-        )
-    _one_for_validation(parts, [open_[i] for i in order], snapshot, shares, there)
+        given.append((_emptiest(amounts[open_[i]].sum(axis=0), wanted, there, totals), open_[i]))
+        _give(*given[-1], snapshot, amounts, there, parts)
+    _one_for_validation(parts, given, snapshot, shares, there)
     before = {image.id: image.split for image in snapshot.images}
     parts = {split: [id for id in ids if before[id] is not split] for split, ids in parts.items()}
     count = sum(map(len, parts.values()))
@@ -151,14 +151,21 @@ def _give(
 
 
 def _one_for_validation(
-    parts: dict[Split, list[int]], order: list[list[int]], snapshot: Snapshot, shares: Sequence[float],
+    parts: dict[Split, list[int]], given: list[tuple[int, list[int]]], snapshot: Snapshot, shares: Sequence[float],
     there: np.ndarray,
 ) -> None:  # fmt: skip
-    """Of few images validation gets a group all the same: without it no training can tell how good it is."""
-    if shares[1] <= 0 or there[1, 0] > 0 or len(order) < 2:
+    """Of few images validation gets a group all the same: without it no training can tell how good it is.
+
+    The smallest of a split that has another; where there is none, the one of the test.
+    """
+    if shares[1] <= 0 or there[1, 0] > 0:
         return
-    smallest = min(order, key=len)
-    ids = [snapshot.images[row].id for row in smallest]
+    groups = Counter(part for part, _ in given)
+    spare = [rows for part, rows in given if groups[part] > 1] or [rows for part, rows in given if part == 2]
+    if not spare:
+        return
+    ids = [snapshot.images[row].id for row in min(spare, key=len)]
+    moved = set(ids)
     for kept in parts.values():
-        kept[:] = [id for id in kept if id not in ids]
+        kept[:] = [id for id in kept if id not in moved]
     parts[Split.VALIDATION] += ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,8 +91,19 @@ def rate(file: Path) -> float:
 
 
 def folder_of(project: Path, file: Path) -> Path:
-    """Where a project keeps the frames of a video."""
-    return project / "frames" / safe_name(printable(file.stem))
+    """Where a project keeps the frames of a video: another for each, whatever its name, and the same if it was moved.
+
+    Refused if the file can't be read.
+    """
+    try:
+        with open(file, "rb") as stream:
+            head = stream.read(1 << 20)
+        digest = hashlib.blake2b(head + str(file.stat().st_size).encode(), digest_size=3).hexdigest()
+    except OSError as error:
+        raise Refused(
+            printable(os.fspath(file)), f"this video could not be read: {error.strerror or error}."
+        ) from error
+    return project / "frames" / f"{safe_name(printable(file.stem))} {digest}"
 
 
 def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:

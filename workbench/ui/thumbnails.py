@@ -84,8 +84,8 @@ class Thumbnails(QObject):
     def _came(self, wish: object, result: object) -> None:
         assert isinstance(wish, _Wish)
         document = self._session.document
-        if document is None or document.cache_folder != wish.cache.parent:
-            return  # of a project that is closed now
+        if document is None or document.cache_folder != wish.cache.parent or document.window() != wish.window:
+            return  # of a project that is closed now, or by a window that is no longer set
         self._wanted.pop(wish.image, None)
         if isinstance(result, QImage):
             self._keep(wish.image, result)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Slot
 
 from workbench.core import box_faults, boxes, edits, interpolation
 from workbench.core.box_faults import FAULTS
-from workbench.core.project import XYXY, Box
+from workbench.core.project import XYXY, Box, Image, State
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
@@ -89,45 +89,65 @@ class BoxCommands(QObject):
         else:
             self._session.inform("All boxes of the image before are here." if others else "The image before has none.")
 
-    def fill_between(self, images: Sequence[int]) -> None:
-        """Boxes on their way from the last image of `images` that has some to this one.
+    def fill_between(self) -> None:
+        """Boxes on their way from the last image before this one that has some to this one.
 
-        `images` are those listed before this one, the nearest first. Of this image the selected boxes count, or all.
-        Images between stay in work: a person has not looked at them.
+        Before, in the folder and by name, whatever is listed. Of this image the selected boxes count, or all. Images
+        that were done are in work again: nobody has looked at what came into them.
         """
-        document, canvas = self._session.document, self._canvas
-        if document is None:
-            return
+        document, canvas, shown = self._session.document, self._canvas, self._session.image
         here = canvas.selected_boxes or canvas.layer.boxes
-        between: list[int] = []
-        for image in images:
-            others = document.boxes(image)
-            found = interpolation.pairs(others, here)
+        if document is None or shown is None:
+            return
+        if not here:
+            self._session.inform(
+                "There is no box here to come from. Draw what has moved, then fill the images between."
+            )
+            return
+        between: list[Image] = []
+        found: list[tuple[Box, Box]] = []
+        for image in self._before(shown):
+            found = interpolation.pairs(document.boxes(image.id), here)
             if found:
                 break
             between.append(image)
-            if len(between) > _FARTHEST:
-                found = []
-                break
-        else:
-            found = []
         if not found or not between:
-            self._session.inform(
-                "The image before has these boxes already."
-                if found
-                else f"None of the {_FARTHEST} images before has a box of these labels near these."
-            )
+            words = "The image before has these boxes already." if found else (
+                f"None of the {len(between):,} images before has a box of these labels near these."
+                if between else "There is no image before this one in its folder."
+            )  # fmt: skip
+            self._session.inform(words)
             return
+        self._fill(between, found)
+
+    def _before(self, shown: Image) -> list[Image]:
+        """The images of the same folder before one, the nearest first."""
+        document = self._session.document
+        assert document is not None
+        folder = shown.root, shown.path.rpartition("/")[0]
+        beside = [image for image in document.images() if (image.root, image.path.rpartition("/")[0]) == folder]
+        place = next(i for i, image in enumerate(beside) if image.id == shown.id)
+        return beside[max(0, place - _FARTHEST) : place][::-1]
+
+    def _fill(self, between: list[Image], found: list[tuple[Box, Box]]) -> None:
         made = []
         for before, after in found:
             way = interpolation.on_the_way(before, after, len(between))
-            made += [dataclasses.replace(box, image=id) for box, id in zip(way, reversed(between), strict=True)]
-        if self._session.draw(tuple(made)) is not None:
-            count = len(between)
-            self._session.inform(
-                f"{len(made):,} boxes in the {count:,} image{'' if count == 1 else 's'} between. Look them through;"
-                " Undo takes them all back."
-            )
+            for box, image in zip(way, reversed(between), strict=True):
+                cut = geometry.between(*box.xyxy, image.width, image.height) if image.width else box.xyxy
+                if not geometry.is_too_small(cut):
+                    made.append(dataclasses.replace(box, image=image.id, xyxy=cut))
+        filled = {box.image for box in made}
+        looked = tuple(image.id for image in between if image.id in filled and image.state is not State.IN_WORK)
+        title = f"Fill {len(filled):,} images between"
+        parts: list[edits.Edit] = [edits.AddBoxes(tuple(made))]
+        if looked:
+            parts.append(edits.SetState(looked, State.IN_WORK))
+        if made and self._session.do(edits.Batch(tuple(parts), title)) is not None:
+            boxes, images = len(made), len(filled)
+            what = f"{boxes:,} box{'' if boxes == 1 else 'es'}"
+            where = f"{images:,} image{'' if images == 1 else 's'}"
+            self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")
 
     def relabel(self, label: int) -> None:
         changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]

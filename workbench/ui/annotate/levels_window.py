@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
+from workbench.core.applied import Applied
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
@@ -76,10 +77,15 @@ class LevelsWindow(QDialog):
         self._apply.clicked.connect(self._applied)
         for spin in (self._low, self._high):
             spin.valueChanged.connect(self._enable)
-        session.edited.connect(self._show)
+        session.edited.connect(self._edited)
         session.document_changed.connect(self.close)
         self.resize(440, 240)
         self._show()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if applied.changes("window"):  # what is typed or measured stays through other edits
+            self._show()
 
     @Slot()
     def _show(self) -> None:

@@ -79,7 +79,7 @@ class AnnotatePage(Page):
         self._copy = make(self, "copy-boxes", commands.copy)
         self._paste = make(self, "paste-boxes", commands.paste)
         make(self, "take-over", self._take_over)
-        make(self, "fill-between", self._fill_between)
+        make(self, "fill-between", commands.fill_between)
         self._all = make(self, "select-all", lambda: canvas.select(canvas.layer.ids))
         self._relabel = make(self, "change-label", self.ask_label)
         make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
@@ -319,11 +319,6 @@ class AnnotatePage(Page):
             self.session.select_image(following)
         else:
             self.session.inform("No other listed image is unlabelled.")
-
-    def _fill_between(self) -> None:
-        model = self._images.model
-        row = model.row_of(self._shown)
-        self._commands.fill_between(model.ids()[:row][::-1] if row > 0 else ())
 
     def _take_over(self) -> None:
         before = self._images.model.neighbour(self._shown, -1)

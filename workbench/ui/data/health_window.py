@@ -68,7 +68,7 @@ class HealthWindow(QDialog):
         self._tree.itemSelectionChanged.connect(self._enable)
         self._tree.itemActivated.connect(self._show)
         session.edited.connect(self._edited)
-        session.document_changed.connect(self.close)
+        session.document_changed.connect(self._forget)
         self.resize(720, 520)
         self._enable()
 
@@ -95,6 +95,21 @@ class HealthWindow(QDialog):
         for button in self.findChildren(QPushButton):
             button.setAutoDefault(False)
 
+    @Slot()
+    def _forget(self) -> None:
+        """Another project: what was found says nothing of it."""
+        if self._job is not None:
+            self._job.stop.set()
+        self._job = None
+        self._tree.clear()
+        self._words.setText("")
+        self.close()
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was checked yet, and nothing is being."""
+        return self._job is None and not self._words.text()
+
     # --- checking ---
 
     @Slot()
@@ -119,6 +134,8 @@ class HealthWindow(QDialog):
 
     @Slot(object)
     def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            return
         if isinstance(event, Looked):
             self._bar.setRange(0, event.total)
             self._bar.setValue(event.done)
@@ -134,6 +151,8 @@ class HealthWindow(QDialog):
 
     @Slot()
     def _ended(self) -> None:
+        if self.sender() is not self._job:
+            return
         self._job = None
         self._bar.setRange(0, 1)
         self._bar.reset()

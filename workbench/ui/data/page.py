@@ -166,22 +166,21 @@ class DataPage(Page):
         except WorkbenchError as error:
             self.session.tell(error)
             return
-        about = f"{frames:,} frames" + (f", {rate:.3g} a second" if rate else "")
+        about = (f"{frames:,} frames" if frames else "A video") + (f", {rate:.3g} a second" if rate else "")
         every, agreed = QInputDialog.getInt(
-            self, "Add frames of a video", f"{about}. Take every n-th:", max(1, round(rate)), 1, max(1, frames)
+            self, "Add frames of a video", f"{about}. Take every n-th:", max(1, round(rate)), 1, frames or 1_000_000
         )
         if agreed:
             self.add_video(Path(chosen), every)
 
     def add_video(self, file: Path, every: int) -> None:
         """Keep every `every`-th frame in the project's folder and add it, in a job; stopping keeps what was read."""
-        from workbench.core import video
-
         document = self.session.document
         if document is None:
             return
-        folder = video.folder_of(document.folder, file)
-        job = Job(f"Frames of {file.name}", lambda job: _extracted(file, folder, every, job), self, ends_itself=True)
+        job = Job(
+            f"Frames of {file.name}", lambda job: _extracted(file, document.folder, every, job), self, ends_itself=True
+        )
         job.reported.connect(self._described)
         self.session.start(job)
 
@@ -190,6 +189,8 @@ class DataPage(Page):
         document = self.session.document
         if not isinstance(event, Described) or document is None:
             return
+        if event.project is not None and event.project != document.folder:
+            return  # that project was closed meanwhile; its frames are found again when the video is added again
         try:
             added = add_described(document, event)
         except WorkbenchError as error:
@@ -281,14 +282,14 @@ class DataPage(Page):
         gone: list[int] = []
         stayed: list[int] = []
         for id, file in zip(selected, files, strict=True):
-            (stayed if file.exists() and not QFile.moveToTrash(str(file)) else gone).append(id)
+            (gone if file.exists() and QFile.moveToTrash(str(file)) else stayed).append(id)
         if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
             self.session.inform(f"{_images(len(gone))} and their files are gone from here; the files are in the trash.")
         if stayed:
             self.session.tell(
                 WorkbenchError(
-                    f"{_images(len(stayed))} could not be moved to the trash and stay in the project. The folder may be"
-                    " read-only, or on a disk without a trash."
+                    f"{_images(len(stayed))} could not be moved to the trash and stay in the project: their files were"
+                    " not found, or the folder is read-only or on a disk without a trash."
                 )
             )
 
@@ -327,9 +328,8 @@ class DataPage(Page):
         """The window that is there already, with what it found; a new one checks at once."""
         from workbench.ui.data.health_window import HealthWindow
 
-        window = self.findChild(HealthWindow)
-        if window is None:
-            window = HealthWindow(self.session, self)
+        window = self.findChild(HealthWindow) or HealthWindow(self.session, self)
+        if window.is_blank:
             window.check()
         window.show()
         window.raise_()
@@ -344,17 +344,17 @@ class DataPage(Page):
         window.raise_()
 
 
-def _extracted(file: Path, folder: Path, every: int, job: Job) -> Iterator[Counted | Described]:
+def _extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
     from workbench.core import video
 
-    images = []
+    folder, images = video.folder_of(project, file), []
     for event in video.extract(file, folder, every):
         if event.image is not None:
             images.append(event.image)
         yield Counted(event.done, event.total, "frames")
         if job.stop.is_set():
             break
-    yield Described(folder, tuple(images))
+    yield Described(folder, tuple(images), project)
 
 
 def _images(count: int) -> str:

@@ -31,6 +31,7 @@ from workbench.core import fingerprint, splits
 from workbench.core.edits import Edit, SetSplit, walk
 from workbench.core.project import Snapshot, Split
 from workbench.core.splits import PARTS
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.counted import Counted
@@ -42,7 +43,8 @@ _WAYS = (
     ("names that differ in their last number: frames of a video", "name"),
     ("pictures that are nearly alike", "similar"),
 )  # fmt: skip
-_SOON = 150
+_SOON, _LATER = 150, 1000
+"""Milliseconds after a choice, and after an edit, until the division is worked out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,14 @@ class SplitWindow(QDialog):
         self._stratify.toggled.connect(self._soon.start)
         self._again.toggled.connect(self._soon.start)
         self._apply.clicked.connect(self.apply)
-        self._session.edited.connect(self._soon.start)
-        self._session.document_changed.connect(self.close)
+        self._session.edited.connect(lambda: self._soon.start(_LATER))
+        self._session.document_changed.connect(self._forget)
+
+    @Slot()
+    def _forget(self) -> None:
+        """Another project, whose images may have the same numbers."""
+        self._alike = None
+        self.close()
 
     # --- what would come of it ---
 
@@ -210,8 +218,8 @@ class SplitWindow(QDialog):
         if self._job is not None:
             return
         ids = tuple(image.id for image in snapshot.images)
-        files = snapshot.files
-        job = Job("Comparing pictures", lambda _: _compared(ids, files), self._session)
+        files, window = snapshot.files, snapshot.window
+        job = Job("Comparing pictures", lambda _: _compared(ids, files, window), self._session)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
@@ -244,9 +252,9 @@ class SplitWindow(QDialog):
             self._session.inform("The images are divided. Undo brings the splits back.")
 
 
-def _compared(ids: tuple[int, ...], files: Sequence[Path]) -> Iterator[Counted | Alike]:
+def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None) -> Iterator[Counted | Alike]:
     prints: list[int | None] = [None] * len(files)
-    for done, (row, found) in enumerate(fingerprint.of_files(files), start=1):
+    for done, (row, found) in enumerate(fingerprint.of_files(files, window), start=1):
         prints[row] = found
         yield Counted(done, len(files), "images")
     groups: list[Hashable] = [("alone", id) for id in ids]

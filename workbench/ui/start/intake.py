@@ -20,6 +20,7 @@ class Described:
 
     folder: Path
     images: tuple[Image, ...]
+    project: Path | None = None  # the only one that they are for; None: any that is open
 
 
 def describe(folder: Path, known: frozenset[str] = frozenset()) -> Iterator[Counted | Described]:

@@ -121,9 +121,10 @@ class KeysSheet(QDialog):
     def _profile_chosen(self, profile: str) -> None:
         """Own keys that would now mean two things are dropped."""
         changed = dict(keys.changes())
-        for names in keys.conflicts(keys.in_force(profile, changed)).values():
-            for name in names:
-                changed.pop(name, None)
+        while taken := {name for names in keys.conflicts(keys.in_force(profile, changed)).values() for name in names}:
+            if not taken & set(changed):
+                break  # of the profile itself, which a test rules out
+            changed = {name: own for name, own in changed.items() if name not in taken}
         self._use(profile, changed)
 
     @Slot()
@@ -176,12 +177,23 @@ class AskKey(QDialog):
         self._edit.keySequenceChanged.connect(self._pressed)
         self._use.clicked.connect(self.accept)
         none.clicked.connect(lambda: self._end(()))
-        back.clicked.connect(lambda: self._end(None))
+        back.clicked.connect(self._back)
         self._edit.setFocus()
 
     def _end(self, answer: tuple[str, ...] | None) -> None:
         self.answer = answer
         self.accept()
+
+    @Slot()
+    def _back(self) -> None:
+        """Those of the profile, unless another command was given one of them."""
+        own = keys.in_force(keys.profile(), {})[self._name]
+        taken = keys.conflicts(keys.in_force(keys.profile(), {**keys.changes(), self._name: own}))
+        others = [name for key in own for name in taken.get(key, ()) if name != self._name]
+        if others:
+            self._words.setText(f"“{BY_NAME[others[0]].text.rstrip('…')}” has that key now. Give it another first.")
+        else:
+            self._end(None)
 
     @Slot(QKeySequence)
     def _pressed(self, sequence: QKeySequence) -> None:
@@ -195,6 +207,8 @@ class AskKey(QDialog):
         """Why this command can't have the key, "" if it can."""
         if key == BY_HAND and self._name != "verify":
             return "Space is kept for verifying, and for moving the picture while it is held."
+        if key.split("+")[-1] in ("Left", "Right", "Up", "Down"):
+            return "The arrow keys are kept for moving boxes."
         if key in tuple("1234567890"):
             return "The digits are kept for labels."
         wanted = keys.in_force(keys.profile(), {**keys.changes(), self._name: (key,)})
