@@ -202,13 +202,12 @@ def _compared(found: dict[str, Any], meant: dict[str, Any]) -> dict[str, Any]:
 def _of_labelimg(meant: dict[str, Any]) -> dict[str, int]:
     """Its own way for the same boxes, by its shortcuts: W, a drag, and Enter or the name in the dialog for each box;
     Ctrl+S, Space and D for each image."""
-    keys, drags, last, known = 0, 0, "", set[str]()
+    keys, drags, last = 0, 0, ""
     for boxes in meant.values():
         for label, _ in boxes:
             drags += 1
             keys += 1 + (1 if label == last else len(label) + 1)
             last = label
-            known.add(label)
         keys += 3
     return {"keys": keys, "drags": drags}
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.core import box_faults, edits, images
+from workbench.core import box_faults, edits, images, words
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
@@ -197,11 +197,7 @@ def _splits(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding("hint", "no validation", "No labelled image is in the validation split: AP can't be measured.")
     unsplit = tuple(image.id for image in labelled if image.split is Split.NONE)
     if unsplit and used != {Split.NONE}:
-        yield Finding("hint", "no split", f"Labelled, but in no split: {_images(len(unsplit))}.", unsplit)
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
+        yield Finding("hint", "no split", f"Labelled, but in no split: {words.count(len(unsplit), 'image')}.", unsplit)
 
 
 def _states(snapshot: Snapshot) -> Iterator[Finding]:
@@ -210,7 +206,7 @@ def _states(snapshot: Snapshot) -> Iterator[Finding]:
         image.id for image, n in zip(snapshot.images, counts, strict=True) if n and image.state is State.IN_WORK
     )
     if waiting:
-        yield Finding("hint", "in work", f"{_images(len(waiting))} with boxes: still in work.", waiting)
+        yield Finding("hint", "in work", f"{words.count(len(waiting), 'image')} with boxes: still in work.", waiting)
 
 
 def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench import health
 from workbench.console import bar, say
+from workbench.core import words
 from workbench.errors import WorkbenchError
 from workbench.inference.events import (
     EvaluationDone,
@@ -54,13 +55,10 @@ def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> t
 def _started(event: training.Started) -> str:
     again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
     return (
-        f"Training {event.detector} ({event.parameters / 1e6:.2f} M parameters) on {_count(event.images, 'image')},"
-        f" {_count(event.epochs, 'epoch')}, on {event.device} in {event.precision}{again}."
+        f"Training {event.detector} ({event.parameters / 1e6:.2f} M parameters)"
+        f" on {words.count(event.images, 'image')},"
+        f" {words.count(event.epochs, 'epoch')}, on {event.device} in {event.precision}{again}."
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> EvaluationDone:
@@ -115,7 +113,7 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
 def _checked(one: Exported) -> str:
     if one.agreement is None:
         return f"{one.bytes / 1e6:.1f} MB. {one.remark}".rstrip()
-    where = f"on {_count(one.checked_images, 'image')}" if one.checked_images else "on noise"
+    where = f"on {words.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
     return f"{one.bytes / 1e6:.1f} MB, finds the same as the trained network {where}. {one.remark}".rstrip()
 
 

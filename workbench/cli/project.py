@@ -135,8 +135,8 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
-    """For each image the group of pictures nearly like it, or its own file."""
-    from workbench.core import fingerprint
+    """For each image the group of pictures nearly like it."""
+    from workbench.core import fingerprint, splits
 
     files = snapshot.files
     prints: list[int | None] = [None] * len(files)
@@ -144,11 +144,7 @@ def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
         for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
             prints[row] = print_
             progress.to(done, len(files))
-    groups: list[Hashable] = list(files)
-    for rows in fingerprint.near_groups(prints):
-        for row in rows:
-            groups[row] = rows[0]
-    return groups
+    return splits.by_likeness(prints)
 
 
 @app.command(name="add-video")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.core import words
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
 from workbench.core.rows import (
     Connection,
@@ -404,5 +405,4 @@ def _one_or_batch(edits: list[Edit], title: str) -> Edit:
 
 
 def _count(phrase: str, number: int, noun: str) -> str:
-    plural = f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
-    return phrase.format(noun if number == 1 else plural)
+    return phrase.format(noun if number == 1 else words.count(number, noun))

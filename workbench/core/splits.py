@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from workbench.core.edits import Batch, Edit, SetSplit
+from workbench.core.fingerprint import near_groups
 from workbench.core.project import Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 
@@ -69,6 +70,15 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
         else:
             folder, _, name = image.path.rpartition("/")
             keys.append((image.root, folder, re.sub(r"\d+\D*$", "", name.rpartition(".")[0] or name)))
+    return keys
+
+
+def by_likeness(prints: Sequence[int | None]) -> list[Hashable]:
+    """For each image the first of the pictures nearly like it, by their fingerprints; itself where it stands alone."""
+    keys: list[Hashable] = list(range(len(prints)))
+    for rows in near_groups(prints):
+        for row in rows:
+            keys[row] = rows[0]
     return keys
 
 

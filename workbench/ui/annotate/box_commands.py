@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
-from workbench.core import box_faults, boxes, edits, interpolation
+from workbench.core import box_faults, boxes, edits, interpolation, words
 from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box, Image, State
 from workbench.ui.annotate import geometry
@@ -112,11 +112,11 @@ class BoxCommands(QObject):
                 break
             between.append(image)
         if not found or not between:
-            words = "The image before has these boxes already." if found else (
+            why = "The image before has these boxes already." if found else (
                 f"None of the {len(between):,} images before has a box of these labels near these."
                 if between else "There is no image before this one in its folder."
             )  # fmt: skip
-            self._session.inform(words)
+            self._session.inform(why)
             return
         self._fill(between, found)
 
@@ -144,9 +144,7 @@ class BoxCommands(QObject):
         if looked:
             parts.append(edits.SetState(looked, State.IN_WORK))
         if made and self._session.do(edits.Batch(tuple(parts), title)) is not None:
-            boxes, images = len(made), len(filled)
-            what = f"{boxes:,} box{'' if boxes == 1 else 'es'}"
-            where = f"{images:,} image{'' if images == 1 else 's'}"
+            what, where = words.count(len(made), "box"), words.count(len(filled), "image")
             self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")
 
     def relabel(self, label: int) -> None:

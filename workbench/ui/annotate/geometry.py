@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.core import box_faults
 from workbench.core.project import XYXY
 
-LEAST = 3.0
+LEAST = box_faults.LEAST
 """Boxes narrower or lower than this many pixels are slips of the hand."""
 
 

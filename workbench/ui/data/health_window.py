@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import health
+from workbench.core import words
 from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.health import REPAIRS, Finding, Health, Looked
@@ -181,7 +182,7 @@ class HealthWindow(QDialog):
             self._tree.addTopLevelItem(item)
         problems, hints = found.problems, len(found.findings) - found.problems
         about = f"{found.images:,} images, {found.boxes:,} boxes"
-        counted = f"{_count(problems, 'problem')}, {_count(hints, 'hint')}"
+        counted = f"{words.count(problems, 'problem')}, {words.count(hints, 'hint')}"
         self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. Nothing to complain of.")
 
     # --- what to do about it ---
@@ -241,10 +242,6 @@ def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatis
         snapshot = document.snapshot()
     yield statistics(snapshot)
     yield from health.examine(snapshot, open_files=files)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}" if number else f"no {noun}s"
 
 
 def _tree() -> QTreeWidget:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import edits
+from workbench.core import edits, words
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import DIGITS, label_keys
@@ -295,7 +295,7 @@ class LabelsTable(QWidget):
         document = self._session.document
         images = len(document.images_with(label.id)) if document else 0
         boxes = self.model.count(label)
-        return f"its {boxes:,} box{'' if boxes == 1 else 'es'} in {images:,} image{'' if images == 1 else 's'}"
+        return f"its {words.count(boxes, 'box')} in {words.count(images, 'image')}"
 
     @Slot()
     def _merge(self) -> None:

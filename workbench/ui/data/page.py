@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import edits
+from workbench.core import edits, words
 from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
@@ -205,7 +205,8 @@ class DataPage(Page):
         selected = self._gallery.selected()
         if selected and self.session.do(edits.RemoveImages(selected)) is not None:
             self.session.inform(
-                f"{_images(len(selected))} taken out of the project. Files stay where they are; Undo brings them back."
+                f"{words.count(len(selected), 'image')} taken out of the project."
+                " Files stay where they are; Undo brings them back."
             )
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -284,12 +285,14 @@ class DataPage(Page):
         for id, file in zip(selected, files, strict=True):
             (gone if file.exists() and QFile.moveToTrash(str(file)) else stayed).append(id)
         if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
-            self.session.inform(f"{_images(len(gone))} and their files are gone from here; the files are in the trash.")
+            self.session.inform(
+                f"{words.count(len(gone), 'image')} and their files are gone from here; the files are in the trash."
+            )
         if stayed:
             self.session.tell(
                 WorkbenchError(
-                    f"{_images(len(stayed))} could not be moved to the trash and stay in the project: their files were"
-                    " not found, or the folder is read-only or on a disk without a trash."
+                    f"{words.count(len(stayed), 'image')} could not be moved to the trash and stay in the project:"
+                    " their files were not found, or the folder is read-only or on a disk without a trash."
                 )
             )
 
@@ -357,13 +360,9 @@ def _extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Coun
     yield Described(folder, tuple(images), project)
 
 
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
 def _trash_words(files: list[Path], boxes: int) -> str:
     some = "\n".join(str(file) for file in files[:5]) + ("\n…" if len(files) > 5 else "")
     return (
-        f"Move {len(files):,} file{'' if len(files) == 1 else 's'} to the trash of this computer?\n\n{some}\n\n"
+        f"Move {words.count(len(files), 'file')} to the trash of this computer?\n\n{some}\n\n"
         f"Their boxes ({boxes:,}) leave the project. Undo brings them back; the files only you can, from the trash."
     )

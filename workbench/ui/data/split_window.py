@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import fingerprint, splits
+from workbench.core import fingerprint, splits, words
 from workbench.core.edits import Edit, SetSplit, walk
 from workbench.core.project import Snapshot, Split
 from workbench.core.splits import PARTS
@@ -69,8 +69,8 @@ class SplitWindow(QDialog):
         self._shares = [_spin(f"split-{split.value}", value) for split, value in zip(PARTS, (80, 10, 10), strict=True)]
         self._way = QComboBox()
         self._way.setObjectName("split-way")
-        for words, value in _WAYS:
-            self._way.addItem(words, value)
+        for title, value in _WAYS:
+            self._way.addItem(title, value)
         self._pattern = QLineEdit(placeholderText="the name up to its last number; or a regular expression")
         self._pattern.setObjectName("split-pattern")
         self._pattern.setToolTip("Searched in the path; what its first bracket finds is what images have in common")
@@ -210,7 +210,7 @@ class SplitWindow(QDialog):
         if not changed:
             self._words.setText(about + "Every image has a split already; nothing would change.")
         else:
-            self._words.setText(f"{about}{changed:,} image{'' if changed == 1 else 's'} would change.")
+            self._words.setText(f"{about}{words.count(changed, 'image')} would change.")
 
     # --- pictures alike ---
 
@@ -257,11 +257,7 @@ def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None
     for done, (row, found) in enumerate(fingerprint.of_files(files, window), start=1):
         prints[row] = found
         yield Counted(done, len(files), "images")
-    groups: list[Hashable] = [("alone", id) for id in ids]
-    for rows in fingerprint.near_groups(prints):
-        for row in rows:
-            groups[row] = rows[0]
-    yield Alike(ids, tuple(groups))
+    yield Alike(ids, tuple(splits.by_likeness(prints)))
 
 
 def _spin(name: str, value: int) -> QSpinBox:
