@@ -38,7 +38,9 @@ def contents(document: Document) -> object:
     """All that a person would see."""
     return (
         document.labels(),
-        document.images(),
+        tuple(document.images()),
+        document.box_counts(),
+        document.label_counts(),
         [document.boxes(i.id) for i in document.images()],
         document.setting("anchors"),
     )
@@ -287,6 +289,8 @@ class EditsAndUndo(RuleBasedStateMachine):
     @invariant()
     def it_is_the_state_expected(self) -> None:
         assert contents(self.document) == self.states[self.now]
+        rows = self.document.store.connection.execute("SELECT image, count(*) FROM box GROUP BY image").fetchall()
+        assert self.document.box_counts() == {row[0]: row[1] for row in rows}
 
     def teardown(self) -> None:
         if hasattr(self, "document"):

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QLineEdit,
-    QListView,
     QMenu,
     QMessageBox,
     QPlainTextEdit,
@@ -59,7 +58,7 @@ def label_names(project: Path) -> list[str]:
 
 
 def listed(window: MainWindow) -> list[str]:
-    model = find(window, QListView, "gallery").model()
+    model = find(window, QAbstractItemView, "gallery").model()
     return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
@@ -75,7 +74,7 @@ def press(window: QWidget, name: str) -> None:
 def test_the_gallery_shows_every_image_with_its_thumbnail(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     assert listed(window) == ["a.png", "b.png", "c.png"]
-    model = find(window, QListView, "gallery").model()
+    model = find(window, QAbstractItemView, "gallery").model()
     decoration = Qt.ItemDataRole.DecorationRole
     qtbot.waitUntil(lambda: all(model.index(row, 0).data(decoration) is not None for row in range(3)))
     assert (labelled / "cache" / "thumbnails.sqlite").is_file()
@@ -132,7 +131,7 @@ def test_filters_by_number_and_size_of_boxes_and_orders(open_window: Open, label
 
 def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
-    gallery = find(window, QListView, "gallery")
+    gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 1)
     click_row(gallery, 2, modifier=CTRL)
     press(window, "set-state-done")
@@ -143,7 +142,7 @@ def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window:
     assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.NONE, Split.NONE]
 
 
-def menu_of(window: MainWindow, gallery: QListView, row: int) -> QMenu:
+def menu_of(window: MainWindow, gallery: QAbstractItemView, row: int) -> QMenu:
     place = gallery.visualRect(gallery.model().index(row, 0)).center()
     there = gallery.viewport().mapToGlobal(place)
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, there)
@@ -163,7 +162,7 @@ def test_the_menu_of_the_gallery_acts_on_all_selected_images(qtbot: QtBot, open_
         images, cell = document.images(), document.labels()[0].id
         document.draw(tuple(Box(0, images[2].id, cell, (x, 0, x + 9, 9)) for x in (0, 50)))
     window = open_window(labelled, "data")
-    gallery = find(window, QListView, "gallery")
+    gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 0)
     click_row(gallery, 2, modifier=CTRL)
 
@@ -197,7 +196,7 @@ def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
     with Document.open(labelled) as document:
         document.draw((Box(0, document.images()[2].id, document.labels()[0].id, (0, 0, 9, 9)),))
     window = open_window(labelled, "data")
-    gallery = find(window, QListView, "gallery")
+    gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 2)
     names = iter([("plate", True), ("", True), ("young cell", False), ("young cell", True)])
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(names))
@@ -236,7 +235,7 @@ def test_files_go_to_the_trash_only_after_a_yes(
         QFile, "moveToTrash", lambda file: trashed.append(Path(file).name) or "b" not in Path(file).name
     )
     window = open_window(labelled, "data")
-    gallery = find(window, QListView, "gallery")
+    gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 0)
     click_row(gallery, 1, modifier=CTRL)
     find(window, QAction, "action-trash-images").trigger()
@@ -256,14 +255,14 @@ def test_an_image_that_no_longer_passes_the_filter_leaves_the_gallery(open_windo
     window = open_window(labelled, "data")
     state = find(window, QComboBox, "filter-state")
     state.setCurrentIndex(state.findText("Unlabelled"))
-    click_row(find(window, QListView, "gallery"), 0)
+    click_row(find(window, QAbstractItemView, "gallery"), 0)
     press(window, "set-state-verified")
     assert listed(window) == ["c.png"]
 
 
 def test_a_double_click_opens_the_image_for_labelling(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
-    gallery = find(window, QListView, "gallery")
+    gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 2)
     QTest.mouseDClick(
         gallery.viewport(), Qt.MouseButton.LeftButton, NONE, gallery.visualRect(gallery.model().index(2, 0)).center()
@@ -291,8 +290,8 @@ def test_a_number_in_the_summary_shows_its_images(open_window: Open, labelled: P
 
 def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
-    click_row(find(window, QListView, "gallery"), 0)
-    QTest.keyClick(find(window, QListView, "gallery"), Qt.Key.Key_Delete, CTRL)
+    click_row(find(window, QAbstractItemView, "gallery"), 0)
+    QTest.keyClick(find(window, QAbstractItemView, "gallery"), Qt.Key.Key_Delete, CTRL)
     assert [i.name for i in on_disk(labelled)] == ["b.png", "c.png"]
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
     assert listed(window) == ["a.png", "b.png", "c.png"]

@@ -18,19 +18,18 @@ import numpy as np
 
 from workbench.core import edits, window
 from workbench.core.applied import Applied
+from workbench.core.box_counts import BoxCounts
 from workbench.core.edits import Edit
-from workbench.core.files import natural_key
+from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State, colour_for
-from workbench.core.rows import box_of, image_of, label_of, next_ids
+from workbench.core.rows import box_of, label_of, next_ids
 from workbench.core.store import FILE, Store
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 Listener = Callable[[Applied], None]
-_FEW = 1000
-"""Images that are read again one by one after an edit; above it all of them at once are faster."""
 
 
 def _remove_files(folder: Path) -> None:
@@ -48,8 +47,9 @@ class Document:
         self.store = store
         self._lock = lock
         self._listeners: list[Listener] = []
-        self._images: dict[int, Image] | None = None
-        self._sorted: tuple[Image, ...] | None = None
+        self._images: ImageTable | None = None
+        self._counts: BoxCounts | None = None
+        self.comings = 0  # how often images came or went
         self._labels: tuple[Label, ...] | None = None
         self._roots: dict[int, Path] = {}
 
@@ -155,23 +155,19 @@ class Document:
                 return label
         raise WorkbenchError("That label is no longer in the project.")
 
-    def _by_id(self) -> dict[int, Image]:
+    def images(self) -> ImageTable:
+        """All images in natural order of their paths; the table follows edits, so keep it only while none comes."""
         if self._images is None:
-            self._images = {row["id"]: image_of(row) for row in self.store.rows("SELECT * FROM image")}
+            self._images = self.store.read(ImageTable.read)
         return self._images
-
-    def images(self) -> tuple[Image, ...]:
-        """All images in natural order of their paths."""
-        if self._sorted is None:
-            self._sorted = tuple(sorted(self._by_id().values(), key=lambda i: (i.root, natural_key(i.path))))
-        return self._sorted
 
     def image(self, id: int) -> Image:
         """The image with this id; WorkbenchError if it is gone."""
-        try:
-            return self._by_id()[id]
-        except KeyError:
-            raise WorkbenchError("That image is no longer in the project.") from None
+        images = self.images()
+        row = images.row_of(id)
+        if row < 0:
+            raise WorkbenchError("That image is no longer in the project.")
+        return images[row]
 
     def file(self, image: Image) -> Path:
         """The image's file, absolute; it may be missing."""
@@ -190,13 +186,20 @@ class Document:
         """The boxes of one image, oldest first."""
         return tuple(box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
 
+    def counts(self) -> BoxCounts:
+        """How many boxes images and labels have; follows edits."""
+        if self._counts is None:
+            self._counts = self.store.read(BoxCounts.read)
+        return self._counts
+
     def box_counts(self) -> dict[int, int]:
         """Number of boxes by image id; images without boxes are absent."""
-        return {r[0]: r[1] for r in self.store.rows("SELECT image, count(*) FROM box GROUP BY image")}
+        by_id = self.counts().by_id
+        return {int(id): int(by_id[id]) for id in np.flatnonzero(by_id)}
 
     def label_counts(self) -> dict[int, int]:
         """Number of boxes by label id; labels without boxes are absent."""
-        return {r[0]: r[1] for r in self.store.rows("SELECT label, count(*) FROM box GROUP BY label")}
+        return dict(self.counts().labels)
 
     def images_with(self, label: int) -> frozenset[int]:
         """Ids of the images that have boxes of this label."""
@@ -225,7 +228,8 @@ class Document:
 
     def snapshot(self) -> Snapshot:
         """A frozen copy of everything, images in natural order."""
-        images, labels = self.images(), self.labels()
+        self._measure_labelled()
+        images, labels = tuple(self.images()), self.labels()
         notes: list[tuple[str, str]] = []
         rows = self.store.rows("SELECT * FROM box ORDER BY id")
         per_image: dict[int, list[int]] = {}
@@ -335,26 +339,23 @@ class Document:
         if applied.labels_changed:
             self._labels = None
         if applied.images_changed:
-            self._renew_images(parts)
+            self._renew_images(list(edits.walk(edit)))
+        if self._counts is not None and not self._counts.follow(edit, inverse):
+            self._counts = None
         for listener in tuple(self._listeners):
             listener(applied)
         return applied
 
     def _renew_images(self, parts: Sequence[Edit]) -> None:
-        """Read the changed images again: few where only states and splits changed, else all at the next asking.
-
-        Reading and sorting 100,000 takes more than a second, and the first box of each image changes its state.
-        """
-        ids = {id for part in parts if isinstance(part, edits.SetState | edits.SetSplit) for id in part.ids}
-        came_or_went = any(isinstance(part, edits.AddImages | edits.RemoveImages) for part in parts)
-        if came_or_went or len(ids) > _FEW or self._images is None:
-            self._images = self._sorted = None
-            return
-        for id in ids:
-            for row in self.store.rows("SELECT * FROM image WHERE id = ?", id):
-                self._images[id] = image_of(row)
-        if self._sorted is not None:
-            self._sorted = tuple([self._images[image.id] for image in self._sorted])
+        """States and splits change in the table; images that come or go make a new one, read at the next asking."""
+        for part in parts:
+            if isinstance(part, edits.AddImages | edits.RemoveImages):
+                self._images = None
+                self.comings += 1
+            elif self._images is not None and isinstance(part, edits.SetState):
+                self._images.set_states(part.ids, part.state)
+            elif self._images is not None and isinstance(part, edits.SetSplit):
+                self._images.set_splits(part.ids, part.split)
 
     # --- edits that need a look at the project first ---
 
@@ -374,6 +375,51 @@ class Document:
         changed = tuple(replace(box, label=id) for box in boxes)
         title = f"Split '{name}' off, {len(boxes):,} boxes"
         return self.do(edits.Batch((edits.AddLabels((label,)), edits.ReplaceBoxes(changed)), title))
+
+    # --- headers: what they say is found out, not decided by a person, so it is no edit ---
+
+    def measure(self, ids: Sequence[int]) -> None:
+        """Look at the headers of those of these images whose size is not known yet."""
+        images = [self.image(id) for id in ids]
+        unknown = [image for image in images if not image.width and not image.problem]
+        if unknown:
+            from workbench.core import intake
+
+            self.take_headers([intake.measured(image, self.file(image)) for image in unknown])
+
+    def adopt(self, images: ImageTable, comings: int) -> None:
+        """Take over a table read by another connection when `self.comings` had this value; states set since are kept.
+
+        For a project that is still being filled (core.new_project), so that nobody waits while it is read.
+        """
+        if comings != self.comings:
+            self._images = None  # images came or went since; it is read anew when asked for
+            return
+        if self._images is not None:
+            images.take_over(self._images)
+        self._images = images
+
+    def measured(self, image: Image) -> Image:
+        """The image with its size, whose header may be read for it."""
+        self.measure([image.id])
+        return self.image(image.id)
+
+    def take_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
+        """Know width, height, orientation and problem of these images; `kept`: they are on disk already."""
+        if not kept and not self.read_only:
+            from workbench.core import intake
+
+            with self.store.transaction() as connection:
+                intake.keep_headers(connection, images)
+        self.images().set_headers(images)
+
+    def _measure_labelled(self) -> None:
+        """Sizes that a folder's reading has not come to yet, of the images that somebody has worked on."""
+        images = self.images()
+        rows = images.unmeasured
+        self.measure(images.ids[rows[images.states[rows] > 0]].tolist())
+
+    # --- where images are ---
 
     def add_root(self, folder: Path) -> int:
         """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.core import words
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
 from workbench.core.rows import (
+    IMAGE_COLUMNS,
     Connection,
     box_of,
     box_row,
@@ -235,7 +236,7 @@ class AddImages:
         ids = next_ids(connection, "image", [image.id for image in self.images])
         images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images, ids, strict=True))
         connection.executemany(
-            "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (image_row(image) for image in images)
+            f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
         )
         return AddImages(images), RemoveImages(tuple(ids))
 

@@ -17,6 +17,8 @@ from workbench.errors import WorkbenchError
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm")
 )
+_NUMBER = re.compile(r"[0-9]+")
+_ONE_NUMBER = re.compile(r"([^0-9]*)0*([1-9][0-9]*)([^0-9]*)", re.DOTALL)
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])$", re.IGNORECASE)
 
 
@@ -114,10 +116,22 @@ def safe_name(text: str, fallback: str = "untitled") -> str:
     return f"{text}-" if _RESERVED.match(text.split(".")[0]) else text
 
 
-def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Sorts img2 before img10, without regard to case."""
-    parts = re.split(r"(\d+)", text.casefold())
-    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
+def natural_key(text: str) -> str:
+    """Sorts img2 before img10, without regard to case: numbers come with their length before them.
+
+    A text, so that SQLite sorts by it too; a number sorts before letters.
+    """
+    folded = text.casefold()
+    alone = _ONE_NUMBER.fullmatch(folded)  # most names: twice as fast as substitution
+    if alone is None:
+        return _NUMBER.sub(_with_length, folded)
+    before, digits, after = alone.groups()
+    return f"{before}\x01{len(digits):03d}{digits}{after}"
+
+
+def _with_length(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    return f"\x01{len(digits):03d}{digits}"
 
 
 def scan_images(folder: Path) -> list[str]:
@@ -126,6 +140,11 @@ def scan_images(folder: Path) -> list[str]:
     Hidden files and folders are left out, and so are names that are not valid UTF-8 (no format can hold them).
     Folders that may not be read are left out too. WorkbenchError if `folder` itself can't be read.
     """
+    return sorted(walk_images(folder), key=natural_key)
+
+
+def walk_images(folder: Path) -> Iterator[str]:
+    """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once."""
     try:
         os.scandir(folder).close()
     except OSError as error:
@@ -133,13 +152,23 @@ def scan_images(folder: Path) -> list[str]:
             f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
             error,
         ) from error
-    found = []
-    for base, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and _is_text(name)]
-        for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and _is_text(name):
-                found.append(Path(base, name).relative_to(folder).as_posix())
-    return sorted(found, key=natural_key)
+    return _image_names(folder, "")
+
+
+def _image_names(folder: Path | str, before: str) -> Iterator[str]:
+    """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
+    below = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] == "." or not (name.isascii() or _is_text(name)):
+                continue
+            if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and not entry.is_dir():
+                yield before + name
+            elif entry.is_dir(follow_symlinks=False):
+                below.append(name)
+    for name in below:
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/")
 
 
 def _is_text(name: str) -> bool:

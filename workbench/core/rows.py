@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from workbench.core.files import natural_key
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import WorkbenchError
 
@@ -37,8 +38,13 @@ def box_row(box: Box) -> tuple[Any, ...]:
     return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
 
 
+IMAGE_COLUMNS = "id, root, path, width, height, state, split, orientation, note, problem, sort"
+
+
 def image_row(i: Image) -> tuple[Any, ...]:
-    return (i.id, i.root, i.path, i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
+    """The values of IMAGE_COLUMNS."""
+    about = (i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
+    return (i.id, i.root, i.path, *about, natural_key(i.path))
 
 
 def next_ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[int]:

@@ -14,13 +14,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from workbench.core.files import natural_key
 from workbench.errors import ReadOnly, WorkbenchError
 
+T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -31,7 +33,9 @@ CREATE TABLE label (
 CREATE TABLE image (
   id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL REFERENCES root(id), path TEXT NOT NULL,
   width INTEGER NOT NULL, height INTEGER NOT NULL, state TEXT NOT NULL, split TEXT NOT NULL,
-  orientation INTEGER NOT NULL, note TEXT NOT NULL, problem TEXT NOT NULL, UNIQUE (root, path)) STRICT;
+  orientation INTEGER NOT NULL, note TEXT NOT NULL, problem TEXT NOT NULL, sort TEXT NOT NULL,
+  UNIQUE (root, path)) STRICT;
+CREATE INDEX image_sort ON image (root, sort);
 CREATE TABLE box (
   id INTEGER PRIMARY KEY AUTOINCREMENT, image INTEGER NOT NULL REFERENCES image(id),
   label INTEGER NOT NULL REFERENCES label(id), x0 REAL NOT NULL, y0 REAL NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL,
@@ -44,8 +48,17 @@ CREATE TABLE journal (
   inverse TEXT NOT NULL, undone INTEGER NOT NULL) STRICT;
 """
 
+
+def _with_natural_order(connection: sqlite3.Connection) -> None:
+    """Version 2: images have a key that sorts them in natural order, so that SQLite hands them over sorted."""
+    connection.create_function("natural_key", 1, natural_key, deterministic=True)
+    connection.execute("ALTER TABLE image ADD COLUMN sort TEXT NOT NULL DEFAULT ''")
+    connection.execute("UPDATE image SET sort = natural_key(path)")
+    connection.execute("CREATE INDEX image_sort ON image (root, sort)")
+
+
 # From version n to n + 1, in order: each is one function of the connection, run in one transaction with the version.
-_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _with_natural_order}
 
 
 class Store:
@@ -142,6 +155,11 @@ class Store:
         with _sentences(self.file):
             return self.connection.execute(sql, values).fetchall()
 
+    def read(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        """What a reader of many rows makes of the file; its errors as sentences."""
+        with _sentences(self.file):
+            return what(self.connection)
+
     def meta(self, key: str, default: Any = None) -> Any:
         found = self.rows("SELECT value FROM meta WHERE key = ?", key)
         return json.loads(found[0]["value"]) if found else default
@@ -160,6 +178,12 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
     if not file.is_file():
@@ -168,7 +192,8 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
         )
     with _sentences(file):
         uri = f"{file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        # handed from the thread that opens to the one that works with it; never used by two at a time
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         if not read_only:

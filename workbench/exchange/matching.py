@@ -56,6 +56,7 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
             continue
         taken[key] = read
         root = None
+        image = document.measured(image) if image else None
         if image is None:
             assert file is not None
             root, name = roots.of(file)

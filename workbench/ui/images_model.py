@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 
 from workbench.core.applied import Applied
+from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, walk
 from workbench.core.project import Image, Split, State
 from workbench.ui.session import Session
@@ -21,7 +25,7 @@ PROBLEM = Qt.ItemDataRole.UserRole + 2  # why its picture can't be shown, "" whe
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _MANY = 200
-"""Above this many touched images all counts are read at once: one query instead of many."""
+"""Above this many touched images all rows are said to have changed."""
 
 
 class Order(StrEnum):
@@ -59,6 +63,47 @@ class Filter:
         return self.empty or any(value is not None for value in ranges) or self.order in (Order.MOST, Order.FEWEST)
 
 
+class ImageRows:
+    """Where an image stands in a list of ids."""
+
+    def __init__(self, ids: NDArray[np.int64]) -> None:
+        self._order = np.argsort(ids, kind="stable")
+        self._sorted = ids[self._order]
+
+    def of(self, id: int) -> int:
+        """The row of an image, -1 if it is not in the list."""
+        at = int(np.searchsorted(self._sorted, id))
+        return int(self._order[at]) if at < len(self._sorted) and self._sorted[at] == id else -1
+
+
+def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
+    """Ids of the images that pass a filter, in its order: a few milliseconds for 100,000."""
+    images = document.images()
+    counts = document.counts().of(images.ids)
+    passes = np.ones(len(images), bool)
+    if wanted.state is not None:
+        passes &= images.in_state(wanted.state)
+    if wanted.split is not None:
+        passes &= images.in_split(wanted.split)
+    if wanted.text:
+        passes &= images.saying(wanted.text)
+    if wanted.empty:
+        passes &= counts == 0
+    if wanted.label is not None:
+        passes &= np.isin(images.ids, list(document.images_with(wanted.label)))
+    if wanted.side_from is not None or wanted.side_to is not None:
+        passes &= np.isin(images.ids, list(document.images_with_sides(wanted.side_from, wanted.side_to)))
+    passes &= (counts >= (wanted.fewest or 0)) & (counts <= (math.inf if wanted.most is None else wanted.most))
+    if passes.all() and wanted.order is Order.NAME:
+        return images.ids
+    ids = images.ids[passes]
+    if wanted.order is Order.NEWEST:
+        ids = np.sort(ids)[::-1]
+    elif wanted.order is not Order.NAME:
+        ids = ids[np.argsort(counts[passes] * (-1 if wanted.order is Order.MOST else 1), kind="stable")]
+    return ids
+
+
 class ImagesModel(QAbstractListModel):
     """Rows are images in natural order. `count_changed` tells after rows came or went."""
 
@@ -69,12 +114,12 @@ class ImagesModel(QAbstractListModel):
         self._session = session
         self._thumbnails = thumbnails
         self._filter = Filter()
-        self._ids: list[int] = []
-        self._rows: dict[int, int] = {}
-        self._counts: dict[int, int] = {}
+        self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._rows = ImageRows(self._ids)
         self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
+        session.images_found.connect(self._found)
         thumbnails.made.connect(self._thumbnail_made)
         self.reload()
 
@@ -92,46 +137,22 @@ class ImagesModel(QAbstractListModel):
     @Slot()
     def reload(self) -> None:
         """Read everything again."""
-        document, shown = self._session.document, self._session.image_id
-        before = self._rows.get(shown, -1)
+        self._show(self._listed())
+
+    def _show(self, ids: NDArray[np.int64]) -> None:
+        shown = self._session.image_id
+        before = self.row_of(shown)
         self.beginResetModel()
-        self._counts = document.box_counts() if document else {}
-        self._ids = self._listed()
-        self._rows = {id: row for row, id in enumerate(self._ids)}
+        self._ids, self._rows = ids, ImageRows(ids)
         self.endResetModel()
-        if before >= 0 and shown not in self._rows:
+        if before >= 0 and self.row_of(shown) < 0:
             self._left = shown, before
         self.count_changed.emit()
 
-    def _listed(self) -> list[int]:
-        """The ids that pass the filter, in natural order."""
-        document, wanted = self._session.document, self._filter
-        if document is None:
-            return []
-        text = wanted.text.casefold()
-        labelled = document.images_with(wanted.label) if wanted.label is not None else frozenset()
-        low, high = wanted.side_from, wanted.side_to
-        sized = None if low is None and high is None else document.images_with_sides(low, high)
-        fewest, most = wanted.fewest or 0, math.inf if wanted.most is None else wanted.most
-
-        def passes(image: Image) -> bool:
-            return (
-                (wanted.state is None or image.state is wanted.state)
-                and (wanted.split is None or image.split is wanted.split)
-                and (not text or text in f"{image.path}\n{image.note}".casefold())
-                and (not wanted.empty or not self._counts.get(image.id))
-                and (wanted.label is None or image.id in labelled)
-                and fewest <= self._counts.get(image.id, 0) <= most
-                and (sized is None or image.id in sized)
-            )
-
-        ids = [image.id for image in document.images() if passes(image)]
-        if wanted.order is Order.NEWEST:
-            ids.sort(reverse=True)
-        elif wanted.order is not Order.NAME:
-            sign = -1 if wanted.order is Order.MOST else 1
-            ids.sort(key=lambda id: sign * self._counts.get(id, 0))
-        return ids
+    def _listed(self) -> NDArray[np.int64]:
+        """The ids that pass the filter, in its order."""
+        document = self._session.document
+        return listed(document, self._filter) if document is not None else np.zeros(0, np.int64)
 
     # --- Qt's questions ---
 
@@ -145,7 +166,7 @@ class ImagesModel(QAbstractListModel):
         if role == IMAGE:
             return image
         if role == COUNT:
-            return self._counts.get(image.id, 0)
+            return self._count(image.id)
         if role == PROBLEM:
             return image.problem or self._thumbnails.problem(image)
         if role == Qt.ItemDataRole.DisplayRole:
@@ -166,15 +187,19 @@ class ImagesModel(QAbstractListModel):
 
     def image(self, row: int) -> Image | None:
         document = self._session.document
-        return document.image(self._ids[row]) if document and 0 <= row < len(self._ids) else None
+        return document.image(int(self._ids[row])) if document and 0 <= row < len(self._ids) else None
+
+    def _count(self, id: int) -> int:
+        document = self._session.document
+        return document.counts().of_image(id) if document else 0
 
     def row_of(self, id: int) -> int:
         """The row of an image, -1 if the filter hides it."""
-        return self._rows.get(id, -1)
+        return self._rows.of(id)
 
-    def ids(self) -> tuple[int, ...]:
-        """The listed images in order."""
-        return tuple(self._ids)
+    def ids(self, rows: Iterable[range]) -> list[int]:
+        """The images of these rows, in the list's order."""
+        return [id for part in rows for id in self._ids[part.start : part.stop].tolist()]
 
     def neighbour(self, id: int, step: int) -> int:
         """The image `step` rows after `id` (before, if negative), 0 at the ends.
@@ -187,7 +212,7 @@ class ImagesModel(QAbstractListModel):
             row = row + step - (1 if step > 0 else 0)
         else:
             row += step
-        return self._ids[row] if 0 <= row < len(self._ids) else 0
+        return int(self._ids[row]) if 0 <= row < len(self._ids) else 0
 
     def next_in_state(self, id: int, step: int, state: State) -> int:
         """The next listed image after `id` (before, if `step` is -1) in this state, from the other end too; 0: none."""
@@ -196,23 +221,22 @@ class ImagesModel(QAbstractListModel):
             return 0
         row = self.row_of(id)
         start = row if row >= 0 else self._place(id) - (1 if step > 0 else 0)
-        for i in range(1, len(self._ids) + 1):
-            other = self._ids[(start + step * i) % len(self._ids)]
-            if other != id and document.image(other).state is state:
-                return other
-        return 0
+        images = document.images()
+        fitting = np.flatnonzero(images.in_state(state)[images.rows_of(self._ids)] & (self._ids != id))
+        if not len(fitting):
+            return 0
+        away = (step * (fitting - start) - 1) % len(self._ids)
+        return int(self._ids[fitting[away.argmin()]])
 
     def _place(self, id: int) -> int:
         """The row that a hidden image had, or how many listed images come before it in natural order."""
         if id == self._left[0]:
             return min(self._left[1], len(self._ids))
         document = self._session.document
-        before = 0
-        for image in document.images() if document else ():
-            if image.id == id:
-                break
-            before += image.id in self._rows
-        return before
+        if document is None:
+            return 0
+        images = document.images()
+        return int((images.rows_of(self._ids) < images.row_of(id)).sum())
 
     # --- edits ---
 
@@ -221,15 +245,26 @@ class ImagesModel(QAbstractListModel):
         document = self._session.document
         if document is None:
             return
-        if len(applied.images) > _MANY or applied.labels_changed:
-            self._counts = document.box_counts()
-        else:
-            self._counts.update({id: len(document.boxes(id)) for id in applied.images})
-        ids = self._listed() if self._may_move(applied) else self._ids
-        if ids != self._ids:
+        if self._may_move(applied):
+            ids = self._listed()
+            if not np.array_equal(ids, self._ids):
+                self._show(ids)
+                return
+        self.touched(applied.images)
+
+    @Slot(object)
+    def _found(self, ids: frozenset[int] | None) -> None:
+        if ids is None:
             self.reload()
+        else:
+            self.touched(ids)
+
+    def touched(self, ids: Collection[int]) -> None:
+        """What these images show may be another."""
+        if len(ids) > _MANY:
+            self.dataChanged.emit(self.index(0), self.index(len(self._ids) - 1))
             return
-        for id in applied.images:
+        for id in ids:
             row = self.row_of(id)
             if row >= 0:
                 self.dataChanged.emit(self.index(row), self.index(row))

@@ -37,6 +37,7 @@ class Session(QObject):
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
+    images_found = Signal(object)  # ids of images that came or were measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
     run_asked = Signal(str)  # the run of this name is to be looked at
 
@@ -57,7 +58,7 @@ class Session(QObject):
         self._unlisten = document.listen(self._heard)
         images, labels = document.images(), document.labels()
         last = int(document.setting("window.image", 0) or 0)
-        self.image_id = last if any(i.id == last for i in images) else (images[0].id if images else 0)
+        self.image_id = last if images.has(last) else (images[0].id if images else 0)
         self.label_id = labels[0].id if labels else 0
         self.document_changed.emit()
         self.image_changed.emit(self.image_id)
@@ -81,8 +82,9 @@ class Session(QObject):
         if applied.labels_changed and self.label_id not in {x.id for x in document.labels()}:
             self.select_label(document.labels()[0].id if document.labels() else 0)
         self.edited.emit(applied)
-        if applied.images_changed and self.image_id not in {i.id for i in document.images()}:
-            self.select_image(document.images()[0].id if document.images() else 0)
+        images = document.images()
+        if applied.images_changed and not images.has(self.image_id):
+            self.select_image(images[0].id if images else 0)
 
     # --- the selection ---
 
@@ -137,8 +139,8 @@ class Session(QObject):
     def _show(self, applied: Applied | None) -> Applied | None:
         """After undo or redo, go to the image that changed, so that the change is seen."""
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:
-            alive = {image.id for image in self.document.images()}
-            for image in sorted(applied.images & alive)[:1]:
+            alive = self.document.images()
+            for image in [id for id in sorted(applied.images) if alive.has(id)][:1]:
                 self.select_image(image)
         return applied
 

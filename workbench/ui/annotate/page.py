@@ -193,6 +193,8 @@ class AnnotatePage(Page):
     def _show_image(self) -> None:
         """Put the session's image on the canvas, if the page is seen; its picture comes when it is read."""
         document, image = self.session.document, self.session.image
+        if document is not None and image is not None:
+            image = document.measured(image)
         self._stack.setCurrentWidget(self._empty if document is not None and not document.images() else self._splitter)
         self._strip.show_image(image)
         if image is None or document is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Signal, Slot
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QListView,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,7 +20,7 @@ from workbench.ui.images_model import IMAGE, Filter, ImagesModel
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
-from workbench.ui.widgets.rows import KeysPassOn
+from workbench.ui.widgets.tile_view import TileView
 
 
 class Gallery(QWidget):
@@ -62,8 +61,7 @@ class Gallery(QWidget):
 
     def selected(self) -> tuple[int, ...]:
         """Ids of the selected images."""
-        indexes = self._view.selectionModel().selectedIndexes()
-        return tuple(sorted(image.id for image in (index.data(IMAGE) for index in indexes) if image is not None))
+        return tuple(sorted(self.model.ids(self._view.chosen_rows())))
 
     def under(self, position: QPoint) -> bool:
         """Whether a global position lies on the tiles."""
@@ -109,7 +107,7 @@ class Gallery(QWidget):
 
     @Slot()
     def _selection_changed(self) -> None:
-        self._selection.show_count(len(self._view.selectionModel().selectedIndexes()))
+        self._selection.show_count(sum(map(len, self._view.chosen_rows())))
 
     @Slot(object)
     def _set_state(self, state: State) -> None:
@@ -122,23 +120,14 @@ class Gallery(QWidget):
             self._session.do(edits.SetSplit(self.selected(), split))
 
 
-def _tiles(model: ImagesModel) -> QListView:
-    view = KeysPassOn()
+def _tiles(model: ImagesModel) -> TileView:
+    view = TileView(TILE)
     view.setObjectName("gallery")
     view.setAccessibleName("Images")
     view.setProperty("role", "flat")
     view.setModel(model)
     view.setItemDelegate(ImageTile(view))
-    view.setViewMode(QListView.ViewMode.IconMode)
-    view.setMovement(QListView.Movement.Static)
-    view.setResizeMode(QListView.ResizeMode.Adjust)
-    view.setUniformItemSizes(True)
-    view.setGridSize(QSize(TILE))
-    view.setLayoutMode(QListView.LayoutMode.Batched)  # 100,000 tiles would be laid out for a second before the first
-    view.setBatchSize(500)
     view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    view.setMouseTracking(True)
-    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     return view
 
 

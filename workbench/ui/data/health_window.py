@@ -208,7 +208,7 @@ class HealthWindow(QDialog):
         if chosen is None or document is None:
             return
         finding, image = chosen[0], chosen[1] or next(iter(chosen[0].images), 0)
-        if image not in {one.id for one in document.images()}:
+        if not document.images().has(image):
             return
         self._session.select_image(image)
         self._session.page_asked.emit("label")

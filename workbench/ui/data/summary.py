@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
+from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import Filter
@@ -58,6 +57,7 @@ class Summary(QWidget):
         self._later.timeout.connect(self._count)
         session.document_changed.connect(self._count)
         session.edited.connect(self._edited)
+        session.images_found.connect(self._later.start)
         self._count()
 
     @Slot(object)
@@ -68,9 +68,8 @@ class Summary(QWidget):
     @Slot()
     def _count(self) -> None:
         document = self._session.document
-        images = document.images() if document else ()
-        states, splits = Counter(image.state for image in images), Counter(image.split for image in images)
+        images = document.images() if document else ImageTable.of(())
         for member, number in self._numbers.items():
-            count = states[member] if isinstance(member, State) else splits[member]
+            count = int((images.in_state(member) if isinstance(member, State) else images.in_split(member)).sum())
             number.setText(f"{count:,}")
             number.setEnabled(count > 0)

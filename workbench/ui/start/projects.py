@@ -9,14 +9,18 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core import new_project
 from workbench.core.document import Document
+from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
-from workbench.ui.session import Session
-from workbench.ui.start.intake import Described, describe
+from workbench.ui.session import Session, project_of
+from workbench.ui.start.intake import Described
 
+AT_ONCE = 4 << 20
+"""Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
 SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
 
 
@@ -28,42 +32,49 @@ class Projects(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._target = Path()
-        self._name = ""
-        self._scenes: tuple[object, ...] = ()
+        self._filled = Path()  # the project whose images a job still reads
 
     def open(self, folder: Path) -> bool:
-        """Open the project in `folder`; False after a failure, which was told."""
+        """Open the project in `folder`; False after a failure, which was told. A large one is opened in a job."""
         try:
-            self._show(Document.open(folder))
+            if _size(folder) > AT_ONCE:
+                job = Job(f"Opening {folder.name}", lambda _: _opened(folder), self)
+                job.reported.connect(self._came)
+                self._session.start(job)
+            else:
+                self._show(Document.open(folder))
         except WorkbenchError as error:
             self._session.tell(error)
             return False
         return True
 
     def create(self, folder: Path, photographs: Path, name: str = "") -> None:
-        """A new project in `folder` with the images of `photographs`: read in a job, then made and opened."""
+        """A new project in `folder` with the images of `photographs`: its first images are shown at once."""
         if (folder / "project.sqlite").exists():
             self._session.tell(
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
             )
             return
-        self._target, self._name = folder, name
-        job = Job(f"Reading {photographs.name}", lambda _: describe(photographs), self)
-        job.reported.connect(self._described)
+        self._session.close()
+        job = Job(f"Reading {photographs.name}", lambda _: new_project.new_project(folder, photographs, name), self)
+        job.reported.connect(self._came)
         self._session.start(job)
 
     @Slot(object)
-    def _described(self, event: object) -> None:
-        if not isinstance(event, Described):
+    def _came(self, event: object) -> None:
+        """Of a job that opens or fills a project."""
+        if isinstance(event, new_project.Opened):
+            self._filled = event.document.folder
+            self._show(event.document)
+        document = self._session.document
+        if document is None or document.folder != self._filled:
             return
-        try:
-            document = Document.create(self._target, name=self._name)
-            add_described(document, event)
-        except WorkbenchError as error:
-            self._session.tell(error)
-            return
-        self._show(document)
+        if isinstance(event, new_project.Listed):
+            document.adopt(event.images, event.comings)
+            self._session.images_found.emit(None)
+        elif isinstance(event, new_project.Measured):
+            document.take_headers(event.images, kept=True)
+            self._session.images_found.emit(frozenset(image.id for image in event.images))
 
     def sample(self) -> None:
         """A project of generated photographs in the user's documents; the one made before is opened again."""
@@ -71,7 +82,6 @@ class Projects(QObject):
         if (folder / "project.sqlite").is_file():
             self.open(folder)
             return
-        self._target = folder
         job = Job("Making the sample project", lambda _: _sample(folder), self)
         job.reported.connect(self._sampled)
         self._session.start(job)
@@ -86,6 +96,11 @@ class Projects(QObject):
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
+        if len(document.images().unmeasured) and not document.read_only and self._filled != document.folder:
+            self._filled = document.folder
+            job = Job("Reading sizes", lambda _: new_project.measure(document.store.file), self)
+            job.reported.connect(self._came)
+            self._session.start(job)
         if document.read_only:
             self._session.message.emit("warning", document.why_read_only)
         self.opened.emit()
@@ -107,6 +122,20 @@ def _sample(folder: Path) -> Iterator[Counted | SampleMade]:
         yield Counted(len(made), SAMPLE_IMAGES)
     scenes.project_of(folder, made, SAMPLE_UNLABELLED, SAMPLE_SEED).close()
     yield SampleMade(folder)
+
+
+def _size(folder: Path) -> int:
+    try:
+        return (project_of(folder) or folder).joinpath(FILE).stat().st_size
+    except OSError:
+        return 0  # Document.open says what is wrong
+
+
+def _opened(folder: Path) -> Iterator[new_project.Opened]:
+    """The project with what all pages ask for first."""
+    document = Document.open(folder)
+    document.images(), document.counts(), document.labels()
+    yield new_project.Opened(document)
 
 
 def add_described(document: Document, described: Described) -> int:

@@ -50,6 +50,7 @@ class TopBar(QFrame):
         self._later.timeout.connect(self._count)
         session.document_changed.connect(self._count)
         session.edited.connect(self._later.start)
+        session.images_found.connect(self._later.start)
         self._count()
 
     @Slot()
@@ -61,7 +62,7 @@ class TopBar(QFrame):
             return
         self._name.setText(document.name)
         self._name.setToolTip(str(document.folder))
-        images, boxes = len(document.images()), sum(document.label_counts().values())
+        images, boxes = len(document.images()), document.counts().total
         self._numbers.setText(f"{_many(images, 'image')}, {_many(boxes, 'box')}")
         if document.read_only:
             self._say("read only", "error", document.why_read_only)

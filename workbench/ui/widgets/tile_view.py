@@ -1,0 +1,199 @@
+"""Tiles of one size in rows, as many as fit side by side: a million of them cost what a screenful costs.
+
+Where a tile lies follows from its row number alone, so nothing is laid out and nothing is kept for each.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
+
+from workbench.ui.widgets.rows import MOVING_KEYS
+
+_Index = QModelIndex | QPersistentModelIndex
+_KEYS = (*MOVING_KEYS, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_Move = QAbstractItemView.CursorAction
+
+
+class TileView(QAbstractItemView):
+    """Shows column 0 of a model whose rows come and go by resets. Only the keys that move in it are taken."""
+
+    def __init__(self, tile: QSize, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tile = tile
+        self.setMouseTracking(True)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    # --- where tiles lie ---
+
+    @property
+    def columns(self) -> int:
+        return max(1, self.viewport().width() // self._tile.width())
+
+    def _count(self) -> int:
+        model = self.model()
+        return model.rowCount(self.rootIndex()) if model is not None else 0
+
+    def _place(self, row: int) -> QRect:
+        """The tile of a row, in pixels of the viewport."""
+        line, column = divmod(row, self.columns)
+        x, y = column * self._tile.width(), line * self._tile.height() - self.verticalOffset()
+        return QRect(QPoint(x, y), self._tile)
+
+    def _rows_in(self, area: QRect) -> list[range]:
+        """The rows whose tiles an area of the viewport touches: a range for each line."""
+        wide, high, columns = self._tile.width(), self._tile.height(), self.columns
+        left, right = max(0, area.left() // wide), min(columns - 1, area.right() // wide)
+        top = max(0, (area.top() + self.verticalOffset()) // high)
+        bottom = min((area.bottom() + self.verticalOffset()) // high, (self._count() - 1) // columns)
+        lines = range(top, bottom + 1)
+        found = (range(line * columns + left, min(line * columns + right + 1, self._count())) for line in lines)
+        return [rows for rows in found if len(rows)]
+
+    def visualRect(self, index: _Index) -> QRect:
+        return self._place(index.row()) if index.isValid() else QRect()
+
+    def indexAt(self, point: QPoint) -> QModelIndex:
+        rows = self._rows_in(QRect(point, QSize(1, 1))) if self.viewport().rect().contains(point) else []
+        return self.model().index(rows[0][0], 0, self.rootIndex()) if rows else QModelIndex()
+
+    def horizontalOffset(self) -> int:
+        return 0
+
+    def verticalOffset(self) -> int:
+        return self.verticalScrollBar().value()
+
+    def isIndexHidden(self, _index: _Index) -> bool:
+        return False
+
+    def scrollTo(
+        self, index: _Index, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
+    ) -> None:
+        place, room = self.visualRect(index), self.viewport().height()
+        if place.isNull() or (hint is QAbstractItemView.ScrollHint.EnsureVisible and self._shows(place)):
+            return
+        bar = self.verticalScrollBar()
+        if hint is QAbstractItemView.ScrollHint.PositionAtCenter:
+            bar.setValue(bar.value() + place.center().y() - room // 2)
+        elif place.top() < 0 or hint is QAbstractItemView.ScrollHint.PositionAtTop:
+            bar.setValue(bar.value() + place.top())
+        else:
+            bar.setValue(bar.value() + place.bottom() + 1 - room)
+
+    def _shows(self, place: QRect) -> bool:
+        return place.top() >= 0 and place.bottom() < self.viewport().height()
+
+    def updateGeometries(self) -> None:
+        lines = -(-self._count() // self.columns)
+        bar, room = self.verticalScrollBar(), self.viewport().height()
+        bar.setRange(0, max(0, lines * self._tile.height() - room))
+        bar.setPageStep(room)
+        bar.setSingleStep(self._tile.height() // 4)
+        super().updateGeometries()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The first tile in sight stays in sight when more or fewer fit beside it."""
+        first = (self.verticalOffset() // self._tile.height()) * max(1, event.oldSize().width() // self._tile.width())
+        super().resizeEvent(event)
+        self.updateGeometries()
+        if self.verticalOffset():
+            self.verticalScrollBar().setValue(first // self.columns * self._tile.height())
+
+    def reset(self) -> None:
+        super().reset()
+        self.updateGeometries()
+        self.viewport().update()
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        self.viewport().update()
+
+    # --- choosing ---
+
+    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
+        """A rubber band takes the tiles it touches; Shift takes all between two tiles, as one reads."""
+        chosen = QItemSelection()
+        if self.state() == QAbstractItemView.State.DragSelectingState:
+            ranges = self._rows_in(rect.normalized())
+        else:
+            ends = [self.indexAt(point).row() for point in (rect.topLeft(), rect.bottomRight())]
+            ends = [row if row >= 0 else self.currentIndex().row() for row in ends]
+            ranges = [range(min(ends), max(ends) + 1)] if min(ends) >= 0 else []
+        for rows in ranges:
+            first, last = (self.model().index(row, 0, self.rootIndex()) for row in (rows[0], rows[-1]))
+            chosen.select(first, last)
+        self.selectionModel().select(chosen, command)
+
+    def visualRegionForSelection(self, _selection: QItemSelection) -> QRegion:
+        return QRegion(self.viewport().rect())
+
+    def moveCursor(self, action: QAbstractItemView.CursorAction, _held: Qt.KeyboardModifier) -> QModelIndex:
+        count, columns = self._count(), self.columns
+        if not count:
+            return QModelIndex()
+        page = max(1, self.viewport().height() // self._tile.height()) * columns
+        row = max(0, self.currentIndex().row())
+        steps = {
+            _Move.MoveLeft: -1, _Move.MovePrevious: -1, _Move.MoveRight: 1, _Move.MoveNext: 1,
+            _Move.MoveUp: -columns, _Move.MoveDown: columns, _Move.MovePageUp: -page, _Move.MovePageDown: page,
+            _Move.MoveHome: -row, _Move.MoveEnd: count - 1 - row,
+        }  # fmt: skip
+        there = row + steps[action]
+        if action in (_Move.MoveUp, _Move.MoveDown) and not 0 <= there < count:
+            # below the last full line: the last tile, if there is a line at all; else one stays
+            last_line = (count - 1) // columns
+            there = count - 1 if action is _Move.MoveDown and row // columns < last_line else row
+        return self.model().index(min(max(there, 0), count - 1), 0, self.rootIndex())
+
+    def chosen_rows(self) -> list[range]:
+        """The selected rows as ranges: selectedIndexes() makes an object for each of a million."""
+        chosen = self.selectionModel().selection()
+        return [range(part.top(), part.bottom() + 1) for part in (chosen.at(i) for i in range(chosen.count()))]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Letters and Space are the page's commands."""
+        if event.key() in _KEYS:
+            super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+    # --- painting ---
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        option = QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        plain, flag = option.state, QStyle.StateFlag  # type: ignore[attr-defined]
+        under = self.viewport().mapFromGlobal(QCursor.pos())
+        hovered = self.indexAt(under).row() if self.viewport().underMouse() else -1
+        current, selection = self.currentIndex().row(), self.selectionModel()
+        for rows in self._rows_in(event.rect()):
+            for row in rows:
+                index = self.model().index(row, 0, self.rootIndex())
+                state = plain
+                if selection.isSelected(index):
+                    state |= flag.State_Selected
+                if row == hovered:
+                    state |= flag.State_MouseOver
+                if row == current and self.hasFocus():
+                    state |= flag.State_HasFocus
+                option.state, option.rect = state, self._place(row)  # type: ignore[attr-defined]
+                self.itemDelegateForIndex(index).paint(painter, option, index)
+        painter.end()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.HoverMove, QEvent.Type.HoverLeave):
+            self.viewport().update()  # a screenful; the marks of two tiles are not worth a book-keeping
+        return super().viewportEvent(event)
