@@ -24,8 +24,8 @@ COUNT = Qt.ItemDataRole.UserRole + 1  # its number of boxes
 PROBLEM = Qt.ItemDataRole.UserRole + 2  # why its picture can't be shown, "" where it can
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
-_MANY = 200
-"""Above this many touched images all rows are said to have changed."""
+_MANY = 20
+"""Above this many touched images all rows between them are said to have changed: one painting instead of many."""
 
 
 class Order(StrEnum):
@@ -261,13 +261,13 @@ class ImagesModel(QAbstractListModel):
 
     def touched(self, ids: Collection[int]) -> None:
         """What these images show may be another."""
-        if len(ids) > _MANY:
-            self.dataChanged.emit(self.index(0), self.index(len(self._ids) - 1))
+        rows = [row for row in map(self.row_of, ids) if row >= 0]
+        if len(rows) > _MANY:
+            rows = [min(rows), max(rows)]
+            self.dataChanged.emit(self.index(rows[0]), self.index(rows[1]))
             return
-        for id in ids:
-            row = self.row_of(id)
-            if row >= 0:
-                self.dataChanged.emit(self.index(row), self.index(row))
+        for row in rows:
+            self.dataChanged.emit(self.index(row), self.index(row))
 
     def _may_move(self, applied: Applied) -> bool:
         """Whether the edit can bring rows or take some away under the present filter."""

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
 
 from workbench.ui.widgets.rows import MOVING_KEYS
@@ -164,7 +164,7 @@ class TileView(QAbstractItemView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Letters and Space are the page's commands."""
-        if event.key() in _KEYS:
+        if event.key() in _KEYS or event.matches(QKeySequence.StandardKey.SelectAll):
             super().keyPressEvent(event)
         else:
             event.ignore()

@@ -1,0 +1,119 @@
+"""A new project can be worked on while its folder is still being read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from workbench.core import edits, new_project
+from workbench.core.document import Document
+from workbench.core.files import natural_key
+from workbench.core.new_project import Listed, Measured, Opened
+from workbench.core.project import State
+from workbench.errors import WorkbenchError
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """25 pictures in two folders, one of them damaged."""
+    folder = tmp_path / "photographs"
+    for number in range(25):
+        file = folder / f"day {number % 2 + 9}" / f"{number} ü.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _, data = cv2.imencode(".png", np.zeros((10 + number, 20, 3), np.uint8))
+        file.write_bytes(data.tobytes())
+    (folder / "day 9" / "8 ü.png").write_bytes(b"not a picture")
+    (folder / ".hidden.png").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FIRST", 4), ("_NAMES", 6), ("_HEADERS", 5)):
+        monkeypatch.setattr(new_project, name, value)
+
+
+def test_the_first_images_come_before_all_are_listed_and_headers_last(photographs: Path, tmp_path: Path) -> None:
+    events = new_project.new_project(tmp_path / "p", photographs, "Mine")
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    document = opened.document
+    assert document.name == "Mine"
+    assert len(document.images()) == 4
+    assert document.undo_title == ""
+
+    chosen = document.images()[2]
+    document.do(edits.SetState((chosen.id,), State.DONE))  # somebody works on it already
+    listed = next(events)
+    assert isinstance(listed, Listed)
+    document.adopt(listed.images, listed.comings)
+    assert len(document.images()) == 25
+    assert document.image(chosen.id).state is State.DONE
+    paths = [image.path for image in document.images()]
+    assert paths == sorted(paths, key=natural_key)
+    assert paths[0] == "day 9/0 ü.png"
+    assert len(document.images().unmeasured) == 25
+
+    told = 0
+    for event in events:
+        assert isinstance(event, Measured)
+        told += len(event.images)
+        assert (event.done, event.total) == (told, 25)
+        document.take_headers(event.images, kept=True)
+    sizes = {image.path: image.height for image in document.images()}
+    assert sizes == {f"day {n % 2 + 9}/{n} ü.png": 0 if n == 8 else 10 + n for n in range(25)}
+    assert document.images().unmeasured.tolist() == []
+    here = tuple(document.images())
+    document.close()
+    with Document.open(tmp_path / "p") as again:
+        assert tuple(again.images()) == here
+        assert "not an image" in next(i.problem for i in again.images() if i.path == "day 9/8 ü.png")
+
+
+def test_a_reading_that_was_broken_off_goes_on_at_the_next_opening(photographs: Path, tmp_path: Path) -> None:
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened, _listed, first = next(events), next(events), next(events)
+    assert isinstance(opened, Opened)
+    assert isinstance(first, Measured)
+    events.close()
+    opened.document.close()
+    with Document.open(tmp_path / "p") as again:
+        assert len(again.images().unmeasured) == 20
+        rest = list(new_project.measure(again.store.file))
+        assert [event.done for event in rest] == [5, 10, 15, 20]
+        for event in rest:
+            again.take_headers(event.images, kept=True)
+        assert again.images().unmeasured.tolist() == []
+
+
+def test_an_image_is_measured_when_it_is_needed_and_labelled_ones_before_a_snapshot(
+    photographs: Path, tmp_path: Path
+) -> None:
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    events.close()
+    document = opened.document
+    first, second, third, _ = document.images()
+    assert first.width == 0
+    assert document.measured(first).width == 20
+    document.do(edits.SetState((second.id,), State.DONE))
+    shot = document.snapshot()
+    assert [image.width for image in shot.images] == [20, 20, 0, 0]
+    assert document.image(third.id).width == 0
+    document.close()
+    with Document.open(tmp_path / "p", read_only=True) as reader:
+        assert [image.width for image in reader.images()] == [20, 20, 0, 0]
+        assert reader.measured(third).width == 20  # known here, not written
+
+
+def test_a_folder_without_images_makes_no_project(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WorkbenchError, match="no images"):
+        next(new_project.new_project(tmp_path / "p", tmp_path / "empty"))
+    assert not (tmp_path / "p").exists()
+    with pytest.raises(WorkbenchError, match="can't be read"):
+        next(new_project.new_project(tmp_path / "p", tmp_path / "missing"))

@@ -1,0 +1,167 @@
+"""The tiles of the gallery: where they lie, how keys and the mouse choose them, and that a million cost no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractItemView
+from pytestqt.qtbot import QtBot
+
+from workbench.ui.widgets.tile_view import TileView
+
+NONE, SHIFT, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+LEFT = Qt.MouseButton.LeftButton
+Key = Qt.Key
+
+
+class Numbers(QAbstractListModel):
+    """Rows that know their number; counts how often it is asked."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count, self.asked = count, set[int]()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else self.count
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
+        self.asked.add(index.row())
+        return f"tile {index.row()}" if role == Qt.ItemDataRole.DisplayRole else None
+
+    def now(self, count: int) -> None:
+        self.beginResetModel()
+        self.count = count
+        self.endResetModel()
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> TileView:
+    """22 tiles of 100 x 50, four side by side, three and a half lines in sight."""
+    made = TileView(QSize(100, 50))
+    qtbot.addWidget(made)
+    made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    model = Numbers(22)
+    model.setParent(made)
+    made.setModel(model)
+    made.resize(440, 175)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+def chosen(view: TileView) -> list[int]:
+    return sorted(row for rows in view.chosen_rows() for row in rows)
+
+
+def click(view: TileView, row: int, held: Qt.KeyboardModifier = NONE) -> None:
+    QTest.mouseClick(view.viewport(), LEFT, held, view.visualRect(view.model().index(row, 0)).center())
+
+
+def test_a_tile_lies_where_its_number_says(view: TileView) -> None:
+    assert view.columns == 4
+    assert view.visualRect(view.model().index(6, 0)) == QRect(200, 50, 100, 50)
+    assert view.indexAt(QPoint(250, 75)).row() == 6
+    assert view.indexAt(QPoint(415, 75)).row() == -1  # right of the last column
+    view.resize(340, 175)
+    assert view.columns == 3
+    assert view.visualRect(view.model().index(6, 0)) == QRect(0, 100, 100, 50)
+    view.verticalScrollBar().setValue(10_000)
+    assert view.indexAt(QPoint(50, view.viewport().height() - 2)).row() == 21
+    assert view.indexAt(QPoint(150, view.viewport().height() - 2)).row() == -1  # behind the last tile
+
+
+def test_keys_move_from_tile_to_tile(view: TileView) -> None:
+    view.setFocus()
+    click(view, 5)
+    for key, row in (
+        (Key.Key_Right, 6), (Key.Key_Down, 10), (Key.Key_Left, 9), (Key.Key_Up, 5), (Key.Key_Up, 1), (Key.Key_Up, 1),
+        (Key.Key_PageDown, 13), (Key.Key_PageUp, 1), (Key.Key_End, 21), (Key.Key_Down, 21), (Key.Key_Right, 21),
+        (Key.Key_Home, 0), (Key.Key_Left, 0),
+    ):  # fmt: skip
+        QTest.keyClick(view, key)
+        assert view.currentIndex().row() == row, key
+        assert chosen(view) == [row]
+        assert view.viewport().rect().contains(view.visualRect(view.currentIndex())), "it is brought into sight"
+    click(view, 3)
+    view.scrollTo(view.model().index(19, 0))
+    click(view, 19)
+    QTest.keyClick(view, Key.Key_Down)
+    assert view.currentIndex().row() == 21, "from above an empty place to the last tile"
+
+
+def test_letters_and_space_are_left_to_the_page(view: TileView) -> None:
+    click(view, 5)
+    for key in (Key.Key_T, Key.Key_Space, Key.Key_Delete):
+        QTest.keyClick(view, key)
+    assert view.currentIndex().row() == 5
+
+
+def test_shift_takes_all_between_as_one_reads_and_ctrl_single_ones(view: TileView) -> None:
+    click(view, 2)
+    click(view, 8, SHIFT)
+    assert chosen(view) == [2, 3, 4, 5, 6, 7, 8]
+    click(view, 1, SHIFT)
+    assert chosen(view) == [1, 2]
+    click(view, 9, CTRL)
+    assert chosen(view) == [1, 2, 9]
+    click(view, 2, CTRL)
+    assert chosen(view) == [1, 9]
+    click(view, 5)
+    QTest.keyClick(view, Key.Key_Down, SHIFT)
+    assert chosen(view) == [5, 6, 7, 8, 9]
+    QTest.keyClick(view, Key.Key_A, CTRL)
+    assert chosen(view) == list(range(22))
+
+
+def test_a_rubber_band_takes_the_tiles_it_touches(view: TileView) -> None:
+    view.resize(460, 175)  # room right of the tiles to begin in
+    surface = view.viewport()
+    QTest.mousePress(surface, LEFT, NONE, QPoint(surface.width() - 3, 120))
+    QTest.mouseMove(surface, QPoint(390, 90))
+    QTest.mouseMove(surface, QPoint(210, 60))
+    assert chosen(view) == [6, 7, 10, 11]
+    QTest.mouseRelease(surface, LEFT, NONE, QPoint(210, 60))
+    assert chosen(view) == [6, 7, 10, 11]
+
+
+def test_rows_that_come_and_go_are_followed(view: TileView) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    view.verticalScrollBar().setValue(10_000)
+    model.now(3)
+    assert view.verticalScrollBar().maximum() == 0
+    assert view.indexAt(QPoint(250, 25)).row() == 2
+    model.now(0)
+    assert view.indexAt(QPoint(50, 25)).row() == -1
+    QTest.keyClick(view, Key.Key_Down)
+    assert not view.currentIndex().isValid()
+    model.now(1000)
+    assert view.verticalScrollBar().maximum() == 250 * 50 - view.viewport().height()
+
+
+def test_of_a_million_only_those_in_sight_are_asked_for(view: TileView) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    model.now(1_000_000)
+    model.asked.clear()
+    view.viewport().repaint()
+    assert model.asked == set(range(16))
+    view.setCurrentIndex(model.index(500_000, 0))
+    model.asked.clear()
+    view.viewport().repaint()
+    assert 500_000 in model.asked
+    assert len(model.asked) <= 20
+    view.selectAll()
+    assert [len(rows) for rows in view.chosen_rows()] == [1_000_000]
+
+
+def test_the_first_tile_in_sight_stays_when_the_window_becomes_wider(view: TileView) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    model.now(10_000)
+    view.verticalScrollBar().setValue(50 * 1000)  # row 4000 is the first
+    view.resize(840, 175)
+    assert view.indexAt(QPoint(5, 5)).row() == 4000
