@@ -12,7 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from workbench.ui.widgets.tile_view import TileView
 
-NONE, SHIFT, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+NONE, SHIFT, CTRL = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.ControlModifier,
+)
 LEFT = Qt.MouseButton.LeftButton
 Key = Qt.Key
 

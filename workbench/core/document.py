@@ -23,12 +23,15 @@ from workbench.core.edits import Edit
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
-from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label, Snapshot, State, colour_for
+from workbench.core.project import AnchorSet, Box, Image, Label, Snapshot, State, colour_for
 from workbench.core.rows import box_of, label_of, next_ids
+from workbench.core.snapshots import take
 from workbench.core.store import FILE, Store
+from workbench.core.tables import Tables
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
+CACHE = "cache"
 Listener = Callable[[Applied], None]
 
 
@@ -47,9 +50,7 @@ class Document:
         self.store = store
         self._lock = lock
         self._listeners: list[Listener] = []
-        self._images: ImageTable | None = None
-        self._counts: BoxCounts | None = None
-        self.comings = 0  # how often images came or went
+        self._tables = Tables(store, self.cache_folder)
         self._labels: tuple[Label, ...] | None = None
         self._roots: dict[int, Path] = {}
 
@@ -82,11 +83,11 @@ class Document:
         return document
 
     @classmethod
-    def open(cls, folder: Path, read_only: bool = False) -> Document:
+    def open(cls, folder: Path, read_only: bool = False, check: bool = True) -> Document:
         """Open the project in `folder` (or the folder of a given project.sqlite).
 
         Read-only when asked for, when another process edits it, when the folder can't be written, or when a newer
-        Workbench made it: `why_read_only` says which.
+        Workbench made it: `why_read_only` says which. `check` as in Store.
         """
         folder = Path(folder).absolute()
         if folder.name == FILE:
@@ -101,7 +102,7 @@ class Document:
             if not lock.held:
                 read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
         try:
-            store = Store(folder / FILE, read_only=read_only, why=why)
+            store = Store(folder / FILE, read_only=read_only, why=why, check=check)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -110,6 +111,7 @@ class Document:
 
     def close(self) -> None:
         """Close the file and let the lock go; safe to call twice."""
+        self._tables.keep()
         self.store.close()
         if self._lock is not None:
             self._lock.release()
@@ -138,7 +140,7 @@ class Document:
 
     @property
     def cache_folder(self) -> Path:
-        return self.folder / "cache"
+        return self.folder / CACHE
 
     # --- reading ---
 
@@ -157,9 +159,7 @@ class Document:
 
     def images(self) -> ImageTable:
         """All images in natural order of their paths; the table follows edits, so keep it only while none comes."""
-        if self._images is None:
-            self._images = self.store.read(ImageTable.read)
-        return self._images
+        return self._tables.images()
 
     def image(self, id: int) -> Image:
         """The image with this id; WorkbenchError if it is gone."""
@@ -188,9 +188,7 @@ class Document:
 
     def counts(self) -> BoxCounts:
         """How many boxes images and labels have; follows edits."""
-        if self._counts is None:
-            self._counts = self.store.read(BoxCounts.read)
-        return self._counts
+        return self._tables.counts()
 
     def box_counts(self) -> dict[int, int]:
         """Number of boxes by image id; images without boxes are absent."""
@@ -229,30 +227,8 @@ class Document:
     def snapshot(self) -> Snapshot:
         """A frozen copy of everything, images in natural order."""
         self._measure_labelled()
-        images, labels = tuple(self.images()), self.labels()
-        notes: list[tuple[str, str]] = []
-        rows = self.store.rows("SELECT * FROM box ORDER BY id")
-        per_image: dict[int, list[int]] = {}
-        for number, row in enumerate(rows):
-            per_image.setdefault(row["image"], []).append(number)
-        order = [number for image in images for number in per_image.get(image.id, ())]
-        index = {label.id: position for position, label in enumerate(labels)}
-        sorted_rows = [rows[number] for number in order]
-        if any(row["note"] or row["extra"] for row in sorted_rows):
-            notes = [(row["note"], row["extra"]) for row in sorted_rows]
-        counts = [len(per_image.get(image.id, ())) for image in images]
-        return Snapshot(
-            labels=labels,
-            images=images,
-            files=tuple(self.file(image) for image in images),
-            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            boxes=np.array([tuple(row)[3:7] for row in sorted_rows], np.float64).reshape(-1, 4),
-            label_index=np.array([index[row["label"]] for row in sorted_rows], np.int64),
-            flags=np.array([[bool(row[f]) for f in FLAGS] for row in sorted_rows], bool).reshape(-1, 4),
-            box_ids=np.array([row["id"] for row in sorted_rows], np.int64),
-            notes=tuple(notes),
-            window=self.window(),
-        )
+        labels, images = self.labels(), self.images()
+        return self.store.read(lambda connection: take(connection, labels, images, self.file, self.window()))
 
     # --- editing ---
 
@@ -338,24 +314,10 @@ class Document:
         )
         if applied.labels_changed:
             self._labels = None
-        if applied.images_changed:
-            self._renew_images(list(edits.walk(edit)))
-        if self._counts is not None and not self._counts.follow(edit, inverse):
-            self._counts = None
+        self._tables.follow(edit, inverse)
         for listener in tuple(self._listeners):
             listener(applied)
         return applied
-
-    def _renew_images(self, parts: Sequence[Edit]) -> None:
-        """States and splits change in the table; images that come or go make a new one, read at the next asking."""
-        for part in parts:
-            if isinstance(part, edits.AddImages | edits.RemoveImages):
-                self._images = None
-                self.comings += 1
-            elif self._images is not None and isinstance(part, edits.SetState):
-                self._images.set_states(part.ids, part.state)
-            elif self._images is not None and isinstance(part, edits.SetSplit):
-                self._images.set_splits(part.ids, part.split)
 
     # --- edits that need a look at the project first ---
 
@@ -392,12 +354,12 @@ class Document:
 
         For a project that is still being filled (core.new_project), so that nobody waits while it is read.
         """
-        if comings != self.comings:
-            self._images = None  # images came or went since; it is read anew when asked for
-            return
-        if self._images is not None:
-            images.take_over(self._images)
-        self._images = images
+        self._tables.adopt(images, comings)
+
+    @property
+    def comings(self) -> int:
+        """How often images came or went since the opening."""
+        return self._tables.comings
 
     def measured(self, image: Image) -> Image:
         """The image with its size, whose header may be read for it."""
@@ -411,7 +373,7 @@ class Document:
 
             with self.store.transaction() as connection:
                 intake.keep_headers(connection, images)
-        self.images().set_headers(images)
+        self._tables.set_headers(images)
 
     def _measure_labelled(self) -> None:
         """Sizes that a folder's reading has not come to yet, of the images that somebody has worked on."""

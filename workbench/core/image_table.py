@@ -43,10 +43,10 @@ class ImageTable(Sequence[Image]):
         self.orientations = columns["orientation"].astype(np.uint8)
         self.states = columns["state"].astype(np.uint8)
         self.splits = columns["split"].astype(np.uint8)
-        self._paths = paths
+        self.paths = paths
         self._ends = np.flatnonzero(np.frombuffer(paths, np.uint8) == 0)
         assert len(self._ends) == len(ids), "paths and ids belong together"
-        self._notes, self._problems = dict(notes), dict(problems)
+        self.notes, self.problems = dict(notes), dict(problems)
         self._by_id: np.ndarray = np.argsort(ids, kind="stable").astype(np.int32)
         self._sorted_ids = ids[self._by_id]
 
@@ -113,9 +113,9 @@ class ImageTable(Sequence[Image]):
         row %= len(self)
         id, begin = int(self.ids[row]), int(self._ends[row - 1]) + 1 if row else 0
         return Image(
-            id, self._paths[begin : int(self._ends[row])].decode(), int(self.widths[row]), int(self.heights[row]),
+            id, self.paths[begin : int(self._ends[row])].decode(), int(self.widths[row]), int(self.heights[row]),
             STATES[self.states[row]], SPLITS[self.splits[row]], int(self.orientations[row]), int(self.roots[row]),
-            self._notes.get(id, ""), self._problems.get(id, ""),
+            self.notes.get(id, ""), self.problems.get(id, ""),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Image]:
@@ -138,8 +138,8 @@ class ImageTable(Sequence[Image]):
         values = zip(begins.tolist(), self._ends[rows].tolist(), *(column[rows].tolist() for column in columns))
         for begin, end, id, width, height, state, split, orientation, root in values:
             yield Image(
-                id, self._paths[begin:end].decode(), width, height, STATES[state], SPLITS[split], orientation, root,
-                self._notes.get(id, ""), self._problems.get(id, ""),
+                id, self.paths[begin:end].decode(), width, height, STATES[state], SPLITS[split], orientation, root,
+                self.notes.get(id, ""), self.problems.get(id, ""),
             )  # fmt: skip
 
     # --- finding ---
@@ -173,14 +173,14 @@ class ImageTable(Sequence[Image]):
         wanted = text.casefold()
         found = np.zeros(len(self), bool)
         # folding may change lengths ("ß"), so the ends are those of the folded paths
-        folded = self._paths.decode().casefold().encode()
+        folded = self.paths.decode().casefold().encode()
         ends = np.flatnonzero(np.frombuffer(folded, np.uint8) == 0)
         needle, at = wanted.encode(), 0
         while needle and (at := folded.find(needle, at)) >= 0:
             row = int(np.searchsorted(ends, at))
             found[row] = True
             at = int(ends[row]) + 1
-        for id, note in self._notes.items():
+        for id, note in self.notes.items():
             if wanted in note.casefold():
                 found[self.row_of(id)] = True
         return found
@@ -199,7 +199,7 @@ class ImageTable(Sequence[Image]):
         there = before.rows_of(self.ids[here])
         for name in ("states", "splits", "widths", "heights", "orientations"):
             getattr(self, name)[here] = getattr(before, name)[there]
-        self._problems.update(before._problems)
+        self.problems.update(before.problems)
 
     def set_headers(self, images: Sequence[Image]) -> None:
         """Take over width, height, orientation and problem of these images, where they are still there."""
@@ -209,13 +209,13 @@ class ImageTable(Sequence[Image]):
                 self.widths[row], self.heights[row] = image.width, image.height
                 self.orientations[row] = image.orientation
                 if image.problem:
-                    self._problems[image.id] = image.problem
+                    self.problems[image.id] = image.problem
 
     @property
     def unmeasured(self) -> np.ndarray:
         """Rows of the images whose header was not looked at yet."""
         rows = np.flatnonzero(self.widths == 0)
-        known = [int(self.ids[row]) in self._problems for row in rows.tolist()] if self._problems else []
+        known = [int(self.ids[row]) in self.problems for row in rows.tolist()] if self.problems else []
         return rows[~np.array(known, bool)] if known else rows
 
 

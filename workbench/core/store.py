@@ -67,12 +67,15 @@ class Store:
     Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited).
     """
 
-    def __init__(self, file: Path, *, read_only: bool = False, why: str = "") -> None:
+    def __init__(self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True) -> None:
+        """`check` False leaves the look at every page to a later `check()`: a large file takes half a second."""
         self.file = file
         self.why_read_only = why if read_only else ""
         self.connection = _connect(file, read_only)
         try:
-            self._check()
+            self._check_kind()
+            if check:
+                self.check()
             newer = self.version > VERSION
             if newer:
                 read_only = True
@@ -109,11 +112,15 @@ class Store:
     def version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
-    def _check(self) -> None:
+    def _check_kind(self) -> None:
         with _sentences(self.file):
             ours = self.connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-            if not ours:
-                raise WorkbenchError(f"{self.file} is not a Workbench project.")
+        if not ours:
+            raise WorkbenchError(f"{self.file} is not a Workbench project.")
+
+    def check(self) -> None:
+        """WorkbenchError if the file is damaged anywhere."""
+        with _sentences(self.file):
             verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise _damaged(self.file, verdict)

@@ -9,9 +9,9 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import new_project
-from workbench.core.document import Document
-from workbench.core.store import FILE
+from workbench.core import new_project, table_cache
+from workbench.core.document import CACHE, Document
+from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.counted import Counted
@@ -69,6 +69,9 @@ class Projects(QObject):
         document = self._session.document
         if document is None or document.folder != self._filled:
             return
+        if isinstance(event, Damaged):
+            self._session.close()
+            self._session.tell(event.error)
         if isinstance(event, new_project.Listed):
             document.adopt(event.images, event.comings)
             self._session.images_found.emit(None)
@@ -107,6 +110,14 @@ class Projects(QObject):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Damaged:
+    """The project in `folder` is damaged; it must not be worked on."""
+
+    folder: Path
+    error: WorkbenchError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SampleMade:
     """The last event of making the sample."""
 
@@ -131,11 +142,22 @@ def _size(folder: Path) -> int:
         return 0  # Document.open says what is wrong
 
 
-def _opened(folder: Path) -> Iterator[new_project.Opened]:
-    """The project with what all pages ask for first."""
-    document = Document.open(folder)
+def _opened(folder: Path) -> Iterator[new_project.Opened | Damaged]:
+    """The project with what all pages ask for first.
+
+    Every page of its file is looked at before; behind the window where the file is just as it was closed (its cache
+    says so), because then only the disk itself can have damaged it.
+    """
+    here = project_of(folder) or folder
+    as_closed = table_cache.is_kept(here / FILE, here / CACHE)
+    document = Document.open(folder, check=not as_closed)
     document.images(), document.counts(), document.labels()
     yield new_project.Opened(document)
+    if as_closed:
+        try:
+            Store(here / FILE, read_only=True).close()
+        except WorkbenchError as damage:
+            yield Damaged(here, damage)
 
 
 def add_described(document: Document, described: Described) -> int:

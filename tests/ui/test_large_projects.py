@@ -1,0 +1,128 @@
+"""Large projects are opened and filled behind the window: one can work on them meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find, write_photographs
+from workbench.core import edits, intake, new_project, table_cache
+from workbench.core.document import Document
+from workbench.core.project import Box, Image, Label, State
+from workbench.ui.main_window import MainWindow
+from workbench.ui.start import projects
+
+
+@pytest.fixture
+def large(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project, taken for a large one."""
+    monkeypatch.setattr(projects, "AT_ONCE", 0)
+    return project
+
+
+def is_open(window: MainWindow) -> bool:
+    return window.session.document is not None and not window.session.jobs
+
+
+def test_a_large_project_is_opened_in_a_job(large: Path, open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    assert window.open(large)
+    qtbot.waitUntil(lambda: is_open(window))
+    window.show_page("label")
+    Hand(qtbot, window).key(Qt.Key.Key_D)
+    assert find(window, QLabel, "image-name").text() == "b.png"
+    document = window.session.document
+    assert document is not None
+    assert not document.read_only
+    document.do(edits.SetState((1,), State.DONE))  # its connection was handed over from the job's thread
+    assert document.undo() is not None
+
+
+def test_another_project_can_be_opened_from_a_large_one(
+    large: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    Document.create(tmp_path / "other", tmp_path / "photographs").close()
+    window = open_window()
+    window.open(large)
+    qtbot.waitUntil(lambda: is_open(window))
+    window.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "other" and is_open(window))
+    with Document.open(large) as free:
+        assert not free.read_only
+
+
+@pytest.mark.parametrize("by", ["a program", "the disk"])
+def test_a_large_project_that_is_damaged_is_closed_or_not_opened_with_a_sentence(
+    large: Path, open_window: Open, qtbot: QtBot, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the disk: file and cache are as they were left, so the damage is found behind the window."""
+    monkeypatch.setattr(table_cache, "FROM", 1)
+    with Document.open(large) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        for _ in range(30):
+            document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 50) for _ in range(20)))
+        document.settle()
+        document.images(), document.counts()
+    file = large / "project.sqlite"
+    data = bytearray(file.read_bytes())
+    last = data.rindex(b"x" * 50) // 4096 * 4096  # a page of boxes
+    data[last : last + 2000] = b"\xff" * 2000
+    about = file.stat()
+    file.write_bytes(data)
+    if by == "the disk":
+        os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    window = open_window()
+    opened: list[bool] = []
+    window.session.document_changed.connect(lambda: opened.append(window.session.document is not None))
+    window.open(large)
+    qtbot.waitUntil(lambda: "is damaged" in find(window, QLabel, "message-text").text() and not window.session.jobs)
+    assert window.session.document is None
+    assert opened == ([True, False] if by == "the disk" else [])
+    assert file.read_bytes() == bytes(data)
+
+
+def test_a_new_project_is_worked_on_while_its_folder_is_read(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("FIRST", 3), ("_NAMES", 4), ("_HEADERS", 2)):
+        monkeypatch.setattr(new_project, name, value)
+    write_photographs(tmp_path / "many", [f"{number}.png" for number in range(12)])
+    window = open_window()
+    listed: list[int] = []
+    window.session.images_found.connect(lambda ids: listed.append(-1 if ids is None else len(ids)))
+    window.offer(tmp_path / "many")
+    find(window, QLineEdit, "new-project-folder").setText(str(tmp_path / "p"))
+    window._projects.create(tmp_path / "p", tmp_path / "many")
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    window.show_page("data")
+    qtbot.waitUntil(lambda: is_open(window))
+    assert listed == [-1, 2, 2, 2, 2, 2, 2]
+    gallery = find(window, QAbstractItemView, "gallery")
+    assert [gallery.model().index(row, 0).data() for row in range(12)] == [f"{number}.png" for number in range(12)]
+    assert find(window, QLabel, "gallery-count").text() == "12 images"
+    qtbot.waitUntil(lambda: "12 images" in find(window, QLabel, "project-numbers").text())
+    document = window.session.document
+    assert document is not None
+    assert all(image.width for image in document.images())
+
+
+def test_headers_that_were_not_read_are_read_at_the_next_opening(
+    open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "many", ["1.png", "2.png"])
+    with Document.create(tmp_path / "p") as document:
+        root = document.add_root(tmp_path / "many")
+        with document.store.transaction() as connection:
+            intake.add_names(connection, root, [("1.png", "1"), ("2.png", "2"), ("3.png", "3")])
+    window = open_window(tmp_path / "p", "data")
+    qtbot.waitUntil(lambda: is_open(window))
+    document_ = window.session.document
+    assert document_ is not None
+    there: list[Image] = list(document_.images())
+    assert [bool(image.width) for image in there] == [True, True, False]
+    assert there[2].problem

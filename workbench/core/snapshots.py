@@ -1,0 +1,59 @@
+"""A frozen copy of a project, read from its file in columns: a second for 700,000 boxes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from workbench.core.image_table import ImageTable
+from workbench.core.project import FLAGS, Image, Label, Snapshot
+from workbench.core.window import Window
+
+_BOX = np.dtype(
+    [("id", "i8"), ("image", "i8"), ("label", "i8"), *((side, "f8") for side in ("x0", "y0", "x1", "y1"))]
+    + [(flag, "?") for flag in FLAGS]
+)
+
+
+def take(
+    connection: sqlite3.Connection,
+    labels: tuple[Label, ...],
+    images: ImageTable,
+    file: Callable[[Image], Path],
+    window: Window | None,
+) -> Snapshot:
+    """All boxes with these labels (in export order) and images (in natural order). `file`: where an image lies."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    boxes = np.fromiter(cursor.execute(f"SELECT {', '.join(_BOX.names or ())} FROM box ORDER BY id"), _BOX)
+    # (m,) the row of each box's image; a stable sort keeps the oldest box first
+    owners = images.rows_of(boxes["image"])
+    assert len(owners) == len(boxes), "each box has an image"
+    order = np.argsort(owners, kind="stable")
+    boxes = boxes[order]
+    counts = np.bincount(owners, minlength=len(images))
+    ids = np.array([label.id for label in labels], np.int64)
+    by_id = np.argsort(ids)
+    all_images = tuple(images)
+    return Snapshot(
+        labels=labels,
+        images=all_images,
+        files=tuple(file(image) for image in all_images),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        boxes=np.stack([boxes[side] for side in ("x0", "y0", "x1", "y1")], axis=1),
+        label_index=by_id[np.searchsorted(ids[by_id], boxes["label"])] if len(ids) else np.zeros(0, np.int64),
+        flags=np.stack([boxes[flag] for flag in FLAGS], axis=1),
+        box_ids=boxes["id"].copy(),
+        notes=_notes(connection, boxes["id"]),
+        window=window,
+    )
+
+
+def _notes(connection: sqlite3.Connection, ids: np.ndarray) -> tuple[tuple[str, str], ...]:
+    """(note, extra) of each box, or nothing where no box has any."""
+    rows = connection.execute("SELECT id, note, extra FROM box WHERE note <> '' OR extra <> ''")
+    told = {row[0]: (row[1], row[2]) for row in rows}
+    return tuple(told.get(id, ("", "")) for id in ids.tolist()) if told else ()

@@ -1,0 +1,77 @@
+"""The images of an open project and its counts of boxes, read once and kept up with every edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.core import edits, table_cache
+from workbench.core.box_counts import BoxCounts
+from workbench.core.edits import Edit
+from workbench.core.image_table import ImageTable
+from workbench.core.project import Image
+from workbench.core.store import Store
+
+
+class Tables:
+    """Of one store. `comings` says how often images came or went."""
+
+    def __init__(self, store: Store, cache_folder: Path) -> None:
+        self._store = store
+        self._cache_folder = cache_folder
+        self._images: ImageTable | None = None
+        self._counts: BoxCounts | None = None
+        self._asked_cache = False
+        self.comings = 0
+
+    def images(self) -> ImageTable:
+        if self._images is None:
+            self._take_kept()
+        if self._images is None:
+            self._images = self._store.read(ImageTable.read)
+        return self._images
+
+    def counts(self) -> BoxCounts:
+        if self._counts is None:
+            self._counts = self._store.read(BoxCounts.read)
+        return self._counts
+
+    def follow(self, edit: Edit, inverse: Edit) -> None:
+        """States and splits change in the table; images that come or go make a new one, read at the next asking."""
+        for part in edits.walk(edit):
+            if isinstance(part, edits.AddImages | edits.RemoveImages):
+                self._images = None
+                self.comings += 1
+            elif self._images is not None and isinstance(part, edits.SetState):
+                self._images.set_states(part.ids, part.state)
+            elif self._images is not None and isinstance(part, edits.SetSplit):
+                self._images.set_splits(part.ids, part.split)
+        if self._counts is not None and not self._counts.follow(edit, inverse):
+            self._counts = None
+
+    def adopt(self, images: ImageTable, comings: int) -> None:
+        """Take over a table that was read when `self.comings` had this value; states set since are kept."""
+        if comings != self.comings:
+            self._images = None  # images came or went since; it is read anew when asked for
+            return
+        if self._images is not None:
+            images.take_over(self._images)
+        self._images = images
+
+    def set_headers(self, images: Sequence[Image]) -> None:
+        self.images().set_headers(images)
+
+    def _take_kept(self) -> None:
+        """What was kept at the last closing, if nothing has changed since."""
+        kept = None if self._asked_cache else table_cache.load(self._store.file, self._cache_folder)
+        self._asked_cache = True
+        if kept is not None:
+            self._images, self._counts = kept
+
+    def keep(self) -> None:
+        """For the next opening, where reading them takes long."""
+        images, counts, file = self._images, self._counts, self._store.file
+        if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
+            return
+        if not table_cache.is_kept(file, self._cache_folder):
+            table_cache.save(file, self._cache_folder, images, counts)
