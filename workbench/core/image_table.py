@@ -168,8 +168,8 @@ class ImageTable(Sequence[Image]):
         """(n,) bool."""
         return np.asarray(self.splits == _SPLIT_CODES[str(split)])
 
-    def saying(self, text: str) -> np.ndarray:
-        """(n,) bool: whether the path or the note has this text in it, in any case."""
+    def saying(self, text: str, notes: bool = True) -> np.ndarray:
+        """(n,) bool: whether the path, or the note, has this text in it, in any case."""
         wanted = text.casefold()
         found = np.zeros(len(self), bool)
         # folding may change lengths ("ß"), so the ends are those of the folded paths
@@ -180,7 +180,7 @@ class ImageTable(Sequence[Image]):
             row = int(np.searchsorted(ends, at))
             found[row] = True
             at = int(ends[row]) + 1
-        for id, note in self.notes.items():
+        for id, note in self.notes.items() if notes else ():
             if wanted in note.casefold():
                 found[self.row_of(id)] = True
         return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
@@ -44,6 +45,8 @@ PLACES = (
     Place("inspect", "Inspect", "mdi6.image-search-outline", "workbench.ui.inspect.page", "InspectPage"),
     Place("export", "Export", "mdi6.package-up", "workbench.ui.export.page", "ExportPage"),
 )
+_SEARCHED = 1000
+"""Images among which the finder looks for those that begin with what was typed."""
 _WINDOW = Qt.ShortcutContext.WindowShortcut
 
 
@@ -248,7 +251,7 @@ class MainWindow(QMainWindow):
     def show_finder(self) -> None:
         """Ctrl+K."""
         if self.session.document is not None:
-            Finder(tuple(self._findable()), self).open()
+            Finder(tuple(self._findable()), self._findable_images, self).open()
 
     def _findable(self) -> Iterator[Found]:
         for action in self.findChildren(QAction):
@@ -260,8 +263,18 @@ class MainWindow(QMainWindow):
         assert document is not None
         for label in document.labels():
             yield Found(label.name, "label", partial(self.session.select_label, label.id))
-        for image in document.images():
-            yield Found(image.path, "image", partial(self._show_image, image.id))
+
+    def _findable_images(self, words: Sequence[str]) -> list[Found]:
+        """The first images whose path holds all words."""
+        document = self.session.document
+        if document is None:
+            return []
+        images = document.images()
+        fits = np.ones(len(images), bool)
+        for word in words:
+            fits &= images.saying(word, notes=False)
+        found = (images[int(row)] for row in np.flatnonzero(fits)[:_SEARCHED])
+        return [Found(image.path, "image", partial(self._show_image, image.id)) for image in found]
 
     def _run(self, action: QAction) -> None:
         """Do a command; one that belongs to a page is done there."""

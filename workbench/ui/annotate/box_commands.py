@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -125,9 +126,10 @@ class BoxCommands(QObject):
         document = self._session.document
         assert document is not None
         folder = shown.root, shown.path.rpartition("/")[0]
-        beside = [image for image in document.images() if (image.root, image.path.rpartition("/")[0]) == folder]
-        place = next(i for i, image in enumerate(beside) if image.id == shown.id)
-        return beside[max(0, place - _FARTHEST) : place][::-1]
+        images = document.images()
+        row = images.row_of(shown.id)
+        before = images[max(0, row - _FARTHEST) : row][::-1]
+        return list(itertools.takewhile(lambda i: (i.root, i.path.rpartition("/")[0]) == folder, before))
 
     def _fill(self, between: list[Image], found: list[tuple[Box, Box]]) -> None:
         made = []

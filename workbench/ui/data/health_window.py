@@ -25,6 +25,7 @@ from workbench import health
 from workbench.core import words
 from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
+from workbench.core.image_table import ImageTable
 from workbench.health import REPAIRS, Finding, Health, Looked
 from workbench.ui import theme
 from workbench.ui.data.statistics_view import StatisticsView
@@ -165,7 +166,7 @@ class HealthWindow(QDialog):
         """List the findings, problems first."""
         self._tree.clear()
         document = self._session.document
-        names = {image.id: image.path for image in document.images()} if document else {}
+        images = document.images() if document else ImageTable.of(())
         for finding in found.findings:
             count = f"{len(finding.images):,}" if finding.images else ""
             item = QTreeWidgetItem([finding.sentence, count])
@@ -175,7 +176,7 @@ class HealthWindow(QDialog):
             name, colour = _ICONS[finding.level]
             item.setIcon(0, theme.icon(name, getattr(theme.colours(), colour)))
             for id in finding.images[:LISTED]:
-                child = QTreeWidgetItem([names.get(id, "?"), ""])
+                child = QTreeWidgetItem([images[images.row_of(id)].path if images.has(id) else "?", ""])
                 child.setData(0, _FINDING, finding)
                 child.setData(0, _IMAGE, id)
                 item.addChild(child)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QFile, Qt, Slot
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
@@ -221,8 +222,7 @@ class DataPage(Page):
             self._choice(states, state.value.capitalize(), edits.SetState(selected, state))
         for split in Split:
             self._choice(splits, split_word(split), edits.SetSplit(selected, split))
-        counts = document.box_counts()
-        count = sum(counts.get(id, 0) for id in selected)
+        count = int(document.counts().of(np.array(selected)).sum())
         labels = menu.addMenu(f"Label of their boxes ({count:,})")
         for label in document.labels():
             labels.addAction(label.name).triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
@@ -118,7 +119,7 @@ class TrainPage(Page):
             self._empty.say("No project is open", "Open one, or make one from a folder of photographs.")
             self._stack.setCurrentWidget(self._empty)
             return
-        if not document.box_counts() and not document.runs_folder.is_dir():
+        if not document.counts().total and not document.runs_folder.is_dir():
             self._empty.say(
                 "No boxes yet",
                 "A detector learns from labelled boxes. Draw some, or import labels that you have.",
@@ -191,9 +192,10 @@ class TrainPage(Page):
             return
         training = self._setup.training_settings()
         self._setup.measure(tuple(label.name for label in document.labels()))
-        images = [image for image in document.images() if image.state in training.used_states()]
-        train = sum(image.split in (Split.NONE, Split.TRAIN) for image in images)
-        validation = sum(image.split is Split.VALIDATION for image in images)
+        images = document.images()
+        used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
+        train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
+        validation = int((used & images.in_split(Split.VALIDATION)).sum())
         if not train:
             words = (
                 f"No image to train on: none is {training.states}. Mark labelled images as done on the Label page,"

@@ -26,16 +26,23 @@ class Found:
     act: Callable[[], object]
 
 
-class Finder(QFrame):
-    """A pop-up over `parent`. `things` are searched in their order; all typed words must occur."""
+Search = Callable[[Sequence[str]], Sequence[Found]]
 
-    def __init__(self, things: Sequence[Found], parent: QWidget) -> None:
+
+class Finder(QFrame):
+    """A pop-up over `parent`. `things` are searched in their order; all typed words must occur.
+
+    `more` searches what is too much to list: it gets the typed words and gives things that hold all of them.
+    """
+
+    def __init__(self, things: Sequence[Found], more: Search, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("finder")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self._over = parent
         self._things = things
+        self._more = more
         self._field = QLineEdit(placeholderText="Command, image or label")
         self._field.setObjectName("finder-field")
         self._field.installEventFilter(self)
@@ -60,7 +67,7 @@ class Finder(QFrame):
 
     @Slot(str)
     def _fill(self, text: str) -> None:
-        self._found = _matching(self._things, text)
+        self._found = _matching([*self._things, *self._more(text.split())], text)
         self._list.rows.set_rows([Row(number, t.words, t.beside) for number, t in enumerate(self._found)])
         self._list.setCurrentIndex(self._list.rows.index(0))
 
