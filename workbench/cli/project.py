@@ -185,6 +185,8 @@ def export_labels(
         snapshot = document.snapshot()
     with console.bar("Copying images", quiet=as_json or not copy_images) as progress:
         done = exchange.export_labels(snapshot, format, folder, copy_images, replace, progress.to)
+    with Document.open(project) as document:
+        exchange.remember(document, done, snapshot.labels, copy_images)
     if not as_json:
         _remarks(done.remarks, everything=False)
     result(

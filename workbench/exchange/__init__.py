@@ -1,9 +1,11 @@
 """Labels into a project and out of it, in the formats of workbench/formats.
 
 Import: `plan_import` reads and compares and changes nothing; `apply_import` makes one edit of the plan.
-Export: `losses` says what a format would lose of a project; `export_labels` writes, and says it again.
+Export: `losses` says what a format would lose of a project; `export_labels` writes, and says it again. `renumbered`
+says which exported folders an edit of the labels would leave with other numbers than the project's.
 """
 
+from workbench.exchange.exported import Exported, Renumbered, remember, renumbered, write_anew
 from workbench.exchange.exporting import ExportReport, export_labels, losses
 from workbench.exchange.importing import (
     ImportPlan,
@@ -16,12 +18,17 @@ from workbench.exchange.importing import (
 
 __all__ = [
     "ExportReport",
+    "Exported",
     "ImportPlan",
     "ImportReport",
     "ImportSettings",
+    "Renumbered",
     "apply_import",
     "export_labels",
     "losses",
     "plan_import",
     "recognise",
+    "remember",
+    "renumbered",
+    "write_anew",
 ]

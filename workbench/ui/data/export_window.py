@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import formats, plugins
-from workbench.core.project import Snapshot
-from workbench.exchange import ExportReport, export_labels, losses
+from workbench.core.project import Label, Snapshot
+from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -51,6 +51,8 @@ class ExportWindow(QDialog):
         self._sentence.setObjectName("export-sentence")
         self._losses = QPlainTextEdit(readOnly=True)
         self._losses.setObjectName("export-losses")
+        self._written_labels: tuple[Label, ...] = ()
+        self._written_copy = False
         self._write = QPushButton("Export")
         self._write.setObjectName("export-write")
         self._write.setProperty("role", "primary")
@@ -116,6 +118,7 @@ class ExportWindow(QDialog):
             return
         snapshot, format, copy = document.snapshot(), str(self._format.currentData()), self._copy.isChecked()
         folder = Path(text).expanduser()
+        self._written_labels, self._written_copy = snapshot.labels, copy
         job = Job("Exporting labels", lambda _: _export(snapshot, format, folder, copy), self._session)
         job.reported.connect(self._written)
         job.finished.connect(self._ended)
@@ -125,6 +128,8 @@ class ExportWindow(QDialog):
     @Slot(object)
     def _written(self, report: object) -> None:
         assert isinstance(report, ExportReport)
+        if self._session.document is not None:
+            remember(self._session.document, report, self._written_labels, self._written_copy)
         self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
         self._losses.setPlainText("\n".join(remark.sentence for remark in report.remarks))

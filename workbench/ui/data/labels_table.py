@@ -24,6 +24,7 @@ from workbench.core import edits, words
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import DIGITS, label_keys
+from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -158,6 +159,7 @@ class LabelsTable(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = LabelsModel(session, self)
+        self._edits = LabelEdits(session, self)
         self._buttons: dict[str, QToolButton] = {}
         self._view = QTableView()
         self._view.setObjectName("labels-table")
@@ -264,11 +266,10 @@ class LabelsTable(QWidget):
             edits.ChangeLabel(dataclasses.replace(label, position=other.position)),
             edits.ChangeLabel(dataclasses.replace(other, position=label.position)),
         )
-        if self._session.do(edits.Batch(swap, f"Move label '{label.name}'")) is not None:
-            self._view.setCurrentIndex(self.model.index(row + step, NAME))
-            self._session.inform(
-                f"'{label.name}' has another number in files exported from now on. Trained runs know labels by name."
-            )
+        self._edits.do(
+            edits.Batch(swap, f"Move label '{label.name}'"),
+            lambda: self._view.setCurrentIndex(self.model.index(row + step, NAME)),
+        )
 
     @Slot()
     def _remove(self) -> None:
@@ -277,7 +278,7 @@ class LabelsTable(QWidget):
         if label is None or document is None:
             return
         if not self.model.count(label):
-            self._session.do(edits.RemoveLabel(label.id))
+            self._edits.do(edits.RemoveLabel(label.id))
             return
         menu = QMenu(self)
         menu.setObjectName("remove-menu")
@@ -287,8 +288,10 @@ class LabelsTable(QWidget):
 
     def _delete(self, label: Label) -> None:
         touched = self._touched(label)
-        if self._session.do(edits.RemoveLabel(label.id)) is not None:
-            self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back.")
+        self._edits.do(
+            edits.RemoveLabel(label.id),
+            lambda: self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back."),
+        )
 
     def _touched(self, label: Label) -> str:
         """How many boxes of how many images an edit of the label would touch."""
@@ -307,7 +310,7 @@ class LabelsTable(QWidget):
         for other in document.labels():
             if other.id != label.id:
                 choice = menu.addAction(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'")
-                choice.triggered.connect(lambda _=False, id=other.id: self._session.do(edits.MergeLabels(label.id, id)))
+                choice.triggered.connect(lambda _=False, id=other.id: self._edits.do(edits.MergeLabels(label.id, id)))
         if menu.isEmpty():
             self._session.inform("There is no other label to merge it into.")
             return

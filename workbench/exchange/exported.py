@@ -1,0 +1,129 @@
+"""Which folders a project's labels were exported to, and which of them number labels otherwise after an edit.
+
+Formats that keep the order of labels (YOLO, COCO) number them by it: a label that moves, goes or is merged gives others
+another number, and a program that was set up for the old numbers takes cats for dogs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import formats
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.edits import Edit
+from workbench.core.project import Label, Snapshot
+from workbench.errors import WorkbenchError
+from workbench.exchange.exporting import ExportReport, export_labels
+
+_SETTING = "exported"
+_KEPT = 20
+"""Exports that are remembered, the newest: older folders are rarely in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One export: where, as what, with the images or not, and the labels' ids and names in the order they had."""
+
+    folder: Path
+    format: str
+    copied: bool
+    labels: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """What an edit would change for an exported folder: (name, number there, number from then on or None: gone)."""
+
+    exported: Exported
+    changes: tuple[tuple[str, int, int | None], ...]
+
+
+def remember(document: Document, report: ExportReport, labels: Sequence[Label], copied: bool) -> None:
+    """Note that `labels` were exported in this order; no edit, so undo does not take it back."""
+    if document.read_only:
+        return
+    new = Exported(report.folder, report.format, copied, tuple((label.id, label.name) for label in labels))
+    kept = [new, *(old for old in known(document) if old.folder != new.folder)][:_KEPT]
+    values = [{**dataclasses.asdict(old), "folder": _written(document, old.folder)} for old in kept]
+    with document.store.transaction() as connection:
+        edits.ChangeSetting(_SETTING, values).apply(connection)
+
+
+def known(document: Document) -> tuple[Exported, ...]:
+    """The remembered exports whose folders are still there, the newest first."""
+    found = []
+    for value in document.setting(_SETTING, []):
+        labels = tuple((id, name) for id, name in value["labels"])
+        found.append(Exported(document.folder / value["folder"], value["format"], value["copied"], labels))
+    return tuple(one for one in found if one.folder.is_dir())
+
+
+def _written(document: Document, folder: Path) -> str:
+    """Relative to the project where the folder lies in it, so that both can be moved together."""
+    inside = document.folder in folder.parents
+    return folder.relative_to(document.folder).as_posix() if inside else str(folder)
+
+
+def renumbered(document: Document, edit: Edit) -> tuple[Renumbered, ...]:
+    """The exported folders whose numbers of labels would no longer be the project's after this edit."""
+    after = {id: place for place, id in enumerate(_order_after(document.labels(), edit))}
+    found = []
+    for exported in known(document):
+        members = formats.load_all()
+        if exported.format not in members or "label order" in members.get(exported.format).cannot_store:
+            continue
+        changes = tuple(
+            (name, number, after.get(id))
+            for number, (id, name) in enumerate(exported.labels)
+            if after.get(id) != number
+        )
+        if changes:
+            found.append(Renumbered(exported, changes))
+    return tuple(found)
+
+
+def _order_after(labels: Sequence[Label], edit: Edit) -> list[int]:
+    """Ids of the labels in export order, once the edit is done."""
+    left = {label.id: label for label in labels}
+    for part in edits.walk(edit):
+        if isinstance(part, edits.ChangeLabel):
+            left[part.label.id] = part.label
+        elif isinstance(part, edits.RemoveLabel):
+            left.pop(part.id, None)
+        elif isinstance(part, edits.MergeLabels):
+            left.pop(part.source, None)
+    return [label.id for label in sorted(left.values(), key=lambda label: (label.position, label.id))]
+
+
+def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Path]:
+    """Export into the same folder with the numbers of now; also gives where the old files are: beside it, all of them.
+
+    WorkbenchError if it can't be written; then the old folder is where it was.
+    """
+    folder = exported.folder
+    aside = _free(folder)
+    try:
+        os.rename(folder, aside)
+    except OSError as error:
+        raise WorkbenchError(
+            f"{folder} could not be put aside: {error.strerror or error}. Close what uses it and export it again.",
+            error,
+        ) from error
+    try:
+        return export_labels(snapshot, exported.format, folder, exported.copied), aside
+    except BaseException:
+        if not folder.exists():
+            os.rename(aside, folder)
+        raise
+
+
+def _free(folder: Path) -> Path:
+    number = 1
+    while (beside := folder.with_name(f"{folder.name} (numbers before {number})")).exists():
+        number += 1
+    return beside

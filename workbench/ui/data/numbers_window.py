@@ -1,0 +1,161 @@
+"""Before labels are moved, deleted or merged: the exported folders that would number them otherwise, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import formats
+from workbench.core import words
+from workbench.core.edits import Edit
+from workbench.core.project import Label, Snapshot
+from workbench.exchange import Exported, ExportReport, Renumbered, remember, renumbered, write_anew
+from workbench.ui import theme
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+
+class NumbersWindow(QDialog):
+    """Emits `agreed` (True: the folders too). Nothing is done where it is closed otherwise."""
+
+    agreed = Signal(bool)
+
+    def __init__(self, title: str, found: tuple[Renumbered, ...], runs: int, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("numbers-window")
+        self.setWindowTitle(title)
+        self.setModal(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        said = QLabel(wordWrap=True)
+        said.setObjectName("numbers-sentence")
+        folders = words.count(len(found), "exported folder")
+        text = f"{folders} would have other numbers for labels than the project has afterwards."
+        if runs:
+            text += f" Trained runs ({runs:,}) keep their own labels by name: nothing changes for them."
+        said.setText(text)
+        tree = QTreeWidget()
+        tree.setObjectName("numbers-tree")
+        tree.setAccessibleName("Numbers of labels in exported folders")
+        tree.setHeaderLabels(["Label", "There", "Then"])
+        tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        tree.header().setStretchLastSection(False)
+        for one in found:
+            head = QTreeWidgetItem([f"{one.exported.folder}", "", ""])
+            head.setToolTip(0, f"{formats.formats.get(one.exported.format).title}: {one.exported.folder}")
+            tree.addTopLevelItem(head)
+            head.setExpanded(True)
+            head.setFirstColumnSpanned(True)
+            for name, there, then in one.changes:
+                head.addChild(QTreeWidgetItem([name, str(there), "gone" if then is None else str(then)]))
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        for name, title_, slot in (
+            ("numbers-cancel", "Cancel", self.reject),
+            ("numbers-only", "Change only the project", self._only),
+            ("numbers-both", "Write these folders anew too", self._both),
+        ):
+            button = QPushButton(title_)
+            button.setObjectName(name)
+            button.setAutoDefault(False)
+            button.clicked.connect(slot)
+            button.setProperty("role", "primary" if name == "numbers-both" else "")
+            foot.addWidget(button)
+        kept = QLabel("Writing anew keeps the files of now in a folder beside.", wordWrap=True)
+        kept.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(theme.GRID)
+        for widget in (said, tree, kept):
+            layout.addWidget(widget, 1 if widget is tree else 0)
+        layout.addLayout(foot)
+        self.resize(640, 420)
+
+    @Slot()
+    def _only(self) -> None:
+        self.agreed.emit(False)
+        self.accept()
+
+    @Slot()
+    def _both(self) -> None:
+        self.agreed.emit(True)
+        self.accept()
+
+
+@dataclass(frozen=True, eq=False)
+class Anew:
+    """A folder was written anew; what was there is in `aside`."""
+
+    report: ExportReport
+    aside: Path
+    exported: Exported
+    labels: tuple[Label, ...]
+
+
+class LabelEdits(QObject):
+    """Does edits of labels; asks before those that leave exported folders with other numbers."""
+
+    def __init__(self, session: Session, over: QWidget) -> None:
+        """`over`: the widget in whose window is asked."""
+        super().__init__(over)
+        self._session = session
+        self._over = over
+        self._folder = Path()
+
+    def do(self, edit: Edit, then: Callable[[], object] = lambda: None) -> None:
+        """Do `edit`, and call `then` if it was done."""
+        document = self._session.document
+        if document is None:
+            return
+        found = () if document.labels_locked else renumbered(document, edit)  # a locked order refuses by itself
+        if not found:
+            self._do(edit, then)
+            return
+        runs = len({file.parent for file in document.runs_folder.glob("*/*.safetensors")})
+        window = NumbersWindow(edit.title, found, runs, self._over.window())
+        window.agreed.connect(lambda also: self._agreed(edit, then, found if also else ()))
+        window.show()
+
+    def _do(self, edit: Edit, then: Callable[[], object]) -> bool:
+        done = self._session.do(edit) is not None
+        if done:
+            then()
+        return done
+
+    def _agreed(self, edit: Edit, then: Callable[[], object], anew: tuple[Renumbered, ...]) -> None:
+        document = self._session.document
+        if document is None or not self._do(edit, then) or not anew:
+            return
+        snapshot, folders = document.snapshot(), tuple(one.exported for one in anew)
+        self._folder = document.folder
+        job = Job("Writing exported folders anew", lambda _: _written(snapshot, folders), self._session)
+        job.reported.connect(self._came)
+        self._session.start(job)
+
+    @Slot(object)
+    def _came(self, event: object) -> None:
+        assert isinstance(event, Anew)
+        document = self._session.document
+        if document is not None and document.folder == self._folder:
+            remember(document, event.report, event.labels, event.exported.copied)
+            self._session.inform(f"{event.report.sentence} What was there is in '{event.aside.name}'.")
+
+
+def _written(snapshot: Snapshot, folders: tuple[Exported, ...]) -> Iterator[Anew]:
+    for exported in folders:
+        report, aside = write_anew(snapshot, exported)
+        yield Anew(report, aside, exported, snapshot.labels)
