@@ -1,4 +1,4 @@
-"""Folders that labels were exported to are remembered, and an edit that gives labels other numbers is told beforehand."""
+"""Folders that labels were exported to are remembered; an edit that gives labels other numbers is told beforehand."""
 
 from __future__ import annotations
 

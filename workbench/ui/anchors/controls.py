@@ -101,6 +101,7 @@ class PlaybackBar(QWidget):
         self.speed.setRange(1, AT_ONCE)
         self.speed.setValue(8)
         self.speed.setObjectName("anchors-speed")
+        self.speed.setAccessibleName("Speed of the steps")
         self.speed.setToolTip("Steps a second; at the right end the result at once.")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

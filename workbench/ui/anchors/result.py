@@ -115,6 +115,7 @@ def _number(name: str) -> QLabel:
 def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
     table.setObjectName("anchors-table")
+    table.setAccessibleName("Anchors")
     table.setHorizontalHeaderLabels(["width (px)", "height (px)", "boxes", "share"])
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     table.verticalHeader().setDefaultSectionSize(24)

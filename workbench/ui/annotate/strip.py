@@ -88,6 +88,7 @@ def _wide_button(action: QAction) -> QPushButton:
     name = action.objectName().removeprefix("action-")
     button = QPushButton(name.capitalize())
     button.setObjectName(f"{name}-button")
+    button.setProperty("command", name)
     button.setToolTip(action.toolTip())
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setFixedWidth(72)

@@ -50,6 +50,7 @@ class ImportWindow(QDialog):
         self._job: Job | None = None
         self._path = QLineEdit(placeholderText="A folder or file of Pascal VOC, COCO or YOLO labels")
         self._path.setObjectName("import-path")
+        self._path.setAccessibleName("Folder or file to import")
         self._path.returnPressed.connect(self.read)
         self._existing = QComboBox()
         self._existing.setObjectName("import-existing")
@@ -61,6 +62,7 @@ class ImportWindow(QDialog):
         self._sentence.setObjectName("import-sentence")
         self._report = QPlainTextEdit(readOnly=True)
         self._report.setObjectName("import-report")
+        self._report.setAccessibleName("What the import would do")
         self._apply = QPushButton("Import")
         self._apply.setObjectName("import-apply")
         self._apply.setProperty("role", "primary")

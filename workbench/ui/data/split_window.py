@@ -97,6 +97,7 @@ class SplitWindow(QDialog):
     def _lay_out(self) -> None:
         shares = QHBoxLayout()
         for split, spin in zip(PARTS, self._shares, strict=True):
+            spin.setAccessibleName(f"Percent of images for {split.value}")
             shares.addWidget(QLabel(split.value.capitalize()))
             shares.addWidget(spin)
         shares.addStretch(1)
@@ -272,6 +273,7 @@ def _spin(name: str, value: int) -> QSpinBox:
 def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
     table.setObjectName("split-table")
+    table.setAccessibleName("What would come of it")
     table.setHorizontalHeaderLabels(["", *(split.value for split in PARTS)])
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)

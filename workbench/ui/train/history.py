@@ -38,6 +38,7 @@ class RunList(QWidget):
         self._preferred = ""
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("train-runs")
+        self.table.setAccessibleName("Runs")
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

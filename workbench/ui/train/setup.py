@@ -50,6 +50,7 @@ class Setup(QWidget):
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
         self.detector = _combo("train-detector")
+        self.detector.setAccessibleName("Detector")
         self.preset = _combo("train-preset")
         self.about = _muted("train-about")
         self.detector_about = _muted("train-detector-about")

@@ -299,6 +299,7 @@ def _is_file(file: Path) -> bool:
 
 def _line(name: str, placeholder: str) -> QLineEdit:
     line = QLineEdit(placeholderText=placeholder)
+    line.setAccessibleName(placeholder)
     line.setObjectName(name)
     return line
 

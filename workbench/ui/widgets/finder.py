@@ -45,6 +45,7 @@ class Finder(QFrame):
         self._more = more
         self._field = QLineEdit(placeholderText="Command, image or label")
         self._field.setObjectName("finder-field")
+        self._field.setAccessibleName("Command, image or label")
         self._field.installEventFilter(self)
         self._found: list[Found] = []
         self._list = RowsView("finder-list", "What was found")

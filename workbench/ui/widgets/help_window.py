@@ -19,6 +19,7 @@ class HelpWindow(QDialog):
         self.setWindowTitle(PAGES[name])
         text = QTextBrowser(openExternalLinks=True)
         text.setObjectName("help-text")
+        text.setAccessibleName("Help")
         text.setFrameShape(QTextBrowser.Shape.NoFrame)
         text.document().setDocumentMargin(3 * theme.GRID)
         text.setMarkdown(resource("help", f"{name}.md").read_text(encoding="utf-8"))

@@ -51,6 +51,7 @@ class ImageFilter(QFrame):
         self._label = _box(f"{prefix}-label", "Any label", [])
         self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
         self._text.setObjectName(f"{prefix}-text")
+        self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):

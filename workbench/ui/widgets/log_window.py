@@ -21,6 +21,7 @@ class LogWindow(QDialog):
         self.setObjectName("log-window")
         self.setWindowTitle("Log")
         self._text = QPlainTextEdit(readOnly=True)
+        self._text.setAccessibleName("Log")
         self._text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setPlainText(_end_of(file))

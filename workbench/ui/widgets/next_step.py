@@ -34,6 +34,7 @@ class NextStep(QWidget):
         self.other = QPushButton()
         self.other.setObjectName(f"{name}-other")
         self.other.clicked.connect(self.other_asked)
+        self.button.hide()
         self.other.hide()
         column = QVBoxLayout(self)
         column.setSpacing(2 * theme.GRID)

@@ -41,6 +41,7 @@ class PluginsWindow(QDialog):
         self._said.setObjectName("plugins-said")
         self._table = QTableWidget(0, 4)
         self._table.setObjectName("plugins-table")
+        self._table.setAccessibleName("Plugins")
         self._table.setHorizontalHeaderLabels(["plugin", "state", "adds", "about"])
         self._table.verticalHeader().hide()
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

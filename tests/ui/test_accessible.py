@@ -1,0 +1,128 @@
+"""Every control has a name for those who do not see it, and is reached by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAction
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+    QTabBar,
+    QTextEdit,
+    QToolButton,
+    QWidget,
+)
+
+from tests.ui.hand import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, State
+from workbench.ui.main_window import PLACES, MainWindow
+
+CONTROLS = (
+    QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
+    QTextEdit,
+)  # fmt: skip
+# parts of other controls, which those speak for; a header or scroll bar is moved by its list's own keys
+PARTS = (QScrollBar, QHeaderView, QTabBar)
+
+
+def controls(window: QWidget) -> list[QWidget]:
+    """What can be seen and used in a window, without the parts of larger controls."""
+    found = [widget for widget in window.findChildren(QWidget) if isinstance(widget, CONTROLS) and widget.isVisible()]
+
+    def is_part(widget: QWidget) -> bool:
+        parent = widget.parentWidget()
+        within = parent
+        while within is not None and within is not window:
+            if isinstance(within, QComboBox | QAbstractSpinBox | QTabBar | QAbstractItemView):
+                return True
+            within = within.parentWidget()
+        return isinstance(widget, PARTS) or widget.objectName().startswith("qt_")
+
+    return [widget for widget in found if not is_part(widget)]
+
+
+def described(widget: QWidget) -> str:
+    return f"{type(widget).__name__} '{widget.objectName()}' in '{widget.parentWidget().objectName()}'"
+
+
+def nameless(window: QWidget) -> list[str]:
+    names = {
+        widget: QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name) for widget in controls(window)
+    }
+    return [described(widget) for widget, name in names.items() if not name.strip()]
+
+
+def is_command(widget: QWidget) -> bool:
+    action = widget.defaultAction() if isinstance(widget, QToolButton) else None
+    return bool(widget.property("command")) or (action is not None and action.objectName().startswith("action-"))
+
+
+def unreachable(window: QWidget) -> list[str]:
+    """Buttons of a command are reached by its key and by Ctrl+K, so that Space stays with the picture."""
+    return [
+        described(widget)
+        for widget in controls(window)
+        if widget.isEnabled() and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not is_command(widget)
+    ]
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"), Label(0, "dog"))))
+        document.draw((Box(0, 1, 1, (0, 0, 50, 40)), Box(0, 2, 2, (0, 0, 30, 40))))
+        document.do(edits.SetState((1, 2), State.DONE))
+    return project
+
+
+@pytest.mark.parametrize("page", ["start", *(place.name for place in PLACES)])
+def test_every_control_of_a_page_has_a_name_and_is_reached_by_tab(page: str, labelled: Path, open_window: Open) -> None:
+    window = open_window() if page == "start" else open_window(labelled, page)
+    assert len(controls(window)) > 5
+    assert nameless(window) == []
+    assert unreachable(window) == []
+
+
+def command(window: MainWindow, name: str) -> None:
+    find(window, QAction, f"action-{name}").trigger()
+
+
+WINDOWS: dict[str, Callable[[MainWindow], object]] = {
+    "history": MainWindow.show_history,
+    "keys": MainWindow.show_keys,
+    "weights": MainWindow.import_weights,
+    "plugins": MainWindow.show_plugins,
+    "log": MainWindow.show_log,
+    "about": MainWindow.show_about,
+    "help": lambda window: window.show_help("choosing-a-detector"),
+    "finder": MainWindow.show_finder,
+    **{name: partial(command, name=name) for name in ("import-labels", "export-labels", "split", "check-data")},
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_every_control_of_a_window_has_a_name_and_is_reached_by_tab(
+    name: str, labelled: Path, open_window: Open
+) -> None:
+    window = open_window(labelled, "data")
+    WINDOWS[name](window)
+    (shown,) = [w for w in QApplication.topLevelWidgets() if w.isVisible() and w is not window and w.isWindow()]
+    assert controls(shown)
+    assert nameless(shown) == []
+    assert unreachable(shown) == [] or name == "finder"  # its list is moved by Up and Down from the field
+    shown.close()
