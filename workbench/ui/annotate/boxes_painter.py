@@ -1,6 +1,7 @@
 """Paints boxes: a dark line under the coloured one, so that they show on any ground; thickness constant on the screen.
 
-A thousand boxes take some 5 ms, because the rectangles go to Qt as one array per label and not one by one.
+A thousand boxes take some 9 ms, because the rectangles go to Qt as one array per label and not one by one; thousands
+are written into an image by `outlines` instead.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from workbench.core import box_faults
 from workbench.core.project import Box, Label
 from workbench.ui import theme
+from workbench.ui.annotate import outlines
 from workbench.ui.widgets.view import View
 
 NAMES_UP_TO = 800
 """Boxes in sight above which no names are written: they would hide the picture and cost 3 ms per thousand."""
 THIN_FROM = 2000
-"""Boxes in sight from which lines are one pixel wide: Qt paints these five times faster."""
+"""Boxes in sight above which lines are one device pixel wide, and painted by `outlines`: twenty times faster."""
 _DIMMED = 0.45
 
 
@@ -72,26 +74,41 @@ class BoxesLayer:
         """Paint the boxes in sight but those whose ids are in `without`; how many were painted."""
         rows = self.in_sight(view, area)
         if without:
-            rows = rows[[self.ids[row] not in without for row in rows]]
+            painted = np.ones(len(self.ids), bool)
+            painted[[self.row[id] for id in without if id in self.row]] = False
+            rows = rows[painted[rows]]
         if not len(rows):
             return 0
-        rects = view.rects(self.xyxy[rows])
-        thin = len(rows) > THIN_FROM
         painter.setOpacity(_DIMMED if dimmed else 1.0)
+        if len(rows) > THIN_FROM:
+            outlines.paint(painter, view, self.xyxy[rows], self._inks()[rows], area)
+        else:
+            self._paint_lines(painter, view, rows)
+        painter.setOpacity(1.0)
+        return len(rows)
+
+    def _paint_lines(self, painter: QPainter, view: View, rows: np.ndarray) -> None:
+        rects = view.rects(self.xyxy[rows])
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if not thin:
-            painter.setPen(line(QColor(0, 0, 0, 150), 4))
-            draw_rects(painter, rects)
-        label_ids = self.label_ids[rows]
-        groups = self.marks[rows] if self.style.by_mark else label_ids
+        painter.setPen(line(QColor(0, 0, 0, 150), 4))
+        draw_rects(painter, rects)
+        groups = self.marks[rows] if self.style.by_mark else self.label_ids[rows]
         for group in np.unique(groups).tolist():
-            ink = QColor(_INKS[group]) if self.style.by_mark else self.colour(group)
-            painter.setPen(line(ink, 1 if thin else 2))
+            painter.setPen(line(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
             draw_rects(painter, rects[groups == group])
         if len(rows) <= NAMES_UP_TO and (self.style.names or self.style.sizes):
             self._paint_words(painter, rects, rows)
-        painter.setOpacity(1.0)
-        return len(rows)
+
+    def _inks(self) -> np.ndarray:
+        """(n,) colour of each box as outlines.ink() gives it."""
+        if self.style.by_mark:
+            return np.take(np.array([outlines.ink(QColor(ink)) for ink in _INKS], np.uint32), self.marks)
+        return self._label_inks
+
+    @functools.cached_property
+    def _label_inks(self) -> np.ndarray:
+        found, of = np.unique(self.label_ids, return_inverse=True)
+        return np.array([outlines.ink(self.colour(label)) for label in found.tolist()], np.uint32)[of]
 
     @functools.cached_property
     def marks(self) -> np.ndarray:
