@@ -1,20 +1,40 @@
-"""Images as the window paints them: pixels in Qt's own layout, and halved copies so that a small view paints fast."""
+"""Images as the window paints them: pixels in Qt's own layout, and halved copies so that a small view paints fast.
+
+A huge image is a `TiledPicture`: an overview, and over it those tiles of its pyramid that are in sight.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage, QPainter
 
+from workbench.core import pyramid as pyramids
+from workbench.core.pyramid import Place, Pyramid
 from workbench.core.window import Window
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.core.images import ImageInfo
+    from workbench.ui.tiles import Tiles
 
 LARGE, PREVIEW = 4_000_000, 500
 """Pixels from which a preview comes before the image; its longer side."""
 SMALLEST = 512
 """No copies are made below this width or height: painting so few pixels costs nothing."""
+RASTER = 32_767
+"""Pixels of a side above which only a part is handed to Qt: where it does not smooth, what lies beyond 65,535 comes out
+wrong (Qt 6.11), and half of that is what it promises."""
+OVERVIEW = 4096
+"""The longer side of a huge image's overview at most: 64 MiB."""
+PIXELS_FROM = 2.0
+"""Device pixels per image pixel from which pixels are shown as squares instead of being smoothed."""
+_COARSER = 3
+"""How many coarser levels may stand in for tiles that are still coming."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,27 +66,117 @@ class Picture:
                 return level
         return self.levels[0]
 
+    def paint(self, painter: QPainter, target: QRectF, part: QRectF, scale: float) -> None:
+        """Paint `part` (image pixels) into `target`; `scale` is device pixels per image pixel."""
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < PIXELS_FROM)
+        level = self.level(scale)
+        x, y = level.width() / self.width, level.height() / self.height
+        source = QRectF(part.x() * x, part.y() * y, part.width() * x, part.height() * y)
+        if max(level.width(), level.height()) > RASTER:
+            around = source.toAlignedRect().intersected(level.rect())
+            level = level.copy(around)
+            source.translate(-around.x(), -around.y())
+        painter.drawImage(target, level, source)
 
-def load(file: Path, window: Window | None = None) -> Picture:
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TiledPicture(Picture):
+    """A huge image. `levels` are its overview (none yet, for what can't be decoded small).
+
+    `pyramid` and `tiles` show its details once there are both; until then `note` says what of them.
+    """
+
+    pyramid: Pyramid | None = None
+    tiles: Tiles | None = None
+    note: str = ""
+
+    def lacks_detail(self, scale: float) -> bool:
+        """Whether at `scale` (device px per image px) the overview shows less than there is to see."""
+        return not self.levels or self.levels[0].width() < self.width * min(1.0, scale) * 0.999
+
+    def paint(self, painter: QPainter, target: QRectF, part: QRectF, scale: float) -> None:
+        if self.levels:
+            Picture.paint(self, painter, target, part, scale)
+        if self.pyramid is None or self.tiles is None or not self.lacks_detail(scale):
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < PIXELS_FROM)
+        level = self.pyramid.level(scale)
+        seen = part.x(), part.y(), part.x() + part.width(), part.y() + part.height()
+        places = self.pyramid.places(seen, level)
+        missing = [place for place in places if self.tiles.get(self.pyramid, place) is None]
+        self.tiles.want(self.pyramid, missing, len(places))
+        if missing:
+            for coarser in range(min(level + _COARSER, self.pyramid.top), level, -1):
+                for place in self.pyramid.places(seen, coarser):
+                    self._paint_tile(painter, target, part, place)
+        for place in places:
+            self._paint_tile(painter, target, part, place)
+
+    def _paint_tile(self, painter: QPainter, target: QRectF, part: QRectF, place: Place) -> None:
+        """That of the tile which is in sight, if the tile is there."""
+        assert self.pyramid is not None
+        assert self.tiles is not None
+        tile = self.tiles.get(self.pyramid, place)
+        if tile is None or tile.isNull():
+            return
+        x0, y0, x1, y1 = self.pyramid.rect(place)
+        seen = QRectF(x0, y0, x1 - x0, y1 - y0).intersected(part)
+        if seen.isEmpty():
+            return
+        unit = 1 << place.level
+        source = QRectF((seen.x() - x0) / unit, (seen.y() - y0) / unit, seen.width() / unit, seen.height() / unit)
+        x, y = target.width() / part.width(), target.height() / part.height()
+        where = QRectF(
+            target.x() + (seen.x() - part.x()) * x,
+            target.y() + (seen.y() - part.y()) * y,
+            seen.width() * x,
+            seen.height() * y,
+        )
+        painter.drawImage(where, tile, source)
+
+
+def load(file: Path, window: Window | None = None, cache: Path | None = None) -> Picture:
     """Read an image for painting, by the project's window. Runs in any thread.
 
-    Raises errors.Refused as core.images.read.
+    A huge one comes as a TiledPicture: with its pyramid if there is one in `cache`, the project's cache folder.
+    Raises errors.Refused as core.images.read, and for huge images of which not even an overview can be shown.
     """
     from workbench.core import images
 
-    return picture(images.read(file, window))
+    about = images.info(file)
+    return _huge(file, about, window, cache) if about.is_huge else picture(images.for_screen(file, window))
+
+
+def _huge(file: Path, about: ImageInfo, window: Window | None, cache: Path | None) -> TiledPicture:
+    from workbench.core import images
+
+    size = about.width, about.height
+    found = pyramids.find(file, about, window, cache) if cache is not None else None
+    if found is not None:
+        return TiledPicture((wrapped(found.overview()),), size, pyramid=found)
+    note = "" if cache is None or pyramids.is_available() else f"Its details need one more install: {pyramids.INSTALL}"
+    if about.format == "JPEG":
+        return TiledPicture(
+            _halved(images.pixels_for_screen(_at_most(images.overview(file), OVERVIEW))), size, note=note
+        )
+    if cache is None or not pyramids.is_available():
+        sentence = (
+            f"the image is too large ({about.width} x {about.height}) to be shown at once; to see it in parts run "
+        )
+        raise Refused(file, sentence + pyramids.INSTALL)
+    return TiledPicture((), size)
 
 
 def preview(file: Path, window: Window | None = None) -> Picture | None:
     """A large JPEG at an eighth of its size, in a quarter of the time; None for other files.
 
-    What is wrong with a file is said by load().
+    What is wrong with a file is said by load(). Of a huge image load() itself gives no more.
     """
     from workbench.core import images
 
     try:
         about = images.info(file)
-        if about.format != "JPEG" or about.width * about.height < LARGE:
+        if about.format != "JPEG" or about.is_huge or about.width * about.height < LARGE:
             return None
         small = images.thumbnail(file, PREVIEW, window)
     except WorkbenchError:
@@ -75,14 +185,41 @@ def preview(file: Path, window: Window | None = None) -> Picture | None:
 
 
 def picture(pixels: np.ndarray) -> Picture:
-    """A Picture of (H, W, 3) uint8 RGB."""
+    """A Picture of (H, W, 3) uint8 RGB or (H, W, 4) uint8 BGRX; the latter must not be changed any more."""
+    from workbench.core import images
+
+    return Picture(_halved(images.pixels_for_screen(pixels) if pixels.shape[2] == 3 else pixels))
+
+
+def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
+    """The pixels and their halved copies, down to what paints fast and what Qt can paint whole."""
     import cv2
 
-    levels = [to_qimage(pixels)]
-    while min(pixels.shape[:2]) >= 2 * SMALLEST:
-        pixels = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        levels.append(to_qimage(pixels))
-    return Picture(tuple(levels))
+    levels = [wrapped(bgrx)]
+    while min(bgrx.shape[:2]) >= 2 * SMALLEST or max(bgrx.shape[:2]) > RASTER:
+        size = max(1, bgrx.shape[1] // 2), max(1, bgrx.shape[0] // 2)
+        bgrx = cv2.resize(bgrx, size, dst=np.empty((size[1], size[0], 4), np.uint8), interpolation=cv2.INTER_AREA)
+        levels.append(wrapped(bgrx))
+    return tuple(levels)
+
+
+def _at_most(rgb: np.ndarray, side: int) -> np.ndarray:
+    import cv2
+
+    share = side / max(rgb.shape[:2])
+    if share >= 1.0:
+        return rgb
+    size = max(1, round(rgb.shape[1] * share)), max(1, round(rgb.shape[0] * share))
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def wrapped(bgrx: np.ndarray) -> QImage:
+    """(H, W, 4) uint8 BGRX as a QImage in the format that paints fastest. It keeps the array's memory and shares it."""
+    height, width, channels = bgrx.shape
+    assert channels == 4
+    assert bgrx.dtype == np.uint8
+    assert bgrx.flags.c_contiguous
+    return QImage(bgrx.data, width, height, 4 * width, QImage.Format.Format_RGB32)
 
 
 def to_qimage(pixels: np.ndarray) -> QImage:
@@ -92,5 +229,4 @@ def to_qimage(pixels: np.ndarray) -> QImage:
     assert pixels.dtype == np.uint8
     pixels = np.ascontiguousarray(pixels)
     shared = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    # a copy: the array may go (12 megapixels: 26 ms; cv2 into the image's new memory 47, cv2 and a copy 43)
     return shared.convertToFormat(QImage.Format.Format_RGB32)

@@ -1,18 +1,30 @@
-"""Pictures for the canvas: read in the background, the neighbours beforehand, the last ones kept."""
+"""Pictures for the canvas: read in the background, the neighbours beforehand, the last ones kept.
+
+Of a huge image the overview comes first; its tiles are cut once, in a process of their own, while it is shown.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core import pyramid
 from workbench.core.window import Window
+from workbench.errors import WorkbenchError
 from workbench.ui import pictures
 from workbench.ui.background import Background
-from workbench.ui.pictures import Picture
+from workbench.ui.job import Job, Work
+from workbench.ui.pictures import Picture, TiledPicture
+from workbench.ui.tiles import Tiles
+
+if TYPE_CHECKING:
+    from workbench.core.pyramid_making import Build
 
 MEMORY = 384 << 20
 """Bytes of pictures kept: six of 12 megapixels with their halved copies."""
@@ -20,11 +32,12 @@ MEMORY = 384 << 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image to read."""
+    """An image to read. `cache` is the project's cache folder, where huge images are kept in tiles; None: nowhere."""
 
     image: int
     file: Path
     window: Window | None = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,8 @@ class Preview:
 class PictureLoader(QObject):
     """`want` the shown image first, then its neighbours; `came` tells of each, with a Picture or a WorkbenchError.
 
-    Of the first one, where it is a large JPEG, a preview comes before.
+    Of the first one, where it is a large JPEG, a preview comes before. Of a huge one a TiledPicture comes, and again
+    while its tiles are made (its `note` says how far) and when they are there.
     """
 
     came = Signal(int, object)
@@ -45,6 +59,12 @@ class PictureLoader(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._kept: OrderedDict[Wanted, Picture] = OrderedDict()
+        self._first: Wanted | None = None
+        self._just_cut: Wanted | None = None
+        self._tiles = Tiles(self)
+        self._cutting = Cutting(self)
+        self._cutting.progressed.connect(self._progressed)
+        self._cutting.ended.connect(self._cut)
         self._background = Background("Pictures", _load, self)
         self._background.done.connect(self._done)
 
@@ -57,7 +77,11 @@ class PictureLoader(QObject):
         if wishes and wishes[0] in missing:
             missing.insert(0, Preview(wishes[0]))
         self._background.ask(missing)
-        return self._kept.get(wishes[0]) if wishes else None
+        self._first = wishes[0] if wishes else None
+        self._just_cut = None
+        found = self._kept.get(wishes[0]) if wishes else None
+        self._cut_if_needed(found)
+        return found
 
     @Slot(object, object)
     def _done(self, wish: object, result: object) -> None:
@@ -67,22 +91,154 @@ class PictureLoader(QObject):
             return
         assert isinstance(wish, Wanted)
         if isinstance(result, Picture):
-            self._kept[wish] = result
-            while sum(kept.bytes for kept in self._kept.values()) > MEMORY and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+            result = self._keep(wish, result)
         self.came.emit(wish.image, result)
+        if wish == self._just_cut:
+            self._just_cut = None  # not again, should they not be found: for ever
+        elif wish == self._first and isinstance(result, Picture):
+            self._cut_if_needed(result)
+
+    def _keep(self, wish: Wanted, picture: Picture) -> Picture:
+        if isinstance(picture, TiledPicture):
+            picture = dataclasses.replace(picture, tiles=self._tiles)
+        self._kept[wish] = picture
+        while sum(kept.bytes for kept in self._kept.values()) > MEMORY and len(self._kept) > 1:
+            self._kept.popitem(last=False)
+        return picture
+
+    # --- huge images ---
+
+    def _cut_if_needed(self, shown: Picture | None) -> None:
+        """Cut the first image into tiles if it is huge and was not yet; that of another one is given up."""
+        missing = isinstance(shown, TiledPicture) and shown.pyramid is None and pyramid.is_available()
+        if missing and self._first is not None and self._first.cache is not None:
+            self._cutting.begin(self._first)
+        else:
+            self._cutting.cancel()
+
+    @Slot(object, float)
+    def _progressed(self, wish: object, share: float) -> None:
+        self._show_note(wish, f"Its details are being prepared: {100 * share:.0f} %")
+
+    def _show_note(self, wish: object, note: str) -> None:
+        if isinstance(wish, Wanted) and wish == self._first:
+            shown = self._kept.get(wish)
+            if isinstance(shown, TiledPicture) and shown.pyramid is None:
+                self.came.emit(wish.image, dataclasses.replace(shown, note=note))
+
+    @Slot(object, object)
+    def _cut(self, wish: object, error: object) -> None:
+        """The tiles are there: read the image again, which finds them. Or they can't be made."""
+        assert isinstance(wish, Wanted)
+        if wish != self._first:
+            return
+        shown = self._kept.get(wish)
+        if not isinstance(error, WorkbenchError):
+            self._just_cut = wish
+            self._kept.pop(wish, None)  # it is read anew, be it later
+            self._background.ask((wish,))
+        elif isinstance(shown, TiledPicture) and shown.levels:
+            self._show_note(wish, error.sentence)
+        else:
+            self._kept.pop(wish, None)
+            self.came.emit(wish.image, error)
 
     def forget(self) -> None:
         """Another project: drop all."""
+        self._first = None
+        self._cutting.cancel()
         self._background.ask(())
+        self._tiles.forget()
         self._kept.clear()
 
+    def is_idle(self) -> bool:
+        """True when nothing is being read, cut or waited for."""
+        return self._background.is_idle() and self._cutting.is_idle() and self._tiles.is_idle()
+
     def close(self) -> None:
+        self._cutting.close()
         self._background.close()
+        self._tiles.close()
+
+
+class Cutting(QObject):
+    """Cuts one image at a time into tiles, in a thread that waits for the process which does it."""
+
+    progressed = Signal(object, float)  # Wanted, share done
+    ended = Signal(object, object)  # Wanted, None or a WorkbenchError; not told of what was cancelled
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+        self._build: Build | None = None
+        self._wish: Wanted | None = None  # what is being done
+        self._next: Wanted | None = None  # what is to be done after it
+        self._closed = False
+
+    def begin(self, wish: Wanted) -> None:
+        """Cut this one, and nothing else."""
+        if wish == self._wish and self._build is not None:
+            return
+        self.cancel()
+        self._next = wish
+        self._start()
+
+    def cancel(self) -> None:
+        """End at once what is being done."""
+        self._next = None
+        self._wish = None
+        if self._build is not None:
+            self._build.cancel()
+            self._build = None
+
+    def _start(self) -> None:
+        if self._job is not None or self._next is None or self._closed:
+            return
+        from workbench.core.pyramid_making import Build
+
+        self._wish, self._next = self._next, None
+        assert self._wish.cache is not None
+        self._build = Build(self._wish.file, self._wish.window, self._wish.cache)
+        self._job = Job("Details of a huge image", _steps(self._build), self)
+        self._job.reported.connect(self._reported)
+        self._job.finished.connect(self._finished)
+        self._job.start()
+
+    @Slot(object)
+    def _reported(self, share: object) -> None:
+        if self._wish is not None and isinstance(share, float):
+            self.progressed.emit(self._wish, share)
+
+    @Slot()
+    def _finished(self) -> None:
+        job, self._job = self._job, None
+        wish, self._wish, self._build = self._wish, None, None
+        if job is not None:
+            job.wait()
+            job.deleteLater()
+            if wish is not None:
+                self.ended.emit(wish, job.error)
+        self._start()  # what was asked for while the last one was ending
+
+    def is_idle(self) -> bool:
+        return self._job is None and self._next is None
+
+    def close(self) -> None:
+        self._closed = True
+        self.cancel()
+        if self._job is not None:
+            self._job.end(60.0)
+
+
+def _steps(build: Build) -> Work:
+    def work(_job: Job) -> Iterator[float]:
+        return build.steps()
+
+    return work
 
 
 def _load(wish: object) -> Picture | None:
     if isinstance(wish, Preview):
         return pictures.preview(wish.of.file, wish.of.window)
     assert isinstance(wish, Wanted)
-    return pictures.load(wish.file, wish.window)
+    return pictures.load(wish.file, wish.window, wish.cache)

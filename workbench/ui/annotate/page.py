@@ -211,7 +211,8 @@ class AnnotatePage(Page):
         around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
         ids = [image.id, *(id for id in around if id)]
         window = document.window()
-        picture = self._loader.want([Wanted(id, document.file(document.image(id)), window) for id in ids])
+        cache = document.cache_folder
+        picture = self._loader.want([Wanted(id, document.file(document.image(id)), window, cache) for id in ids])
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
         self._show_boxes()

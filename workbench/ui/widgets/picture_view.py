@@ -6,19 +6,20 @@ mouse is painted over it. A mouse move then costs a copy of the backdrop, howeve
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
 from workbench.ui.looks import PLAIN, Looks
-from workbench.ui.pictures import Picture
+from workbench.ui.pictures import Picture, TiledPicture
+from workbench.ui.tiles import Tiles
 from workbench.ui.widgets.view import View, centred, fitted, kept_inside
 
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
-_PIXELS_FROM = 2.0
-"""Device pixels per image pixel from which pixels are shown as squares instead of being smoothed."""
+_TILES_TOGETHER = 30
+"""Milliseconds within which tiles that come are painted together: each painting paints the boxes too."""
 
 
 class PictureView(QWidget):
@@ -39,8 +40,13 @@ class PictureView(QWidget):
         self._ink = "error"
         self._size = QSizeF()
         self._is_fitted = True
-        self._backdrop: QPixmap | None = None
+        self._backdrop: QImage | None = None
+        self._ground: QImage | None = None  # the picture as it was painted last, where it is worth keeping
+        self._ground_of: tuple[object, ...] = ()
         self._grabbed: QPointF | None = None  # where the pan was last, in widget pixels
+        self._tiles: Tiles | None = None  # those whose coming is listened to
+        self._gather = QTimer(self, singleShot=True, interval=_TILES_TOGETHER)
+        self._gather.timeout.connect(self.renew)
 
     # --- what is shown ---
 
@@ -53,9 +59,22 @@ class PictureView(QWidget):
         """Show `picture` (None: it is still coming, or there is none: see `say`) of an image of `size` pixels."""
         same = keep_view and size == self._size and not size.isEmpty()
         self.picture, self._size, self.sentence = picture, size, ""
+        self._listen()
         if not same:
             self.fit()
         self.renew()
+
+    def _listen(self) -> None:
+        """Be told of tiles that come: once for all pictures with the same ones."""
+        tiles = self.picture.tiles if isinstance(self.picture, TiledPicture) else None
+        if tiles is not None and tiles is not self._tiles:
+            self._tiles = tiles
+            tiles.came.connect(self._tile_came)
+
+    @Slot()
+    def _tile_came(self) -> None:
+        if isinstance(self.picture, TiledPicture) and not self._gather.isActive():
+            self._gather.start()
 
     def set_looks(self, looks: Looks) -> None:
         """Show the picture with this brightness, contrast and gamma."""
@@ -157,22 +176,41 @@ class PictureView(QWidget):
         painter = QPainter(self)
         if self._backdrop is None or self._backdrop.devicePixelRatioF() != self.devicePixelRatioF():
             self._backdrop = self._made_backdrop()
-        painter.drawPixmap(QPointF(0, 0), self._backdrop)
+        painter.drawImage(QPointF(0, 0), self._backdrop)
         self.paint_overlay(painter)
         painter.end()
 
-    def _made_backdrop(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        made = QPixmap((QSizeF(self.size()) * ratio).toSize())
-        made.setDevicePixelRatio(ratio)
-        made.fill(theme.colour("canvas"))
+    def _made_backdrop(self) -> QImage:
+        made = self._made_ground()
         painter = QPainter(made)
         if self.sentence:
             self._paint_sentence(painter)
-        else:
-            self._paint_picture(painter)
         self.paint_backdrop(painter)
         painter.end()
+        return made
+
+    def _made_ground(self) -> QImage:
+        """The picture alone, as large as the widget: an image, as boxes are written into its pixels.
+
+        Smoothing it takes longer than all else, so it is kept when a view is painted for the second time: edits and
+        selections change what lies over it, a pan or a zoom shows each view once.
+        """
+        ratio = self.devicePixelRatioF()
+        canvas = theme.colour("canvas")
+        picture = None if self.sentence else self.picture
+        shows = (picture, bool(self.sentence), self._size, self.view, self.looks, self.size(), ratio, canvas)
+        same = shows == self._ground_of and not isinstance(picture, TiledPicture)  # tiles may have come
+        if same and self._ground is not None:
+            return QImage(self._ground)
+        made = QImage((QSizeF(self.size()) * ratio).toSize(), QImage.Format.Format_RGB32)
+        made.setDevicePixelRatio(ratio)
+        made.fill(canvas)
+        if not self.sentence:
+            painter = QPainter(made)
+            self._paint_picture(painter)
+            painter.end()
+        self._ground = QImage(made) if same else None
+        self._ground_of = shows
         return made
 
     def _paint_picture(self, painter: QPainter) -> None:
@@ -184,31 +222,39 @@ class PictureView(QWidget):
             painter.fillRect(seen, theme.colour("hover"))
             return
         scale = self.view.scale * self.devicePixelRatioF()
-        level = self.picture.level(scale)
-        ratio = level.width() / whole.width(), level.height() / whole.height()
-        part = QRectF(
-            (seen.x() - whole.x()) * ratio[0],
-            (seen.y() - whole.y()) * ratio[1],
-            seen.width() * ratio[0],
-            seen.height() * ratio[1],
-        )
-        smooth = scale < _PIXELS_FROM
+        # a file of another size than the project knows is stretched to it
+        x, y = self.picture.width / whole.width(), self.picture.height / whole.height()
+        part = QRectF((seen.x() - whole.x()) * x, (seen.y() - whole.y()) * y, seen.width() * x, seen.height() * y)
+        if isinstance(self.picture, TiledPicture) and not self.picture.levels:
+            painter.fillRect(seen, theme.colour("hover"))
         if self.looks == PLAIN:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-            painter.drawImage(seen, level, part)
+            self.picture.paint(painter, seen, part, scale)
         else:
-            painter.drawImage(seen, self._with_looks(level, part, seen.size(), smooth))
+            painter.drawImage(seen, self._with_looks(seen.size(), part, scale))
+        if isinstance(self.picture, TiledPicture) and self.picture.note and self.picture.lacks_detail(scale):
+            self._paint_note(painter, self.picture.note)
 
-    def _with_looks(self, level: QImage, part: QRectF, size: QSizeF, smooth: bool) -> QImage:
+    def _with_looks(self, size: QSizeF, part: QRectF, scale: float) -> QImage:
         """The part of the picture at the size on the screen: the table is applied to no more pixels than are seen."""
+        assert self.picture is not None
         pixels = (size * self.devicePixelRatioF()).toSize().expandedTo(QSize(1, 1))
         made = QImage(pixels, QImage.Format.Format_RGB32)
+        made.fill(theme.colour("hover"))
         inner = QPainter(made)
-        inner.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-        inner.drawImage(QRectF(made.rect()), level, part)
+        self.picture.paint(inner, QRectF(made.rect()), part, scale)
         inner.end()
         self.looks.put_on(made)
         return made
+
+    def _paint_note(self, painter: QPainter, note: str) -> None:
+        """In the middle of the lower side, over the picture."""
+        painter.setFont(theme.font(theme.SMALL))
+        room = QRectF(self.rect()).adjusted(24, 24, -24, -12)
+        flags = int(Qt.AlignmentFlag.AlignHCenter) | int(Qt.AlignmentFlag.AlignBottom) | int(Qt.TextFlag.TextWordWrap)
+        taken = painter.boundingRect(room, flags, note)
+        painter.fillRect(taken.adjusted(-8, -4, 8, 4), theme.colour("surface"))
+        painter.setPen(theme.colour("text"))
+        painter.drawText(taken, flags, note)
 
     def _paint_sentence(self, painter: QPainter) -> None:
         room = QRectF(self.rect()).adjusted(48, 24, -48, -24)
