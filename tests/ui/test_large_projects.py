@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find, write_photographs
-from workbench.core import edits, intake, new_project, table_cache
+from workbench.core import edits, folder_reader, intake, new_project, table_cache
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, State
 from workbench.ui.main_window import MainWindow
@@ -89,8 +89,9 @@ def test_a_large_project_that_is_damaged_is_closed_or_not_opened_with_a_sentence
 def test_a_new_project_is_worked_on_while_its_folder_is_read(
     open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("FIRST", 3), ("_NAMES", 4), ("_HEADERS", 2)):
-        monkeypatch.setattr(new_project, name, value)
+    monkeypatch.setattr(new_project, "FIRST", 3)
+    monkeypatch.setattr(folder_reader, "NAMES", 4)
+    monkeypatch.setattr(folder_reader, "HEADERS", 2)
     write_photographs(tmp_path / "many", [f"{number}.png" for number in range(12)])
     window = open_window()
     listed: list[int] = []

@@ -5,10 +5,7 @@ The names are taken first, a few and then all; the headers follow. 100,000 names
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
@@ -24,10 +21,6 @@ from workbench.errors import WorkbenchError
 
 FIRST = 300
 """Names with which a project is opened: some screens full."""
-_NAMES = 5000
-"""Names in one transaction: others wait for it some 25 ms."""
-_HEADERS = 200
-"""Headers in one event; they are on disk then."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,8 +56,7 @@ def new_project(folder: Path, photographs: Path, name: str = "") -> Iterator[Eve
     Closing the iterator early leaves a project with the images that were come to; `measure` goes on with the headers.
     WorkbenchError if there are no images, or if the project can't be made.
     """
-    found = walk_images(photographs)
-    first = list(itertools.islice(found, FIRST))
+    first = list(itertools.islice(walk_images(photographs), FIRST))
     if not first:
         raise WorkbenchError(f"There are no images in {photographs}. Choose the folder that holds your photographs.")
     document = Document.create(folder, name=name)
@@ -74,36 +66,22 @@ def new_project(folder: Path, photographs: Path, name: str = "") -> Iterator[Eve
     document.settle()
     document.images(), document.counts()
     yield Opened(document)
-    with Store(document.store.file) as own:  # the document is another thread's from here on
-        for part in _sorted(found):
-            with own.transaction() as connection:
-                intake.add_names(connection, root, part)
-        comings = document.comings
-        yield Listed(own.read(ImageTable.read), comings)
-    yield from measure(document.store.file)
+    yield from _read(document.store.file, document, root, photographs)
 
 
-def measure(file: Path) -> Iterator[Measured]:
-    """Read the headers of a project's images that were not read yet, and keep what they say in its file `file`."""
-    with Store(file) as own:
-        roots = {row["id"]: (file.parent / row["path"]).absolute() for row in own.rows("SELECT id, path FROM root")}
-        images = own.read(ImageTable.read)
-        rows = images.unmeasured
-        for first in range(0, len(rows), _HEADERS):
-            part = (images[int(row)] for row in rows[first : first + _HEADERS])
-            found = tuple(intake.measured(image, roots[image.root] / image.path) for image in part)
-            with own.transaction() as connection:
-                intake.keep_headers(connection, found)
-            yield Measured(found, first + len(found), len(rows))
+def measure(document: Document) -> Iterator[Event]:
+    """Read the headers of the project's images that were not read yet, and keep what they say in its file."""
+    yield from _read(document.store.file, document, 0, None)
 
 
-def _sorted(names: Iterator[str]) -> Iterator[list[intake.Named]]:
-    """In natural order, part by part. SQLite sorts: one long call of Python's would hold the window up."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as memory:
-        memory.execute("CREATE TABLE name (path TEXT, sort TEXT)")
-        while part := [(name, natural_key(name)) for name in itertools.islice(names, _NAMES)]:
-            text = json.dumps(part, ensure_ascii=False)
-            memory.execute("INSERT INTO name SELECT value ->> 0, value ->> 1 FROM json_each(?)", (text,))
-        rows = memory.execute("SELECT path, sort FROM name ORDER BY sort")
-        while part := rows.fetchmany(_NAMES):
-            yield part
+def _read(file: Path, document: Document, root: int, photographs: Path | None) -> Iterator[Event]:
+    """The document is another thread's: only the number of its comings is asked, and its file is read anew."""
+    from workbench.core import folder_reader  # only where it is needed: multiprocessing takes a while
+
+    for kind, content in folder_reader.messages(file, root, photographs):
+        if kind == "listed":
+            comings = document.comings
+            with Store(file, read_only=True, check=False) as own:
+                yield Listed(own.read(ImageTable.read), comings)
+        else:
+            yield Measured(*content)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.box_counts import BoxCounts
-from workbench.core.files import atomic_path
+from workbench.core.files import atomic_write
 from workbench.core.image_table import SPLITS, STATES, ImageTable
 from workbench.errors import WorkbenchError
 
@@ -69,10 +69,10 @@ def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxC
         "state": table.states,
         "split": table.splits,
     }
-    with contextlib.suppress(WorkbenchError, OSError), atomic_path(cache_folder / _FILE, sync=False) as temporary:
-        stream = io.BytesIO()
-        np.savez(stream, allow_pickle=False, **parts)
-        temporary.write_bytes(stream.getbuffer())
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **parts)
+    with contextlib.suppress(WorkbenchError):
+        atomic_write(cache_folder / _FILE, stream.getvalue(), sync=False)
 
 
 def is_kept(project_file: Path, cache_folder: Path) -> bool:

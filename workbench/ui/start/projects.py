@@ -101,7 +101,7 @@ class Projects(QObject):
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
         if len(document.images().unmeasured) and not document.read_only and self._filled != document.folder:
             self._filled = document.folder
-            job = Job("Reading sizes", lambda _: new_project.measure(document.store.file), self)
+            job = Job("Reading sizes", lambda _: new_project.measure(document), self)
             job.reported.connect(self._came)
             self._session.start(job)
         if document.read_only:
