@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.resources
 import os
 import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
-from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.errors import WorkbenchError
@@ -179,9 +177,8 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def resource(*parts: str) -> Traversable:
-    """A file of the top-level folder resources/, also when installed from a wheel."""
-    installed = importlib.resources.files("workbench").joinpath("resources")
-    if installed.is_dir():
-        return installed.joinpath(*parts)
-    return Path(__file__).resolve().parents[2].joinpath("resources", *parts)
+def resource(*parts: str) -> Path:
+    """A file of the top-level folder resources/, also when installed from a wheel (which puts it into the package)."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "resources"
+    return (installed if installed.is_dir() else package.parent / "resources").joinpath(*parts)

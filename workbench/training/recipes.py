@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +174,7 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
     )
 
 
-def _recipe(file: Traversable, name: str) -> Recipe:
+def _recipe(file: Path, name: str) -> Recipe:
     try:
         return from_dict(_table(file), name)
     except WorkbenchError as error:
@@ -184,7 +183,7 @@ def _recipe(file: Traversable, name: str) -> Recipe:
         raise WorkbenchError(f"{file}: {error.sentence}", error.cause) from error
 
 
-def _table(file: Traversable) -> dict[str, Any]:
+def _table(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -195,5 +194,5 @@ def _table(file: Traversable) -> dict[str, Any]:
         ) from error
 
 
-def _preset_file(name: str) -> Traversable:
+def _preset_file(name: str) -> Path:
     return resource("presets", f"{name}.toml")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
@@ -19,11 +19,13 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
-from workbench.ui.widgets.finder import Finder, Found
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
 from workbench.ui.widgets.status_bar import StatusBar
 from workbench.ui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from workbench.ui.widgets.finder import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +252,14 @@ class MainWindow(QMainWindow):
     @Slot()
     def show_finder(self) -> None:
         """Ctrl+K."""
+        from workbench.ui.widgets.finder import Finder
+
         if self.session.document is not None:
             Finder(tuple(self._findable()), self._findable_images, self).open()
 
     def _findable(self) -> Iterator[Found]:
+        from workbench.ui.widgets.finder import Found
+
         for action in self.findChildren(QAction):
             name = action.objectName()
             if name.startswith("action-") and name != "action-find" and action.isEnabled():
@@ -266,6 +272,10 @@ class MainWindow(QMainWindow):
 
     def _findable_images(self, words: Sequence[str]) -> list[Found]:
         """The first images whose path holds all words."""
+        import numpy as np
+
+        from workbench.ui.widgets.finder import Found
+
         document = self.session.document
         if document is None:
             return []

@@ -17,7 +17,7 @@ class Page(QWidget):
 
     name: ClassVar[str] = ""  # "data", "label", "anchors", "train", "inspect" or "export"
     title: ClassVar[str] = ""  # the word on the rail
-    icon: ClassVar[str] = ""  # qtawesome name, such as "mdi6.image-multiple-outline"
+    icon: ClassVar[str] = ""  # a name of ui/icons.py, such as "mdi6.image-multiple-outline"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

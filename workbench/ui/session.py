@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core.applied import Applied
-from workbench.core.document import Document
-from workbench.core.edits import Edit
-from workbench.core.project import Box, Image, Label
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
+
+if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all of these need
+    from workbench.core.applied import Applied
+    from workbench.core.document import Document
+    from workbench.core.edits import Edit
+    from workbench.core.project import Box, Image, Label
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ contrast of at least 4.5:1 in both themes (tests/ui/test_theme.py). Distances ar
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixm
 from PySide6.QtWidgets import QApplication
 
 from workbench.core.files import resource
+from workbench.ui import icons
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -187,12 +187,8 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
-    os.environ.setdefault("QT_API", "pyside6")  # which of several bindings qtawesome takes
-    import qtawesome
-
     c = colours()
-    made: QIcon = qtawesome.icon(name, color=colour or c.text, color_disabled=c.border)
-    return made
+    return icons.icon(name, colour or c.text, c.border)
 
 
 _glyphs: dict[tuple[str, str, int, float], QPixmap] = {}

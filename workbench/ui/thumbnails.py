@@ -7,17 +7,19 @@ import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
-from workbench.core.applied import Applied
-from workbench.core.project import Image
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
-from workbench.ui.pictures import to_qimage
 from workbench.ui.session import Session
+
+if TYPE_CHECKING:
+    from workbench.core.applied import Applied
+    from workbench.core.project import Image
+    from workbench.core.window import Window
 
 SIDE = 208
 """The longer side in pixels: what the gallery shows, with some to spare for dense screens."""
@@ -125,6 +127,7 @@ def _make(wish: object) -> QImage:
     """The thumbnail from the disk cache, or made and put there. Runs in the background's thread."""
     assert isinstance(wish, _Wish)
     from workbench.core import images
+    from workbench.ui.pictures import to_qimage
 
     key = _key(wish.file, wish.window)
     kept = _load(wish.cache, key) if key else None

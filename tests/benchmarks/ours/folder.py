@@ -2,7 +2,7 @@
 
 Prints, from the command on: {"shown_ms": until the gallery has been painted with rows, "listed_ms": until all images
 are listed, "rows", "block_ms": the longest time in which the event loop did not run until all were listed,
-"p99_ms" of it, "header_block_ms" and "header_p99_ms": the same while headers are read, for five seconds,
+"blocks" of more than 16 ms and "p99_ms" of all, "header_..." the same while headers are read, for five seconds,
 "rss_growth_mb": memory in use then beyond that before}.
 """
 
@@ -23,6 +23,8 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.tile_view import TileView
 
 PHOTOGRAPHS, PROJECT = map(Path, sys.argv[1:3])
+BLOCK = 0.016
+"""Seconds after which a frame is lost at 60 Hz."""
 HEADERS = 5.0
 """Seconds for which the reading of headers is watched: 100,000 take longer."""
 
@@ -83,14 +85,22 @@ class Measured(QObject):
 
     def done(self) -> None:
         self.heart.stop()
-        before = sorted(gap for at, gap in self.gaps if at <= self.listed + 0.2)
-        after = sorted(gap for at, gap in self.gaps if at > self.listed + 0.2)
+        before = [gap for at, gap in self.gaps if at <= self.listed + 0.2]
+        after = [gap for at, gap in self.gaps if at > self.listed + 0.2]
         finish(
             shown_ms=1000 * self.shown, listed_ms=1000 * self.listed, rows=self.gallery.model().rowCount(),
-            block_ms=1000 * before[-1], p99_ms=1000 * before[int(0.99 * len(before))],
-            header_block_ms=1000 * after[-1], header_p99_ms=1000 * after[int(0.99 * len(after))],
-            rss_growth_mb=resident() - self.memory,
+            rss_growth_mb=resident() - self.memory, **told(before, ""), **told(after, "header_"),
         )  # fmt: skip
+
+
+def told(gaps: list[float], of: str) -> dict[str, float]:
+    """Of the gaps between two turns of the event loop, in seconds."""
+    longest = sorted(gaps)
+    return {
+        f"{of}block_ms": 1000 * longest[-1],
+        f"{of}p99_ms": 1000 * longest[int(0.99 * len(longest))],
+        f"{of}blocks": sum(gap > BLOCK for gap in gaps),
+    }
 
 
 def begin() -> None:

@@ -9,7 +9,7 @@ from program import finish, resident, run, since_start, when_calm
 
 def measure() -> None:
     painted = since_start()
-    heavy = sorted({"torch", "torchvision", "cv2", "pyqtgraph"} & set(sys.modules))
+    heavy = sorted({"torch", "torchvision", "cv2", "pyqtgraph", "numpy", "qtawesome"} & set(sys.modules))
     when_calm(lambda: finish(paint_ms=painted, rss_mb=resident(), heavy=heavy))
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workbench.core.project import Image
 from workbench.errors import WorkbenchError
 from workbench.ui.counted import Counted
+
+if TYPE_CHECKING:
+    from workbench.core.project import Image
 
 _EVERY = 50
 """Images between two reports: some 20 a second."""

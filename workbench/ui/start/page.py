@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 from workbench.core.files import safe_name
 from workbench.ui import preferences, theme
 from workbench.ui.background import Background
-from workbench.ui.pictures import to_qimage
 
 _CARD = QSize(240, 176)
 _PICTURE = 128
@@ -221,6 +220,7 @@ def _cover(picture: QImage, space: QRectF) -> QRectF:
 
 def _thumbnail(file: object) -> QImage:
     from workbench.core import images
+    from workbench.ui.pictures import to_qimage
 
     return to_qimage(images.thumbnail(Path(str(file)), 2 * _CARD.width()))
 

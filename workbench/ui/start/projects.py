@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import new_project, table_cache
-from workbench.core.document import CACHE, Document
-from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.intake import Described
+
+if TYPE_CHECKING:  # not before a project is opened: the window is painted before NumPy is imported
+    from workbench.core.document import Document
+    from workbench.core.new_project import Opened
 
 AT_ONCE = 4 << 20
 """Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
@@ -36,6 +38,8 @@ class Projects(QObject):
 
     def open(self, folder: Path) -> bool:
         """Open the project in `folder`; False after a failure, which was told. A large one is opened in a job."""
+        from workbench.core.document import Document
+
         try:
             if _size(folder) > AT_ONCE:
                 job = Job(f"Opening {folder.name}", lambda _: _opened(folder), self)
@@ -55,6 +59,8 @@ class Projects(QObject):
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
             )
             return
+        from workbench.core import new_project
+
         self._session.close()
         job = Job(f"Reading {photographs.name}", lambda _: new_project.new_project(folder, photographs, name), self)
         job.reported.connect(self._came)
@@ -63,6 +69,8 @@ class Projects(QObject):
     @Slot(object)
     def _came(self, event: object) -> None:
         """Of a job that opens or fills a project."""
+        from workbench.core import new_project
+
         if isinstance(event, new_project.Opened):
             self._filled = event.document.folder
             self._show(event.document)
@@ -99,6 +107,8 @@ class Projects(QObject):
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
+        from workbench.core import new_project
+
         if len(document.images().unmeasured) and not document.read_only and self._filled != document.folder:
             self._filled = document.folder
             job = Job("Reading sizes", lambda _: new_project.measure(document), self)
@@ -137,22 +147,27 @@ def _sample(folder: Path) -> Iterator[Counted | SampleMade]:
 
 def _size(folder: Path) -> int:
     try:
-        return (project_of(folder) or folder).joinpath(FILE).stat().st_size
+        return (project_of(folder) or folder).joinpath("project.sqlite").stat().st_size
     except OSError:
         return 0  # Document.open says what is wrong
 
 
-def _opened(folder: Path) -> Iterator[new_project.Opened | Damaged]:
+def _opened(folder: Path) -> Iterator[Opened | Damaged]:
     """The project with what all pages ask for first.
 
     Every page of its file is looked at before; behind the window where the file is just as it was closed (its cache
     says so), because then only the disk itself can have damaged it.
     """
+    from workbench.core import table_cache
+    from workbench.core.document import CACHE, Document
+    from workbench.core.new_project import Opened
+    from workbench.core.store import FILE, Store
+
     here = project_of(folder) or folder
     as_closed = table_cache.is_kept(here / FILE, here / CACHE)
     document = Document.open(folder, check=not as_closed)
     document.images(), document.counts(), document.labels()
-    yield new_project.Opened(document)
+    yield Opened(document)
     if as_closed:
         try:
             Store(here / FILE, read_only=True).close()

@@ -1,0 +1,74 @@
+"""Icons from the Material Design font that qtawesome brings with it.
+
+Its files are used and not its code: importing it takes 0.3 s, a third of the program's start, for other bindings of Qt
+and eleven fonts that we don't need.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
+
+_FONT, _NAMES = "materialdesignicons6-webfont-[0-9]*.ttf", "materialdesignicons6-webfont-charmap-*.json"
+_SHARE = 0.875
+"""Of an icon's side that its character's em square takes, as in qtawesome: some strokes reach beyond theirs."""
+
+
+def icon(name: str, colour: str, disabled: str) -> QIcon:
+    """The icon "mdi6.NAME" in a colour, and in another where it is disabled. KeyError: there is no such icon."""
+    return QIcon(_Engine(_characters()[name.removeprefix("mdi6.")], colour, disabled))
+
+
+@functools.cache
+def _folder() -> Path:
+    found = importlib.util.find_spec("qtawesome")  # finds it without running it
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "fonts"
+
+
+@functools.cache
+def _characters() -> dict[str, str]:
+    """The character of each icon's name."""
+    (file,) = _folder().glob(_NAMES)
+    return {name: chr(int(code, 16)) for name, code in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+@functools.cache
+def _family() -> str:
+    (file,) = _folder().glob(_FONT)
+    return QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(file)))[0]
+
+
+class _Engine(QIconEngine):
+    """Draws one character at any size."""
+
+    def __init__(self, character: str, colour: str, disabled: str) -> None:
+        super().__init__()
+        self._what = character, colour, disabled
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, _state: QIcon.State) -> None:
+        character, colour, disabled = self._what
+        font = QFont(_family())
+        font.setPixelSize(max(1, round(_SHARE * rect.height())))
+        painter.save()
+        painter.setFont(font)
+        painter.setPen(QColor(disabled if mode == QIcon.Mode.Disabled else colour))
+        painter.drawText(QRectF(rect), int(Qt.AlignmentFlag.AlignCenter), character)
+        painter.restore()
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        made = QPixmap(size)
+        made.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(made)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        return made
+
+    def clone(self) -> QIconEngine:
+        return _Engine(*self._what)
