@@ -184,8 +184,10 @@ def value_range(file: Path, limit: int = PIXEL_LIMIT) -> tuple[float, float] | N
     return float(low), float(high)
 
 
-def thumbnail(file: Path, side: int, window: Window | None = None) -> np.ndarray:
+def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 0) -> np.ndarray:
     """The upright image with its longer side at most `side` pixels: (h, w, 3) uint8 RGB, contiguous; never enlarged.
+
+    `least`: a JPEG may have fewer than `side` pixels, but not fewer than this, where that is faster.
 
     Refuses what `read` refuses, but for huge JPEGs. JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is
     enough, huge ones always at 1/8.
@@ -196,8 +198,10 @@ def thumbnail(file: Path, side: int, window: Window | None = None) -> np.ndarray
             if about.is_huge:
                 stored = _overview(image, about, stream, file)
             else:
-                shrink = next((s for s in (8, 4, 2) if longest // s >= side), 1)
+                shrink = next((s for s in (8, 4, 2) if longest // s >= (least or side)), 1)
                 stored = _decode(image, about, _whole(stream, file), window, file, shrink)
+        if max(stored.shape[:2]) <= side:
+            return np.ascontiguousarray(stored)
         scale = min(1.0, side / longest)
         size = max(1, round(about.width * scale)), max(1, round(about.height * scale))
         if (stored.shape[1], stored.shape[0]) == size:

@@ -1,0 +1,183 @@
+"""H4 and H5 of the reference: lists of a million rows and thumbnails; and what the next image on the page takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand
+from workbench.core import images, intake
+from workbench.core.document import Document
+from workbench.core.files import natural_key
+from workbench.ui import theme, thumbnails
+from workbench.ui.annotate.image_list import ImageTable
+from workbench.ui.images_model import Filter, ImagesModel
+from workbench.ui.main_window import MainWindow
+from workbench.ui.session import Session
+from workbench.ui.widgets.image_delegates import TILE, ImageTile
+from workbench.ui.widgets.tile_view import TileView
+
+MANY, FEW = 1_000_000, 10_000
+NAMES = 50_000
+
+
+def milliseconds(work: Callable[[], object], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begin)
+    return 1000 * min(times)
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Projects of so many images, whose files are not there."""
+    made = {}
+    for count in (FEW, MANY):
+        folder = tmp_path_factory.mktemp("project")
+        with Document.create(folder) as document:
+            root = document.add_root(folder)
+            with document.store.transaction() as connection:
+                for first in range(0, count, NAMES):
+                    names = [f"image {number}.jpg" for number in range(first, min(first + NAMES, count))]
+                    intake.add_names(connection, root, [(name, natural_key(name)) for name in names])
+                connection.execute("UPDATE image SET width = 640, height = 480, problem = 'not there'")
+            document.settle()
+        made[count] = folder
+    return made
+
+
+@pytest.mark.slow
+def test_h4_a_million_rows_are_shown_like_ten_thousand(projects: dict[int, Path], qtbot: QtBot) -> None:
+    theme.apply("light")
+    shown, jumped, filtered = {}, {}, {}
+    for count, folder in projects.items():
+        session = Session()
+        session.open(Document.open(folder))
+        model = ImagesModel(session, thumbnails.of(session), session)
+        assert model.rowCount() == count
+
+        def show(model: ImagesModel = model) -> None:
+            tiles = TileView(TILE)
+            tiles.setModel(model)
+            tiles.setItemDelegate(ImageTile(tiles))
+            table = ImageTable(model)
+            for view in (tiles, table):
+                view.resize(1200, 800)
+                view.show()
+                view.repaint()
+                view.close()
+                view.deleteLater()
+
+        shown[count] = milliseconds(show, 5)
+        tiles = TileView(TILE)
+        qtbot.addWidget(tiles)
+        tiles.setModel(model)
+        tiles.setItemDelegate(ImageTile(tiles))
+        tiles.resize(1200, 800)
+        tiles.show()
+        places = iter(np.linspace(0, count - 1, 40).astype(int).tolist())
+
+        def jump(tiles: TileView = tiles, model: ImagesModel = model, places: object = places) -> None:
+            tiles.scrollTo(model.index(next(places), 0))  # type: ignore[call-overload]
+            tiles.repaint()
+
+        jumped[count] = milliseconds(jump, 30)
+
+        def narrow(model: ImagesModel = model) -> None:
+            model.set_filter(Filter(text="999"))
+            model.set_filter(Filter())
+
+        filtered[count] = milliseconds(narrow, 3)
+        thumbnails.of(session).close()
+        session.close()
+    print(
+        f"H4: {MANY:,} rows are shown in {shown[MANY]:.1f} ms, {FEW:,} in {shown[FEW]:.1f} ms, as tiles and as a list"
+    )
+    print(f"    a jump {jumped[MANY]:.1f} and {jumped[FEW]:.1f} ms, a filter by name {filtered[MANY]:.0f} ms")
+    assert shown[MANY] <= 1.5 * shown[FEW]
+    assert jumped[MANY] <= 1.5 * jumped[FEW]
+
+
+def thumbnails_of(files: list[Path], rounds: int) -> tuple[float, float]:
+    """Milliseconds for thumbnails of all of these: (ours, QImage's of the whole picture), in turns."""
+
+    def by_qt() -> None:
+        side = QSize(thumbnails.SIDE, thumbnails.SIDE)
+        for file in files:
+            whole = QImage(str(file))
+            whole.scaled(side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+
+    def by_us() -> None:
+        for file in files:
+            images.thumbnail(file, thumbnails.SIDE, least=thumbnails.LEAST)
+
+    pairs = [(milliseconds(by_us, 1), milliseconds(by_qt, 1)) for _ in range(rounds)]
+    ours, qt = (min(times) for times in zip(*pairs, strict=True))
+    return ours, qt
+
+
+def test_h5_thumbnails_of_photographs_of_the_usual_size(test_data: Path) -> None:
+    """Five photographs of 0.3 to 0.45 megapixels as they come from cameras, and fifteen of a microscope."""
+    cells = sorted((test_data / "data/bccd/BCCD/JPEGImages").glob("*.jpg"))[:15]
+    files = [*sorted((test_data / "images").glob("*.jpg")), *cells]
+    ours, qt = thumbnails_of(files, 12)
+    print(f"H5: {len(files)} photographs: {ours:.1f} ms, QImage in full {qt:.1f} ms: {qt / ours:.1f} times")
+    assert qt / ours >= 2
+
+
+def test_h5_thumbnails_of_photographs_of_twelve_megapixels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    smooth = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    noisy = np.clip(smooth + rng.normal(0, 5, smooth.shape), 0, 255).astype(np.uint8)
+    file = tmp_path / "photograph.jpg"
+    cv2.imwrite(str(file), noisy, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    ours, qt = thumbnails_of([file], 9)
+    size = file.stat().st_size / 1e6
+    print(f"H5: 12 megapixels, {size:.1f} MB: {ours:.0f} ms, QImage in full {qt:.0f} ms: {qt / ours:.1f} times")
+    assert qt / ours >= 4
+
+
+def test_the_next_image_that_was_read_beforehand_is_there_at_once(tmp_path: Path, qtbot: QtBot) -> None:
+    """D until the picture with its boxes is painted, for photographs of 12 megapixels."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number in range(6):
+        pixels = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (4000, 3000), interpolation=cv2.INTER_LINEAR)
+        cv2.imwrite(str(folder / f"{number}.jpg"), pixels)
+    Document.create(tmp_path / "project", folder).close()
+    theme.apply("light")
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.resize(1600, 1000)
+    window.show()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    window.open(tmp_path / "project")
+    window.show_page("label")
+    hand = Hand(qtbot, window)
+    loader = hand.window._pages["label"]._loader  # type: ignore[attr-defined]
+    times, whole = [], []
+    for _ in range(5):
+        qtbot.waitUntil(loader.is_idle)
+        begin = time.perf_counter()
+        QTest.keyClick(hand.canvas, Qt.Key.Key_D)
+        assert hand.canvas.picture is not None, "it was not read beforehand"
+        hand.canvas.repaint()
+        times.append(1000 * (time.perf_counter() - begin))
+        file = folder / "0.jpg"
+        whole.append(milliseconds(lambda file=file: QImage(str(file)), 1))
+    window.close()
+    print(f"next image: {np.median(times):.1f} ms, at most {max(times):.1f}; QImage reads it in {min(whole):.0f} ms")
+    assert np.median(times) <= min(whole) / 2
