@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench import health
-from workbench.core import edits
+from workbench.core import edits, images
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 
@@ -157,3 +157,24 @@ def test_a_project_without_boxes_says_what_to_do(folder: Path) -> None:
         assert [f.sentence for f in examine(document).findings] == [
             "There are no boxes yet. Label some images, or import labels."
         ]
+
+
+def test_a_huge_image_is_told_as_labelled_only_and_not_as_unreadable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8)
+    for name in ("4.jpg", "5.jpg", "6.png"):
+        cv2.imwrite(str(folder / name), big)
+    monkeypatch.setattr(images, "PIXEL_LIMIT", 60 * 40)
+    with sound(folder) as document:
+        document.do(edits.SetSplit((document.images()[4].id,), Split.TRAIN))
+        document.do(edits.SetSplit((document.images()[5].id,), Split.TEST))
+        found = examine(document).findings
+        names = {finding.kind: [document.image(id).name for id in finding.images] for finding in found}
+        assert [f.kind for f in found].count("huge") == 3
+        assert names["leak"] == ["4.jpg", "5.jpg"]  # they are compared by their overviews
+        assert not {"unreadable", "size changed"} & set(names)
+        assert "training and prediction leave out" in next(f.sentence for f in found if f.kind == "huge")
+    (folder / "4.jpg").write_bytes((folder / "4.jpg").read_bytes()[:500])
+    with Document.open(folder.parent / "p") as document:
+        assert [f.kind for f in examine(document).findings].count("unreadable") == 1

@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
-from workbench.core.project import Box, Snapshot, Split, State
+from workbench.core.images import ImageInfo
+from workbench.core.project import Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 
@@ -108,19 +110,38 @@ class _File:
 def _opened(snapshot: Snapshot, index: int) -> _File:
     image, file = snapshot.images[index], snapshot.files[index]
     try:
+        about = images.info(file)
+        if about.is_huge:
+            return _huge(image, file, about)
         pixels = images.read(file, snapshot.window)
     except WorkbenchError as error:
         return _File(findings=(Finding("problem", "unreadable", error.sentence, (image.id,)),))
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
-    changed: tuple[Finding, ...] = ()
-    if image.width and (width, height) != (image.width, image.height):
-        sentence = (
-            f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
-            " project: its boxes may be in the wrong place."
-        )
-        changed = (Finding("problem", "size changed", sentence, (image.id,)),)
-    return _File(digest, fingerprint(pixels), changed)
+    return _File(digest, fingerprint(pixels), _changed(image, width, height))
+
+
+def _huge(image: Image, file: Path, about: ImageInfo) -> _File:
+    """One that is labelled only. A JPEG is known by an eighth of its size; others can't be looked at so cheaply."""
+    sentence = (
+        f"{image.path} has {about.width * about.height / 1e6:,.0f} megapixels: it can be labelled, but training and"
+        f" prediction leave out what has more than {images.PIXEL_LIMIT / 1e6:.0f}. Cut it into smaller images for them."
+    )
+    found = (Finding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
+    if about.format != "JPEG":
+        return _File(findings=found)
+    pixels = images.overview(file)
+    return _File(hashlib.blake2b(pixels.data, digest_size=16).hexdigest(), fingerprint(pixels), found)
+
+
+def _changed(image: Image, width: int, height: int) -> tuple[Finding, ...]:
+    if not image.width or (width, height) == (image.width, image.height):
+        return ()
+    sentence = (
+        f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
+        " project: its boxes may be in the wrong place."
+    )
+    return (Finding("problem", "size changed", sentence, (image.id,)),)
 
 
 def _boxes(snapshot: Snapshot) -> Iterator[Finding]:

@@ -103,8 +103,12 @@ def main() -> None:
     for line in sys.stdin.buffer:
         file = Path(json.loads(line))
         try:
-            images.read(file)
-            answer: tuple[dict[str, object] | None, str] = dataclasses.asdict(images.info(file)), ""
+            about = images.info(file)
+            if not about.is_huge:
+                images.read(file)
+            elif about.format == "JPEG":
+                images.overview(file)
+            answer: tuple[dict[str, object] | None, str] = dataclasses.asdict(about), ""
         except Refused as refusal:
             answer = None, refusal.reason
         sys.stdout.write(json.dumps(answer) + "\n")
