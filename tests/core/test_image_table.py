@@ -144,7 +144,9 @@ def test_a_project_of_the_first_version_gets_its_natural_order(document: Documen
     document.close()
     file = document.store.file
     old = sqlite3.connect(file)
-    old.executescript("DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; PRAGMA user_version = 1;")
+    old.executescript(
+        "DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; ALTER TABLE image DROP COLUMN date; PRAGMA user_version = 1;"
+    )
     old.close()
     with Document.open(document.folder) as migrated:
         assert [i.path for i in migrated.images()] == [image.path for image in IMAGES]

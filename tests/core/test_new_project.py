@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from workbench.core import edits, folder_reader, intake, new_project
 from workbench.core.document import Document
@@ -169,3 +171,41 @@ def test_what_goes_wrong_in_the_process_reaches_the_user_as_a_sentence(photograp
     (tmp_path / "p" / "project.sqlite").write_bytes(b"x" * 5000)
     with pytest.raises(WorkbenchError, match=r"project.sqlite is damaged"):
         list(events)
+
+
+def test_dates_are_the_cameras_or_the_files_and_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    picture = PillowImage.new("RGB", (8, 8))
+    exif = PillowImage.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2019:08:07 06:05:04"
+    picture.save(folder / "camera.jpg", exif=exif)
+    exif = PillowImage.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "0000:00:00 99:99:99"  # as cameras write that were never set
+    picture.save(folder / "unset.jpg", exif=exif)
+    picture.save(folder / "plain.png")
+    for name, seconds in (("camera.jpg", 5e8), ("unset.jpg", 1.6e9), ("plain.png", 1.5e9 + 0.1234567)):
+        os.utime(folder / name, (seconds, seconds))
+    taken = datetime(2019, 8, 7, 6, 5, 4).timestamp()
+    with Document.create(tmp_path / "p", folder) as document:
+        assert [image.date for image in document.images()] == [taken, 1.5e9 + 0.123, 1.6e9]
+        document.do(edits.RemoveImages((1,)))
+        document.undo()
+    with Document.open(tmp_path / "p") as again:
+        assert [image.date for image in again.images()] == [taken, 1.5e9 + 0.123, 1.6e9]
+        assert again.images().undated.tolist() == []
+
+
+def test_dates_that_an_older_version_did_not_keep_are_read_when_asked_for(photographs: Path, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p", photographs) as document:
+        with document.store.transaction() as connection:
+            connection.execute("UPDATE image SET date = 0")
+        (photographs / "day 9" / "0 ü.png").unlink()  # a disk that is away now
+    with Document.open(tmp_path / "p") as document:
+        assert len(document.images().undated) == 24  # the damaged one has none
+        for event in new_project.measure(document, dates=True):
+            assert isinstance(event, Measured)
+            document.take_headers(event.images, kept=True)
+        first, *rest = document.images()
+        assert (first.width, first.problem, first.date) == (20, "", 0.0), "what was known of it stays"
+        assert all(image.date > 1e9 for image in rest if not image.problem)

@@ -14,6 +14,7 @@ from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits, folder_reader, intake, new_project, table_cache
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, State
+from workbench.ui.images_model import Filter, ImagesModel, Order
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import projects
 
@@ -127,3 +128,25 @@ def test_headers_that_were_not_read_are_read_at_the_next_opening(
     there: list[Image] = list(document_.images())
     assert [bool(image.width) for image in there] == [True, True, False]
     assert there[2].problem
+
+
+def test_the_gallery_is_ordered_by_date_even_where_dates_were_not_kept(
+    project: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for name, seconds in (("a.png", 3e8), ("b.png", 1e8), ("c.png", 2e8)):
+        os.utime(tmp_path / "photographs" / name, (seconds, seconds))
+    with Document.open(project) as document, document.store.transaction() as connection:
+        connection.execute("UPDATE image SET date = 0")
+    window = open_window(project, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    model = gallery.model()
+    assert isinstance(model, ImagesModel)
+
+    def names() -> list[str]:
+        return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+    model.set_filter(Filter(order=Order.DATE))
+    qtbot.waitUntil(lambda: names() == ["b.png", "c.png", "a.png"] and not window.session.jobs)
+    model.set_filter(Filter(order=Order.LATEST))
+    assert names() == ["a.png", "c.png", "b.png"]
+    assert not window.session.jobs, "they are known now"

@@ -236,7 +236,7 @@ class AddImages:
         ids = next_ids(connection, "image", [image.id for image in self.images])
         images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images, ids, strict=True))
         connection.executemany(
-            f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
+            f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
         )
         return AddImages(images), RemoveImages(tuple(ids))
 

@@ -38,17 +38,18 @@ Message = tuple[str, Any]
 """("listed", None), ("measured", (images, done, total)), ("failed", (sentence, cause)) or ("done", None)."""
 
 
-def messages(file: Path, root: int, photographs: Path | None) -> Iterator[Message]:
+def messages(file: Path, root: int, photographs: Path | None, dates: bool = False) -> Iterator[Message]:
     """What the process tells while it works on the project `file`; without "done" and "failed".
 
     First the names below `photographs` (None: none are wanted) for the root of that id, then all headers that are not
-    known. Raises WorkbenchError. Closing the iterator ends the process; what it has told is on disk.
+    known; with `dates` those of images without a date, too. Raises WorkbenchError. Closing the iterator ends the
+    process; what it has told is on disk.
     """
     while True:
         context = multiprocessing.get_context("spawn")
         current = context.Value(c_int64, 0, lock=False)
         receiver, sender = context.Pipe(duplex=False)
-        task = Task(str(file), root, str(photographs) if photographs else "", NAMES, HEADERS)
+        task = Task(str(file), root, str(photographs) if photographs else "", dates, NAMES, HEADERS)
         process = context.Process(target=work, args=(sender, current, task), daemon=True)
         process.start()
         sender.close()
@@ -95,6 +96,7 @@ class Task:
     file: str
     root: int
     photographs: str
+    dates: bool
     names: int
     headers: int
 
@@ -113,27 +115,29 @@ def work(sender: Connection, current: Any, task: Task) -> None:
                         with store.transaction() as connection:
                             intake.add_names(connection, task.root, part)
                     sender.send(("listed", None))
-                for message in _headers(store, current, task.headers):
+                for message in _headers(store, current, task):
                     sender.send(message)
             sender.send(("done", None))
         except WorkbenchError as error:
             sender.send(("failed", (error.sentence, error.cause)))
 
 
-def _headers(store: Store, current: Any, step: int) -> Iterator[Message]:
-    rows = store.rows("SELECT id, path FROM root")
-    roots = {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
+def _headers(store: Store, current: Any, task: Task) -> Iterator[Message]:
+    known = store.rows("SELECT id, path FROM root")
+    roots = {row["id"]: (store.file.parent / row["path"]).absolute() for row in known}
     images = store.read(ImageTable.read)
-    unmeasured = images.unmeasured
-    for first in range(0, len(unmeasured), step):
+    rows = images.undated if task.dates else images.unmeasured
+    for first in range(0, len(rows), task.headers):
         found = []
-        for row in unmeasured[first : first + step].tolist():
+        for row in rows[first : first + task.headers].tolist():
             current.value = images[row].id
-            found.append(intake.measured(images[row], roots[images[row].root] / images[row].path))
+            read = intake.measured(images[row], roots[images[row].root] / images[row].path)
+            if not read.problem or not images[row].width:  # what was read before is not unknown because a disk is away
+                found.append(read)
         current.value = 0
         with store.transaction() as connection:
             intake.keep_headers(connection, found)
-        yield "measured", (tuple(found), first + len(found), len(unmeasured))
+        yield "measured", (tuple(found), min(first + task.headers, len(rows)), len(rows))
 
 
 def _sorted(names: Iterator[str], step: int) -> Iterator[list[intake.Named]]:

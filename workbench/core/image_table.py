@@ -16,7 +16,7 @@ from workbench.core.project import Image, Split, State
 STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
 _SPLIT_CODES = {str(split): code for code, split in enumerate(SPLITS)}
-_COLUMNS = ("root", "width", "height", "orientation", "state", "split")
+_COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
 # the code of a word, told by SQLite: 100,000 words would be 100,000 objects here
 _STATE_SQL, _SPLIT_SQL = (
     " ".join([f"CASE {column}", *(f"WHEN '{word}' THEN {code}" for word, code in codes.items()), "END"])
@@ -30,7 +30,7 @@ class ImageTable(Sequence[Image]):
     """Read with `read`. The document changes states, splits and sizes in place; images that come or go make a new one.
 
     Columns, (n,): ids int64, roots int32, widths and heights int32 (0: not known), orientations uint8, states and
-    splits uint8 (indices into STATES and SPLITS).
+    splits uint8 (indices into STATES and SPLITS), dates float64 (seconds since 1970, 0: not known).
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class ImageTable(Sequence[Image]):
         self.orientations = columns["orientation"].astype(np.uint8)
         self.states = columns["state"].astype(np.uint8)
         self.splits = columns["split"].astype(np.uint8)
+        self.dates = columns["date"].astype(np.float64)
         self.paths = paths
         self._ends = np.flatnonzero(np.frombuffer(paths, np.uint8) == 0)
         assert len(self._ends) == len(ids), "paths and ids belong together"
@@ -65,7 +66,7 @@ class ImageTable(Sequence[Image]):
         """
         found = connection.execute(
             f"SELECT count(*), group_concat(id), group_concat(root), group_concat(width), group_concat(height),"
-            f" group_concat(orientation), group_concat({_STATE_SQL}), group_concat({_SPLIT_SQL}),"
+            f" group_concat(orientation), group_concat(date), group_concat({_STATE_SQL}), group_concat({_SPLIT_SQL}),"
             f" group_concat(path, char(0)) FROM (SELECT * FROM image ORDER BY root, sort, id)"
         ).fetchone()
         count, ids, *numbers, paths = tuple(found)
@@ -85,6 +86,7 @@ class ImageTable(Sequence[Image]):
             "width": np.array([image.width for image in images], np.int64),
             "height": np.array([image.height for image in images], np.int64),
             "orientation": np.array([image.orientation for image in images], np.int64),
+            "date": np.array([image.date for image in images], np.float64),
             "state": np.array([_STATE_CODES[str(image.state)] for image in images], np.uint8),
             "split": np.array([_SPLIT_CODES[str(image.split)] for image in images], np.uint8),
         }
@@ -114,7 +116,7 @@ class ImageTable(Sequence[Image]):
         return Image(
             id, self.paths[begin : int(self._ends[row])].decode(), int(self.widths[row]), int(self.heights[row]),
             STATES[self.states[row]], SPLITS[self.splits[row]], int(self.orientations[row]), int(self.roots[row]),
-            self.notes.get(id, ""), self.problems.get(id, ""),
+            self.notes.get(id, ""), self.problems.get(id, ""), float(self.dates[row]),
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Image]:
@@ -133,12 +135,14 @@ class ImageTable(Sequence[Image]):
 
     def _made(self, rows: np.ndarray) -> Iterator[Image]:
         begins = np.where(rows > 0, self._ends[rows - 1] + 1, 0)
-        columns = (self.ids, self.widths, self.heights, self.states, self.splits, self.orientations, self.roots)
+        columns = (
+            self.ids, self.widths, self.heights, self.states, self.splits, self.orientations, self.roots, self.dates,
+        )  # fmt: skip
         values = zip(begins.tolist(), self._ends[rows].tolist(), *(column[rows].tolist() for column in columns))
-        for begin, end, id, width, height, state, split, orientation, root in values:
+        for begin, end, id, width, height, state, split, orientation, root, date in values:
             yield Image(
                 id, self.paths[begin:end].decode(), width, height, STATES[state], SPLITS[split], orientation, root,
-                self.notes.get(id, ""), self.problems.get(id, ""),
+                self.notes.get(id, ""), self.problems.get(id, ""), date,
             )  # fmt: skip
 
     # --- finding ---
@@ -196,27 +200,37 @@ class ImageTable(Sequence[Image]):
         """States, splits and headers as `before` has them, where it has the image."""
         here = self.rows_of(before.ids)
         there = before.rows_of(self.ids[here])
-        for name in ("states", "splits", "widths", "heights", "orientations"):
+        for name in ("states", "splits", "widths", "heights", "orientations", "dates"):
             getattr(self, name)[here] = getattr(before, name)[there]
         self.problems.update(before.problems)
 
     def set_headers(self, images: Sequence[Image]) -> None:
-        """Take over width, height, orientation and problem of these images, where they are still there."""
+        """Take over width, height, orientation, problem and date of these images, where they are still there."""
         for image in images:
             row = self.row_of(image.id)
             if row >= 0:
                 self.widths[row], self.heights[row] = image.width, image.height
-                self.orientations[row] = image.orientation
+                self.orientations[row], self.dates[row] = image.orientation, image.date
                 if image.problem:
                     self.problems[image.id] = image.problem
 
     @property
     def unmeasured(self) -> np.ndarray:
         """Rows of the images whose header was not looked at yet."""
-        rows = np.flatnonzero(self.widths == 0)
+        return self._sound(np.flatnonzero(self.widths == 0))
+
+    @property
+    def undated(self) -> np.ndarray:
+        """Rows of the images whose date is not known: they came with a version that did not keep it."""
+        return self._sound(np.flatnonzero(self.dates == 0))
+
+    def _sound(self, rows: np.ndarray) -> np.ndarray:
+        """Without those that can't be read."""
         known = [int(self.ids[row]) in self.problems for row in rows.tolist()] if self.problems else []
         return rows[~np.array(known, bool)] if known else rows
 
 
 def _numbers(text: str) -> np.ndarray:
-    return np.array(text.split(","), np.int64) if "," not in text else np.fromstring(text, np.int64, sep=",")
+    """Dates are the only numbers with a point; SQLite writes 15 of their digits, which is to the microsecond."""
+    kind = np.float64 if "." in text else np.int64
+    return np.fromstring(text, kind, sep=",")

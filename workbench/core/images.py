@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -64,7 +65,8 @@ _CMYK = ("CMYK", "YCCK")
 class ImageInfo:
     """What the header says. `width` and `height` are of the upright image; `orientation` is the EXIF value 1..8.
 
-    `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used.
+    `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used. `taken`:
+    when, by the camera's clock, in seconds since 1970; 0 where the file doesn't say.
     """
 
     width: int
@@ -73,6 +75,7 @@ class ImageInfo:
     format: str
     frames: int
     bits: int
+    taken: float = 0.0
 
     @property
     def is_huge(self) -> bool:
@@ -254,25 +257,47 @@ def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None,
 
 def _info(image: Image.Image, head: bytes, stream: IO[bytes]) -> ImageInfo:
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
-    orientation = _orientation(image, stream)
+    exif = _exif(image, stream)
+    orientation = _orientation(exif)
     width, height = image.size
     # Pillow gives TIFF sizes upright already.
     if orientation in _TURNED and format != "TIFF":
         width, height = height, width
     # The further pictures of an MPO are previews and second views that no viewer shows.
     frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    return ImageInfo(width, height, orientation, format, frames, _bits(image, head))
+    return ImageInfo(width, height, orientation, format, frames, _bits(image, head), _taken(exif))
 
 
-def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
-    """The EXIF value 1..8; a broken or absurd one counts as 1, as viewers do."""
+# Pillow parses foreign EXIF with whatever error comes; a picture without EXIF is still one
+
+
+def _exif(image: Image.Image, stream: IO[bytes]) -> Image.Exif:
     try:
         # Pillow decodes a whole PNG to look for EXIF behind its pixels: most have none there
         whole = image.format != "PNG" or png.says_more_after_pixels(stream)
-        found = (image.getexif() if whole else Image.Image.getexif(image)).get(ExifTags.Base.Orientation, 1)
-        return int(found) if int(found) in range(1, 9) else 1
-    except Exception:  # Pillow parses foreign EXIF with whatever error comes; a picture without EXIF is still one
+        return image.getexif() if whole else Image.Image.getexif(image)
+    except Exception:
+        return Image.Exif()
+
+
+def _orientation(exif: Image.Exif) -> int:
+    """The value 1..8; a broken or absurd one counts as 1, as viewers do."""
+    try:
+        found = int(exif.get(ExifTags.Base.Orientation, 1))
+    except Exception:
         return 1
+    return found if found in range(1, 9) else 1
+
+
+def _taken(exif: Image.Exif) -> float:
+    """Seconds since 1970 of the picture's date; its file's where only that is told. 0 without a sensible one."""
+    if not exif:
+        return 0.0
+    try:
+        said = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+        return max(0.0, datetime.strptime(str(said)[:19], "%Y:%m:%d %H:%M:%S").timestamp())
+    except Exception:
+        return 0.0
 
 
 def _bits(image: Image.Image, head: bytes) -> int:

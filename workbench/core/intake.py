@@ -6,6 +6,7 @@ first (`add_names`) and the headers afterwards (`measure_all`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -40,14 +41,16 @@ def measured(image: Image, file: Path) -> Image:
         info = images.info(file)
     except WorkbenchError as error:
         return replace(image, problem=getattr(error, "reason", error.sentence))
+    with contextlib.suppress(OSError):
+        image = replace(image, date=round(info.taken or file.stat().st_mtime, 3))
     return replace(image, width=info.width, height=info.height, orientation=info.orientation)
 
 
 def keep_headers(connection: sqlite3.Connection, images: Sequence[Image]) -> None:
     """Write what headers said; images that are gone meanwhile stay gone."""
     connection.executemany(
-        "UPDATE image SET width = ?, height = ?, orientation = ?, problem = ? WHERE id = ?",
-        ((i.width, i.height, i.orientation, i.problem, i.id) for i in images),
+        "UPDATE image SET width = ?, height = ?, orientation = ?, problem = ?, date = ? WHERE id = ?",
+        ((i.width, i.height, i.orientation, i.problem, i.date, i.id) for i in images),
     )
 
 
@@ -61,7 +64,7 @@ def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named])
     SQLite takes them from one JSON text, in half the time of row after row, and other threads run meanwhile.
     """
     connection.execute(
-        "INSERT OR IGNORE INTO image (root, path, width, height, state, split, orientation, note, problem, sort)"
-        " SELECT ?1, value ->> 0, 0, 0, 'unlabelled', 'none', 1, '', '', value ->> 1 FROM json_each(?2)",
+        "INSERT OR IGNORE INTO image (root, path, width, height, state, split, orientation, note, problem, date, sort)"
+        " SELECT ?1, value ->> 0, 0, 0, 'unlabelled', 'none', 1, '', '', 0, value ->> 1 FROM json_each(?2)",
         (root, json.dumps(names, ensure_ascii=False)),
     )

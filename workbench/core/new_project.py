@@ -69,16 +69,19 @@ def new_project(folder: Path, photographs: Path, name: str = "") -> Iterator[Eve
     yield from _read(document.store.file, document, root, photographs)
 
 
-def measure(document: Document) -> Iterator[Event]:
-    """Read the headers of the project's images that were not read yet, and keep what they say in its file."""
-    yield from _read(document.store.file, document, 0, None)
+def measure(document: Document, dates: bool = False) -> Iterator[Event]:
+    """Read the headers of the project's images that were not read yet, and keep what they say in its file.
+
+    `dates`: of those without a date, too.
+    """
+    yield from _read(document.store.file, document, 0, None, dates)
 
 
-def _read(file: Path, document: Document, root: int, photographs: Path | None) -> Iterator[Event]:
+def _read(file: Path, document: Document, root: int, photographs: Path | None, dates: bool = False) -> Iterator[Event]:
     """The document is another thread's: only the number of its comings is asked, and its file is read anew."""
     from workbench.core import folder_reader  # only where it is needed: multiprocessing takes a while
 
-    for kind, content in folder_reader.messages(file, root, photographs):
+    for kind, content in folder_reader.messages(file, root, photographs, dates):
         if kind == "listed":
             comings = document.comings
             with Store(file, read_only=True, check=False) as own:

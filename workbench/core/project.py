@@ -56,7 +56,8 @@ class Image:
     """One picture. `path` is posix and relative to the folder `root` (an id in the store's root table).
 
     `width` and `height` are of the upright image; `orientation` is the EXIF value (1..8) that made it upright.
-    0 x 0 means that the header could not be read: `problem` then says why.
+    0 x 0 means that the header was not read yet, or could not be: `problem` then says why. `date` in seconds since
+    1970: when it was taken by its header, else when its file was changed last; 0: not known yet.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Image:
     root: int = 1
     note: str = ""
     problem: str = ""
+    date: float = 0.0
 
     @property
     def name(self) -> str:

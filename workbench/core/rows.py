@@ -23,7 +23,7 @@ def image_of(row: sqlite3.Row) -> Image:
     return Image(
         id=row["id"], path=row["path"], width=row["width"], height=row["height"], state=State(row["state"]),
         split=Split(row["split"]), orientation=row["orientation"], root=row["root"], note=row["note"],
-        problem=row["problem"],
+        problem=row["problem"], date=row["date"],
     )  # fmt: skip
 
 
@@ -38,13 +38,13 @@ def box_row(box: Box) -> tuple[Any, ...]:
     return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
 
 
-IMAGE_COLUMNS = "id, root, path, width, height, state, split, orientation, note, problem, sort"
+IMAGE_COLUMNS = "id, root, path, width, height, state, split, orientation, note, problem, date, sort"
 
 
 def image_row(i: Image) -> tuple[Any, ...]:
     """The values of IMAGE_COLUMNS."""
     about = (i.width, i.height, str(i.state), str(i.split), i.orientation, i.note, i.problem)
-    return (i.id, i.root, i.path, *about, natural_key(i.path))
+    return (i.id, i.root, i.path, *about, i.date, natural_key(i.path))
 
 
 def next_ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[int]:

@@ -33,7 +33,7 @@ CREATE TABLE label (
 CREATE TABLE image (
   id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL REFERENCES root(id), path TEXT NOT NULL,
   width INTEGER NOT NULL, height INTEGER NOT NULL, state TEXT NOT NULL, split TEXT NOT NULL,
-  orientation INTEGER NOT NULL, note TEXT NOT NULL, problem TEXT NOT NULL, sort TEXT NOT NULL,
+  orientation INTEGER NOT NULL, note TEXT NOT NULL, problem TEXT NOT NULL, date REAL NOT NULL, sort TEXT NOT NULL,
   UNIQUE (root, path)) STRICT;
 CREATE INDEX image_sort ON image (root, sort);
 CREATE TABLE box (
@@ -50,8 +50,9 @@ CREATE TABLE journal (
 
 
 def _with_natural_order(connection: sqlite3.Connection) -> None:
-    """Version 2: images have a key that sorts them in natural order, so that SQLite hands them over sorted."""
+    """Version 2: images have a date, and a key that sorts them in natural order: SQLite hands them over sorted."""
     connection.create_function("natural_key", 1, natural_key, deterministic=True)
+    connection.execute("ALTER TABLE image ADD COLUMN date REAL NOT NULL DEFAULT 0")
     connection.execute("ALTER TABLE image ADD COLUMN sort TEXT NOT NULL DEFAULT ''")
     connection.execute("UPDATE image SET sort = natural_key(path)")
     connection.execute("CREATE INDEX image_sort ON image (root, sort)")

@@ -22,8 +22,8 @@ from workbench.errors import WorkbenchError
 FROM = 5000
 """Images from which a cache is kept: fewer are read faster than a person notices."""
 _FILE = "images.npz"
-_VERSION = 1
-_COLUMNS = ("root", "width", "height", "orientation", "state", "split")
+_VERSION = 2
+_COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +66,7 @@ def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxC
         "width": table.widths,
         "height": table.heights,
         "orientation": table.orientations,
+        "date": table.dates,
         "state": table.states,
         "split": table.splits,
     }

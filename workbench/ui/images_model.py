@@ -32,6 +32,8 @@ class Order(StrEnum):
     """Of the listed images; equals in natural order."""
 
     NAME = "name"
+    DATE = "date"  # the earliest first
+    LATEST = "latest"  # the latest date first
     NEWEST = "newest"  # in the project
     MOST = "most boxes"
     FEWEST = "fewest boxes"
@@ -99,6 +101,9 @@ def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
     ids = images.ids[passes]
     if wanted.order is Order.NEWEST:
         ids = np.sort(ids)[::-1]
+    elif wanted.order in (Order.DATE, Order.LATEST):
+        dates = images.dates[passes] * (1 if wanted.order is Order.DATE else -1)
+        ids = ids[np.argsort(np.where(dates, dates, np.inf), kind="stable")]  # those without a date last
     elif wanted.order is not Order.NAME:
         ids = ids[np.argsort(counts[passes] * (-1 if wanted.order is Order.MOST else 1), kind="stable")]
     return ids
@@ -133,6 +138,9 @@ class ImagesModel(QAbstractListModel):
         if filter != self._filter:
             self._filter = filter
             self.reload()
+            document = self._session.document
+            if filter.order in (Order.DATE, Order.LATEST) and document and len(document.images().undated):
+                self._session.dates_asked.emit()
 
     @Slot()
     def reload(self) -> None:
@@ -254,7 +262,7 @@ class ImagesModel(QAbstractListModel):
 
     @Slot(object)
     def _found(self, ids: frozenset[int] | None) -> None:
-        if ids is None:
+        if ids is None or self._filter.order in (Order.DATE, Order.LATEST):
             self.reload()
         else:
             self.touched(ids)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # not before a project is opened: the window is painted befor
 
 AT_ONCE = 4 << 20
 """Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
+DATES = "Reading dates"
 SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
 
 
@@ -34,6 +35,7 @@ class Projects(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        session.dates_asked.connect(self.measure_dates)
         self._filled = Path()  # the project whose images a job still reads
 
     def open(self, folder: Path) -> bool:
@@ -87,6 +89,23 @@ class Projects(QObject):
             document.take_headers(event.images, kept=True)
             self._session.images_found.emit(frozenset(image.id for image in event.images))
 
+    @Slot()
+    def measure_dates(self) -> None:
+        """For an order by date, of images that came when dates were not kept."""
+        if not any(job.title == DATES for job in self._session.jobs):
+            self._measure(DATES, dates=True)
+
+    def _measure(self, title: str, dates: bool) -> None:
+        """Read headers that are not known, in a job."""
+        from workbench.core import new_project
+
+        document = self._session.document
+        if document is not None and not document.read_only:
+            self._filled = document.folder
+            job = Job(title, lambda _: new_project.measure(document, dates), self)
+            job.reported.connect(self._came)
+            self._session.start(job)
+
     def sample(self) -> None:
         """A project of generated photographs in the user's documents; the one made before is opened again."""
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
@@ -107,13 +126,8 @@ class Projects(QObject):
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
-        from workbench.core import new_project
-
-        if len(document.images().unmeasured) and not document.read_only and self._filled != document.folder:
-            self._filled = document.folder
-            job = Job("Reading sizes", lambda _: new_project.measure(document), self)
-            job.reported.connect(self._came)
-            self._session.start(job)
+        if len(document.images().unmeasured) and self._filled != document.folder:
+            self._measure("Reading sizes", dates=False)
         if document.read_only:
             self._session.message.emit("warning", document.why_read_only)
         self.opened.emit()

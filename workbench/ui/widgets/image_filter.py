@@ -29,8 +29,8 @@ from workbench.ui.session import Session
 
 _EMPTY = "empty"
 ORDERS = {
-    Order.NAME: "By name", Order.NEWEST: "Last added first", Order.MOST: "Most boxes first",
-    Order.FEWEST: "Fewest boxes first",
+    Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
+    Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
 }  # fmt: skip
 
 
