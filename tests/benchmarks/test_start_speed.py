@@ -57,6 +57,7 @@ def test_h1_and_h2_beside_labelme_and_x_anylabeling(tmp_path: Path) -> None:
         their_paint, their_memory = (min(values) for values in zip(*found, strict=True))
         ratios[peer] = paint / their_paint, memory / their_memory
         print(f"  {peer} {versions[peer]} {their_paint:.0f} ms, {their_memory:.0f} MB: {ratios[peer]}")
-    assert ratios["labelme"][0] < 1
-    assert ratios["x-anylabeling-cvhub"][0] < 0.5
-    assert ratios["labelme"][1] < 0.75
+    # the goal is a quarter of labelme's time: reached beside version 7, which is slower to start than 6
+    assert ratios["labelme"][0] <= 0.4
+    assert ratios["x-anylabeling-cvhub"][0] <= 0.15
+    assert ratios["labelme"][1] <= 0.5

@@ -145,7 +145,8 @@ def test_a_project_of_the_first_version_gets_its_natural_order(document: Documen
     file = document.store.file
     old = sqlite3.connect(file)
     old.executescript(
-        "DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; ALTER TABLE image DROP COLUMN date; PRAGMA user_version = 1;"
+        "DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; ALTER TABLE image DROP COLUMN date;"
+        "PRAGMA user_version = 1;"
     )
     old.close()
     with Document.open(document.folder) as migrated:
