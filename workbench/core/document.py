@@ -51,6 +51,8 @@ class Document:
         self._lock = lock
         self._listeners: list[Listener] = []
         self._tables = Tables(store, self.cache_folder)
+        self._window: Window | None = None
+        self._knows_window = False
         self._labels: tuple[Label, ...] | None = None
         self._roots: dict[int, Path] = {}
 
@@ -217,7 +219,9 @@ class Document:
 
     def window(self) -> Window | None:
         """How images of more than 8 bits are read everywhere; kept by edits.ChangeSetting("window", [low, high])."""
-        return window.from_setting(self.setting("window"))
+        if not self._knows_window:  # asked for at the painting of each thumbnail
+            self._window, self._knows_window = window.from_setting(self.setting("window")), True
+        return self._window
 
     def anchors(self) -> AnchorSet | None:
         """The anchors that training will use, or None: then the detector's published ones."""
@@ -315,6 +319,8 @@ class Document:
         if applied.labels_changed:
             self._labels = None
         self._tables.follow(edit, inverse)
+        if applied.settings_changed:
+            self._knows_window = False
         for listener in tuple(self._listeners):
             listener(applied)
         return applied

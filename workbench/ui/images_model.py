@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QImage
 
 from workbench.core.applied import Applied
 from workbench.core.document import Document
@@ -20,8 +21,7 @@ from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
-COUNT = Qt.ItemDataRole.UserRole + 1  # its number of boxes
-PROBLEM = Qt.ItemDataRole.UserRole + 2  # why its picture can't be shown, "" where it can
+SHOWN = Qt.ItemDataRole.UserRole + 1  # Shown: all that a tile paints, in one question
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _MANY = 20
@@ -63,6 +63,16 @@ class Filter:
         """Whether a box more or less may change what is listed, or where."""
         ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
         return self.empty or any(value is not None for value in ranges) or self.order in (Order.MOST, Order.FEWEST)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shown:
+    """What is seen of an image in a list: its number of boxes, why it can't be read, its thumbnail when it has come."""
+
+    image: Image
+    boxes: int
+    problem: str
+    thumbnail: QImage | None
 
 
 class ImageRows:
@@ -173,10 +183,9 @@ class ImagesModel(QAbstractListModel):
             return None
         if role == IMAGE:
             return image
-        if role == COUNT:
-            return self._count(image.id)
-        if role == PROBLEM:
-            return image.problem or self._thumbnails.problem(image)
+        if role == SHOWN:
+            problem = image.problem or self._thumbnails.problem(image)
+            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image))
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:

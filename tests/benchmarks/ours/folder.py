@@ -37,7 +37,7 @@ class Measured(QObject):
         self.window = window
         small = PROJECT.with_name("small")
         photographs = PROJECT.with_name("one photograph")
-        photographs.mkdir()
+        photographs.mkdir(parents=True)
         first = next(entry for entry in os.scandir(PHOTOGRAPHS) if entry.name.endswith(".jpg"))
         shutil.copy(first.path, photographs / "1.jpg")
         Document.create(small, photographs).close()

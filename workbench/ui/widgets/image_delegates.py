@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import Image, Split, State
+from workbench.core.words import count
 from workbench.ui import theme
-from workbench.ui.images_model import COUNT, IMAGE, PROBLEM
+from workbench.ui.images_model import SHOWN, Shown
 
 _Index = QModelIndex | QPersistentModelIndex
 STATE_ICONS = {
@@ -30,19 +31,19 @@ class ImageRow(QStyledItemDelegate):
         return QSize(120, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        image: Image = index.data(IMAGE)
+        shown: Shown = index.data(SHOWN)
         area = QRectF(option.rect)  # type: ignore[attr-defined]
         painter.save()
         chosen = _ground(painter, option, area)
-        _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), index)
+        _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
         left = area.x() + 80
         words = QRectF(left, area.y() + 8, area.right() - left - 8, 20)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
-        _elided(painter, words, image.name)
-        _state(painter, QPointF(left, area.y() + 31), image, chosen)
+        _elided(painter, words, shown.image.name)
+        _state(painter, QPointF(left, area.y() + 31), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(QRectF(left + 20, area.y() + 29, words.width() - 20, 18), _MIDDLE, _numbers(image, index))
+        painter.drawText(QRectF(left + 20, area.y() + 29, words.width() - 20, 18), _MIDDLE, _numbers(shown))
         painter.restore()
 
 
@@ -53,20 +54,20 @@ class ImageTile(QStyledItemDelegate):
         return TILE
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        image: Image = index.data(IMAGE)
+        shown: Shown = index.data(SHOWN)
         area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = _ground(painter, option, area)
-        _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), index)
+        _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), shown)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
-        _elided(painter, words, image.name)
-        _state(painter, QPointF(area.x() + 8, area.y() + 160), image, chosen)
+        _elided(painter, words, shown.image.name)
+        _state(painter, QPointF(area.x() + 8, area.y() + 160), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(words.translated(20, 21), _MIDDLE, _numbers(image, index))
-        split = SPLIT_WORDS[image.split]
+        painter.drawText(words.translated(20, 21), _MIDDLE, _numbers(shown))
+        split = SPLIT_WORDS[shown.image.split]
         painter.drawText(
             words.translated(0, 21), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), split
         )
@@ -82,12 +83,12 @@ def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bo
     return chosen
 
 
-def _picture(painter: QPainter, room: QRectF, index: _Index) -> None:
+def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
     """The thumbnail in the middle of `room`, in its own shape."""
-    thumbnail = index.data(Qt.ItemDataRole.DecorationRole)
-    if not isinstance(thumbnail, QImage):
+    thumbnail = shown.thumbnail
+    if thumbnail is None:
         painter.fillRect(room, theme.colour("hover"))
-        if index.data(PROBLEM):
+        if shown.problem:
             sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24)
             painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 12), sign)
         return
@@ -106,11 +107,12 @@ def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
     painter.drawPixmap(at, theme.glyph(name, ink, 14, ratio))
 
 
-def _numbers(image: Image, index: _Index) -> str:
-    if index.data(PROBLEM):
+def _numbers(shown: Shown) -> str:
+    if shown.problem:
         return "can't be read"
-    count = int(index.data(COUNT))
-    return f"{count:,} {'box' if count == 1 else 'boxes'}" if count else ("empty" if _is_done(image) else "no boxes")
+    if shown.boxes:
+        return count(shown.boxes, "box")
+    return "empty" if _is_done(shown.image) else "no boxes"
 
 
 def _is_done(image: Image) -> bool:
