@@ -7,10 +7,7 @@ painting, and because decoders die of some damaged files: then the file is marke
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import multiprocessing
-import sqlite3
 import sys
 from collections.abc import Iterator
 from ctypes import c_int64
@@ -111,7 +108,9 @@ def work(sender: Connection, current: Any, task: Task) -> None:
         try:
             with Store(Path(task.file)) as store:
                 if task.photographs:
-                    for part in _sorted(walk_images(Path(task.photographs)), task.names):
+                    names = sorted((natural_key(name), name) for name in walk_images(Path(task.photographs)))
+                    for first in range(0, len(names), task.names):
+                        part = [(name, key) for key, name in names[first : first + task.names]]
                         with store.transaction() as connection:
                             intake.add_names(connection, task.root, part)
                     sender.send(("listed", None))
@@ -138,16 +137,3 @@ def _headers(store: Store, current: Any, task: Task) -> Iterator[Message]:
         with store.transaction() as connection:
             intake.keep_headers(connection, found)
         yield "measured", (tuple(found), min(first + task.headers, len(rows)), len(rows))
-
-
-def _sorted(names: Iterator[str], step: int) -> Iterator[list[intake.Named]]:
-    """In natural order, part by part, by a temporary file of SQLite's: little memory for any number of names."""
-    with contextlib.closing(sqlite3.connect("", isolation_level=None)) as scratch:
-        scratch.execute("PRAGMA synchronous = OFF")
-        scratch.execute("CREATE TABLE name (path TEXT, sort TEXT)")
-        while part := [(name, natural_key(name)) for name in itertools.islice(names, step)]:
-            text = json.dumps(part, ensure_ascii=False)
-            scratch.execute("INSERT INTO name SELECT value ->> 0, value ->> 1 FROM json_each(?)", (text,))
-        rows = scratch.execute("SELECT path, sort FROM name ORDER BY sort")
-        while part := rows.fetchmany(step):
-            yield part
