@@ -128,6 +128,7 @@ def test_a3_only_boxes_in_sight_are_painted(canvas: Counting, count: int) -> Non
     assert handed[-1] < count / 3
 
 
+@pytest.mark.slow
 def test_a4_the_first_look_at_a_large_photograph_comes_early(tmp_path: Path, qtbot: QtBot) -> None:
     """12 megapixels: all of it on the screen in a third of the time in which Qt has read the file."""
     rng = np.random.default_rng(0)

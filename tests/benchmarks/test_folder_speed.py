@@ -33,6 +33,7 @@ def tell(found: dict[str, float]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_h3_a_large_folder_can_be_worked_on_at_once(tmp_path: Path) -> None:
     photographs = own.many_photographs(tmp_path / "photographs", COUNT)
     found = own.run("folder", photographs, tmp_path / "project", home=tmp_path / "home")

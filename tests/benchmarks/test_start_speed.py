@@ -24,10 +24,11 @@ def started(tmp_path: Path) -> tuple[float, float]:
     return found["paint_ms"], found["rss_mb"]
 
 
+@pytest.mark.slow
 def test_h1_the_window_is_painted_long_before_torch_could_be_imported(tmp_path: Path) -> None:
     """The short form's measure: what importing torch alone takes, on the same machine."""
     ours, torch = [], []
-    for _ in range(3):
+    for _ in range(2):
         ours.append(started(tmp_path))
         begin = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import torch"], check=True)
