@@ -16,15 +16,18 @@ from typing import Any
 from workbench.core import words
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
 from workbench.core.rows import (
+    GIVEN,
     IMAGE_COLUMNS,
     Connection,
     box_of,
     box_row,
     boxes_with,
+    given,
     image_row,
     images_with,
     label_with,
     next_ids,
+    values_of,
 )
 from workbench.errors import WorkbenchError
 
@@ -59,7 +62,7 @@ class RemoveBoxes:
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         boxes = boxes_with(connection, self.ids)
-        connection.executemany("DELETE FROM box WHERE id = ?", ((i,) for i in self.ids))
+        connection.execute(f"DELETE FROM box WHERE id IN {GIVEN}", (given(self.ids),))
         return self, AddBoxes(boxes)
 
     def touches(self) -> set[int]:
@@ -196,10 +199,9 @@ class SetState:
         return _count(f"Mark {{}} {self.state}", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = images_with(connection, self.ids)
-        connection.executemany("UPDATE image SET state = ? WHERE id = ?", ((str(self.state), i) for i in self.ids))
-        groups = {state: tuple(i.id for i in old if i.state == state) for state in {i.state for i in old}}
-        return self, _one_or_batch([SetState(ids, state) for state, ids in groups.items()], self.title)
+        old = values_of(connection, "state", self.ids)
+        connection.execute(f"UPDATE image SET state = ? WHERE id IN {GIVEN}", (str(self.state), given(self.ids)))
+        return self, _one_or_batch([SetState(ids, State(state)) for state, ids in old.items()], self.title)
 
     def touches(self) -> set[int]:
         return set(self.ids)
@@ -215,10 +217,9 @@ class SetSplit:
         return _count(f"Put {{}} into {self.split}", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        old = images_with(connection, self.ids)
-        connection.executemany("UPDATE image SET split = ? WHERE id = ?", ((str(self.split), i) for i in self.ids))
-        groups = {split: tuple(i.id for i in old if i.split == split) for split in {i.split for i in old}}
-        return self, _one_or_batch([SetSplit(ids, split) for split, ids in groups.items()], self.title)
+        old = values_of(connection, "split", self.ids)
+        connection.execute(f"UPDATE image SET split = ? WHERE id IN {GIVEN}", (str(self.split), given(self.ids)))
+        return self, _one_or_batch([SetSplit(ids, Split(split)) for split, ids in old.items()], self.title)
 
     def touches(self) -> set[int]:
         return set(self.ids)
@@ -255,13 +256,12 @@ class RemoveImages:
         return _count("Remove {} from the project", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        images = images_with(connection, self.ids)
-        boxes: list[Box] = []
-        for i in self.ids:
-            boxes += [box_of(r) for r in connection.execute("SELECT * FROM box WHERE image = ? ORDER BY id", (i,))]
-        connection.executemany("DELETE FROM box WHERE image = ?", ((i,) for i in self.ids))
-        connection.executemany("DELETE FROM image WHERE id = ?", ((i,) for i in self.ids))
-        return self, Batch((AddImages(tuple(images)), AddBoxes(tuple(boxes))), self.title)
+        images, ids = images_with(connection, self.ids), (given(self.ids),)
+        rows = connection.execute(f"SELECT * FROM box WHERE image IN {GIVEN} ORDER BY image, id", ids)
+        boxes = tuple(box_of(row) for row in rows)
+        connection.execute(f"DELETE FROM box WHERE image IN {GIVEN}", ids)
+        connection.execute(f"DELETE FROM image WHERE id IN {GIVEN}", ids)
+        return self, Batch((AddImages(tuple(images)), AddBoxes(boxes)), self.title)
 
     def touches(self) -> set[int]:
         return set(self.ids)
