@@ -11,7 +11,8 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from workbench.core import words
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
@@ -31,6 +32,8 @@ from workbench.core.rows import (
 )
 from workbench.errors import WorkbenchError
 
+_T = TypeVar("_T", Box, Image)
+
 
 @dataclass(frozen=True, slots=True)
 class AddBoxes:
@@ -42,7 +45,7 @@ class AddBoxes:
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         ids = next_ids(connection, "box", [box.id for box in self.boxes])
-        boxes = tuple(dataclasses.replace(box, id=i) for box, i in zip(self.boxes, ids, strict=True))
+        boxes = tuple(_with_id(box, i) for box, i in zip(self.boxes, ids, strict=True))
         connection.executemany(
             "INSERT INTO box VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (box_row(b) for b in boxes)
         )
@@ -235,7 +238,7 @@ class AddImages:
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         ids = next_ids(connection, "image", [image.id for image in self.images])
-        images = tuple(dataclasses.replace(image, id=i) for image, i in zip(self.images, ids, strict=True))
+        images = tuple(_with_id(image, i) for image, i in zip(self.images, ids, strict=True))
         connection.executemany(
             f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
         )
@@ -318,6 +321,9 @@ Edit = (
 )  # fmt: skip
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in Edit.__args__}
 _NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
+# asked once: the edit of 100,000 boxes is written and read as many times
+_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (Box, Label, Image)}
+_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
 
 
 def walk(edit: Edit) -> Iterable[Edit]:
@@ -359,8 +365,8 @@ def _plain(edit: Edit) -> dict[str, Any]:
     return values
 
 
-def _astuple(item: Any) -> Iterable[Any]:
-    return (getattr(item, field.name) for field in dataclasses.fields(item))
+def _astuple(item: Any) -> tuple[Any, ...]:
+    return _VALUES[type(item)](item)  # type: ignore[no-any-return]
 
 
 def from_json(text: str) -> Edit:
@@ -386,11 +392,11 @@ def _edit(values: dict[str, Any]) -> Edit:
 
 
 def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
-    made = dict(zip((field.name for field in dataclasses.fields(kind)), values, strict=False))
+    made = list(values)  # fewer than there are fields now, where an older version wrote them
     for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
-        if name in made:
-            made[name] = convert(made[name])
-    return kind(**made)
+        if name in _FIELDS[kind]:
+            made[_FIELDS[kind].index(name)] = convert(made[_FIELDS[kind].index(name)])
+    return kind(*made)
 
 
 def _check_name(connection: Connection, label: Label) -> None:
@@ -399,6 +405,10 @@ def _check_name(connection: Connection, label: Label) -> None:
     taken = connection.execute("SELECT 1 FROM label WHERE name = ? AND id <> ?", (label.name, label.id)).fetchone()
     if taken:
         raise WorkbenchError(f"There is a label '{label.name}' already. Choose another name, or merge the two.")
+
+
+def _with_id(thing: _T, id: int) -> _T:
+    return thing if thing.id == id else dataclasses.replace(thing, id=id)
 
 
 def _one_or_batch(edits: list[Edit], title: str) -> Edit:
