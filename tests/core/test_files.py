@@ -88,3 +88,15 @@ def test_a_folder_that_may_not_be_read_gets_a_sentence(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom chmod does not stop
     with pytest.raises(WorkbenchError, match=r"can't be read: Permission denied\. Choose another"):
         files.scan_images(tmp_path)
+
+
+def test_a_link_in_a_circle_hides_nothing_else(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.png").touch()
+    (tmp_path / "10 loop.jpg").symlink_to(tmp_path / "10 loop.jpg")
+    (tmp_path / "circle").symlink_to(tmp_path)
+    found = files.scan_images(tmp_path)
+    assert len(found) == 22
+    assert {"10 loop.jpg", "sub/x.png"} <= set(found)

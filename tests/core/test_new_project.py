@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
+import sqlite3
+import time
 from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,7 +21,7 @@ from workbench.core import edits, folder_reader, intake, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
 from workbench.core.new_project import Listed, Measured, Opened
-from workbench.core.project import Image, State
+from workbench.core.project import Box, Image, Label, State
 from workbench.errors import WorkbenchError
 
 
@@ -209,3 +212,113 @@ def test_dates_that_an_older_version_did_not_keep_are_read_when_asked_for(photog
         first, *rest = document.images()
         assert (first.width, first.problem, first.date) == (20, "", 0.0), "what was known of it stays"
         assert all(image.date > 1e9 for image in rest if not image.problem)
+
+
+def test_names_that_were_not_listed_come_at_the_next_opening(photographs: Path, tmp_path: Path) -> None:
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    events.close()
+    opened.document.close()
+    with Document.open(tmp_path / "p") as document:
+        assert len(document.images()) == 4
+        assert document.unlisted == 1
+        for event in new_project.measure(document):
+            if isinstance(event, Listed):
+                document.adopt(event.images, event.comings)
+            elif isinstance(event, Measured):
+                document.take_headers(event.images, kept=True)
+        assert len(document.images()) == 25
+        assert document.unlisted is None
+        assert document.images().unmeasured.tolist() == []
+
+
+def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    document = opened.document
+    removed = document.images()[0]
+    document.do(edits.SetState((removed.id,), State.DONE))
+    monkeypatch.setattr(folder_reader, "work", removing_work)
+    for event in events:
+        if isinstance(event, Listed):
+            document.adopt(event.images, event.comings)
+    assert not document.images().has(removed.id)
+    assert removed.path not in {image.path for image in document.images()}
+    assert len(document.images()) == 24
+    document.close()
+
+
+def removing_work(sender: Connection, current: Any, task: folder_reader.Task) -> None:
+    """As the real one, while somebody removes the first image right after it has looked what is there."""
+    listing = folder_reader.walk_images
+
+    def walk(folder: Path) -> Any:
+        with Document.open(Path(task.file).parent, read_only=True) as document:
+            first = document.images()[0]
+        other = sqlite3.connect(task.file)
+        other.execute("DELETE FROM image WHERE id = ?", (first.id,))
+        other.commit()
+        other.close()
+        return listing(folder)
+
+    folder_reader.walk_images = walk
+    folder_reader.work(sender, current, task)
+
+
+def test_reading_ends_soon_when_it_is_to_stop(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_reader, "work", sleeping_work)
+    with Document.create(tmp_path / "p") as document:
+        document.add_root(photographs)
+        begin = time.monotonic()
+        assert list(folder_reader.messages(document.store.file, stopped=lambda: True)) == []
+        assert time.monotonic() - begin < 20, "the process sleeps for a minute"
+    assert multiprocessing.active_children() == []
+
+
+def sleeping_work(_sender: Connection, _current: Any, _task: folder_reader.Task) -> None:
+    time.sleep(60)
+
+
+def test_a_disk_that_is_away_makes_no_image_unreadable(photographs: Path, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as document:
+        root = document.add_root(photographs)
+        names = [(f"day {n % 2 + 9}/{n} ü.png", f"{n:03}") for n in range(25)]
+        with document.store.transaction() as connection:
+            intake.add_names(connection, root, names)
+        photographs.rename(tmp_path / "away")
+        for event in new_project.measure(document):
+            assert isinstance(event, Measured)
+            document.take_headers(event.images, kept=True)
+        assert document.measured(document.images()[0]).problem == ""
+        assert len(document.images().unmeasured) == 25
+        (tmp_path / "away").rename(photographs)
+        assert document.measured(document.images()[0]).width == 20
+        assert document.images()[8].problem == ""
+        assert "not an image" in document.measured(document.images()[8]).problem
+
+
+def test_an_image_with_boxes_is_measured_before_a_snapshot_whatever_its_state(
+    photographs: Path, tmp_path: Path
+) -> None:
+    with Document.create(tmp_path / "p") as document:
+        root = document.add_root(photographs)
+        with document.store.transaction() as connection:
+            intake.add_names(connection, root, [("day 9/0 ü.png", "0"), ("day 9/2 ü.png", "2")])
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        document.do(edits.AddBoxes((Box(0, 2, 1, (0, 0, 5, 5)),)))
+        assert [image.width for image in document.snapshot().images] == [0, 20]
+
+
+def test_marking_an_image_that_was_removed_marks_no_other(photographs: Path, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p", photographs) as document:
+        file = document.store.file
+        assert folder_reader._mark(file, 10**6) is None
+        marked = folder_reader._mark(file, 3)
+        assert marked is not None
+        assert marked.id == 3

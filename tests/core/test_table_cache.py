@@ -115,3 +115,16 @@ def test_small_projects_and_readers_keep_none(tmp_path: Path, monkeypatch: pytes
     with Document.open(project) as document:
         document.images(), document.counts()
     assert not (project / "cache" / "images.npz").exists()
+
+
+def test_what_another_process_wrote_meanwhile_is_not_stamped_as_known(project: Path) -> None:
+    (project / "cache" / "images.npz").unlink()
+    document = Document.open(project)
+    document.images(), document.counts()
+    other = sqlite3.connect(project / "project.sqlite")
+    other.execute("UPDATE image SET width = 77")
+    other.commit()
+    other.close()
+    document.close()
+    with Document.open(project) as again:
+        assert {image.width for image in again.images()} == {77}

@@ -92,7 +92,9 @@ def test_a_folder_written_anew_has_the_new_numbers_and_loses_nothing(project: Pa
 def test_where_writing_anew_fails_the_old_folder_is_back(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(_snapshot: object, _format: str, folder: Path, _copy: bool) -> None:
+        (folder / "half").mkdir(parents=True)
+        (folder / "half" / "data.yaml").touch()
         raise WorkbenchError("The disk is full.")
 
     with Document.open(project) as document:
@@ -102,3 +104,13 @@ def test_where_writing_anew_fails_the_old_folder_is_back(
         with pytest.raises(WorkbenchError, match="disk is full"):
             write_anew(document.snapshot(), exported.known(document)[0])
         assert sorted(file.name for file in folder.rglob("*")) == before
+
+
+def test_a_folder_with_photographs_of_the_project_is_never_put_aside(project: Path, tmp_path: Path) -> None:
+    with Document.open(project) as document:
+        snapshot = document.snapshot()
+        report = export_labels(snapshot, "yolo", tmp_path / "photos", replace=True)
+        remember(document, report, snapshot.labels, copied=False)
+        with pytest.raises(WorkbenchError, match="holds photographs of the project"):
+            write_anew(document.snapshot(), exported.known(document)[0])
+        assert document.file(document.images()[0]).is_file()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +19,7 @@ from workbench.core.project import Box, Image, Label, State
 from workbench.ui.images_model import Filter, ImagesModel, Order
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import projects
+from workbench.ui.widgets.tile_view import TileView
 
 
 @pytest.fixture
@@ -127,7 +130,13 @@ def test_headers_that_were_not_read_are_read_at_the_next_opening(
     assert document_ is not None
     there: list[Image] = list(document_.images())
     assert [bool(image.width) for image in there] == [True, True, False]
-    assert there[2].problem
+    assert there[2].problem == "", "a disk that is away makes no image unreadable"
+    window.close_project()
+    write_photographs(tmp_path / "many", ["3.png"])
+    assert window.open(tmp_path / "p")
+    qtbot.waitUntil(lambda: is_open(window))
+    assert window.session.document is not None
+    assert all(image.width for image in window.session.document.images())
 
 
 def test_the_gallery_is_ordered_by_date_even_where_dates_were_not_kept(
@@ -150,3 +159,90 @@ def test_the_gallery_is_ordered_by_date_even_where_dates_were_not_kept(
     model.set_filter(Filter(order=Order.LATEST))
     assert names() == ["a.png", "c.png", "b.png"]
     assert not window.session.jobs, "they are known now"
+
+
+# --- several wishes, and ends in the middle ---
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is read in small steps."""
+    monkeypatch.setattr(new_project, "FIRST", 3)
+    monkeypatch.setattr(folder_reader, "NAMES", 4)
+    monkeypatch.setattr(folder_reader, "HEADERS", 2)
+    write_photographs(tmp_path / "many", [f"{number}.png" for number in range(40)])
+    return tmp_path / "many"
+
+
+def test_what_comes_for_a_project_that_was_left_does_not_reach_the_next(
+    many: Path, project: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window()
+    window._projects.create(tmp_path / "p", many)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    window.open(project)
+    qtbot.waitUntil(lambda: is_open(window))
+    QTest.qWait(50)  # whatever is still queued
+    assert window.session.document is not None
+    assert [image.name for image in window.session.document.images()] == ["a.png", "b.png", "c.png"]
+    window.close_project()
+    assert window.open(tmp_path / "p")  # and the one that was left is read to its end
+    qtbot.waitUntil(lambda: is_open(window))
+    document = window.session.document
+    assert document is not None
+    assert [image.name for image in document.images()] == [f"{number}.png" for number in range(40)]
+    assert all(image.width for image in document.images())
+    assert document.unlisted is None
+
+
+def test_the_last_wish_counts(large: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    Document.create(other, tmp_path / "photographs").close()
+    window = open_window()
+    for wish in (large, large, other, large, other):
+        assert window.open(wish)
+    qtbot.waitUntil(lambda: is_open(window))
+    QTest.qWait(50)
+    document = window.session.document
+    assert document is not None
+    assert (document.folder, document.read_only) == (other, False)
+    window.close_project()
+    with Document.open(large) as free:
+        assert not free.read_only, "what came too late was closed again"
+
+
+def test_a_new_project_that_fails_leaves_the_open_one(
+    project: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    window = open_window(project, "data")
+    window._projects.create(tmp_path / "p", tmp_path / "empty")
+    qtbot.waitUntil(lambda: "no images" in find(window, QLabel, "message-text").text())
+    assert window.session.document is not None
+    assert window.session.document.folder == project
+
+
+def test_a_window_that_is_closed_at_once_leaves_no_process_and_no_lock(
+    many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window()
+    window._projects.create(tmp_path / "p", many)
+    window.close()
+    QTest.qWait(50)
+    assert window.session.document is None
+    assert multiprocessing.active_children() == []
+
+
+def test_dates_that_come_do_not_undo_the_selection(many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p", many) as document, document.store.transaction() as connection:
+        connection.execute("UPDATE image SET date = 0")
+    window = open_window(tmp_path / "p", "data")
+    gallery = find(window, TileView, "gallery")
+    model = gallery.model()
+    assert isinstance(model, ImagesModel)
+    resets: list[int] = []
+    model.modelReset.connect(lambda: resets.append(1))
+    model.set_filter(Filter(order=Order.DATE))
+    qtbot.waitUntil(lambda: bool(window.session.jobs))
+    qtbot.waitUntil(lambda: is_open(window))
+    assert len(resets) == 2  # the filter, and when all dates were there

@@ -120,6 +120,23 @@ def test_shift_takes_all_between_as_one_reads_and_ctrl_single_ones(view: TileVie
     assert chosen(view) == list(range(22))
 
 
+def test_shift_takes_all_from_a_tile_that_is_out_of_sight(view: TileView) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    model.now(100)
+    click(view, 2)
+    view.scrollTo(model.index(50, 0))
+    click(view, 50, SHIFT)
+    assert chosen(view) == list(range(2, 51))
+    click(view, 48)
+    view.setFocus()
+    for _ in range(8):
+        QTest.keyClick(view, Key.Key_Up, SHIFT)
+    assert chosen(view) == list(range(16, 49))
+    QTest.keyClick(view, Key.Key_End, SHIFT)
+    assert chosen(view) == list(range(48, 100))
+
+
 def test_a_rubber_band_takes_the_tiles_it_touches(view: TileView) -> None:
     view.resize(460, 175)  # room right of the tiles to begin in
     surface = view.viewport()

@@ -353,7 +353,8 @@ class Document:
         if unknown:
             from workbench.core import intake
 
-            self.take_headers([intake.measured(image, self.file(image)) for image in unknown])
+            found = [intake.measured(image, self.file(image)) for image in unknown if self.file(image).exists()]
+            self.take_headers(found)
 
     def adopt(self, images: ImageTable, comings: int) -> None:
         """Take over a table read by another connection when `self.comings` had this value; states set since are kept.
@@ -372,6 +373,13 @@ class Document:
         self.measure([image.id])
         return self.image(image.id)
 
+    @property
+    def unlisted(self) -> int | None:
+        """The root whose reading was broken off before all its names were in the project."""
+        from workbench.core import intake
+
+        return self.store.read(intake.unlisted)
+
     def take_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
         """Know width, height, orientation and problem of these images; `kept`: they are on disk already."""
         if not kept and not self.read_only:
@@ -384,8 +392,9 @@ class Document:
     def _measure_labelled(self) -> None:
         """Sizes that a folder's reading has not come to yet, of the images that somebody has worked on."""
         images = self.images()
-        rows = images.unmeasured
-        self.measure(images.ids[rows[images.states[rows] > 0]].tolist())
+        ids = images.ids[images.unmeasured]
+        worked_on = (images.states[images.unmeasured] > 0) | (self.counts().of(ids) > 0)
+        self.measure(ids[worked_on].tolist())
 
     # --- where images are ---
 

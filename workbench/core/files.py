@@ -161,10 +161,15 @@ def _image_names(folder: Path | str, before: str) -> Iterator[str]:
             name = entry.name
             if name[0] == "." or not (name.isascii() or _is_text(name)):
                 continue
-            if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and not entry.is_dir():
-                yield before + name
-            elif entry.is_dir(follow_symlinks=False):
-                below.append(name)
+            is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+            try:
+                if is_image and not entry.is_dir():
+                    yield before + name
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append(name)
+            except OSError:  # a link in a circle: as an image it is seen with its problem
+                if is_image:
+                    yield before + name
     for name in below:
         yield from _image_names(os.path.join(folder, name), f"{before}{name}/")
 

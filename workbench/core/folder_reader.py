@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import c_int64
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -32,51 +33,60 @@ _MEMORY = 4 << 30
 _CRASHED = "reading it ended the program that reads images; it is damaged, save it anew or remove it from the project"
 
 Message = tuple[str, Any]
-"""("listed", None), ("measured", (images, done, total)), ("failed", (sentence, cause)) or ("done", None)."""
+"""("listed", None), ("measured", (images, done, total)), ("failed", (sentence, cause)), ("done", None); on the way to
+"listed" ("names", count), so that the process notices when nobody listens."""
+_LOOK = 0.1
+"""Seconds after which it is asked whether to stop."""
 
 
-def messages(file: Path, root: int, photographs: Path | None, dates: bool = False) -> Iterator[Message]:
+def messages(file: Path, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Message]:
     """What the process tells while it works on the project `file`; without "done" and "failed".
 
-    First the names below `photographs` (None: none are wanted) for the root of that id, then all headers that are not
-    known; with `dates` those of images without a date, too. Raises WorkbenchError. Closing the iterator ends the
-    process; what it has told is on disk.
+    First the names of the root that was not wholly listed (`intake.unlisted`), then all headers that are not known;
+    with `dates` those of images without a date, too. Raises WorkbenchError. When `stopped` says so, or the iterator is
+    closed, the process is ended; what it has told is on disk.
     """
     while True:
         context = multiprocessing.get_context("spawn")
         current = context.Value(c_int64, 0, lock=False)
         receiver, sender = context.Pipe(duplex=False)
-        task = Task(str(file), root, str(photographs) if photographs else "", dates, NAMES, HEADERS)
+        task = Task(str(file), dates, NAMES, HEADERS)
         process = context.Process(target=work, args=(sender, current, task), daemon=True)
         process.start()
         sender.close()
         try:
             while True:
+                while not receiver.poll(_LOOK):
+                    if stopped():
+                        return
                 kind, content = receiver.recv()
                 if kind == "done":
                     return
                 if kind == "failed":
                     raise WorkbenchError(*content)
-                if kind == "listed":
-                    photographs = None  # should it die now, the next one need not list them again
-                yield kind, content
+                if kind in ("listed", "measured"):
+                    yield kind, content
         except EOFError as error:  # it died
             died_at = int(current.value)
             if not died_at:
                 raise WorkbenchError(
                     "The process that reads the folder ended. Open the project again to go on.", error
                 ) from error
-            yield "measured", ((_mark(file, died_at),), 0, 0)
+            marked = _mark(file, died_at)
+            if marked is not None:
+                yield "measured", ((marked,), 0, 0)
         finally:
             process.terminate()
             process.join()
             receiver.close()
 
 
-def _mark(file: Path, id: int) -> Image:
-    """Note that this image can't be read."""
+def _mark(file: Path, id: int) -> Image | None:
+    """Note that this image can't be read; None where it was removed meanwhile."""
     with Store(file) as store:
         images = store.read(ImageTable.read)
+        if not images.has(id):
+            return None
         found = replace(images[images.row_of(id)], problem=_CRASHED)
         with store.transaction() as connection:
             intake.keep_headers(connection, [found])
@@ -88,11 +98,9 @@ def _mark(file: Path, id: int) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the process is to do; `photographs` "": only headers. `names` and `headers` in one step."""
+    """What the process is to do; `names` and `headers` in one step."""
 
     file: str
-    root: int
-    photographs: str
     dates: bool
     names: int
     headers: int
@@ -107,31 +115,51 @@ def work(sender: Connection, current: Any, task: Task) -> None:
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         try:
             with Store(Path(task.file)) as store:
-                if task.photographs:
-                    names = sorted((natural_key(name), name) for name in walk_images(Path(task.photographs)))
-                    for first in range(0, len(names), task.names):
-                        part = [(name, key) for key, name in names[first : first + task.names]]
-                        with store.transaction() as connection:
-                            intake.add_names(connection, task.root, part)
-                    sender.send(("listed", None))
-                for message in _headers(store, current, task):
+                roots = _roots(store)
+                root = store.read(intake.unlisted)
+                if root in roots:
+                    _list(store, sender, root, roots[root], task.names)
+                for message in _headers(store, current, roots, task):
                     sender.send(message)
             sender.send(("done", None))
         except WorkbenchError as error:
             sender.send(("failed", (error.sentence, error.cause)))
 
 
-def _headers(store: Store, current: Any, task: Task) -> Iterator[Message]:
-    known = store.rows("SELECT id, path FROM root")
-    roots = {row["id"]: (store.file.parent / row["path"]).absolute() for row in known}
+def _roots(store: Store) -> dict[int, Path]:
+    rows = store.rows("SELECT id, path FROM root")
+    return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
+
+
+def _list(store: Store, sender: Connection, root: int, folder: Path, step: int) -> None:
+    """Add the names that are not there. Those that a person removes while it goes on do not come back."""
+    known = {row["path"] for row in store.rows("SELECT path FROM image WHERE root = ?", root)}
+    names = sorted((natural_key(name), name) for name in walk_images(folder) if name not in known)
+    for first in range(0, len(names), step):
+        sender.send(
+            ("names", first)
+        )  # nobody listens: end before the project, which may be another's by now, is touched
+        part = [(name, key) for key, name in names[first : first + step]]
+        with store.transaction() as connection:
+            intake.add_names(connection, root, part)
+    sender.send(("names", len(names)))
+    with store.transaction() as connection:
+        intake.set_unlisted(connection, None)
+    sender.send(("listed", None))
+
+
+def _headers(store: Store, current: Any, roots: Mapping[int, Path], task: Task) -> Iterator[Message]:
     images = store.read(ImageTable.read)
     rows = images.undated if task.dates else images.unmeasured
     for first in range(0, len(rows), task.headers):
         found = []
         for row in rows[first : first + task.headers].tolist():
-            current.value = images[row].id
-            read = intake.measured(images[row], roots[images[row].root] / images[row].path)
-            if not read.problem or not images[row].width:  # what was read before is not unknown because a disk is away
+            image = images[row]
+            file = roots[image.root] / image.path
+            current.value = image.id
+            read = intake.measured(image, file)
+            # a disk that is away makes no image unreadable
+            if not read.problem or (not image.width and os.path.exists(file)):
                 found.append(read)
         current.value = 0
         with store.transaction() as connection:

@@ -42,7 +42,7 @@ def measured(image: Image, file: Path) -> Image:
     except WorkbenchError as error:
         return replace(image, problem=getattr(error, "reason", error.sentence))
     with contextlib.suppress(OSError):
-        image = replace(image, date=round(info.taken or file.stat().st_mtime, 3))
+        image = replace(image, date=round(info.taken or file.stat().st_mtime, 3) or 0.001)  # 0: not known
     return replace(image, width=info.width, height=info.height, orientation=info.orientation)
 
 
@@ -52,6 +52,22 @@ def keep_headers(connection: sqlite3.Connection, images: Sequence[Image]) -> Non
         "UPDATE image SET width = ?, height = ?, orientation = ?, problem = ?, date = ? WHERE id = ?",
         ((i.width, i.height, i.orientation, i.problem, i.date, i.id) for i in images),
     )
+
+
+_UNLISTED = "unlisted root"
+
+
+def set_unlisted(connection: sqlite3.Connection, root: int | None) -> None:
+    """Note that not all names of this root may be in the project yet; None: now they are."""
+    connection.execute("DELETE FROM meta WHERE key = ?", (_UNLISTED,))
+    if root is not None:
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (_UNLISTED, str(root)))
+
+
+def unlisted(connection: sqlite3.Connection) -> int | None:
+    """The root whose names were not all listed when that was broken off."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (_UNLISTED,)).fetchone()
+    return int(found[0]) if found else None
 
 
 Named = tuple[str, str]
@@ -65,6 +81,7 @@ def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named])
     """
     connection.execute(
         "INSERT OR IGNORE INTO image (root, path, width, height, state, split, orientation, note, problem, date, sort)"
-        " SELECT ?1, value ->> 0, 0, 0, 'unlabelled', 'none', 1, '', '', 0, value ->> 1 FROM json_each(?2)",
+        " SELECT ?1, json_extract(value, '$[0]'), 0, 0, 'unlabelled', 'none', 1, '', '', 0,"
+        " json_extract(value, '$[1]') FROM json_each(?2)",
         (root, json.dumps(names, ensure_ascii=False)),
     )

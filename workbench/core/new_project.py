@@ -6,7 +6,7 @@ The names are taken first, a few and then all; the headers follow. 100,000 names
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -25,9 +25,10 @@ FIRST = 300
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Opened:
-    """The project with its first images; it belongs to whoever gets this event."""
+    """The project with its first images; it belongs to whoever gets this event. `filling`: more events follow."""
 
     document: Document
+    filling: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,38 +51,40 @@ class Measured:
 Event = Opened | Listed | Measured
 
 
-def new_project(folder: Path, photographs: Path, name: str = "") -> Iterator[Event]:
+def new_project(
+    folder: Path, photographs: Path, name: str = "", stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
     """Make a project in `folder` of the images below `photographs`.
 
-    Closing the iterator early leaves a project with the images that were come to; `measure` goes on with the headers.
-    WorkbenchError if there are no images, or if the project can't be made.
+    Stopped or closed early it leaves a project with the images that were come to; `measure` goes on. WorkbenchError if
+    there are no images, or if the project can't be made.
     """
-    first = list(itertools.islice(walk_images(photographs), FIRST))
+    first = list(itertools.takewhile(lambda _: not stopped(), itertools.islice(walk_images(photographs), FIRST)))
+    if stopped():
+        return
     if not first:
         raise WorkbenchError(f"There are no images in {photographs}. Choose the folder that holds your photographs.")
     document = Document.create(folder, name=name)
     root = document.add_root(photographs)
     with document.store.transaction() as connection:
         intake.add_names(connection, root, sorted(((name, natural_key(name)) for name in first), key=itemgetter(1)))
+        intake.set_unlisted(connection, root)
     document.settle()
     document.images(), document.counts()
-    yield Opened(document)
-    yield from _read(document.store.file, document, root, photographs)
+    yield Opened(document, filling=True)
+    yield from measure(document, stopped=stopped)
 
 
-def measure(document: Document, dates: bool = False) -> Iterator[Event]:
-    """Read the headers of the project's images that were not read yet, and keep what they say in its file.
+def measure(document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Go on where reading the project's folder was broken off: the names, the headers, and keep them in its file.
 
-    `dates`: of those without a date, too.
+    `dates`: the headers of images without a date, too. The document is another thread's: only where its file is and
+    the number of its comings is asked.
     """
-    yield from _read(document.store.file, document, 0, None, dates)
-
-
-def _read(file: Path, document: Document, root: int, photographs: Path | None, dates: bool = False) -> Iterator[Event]:
-    """The document is another thread's: only the number of its comings is asked, and its file is read anew."""
     from workbench.core import folder_reader  # only where it is needed: multiprocessing takes a while
 
-    for kind, content in folder_reader.messages(file, root, photographs, dates):
+    file = document.store.file
+    for kind, content in folder_reader.messages(file, dates, stopped):
         if kind == "listed":
             comings = document.comings
             with Store(file, read_only=True, check=False) as own:

@@ -22,19 +22,26 @@ class Tables:
         self._images: ImageTable | None = None
         self._counts: BoxCounts | None = None
         self._asked_cache = False
+        self._read_at: set[int] = set()  # SQLite's count of what others had written when something was read
         self.comings = 0
 
     def images(self) -> ImageTable:
         if self._images is None:
             self._take_kept()
         if self._images is None:
+            self._read_at.add(self._others_wrote())
             self._images = self._store.read(ImageTable.read)
         return self._images
 
     def counts(self) -> BoxCounts:
         if self._counts is None:
+            self._read_at.add(self._others_wrote())
             self._counts = self._store.read(BoxCounts.read)
         return self._counts
+
+    def _others_wrote(self) -> int:
+        """Another number after each transaction of another connection."""
+        return int(self._store.read(lambda c: c.execute("PRAGMA data_version").fetchone()[0]))
 
     def follow(self, edit: Edit, inverse: Edit) -> None:
         """States and splits change in the table; images that come or go make a new one, read at the next asking."""
@@ -63,15 +70,18 @@ class Tables:
 
     def _take_kept(self) -> None:
         """What was kept at the last closing, if nothing has changed since."""
+        self._read_at.add(self._others_wrote())
         kept = None if self._asked_cache else table_cache.load(self._store.file, self._cache_folder)
         self._asked_cache = True
         if kept is not None:
             self._images, self._counts = kept
 
     def keep(self) -> None:
-        """For the next opening, where reading them takes long."""
+        """For the next opening, where reading them takes long; not where another process has written meanwhile."""
         images, counts, file = self._images, self._counts, self._store.file
         if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
             return
+        if self._read_at != {self._others_wrote()}:
+            return  # what is known here may be older than the file
         if not table_cache.is_kept(file, self._cache_folder):
             table_cache.save(file, self._cache_folder, images, counts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,9 @@ def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Pa
     WorkbenchError if it can't be written; then the old folder is where it was.
     """
     folder = exported.folder
+    inside = f"{folder}{os.sep}"
+    if any(str(file).startswith(inside) for file in snapshot.files):
+        raise WorkbenchError(f"{folder} holds photographs of the project and was left as it is. Export anew by hand.")
     aside = _free(folder)
     try:
         os.rename(folder, aside)
@@ -117,8 +121,8 @@ def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Pa
     try:
         return export_labels(snapshot, exported.format, folder, exported.copied), aside
     except BaseException:
-        if not folder.exists():
-            os.rename(aside, folder)
+        shutil.rmtree(folder, ignore_errors=True)  # nothing but what this export has written so far
+        os.rename(aside, folder)
         raise
 
 

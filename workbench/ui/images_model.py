@@ -131,10 +131,12 @@ class ImagesModel(QAbstractListModel):
         self._filter = Filter()
         self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
         self._rows = ImageRows(self._ids)
+        self._unordered = False
         self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         session.images_found.connect(self._found)
+        session.job_ended.connect(self._job_ended)
         thumbnails.made.connect(self._thumbnail_made)
         self.reload()
 
@@ -147,6 +149,7 @@ class ImagesModel(QAbstractListModel):
     def set_filter(self, filter: Filter) -> None:
         if filter != self._filter:
             self._filter = filter
+            self._left = 0, 0
             self.reload()
             document = self._session.document
             if filter.order in (Order.DATE, Order.LATEST) and document and len(document.images().undated):
@@ -155,6 +158,7 @@ class ImagesModel(QAbstractListModel):
     @Slot()
     def reload(self) -> None:
         """Read everything again."""
+        self._unordered = False
         self._show(self._listed())
 
     def _show(self, ids: NDArray[np.int64]) -> None:
@@ -271,10 +275,17 @@ class ImagesModel(QAbstractListModel):
 
     @Slot(object)
     def _found(self, ids: frozenset[int] | None) -> None:
-        if ids is None or self._filter.order in (Order.DATE, Order.LATEST):
+        if ids is None:
             self.reload()
         else:
+            self._unordered = self._filter.order in (Order.DATE, Order.LATEST)
             self.touched(ids)
+
+    @Slot()
+    def _job_ended(self) -> None:
+        """Dates that came are sorted in when all are there, not at each message: that would undo the selection."""
+        if self._unordered:
+            self.reload()
 
     def touched(self, ids: Collection[int]) -> None:
         """What these images show may be another."""

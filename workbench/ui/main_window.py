@@ -371,6 +371,7 @@ class MainWindow(QMainWindow):
         preferences.put("window", self.saveGeometry())
         for page in self._pages.values():
             page.closing()
+        self._projects.close()
         self.close_project()
         self.session.end_jobs()
         self._start.closing()

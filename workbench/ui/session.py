@@ -55,9 +55,9 @@ class Session(QObject):
 
     # --- the project ---
 
-    def open(self, document: Document) -> None:
-        """Show `document`; the one before is closed. Its jobs must have ended."""
-        self.close()
+    def open(self, document: Document, keep: Job | None = None) -> None:
+        """Show `document`; the one before is closed with its jobs, all but `keep`."""
+        self.close(keep)
         self.document = document
         self._unlisten = document.listen(self._heard)
         images, labels = document.images(), document.labels()
@@ -68,11 +68,11 @@ class Session(QObject):
         self.image_changed.emit(self.image_id)
         self.label_changed.emit(self.label_id)
 
-    def close(self) -> None:
-        """Close the project, if one is open."""
+    def close(self, keep: Job | None = None) -> None:
+        """Close the project, if one is open, and its jobs, all but `keep`."""
         if self.document is None:
             return
-        self.end_jobs()
+        self.end_jobs(keep=keep)
         self._unlisten()
         document, self.document = self.document, None
         self.image_id = self.label_id = 0
@@ -94,7 +94,7 @@ class Session(QObject):
 
     @property
     def image(self) -> Image | None:
-        if self.document is None or not self.image_id:
+        if self.document is None or not self.document.images().has(self.image_id):
             return None
         return self.document.image(self.image_id)
 
@@ -186,9 +186,9 @@ class Session(QObject):
             self.jobs.remove(job)
             self.job_ended.emit(job)
 
-    def end_jobs(self, seconds: float = 30.0) -> bool:
-        """Ask all jobs to stop and wait for them; False if one still runs."""
-        jobs = tuple(self.jobs)
+    def end_jobs(self, seconds: float = 30.0, keep: Job | None = None) -> bool:
+        """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs."""
+        jobs = tuple(job for job in self.jobs if job is not keep)
         for job in jobs:
             job.stop.set()
             job.pause.clear()

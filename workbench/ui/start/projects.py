@@ -23,30 +23,42 @@ if TYPE_CHECKING:  # not before a project is opened: the window is painted befor
 
 AT_ONCE = 4 << 20
 """Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
-DATES = "Reading dates"
 SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
 
 
 class Projects(QObject):
-    """Opens projects into the session; failures become messages. `opened` comes after each success."""
+    """Opens projects into the session; failures become messages. `opened` comes after each success.
+
+    The last wish counts: a project that comes when another one was asked for meanwhile is closed again.
+    """
 
     opened = Signal()
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._awaited: Job | None = None  # whose project is to be shown
+        self._opening: dict[Path, Job] = {}  # those that open a project which is there; each holds its lock
+        self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and for which project
         session.dates_asked.connect(self.measure_dates)
-        self._filled = Path()  # the project whose images a job still reads
+        session.job_ended.connect(self._job_ended)
 
     def open(self, folder: Path) -> bool:
         """Open the project in `folder`; False after a failure, which was told. A large one is opened in a job."""
         from workbench.core.document import Document
 
+        here = (project_of(folder) or folder).absolute()
+        self._give_up()
+        if here in self._opening:
+            self._awaited = self._opening[here]  # it is on its way
+            return True
+        if self._session.document is not None and self._session.document.folder == here:
+            self.opened.emit()
+            return True
         try:
             if _size(folder) > AT_ONCE:
-                job = Job(f"Opening {folder.name}", lambda _: _opened(folder), self)
-                job.reported.connect(self._came)
-                self._session.start(job)
+                self._opening[here] = Job(f"Opening {folder.name}", lambda _: _opened(folder), self)
+                self._await(self._opening[here])
             else:
                 self._show(Document.open(folder))
         except WorkbenchError as error:
@@ -61,48 +73,76 @@ class Projects(QObject):
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
             )
             return
-        from workbench.core import new_project
+        from workbench.core.new_project import new_project
 
-        self._session.close()
-        job = Job(f"Reading {photographs.name}", lambda _: new_project.new_project(folder, photographs, name), self)
+        self._give_up()
+        title = f"Reading {photographs.name}"
+        self._await(Job(title, lambda job: new_project(folder, photographs, name, job.stop.is_set), self))
+
+    def _await(self, job: Job) -> None:
+        self._awaited = job
         job.reported.connect(self._came)
         self._session.start(job)
 
+    def _give_up(self) -> None:
+        """Another wish came, or the window goes: what is on its way is no longer wanted."""
+        if self._awaited is not None and self._awaited not in self._opening.values():
+            self._awaited.stop.set()
+        self._awaited = None
+
+    def close(self) -> None:
+        """The window goes."""
+        self._give_up()
+
     @Slot(object)
     def _came(self, event: object) -> None:
-        """Of a job that opens or fills a project."""
+        """Of a job that opens or fills a project. It may have been sent before another project was opened."""
         from workbench.core import new_project
 
+        job, shown = self.sender(), self._session.document
+        assert isinstance(job, Job)
         if isinstance(event, new_project.Opened):
-            self._filled = event.document.folder
-            self._show(event.document)
-        document = self._session.document
-        if document is None or document.folder != self._filled:
+            self._opening.pop(event.document.folder, None)
+            if self._awaited is not job:
+                event.document.close()
+                return
+            self._awaited = None
+            self._readers[job] = event.document
+            self._show(event.document, job, filling=event.filling)
+        elif shown is None or self._readers.get(job) is not shown:
             return
-        if isinstance(event, Damaged):
+        elif isinstance(event, Damaged):
             self._session.close()
             self._session.tell(event.error)
-        if isinstance(event, new_project.Listed):
-            document.adopt(event.images, event.comings)
+        elif isinstance(event, new_project.Listed):
+            shown.adopt(event.images, event.comings)
             self._session.images_found.emit(None)
         elif isinstance(event, new_project.Measured):
-            document.take_headers(event.images, kept=True)
+            shown.take_headers(event.images, kept=True)
             self._session.images_found.emit(frozenset(image.id for image in event.images))
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if isinstance(job, Job):
+            self._readers.pop(job, None)
+            self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
+            if self._awaited is job:
+                self._awaited = None
 
     @Slot()
     def measure_dates(self) -> None:
         """For an order by date, of images that came when dates were not kept."""
-        if not any(job.title == DATES for job in self._session.jobs):
-            self._measure(DATES, dates=True)
+        if not self._readers:
+            self._measure("Reading dates", dates=True)
 
     def _measure(self, title: str, dates: bool) -> None:
-        """Read headers that are not known, in a job."""
-        from workbench.core import new_project
+        """Read what is not known yet of the project's images, in a job."""
+        from workbench.core.new_project import measure
 
         document = self._session.document
         if document is not None and not document.read_only:
-            self._filled = document.folder
-            job = Job(title, lambda _: new_project.measure(document, dates), self)
+            job = Job(title, lambda job: measure(document, dates, job.stop.is_set), self)
+            self._readers[job] = document
             job.reported.connect(self._came)
             self._session.start(job)
 
@@ -121,12 +161,13 @@ class Projects(QObject):
         if isinstance(event, SampleMade):
             self.open(event.folder)
 
-    def _show(self, document: Document) -> None:
-        self._session.open(document)
+    def _show(self, document: Document, job: Job | None = None, filling: bool = False) -> None:
+        """`job` has opened it; `filling`: and reads its names and headers from here on."""
+        self._session.open(document, keep=job)
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
-        if len(document.images().unmeasured) and self._filled != document.folder:
+        if not filling and (len(images.unmeasured) or document.unlisted is not None):
             self._measure("Reading sizes", dates=False)
         if document.read_only:
             self._session.message.emit("warning", document.why_read_only)

@@ -128,8 +128,9 @@ class TileView(QAbstractItemView):
         if self.state() == QAbstractItemView.State.DragSelectingState:
             ranges = self._rows_in(rect.normalized())
         else:
-            ends = [self.indexAt(point).row() for point in (rect.topLeft(), rect.bottomRight())]
-            ends = [row if row >= 0 else self.currentIndex().row() for row in ends]
+            # the first may be far out of sight, where indexAt sees nothing
+            found = [self._rows_in(QRect(point, QSize(1, 1))) for point in (rect.topLeft(), rect.bottomRight())]
+            ends = [rows[0][0] if rows else self.currentIndex().row() for rows in found]
             ranges = [range(min(ends), max(ends) + 1)] if min(ends) >= 0 else []
         for rows in ranges:
             first, last = (self.model().index(row, 0, self.rootIndex()) for row in (rows[0], rows[-1]))
