@@ -7,9 +7,17 @@ import os
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QLabel, QLineEdit
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find, write_photographs
@@ -246,3 +254,49 @@ def test_dates_that_come_do_not_undo_the_selection(many: Path, open_window: Open
     qtbot.waitUntil(lambda: bool(window.session.jobs))
     qtbot.waitUntil(lambda: is_open(window))
     assert len(resets) == 2  # the filter, and when all dates were there
+
+
+def test_the_selection_stays_when_the_order_changes(project: Path, open_window: Open) -> None:
+    window = open_window(project, "data")
+    gallery = find(window, TileView, "gallery")
+    model = gallery.model()
+    assert isinstance(model, ImagesModel)
+    flags = gallery.selectionModel().SelectionFlag
+    for row in (0, 2):
+        gallery.selectionModel().select(model.index(row, 0), flags.Select)
+    assert find(window, QLabel, "gallery-selected").text() == "2 selected"
+    model.set_filter(Filter(order=Order.NEWEST))
+    assert [rows.start for rows in gallery.chosen_rows()] == [0, 2]
+    assert find(window, QLabel, "gallery-selected").text() == "2 selected"
+    model.set_filter(Filter(text="a.png"))
+    assert find(window, QLabel, "gallery-selected").text() == "1 selected"
+
+
+def test_counts_follow_while_messages_keep_coming(project: Path, open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(project, "data")
+    document = window.session.document
+    assert document is not None
+    document.do(edits.SetState((1,), State.VERIFIED))
+    often = QTimer(window, interval=10)
+    often.timeout.connect(lambda: window.session.images_found.emit(frozenset((1,))))
+    often.start()
+    qtbot.waitUntil(lambda: find(window, QAbstractButton, "count-state-verified").text() == "1")
+    often.stop()
+
+
+def test_the_selection_bar_folds_where_there_is_little_room(project: Path, open_window: Open) -> None:
+    window = open_window(project, "data")
+    window.resize(1600, 900)
+    QApplication.processEvents()
+    assert find(window, QAbstractButton, "set-state-verified").isVisible()
+    window.resize(960, 700)
+    QApplication.processEvents()
+    bar = find(window, QWidget, "selection-bar")
+    folded = find(window, QPushButton, "set-state-menu")
+    assert folded.isVisible()
+    assert bar.rect().contains(folded.mapTo(bar, folded.rect().bottomRight()))
+    window.session.select_image(2)
+    find(window, TileView, "gallery").selectAll()
+    folded.menu().actions()[-1].trigger()
+    assert window.session.document is not None
+    assert {image.state for image in window.session.document.images()} == {State.VERIFIED}

@@ -78,3 +78,15 @@ def test_the_folder_is_written_anew_with_it(folder: Path, project: Path, open_wi
     head = find(window, QTreeWidget, "numbers-tree").topLevelItem(0)
     assert [[head.child(i).text(c) for c in range(3)] for i in range(2)] == [["dog", "0", "1"], ["cat", "1", "0"]]
     find(window, QAbstractButton, "numbers-cancel").click()
+
+
+def test_undoing_it_tells_that_the_folder_no_longer_fits(
+    folder: Path, project: Path, open_window: Open, qtbot: QtBot
+) -> None:
+    window = open_window(project, "data")
+    find(asked_to_move(window), QAbstractButton, "numbers-both").click()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    window.session.undo()
+    assert names(window) == ["cat", "dog"]
+    said = find(window, QLabel, "message-text").text()
+    assert "1 exported folder ('set') number labels otherwise" in said

@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView
 from pytestqt.qtbot import QtBot
 
+from workbench.ui.widgets import tile_view
 from workbench.ui.widgets.tile_view import TileView
 
 NONE, SHIFT, CTRL = (
@@ -186,3 +187,36 @@ def test_the_first_tile_in_sight_stays_when_the_window_becomes_wider(view: TileV
     view.verticalScrollBar().setValue(50 * 1000)  # row 4000 is the first
     view.resize(840, 175)
     assert view.indexAt(QPoint(5, 5)).row() == 4000
+
+
+def test_a_rubber_band_held_below_the_tiles_scrolls_on(
+    view: TileView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    model.now(400)
+    view.resize(460, 175)
+    surface = view.viewport()
+    below = QPoint(20, surface.height() + 30)
+    monkeypatch.setattr(tile_view.QCursor, "pos", lambda: surface.mapToGlobal(below))
+    QTest.mousePress(surface, LEFT, NONE, QPoint(surface.width() - 3, 20))
+    QTest.mouseMove(surface, QPoint(390, 60))
+    QTest.mouseMove(surface, below)
+    qtbot.waitUntil(lambda: view.verticalOffset() > 500)
+    QTest.mouseRelease(surface, LEFT, NONE, below)
+    offset = view.verticalOffset()
+    taken = chosen(view)
+    assert taken[:4] == [0, 1, 2, 3]
+    assert taken == list(range(len(taken)))
+    assert len(taken) >= 4 * (offset // 50)
+    QTest.qWait(100)
+    assert view.verticalOffset() == offset, "it ends with the button"
+
+
+def test_words_stand_where_there_is_nothing(view: TileView) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+    model.now(0)
+    empty = view.grab().toImage()
+    view.hint = "Nothing is here"
+    assert view.grab().toImage() != empty

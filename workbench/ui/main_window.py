@@ -170,7 +170,6 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def open(self, folder: Path) -> bool:
         """Open the project in `folder`; False after a failure, which was told in the corner."""
-        self.session.remember_image()
         return self._projects.open(folder)
 
     @Slot()
@@ -194,7 +193,6 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def close_project(self) -> None:
-        self.session.remember_image()
         self.session.close()
 
     @Slot()

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication
 
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all o
     from workbench.core.project import Box, Image, Label
 
 log = logging.getLogger(__name__)
+_LARGE = 5000
+"""Images from which an edit of all of them is felt."""
 
 
 class Session(QObject):
@@ -68,11 +71,13 @@ class Session(QObject):
         self.image_changed.emit(self.image_id)
         self.label_changed.emit(self.label_id)
 
-    def close(self, keep: Job | None = None) -> None:
-        """Close the project, if one is open, and its jobs, all but `keep`."""
+    def close(self, keep: Job | None = None, remember: bool = True) -> None:
+        """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""
         if self.document is None:
             return
         self.end_jobs(keep=keep)
+        if remember:
+            self.remember_image()
         self._unlisten()
         document, self.document = self.document, None
         self.image_id = self.label_id = 0
@@ -134,11 +139,17 @@ class Session(QObject):
     def _try(self, act: Callable[[Document], Applied | None]) -> Applied | None:
         if self.document is None:
             return None
+        busy = len(self.document.images()) > _LARGE
+        if busy:  # an edit of all images takes a second, and one can't know before an undo
+            QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             return act(self.document)
         except WorkbenchError as error:
             self.tell(error)
             return None
+        finally:
+            if busy:
+                QGuiApplication.restoreOverrideCursor()
 
     def _show(self, applied: Applied | None) -> Applied | None:
         """After undo or redo, go to the image that changed, so that the change is seen."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from workbench.errors import WorkbenchError
@@ -18,6 +18,7 @@ from workbench.ui.session import Session
 
 if TYPE_CHECKING:
     from workbench.core.applied import Applied
+    from workbench.core.images import ImageInfo
     from workbench.core.project import Image
     from workbench.core.window import Window
 
@@ -136,10 +137,28 @@ def _make(wish: object) -> QImage:
     kept = _load(wish.cache, key) if key else None
     if kept is not None:
         return kept
+    about = images.info(wish.file)
+    if about.is_huge and about.format != "JPEG":
+        return _of_huge(wish, about)
     made = to_qimage(images.thumbnail(wish.file, SIDE, wish.window, LEAST))
     if key:
         _store(wish.cache, key, made)
     return made
+
+
+def _of_huge(wish: _Wish, about: ImageInfo) -> QImage:
+    """From its tiles, if it was cut; else an empty ground of its shape: it is only too large for this."""
+    from workbench.core import pyramid
+    from workbench.ui.pictures import wrapped
+
+    found = pyramid.find(wish.file, about, wish.window, wish.cache.parent)
+    if found is not None:
+        smooth = Qt.TransformationMode.SmoothTransformation
+        return wrapped(found.overview(SIDE)).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+    scale = SIDE / max(about.width, about.height)
+    plain = QImage(max(1, round(about.width * scale)), max(1, round(about.height * scale)), QImage.Format.Format_RGB32)
+    plain.fill(0xFF808080)
+    return plain
 
 
 def _key(file: Path, window: Window | None) -> str:

@@ -23,7 +23,7 @@ from workbench.core.box_faults import FAULTS
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
-from workbench.ui.widgets.rows import ROW, Row, RowsView
+from workbench.ui.widgets.rows import ROW, Row, RowsView, ranges
 
 
 class LabelsPanel(QWidget):
@@ -99,8 +99,8 @@ class BoxesPanel(QWidget):
         chosen = QItemSelection()
         wanted = set(ids)
         rows = [number for number, row in enumerate(self._view.rows.rows) if row.id in wanted]
-        for row in rows:
-            chosen.select(self._view.rows.index(row), self._view.rows.index(row))
+        for part in ranges(rows):
+            chosen.select(self._view.rows.index(part[0]), self._view.rows.index(part[-1]))
         model.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         if rows:
             self._view.scrollTo(self._view.rows.index(rows[-1]))

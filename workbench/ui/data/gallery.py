@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Signal, Slot
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QSize,
+    Qt,
+    Signal,
+    SignalInstance,
+    Slot,
+)
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -20,6 +32,7 @@ from workbench.ui.images_model import IMAGE, Filter, ImagesModel
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
+from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
 
@@ -56,7 +69,9 @@ class Gallery(QWidget):
         self._selection.state_chosen.connect(self._set_state)
         self._selection.split_chosen.connect(self._set_split)
         self.model.count_changed.connect(self._listed)
+        self.model.modelAboutToBeReset.connect(self._keep_selection)
         session.image_changed.connect(self.follow)
+        self._kept: tuple[int, ...] = ()
         self._listed()
 
     def selected(self) -> tuple[int, ...]:
@@ -87,7 +102,22 @@ class Gallery(QWidget):
         self.model.set_filter(wanted)
 
     @Slot()
+    def _keep_selection(self) -> None:
+        self._kept = self.selected()
+
+    def _select_again(self) -> None:
+        """Those that were selected and are still listed: the list was ordered anew, or more images came."""
+        rows = sorted(row for row in map(self.model.row_of, self._kept) if row >= 0)
+        self._kept = ()
+        chosen = QItemSelection()
+        for part in ranges(rows):
+            chosen.select(self.model.index(part[0]), self.model.index(part[-1]))
+        if rows:
+            self._view.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    @Slot()
     def _listed(self) -> None:
+        self._select_again()
         document = self._session.document
         shown, total = self.model.rowCount(), len(document.images()) if document else 0
         self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")
@@ -128,6 +158,7 @@ def _tiles(model: ImagesModel) -> TileView:
     view.setModel(model)
     view.setItemDelegate(ImageTile(view))
     view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    view.hint = "No image passes the filter."
     return view
 
 
@@ -147,22 +178,60 @@ class SelectionBar(QFrame):
         self._about.setObjectName("gallery-selected")
         layout.addWidget(self._about)
         layout.addSpacing(theme.GRID)
+        self._wide, self._narrow = QWidget(), QWidget()
+        for part in (self._wide, self._narrow):
+            row = QHBoxLayout(part)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(theme.GRID // 2)
+            layout.addWidget(part)
         for word, choices, signal, name in (
-            ("State:", list(State), self.state_chosen, "set-state"),
-            ("Split:", list(Split), self.split_chosen, "set-split"),
+            ("State", list(State), self.state_chosen, "set-state"),
+            ("Split", list(Split), self.split_chosen, "set-split"),
         ):
-            title = QLabel(word)
-            title.setProperty("role", "muted")
-            layout.addWidget(title)
-            for choice in choices:
-                button = QPushButton(split_word(choice) if isinstance(choice, Split) else choice.value.capitalize())
-                button.setObjectName(f"{name}-{choice.value}")
-                button.setFlat(True)
-                button.clicked.connect(lambda _=False, signal=signal, choice=choice: signal.emit(choice))
-                layout.addWidget(button)
-            layout.addSpacing(theme.GRID)
+            self._add(word, choices, signal, name)
         layout.addStretch(1)
+        self._fold()
+
+    def _add(self, word: str, choices: list[State] | list[Split], signal: SignalInstance, name: str) -> None:
+        """A button for each choice where there is room, else a menu."""
+        title = QLabel(f"{word}:")
+        title.setProperty("role", "muted")
+        wide, narrow = self._wide.layout(), self._narrow.layout()
+        assert isinstance(wide, QHBoxLayout)
+        assert isinstance(narrow, QHBoxLayout)
+        wide.addWidget(title)
+        folded = QPushButton(word)
+        folded.setObjectName(f"{name}-menu")
+        folded.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        menu = QMenu(folded)
+        for choice in choices:
+            text = split_word(choice) if isinstance(choice, Split) else choice.value.capitalize()
+            button = QPushButton(text, flat=True)
+            button.setObjectName(f"{name}-{choice.value}")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles
+            button.clicked.connect(lambda _=False, choice=choice: signal.emit(choice))
+            wide.addWidget(button)
+            menu.addAction(text).triggered.connect(lambda _=False, choice=choice: signal.emit(choice))
+        wide.addSpacing(theme.GRID)
+        folded.setMenu(menu)
+        narrow.addWidget(folded)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold()
+
+    def minimumSizeHint(self) -> QSize:
+        """Of the folded form: the full one must not keep the window wide."""
+        rows = self._narrow.sizeHint()
+        return QSize(rows.width() + self._about.sizeHint().width() + 4 * theme.GRID, super().minimumSizeHint().height())
+
+    def _fold(self) -> None:
+        room = self.width() - self._about.sizeHint().width() - 4 * theme.GRID
+        fits = self._wide.sizeHint().width() <= room
+        self._wide.setVisible(fits)
+        self._narrow.setVisible(not fits)
 
     def show_count(self, count: int) -> None:
         self._about.setText(f"{count:,} selected")
         self.setEnabled(count > 0)
+        self._fold()

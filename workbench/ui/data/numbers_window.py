@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from workbench import formats
 from workbench.core import words
-from workbench.core.edits import Edit
+from workbench.core.applied import Applied
+from workbench.core.edits import Batch, Edit
 from workbench.core.project import Label, Snapshot
 from workbench.exchange import Exported, ExportReport, Renumbered, remember, renumbered, write_anew
 from workbench.ui import theme
@@ -115,6 +116,22 @@ class LabelEdits(QObject):
         self._session = session
         self._over = over
         self._folder = Path()
+        session.edited.connect(self._edited)
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        """Undo and redo don't ask: say which folders have other numbers now."""
+        document = self._session.document
+        if document is None or applied.kind == "do" or not applied.labels_changed:
+            return
+        found = renumbered(document, Batch(()))
+        if found:
+            names = ", ".join(f"'{one.exported.folder.name}'" for one in found[:3])
+            self._session.message.emit(
+                "warning",
+                f"{words.count(len(found), 'exported folder')} ({names}) number labels otherwise than the project does"
+                " now. Export again to mend it.",
+            )
 
     def do(self, edit: Edit, then: Callable[[], object] = lambda: None) -> None:
         """Do `edit`, and call `then` if it was done."""

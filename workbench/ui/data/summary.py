@@ -57,8 +57,13 @@ class Summary(QWidget):
         self._later.timeout.connect(self._count)
         session.document_changed.connect(self._count)
         session.edited.connect(self._edited)
-        session.images_found.connect(self._later.start)
+        session.images_found.connect(self._count_soon)
         self._count()
+
+    @Slot()
+    def _count_soon(self, _ids: object = None) -> None:
+        if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
+            self._later.start()
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:

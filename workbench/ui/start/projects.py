@@ -112,7 +112,7 @@ class Projects(QObject):
         elif shown is None or self._readers.get(job) is not shown:
             return
         elif isinstance(event, Damaged):
-            self._session.close()
+            self._session.close(remember=False)  # nothing more is written to it
             self._session.tell(event.error)
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings)

@@ -80,6 +80,9 @@ def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bo
     chosen = bool(state & QStyle.StateFlag.State_Selected)
     if chosen or state & QStyle.StateFlag.State_MouseOver:
         painter.fillRect(area, theme.colour("accent" if chosen else "hover"))
+    if state & QStyle.StateFlag.State_HasFocus and not chosen:
+        painter.setPen(theme.colour("accent"))
+        painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
     return chosen
 
 
@@ -89,7 +92,7 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
     if thumbnail is None:
         painter.fillRect(room, theme.colour("hover"))
         if shown.problem:
-            sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24)
+            sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24, _ratio(painter))
             painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 12), sign)
         return
     scale = min(room.width() / thumbnail.width(), room.height() / thumbnail.height())
@@ -101,10 +104,13 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
 
 def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
     name, colour = STATE_ICONS[image.state]
-    device = painter.device()
-    ratio = device.devicePixelRatio() if device else 1.0
     ink = getattr(theme.colours(), "on_accent" if chosen else colour)
-    painter.drawPixmap(at, theme.glyph(name, ink, 14, ratio))
+    painter.drawPixmap(at, theme.glyph(name, ink, 14, _ratio(painter)))
+
+
+def _ratio(painter: QPainter) -> float:
+    device = painter.device()
+    return float(device.devicePixelRatio()) if device else 1.0
 
 
 def _numbers(shown: Shown) -> str:

@@ -13,17 +13,23 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPoint,
     QRect,
+    QRectF,
     QSize,
     Qt,
+    QTimer,
+    Slot,
 )
-from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
 
+from workbench.ui import theme
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 _Index = QModelIndex | QPersistentModelIndex
 _KEYS = (*MOVING_KEYS, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _Move = QAbstractItemView.CursorAction
+_SCROLL_EVERY = 40
+"""Milliseconds between two steps while a rubber band is held outside."""
 
 
 class TileView(QAbstractItemView):
@@ -31,7 +37,11 @@ class TileView(QAbstractItemView):
 
     def __init__(self, tile: QSize, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.hint = ""  # said where there are no rows
         self._tile = tile
+        self._pressed = QPoint()  # where a rubber band begins, in pixels of the whole list
+        self._beyond = QTimer(self, interval=_SCROLL_EVERY)
+        self._beyond.timeout.connect(self._scroll_on)
         self.setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -170,6 +180,41 @@ class TileView(QAbstractItemView):
         else:
             event.ignore()
 
+    # --- the rubber band, which reaches beyond what is in sight ---
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed = event.position().toPoint() + QPoint(0, self.verticalOffset())
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        if self.state() == QAbstractItemView.State.DragSelectingState:
+            y = event.position().y()
+            if not 0 <= y < self.viewport().height() and not self._beyond.isActive():
+                self._beyond.start()
+            self.viewport().update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._beyond.stop()
+        super().mouseReleaseEvent(event)
+        self.viewport().update()
+
+    def _band(self) -> QRect:
+        """From where the button was pressed to the pointer, in pixels of the viewport."""
+        at = self.viewport().mapFromGlobal(QCursor.pos())
+        return QRect(self._pressed - QPoint(0, self.verticalOffset()), at)
+
+    @Slot()
+    def _scroll_on(self) -> None:
+        """While the pointer is held above or below the tiles."""
+        at, room = self.viewport().mapFromGlobal(QCursor.pos()).y(), self.viewport().height()
+        if self.state() != QAbstractItemView.State.DragSelectingState or 0 <= at < room:
+            self._beyond.stop()
+            return
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + (at if at < 0 else at - room + 1))
+        self.setSelection(self._band(), QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
     # --- painting ---
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -192,6 +237,12 @@ class TileView(QAbstractItemView):
                     state |= flag.State_HasFocus
                 option.state, option.rect = state, self._place(row)  # type: ignore[attr-defined]
                 self.itemDelegateForIndex(index).paint(painter, option, index)
+        if self.state() == QAbstractItemView.State.DragSelectingState:
+            painter.setPen(theme.colour("accent"))
+            painter.drawRect(QRectF(self._band().normalized()))
+        elif self.hint and not self._count():
+            painter.setPen(theme.colour("muted"))
+            painter.drawText(QRectF(self.viewport().rect()), int(Qt.AlignmentFlag.AlignCenter), self.hint)
         painter.end()
 
     def viewportEvent(self, event: QEvent) -> bool:

@@ -49,9 +49,14 @@ class TopBar(QFrame):
         self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._later.timeout.connect(self._count)
         session.document_changed.connect(self._count)
-        session.edited.connect(self._later.start)
-        session.images_found.connect(self._later.start)
+        session.edited.connect(self._count_soon)
+        session.images_found.connect(self._count_soon)
         self._count()
+
+    @Slot()
+    def _count_soon(self, _what: object = None) -> None:
+        if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
+            self._later.start()
 
     @Slot()
     def _count(self) -> None:
