@@ -214,13 +214,16 @@ class Session(QObject):
 
     def remember_image(self) -> None:
         """Keep the selected image for the next start; not an edit, so not in the journal."""
+        from workbench.core import edits
+
         document = self.document
-        if document is not None and not document.read_only and self.image_id:
+        if document is None or document.read_only or self.image_id in (0, document.setting("window.image")):
+            return
+        try:
             with document.store.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO meta VALUES ('window.image', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-                    (str(self.image_id),),
-                )
+                edits.ChangeSetting("window.image", self.image_id).apply(connection)
+        except WorkbenchError as error:  # no reason not to close
+            log.warning("%s (%s)", error.sentence, error.cause)
 
 
 def project_of(path: Path) -> Path | None:
