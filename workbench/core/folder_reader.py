@@ -29,7 +29,7 @@ NAMES = 5000
 HEADERS = 200
 """Headers in one message; they are on disk then."""
 _MEMORY = 4 << 30
-"""Bytes of address space for the process: a header needs thousands, a bomb is stopped before the machine is full."""
+"""Bytes that the process may take: a header needs thousands, a bomb is stopped before the machine is full."""
 _CRASHED = "reading it ended the program that reads images; it is damaged, save it anew or remove it from the project"
 
 Message = tuple[str, Any]
@@ -108,10 +108,7 @@ class Task:
 
 def work(sender: Connection, current: Any, task: Task) -> None:
     """`current` holds the id of the image whose header is being read. It ends when nobody listens any more."""
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _limit_memory()
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         try:
             with Store(Path(task.file)) as store:
@@ -126,6 +123,17 @@ def work(sender: Connection, current: Any, task: Task) -> None:
             sender.send(("failed", (error.sentence, error.cause)))
 
 
+def _limit_memory() -> None:
+    """To what is taken now and _MEMORY more: libraries reserve gigabytes where there are many processors."""
+    if sys.platform == "linux":
+        import resource
+
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = taken + _MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
 def _roots(store: Store) -> dict[int, Path]:
     rows = store.rows("SELECT id, path FROM root")
     return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
@@ -136,9 +144,7 @@ def _list(store: Store, sender: Connection, root: int, folder: Path, step: int) 
     known = {row["path"] for row in store.rows("SELECT path FROM image WHERE root = ?", root)}
     names = sorted((natural_key(name), name) for name in walk_images(folder) if name not in known)
     for first in range(0, len(names), step):
-        sender.send(
-            ("names", first)
-        )  # nobody listens: end before the project, which may be another's by now, is touched
+        sender.send(("names", first))  # fails where nobody listens: the project may be another's by now
         part = [(name, key) for key, name in names[first : first + step]]
         with store.transaction() as connection:
             intake.add_names(connection, root, part)
