@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPaintEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand
@@ -60,53 +61,65 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 @pytest.mark.slow
 def test_h4_a_million_rows_are_shown_like_ten_thousand(projects: dict[int, Path], qtbot: QtBot) -> None:
     theme.apply("light")
-    shown, jumped, filtered = {}, {}, {}
-    for count, folder in projects.items():
-        session = Session()
-        session.open(Document.open(folder))
-        model = ImagesModel(session, thumbnails.of(session), session)
-        assert model.rowCount() == count
-
-        def show(model: ImagesModel = model) -> None:
-            tiles = TileView(TILE)
-            tiles.setModel(model)
-            tiles.setItemDelegate(ImageTile(tiles))
-            table = ImageTable(model)
-            for view in (tiles, table):
-                view.resize(1200, 800)
-                view.show()
-                view.repaint()
+    sessions = {count: Session() for count in projects}
+    models: dict[int, ImagesModel] = {}
+    for count, session in sessions.items():
+        session.open(Document.open(projects[count]))
+        models[count] = ImagesModel(session, thumbnails.of(session), session)
+        assert models[count].rowCount() == count
+    shown: dict[int, list[float]] = {count: [] for count in projects}
+    jumped: dict[int, list[float]] = {count: [] for count in projects}
+    for place in np.linspace(0.05, 1.0, 12).tolist():  # in turns, so that a busy machine is busy for both
+        for count, model in models.items():
+            begin = time.perf_counter()
+            views = opened(model)
+            shown[count].append(1000 * (time.perf_counter() - begin))
+            begin = time.perf_counter()
+            for view in views:
+                view.scrollTo(model.index(int(place * (count - 1)), 0))
+            QApplication.processEvents()
+            jumped[count].append(1000 * (time.perf_counter() - begin))
+            for view in views:
                 view.close()
                 view.deleteLater()
 
-        shown[count] = milliseconds(show, 5)
-        tiles = TileView(TILE)
-        qtbot.addWidget(tiles)
-        tiles.setModel(model)
-        tiles.setItemDelegate(ImageTile(tiles))
-        tiles.resize(1200, 800)
-        tiles.show()
-        places = iter(np.linspace(0, count - 1, 40).astype(int).tolist())
+    def narrow() -> None:
+        models[MANY].set_filter(Filter(text="999"))
+        models[MANY].set_filter(Filter())
 
-        def jump(tiles: TileView = tiles, model: ImagesModel = model, places: object = places) -> None:
-            tiles.scrollTo(model.index(next(places), 0))  # type: ignore[call-overload]
-            tiles.repaint()
-
-        jumped[count] = milliseconds(jump, 30)
-
-        def narrow(model: ImagesModel = model) -> None:
-            model.set_filter(Filter(text="999"))
-            model.set_filter(Filter())
-
-        filtered[count] = milliseconds(narrow, 3)
+    filtered = milliseconds(narrow, 3)
+    for session in sessions.values():
         thumbnails.of(session).close()
         session.close()
-    print(
-        f"H4: {MANY:,} rows are shown in {shown[MANY]:.1f} ms, {FEW:,} in {shown[FEW]:.1f} ms, as tiles and as a list"
-    )
-    print(f"    a jump {jumped[MANY]:.1f} and {jumped[FEW]:.1f} ms, a filter by name {filtered[MANY]:.0f} ms")
-    assert shown[MANY] <= 1.5 * shown[FEW]
-    assert jumped[MANY] <= 1.5 * jumped[FEW]
+    assert Painting.painted >= 4 * 12
+    show_many, show_few = min(shown[MANY]), min(shown[FEW])
+    print(f"H4: {MANY:,} rows are shown in {show_many:.1f} ms, {FEW:,} in {show_few:.1f} ms: tiles and a list")
+    print(f"    a jump {min(jumped[MANY]):.1f} and {min(jumped[FEW]):.1f} ms, a filter by name {filtered:.0f} ms")
+    assert show_many <= 1.5 * show_few
+    assert min(jumped[MANY]) <= 1.5 * min(jumped[FEW])
+
+
+class Painting(TileView):
+    """Knows how often it was painted."""
+
+    painted = 0
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        Painting.painted += 1
+        super().paintEvent(event)
+
+
+def opened(model: ImagesModel) -> tuple[TileView, ImageTable]:
+    """The gallery's view and the Label page's list, painted."""
+    tiles = Painting(TILE)
+    tiles.setModel(model)
+    tiles.setItemDelegate(ImageTile(tiles))
+    table = ImageTable(model)
+    for view in (tiles, table):
+        view.resize(1200, 800)
+        view.show()
+    QApplication.processEvents()
+    return tiles, table
 
 
 def thumbnails_of(files: list[Path], rounds: int) -> tuple[float, float]:
