@@ -230,7 +230,7 @@ def test_a5_a_huge_image_is_seen_early_and_in_little_memory(tmp_path: Path) -> N
     width, height = 1000 * across, 500 * down
     file = tmp_path / "huge.jpg"
     subprocess.run([sys.executable, "-c", WRITE, str(file), str(across), str(down)], check=True)
-    pairs = [(measured(OVERVIEW, file, width), measured(QT, file, width)) for _ in range(3)]
+    pairs = [(measured(OVERVIEW, file, width), measured(QT, file, width)) for _ in range(2)]
     ours = min((one for one, _ in pairs), key=lambda cost: cost.seconds)
     qt = min((other for _, other in pairs), key=lambda cost: cost.seconds)
     cut = measured(CUT, file, width)
