@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sqlite3
@@ -19,16 +20,24 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label
 from workbench.errors import WorkbenchError
 
-_DRAWER = """
-import sys
+# Starting Python anew for each of 200 kills takes most of a minute: one process imports all and forks who draws.
+_DRAWERS = """
+import os, sys
 from pathlib import Path
 from workbench.core.document import Document
 from workbench.core.project import Box
-document = Document.open(Path(sys.argv[1]))
-assert not document.read_only, document.why_read_only
-while True:
-    boxes = document.draw(tuple(Box(0, 1, 1, (n, 0, n + 5, 5)) for n in range(3))).added_boxes
-    sys.stdout.write(" ".join(str(box.id) for box in boxes) + "\\n")
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        document = Document.open(Path(sys.argv[1]))
+        assert not document.read_only, document.why_read_only
+        sys.stdout.write(f"{os.getpid()}\\n")
+        while True:
+            boxes = document.draw(tuple(Box(0, 1, 1, (n, 0, n + 5, 5)) for n in range(3))).added_boxes
+            sys.stdout.write(" ".join(str(box.id) for box in boxes) + "\\n")
+            sys.stdout.flush()
+    os.waitpid(child, 0)
+    sys.stdout.write("ended\\n")
     sys.stdout.flush()
 """
 
@@ -59,22 +68,24 @@ def _kills(folder: Path, seed: int, times: int) -> int:
     make(folder).close()
     acknowledged: set[int] = set()
     chance = random.Random(seed)
-    for _ in range(times):
-        command = [sys.executable, "-c", _DRAWER, str(folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            lines = [child.stdout.readline()]  # it draws
-            for _ in range(chance.randrange(12)):
-                lines.append(child.stdout.readline())
+    command = [sys.executable, "-c", _DRAWERS, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as drawers:
+        assert drawers.stdin is not None
+        assert drawers.stdout is not None
+        for _ in range(times):
+            drawers.stdin.write("draw\n")
+            drawers.stdin.flush()
+            child = int(drawers.stdout.readline())
+            lines = [drawers.stdout.readline() for _ in range(1 + chance.randrange(12))]  # it draws
             _spin(chance.random() * 0.004)
-            child.send_signal(signal.SIGKILL)
-            lines += child.stdout.read().splitlines(keepends=True)
-        acknowledged |= {int(i) for line in lines if line.endswith("\n") for i in line.split()}
-        with Document.open(folder) as again:
-            assert not again.read_only
-            there = {box.id for box in again.boxes(1)}
-            assert acknowledged <= there
-            assert len(there) % 3 == 0, "half an edit"
+            os.kill(child, signal.SIGKILL)
+            lines += list(iter(drawers.stdout.readline, "ended\n"))
+            acknowledged |= {int(i) for line in lines for i in line.split()}
+            with Document.open(folder) as again:
+                assert not again.read_only
+                there = {box.id for box in again.boxes(1)}
+                assert acknowledged <= there
+                assert len(there) % 3 == 0, "half an edit"
     return len(acknowledged)
 
 
