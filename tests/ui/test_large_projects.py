@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -190,7 +189,7 @@ def test_what_comes_for_a_project_that_was_left_does_not_reach_the_next(
     qtbot.waitUntil(lambda: window.session.document is not None)
     window.open(project)
     qtbot.waitUntil(lambda: is_open(window))
-    QTest.qWait(50)  # whatever is still queued
+    QApplication.processEvents()  # whatever is still queued
     assert window.session.document is not None
     assert [image.name for image in window.session.document.images()] == ["a.png", "b.png", "c.png"]
     window.close_project()
@@ -210,7 +209,7 @@ def test_the_last_wish_counts(large: Path, open_window: Open, qtbot: QtBot, tmp_
     for wish in (large, large, other, large, other):
         assert window.open(wish)
     qtbot.waitUntil(lambda: is_open(window))
-    QTest.qWait(50)
+    QApplication.processEvents()
     document = window.session.document
     assert document is not None
     assert (document.folder, document.read_only) == (other, False)
@@ -236,7 +235,7 @@ def test_a_window_that_is_closed_at_once_leaves_no_process_and_no_lock(
     window = open_window()
     window._projects.create(tmp_path / "p", many)
     window.close()
-    QTest.qWait(50)
+    QApplication.processEvents()
     assert window.session.document is None
     assert multiprocessing.active_children() == []
 

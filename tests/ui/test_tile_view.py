@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QHoverEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtWidgets import QAbstractItemView, QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.widgets import tile_view
@@ -209,8 +220,7 @@ def test_a_rubber_band_held_below_the_tiles_scrolls_on(
     assert taken[:4] == [0, 1, 2, 3]
     assert taken == list(range(len(taken)))
     assert len(taken) >= 4 * (offset // 50)
-    QTest.qWait(100)
-    assert view.verticalOffset() == offset, "it ends with the button"
+    assert not view._beyond.isActive(), "it ends with the button"
 
 
 def test_words_stand_where_there_is_nothing(view: TileView) -> None:
@@ -220,3 +230,23 @@ def test_words_stand_where_there_is_nothing(view: TileView) -> None:
     empty = view.grab().toImage()
     view.hint = "Nothing is here"
     assert view.grab().toImage() != empty
+
+
+def test_hovering_paints_the_two_tiles_whose_mark_changes(view: TileView, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = view.model()
+    assert isinstance(model, Numbers)
+
+    def hover(row: int, kind: QEvent.Type = QEvent.Type.HoverMove) -> set[int]:
+        """The rows that are painted when the pointer comes to a tile."""
+        at = view.visualRect(model.index(row, 0)).center()
+        monkeypatch.setattr(tile_view.QCursor, "pos", lambda: view.viewport().mapToGlobal(at))
+        QApplication.processEvents()
+        model.asked.clear()
+        QApplication.sendEvent(view.viewport(), QHoverEvent(kind, QPointF(at), QPointF(at), QPointF(at)))
+        QApplication.processEvents()
+        return set(model.asked)
+
+    hover(1)
+    assert hover(2) == {1, 2}
+    assert hover(2) == set()
+    assert hover(2, QEvent.Type.HoverLeave) == {2}

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.core import edits
 from workbench.core.edits import Edit
+from workbench.core.image_table import numbers
 
 _PLAIN = (edits.AddBoxes, edits.ReplaceBoxes, edits.RemoveBoxes)
 _WITHOUT_BOXES = (edits.SetState, edits.SetSplit, edits.ChangeSetting, edits.AddLabels, edits.ChangeLabel)
@@ -65,4 +66,4 @@ def _pairs(connection: sqlite3.Connection, column: str) -> np.ndarray:
         f"SELECT group_concat(value), group_concat(boxes)"
         f" FROM (SELECT {column} AS value, count(*) AS boxes FROM box GROUP BY {column})"
     ).fetchone()
-    return np.array([np.array((text or "").split(",") if text else [], np.int64) for text in found], np.int64).T
+    return np.stack([numbers(text or "") for text in found], axis=1)

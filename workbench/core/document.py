@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core import edits, window
+from workbench.core import edits, journal, window
 from workbench.core.applied import Applied
 from workbench.core.box_counts import BoxCounts
 from workbench.core.edits import Edit
@@ -251,7 +251,7 @@ class Document:
             connection.execute("DELETE FROM journal WHERE undone = 1")
             connection.execute(
                 "INSERT INTO journal (time, title, edit, inverse, undone) VALUES (?, ?, ?, ?, 0)",
-                (time.time(), edit.title, edits.to_json(done), edits.to_json(inverse)),
+                (time.time(), edit.title, journal.to_json(done), journal.to_json(inverse)),
             )
         return self._tell("do", done, inverse, edit.title)
 
@@ -273,7 +273,7 @@ class Document:
         if not found:
             return None
         row = found[0]
-        edit = edits.from_json(row["inverse"] if kind == "undo" else row["edit"])
+        edit = journal.from_json(row["inverse"] if kind == "undo" else row["edit"])
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("UPDATE journal SET undone = ? WHERE seq = ?", (int(kind == "undo"), row["seq"]))

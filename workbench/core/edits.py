@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from workbench.core import words
@@ -319,11 +318,6 @@ Edit = (
     AddBoxes | RemoveBoxes | ReplaceBoxes | AddLabels | ChangeLabel | RemoveLabel | MergeLabels
     | SetState | SetSplit | AddImages | RemoveImages | ChangeSetting | Batch
 )  # fmt: skip
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in Edit.__args__}
-_NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
-# asked once: the edit of 100,000 boxes is written and read as many times
-_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (Box, Label, Image)}
-_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
 
 
 def walk(edit: Edit) -> Iterable[Edit]:
@@ -343,60 +337,6 @@ def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
         or (isinstance(part, ChangeLabel) and part.label.position != places.get(part.label.id))
         for part in walk(edit)
     )
-
-
-def to_json(edit: Edit) -> str:
-    """The edit as the journal keeps it."""
-    return json.dumps(_plain(edit), ensure_ascii=False)
-
-
-def _plain(edit: Edit) -> dict[str, Any]:
-    if isinstance(edit, Batch):
-        return {"edit": "Batch", "title": edit.title, "edits": [_plain(part) for part in edit.edits]}
-    values: dict[str, Any] = {"edit": type(edit).__name__}
-    for field in dataclasses.fields(edit):
-        value = getattr(edit, field.name)
-        kind = _NESTED.get(field.name)
-        if kind is not None and isinstance(value, tuple):
-            value = [list(_astuple(item)) for item in value]
-        elif kind is not None:
-            value = list(_astuple(value))
-        values[field.name] = value
-    return values
-
-
-def _astuple(item: Any) -> tuple[Any, ...]:
-    return _VALUES[type(item)](item)  # type: ignore[no-any-return]
-
-
-def from_json(text: str) -> Edit:
-    return _edit(json.loads(text))
-
-
-def _edit(values: dict[str, Any]) -> Edit:
-    kind = _KINDS[values.pop("edit")]
-    if kind is Batch:
-        return Batch(tuple(_edit(part) for part in values["edits"]), values["title"])
-    for name, value in values.items():
-        if name in _NESTED:
-            many = name != "label"
-            made = [_noun(_NESTED[name], item) for item in (value if many else [value])]
-            values[name] = tuple(made) if many else made[0]
-        elif name == "ids":
-            values[name] = tuple(value)
-        elif name == "state":
-            values[name] = State(value)
-        elif name == "split":
-            values[name] = Split(value)
-    return kind(**values)  # type: ignore[no-any-return]
-
-
-def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
-    made = list(values)  # fewer than there are fields now, where an older version wrote them
-    for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
-        if name in _FIELDS[kind]:
-            made[_FIELDS[kind].index(name)] = convert(made[_FIELDS[kind].index(name)])
-    return kind(*made)
 
 
 def _check_name(connection: Connection, label: Label) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core import edits
+from workbench.core import edits, journal
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Box, State
@@ -106,7 +106,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
     for row in _done(document):
         if row["edit"] is not None and str(image) not in row["edit"] + row["inverse"]:
             continue  # a glance at the text, a hundred times quicker than reading it
-        edit, inverse = (edits.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
+        edit, inverse = (journal.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
             yield Entry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))

@@ -26,6 +26,26 @@ _PART = 4096
 """Images made at a time where all are asked for."""
 
 
+class IdRows:
+    """Where an image stands in a list of ids (n,) int64."""
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self._order: np.ndarray = np.argsort(ids, kind="stable").astype(np.int32)
+        self._sorted = ids[self._order]
+
+    def of(self, id: int) -> int:
+        """The row of an image, -1 if it is not in the list."""
+        at = int(np.searchsorted(self._sorted, id))
+        return int(self._order[at]) if at < len(self._sorted) and self._sorted[at] == id else -1
+
+    def of_all(self, ids: np.ndarray) -> np.ndarray:
+        """The rows of these; those that are not in the list are left out."""
+        if not len(self._sorted):
+            return np.zeros(0, np.int32)
+        at = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
+        return np.asarray(self._order[at[self._sorted[at] == ids]])
+
+
 class ImageTable(Sequence[Image]):
     """Read with `read`. The document changes states, splits and sizes in place; images that come or go make a new one.
 
@@ -54,8 +74,7 @@ class ImageTable(Sequence[Image]):
         self._ends = np.flatnonzero(np.frombuffer(paths, np.uint8) == 0)
         assert len(self._ends) == len(ids), "paths and ids belong together"
         self.notes, self.problems = dict(notes), dict(problems)
-        self._by_id: np.ndarray = np.argsort(ids, kind="stable").astype(np.int32)
-        self._sorted_ids = ids[self._by_id]
+        self._rows = IdRows(ids)
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> ImageTable:
@@ -69,14 +88,14 @@ class ImageTable(Sequence[Image]):
             f" group_concat(orientation), group_concat(date), group_concat({_STATE_SQL}), group_concat({_SPLIT_SQL}),"
             f" group_concat(path, char(0)) FROM (SELECT * FROM image ORDER BY root, sort, id)"
         ).fetchone()
-        count, ids, *numbers, paths = tuple(found)
+        count, ids, *texts, paths = tuple(found)
         if not count:
             return cls.of(())
-        columns = {name: _numbers(text) for name, text in zip(_COLUMNS, numbers, strict=True)}
+        columns = {name: numbers(text) for name, text in zip(_COLUMNS, texts, strict=True)}
         words = connection.execute("SELECT id, note, problem FROM image WHERE note <> '' OR problem <> ''").fetchall()
         notes = {id: note for id, note, _ in map(tuple, words) if note}
         problems = {id: problem for id, _, problem in map(tuple, words) if problem}
-        return cls(_numbers(ids), columns, paths.encode() + b"\0", notes, problems)
+        return cls(numbers(ids), columns, paths.encode() + b"\0", notes, problems)
 
     @classmethod
     def of(cls, images: Sequence[Image]) -> ImageTable:
@@ -149,8 +168,7 @@ class ImageTable(Sequence[Image]):
 
     def row_of(self, id: int) -> int:
         """The row of the image with this id, -1 if there is none."""
-        at = int(np.searchsorted(self._sorted_ids, id))
-        return int(self._by_id[at]) if at < len(self.ids) and self._sorted_ids[at] == id else -1
+        return self._rows.of(id)
 
     def has(self, id: int) -> bool:
         """Whether there is an image of this id."""
@@ -158,10 +176,7 @@ class ImageTable(Sequence[Image]):
 
     def rows_of(self, ids: np.ndarray) -> np.ndarray:
         """The rows of these ids; those that are not there are left out."""
-        if not len(self.ids):
-            return np.zeros(0, np.int32)
-        at = np.minimum(np.searchsorted(self._sorted_ids, ids), len(self.ids) - 1)
-        return np.asarray(self._by_id[at[self._sorted_ids[at] == ids]])
+        return self._rows.of_all(ids)
 
     def in_state(self, state: State) -> np.ndarray:
         """(n,) bool."""
@@ -223,7 +238,10 @@ class ImageTable(Sequence[Image]):
         return rows[~np.array(known, bool)] if known else rows
 
 
-def _numbers(text: str) -> np.ndarray:
-    """Dates are the only numbers with a point; SQLite writes 15 of their digits, which is to the microsecond."""
+def numbers(text: str) -> np.ndarray:
+    """What SQLite's group_concat made of a column of numbers.
+
+    Dates are the only ones with a point; SQLite writes 15 of their digits, which is to the microsecond.
+    """
     kind = np.float64 if "." in text else np.int64
     return np.fromstring(text, kind, sep=",")

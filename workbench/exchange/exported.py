@@ -73,9 +73,8 @@ def _written(document: Document, folder: Path) -> str:
 def renumbered(document: Document, edit: Edit) -> tuple[Renumbered, ...]:
     """The exported folders whose numbers of labels would no longer be the project's after this edit."""
     after = {id: place for place, id in enumerate(_order_after(document.labels(), edit))}
-    found = []
+    found, members = [], formats.load_all()
     for exported in known(document):
-        members = formats.load_all()
         if exported.format not in members or "label order" in members.get(exported.format).cannot_store:
             continue
         changes = tuple(

@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage
 from workbench.core.applied import Applied
 from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, walk
+from workbench.core.image_table import IdRows
 from workbench.core.project import Image, Split, State
 from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
@@ -75,19 +76,6 @@ class Shown:
     thumbnail: QImage | None
 
 
-class ImageRows:
-    """Where an image stands in a list of ids."""
-
-    def __init__(self, ids: NDArray[np.int64]) -> None:
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted = ids[self._order]
-
-    def of(self, id: int) -> int:
-        """The row of an image, -1 if it is not in the list."""
-        at = int(np.searchsorted(self._sorted, id))
-        return int(self._order[at]) if at < len(self._sorted) and self._sorted[at] == id else -1
-
-
 def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
     """Ids of the images that pass a filter, in its order: a few milliseconds for 100,000."""
     images = document.images()
@@ -130,7 +118,7 @@ class ImagesModel(QAbstractListModel):
         self._thumbnails = thumbnails
         self._filter = Filter()
         self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._rows = ImageRows(self._ids)
+        self._rows = IdRows(self._ids)
         self._unordered = False
         self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
         session.document_changed.connect(self.reload)
@@ -165,7 +153,7 @@ class ImagesModel(QAbstractListModel):
         shown = self._session.image_id
         before = self.row_of(shown)
         self.beginResetModel()
-        self._ids, self._rows = ids, ImageRows(ids)
+        self._ids, self._rows = ids, IdRows(ids)
         self.endResetModel()
         if before >= 0 and self.row_of(shown) < 0:
             self._left = shown, before

@@ -137,10 +137,13 @@ def _make(wish: object) -> QImage:
     kept = _load(wish.cache, key) if key else None
     if kept is not None:
         return kept
-    about = images.info(wish.file)
-    if about.is_huge and about.format != "JPEG":
-        return _of_huge(wish, about)
-    made = to_qimage(images.thumbnail(wish.file, SIDE, wish.window, LEAST))
+    try:
+        made = to_qimage(images.thumbnail(wish.file, SIDE, wish.window, LEAST))
+    except WorkbenchError:
+        about = images.info(wish.file)
+        if about.is_huge and about.format != "JPEG":
+            return _of_huge(wish, about)
+        raise
     if key:
         _store(wish.cache, key, made)
     return made

@@ -39,6 +39,7 @@ class TileView(QAbstractItemView):
         super().__init__(parent)
         self.hint = ""  # said where there are no rows
         self._tile = tile
+        self._hovered = -1  # the row under the pointer
         self._pressed = QPoint()  # where a rubber band begins, in pixels of the whole list
         self._beyond = QTimer(self, interval=_SCROLL_EVERY)
         self._beyond.timeout.connect(self._scroll_on)
@@ -128,7 +129,12 @@ class TileView(QAbstractItemView):
         self.viewport().update()
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        self._hovered = self._under() if self.viewport().underMouse() else -1
         self.viewport().update()
+
+    def _under(self) -> int:
+        """The row under the pointer, -1 if there is none."""
+        return self.indexAt(self.viewport().mapFromGlobal(QCursor.pos())).row()
 
     # --- choosing ---
 
@@ -222,8 +228,6 @@ class TileView(QAbstractItemView):
         option = QStyleOptionViewItem()
         self.initViewItemOption(option)
         plain, flag = option.state, QStyle.StateFlag  # type: ignore[attr-defined]
-        under = self.viewport().mapFromGlobal(QCursor.pos())
-        hovered = self.indexAt(under).row() if self.viewport().underMouse() else -1
         current, selection = self.currentIndex().row(), self.selectionModel()
         for rows in self._rows_in(event.rect()):
             for row in rows:
@@ -231,7 +235,7 @@ class TileView(QAbstractItemView):
                 state = plain
                 if selection.isSelected(index):
                     state |= flag.State_Selected
-                if row == hovered:
+                if row == self._hovered:
                     state |= flag.State_MouseOver
                 if row == current and self.hasFocus():
                     state |= flag.State_HasFocus
@@ -246,6 +250,9 @@ class TileView(QAbstractItemView):
         painter.end()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.HoverMove, QEvent.Type.HoverLeave):
-            self.viewport().update()  # a screenful; the marks of two tiles are not worth a book-keeping
+        if event.type() in (QEvent.Type.HoverEnter, QEvent.Type.HoverMove, QEvent.Type.HoverLeave):
+            before, self._hovered = self._hovered, -1 if event.type() == QEvent.Type.HoverLeave else self._under()
+            if before != self._hovered:
+                for row in {before, self._hovered} - {-1}:
+                    self.viewport().update(self._place(row))
         return super().viewportEvent(event)

@@ -1,0 +1,73 @@
+"""Edits as the journal keeps them: one line of JSON each, which later versions read too."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from workbench.core import edits
+from workbench.core.edits import Edit
+from workbench.core.project import Box, Image, Label, Split, State
+
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in edits.Edit.__args__}
+_NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
+# asked once: the edit of 100,000 boxes is written and read as many times
+_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (Box, Label, Image)}
+_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
+
+
+def to_json(edit: Edit) -> str:
+    """The edit as the journal keeps it."""
+    return json.dumps(_plain(edit), ensure_ascii=False)
+
+
+def _plain(edit: Edit) -> dict[str, Any]:
+    if isinstance(edit, edits.Batch):
+        return {"edit": "Batch", "title": edit.title, "edits": [_plain(part) for part in edit.edits]}
+    values: dict[str, Any] = {"edit": type(edit).__name__}
+    for field in dataclasses.fields(edit):
+        value = getattr(edit, field.name)
+        kind = _NESTED.get(field.name)
+        if kind is not None and isinstance(value, tuple):
+            value = [list(_astuple(item)) for item in value]
+        elif kind is not None:
+            value = list(_astuple(value))
+        values[field.name] = value
+    return values
+
+
+def _astuple(item: Any) -> tuple[Any, ...]:
+    return _VALUES[type(item)](item)  # type: ignore[no-any-return]
+
+
+def from_json(text: str) -> Edit:
+    return _edit(json.loads(text))
+
+
+def _edit(values: dict[str, Any]) -> Edit:
+    kind = _KINDS[values.pop("edit")]
+    if kind is edits.Batch:
+        return edits.Batch(tuple(_edit(part) for part in values["edits"]), values["title"])
+    for name, value in values.items():
+        if name in _NESTED:
+            many = name != "label"
+            made = [_noun(_NESTED[name], item) for item in (value if many else [value])]
+            values[name] = tuple(made) if many else made[0]
+        elif name == "ids":
+            values[name] = tuple(value)
+        elif name == "state":
+            values[name] = State(value)
+        elif name == "split":
+            values[name] = Split(value)
+    return kind(**values)  # type: ignore[no-any-return]
+
+
+def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
+    made = list(values)  # fewer than there are fields now, where an older version wrote them
+    for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
+        if name in _FIELDS[kind]:
+            made[_FIELDS[kind].index(name)] = convert(made[_FIELDS[kind].index(name)])
+    return kind(*made)
