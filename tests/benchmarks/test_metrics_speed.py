@@ -55,7 +55,6 @@ def test_matching_and_ap_take_a_twentieth_of_pycocotools(scene: tuple[Truth, lis
 
     truth, candidates = scene
     found = Found.of(candidates)
-    ours = best_of(3, lambda: metrics.accumulate(match(truth, found, metrics.THRESHOLDS.tolist())))
     with contextlib.redirect_stdout(io.StringIO()):
         oracle = COCO()
         oracle.dataset = {
@@ -78,15 +77,19 @@ def test_matching_and_ap_take_a_twentieth_of_pycocotools(scene: tuple[Truth, lis
         # the same work: one area range, one limit
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
         evaluation.params.maxDets = [100]
-        theirs = best_of(1, lambda: (evaluation.evaluate(), evaluation.accumulate()))
-    assert ours <= theirs / 20  # 25 to 60 measured on a busy machine
+        ours, theirs = [], []
+        for _ in range(4):  # in turn: a machine that is slow for a second is so for both
+            theirs.append(best_of(1, lambda: (evaluation.evaluate(), evaluation.accumulate())))
+            ours.append(best_of(5, lambda: metrics.accumulate(match(truth, found, metrics.THRESHOLDS.tolist()))))
+    print(f"matching and AP: {1000 * min(ours):.1f} ms, pycocotools {1000 * min(theirs):.0f} ms")
+    assert min(ours) <= min(theirs) / 20
 
 
 def test_the_confidence_slider_takes_a_tenth_of_matching(scene: tuple[Truth, list[Candidates]]) -> None:
     truth, candidates = scene
     found = Found.of(candidates)
     matching = match(truth, found)
-    assert best_of(5, lambda: matching.counts(0.4)) <= best_of(3, lambda: match(truth, found)) / 10
+    assert best_of(50, lambda: matching.counts(0.4)) <= best_of(10, lambda: match(truth, found)) / 10
 
 
 def test_the_overlap_slider_takes_a_tenth_of_batched_nms() -> None:
