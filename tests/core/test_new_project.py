@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import resource
-import sqlite3
+import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,11 @@ from PIL import Image as PillowImage
 from workbench.core import edits, folder_reader, intake, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
+from workbench.core.folder_reader import Names, Reader
+from workbench.core.image_table import ImageTable
 from workbench.core.new_project import Listed, Measured, Opened
-from workbench.core.project import Box, Image, Label, State
+from workbench.core.project import Box, Label, State
+from workbench.core.store import Store
 from workbench.errors import WorkbenchError
 
 
@@ -131,24 +132,28 @@ def test_a_folder_without_images_makes_no_project(tmp_path: Path) -> None:
         next(new_project.new_project(tmp_path / "p", tmp_path / "missing"))
 
 
-def dying_work(sender: Connection, current: Any, task: folder_reader.Task) -> None:
-    """As the real one, with a decoder that dies of two files. Runs in the process."""
-    real = intake.measured
+def child(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """The process runs these lines first."""
+    monkeypatch.setattr(folder_reader, "CHILD", (sys.executable, "-c", "\n".join((*lines, "folder_reader.main()"))))
 
-    def measured(image: Image, file: Path) -> Image:
-        if image.name in ("3 ü.png", "24 ü.png"):
-            os.abort()
-        return real(image, file)
 
-    intake.measured = measured
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    folder_reader.work(sender, current, task)
+DYING = """
+import os, resource
+from workbench.core import folder_reader, intake
+real = intake.measured
+def measured(image, file):
+    if image.name in ("3 ü.png", "24 ü.png"):
+        os.abort()
+    return real(image, file)
+intake.measured = measured
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+"""
 
 
 def test_a_file_that_ends_the_decoder_is_marked_and_the_others_are_read(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_reader, "work", dying_work)
+    child(monkeypatch, DYING)
     document = None
     for event in new_project.new_project(tmp_path / "p", photographs):
         if isinstance(event, Opened):
@@ -242,47 +247,71 @@ def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
     document = opened.document
     removed = document.images()[0]
     document.do(edits.SetState((removed.id,), State.DONE))
-    monkeypatch.setattr(folder_reader, "work", removing_work)
+    real = Reader.messages
+
+    def messages(reader: Reader, dates: bool) -> Iterator[Any]:
+        for message in real(reader, dates):
+            if isinstance(message, Names):  # it has looked what is there, and what it tells is old
+                document.do(edits.RemoveImages((removed.id,)))
+            yield message
+
+    monkeypatch.setattr(Reader, "messages", messages)
     for event in events:
         if isinstance(event, Listed):
             document.adopt(event.images, event.comings)
     assert not document.images().has(removed.id)
     assert removed.path not in {image.path for image in document.images()}
     assert len(document.images()) == 24
+    document.undo()
+    assert document.image(removed.id).state is State.DONE
     document.close()
 
 
-def removing_work(sender: Connection, current: Any, task: folder_reader.Task) -> None:
-    """As the real one, while somebody removes the first image right after it has looked what is there."""
-    listing = folder_reader.walk_images
+def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, tmp_path: Path) -> None:
+    for name in ("IMG 7.png", "img 07.png", "img 7.png"):  # one key: the order of names decides
+        (photographs / name).write_bytes((photographs / "day 9" / "0 ü.png").read_bytes())
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    document = opened.document
+    document.do(edits.SetState((2, 3), State.DONE))
+    for event in events:
+        if isinstance(event, Listed):
+            document.adopt(event.images, event.comings)
+        elif isinstance(event, Measured):
+            document.take_headers(event.images, kept=True)
+    told = tuple(document.images())
+    assert len(told) == 28
+    with Store(document.store.file, read_only=True) as store:
+        assert tuple(store.read(ImageTable.read)) == told
+    document.close()
 
-    def walk(folder: Path) -> Any:
-        with Document.open(Path(task.file).parent, read_only=True) as document:
-            first = document.images()[0]
-        other = sqlite3.connect(task.file)
-        other.execute("DELETE FROM image WHERE id = ?", (first.id,))
-        other.commit()
-        other.close()
-        return listing(folder)
 
-    folder_reader.walk_images = walk
-    folder_reader.work(sender, current, task)
+def test_a_second_folder_is_listed_into_a_project_that_has_one(photographs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("1.png", "2.png"):
+        (other / name).write_bytes((photographs / "day 9" / "0 ü.png").read_bytes())
+    with Document.create(tmp_path / "p", photographs) as document:
+        root = document.add_root(other)
+        with document.store.transaction() as connection:
+            intake.set_unlisted(connection, root)
+        for event in new_project.measure(document):
+            if isinstance(event, Listed):
+                document.adopt(event.images, event.comings)
+        assert [image.path for image in document.images()][-2:] == ["1.png", "2.png"]
+        assert len(document.images()) == 27
 
 
 def test_reading_ends_soon_when_it_is_to_stop(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_reader, "work", sleeping_work)
+    monkeypatch.setattr(folder_reader, "CHILD", (sys.executable, "-c", "import time; time.sleep(60)"))
     with Document.create(tmp_path / "p") as document:
         document.add_root(photographs)
         begin = time.monotonic()
-        assert list(folder_reader.messages(document.store.file, stopped=lambda: True)) == []
+        assert list(new_project.measure(document, stopped=lambda: True)) == []
         assert time.monotonic() - begin < 20, "the process sleeps for a minute"
-    assert multiprocessing.active_children() == []
-
-
-def sleeping_work(_sender: Connection, _current: Any, _task: folder_reader.Task) -> None:
-    time.sleep(60)
 
 
 def test_a_disk_that_is_away_makes_no_image_unreadable(photographs: Path, tmp_path: Path) -> None:

@@ -6,83 +6,137 @@ painting, and because decoders die of some damaged files: then the file is marke
 
 from __future__ import annotations
 
+import bisect
 import contextlib
-import multiprocessing
+import dataclasses
+import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from ctypes import c_int64
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workbench.core import intake
-from workbench.core.files import natural_key, walk_images
-from workbench.core.image_table import ImageTable
-from workbench.core.project import Image
+from workbench.core import child, intake
+from workbench.core.child import Child
+from workbench.core.files import natural_keys, walk_images
+from workbench.core.project import Image, Split, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
 
-NAMES = 5000
-"""Names in one transaction: others wait for it some 25 ms."""
+if TYPE_CHECKING:  # names are listed without NumPy
+    from workbench.core.image_table import ImageTable
+
+NAMES = 25_000
+"""Names in one transaction: others wait for it some 60 ms."""
 HEADERS = 200
-"""Headers in one message; they are on disk then."""
+"""Measured in one message; they are on disk then."""
+CHILD: str | Sequence[str] = __name__
+"""What runs in the process."""
 _MEMORY = 4 << 30
 """Bytes that the process may take: a header needs thousands, a bomb is stopped before the machine is full."""
+_SEPARATOR = "//"  # no path has it, and JSON leaves it as it is
 _CRASHED = "reading it ended the program that reads images; it is damaged, save it anew or remove it from the project"
 
-Message = tuple[str, Any]
-"""("listed", None), ("measured", (images, done, total)), ("failed", (sentence, cause)), ("done", None); on the way to
-"listed" ("names", count), so that the process notices when nobody listens."""
-_LOOK = 0.1
-"""Seconds after which it is asked whether to stop."""
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All images of a project with one `root`, in their order: `count` that came, with ids from `first` on, and others.
 
-def messages(file: Path, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Message]:
-    """What the process tells while it works on the project `file`; without "done" and "failed".
-
-    First the names of the root that was not wholly listed (`intake.unlisted`), then all headers that are not known;
-    with `dates` those of images without a date, too. Raises WorkbenchError. When `stopped` says so, or the iterator is
-    closed, the process is ended; what it has told is on disk.
+    `known` has [how many came before it, id] of each that was there before. `paths` has _SEPARATOR after each.
     """
-    while True:
-        context = multiprocessing.get_context("spawn")
-        current = context.Value(c_int64, 0, lock=False)
-        receiver, sender = context.Pipe(duplex=False)
-        task = Task(str(file), dates, NAMES, HEADERS)
-        process = context.Process(target=work, args=(sender, current, task), daemon=True)
-        process.start()
-        sender.close()
-        try:
-            while True:
-                while not receiver.poll(_LOOK):
-                    if stopped():
+
+    root: int
+    first: int
+    count: int
+    known: Sequence[tuple[int, int]]
+    paths: str
+
+    def table(self) -> ImageTable:
+        """Without their headers, states and splits."""
+        import numpy as np
+
+        from workbench.core.image_table import ImageTable
+
+        at, ids = np.array(self.known, np.int64).reshape(-1, 2).T
+        came = np.arange(self.first, self.first + self.count)
+        paths = self.paths.encode().replace(_SEPARATOR.encode(), b"\0")
+        return ImageTable.named(np.insert(came, at, ids), self.root, paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the headers of some images say; it is on disk already. `done` of `total` are read."""
+
+    images: tuple[Image, ...]
+    done: int
+    total: int
+
+
+class Reader:
+    """Reads for the project `file`, which need not be there before `messages`. To be closed."""
+
+    def __init__(
+        self, file: Path, photographs: Path | None = None, *, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """A folder of `photographs` is walked from now on."""
+        self.file, self._stopped = file, stopped
+        handle, name = tempfile.mkstemp(prefix="workbench-reads-")
+        os.close(handle)
+        self._at = Path(name)
+        self._child = self._started(photographs)
+
+    def _started(self, photographs: Path | None = None) -> Child:
+        return Child(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
+
+    def messages(self, dates: bool = False) -> Iterator[Names | Measured | None]:
+        """First the names of the root that was not wholly listed (`intake.unlisted`), then all unknown headers.
+
+        Where names came, Names says so, or None if the project has more roots; it has to be read anew then. With
+        `dates` the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or the
+        iterator is closed, the process is ended; what it has told is on disk.
+        """
+        while True:
+            try:
+                self._child.tell([str(self.file), dates, NAMES, HEADERS])
+                while True:
+                    kind, content = self._child.hear()
+                    if kind == "done":
                         return
-                kind, content = receiver.recv()
-                if kind == "done":
+                    if kind == "failed":
+                        raise WorkbenchError(*content)
+                    if kind == "names":
+                        yield Names(*content) if content else None
+                    else:
+                        found, done, total = content
+                        yield Measured(tuple(map(_image, found)), done, total)
+            except child.Ended as ended:
+                if self._stopped():
                     return
-                if kind == "failed":
-                    raise WorkbenchError(*content)
-                if kind in ("listed", "measured"):
-                    yield kind, content
-        except EOFError as error:  # it died
-            died_at = int(current.value)
-            if not died_at:
-                raise WorkbenchError(
-                    "The process that reads the folder ended. Open the project again to go on.", error
-                ) from error
-            marked = _mark(file, died_at)
-            if marked is not None:
-                yield "measured", ((marked,), 0, 0)
-        finally:
-            process.terminate()
-            process.join()
-            receiver.close()
+                died_at = self._at.read_bytes()
+                if not died_at:
+                    raise WorkbenchError(
+                        "The process that reads the folder ended. Open the project again to go on.", ended
+                    ) from ended
+                marked = _mark(self.file, int(died_at))
+                if marked is not None:
+                    yield Measured((marked,), 0, 0)
+                self._child.close()
+                self._at.write_bytes(b"")
+                self._child = self._started()
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.close()
+        self._at.unlink(missing_ok=True)
 
 
 def _mark(file: Path, id: int) -> Image | None:
     """Note that this image can't be read; None where it was removed meanwhile."""
+    from workbench.core.image_table import ImageTable
+
     with Store(file) as store:
         images = store.read(ImageTable.read)
         if not images.has(id):
@@ -93,45 +147,52 @@ def _mark(file: Path, id: int) -> Image | None:
     return found
 
 
+def _image(row: Sequence[Any]) -> Image:
+    id, path, width, height, state, split, *rest = row
+    return Image(id, path, width, height, State(state), Split(split), *rest)
+
+
 # --- in the process ---
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What the process is to do; `names` and `headers` in one step."""
+def main() -> None:
+    """The child: the file for the image being read and a folder to be walked in argv, what to do on its input."""
+    child.begin()
+    at, photographs = sys.argv[1], sys.argv[2]
+    child.limit_memory(_MEMORY)
+    with open(at, "r+b", buffering=0) as current:
 
-    file: str
-    dates: bool
-    names: int
-    headers: int
+        def reads(id: int) -> None:
+            """Whose header is read from now on; 0: none."""
+            current.seek(0)
+            current.truncate() if not id else current.write(b"%020d" % id)
 
-
-def work(sender: Connection, current: Any, task: Task) -> None:
-    """`current` holds the id of the image whose header is being read. It ends when nobody listens any more."""
-    _limit_memory()
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
-        try:
-            with Store(Path(task.file)) as store:
-                roots = _roots(store)
-                root = store.read(intake.unlisted)
-                if root in roots:
-                    _list(store, sender, root, roots[root], task.names)
-                for message in _headers(store, current, roots, task):
-                    sender.send(message)
-            sender.send(("done", None))
-        except WorkbenchError as error:
-            sender.send(("failed", (error.sentence, error.cause)))
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
+                walked = list(walk_images(Path(photographs))) if photographs else None
+                wanted = child.told()
+                child.end_with_parent()
+                file, dates, names, headers = wanted
+                work(file, dates, names, headers, walked, reads)
+                child.say(("done", None))
+            except WorkbenchError as error:
+                child.say(("failed", (error.sentence, error.cause and str(error.cause))))
 
 
-def _limit_memory() -> None:
-    """To what is taken now and _MEMORY more: libraries reserve gigabytes where there are many processors."""
-    if sys.platform == "linux":
-        import resource
-
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = taken + _MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+def work(
+    file: str, dates: bool, names: int, headers: int, walked: list[str] | None, reads: Callable[[int], None]
+) -> None:
+    """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if known."""
+    with Store(Path(file)) as store:
+        roots = _roots(store)
+        root = store.read(intake.unlisted)
+        if root in roots:
+            found = walk_images(roots[root]) if walked is None else walked
+            child.say(("names", _list(store, root, found, names, len(roots) == 1)))
+        gc.enable()
+        for images, done, total in _headers(store, roots, dates, headers, reads):
+            child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
 
 
 def _roots(store: Store) -> dict[int, Path]:
@@ -139,35 +200,68 @@ def _roots(store: Store) -> dict[int, Path]:
     return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
 
 
-def _list(store: Store, sender: Connection, root: int, folder: Path, step: int) -> None:
-    """Add the names that are not there. Those that a person removes while it goes on do not come back."""
-    known = {row["path"] for row in store.rows("SELECT path FROM image WHERE root = ?", root)}
-    names = sorted((natural_key(name), name) for name in walk_images(folder) if name not in known)
-    for first in range(0, len(names), step):
-        sender.send(("names", first))  # fails where nobody listens: the project may be another's by now
-        part = [(name, key) for key, name in names[first : first + step]]
+def _list(store: Store, root: int, found: Iterator[str] | list[str], step: int, whole: bool) -> Any:
+    """Add the names that are not there. Those that a person removes while it goes on do not come back.
+
+    What Names holds, where this is the `whole` project and nobody else has added images meanwhile.
+    """
+    before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
+    known = {row["path"] for row in before}
+    fresh = [name for name in found if name not in known]
+    keys = natural_keys(fresh)
+    alone = len(set(keys)) == len(keys)  # as nearly always: texts are sorted in half the time of pairs
+    order = sorted(range(len(keys)), key=keys.__getitem__ if alone else lambda i: (keys[i], fresh[i]))
+    named = [(fresh[i], keys[i]) for i in order]
+    store.connection.execute("PRAGMA foreign_keys = OFF")  # the root is there; asking 100,000 times takes 0.1 s
+    added: list[range | None] = []
+    for first in range(0, len(named), step):
         with store.transaction() as connection:
-            intake.add_names(connection, root, part)
-    sender.send(("names", len(names)))
+            added.append(intake.add_names(connection, root, named[first : first + step]))
     with store.transaction() as connection:
         intake.set_unlisted(connection, None)
-    sender.send(("listed", None))
+    ids = _joined(added)
+    if not whole or ids is None:
+        return None
+    at = [bisect.bisect_left(named, row["sort"], key=itemgetter(1)) for row in before]
+    paths = [path for path, _ in named]
+    for row, place in zip(reversed(before), reversed(at), strict=True):
+        paths.insert(place, row["path"])
+    others = [(place, row["id"]) for place, row in zip(at, before, strict=True)]
+    return root, ids.start, len(ids), others, _SEPARATOR.join([*paths, ""])
 
 
-def _headers(store: Store, current: Any, roots: Mapping[int, Path], task: Task) -> Iterator[Message]:
-    images = store.read(ImageTable.read)
-    rows = images.undated if task.dates else images.unmeasured
-    for first in range(0, len(rows), task.headers):
+def _joined(ranges: Sequence[range | None]) -> range | None:
+    """The one range that they are together; None where something is missing between."""
+    whole = range(1, 1)
+    for ids in ranges:
+        if ids is None or (len(whole) and ids.start != whole.stop):
+            return None
+        whole = range(whole.start if len(whole) else ids.start, ids.stop)
+    return whole
+
+
+def _headers(
+    store: Store, roots: Mapping[int, Path], dates: bool, step: int, reads: Callable[[int], None]
+) -> Iterator[tuple[list[Image], int, int]]:
+    from workbench.core.image_table import ImageTable
+
+    images: ImageTable = store.read(ImageTable.read)
+    rows = images.undated if dates else images.unmeasured
+    for first in range(0, len(rows), step):
         found = []
-        for row in rows[first : first + task.headers].tolist():
+        for row in rows[first : first + step].tolist():
             image = images[row]
             file = roots[image.root] / image.path
-            current.value = image.id
+            reads(image.id)
             read = intake.measured(image, file)
             # a disk that is away makes no image unreadable
             if not read.problem or (not image.width and os.path.exists(file)):
                 found.append(read)
-        current.value = 0
+        reads(0)
         with store.transaction() as connection:
             intake.keep_headers(connection, found)
-        yield "measured", (tuple(found), min(first + task.headers, len(rows)), len(rows))
+        yield found, min(first + step, len(rows)), len(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -114,6 +114,13 @@ class ImageTable(Sequence[Image]):
         notes = {image.id: image.note for image in images if image.note}
         return cls(ids, columns, paths, notes, {image.id: image.problem for image in images if image.problem})
 
+    @classmethod
+    def named(cls, ids: np.ndarray, root: int, paths: bytes) -> ImageTable:
+        """Images of which only the names are known; `paths` as for the table itself."""
+        columns = {name: np.zeros(len(ids)) for name in _COLUMNS}
+        columns |= {"root": np.full(len(ids), root), "orientation": np.ones(len(ids))}
+        return cls(ids, columns, paths, {}, {})
+
     # --- a sequence of images ---
 
     def __len__(self) -> int:
@@ -205,11 +212,12 @@ class ImageTable(Sequence[Image]):
         self.splits[self.rows_of(np.array(ids, np.int64))] = _SPLIT_CODES[str(split)]
 
     def take_over(self, before: ImageTable) -> None:
-        """States, splits and headers as `before` has them, where it has the image."""
+        """States, splits, notes and headers as `before` has them, where it has the image."""
         here = self.rows_of(before.ids)
         there = before.rows_of(self.ids[here])
         for name in ("states", "splits", "widths", "heights", "orientations", "dates"):
             getattr(self, name)[here] = getattr(before, name)[there]
+        self.notes.update(before.notes)
         self.problems.update(before.problems)
 
     def set_headers(self, images: Sequence[Image]) -> None:

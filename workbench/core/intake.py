@@ -7,7 +7,6 @@ first (`add_names`) and the headers afterwards (`measure_all`).
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -74,14 +73,22 @@ Named = tuple[str, str]
 """A path and its natural key."""
 
 
-def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named]) -> None:
+def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named]) -> range | None:
     """Add images of which only the names are known, to a project that has just been made.
 
-    SQLite takes them from one JSON text, in half the time of row after row, and other threads run meanwhile.
+    Their ids, in the order given; None if some were there. SQLite fetches the texts itself: in two thirds of the time
+    of row after row.
     """
-    connection.execute(
+    connection.create_function("next_path", 0, iter([path for path, _ in names]).__next__)
+    connection.create_function("next_key", 0, iter([key for _, key in names]).__next__)
+    added = connection.execute(
         "INSERT OR IGNORE INTO image (root, path, width, height, state, split, orientation, note, problem, date, sort)"
-        " SELECT ?1, json_extract(value, '$[0]'), 0, 0, 'unlabelled', 'none', 1, '', '', 0,"
-        " json_extract(value, '$[1]') FROM json_each(?2)",
-        (root, json.dumps(names, ensure_ascii=False)),
-    )
+        " WITH RECURSIVE nth(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM nth LIMIT ?2)"
+        " SELECT ?1, next_path(), 0, 0, 'unlabelled', 'none', 1, '', '', 0, next_key() FROM nth WHERE ?2 > 0",
+        (root, len(names)),
+    ).rowcount
+    if added < len(names):
+        return None
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'image'").fetchone()
+    last = found[0] if found else 0
+    return range(last - len(names) + 1, last + 1)

@@ -5,6 +5,7 @@ The names are taken first, a few and then all; the headers follow. 100,000 names
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from workbench.core import intake
 from workbench.core.document import Document
-from workbench.core.files import natural_key, walk_images
+from workbench.core.files import natural_keys, walk_images
+from workbench.core.folder_reader import Measured as Measured
+from workbench.core.folder_reader import Reader
 from workbench.core.image_table import ImageTable
-from workbench.core.project import Image
-from workbench.core.store import Store
+from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 
 FIRST = 300
@@ -39,15 +41,6 @@ class Listed:
     comings: int
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the headers of some images say; it is on disk already. `done` of `total` are read."""
-
-    images: tuple[Image, ...]
-    done: int
-    total: int
-
-
 Event = Opened | Listed | Measured
 
 
@@ -64,15 +57,16 @@ def new_project(
         return
     if not first:
         raise WorkbenchError(f"There are no images in {photographs}. Choose the folder that holds your photographs.")
-    document = Document.create(folder, name=name)
-    root = document.add_root(photographs)
-    with document.store.transaction() as connection:
-        intake.add_names(connection, root, sorted(((name, natural_key(name)) for name in first), key=itemgetter(1)))
-        intake.set_unlisted(connection, root)
-    document.settle()
-    document.images(), document.counts()
-    yield Opened(document, filling=True)
-    yield from measure(document, stopped=stopped)
+    with contextlib.closing(Reader(folder.absolute() / FILE, photographs.absolute(), stopped=stopped)) as reader:
+        document = Document.create(folder, name=name)
+        root = document.add_root(photographs)
+        with document.store.transaction() as connection:
+            intake.add_names(connection, root, sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1)))
+            intake.set_unlisted(connection, root)
+        document.settle()
+        document.images(), document.counts()
+        yield Opened(document, filling=True)
+        yield from _events(document, reader)
 
 
 def measure(document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -81,13 +75,18 @@ def measure(document: Document, dates: bool = False, stopped: Callable[[], bool]
     `dates`: the headers of images without a date, too. The document is another thread's: only where its file is and
     the number of its comings is asked.
     """
-    from workbench.core import folder_reader  # only where it is needed: multiprocessing takes a while
+    with contextlib.closing(Reader(document.store.file, stopped=stopped)) as reader:
+        yield from _events(document, reader, dates)
 
-    file = document.store.file
-    for kind, content in folder_reader.messages(file, dates, stopped):
-        if kind == "listed":
-            comings = document.comings
-            with Store(file, read_only=True, check=False) as own:
-                yield Listed(own.read(ImageTable.read), comings)
+
+def _events(document: Document, reader: Reader, dates: bool = False) -> Iterator[Event]:
+    comings = document.comings
+    for message in reader.messages(dates):
+        if isinstance(message, Measured):
+            yield message
+        elif message is not None and comings == document.comings:
+            yield Listed(message.table(), comings)
         else:
-            yield Measured(*content)
+            comings = document.comings
+            with Store(document.store.file, read_only=True, check=False) as own:
+                yield Listed(own.read(ImageTable.read), comings)

@@ -13,11 +13,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.window import Window
+
+if TYPE_CHECKING:  # names of images are known before NumPy is needed
+    import numpy as np
 
 XYXY = tuple[float, float, float, float]
 
@@ -153,6 +154,8 @@ class Snapshot:
 
     def take(self, indices: list[int]) -> Snapshot:
         """The images at `indices`, in that order, with their boxes."""
+        import numpy as np
+
         spans = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices]
         rows = np.concatenate(spans) if spans else np.zeros(0, np.int64)
         counts = np.array([len(span) for span in spans], np.int64)
@@ -176,7 +179,7 @@ class Snapshot:
         text = json.dumps([[label.id, label.name] for label in self.labels]) + json.dumps(names)
         digest = hashlib.sha256(text.encode())
         for array in (self.offsets, self.boxes, self.label_index, self.flags):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(array.tobytes())  # in the order of its rows, whatever its layout
         if self.window is not None:
             digest.update(repr(self.window).encode())
         return digest.hexdigest()

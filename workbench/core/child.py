@@ -1,0 +1,131 @@
+"""A process of our own for what may crash, fill the memory or hold up the window: one JSON line each way at a time.
+
+A process boundary limits crashes and memory; it is not a sandbox. The child ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+_LOOK = 0.1
+"""Seconds after which it is asked whether to stop."""
+
+
+class Ended(Exception):
+    """The child has ended, by itself or stopped; nothing more comes of it."""
+
+
+class Child:
+    """A running child. To be closed by whoever started it; not for two threads at once."""
+
+    def __init__(
+        self,
+        module: str | Sequence[str],
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Start `module` (a list: another command, for tests). It is ended soon after `stopped` says so."""
+        command = [sys.executable, "-m", module] if isinstance(module, str) else list(module)
+        self._process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | dict(environment or {}),
+        )
+        self._stopped, self._closed = stopped, threading.Event()
+        self._watching = threading.Thread(target=self._watch, name=f"watches {module}")
+        self._watching.start()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_LOOK):
+            if self._stopped():
+                self._process.kill()
+                return
+
+    def tell(self, message: object) -> None:
+        """One line to its input; Ended if it has ended."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise Ended from error
+
+    def hear(self) -> Any:
+        """What it says next; Ended if it has ended."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise Ended
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._closed.set()
+        self._process.kill()
+        # closing flushes what a dead child did not take, which is no news
+        with contextlib.suppress(OSError), self._process:
+            pass
+        self._watching.join()
+
+
+# --- in the child ---
+
+_speech: TextIO | None = None
+
+
+def begin() -> None:
+    """First of all in the child: what libraries print goes nowhere, so that it is not taken for messages."""
+    global _speech
+    _speech = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+
+
+def say(message: object) -> None:
+    """One line to the parent; the child ends where nobody listens any more."""
+    assert _speech is not None, "begin() comes first"
+    try:
+        _speech.write(json.dumps(message, ensure_ascii=False) + "\n")
+        _speech.flush()
+    except OSError:
+        os._exit(1)
+
+
+def told() -> Any:
+    """What the parent says next; the child ends where there is no parent any more."""
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        os._exit(1)
+    return json.loads(line)
+
+
+def end_with_parent(cleaning: Callable[[], None] = lambda: None) -> None:
+    """From here on nothing is told any more; this process ends with its parent, wherever it is, after `cleaning`."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        cleaning()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def limit_memory(size: int) -> None:
+    """To `size` bytes more than are taken now, where the system can (Linux): libraries reserve gigabytes at first."""
+    if sys.platform == "linux":
+        import resource
+
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = taken + size
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
