@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -160,7 +161,7 @@ def test_a_file_that_ends_the_decoder_is_marked_and_the_others_are_read(
             document = event.document
         assert document is not None
         if isinstance(event, Listed):
-            document.adopt(event.images, event.comings)
+            document.adopt(event.images, event.comings, event.writing)
         elif isinstance(event, Measured):
             document.take_headers(event.images, kept=True)
     assert document is not None
@@ -230,7 +231,7 @@ def test_names_that_were_not_listed_come_at_the_next_opening(photographs: Path, 
         assert document.unlisted == 1
         for event in new_project.measure(document):
             if isinstance(event, Listed):
-                document.adopt(event.images, event.comings)
+                document.adopt(event.images, event.comings, event.writing)
             elif isinstance(event, Measured):
                 document.take_headers(event.images, kept=True)
         assert len(document.images()) == 25
@@ -258,7 +259,7 @@ def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
     monkeypatch.setattr(Reader, "messages", messages)
     for event in events:
         if isinstance(event, Listed):
-            document.adopt(event.images, event.comings)
+            document.adopt(event.images, event.comings, event.writing)
     assert not document.images().has(removed.id)
     assert removed.path not in {image.path for image in document.images()}
     assert len(document.images()) == 24
@@ -277,7 +278,7 @@ def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, t
     document.do(edits.SetState((2, 3), State.DONE))
     for event in events:
         if isinstance(event, Listed):
-            document.adopt(event.images, event.comings)
+            document.adopt(event.images, event.comings, event.writing)
         elif isinstance(event, Measured):
             document.take_headers(event.images, kept=True)
     told = tuple(document.images())
@@ -285,6 +286,84 @@ def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, t
     with Store(document.store.file, read_only=True) as store:
         assert tuple(store.read(ImageTable.read)) == told
     document.close()
+
+
+SLOW = """
+import time
+from workbench.core import folder_reader, intake
+real = intake.add_names
+def add_names(connection, root, names, first=None):
+    time.sleep(1)
+    {then}
+    return real(connection, root, names, first)
+intake.add_names = add_names
+folder_reader.NAMES = 6
+"""
+
+
+def shown(photographs: Path, folder: Path) -> tuple[Document, Iterator[new_project.Event], Listed]:
+    """A new project whose window shows all names before they are on disk."""
+    events = new_project.new_project(folder, photographs)
+    opened, listed = next(events), next(events)
+    assert isinstance(opened, Opened)
+    assert isinstance(listed, Listed)
+    opened.document.adopt(listed.images, listed.comings, listed.writing)
+    assert len(opened.document.images()) == 25
+    return opened.document, events, listed
+
+
+def test_names_are_shown_before_they_are_on_disk_and_edits_wait(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(monkeypatch, SLOW.format(then=""))
+    document, events, listed = shown(photographs, tmp_path / "p")
+    assert listed.writing is not None
+    assert listed.writing.goes_on
+    with Store(document.store.file, read_only=True) as store:
+        assert len(store.read(ImageTable.read)) < 25
+    last = document.images()[-1]
+    heard: list[new_project.Event] = []
+    job = threading.Thread(target=lambda: heard.extend(events))
+    job.start()
+    document.do(edits.SetState((last.id,), State.DONE))  # as the window's thread does it
+    assert not listed.writing.goes_on
+    job.join()
+    assert all(isinstance(event, Measured) for event in heard)
+    with Store(document.store.file, read_only=True) as store:
+        assert store.read(ImageTable.read)[-1].state is State.DONE
+    document.close()
+
+
+def test_names_that_could_not_be_written_are_shown_no_longer_and_no_edit_is_lost_silently(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(monkeypatch, SLOW.format(then="import os; os._exit(1)"))
+    document, events, _ = shown(photographs, tmp_path / "p")
+    last = document.images()[-1]
+    heard: list[new_project.Event] = []
+
+    def listen() -> None:
+        with pytest.raises(WorkbenchError, match="Open the project again"):
+            for event in events:
+                heard.append(event)
+
+    job = threading.Thread(target=listen)
+    job.start()
+    with pytest.raises(WorkbenchError, match="not done"):
+        document.do(edits.SetState((last.id,), State.DONE))
+    job.join()
+    (read,) = heard
+    assert isinstance(read, Listed)
+    document.adopt(read.images, read.comings, read.writing)
+    assert len(document.images()) == 4
+    document.do(edits.SetState((document.images()[0].id,), State.DONE))
+    document.close()
+    monkeypatch.setattr(folder_reader, "CHILD", "workbench.core.folder_reader")
+    with Document.open(tmp_path / "p") as again:
+        for event in new_project.measure(again):
+            if isinstance(event, Listed):
+                again.adopt(event.images, event.comings, event.writing)
+        assert len(again.images()) == 25
 
 
 def test_a_second_folder_is_listed_into_a_project_that_has_one(photographs: Path, tmp_path: Path) -> None:
@@ -298,7 +377,7 @@ def test_a_second_folder_is_listed_into_a_project_that_has_one(photographs: Path
             intake.set_unlisted(connection, root)
         for event in new_project.measure(document):
             if isinstance(event, Listed):
-                document.adopt(event.images, event.comings)
+                document.adopt(event.images, event.comings, event.writing)
         assert [image.path for image in document.images()][-2:] == ["1.png", "2.png"]
         assert len(document.images()) == 27
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +33,8 @@ class Child:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Start `module` (a list: another command, for tests). It is ended soon after `stopped` says so."""
+        import subprocess  # not in the child
+
         command = [sys.executable, "-m", module] if isinstance(module, str) else list(module)
         self._process = subprocess.Popen(
             [*command, *arguments],

@@ -27,7 +27,7 @@ from workbench.core.project import AnchorSet, Box, Image, Label, Snapshot, State
 from workbench.core.rows import box_of, label_of, next_ids
 from workbench.core.snapshots import take
 from workbench.core.store import FILE, Store
-from workbench.core.tables import Tables
+from workbench.core.tables import Tables, Writing
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
@@ -356,12 +356,13 @@ class Document:
             found = [intake.measured(image, self.file(image)) for image in unknown if self.file(image).exists()]
             self.take_headers(found)
 
-    def adopt(self, images: ImageTable, comings: int) -> None:
+    def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
         """Take over a table read by another connection when `self.comings` had this value; states set since are kept.
 
-        For a project that is still being filled (core.new_project), so that nobody waits while it is read.
+        For a project that is still being filled (core.new_project), so that nobody waits while it is read. `writing`:
+        the table is ahead of the file, and edits wait until that has all of it.
         """
-        self._tables.adopt(images, comings)
+        self._tables.adopt(images, comings, writing)
 
     @property
     def comings(self) -> int:

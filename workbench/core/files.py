@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -28,7 +27,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
     when the disk is full or the folder can't be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -126,14 +125,10 @@ def natural_keys(texts: Sequence[str]) -> list[str]:
     if not texts:
         return []
     parts = _NUMBER.split("\0".join(texts).casefold())
-    parts[1::2] = [_with_length(digits) for digits in parts[1::2]]
+    numbers = [digits if digits[0] != "0" else digits.lstrip("0") for digits in parts[1::2]]
+    lengths = {length: f"\x01{length:03d}" for length in set(map(len, numbers))}
+    parts[1::2] = [lengths[len(digits)] + digits for digits in numbers]
     return "".join(parts).split("\0")
-
-
-def _with_length(digits: str) -> str:
-    if digits[0] == "0":
-        digits = digits.lstrip("0")
-    return f"\x01{len(digits):03d}{digits}"
 
 
 def scan_images(folder: Path) -> list[str]:

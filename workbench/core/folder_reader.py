@@ -11,9 +11,9 @@ import contextlib
 import dataclasses
 import gc
 import os
+import sqlite3
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # names are listed without NumPy
 
 NAMES = 25_000
 """Names in one transaction: others wait for it some 60 ms."""
+AT_ONCE = 300_000
+"""Names that are told before they are on disk: an edit waits until they are, some 3 s for so many."""
 HEADERS = 200
 """Measured in one message; they are on disk then."""
 CHILD: str | Sequence[str] = __name__
@@ -45,11 +47,12 @@ _CRASHED = "reading it ended the program that reads images; it is damaged, save 
 class Names:
     """All images of a project with one `root`, in their order: `count` that came, with ids from `first` on, and others.
 
-    `known` has [how many came before it, id] of each that was there before. `paths` has _SEPARATOR after each.
+    They are on disk with the next Listed, if that says so: SQLite takes longer than all else. `known` has [how many
+    came before it, id] of each that was there before. `paths` has _SEPARATOR after each.
     """
 
-    root: int
     first: int
+    root: int
     count: int
     known: Sequence[tuple[int, int]]
     paths: str
@@ -64,6 +67,13 @@ class Names:
         came = np.arange(self.first, self.first + self.count)
         paths = self.paths.encode().replace(_SEPARATOR.encode(), b"\0")
         return ImageTable.named(np.insert(came, at, ids), self.root, paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All names are in the project; `as_told`: with the ids that Names gave them."""
+
+    as_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,8 @@ class Reader:
         self, file: Path, photographs: Path | None = None, *, stopped: Callable[[], bool] = lambda: False
     ) -> None:
         """A folder of `photographs` is walked from now on."""
+        import tempfile  # not in the child
+
         self.file, self._stopped = file, stopped
         handle, name = tempfile.mkstemp(prefix="workbench-reads-")
         os.close(handle)
@@ -91,12 +103,11 @@ class Reader:
     def _started(self, photographs: Path | None = None) -> Child:
         return Child(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
 
-    def messages(self, dates: bool = False) -> Iterator[Names | Measured | None]:
+    def messages(self, dates: bool = False) -> Iterator[Names | Listed | Measured]:
         """First the names of the root that was not wholly listed (`intake.unlisted`), then all unknown headers.
 
-        Where names came, Names says so, or None if the project has more roots; it has to be read anew then. With
-        `dates` the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or the
-        iterator is closed, the process is ended; what it has told is on disk.
+        With `dates` the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or
+        the iterator is closed, the process is ended; what it has told is on disk, but for Names.
         """
         while True:
             try:
@@ -108,7 +119,9 @@ class Reader:
                     if kind == "failed":
                         raise WorkbenchError(*content)
                     if kind == "names":
-                        yield Names(*content) if content else None
+                        yield Names(*content)
+                    elif kind == "listed":
+                        yield Listed(content)
                     else:
                         found, done, total = content
                         yield Measured(tuple(map(_image, found)), done, total)
@@ -189,7 +202,7 @@ def work(
         root = store.read(intake.unlisted)
         if root in roots:
             found = walk_images(roots[root]) if walked is None else walked
-            child.say(("names", _list(store, root, found, names, len(roots) == 1)))
+            child.say(("listed", _list(store, root, found, names, len(roots) == 1)))
         gc.enable()
         for images, done, total in _headers(store, roots, dates, headers, reads):
             child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
@@ -200,10 +213,10 @@ def _roots(store: Store) -> dict[int, Path]:
     return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
 
 
-def _list(store: Store, root: int, found: Iterator[str] | list[str], step: int, whole: bool) -> Any:
+def _list(store: Store, root: int, found: Iterable[str], step: int, whole: bool) -> bool:
     """Add the names that are not there. Those that a person removes while it goes on do not come back.
 
-    What Names holds, where this is the `whole` project and nobody else has added images meanwhile.
+    Where this is the `whole` project, the names are told while SQLite is busy. Whether all of them then were new.
     """
     before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
     known = {row["path"] for row in before}
@@ -213,31 +226,31 @@ def _list(store: Store, root: int, found: Iterator[str] | list[str], step: int, 
     order = sorted(range(len(keys)), key=keys.__getitem__ if alone else lambda i: (keys[i], fresh[i]))
     named = [(fresh[i], keys[i]) for i in order]
     store.connection.execute("PRAGMA foreign_keys = OFF")  # the root is there; asking 100,000 times takes 0.1 s
-    added: list[range | None] = []
-    for first in range(0, len(named), step):
-        with store.transaction() as connection:
-            added.append(intake.add_names(connection, root, named[first : first + step]))
+    store.connection.execute("PRAGMA cache_size = -32000")  # KiB: what a transaction changes goes to the disk once
     with store.transaction() as connection:
-        intake.set_unlisted(connection, None)
-    ids = _joined(added)
-    if not whole or ids is None:
-        return None
-    at = [bisect.bisect_left(named, row["sort"], key=itemgetter(1)) for row in before]
-    paths = [path for path, _ in named]
-    for row, place in zip(reversed(before), reversed(at), strict=True):
-        paths.insert(place, row["path"])
-    others = [(place, row["id"]) for place, row in zip(at, before, strict=True)]
-    return root, ids.start, len(ids), others, _SEPARATOR.join([*paths, ""])
+        first = intake.reserve_ids(connection, len(named))
+    if whole and len(named) <= AT_ONCE:
+        child.say(("names", (first, root, len(named), *_merged(named, before))))
+    added = 0
+    for begin in range(0, max(len(named), 1), step):
+        with store.transaction() as connection:
+            added += intake.add_names(connection, root, named[begin : begin + step], first + begin)
+            if begin + step >= len(named):
+                intake.set_unlisted(connection, None)
+    return added == len(named)
 
 
-def _joined(ranges: Sequence[range | None]) -> range | None:
-    """The one range that they are together; None where something is missing between."""
-    whole = range(1, 1)
-    for ids in ranges:
-        if ids is None or (len(whole) and ids.start != whole.stop):
-            return None
-        whole = range(whole.start if len(whole) else ids.start, ids.stop)
-    return whole
+def _merged(named: Sequence[intake.Named], before: Sequence[sqlite3.Row]) -> tuple[list[tuple[int, int]], str]:
+    """What Names says of the images that were there `before`, and the paths of all."""
+    paths: list[str] = []
+    known, done = [], 0
+    for row in before:
+        at = bisect.bisect_left(named, row["sort"], key=itemgetter(1))
+        known.append((at, row["id"]))
+        paths += [*(path for path, _ in named[done:at]), row["path"]]
+        done = at
+    paths += (path for path, _ in named[done:])
+    return known, _SEPARATOR.join([*paths, ""])
 
 
 def _headers(

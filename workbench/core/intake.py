@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workbench.core.files import scan_images
 from workbench.core.project import Image
+from workbench.core.rows import IMAGE_COLUMNS
 from workbench.errors import WorkbenchError
 
 
@@ -73,22 +74,27 @@ Named = tuple[str, str]
 """A path and its natural key."""
 
 
-def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named]) -> range | None:
-    """Add images of which only the names are known, to a project that has just been made.
+def reserve_ids(connection: sqlite3.Connection, count: int) -> int:
+    """The first of `count` ids of images that nobody else will get."""
+    connection.execute(
+        "INSERT INTO sqlite_sequence SELECT 'image', 0 WHERE 'image' NOT IN (SELECT name FROM sqlite_sequence)"
+    )
+    connection.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'image'", (count,))
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'image'").fetchone()
+    return int(found[0]) - count + 1
 
-    Their ids, in the order given; None if some were there. SQLite fetches the texts itself: in two thirds of the time
-    of row after row.
+
+def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named], first: int | None = None) -> int:
+    """Add images of which only the names are known, to a project that has just been made; how many were not there.
+
+    Their ids follow on `first` (reserved) in the order given. SQLite fetches the texts itself: in two thirds of the
+    time of row after row.
     """
     connection.create_function("next_path", 0, iter([path for path, _ in names]).__next__)
     connection.create_function("next_key", 0, iter([key for _, key in names]).__next__)
-    added = connection.execute(
-        "INSERT OR IGNORE INTO image (root, path, width, height, state, split, orientation, note, problem, date, sort)"
-        " WITH RECURSIVE nth(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM nth LIMIT ?2)"
-        " SELECT ?1, next_path(), 0, 0, 'unlabelled', 'none', 1, '', '', 0, next_key() FROM nth WHERE ?2 > 0",
-        (root, len(names)),
+    return connection.execute(
+        f"INSERT OR IGNORE INTO image ({IMAGE_COLUMNS})"
+        " WITH RECURSIVE nth(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM nth LIMIT ?2)"
+        " SELECT ?3 + n, ?1, next_path(), 0, 0, 'unlabelled', 'none', 1, '', '', 0, next_key() FROM nth WHERE ?2 > 0",
+        (root, len(names), first),
     ).rowcount
-    if added < len(names):
-        return None
-    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'image'").fetchone()
-    last = found[0] if found else 0
-    return range(last - len(names) + 1, last + 1)

@@ -16,9 +16,10 @@ from workbench.core import intake
 from workbench.core.document import Document
 from workbench.core.files import natural_keys, walk_images
 from workbench.core.folder_reader import Measured as Measured
-from workbench.core.folder_reader import Reader
+from workbench.core.folder_reader import Names, Reader
 from workbench.core.image_table import ImageTable
 from workbench.core.store import FILE, Store
+from workbench.core.tables import Writing
 from workbench.errors import WorkbenchError
 
 FIRST = 300
@@ -35,10 +36,14 @@ class Opened:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Listed:
-    """All images, to be given to Document.adopt; `comings` is what the document's was when they were read."""
+    """All images, to be given to Document.adopt; `comings` is what the document's was when they were read.
+
+    `writing`: they are on disk when it has ended well; edits wait until then.
+    """
 
     images: ImageTable
     comings: int
+    writing: Writing | None = None
 
 
 Event = Opened | Listed | Measured
@@ -80,13 +85,34 @@ def measure(document: Document, dates: bool = False, stopped: Callable[[], bool]
 
 
 def _events(document: Document, reader: Reader, dates: bool = False) -> Iterator[Event]:
+    comings, writing = document.comings, Writing()
+    ahead = False  # the window shows what is not on disk yet
+    try:
+        for message in reader.messages(dates):
+            if isinstance(message, Measured):
+                yield message
+            elif isinstance(message, Names):
+                ahead = True
+                yield Listed(message.table(), comings, writing)
+            else:
+                as_shown = ahead and message.as_told and comings == document.comings
+                ahead = False
+                writing.end(well=message.as_told)
+                if not as_shown:
+                    yield _read(document)
+        if ahead:  # stopped
+            yield _read(document)
+    except WorkbenchError:
+        writing.end()
+        if ahead:
+            yield _read(document)
+        raise
+    finally:
+        writing.end()
+
+
+def _read(document: Document) -> Listed:
+    """As it is on disk."""
     comings = document.comings
-    for message in reader.messages(dates):
-        if isinstance(message, Measured):
-            yield message
-        elif message is not None and comings == document.comings:
-            yield Listed(message.table(), comings)
-        else:
-            comings = document.comings
-            with Store(document.store.file, read_only=True, check=False) as own:
-                yield Listed(own.read(ImageTable.read), comings)
+    with Store(document.store.file, read_only=True, check=False) as own:
+        return Listed(own.read(ImageTable.read), comings)

@@ -65,12 +65,14 @@ _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _with_natural
 class Store:
     """One open project file. Not for sharing between threads: other threads get a snapshot.
 
-    Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited).
+    Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited), before_writing (called before
+    each transaction, which does not begin if it raises).
     """
 
     def __init__(self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True) -> None:
         """`check` False leaves the look at every page to a later `check()`: a large file takes half a second."""
         self.file = file
+        self.before_writing: Callable[[], None] | None = None
         self.why_read_only = why if read_only else ""
         self.connection = _connect(file, read_only)
         try:
@@ -149,6 +151,8 @@ class Store:
         """All or nothing; on return it is on disk. ReadOnly or WorkbenchError (disk full ...) otherwise."""
         if self.read_only:
             raise ReadOnly(self.why_read_only or "This project is open for reading only.")
+        if self.before_writing is not None:
+            self.before_writing()
         with _sentences(self.file):
             self.connection.execute("BEGIN IMMEDIATE")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,35 @@ from workbench.core.edits import Edit
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Image
 from workbench.core.store import Store
+from workbench.errors import WorkbenchError
+
+_LONG = 10.0
+"""Seconds that an edit waits at most for images to be written."""
+
+
+class Writing:
+    """Whether images that are shown are on disk yet. Another thread hears of it; edits wait."""
+
+    def __init__(self) -> None:
+        self._ended, self._well = threading.Event(), False
+
+    def end(self, well: bool = False) -> None:
+        """It is over; `well`: the images are on disk, with the ids that they are shown with."""
+        if not self._ended.is_set():
+            self._well = well
+            self._ended.set()
+
+    @property
+    def goes_on(self) -> bool:
+        return not self._ended.is_set()
+
+    def wait(self) -> None:
+        """Some tenths of a second with 100,000 images. WorkbenchError if it takes long, or went wrong."""
+        if not (self._ended.wait(_LONG) and self._well):
+            raise WorkbenchError(
+                "That was not done: the folder's images are still being written into the project."
+                " Try again in a moment; if it stays like this, close the project and open it again."
+            )
 
 
 class Tables:
@@ -56,8 +86,12 @@ class Tables:
         if self._counts is not None and not self._counts.follow(edit, inverse):
             self._counts = None
 
-    def adopt(self, images: ImageTable, comings: int) -> None:
-        """Take over a table that was read when `self.comings` had this value; states set since are kept."""
+    def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
+        """Take over a table that was read when `self.comings` had this value; states set since are kept.
+
+        `writing`: it is ahead of the file, and edits wait until that has all of it.
+        """
+        self._store.before_writing = writing.wait if writing is not None else None
         if comings != self.comings:
             self._images = None  # images came or went since; it is read anew when asked for
             return

@@ -49,6 +49,8 @@ def run(project: Path | None) -> int:
     from workbench.ui import preferences, theme
     from workbench.ui.main_window import MainWindow
 
+    # Seconds for which a job's Python may hold up the window's, each time: the default of 5 ms is a third of a frame.
+    sys.setswitchinterval(0.001)
     _route_qt_messages()
     app = QApplication(sys.argv[:1])
     app.setApplicationName("workbench")

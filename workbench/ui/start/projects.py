@@ -73,11 +73,9 @@ class Projects(QObject):
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
             )
             return
-        from workbench.core.new_project import new_project
-
         self._give_up()
         title = f"Reading {photographs.name}"
-        self._await(Job(title, lambda job: new_project(folder, photographs, name, job.stop.is_set), self))
+        self._await(Job(title, lambda job: _made(folder, photographs, name, job), self))
 
     def _await(self, job: Job) -> None:
         self._awaited = job
@@ -115,7 +113,7 @@ class Projects(QObject):
             self._session.close(remember=False)  # nothing more is written to it
             self._session.tell(event.error)
         elif isinstance(event, new_project.Listed):
-            shown.adopt(event.images, event.comings)
+            shown.adopt(event.images, event.comings, event.writing)
             self._session.images_found.emit(None)
         elif isinstance(event, new_project.Measured):
             shown.take_headers(event.images, kept=True)
@@ -205,6 +203,12 @@ def _size(folder: Path) -> int:
         return (project_of(folder) or folder).joinpath("project.sqlite").stat().st_size
     except OSError:
         return 0  # Document.open says what is wrong
+
+
+def _made(folder: Path, photographs: Path, name: str, job: Job) -> Iterator[object]:
+    from workbench.core.new_project import new_project  # in the job's thread: it takes 10 ms
+
+    yield from new_project(folder, photographs, name, job.stop.is_set)
 
 
 def _opened(folder: Path) -> Iterator[Opened | Damaged]:
