@@ -22,6 +22,7 @@ def run(script: str, *args: object, home: Path, limit: float = 300) -> dict[str,
     """What `ours/SCRIPT.py` measures; settings and caches go into `home`."""
     kept = {f"XDG_{name}_HOME": str(home / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
     environment = {**os.environ, **kept, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(REPOSITORY)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as a user's: compiled at the first start, and the others' by pip
     environment["STARTED"] = str(time.monotonic_ns())
     command = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, args)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit)

@@ -3,6 +3,7 @@ virtual environment, is started as an own process, and is driven from outside by
 
 The environments are made by `pip install NAME` at the first use and kept in the folder that WORKBENCH_PEERS names,
 else in the user's cache. What programs write into a home goes there too. Delete the folder to get newer versions.
+WORKBENCH_PEERS_PYTHON names another interpreter to make them with: labelme 7 wants Python 3.12.
 """
 
 from __future__ import annotations
@@ -48,7 +49,15 @@ def prepare(peer: str) -> str:
     found = version(peer)
     if found is None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        _said([sys.executable, "-m", "venv", "--clear", str(FOLDER / f"env-{peer}")])
+        _said(
+            [
+                os.environ.get("WORKBENCH_PEERS_PYTHON", sys.executable),
+                "-m",
+                "venv",
+                "--clear",
+                str(FOLDER / f"env-{peer}"),
+            ]
+        )
         _said([str(python(peer)), "-m", "pip", "install", "--quiet", peer])
         found = version(peer)
         if found is None:

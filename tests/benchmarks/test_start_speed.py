@@ -14,7 +14,7 @@ import pytest
 
 from tests.benchmarks import own, peers
 
-ROUNDS = 5
+ROUNDS = 7
 
 
 def started(tmp_path: Path) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def test_h1_and_h2_beside_labelme_and_x_anylabeling(tmp_path: Path) -> None:
         their_paint, their_memory = (min(values) for values in zip(*found, strict=True))
         ratios[peer] = paint / their_paint, memory / their_memory
         print(f"  {peer} {versions[peer]} {their_paint:.0f} ms, {their_memory:.0f} MB: {ratios[peer]}")
-    # the goal is a quarter of labelme's time: reached beside version 7, which is slower to start than 6
-    assert ratios["labelme"][0] <= 0.4
-    assert ratios["x-anylabeling-cvhub"][0] <= 0.15
-    assert ratios["labelme"][1] <= 0.5
+    # the goal is a quarter of version 7's time; 6, which is what Python 3.11 gets, starts faster
+    assert ratios["labelme"][0] <= (1 / 4 if int(versions["labelme"].split(".")[0]) >= 7 else 1 / 3)
+    assert ratios["x-anylabeling-cvhub"][0] <= 1 / 10
+    assert ratios["labelme"][1] <= 1 / 2

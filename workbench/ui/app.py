@@ -5,10 +5,9 @@ Nothing of Qt is imported before the checks, and nothing of torch before the fir
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
+import gc
 import logging
-import logging.handlers
 import os
 import re
 import signal
@@ -33,11 +32,14 @@ _LIBRARIES = (
     "libEGL.so.1", "libGL.so.1", "libxkbcommon-x11.so.0", "libxcb-cursor.so.0", "libxcb-icccm.so.4",
     "libxcb-keysyms.so.1", "libxcb-shape.so.0",
 )  # fmt: skip
+_CALM = 500
+"""Milliseconds after which the window has been painted."""
 _SCREENLESS = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
 
 
 def run(project: Path | None) -> int:
     """Show the window, on `project` if given, until it is closed; the exit code."""
+    gc.disable()  # a twentieth of the time until the window is painted; nothing of all that comes now goes again
     problem = why_not()
     if problem:
         print(problem, file=sys.stderr)
@@ -62,6 +64,7 @@ def run(project: Path | None) -> int:
     window.show()
     if project is not None:
         window.open(project)
+    QTimer.singleShot(_CALM, _painted)
     # Python sees a signal only between its own instructions: an empty timer gives it the chance.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     awake = QTimer(interval=250)
@@ -70,6 +73,13 @@ def run(project: Path | None) -> int:
     code = app.exec()
     sys.excepthook = sys.__excepthook__
     return code
+
+
+def _painted() -> None:
+    """What the window's first painting does not wait for."""
+    gc.freeze()  # what was made until now stays: it is not looked at again and again
+    gc.enable()
+    log.info("Workbench runs, process %s", os.getpid())
 
 
 # --- may it start? ---
@@ -109,6 +119,8 @@ def _display_problem(platform: str) -> str:
 
 
 def _loads(library: str) -> bool:
+    import ctypes
+
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -118,6 +130,8 @@ def _loads(library: str) -> bool:
 
 def _answers() -> bool:
     """Whether the X server of $DISPLAY takes a connection: Qt ends the process where it doesn't."""
+    import ctypes
+
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
@@ -149,7 +163,7 @@ def _start_log() -> None:
     handler: logging.Handler
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+        handler = _LogFile(file)
         crashes = open(file.with_name("crash.log"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as we run
         faulthandler.enable(crashes)
     except OSError:
@@ -158,7 +172,26 @@ def _start_log() -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    log.info("Workbench starts, process %s", os.getpid())
+
+
+class _LogFile(logging.Handler):
+    """Opens the log file with the first message: the library for that takes 10 ms, and the window is painted first."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+        self._opened: logging.Handler | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._opened is None:
+            from logging.handlers import RotatingFileHandler
+
+            try:
+                self._opened = RotatingFileHandler(self._file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+            except OSError:
+                self._opened = logging.StreamHandler()
+            self._opened.setFormatter(self.formatter)
+        self._opened.emit(record)
 
 
 def _route_qt_messages() -> None:

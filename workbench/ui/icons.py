@@ -21,7 +21,7 @@ _SHARE = 0.875
 
 def icon(name: str, colour: str, disabled: str) -> QIcon:
     """The icon "mdi6.NAME" in a colour, and in another where it is disabled. KeyError: there is no such icon."""
-    return QIcon(_Engine(_characters()[name.removeprefix("mdi6.")], colour, disabled))
+    return QIcon(_Engine(chr(int(_codes()[name.removeprefix("mdi6.")], 16)), colour, disabled))
 
 
 @functools.cache
@@ -33,10 +33,10 @@ def _folder() -> Path:
 
 
 @functools.cache
-def _characters() -> dict[str, str]:
-    """The character of each icon's name."""
+def _codes() -> dict[str, str]:
+    """The character of each icon's name, in hexadecimal."""
     (file,) = _folder().glob(_NAMES)
-    return {name: chr(int(code, 16)) for name, code in json.loads(file.read_text(encoding="utf-8")).items()}
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 @functools.cache

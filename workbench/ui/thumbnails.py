@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +177,8 @@ def _key(file: Path, window: Window | None) -> str:
 
 
 def _load(cache: Path, key: str) -> QImage | None:
+    import sqlite3  # after the window is painted
+
     if not cache.is_file():
         return None
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection:
@@ -189,6 +190,8 @@ def _load(cache: Path, key: str) -> QImage | None:
 
 
 def _store(cache: Path, key: str, thumbnail: QImage) -> None:
+    import sqlite3
+
     with contextlib.suppress(sqlite3.Error, OSError):
         cache.parent.mkdir(exist_ok=True)
         with contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection, connection:

@@ -65,13 +65,14 @@ def finish(**measured: object) -> None:
 
 def run(then: Callable[[], object], project: Path | None = None) -> None:
     """Start the program as its command does, and call `then` after the first painting of its window."""
-    from workbench.ui import app, main_window
+    from workbench.__main__ import main
 
-    made = main_window.MainWindow.__init__
+    real = QApplication.exec
 
-    def watched(window: main_window.MainWindow, *given: object, **named: object) -> None:
-        made(window, *given, **named)  # type: ignore[arg-type]
-        FirstPaint(window, then)
+    def watched(*_: object) -> int:
+        FirstPaint(next(w for w in QApplication.topLevelWidgets() if w.objectName() == "main-window"), then)
+        return real()
 
-    main_window.MainWindow.__init__ = watched  # type: ignore[method-assign, assignment]
-    sys.exit(app.run(project))
+    QApplication.exec = watched  # type: ignore[method-assign, assignment]
+    sys.argv[1:] = [str(project)] if project is not None else []
+    sys.exit(main())
