@@ -43,14 +43,14 @@ class Child:
             stderr=subprocess.DEVNULL,
             env=os.environ | dict(environment or {}),
         )
-        self._stopped, self._closed = stopped, threading.Event()
-        self._watching = threading.Thread(target=self._watch, name=f"watches {module}")
+        self._closed = threading.Event()
+        self._watching = threading.Thread(target=self._watch, args=(stopped,), name=f"watches {module}")
         self._watching.start()
 
-    def _watch(self) -> None:
+    def _watch(self, stopped: Callable[[], bool]) -> None:
         while not self._closed.wait(_LOOK):
-            if self._stopped():
-                self._process.kill()
+            if stopped():
+                self.kill()
                 return
 
     def tell(self, message: object) -> None:
@@ -62,18 +62,30 @@ class Child:
         except OSError as error:
             raise Ended from error
 
-    def hear(self) -> Any:
-        """What it says next; Ended if it has ended."""
+    def hear(self, seconds: float | None = None) -> Any:
+        """What it says next; Ended if it has ended, or was because it said nothing for so long."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        watchdog = threading.Timer(seconds, self.kill) if seconds is not None else None
+        if watchdog is not None:
+            watchdog.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            if watchdog is not None:
+                watchdog.cancel()
+                watchdog.join()
         if not line.endswith(b"\n"):
             raise Ended
         return json.loads(line)
 
+    def kill(self) -> None:
+        """End it at once; from any thread."""
+        self._process.kill()
+
     def close(self) -> None:
         """End it, whatever it does."""
         self._closed.set()
-        self._process.kill()
+        self.kill()
         # closing flushes what a dead child did not take, which is no news
         with contextlib.suppress(OSError), self._process:
             pass

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.core import pyramid
+from workbench.core import child, pyramid
+from workbench.core.child import Child, Ended
 from workbench.core.files import atomic_path
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
@@ -39,15 +39,15 @@ class Build:
     def __init__(self, file: Path, window: Window | None, cache: Path) -> None:
         self.file, self.window, self.cache = file, window, cache
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
         """End it at once; `steps` then ends without a pyramid."""
         with self._lock:
             self._cancelled = True
-            if self._process is not None:
-                self._process.kill()
+            if self._child is not None:
+                self._child.kill()
 
     def steps(self) -> Iterator[float]:
         """Yields the share done, 0 to 1, until the pyramid is in its place or it was cancelled.
@@ -79,39 +79,23 @@ class Build:
             shutil.rmtree(work, ignore_errors=True)
 
     def _run(self, work: Path, format: str) -> Iterator[float]:
-        process = self._started(work, format)
-        if process is None:
-            return
+        window = [self.window.low, self.window.high] if self.window else None
+        wanted = {"format": format, "window": window, "folder": str(work)}
+        with self._lock:
+            if self._cancelled:
+                return
+            environment = {"VIPS_CONCURRENCY": str(WORKERS)}
+            self._child = Child(__name__, json.dumps(wanted), os.path.abspath(self.file), environment=environment)
         done = 0.0
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                answer = json.loads(line)
+        with contextlib.closing(self._child) as process, contextlib.suppress(Ended):
+            while True:
+                answer = process.hear()
                 if isinstance(answer, str):
                     raise Refused(self.file, answer)
                 done = float(answer)
                 yield done
-        finally:
-            process.kill()
-            # Closing flushes what a dead child did not take, which is no news.
-            with contextlib.suppress(OSError), process:
-                pass
         if done < 1.0 and not self._cancelled:
             raise Refused(self.file, "cutting it into tiles failed badly; save it anew as TIFF or JPEG")
-
-    def _started(self, work: Path, format: str) -> subprocess.Popen[bytes] | None:
-        window = [self.window.low, self.window.high] if self.window else None
-        wanted = {"format": format, "window": window, "folder": str(work)}
-        command = [sys.executable, "-m", __name__, json.dumps(wanted), os.path.abspath(self.file)]
-        environment = os.environ | {"VIPS_CONCURRENCY": str(WORKERS)}
-        with self._lock:
-            if self._cancelled:
-                return None
-            # The end of its input tells the child that this process is gone.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-            )
-            return self._process
 
 
 def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
@@ -124,30 +108,20 @@ def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
 
 def main() -> None:
     """The child: what to make (JSON) and the file's name in; shares done out, at last 1.0 or a sentence."""
+    child.begin()
     wanted, file = json.loads(sys.argv[1]), Path(sys.argv[2])
-    threading.Thread(target=_end_with_parent, args=(wanted["folder"],), daemon=True).start()
+    child.end_with_parent(lambda: shutil.rmtree(wanted["folder"], ignore_errors=True))
     if hasattr(os, "nice"):
         os.nice(5)  # the window goes before
     window = Window(*wanted["window"]) if wanted["window"] else None
     try:
-        _make(file, wanted["format"], window, wanted["folder"], _say)
-        _say(1.0)
+        _make(file, wanted["format"], window, wanted["folder"])
+        child.say(1.0)
     except Refused as refusal:
-        _say(refusal.reason)
+        child.say(refusal.reason)
 
 
-def _say(answer: object) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
-
-
-def _end_with_parent(folder: str) -> None:
-    sys.stdin.buffer.read()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
-
-
-def _make(file: Path, format: str, window: Window | None, folder: str, say: Callable[[object], None]) -> None:
+def _make(file: Path, format: str, window: Window | None, folder: str) -> None:
     """Cut `file` into `folder`/made.zip."""
     try:
         import pyvips
@@ -170,7 +144,7 @@ def _make(file: Path, format: str, window: Window | None, folder: str, say: Call
             nonlocal told
             if state.percent != told and state.percent < 100:
                 told = state.percent
-                say(told / 100)
+                child.say(told / 100)
 
         made.signal_connect("eval", progress)
         os.chdir(folder)  # a plain name: others may hold what libvips takes for options

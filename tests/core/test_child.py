@@ -1,0 +1,75 @@
+"""A child process says one JSON line at a time, whatever libraries print, and never outlives its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workbench.core.child import Child, Ended
+
+BEGIN = "import os, sys, time; from workbench.core import child; child.begin()\n"
+
+
+@contextlib.contextmanager
+def running(code: str, *arguments: str, **named: bool) -> Iterator[Child]:
+    stopped = named.get("stopped", False)
+    with contextlib.closing(Child((sys.executable, "-c", BEGIN + code), *arguments, stopped=lambda: stopped)) as one:
+        yield one
+
+
+def test_what_is_told_is_answered_and_prints_of_libraries_go_nowhere() -> None:
+    code = "print('hello'); os.system('echo hello'); child.say([child.told(), sys.argv[1]]); child.say({'ü': None})"
+    with running(code, "näme 🐕\n") as one:
+        one.tell("a\nb")
+        assert one.hear() == ["a\nb", "näme 🐕\n"]
+        assert one.hear() == {"ü": None}
+        with pytest.raises(Ended):
+            one.hear()
+        with pytest.raises(Ended):
+            for _ in range(100):  # a pipe takes a little before it notices
+                one.tell("is there anybody?")
+                time.sleep(0.05)
+
+
+def test_a_silent_one_is_ended_after_its_time() -> None:
+    with running("child.say(1); time.sleep(60)") as one:
+        assert one.hear(30) == 1
+        begin = time.monotonic()
+        with pytest.raises(Ended):
+            one.hear(0.2)
+        assert time.monotonic() - begin < 20
+
+
+def test_it_ends_soon_after_it_is_no_longer_wanted() -> None:
+    with running("time.sleep(60)", stopped=True) as one:
+        begin = time.monotonic()
+        with pytest.raises(Ended):
+            one.hear()
+        assert time.monotonic() - begin < 20
+
+
+def test_it_ends_with_its_parent_wherever_it_is_and_cleans_up(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    left.touch()
+    inner = BEGIN + f"child.end_with_parent(lambda: os.unlink({str(left)!r})); child.say(os.getpid()); time.sleep(60)"
+    outer = f"import os, sys; from workbench.core.child import Child\nprint(Child((sys.executable, '-c', {inner!r}))"
+    outer += ".hear(), flush=True); os._exit(1)"
+    done = subprocess.run([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, check=False)
+    process = int(done.stdout)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(process).wait(20)
+    assert not left.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what is asked for")
+def test_more_memory_than_allowed_is_not_had() -> None:
+    code = "child.limit_memory(200_000_000)\ntry: bytes(300_000_000)\nexcept MemoryError: child.say('none')"
+    with running(code) as one:
+        assert one.hear() == "none"
