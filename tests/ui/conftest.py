@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, write_photographs
@@ -23,10 +25,16 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
+def _release_keys() -> None:
+    """A click with Ctrl leaves it held for the tests that follow, until the next click."""
+    QTest.mouseClick(QWidget(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+
+
 @pytest.fixture
 def open_window(qtbot: QtBot) -> Iterator[Open]:
     """Opens the window on a project's page; whatever a test leaves open is closed as a user closes it."""
     theme.apply("light")
+    _release_keys()
     opened: list[MainWindow] = []
 
     def open_on(folder: Path | None = None, page: str = "label") -> MainWindow:

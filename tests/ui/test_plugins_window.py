@@ -26,6 +26,9 @@ def test_a_new_plugin_asks_and_is_allowed_for_the_next_start(
     table = find(dialog, QTableWidget, "plugins-table")
     assert [table.item(0, column).text() for column in range(4)] == ["stranger", "asks to run", "", "Adds nothing."]
     table.selectRow(0)
-    find(dialog, QPushButton, "plugins-allow").click()
+    allow = find(dialog, QPushButton, "plugins-allow")
+    assert allow.isEnabled()
+    allow.click()
+    assert not allow.isEnabled()
     assert "next start" in find(dialog, QLabel, "plugins-said").text()
     assert [plugin.state for plugin in plugins.load_all()] == ["loaded"]
