@@ -25,5 +25,9 @@ class Refused(WorkbenchError):
         self.reason = sentence
 
 
+class Damaged(WorkbenchError):
+    """A project file that is damaged. Whoever opens it says which copy is good (core.backups)."""
+
+
 class ReadOnly(WorkbenchError):
     """An edit was asked of a project that is open for reading only."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from workbench import settings
+from workbench.core import backups
 from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
@@ -48,6 +49,8 @@ def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
     with Document.open(folder, read_only=not write) as document:
         if write and document.read_only:
             raise WorkbenchError(document.why_read_only)
+        if write and backups.is_due(document.folder):
+            backups.back_up(document.folder)
         yield document
 
 

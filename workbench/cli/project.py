@@ -38,6 +38,33 @@ def new(
         )
 
 
+@app.command()
+def restore(
+    project: Project,
+    copy: Annotated[
+        str, typer.Option("--copy", help="Which, by its name in --list; default: the newest good one.")
+    ] = "",
+    show: Annotated[bool, typer.Option("--list", help="Show what copies there are, and change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Go back to a copy of the project's file: they are made every hour in which something was changed."""
+    from workbench.core import backups
+
+    made = backups.backups(project)
+    if show:
+        if as_json:
+            result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
+        else:
+            table(["Copy", "made"], [[b.file.name, b.words] for b in made])
+        return
+    chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
+    if chosen is None:
+        what = f"no copy called '{copy}'" if copy else "no good copy"
+        raise WorkbenchError(f"There is {what} in {project / backups.FOLDER}. See --list.")
+    old = backups.restore(project, chosen)
+    result({"restored": chosen.file.name, "made": chosen.words, "old": str(old)}, as_json=as_json)
+
+
 @app.command(name="import")
 def import_(
     project: Project,

@@ -29,7 +29,7 @@ from workbench.core.snapshots import take
 from workbench.core.store import FILE, Store
 from workbench.core.tables import Tables, Writing
 from workbench.core.window import Window
-from workbench.errors import WorkbenchError
+from workbench.errors import Damaged, WorkbenchError
 
 CACHE = "cache"
 Listener = Callable[[Applied], None]
@@ -105,9 +105,13 @@ class Document:
                 read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
         try:
             store = Store(folder / FILE, read_only=read_only, why=why, check=check)
-        except BaseException:
+        except BaseException as error:
             if lock is not None:
                 lock.release()
+            if isinstance(error, Damaged):
+                from workbench.core import backups
+
+                raise backups.with_advice(folder, error) from error
             raise
         return cls(folder, store, lock)
 

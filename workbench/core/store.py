@@ -11,18 +11,19 @@ import contextlib
 import json
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from workbench.core.files import natural_key
-from workbench.errors import ReadOnly, WorkbenchError
+from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
 T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
 VERSION = 2
+_PAGES = 1000
+"""Of 4 KiB, copied at a time: an edit waits some milliseconds for them. If one comes, copying begins anew."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -177,15 +178,21 @@ class Store:
         return json.loads(found[0]["value"]) if found else default
 
     def backup(self, file: Path) -> None:
-        """Copy the project as it is now into `file` by SQLite's backup API (safe while it is being edited)."""
+        """Copy the project as it is now into `file` by SQLite's backup API (safe while it is being edited).
+
+        WorkbenchError if any page of it is damaged; `file` is then what it was.
+        """
         from workbench.core.files import atomic_path
 
         with atomic_path(file) as temporary, _sentences(file):
             target = sqlite3.connect(temporary)
             try:
-                self.connection.backup(target)
+                self.connection.backup(target, pages=_PAGES)
+                verdict = target.execute("PRAGMA integrity_check(1)").fetchone()[0]
             finally:
                 target.close()
+            if verdict != "ok":
+                raise _damaged(self.file, verdict)
 
     def close(self) -> None:
         self.connection.close()
@@ -239,8 +246,5 @@ def _sentences(file: Path) -> Iterator[None]:
         raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.", error) from error
 
 
-def _damaged(file: Path, cause: object) -> WorkbenchError:
-    copies = sorted(file.parent.glob(f"{file.stem}.*.sqlite"), key=lambda copy: -copy.stat().st_mtime)
-    when = [f"{c.name} of {time.strftime('%Y-%m-%d %H:%M', time.localtime(c.stat().st_mtime))}" for c in copies]
-    hint = f"There is a copy: {when[0]}." if copies else "Restore it from a backup."
-    return WorkbenchError(f"The project file {file} is damaged and was left as it is. {hint}", cause)
+def _damaged(file: Path, cause: object) -> Damaged:
+    return Damaged(f"The project file {file} is damaged and was left as it is.", cause)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Damaged, WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
+from workbench.ui.start.backing_up import BackingUp, ask_to_restore
 from workbench.ui.start.intake import Described
 
 if TYPE_CHECKING:  # not before a project is opened: the window is painted before NumPy is imported
@@ -40,6 +41,7 @@ class Projects(QObject):
         self._awaited: Job | None = None  # whose project is to be shown
         self._opening: dict[Path, Job] = {}  # those that open a project which is there; each holds its lock
         self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and for which project
+        self._backing_up = BackingUp(session, self)
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
 
@@ -61,10 +63,20 @@ class Projects(QObject):
                 self._await(self._opening[here])
             else:
                 self._show(Document.open(folder))
+        except Damaged as damage:
+            return self._restored(here, damage)
         except WorkbenchError as error:
             self._session.tell(error)
             return False
         return True
+
+    def _restored(self, folder: Path, damage: Damaged) -> bool:
+        """Ask whether to go back to the newest good copy, and open that."""
+        try:
+            return ask_to_restore(folder, damage) and self.open(folder)
+        except WorkbenchError as error:
+            self._session.tell(error)
+            return False
 
     def create(self, folder: Path, photographs: Path, name: str = "") -> None:
         """A new project in `folder` with the images of `photographs`: its first images are shown at once."""
@@ -91,6 +103,7 @@ class Projects(QObject):
     def close(self) -> None:
         """The window goes."""
         self._give_up()
+        self._backing_up.close()
 
     @Slot(object)
     def _came(self, event: object) -> None:
@@ -107,11 +120,14 @@ class Projects(QObject):
             self._awaited = None
             self._readers[job] = event.document
             self._show(event.document, job, filling=event.filling)
+        elif isinstance(event, FoundDamaged):
+            if shown is not None and self._readers.get(job) is shown:
+                self._session.close(remember=False)  # nothing more is written to it
+            elif self._awaited is not job:
+                return
+            self._restored(event.folder, event.error)
         elif shown is None or self._readers.get(job) is not shown:
             return
-        elif isinstance(event, Damaged):
-            self._session.close(remember=False)  # nothing more is written to it
-            self._session.tell(event.error)
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings, event.writing)
             self._session.images_found.emit(None)
@@ -173,11 +189,11 @@ class Projects(QObject):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Damaged:
+class FoundDamaged:
     """The project in `folder` is damaged; it must not be worked on."""
 
     folder: Path
-    error: WorkbenchError
+    error: Damaged
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -211,27 +227,31 @@ def _made(folder: Path, photographs: Path, name: str, job: Job) -> Iterator[obje
     yield from new_project(folder, photographs, name, job.stop.is_set)
 
 
-def _opened(folder: Path) -> Iterator[Opened | Damaged]:
+def _opened(folder: Path) -> Iterator[Opened | FoundDamaged]:
     """The project with what all pages ask for first.
 
     Every page of its file is looked at before; behind the window where the file is just as it was closed (its cache
     says so), because then only the disk itself can have damaged it.
     """
-    from workbench.core import table_cache
+    from workbench.core import backups, table_cache
     from workbench.core.document import CACHE, Document
     from workbench.core.new_project import Opened
     from workbench.core.store import FILE, Store
 
     here = project_of(folder) or folder
     as_closed = table_cache.is_kept(here / FILE, here / CACHE)
-    document = Document.open(folder, check=not as_closed)
+    try:
+        document = Document.open(folder, check=not as_closed)
+    except Damaged as damage:
+        yield FoundDamaged(here, damage)
+        return
     document.images(), document.counts(), document.labels()
     yield Opened(document)
     if as_closed:
         try:
             Store(here / FILE, read_only=True).close()
-        except WorkbenchError as damage:
-            yield Damaged(here, damage)
+        except Damaged as damage:
+            yield FoundDamaged(here, backups.with_advice(here, damage))
 
 
 def add_described(document: Document, described: Described) -> int:

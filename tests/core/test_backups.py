@@ -1,0 +1,156 @@
+"""The last ten hours and seven days of a project can be gone back to; nothing half copied replaces a whole copy."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.ui.hand import write_photographs
+from workbench.core import backups, edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.core.store import FILE
+from workbench.errors import Damaged, WorkbenchError
+
+NOON = datetime(2026, 11, 26, 12, 30)
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Iterator[Document]:
+    write_photographs(tmp_path / "photographs", ["a.png"])
+    with Document.create(tmp_path / "a project ü", tmp_path / "photographs") as made:
+        made.do(edits.AddLabels((Label(0, "cat"),)))
+        yield made
+
+
+def draw(document: Document, count: int = 1) -> None:
+    document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 50) for _ in range(count)))
+
+
+def damage(file: Path, where: int) -> bytes:
+    data = bytearray(file.read_bytes())
+    data[where : where + 2000] = b"\xff" * 2000
+    file.write_bytes(data)
+    return bytes(data)
+
+
+def boxes_in(folder: Path) -> int:
+    with Document.open(folder, read_only=True) as document:
+        return len(document.boxes(1))
+
+
+def test_the_last_ten_hours_and_the_last_of_each_of_seven_days_are_kept(document: Document) -> None:
+    for hour in range(24 * 9):
+        backups.back_up(document.folder, NOON + timedelta(hours=hour))
+    kept = [backup.hour for backup in backups.backups(document.folder)]
+    last = NOON.replace(minute=0) + timedelta(hours=24 * 9 - 1)
+    assert kept[:10] == [last - timedelta(hours=hours) for hours in range(10)]
+    ends = [last.replace(hour=23) - timedelta(days=days) for days in range(1, 7)]
+    assert kept[10:] == [end for end in ends if end not in kept[:10]]
+    assert len({hour.date() for hour in kept}) == 7
+
+
+def test_a_backup_is_due_once_in_an_hour_in_which_something_was_changed(document: Document) -> None:
+    folder = document.folder
+    assert backups.is_due(folder, NOON)
+    made = backups.back_up(folder, NOON)
+    assert not backups.is_due(folder, NOON + timedelta(minutes=90)), "nothing was changed"
+    draw(document)
+    os.utime(folder / FILE, ns=(time.time_ns(), made.file.stat().st_mtime_ns + 10**9))
+    assert not backups.is_due(folder, NOON + timedelta(minutes=20)), "the hour has its backup"
+    assert backups.is_due(folder, NOON + timedelta(minutes=31))
+
+
+def test_a_damaged_project_is_not_backed_up_and_its_good_copies_stay(document: Document) -> None:
+    for _ in range(20):
+        draw(document, 20)
+    good = backups.back_up(document.folder, NOON)
+    whole = good.file.read_bytes()
+    document.close()
+    damage(document.folder / FILE, -20_000)
+    for hour in (0, 1):
+        with pytest.raises(Damaged):
+            backups.back_up(document.folder, NOON + timedelta(hours=hour))
+    assert [backup.file for backup in backups.backups(document.folder)] == [good.file]
+    assert good.file.read_bytes() == whole
+    assert not list((document.folder / backups.FOLDER).glob(".*")), "nothing half made is left"
+
+
+def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(document: Document) -> None:
+    folder = document.folder
+    for _ in range(20):
+        draw(document, 20)
+    backups.back_up(folder, NOON)
+    draw(document)
+    newest = backups.back_up(folder, NOON + timedelta(hours=1))
+    draw(document)
+    document.close()
+    damage(newest.file, -20_000)
+    left = damage(folder / FILE, -20_000)
+    with pytest.raises(Damaged, match=r"damaged and was left as it is. Its copy of \d+ \w+ \d{4}, \d\d:\d\d is good"):
+        Document.open(folder)
+    good = backups.newest_good(folder)
+    assert good is not None
+    assert good.hour == NOON.replace(minute=0)
+    (folder / f"{FILE}-journal").write_bytes(b"what SQLite would roll back")
+    old = backups.restore(folder, good)
+    assert old.read_bytes() == left
+    assert old.with_name(f"{old.name}-journal").exists()
+    assert boxes_in(folder) == 400
+
+
+def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:
+    for _ in range(20):
+        draw(document, 20)
+    document.close()
+    damage(document.folder / FILE, -20_000)
+    with pytest.raises(Damaged, match="no good copy"):
+        Document.open(document.folder)
+
+
+def test_a_project_that_is_being_edited_and_a_damaged_copy_are_not_restored(document: Document) -> None:
+    for _ in range(20):
+        draw(document, 20)
+    backup = backups.back_up(document.folder, NOON)
+    with pytest.raises(WorkbenchError, match=r"held by process \d+"):
+        backups.restore(document.folder, backup)
+    document.close()
+    before = (document.folder / FILE).read_bytes()
+    damage(backup.file, -20_000)
+    with pytest.raises(Damaged):
+        backups.restore(document.folder, backup)
+    assert (document.folder / FILE).read_bytes() == before
+    assert len(list(document.folder.glob("*.sqlite"))) == 1
+
+
+def test_a_backup_made_while_boxes_are_drawn_holds_all_that_were_drawn_before(document: Document) -> None:
+    drawn = 0
+    ended = threading.Event()
+
+    def edit() -> None:
+        nonlocal drawn
+        while not ended.is_set():
+            draw(document, 50)
+            drawn += 50
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=edit)
+    thread.start()
+    try:
+        for hour in range(5):
+            before = drawn
+            made = backups.back_up(document.folder, NOON + timedelta(hours=hour))
+            after = drawn + 50
+            copy = document.folder.with_name(f"copy {hour}")
+            copy.mkdir()
+            (copy / FILE).write_bytes(made.file.read_bytes())
+            assert before <= boxes_in(copy) <= after
+    finally:
+        ended.set()
+        thread.join()

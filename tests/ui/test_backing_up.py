@@ -1,0 +1,96 @@
+"""The open project is backed up behind the window, and a damaged one offers its newest good copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open
+from workbench.core import backups, edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.core.store import FILE
+from workbench.errors import WorkbenchError
+from workbench.ui.start import projects
+from workbench.ui.start.backing_up import BackingUp
+
+
+def answer(name: str) -> Callable[[], QMessageBox | None]:
+    """Press the button of this name as soon as the question is there; what was asked."""
+    seen: list[QMessageBox] = []
+
+    def look() -> None:
+        asked = QApplication.activeModalWidget()
+        if not isinstance(asked, QMessageBox):
+            QTimer.singleShot(20, look)
+            return
+        seen.append(asked)
+        button = asked.findChild(QAbstractButton, name) or asked.buttons()[0]
+        button.click()
+
+    QTimer.singleShot(0, look)
+    return lambda: seen[0] if seen else None
+
+
+def test_the_open_project_is_backed_up_behind_the_window(open_window: Open, project: Path, qtbot: QtBot) -> None:
+    window = open_window(project)
+    worker = window.findChild(BackingUp)
+    worker.look()
+    qtbot.waitUntil(lambda: len(backups.backups(project)) == 1)
+    qtbot.waitUntil(worker._work.is_idle)
+    worker.look()
+    assert worker._work.is_idle(), "this hour has its backup"
+
+
+def test_a_backup_that_fails_is_told_once_an_hour(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> None:
+        raise WorkbenchError(f"The disk of {folder} is full.")
+
+    monkeypatch.setattr(backups, "back_up", full)
+    window = open_window(project)
+    told: list[str] = []
+    window.session.message.connect(lambda _, sentence: told.append(sentence))
+    worker = window.findChild(BackingUp)
+    for _ in range(2):
+        worker.look()
+        qtbot.waitUntil(worker._work.is_idle)
+        qtbot.waitUntil(lambda: len(told) == 1)
+    assert "copy of the project could not be made. The disk of" in told[0]
+
+
+@pytest.mark.parametrize("at_once", [0, projects.AT_ONCE], ids=["in a job", "in the window's thread"])
+def test_a_damaged_project_is_opened_from_its_newest_good_copy(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(projects, "AT_ONCE", at_once)
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 60) for _ in range(200)))
+    backups.back_up(project)
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    window = open_window()
+    asked = answer("restore-yes")
+    window.open(project)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    assert asked() is not None
+    assert len(window.session.document.boxes(1)) == 200
+    assert len(list(project.glob("project.replaced *.sqlite"))) == 1
+
+
+def test_a_damaged_project_without_a_good_copy_is_not_opened(open_window: Open, project: Path) -> None:
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:6000] + b"\xff" * 12_000)
+    window = open_window()
+    asked = answer("nothing else to press")
+    assert not window.open(project)
+    assert asked() is not None
+    assert window.session.document is None
+    assert file.read_bytes().endswith(b"\xff")

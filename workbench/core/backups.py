@@ -1,0 +1,146 @@
+"""Copies of the project's file, made while it is worked on: of the last ten hours and of the last seven days.
+
+Each is whole before it takes the place of another: SQLite's backup API copies what is on disk, and its integrity check
+has to find nothing. They lie in the project's folder, so that whoever moves that takes them along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from workbench.core.files import atomic_path
+from workbench.core.lock import Lock
+from workbench.core.store import FILE, Store
+from workbench.errors import Damaged, WorkbenchError
+
+FOLDER = "backups"
+HOURS, DAYS = 10, 7
+_NAME = re.compile(r"project (\d{4}-\d\d-\d\d) (\d\d)h\.sqlite", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One copy of a project's file, made in this hour."""
+
+    file: Path
+    hour: datetime
+
+    @property
+    def words(self) -> str:
+        """As people say it: "26 November 2026, 23:10"."""
+        made = self.hour
+        with contextlib.suppress(OSError):
+            made = datetime.fromtimestamp(self.file.stat().st_mtime)
+        return f"{made.day} {made:%B %Y, %H:%M}"
+
+
+def backups(folder: Path) -> list[Backup]:
+    """Those of the project in `folder`, newest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for file in (folder / FOLDER).iterdir():
+            name = _NAME.fullmatch(file.name)
+            if name:
+                with contextlib.suppress(ValueError):
+                    found.append(Backup(file, datetime.strptime(f"{name[1]} {name[2]}", "%Y-%m-%d %H")))
+    return sorted(found, key=lambda backup: backup.hour, reverse=True)
+
+
+def is_due(folder: Path, now: datetime | None = None) -> bool:
+    """Whether the project was changed since its newest backup, and that is of another hour."""
+    now = now or datetime.now()
+    newest = next(iter(backups(folder)), None)
+    if newest is None:
+        return (folder / FILE).is_file()
+    try:
+        changed = (folder / FILE).stat().st_mtime_ns > newest.file.stat().st_mtime_ns
+    except OSError:
+        return False
+    return changed and newest.hour != now.replace(minute=0, second=0, microsecond=0)
+
+
+def back_up(folder: Path, now: datetime | None = None) -> Backup:
+    """Make one of the project in `folder`, which may be edited meanwhile; older ones that are no longer needed go.
+
+    WorkbenchError if the project's file is damaged (no backup goes then), or if there is no room.
+    """
+    now = now or datetime.now()
+    file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
+    with Store(folder / FILE, read_only=True, check=False) as store:
+        store.backup(file)
+    made = backups(folder)
+    for backup in made:
+        if backup not in _wanted(made):
+            with contextlib.suppress(OSError):
+                backup.file.unlink()
+    return Backup(file, now.replace(minute=0, second=0, microsecond=0))
+
+
+def _wanted(made: list[Backup]) -> list[Backup]:
+    """The ten newest, and the newest of each of the last seven days of which there are any."""
+    days: dict[object, Backup] = {}
+    for backup in made:
+        days.setdefault(backup.hour.date(), backup)
+    return [*made[:HOURS], *list(days.values())[:DAYS]]
+
+
+def newest_good(folder: Path) -> Backup | None:
+    """The newest whose every page is sound, and which can be opened."""
+    for backup in backups(folder):
+        with contextlib.suppress(WorkbenchError), Store(backup.file, read_only=True):
+            return backup
+    return None
+
+
+def with_advice(folder: Path, damage: Damaged) -> Damaged:
+    """The same with what can be done about it."""
+    good = newest_good(folder)
+    if good is None:
+        advice = "There is no good copy in its folder; restore it from a backup of your own."
+    else:
+        advice = f"Its copy of {good.words} is good: restore it in the window, or with 'workbench restore'."
+    return Damaged(f"{damage.sentence} {advice}", damage.cause)
+
+
+def restore(folder: Path, backup: Backup) -> Path:
+    """Put a backup in the place of the project's file; that is kept beside it: where.
+
+    WorkbenchError if the backup is damaged, if the project is being edited, or if the disk is full; then nothing is
+    changed.
+    """
+    file = folder / FILE
+    Store(backup.file, read_only=True).close()
+    lock = Lock(folder)
+    try:
+        if not lock.held:
+            raise WorkbenchError(f"The project is held by {lock.holder}. Close it there first.")
+        old = _kept_aside(file)
+        with atomic_path(file) as temporary:
+            shutil.copyfile(backup.file, temporary)
+    finally:
+        lock.release()
+    return old
+
+
+def _kept_aside(file: Path) -> Path:
+    """A second name for the file as it is. What SQLite wanted to roll back in it must not reach the new one."""
+    old = file.with_name(f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}{file.suffix}")
+    try:
+        if file.exists():
+            try:
+                os.link(file, old)
+            except OSError:  # file systems without links
+                shutil.copyfile(file, old)
+        journal = file.with_name(f"{file.name}-journal")
+        if journal.exists():
+            os.replace(journal, old.with_name(f"{old.name}-journal"))
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be kept: {error.strerror or error}. Make room there.", error) from error
+    return old
