@@ -21,12 +21,12 @@ _TEXT_FROM = 1  # byte 0 is what Windows locks: a locked byte can't be read ther
 class Lock:
     """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = FILE) -> None:
         self.held = False
         self.holder = ""
         self._file: IO[bytes] | None = None
         try:
-            self._file = open(folder / FILE, "a+b", buffering=0)  # noqa: SIM115 - held open as long as the lock
+            self._file = open(folder / name, "a+b", buffering=0)  # noqa: SIM115 - held open as long as the lock
         except OSError:
             self.holder = "nobody, but the folder can't be written"
             return

@@ -5,7 +5,6 @@ Nothing of Qt is imported before the checks, and nothing of torch before the fir
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import logging
 import os
@@ -48,7 +47,7 @@ def run(project: Path | None) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
-    from workbench.ui import preferences, theme
+    from workbench.ui import crashes, preferences, theme
     from workbench.ui.main_window import MainWindow
 
     # Seconds for which a job's Python may hold up the window's, each time: the default of 5 ms is a third of a frame.
@@ -64,22 +63,34 @@ def run(project: Path | None) -> int:
     window.show()
     if project is not None:
         window.open(project)
-    QTimer.singleShot(_CALM, _painted)
+    QTimer.singleShot(_CALM, lambda: _painted(window))
     # Python sees a signal only between its own instructions: an empty timer gives it the chance.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     awake = QTimer(interval=250)
     awake.timeout.connect(lambda: None)
     awake.start()
     code = app.exec()
+    for note in window.findChildren(crashes.Note):
+        note.end()
     sys.excepthook = sys.__excepthook__
     return code
 
 
-def _painted() -> None:
+def _painted(window: MainWindow) -> None:
     """What the window's first painting does not wait for."""
+    from workbench.ui import crashes
+
     gc.freeze()  # what was made until now stays: it is not looked at again and again
     gc.enable()
     log.info("Workbench runs, process %s", os.getpid())
+    for crash in crashes.left(running()):
+        log.error("%s\n%s", crash.sentence, crash.stacks)
+        window.session.message.emit("warning", crash.sentence)
+        if crash.project is not None and crash.project.is_dir():
+            window.session.last_images[crash.project] = crash.image
+            if window.session.document is None and not window.session.jobs:
+                window.open(crash.project)
+    crashes.Note(window.session, running(), window)
 
 
 # --- may it start? ---
@@ -157,15 +168,21 @@ def log_file() -> Path:
     return Path(platformdirs.user_log_dir("workbench", appauthor=False)) / "workbench.log"
 
 
+def running() -> Path:
+    """Where running windows keep what the next start needs if they don't end by themselves."""
+    return log_file().with_name("running")
+
+
 def _start_log() -> None:
-    """Messages to the log file, a crash's stacks to the file beside it; to stderr where they can't be written."""
+    """Messages to the log file, a crash's stacks to one of their own; to stderr where they can't be written."""
+    from workbench.ui import crashes
+
     file = log_file()
     handler: logging.Handler
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(file)
-        crashes = open(file.with_name("crash.log"), "a", encoding="utf-8")  # noqa: SIM115 - open as long as we run
-        faulthandler.enable(crashes)
+        crashes.watch_for_fatal_errors(running())
     except OSError:
         handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

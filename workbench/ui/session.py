@@ -54,6 +54,7 @@ class Session(QObject):
         self.image_id = 0
         self.label_id = 0
         self.jobs: list[Job] = []
+        self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
         self._unlisten: Callable[[], None] = lambda: None
 
     # --- the project ---
@@ -64,7 +65,7 @@ class Session(QObject):
         self.document = document
         self._unlisten = document.listen(self._heard)
         images, labels = document.images(), document.labels()
-        last = int(document.setting("window.image", 0) or 0)
+        last = self.last_images.pop(document.folder, 0) or int(document.setting("window.image", 0) or 0)
         self.image_id = last if images.has(last) else (images[0].id if images else 0)
         self.label_id = labels[0].id if labels else 0
         self.document_changed.emit()

@@ -1,0 +1,117 @@
+"""A window that did not end by itself is noticed at the next start: it shows the same image and says what happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ui.hand import write_photographs
+from workbench.core.document import Document
+from workbench.ui import crashes
+
+# The real program, without a screen: it selects the second image and dies in some way, or tells what it shows.
+PROGRAM = """
+import json, os, signal, sys, time
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from workbench.ui import app
+
+app._CALM = 50
+real = QApplication.exec
+told = []
+
+def window():
+    return next(w for w in QApplication.topLevelWidgets() if w.objectName() == "main-window")
+
+def die(how):
+    document = window().session.document
+    window().session.select_image(document.images()[1].id)
+    if how == "abort":
+        os.abort()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def tell():
+    session = window().session
+    if session.document is None and told and time.monotonic() < until:
+        QTimer.singleShot(20, tell)
+        return
+    print(json.dumps({"project": str(session.document.folder) if session.document else "",
+                      "image": session.image.path if session.image else "", "told": told}), flush=True)
+    window().close()
+
+def watched(*_):
+    window().session.message.connect(lambda _level, sentence: told.append(sentence))
+    QTimer.singleShot(1000, (lambda: die(how)) if how else tell)
+    return real()
+
+until = time.monotonic() + 20
+how = sys.argv.pop(1)
+QApplication.exec = watched
+sys.exit(app.run(__import__("pathlib").Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+"""
+
+
+def run(how: str, *project: Path) -> tuple[int, dict[str, object]]:
+    command = [sys.executable, "-c", "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n" + PROGRAM]
+    done = subprocess.run(
+        [*command, how, *map(str, project)], capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+    )  # fmt: skip
+    lines = done.stdout.strip().splitlines()
+    assert lines or how, done.stderr
+    return done.returncode, json.loads(lines[-1]) if lines else {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "ended", "why"),
+    [
+        ("abort", -signal.SIGABRT, "Aborted"),
+        ("kill", -signal.SIGKILL, "it was ended from outside, or the machine stopped"),
+    ],
+)
+def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
+    tmp_path: Path, how: str, ended: int, why: str
+) -> None:
+    write_photographs(tmp_path / "photographs", ["a.png", "b ü.png", "c.png"])
+    Document.create(tmp_path / "my project", tmp_path / "photographs").close()
+    code, _ = run(how, tmp_path / "my project")
+    assert code == ended
+    code, seen = run("")
+    assert code == 0
+    assert seen["project"] == str(tmp_path / "my project")
+    assert seen["image"] == "b ü.png"
+    (sentence,) = seen["told"]  # type: ignore[misc]
+    assert f": {why}. Your edits are on disk; Help > Log tells more." in sentence
+    code, seen = run("")
+    assert (code, seen) == (0, {"project": "", "image": "", "told": []}), "that start ended by itself"
+
+
+def test_a_window_that_runs_has_not_crashed(tmp_path: Path) -> None:
+    ours = crashes.Note(session=_Session(), folder=tmp_path)  # type: ignore[arg-type]
+    assert crashes.left(tmp_path) == []
+    ours.end()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{}", '{"project": 3, "image": "x"}', '{"project": "'])
+def test_a_note_that_can_not_be_read_is_taken_away(tmp_path: Path, content: str) -> None:
+    (tmp_path / "999999.json").write_text(content)
+    (tmp_path / "what is this.json").write_text(content)
+    assert crashes.left(tmp_path) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["what is this.json"]
+
+
+class _Signal:
+    def connect(self, _slot: object) -> None:
+        """Nothing comes."""
+
+
+class _Session:
+    image_changed, document_changed, document, image_id = _Signal(), _Signal(), None, 0

@@ -1,0 +1,125 @@
+"""Whether the window ended by itself the last time: a note that each running window keeps, and what is made of it.
+
+A note says which project and image are shown. Its owner holds a lock beside it, which the operating system takes from a
+process that is gone, however it went; Python writes the stacks of a crash into a third file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from PySide6.QtCore import QObject, Slot
+
+from workbench.core.files import atomic_write
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.ui.session import Session
+
+_FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", re.MULTILINE)
+_SHOWN = 100_000
+"""Characters of a crash's stacks that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What a window showed that did not end by itself; `reason` is what Python could say of it, or ""."""
+
+    when: datetime
+    project: Path | None
+    image: int
+    reason: str
+    stacks: str
+
+    @property
+    def sentence(self) -> str:
+        why = self.reason or "it was ended from outside, or the machine stopped"
+        return (
+            f"Workbench did not end by itself on {self.when.day} {self.when:%B, %H:%M}: {why}."
+            " Your edits are on disk; Help > Log tells more."
+        )
+
+
+def watch_for_fatal_errors(folder: Path) -> IO[str]:
+    """From here on Python writes the stacks of a crash into a file of this process; OSError if there can be none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stacks = open(_stacks(folder, os.getpid()), "w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
+    faulthandler.enable(stacks)
+    return stacks
+
+
+def _stacks(folder: Path, process: int) -> Path:
+    return folder / f"{process}.stacks"
+
+
+class Note(QObject):
+    """Keeps the note of this process in `folder` until `end`; `left`, first of all, takes those that others left."""
+
+    def __init__(self, session: Session, folder: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._folder = session, folder
+        self._file = folder / f"{os.getpid()}.json"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(folder, f"{os.getpid()}.lock")
+        session.image_changed.connect(self.write)
+        session.document_changed.connect(self.write)
+        self.write()
+
+    @Slot()
+    def write(self) -> None:
+        document = self._session.document
+        shown = {"project": str(document.folder) if document else "", "image": self._session.image_id}
+        with contextlib.suppress(WorkbenchError):  # a full disk: there is nothing to be said about it here
+            atomic_write(self._file, json.dumps(shown), sync=False)
+
+    def end(self) -> None:
+        """The window ends by itself."""
+        faulthandler.disable()
+        self._lock.release()
+        _forget(self._folder, os.getpid())
+
+
+def left(folder: Path) -> list[Crash]:
+    """What windows that are gone have left in `folder`, the oldest first. Their notes are taken away."""
+    found = []
+    for file in folder.glob("*.json"):
+        if not file.stem.isdecimal():
+            continue
+        lock = Lock(folder, f"{file.stem}.lock")
+        if lock.held:
+            crash = _read(file, int(file.stem))
+            lock.release()
+            _forget(folder, int(file.stem))
+            if crash is not None:
+                found.append(crash)
+    return sorted(found, key=lambda crash: crash.when)
+
+
+def _read(file: Path, process: int) -> Crash | None:
+    try:
+        when = datetime.fromtimestamp(file.stat().st_mtime)
+        shown = json.loads(file.read_text(encoding="utf-8"))
+        project, image = str(shown["project"]), int(shown["image"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    stacks = ""
+    with contextlib.suppress(OSError):
+        file = _stacks(file.parent, process)
+        stacks = file.read_text(encoding="utf-8", errors="replace")[:_SHOWN]
+        when = max(when, datetime.fromtimestamp(file.stat().st_mtime))
+    fatal = _FATAL.search(stacks)
+    return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks)
+
+
+def _forget(folder: Path, process: int) -> None:
+    for kind in ("json", "stacks", "lock"):
+        with contextlib.suppress(OSError):
+            (folder / f"{process}.{kind}").unlink()
