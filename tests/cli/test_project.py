@@ -211,3 +211,27 @@ def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
         assert all(document.file(image).is_file() for image in document.images())
     assert main(["add-video", str(tmp_path / "p"), str(tmp_path / "no.avi")]) == console.FAILED
     assert "no such video" in capsys.readouterr().err
+
+
+def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, capsys: Capture) -> None:
+    assert main(["split", str(cells), "--again", "--json"]) == console.DONE
+    capsys.readouterr()
+    with Document.open(cells, read_only=True) as document:
+        before = document.snapshot().digest
+    for way, images in (["--text"], 364), ([], 364):
+        data = (cells / "project.sqlite").read_bytes()
+        (cells / "project.sqlite").write_bytes(data[:20_000] + b"\xff" * 20_000 + data[40_000:])
+        assert main(["check", str(cells), "--no-files"]) == console.FAILED
+        told = capsys.readouterr().err.replace("\n", " ")
+        assert "is damaged and was left as it is. Its copy of" in told
+        assert "has 364 images and 4,888 boxes." in told
+        assert main(["restore", str(cells), *way, "--json"]) == console.DONE
+        assert Path(str(said(capsys)["old"])).is_file()
+        with Document.open(cells, read_only=True) as document:
+            assert len(document.images()) == images
+            if way:
+                assert document.snapshot().digest == before
+    assert main(["restore", str(cells), "--list", "--json"]) == console.DONE
+    (copy,) = said(capsys)["copies"]  # type: ignore[misc]
+    assert main(["restore", str(cells), "--copy", copy["name"]]) == console.DONE
+    assert main(["restore", str(cells), "--copy", "another"]) == console.FAILED

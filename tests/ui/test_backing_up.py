@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open
-from workbench.core import backups, edits
+from workbench.core import backups, edits, mirror
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.core.store import FILE
@@ -62,7 +62,7 @@ def test_a_backup_that_fails_is_told_once_an_hour(
         worker.look()
         qtbot.waitUntil(worker._work.is_idle)
         qtbot.waitUntil(lambda: len(told) == 1)
-    assert "copy of the project could not be made. The disk of" in told[0]
+    assert "copy of the project could not be written. The disk of" in told[0]
 
 
 @pytest.mark.parametrize("at_once", [0, projects.AT_ONCE], ids=["in a job", "in the window's thread"])
@@ -77,12 +77,48 @@ def test_a_damaged_project_is_opened_from_its_newest_good_copy(
     file = project / FILE
     file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
     window = open_window()
-    asked = answer("restore-yes")
+    asked = answer("restore-copy")
     window.open(project)
     qtbot.waitUntil(lambda: window.session.document is not None)
     assert asked() is not None
     assert len(window.session.document.boxes(1)) == 200
     assert len(list(project.glob("project.replaced *.sqlite"))) == 1
+
+
+def test_the_text_follows_edits_behind_the_window_and_at_its_end(
+    open_window: Open, project: Path, qtbot: QtBot
+) -> None:
+    def lines() -> str:
+        return (project / "labels" / "000.jsonl").read_text() + (project / "labels" / "project.json").read_text()
+
+    window = open_window(project)
+    worker = window.findChild(BackingUp)
+    worker.look()
+    qtbot.waitUntil(worker._work.is_idle)
+    assert lines().count('"path":"') == 3
+    window.session.do(edits.AddLabels((Label(0, "cat"),)))
+    worker.look()
+    qtbot.waitUntil(worker._work.is_idle)
+    assert '"name": "cat"' in lines()
+    window.session.draw((Box(0, 2, 1, (1, 2, 3, 4)),))
+    assert '"xyxy"' not in lines()
+    window.close()
+    assert '"xyxy":[1.0,2.0,3.0,4.0]' in lines()
+
+
+def test_a_damaged_project_is_made_of_its_text(open_window: Open, project: Path, qtbot: QtBot) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 60) for _ in range(200)))
+    mirror.write(project)
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    window = open_window()
+    asked = answer("restore-text")
+    window.open(project)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    assert asked() is not None
+    assert len(window.session.document.boxes(1)) == 200
 
 
 def test_a_damaged_project_without_a_good_copy_is_not_opened(open_window: Open, project: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from workbench import settings
-from workbench.core import backups
+from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
@@ -52,6 +52,14 @@ def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
         if write and backups.is_due(document.folder):
             backups.back_up(document.folder)
         yield document
+        if write:
+            keep_text(document)
+
+
+def keep_text(document: Document) -> None:
+    """Bring the project's text up to date if it lacks an edit."""
+    if not document.store.read(lambda connection: mirror.is_current(document.folder, connection)):
+        mirror.write(document.folder)
 
 
 def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path | None]:

@@ -11,7 +11,7 @@ import typer
 
 from workbench import console, settings
 from workbench.anchors import Update
-from workbench.cli.options import Json, Project, app, one_of, project_of
+from workbench.cli.options import Json, Project, app, keep_text, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.project import Snapshot
@@ -28,6 +28,7 @@ def new(
 ) -> None:
     """Make a project. The photographs stay where they are and are never changed."""
     with Document.create(project, images, name) as document:
+        keep_text(document)
         bad = [image for image in document.images() if image.problem]
         for image in bad:
             say(f"{image.path}: {image.problem}")
@@ -44,11 +45,15 @@ def restore(
     copy: Annotated[
         str, typer.Option("--copy", help="Which, by its name in --list; default: the newest good one.")
     ] = "",
+    text: Annotated[bool, typer.Option("--text", help="Make the project of its text in labels/ instead.")] = False,
     show: Annotated[bool, typer.Option("--list", help="Show what copies there are, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Go back to a copy of the project's file: they are made every hour in which something was changed."""
-    from workbench.core import backups
+    """Go back to a copy of the project's file (made every hour in which something was changed) or to its text.
+
+    The text is newer than the copies, but has no history of edits.
+    """
+    from workbench.core import backups, mirror
 
     made = backups.backups(project)
     if show:
@@ -56,6 +61,11 @@ def restore(
             result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
         else:
             table(["Copy", "made"], [[b.file.name, b.words] for b in made])
+        return
+    if text:
+        told = mirror.look(project)
+        old = backups.restore(project, told)
+        result({"restored": "text", "images": told.images, "boxes": told.boxes, "old": str(old)}, as_json=as_json)
         return
     chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
     if chosen is None:

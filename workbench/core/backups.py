@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from workbench.core import mirror
 from workbench.core.files import atomic_path
 from workbench.core.lock import Lock
+from workbench.core.mirror import Text
 from workbench.core.store import FILE, Store
 from workbench.errors import Damaged, WorkbenchError
 
@@ -33,12 +35,21 @@ class Backup:
     hour: datetime
 
     @property
+    def made(self) -> datetime:
+        """To the second."""
+        try:
+            return datetime.fromtimestamp(self.file.stat().st_mtime)
+        except OSError:
+            return self.hour
+
+    @property
     def words(self) -> str:
-        """As people say it: "26 November 2026, 23:10"."""
-        made = self.hour
-        with contextlib.suppress(OSError):
-            made = datetime.fromtimestamp(self.file.stat().st_mtime)
-        return f"{made.day} {made:%B %Y, %H:%M}"
+        return said(self.made)
+
+
+def said(time: datetime) -> str:
+    """As people say it: "26 November 2026, 23:10"."""
+    return f"{time.day} {time:%B %Y, %H:%M}"
 
 
 def backups(folder: Path) -> list[Backup]:
@@ -99,31 +110,48 @@ def newest_good(folder: Path) -> Backup | None:
     return None
 
 
+def text_of(folder: Path) -> Text | None:
+    """The project's text, if it is whole: labels, images and boxes can be had from it, but not the history of edits."""
+    try:
+        return mirror.look(folder)
+    except (WorkbenchError, ValueError):
+        return None
+
+
 def with_advice(folder: Path, damage: Damaged) -> Damaged:
     """The same with what can be done about it."""
-    good = newest_good(folder)
-    if good is None:
-        advice = "There is no good copy in its folder; restore it from a backup of your own."
+    good, text = newest_good(folder), text_of(folder)
+    advice = []
+    if good is not None:
+        advice.append(f"Its copy of {good.words} is good.")
+    if text is not None:
+        advice.append(f"Its text of {said(text.written)} has {text.images:,} images and {text.boxes:,} boxes.")
+    if advice:
+        advice.append("Go back to it in the window, or with 'workbench restore'.")
     else:
-        advice = f"Its copy of {good.words} is good: restore it in the window, or with 'workbench restore'."
-    return Damaged(f"{damage.sentence} {advice}", damage.cause)
+        advice.append("There is no good copy in its folder; restore it from a backup of your own.")
+    return Damaged(" ".join([damage.sentence, *advice]), damage.cause)
 
 
-def restore(folder: Path, backup: Backup) -> Path:
-    """Put a backup in the place of the project's file; that is kept beside it: where.
+def restore(folder: Path, source: Backup | Text) -> Path:
+    """Put a backup, or the project made of its text, in the place of the project's file; that is kept beside it: where.
 
-    WorkbenchError if the backup is damaged, if the project is being edited, or if the disk is full; then nothing is
+    WorkbenchError if the source is damaged, if the project is being edited, or if the disk is full; then nothing is
     changed.
     """
     file = folder / FILE
-    Store(backup.file, read_only=True).close()
+    if isinstance(source, Backup):
+        Store(source.file, read_only=True).close()
     lock = Lock(folder)
     try:
         if not lock.held:
             raise WorkbenchError(f"The project is held by {lock.holder}. Close it there first.")
-        old = _kept_aside(file)
         with atomic_path(file) as temporary:
-            shutil.copyfile(backup.file, temporary)
+            if isinstance(source, Backup):
+                shutil.copyfile(source.file, temporary)
+            else:
+                mirror.rebuild(folder, temporary)
+            old = _kept_aside(file)
     finally:
         lock.release()
     return old

@@ -2,93 +2,155 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.background import Background
 from workbench.ui.session import Session
+
+if TYPE_CHECKING:
+    from workbench.core import backups, mirror
+    from workbench.core.applied import Applied
 
 LOOK = 30_000
 """Milliseconds after which it is looked whether a backup is due: once in an hour in which something was changed."""
 
 
 class BackingUp(QObject):
-    """Has the open project backed up when that is due (core.backups). Call `close` before the owner goes."""
+    """Has the open project backed up when that is due (core.backups), and its text kept up (core.mirror).
+
+    Call `close` before the owner goes.
+    """
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._work = Background("Copying the project's file", _made, self)
+        self._work = Background("Copying the project", _made, self)
         self._work.done.connect(self._done)
         self._failed_in: tuple[Path, int] | None = None  # the project, and the hour in which it was told
+        self._folder: Path | None = None  # of the open project, if it can be edited
+        self._behind: frozenset[int] | None = frozenset()  # parts of the text that lack an edit; None: all may
         self._clock = QTimer(self, interval=LOOK)
         self._clock.timeout.connect(self.look)
         session.document_changed.connect(self._document_changed)
+        session.edited.connect(self._edited)
+        session.images_found.connect(self._found)
 
     @Slot()
     def _document_changed(self) -> None:
         document = self._session.document
+        if self._folder is not None and self._behind != frozenset():
+            self._work.ask([Wish(self._folder, text=True, parts=self._behind)])
+        self._folder, self._behind = None, frozenset()
         if document is not None and not document.read_only:
+            self._folder, self._behind = document.folder, None
             self._clock.start()
         else:
             self._clock.stop()
 
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        from workbench.core import mirror
+
+        if self._behind is not None:
+            # -1: there is no such part, but labels and settings are written with any
+            self._behind |= {-1, *map(mirror.block_of, applied.images)}
+
+    @Slot(object)
+    def _found(self, _images: object) -> None:
+        self._behind = None
+
     @Slot()
     def look(self) -> None:
-        """Begin a backup if one is due."""
+        """Begin what is due."""
         from workbench.core import backups
 
-        document = self._session.document
-        if document is None or document.read_only or not self._work.is_idle():
+        if self._folder is None or not self._work.is_idle() or self._session.jobs:
             return
-        if self._failed_in != (document.folder, datetime.now().hour) and backups.is_due(document.folder):
-            self._work.ask([document.folder])
+        wishes = []
+        if self._behind != frozenset():
+            wishes.append(Wish(self._folder, text=True, parts=self._behind))
+            self._behind = frozenset()
+        if self._failed_in != (self._folder, datetime.now().hour) and backups.is_due(self._folder):
+            wishes.append(Wish(self._folder))
+        if wishes:
+            self._work.ask(wishes)
 
     @Slot(object, object)
-    def _done(self, folder: object, result: object) -> None:
-        document = self._session.document
-        if isinstance(result, WorkbenchError) and document is not None and document.folder == folder:
-            self._failed_in = document.folder, datetime.now().hour
-            sentence = f"This hour's copy of the project could not be made. {result.sentence}"
-            self._session.tell(WorkbenchError(sentence, result.cause))
+    def _done(self, wish: object, result: object) -> None:
+        assert isinstance(wish, Wish)
+        if not isinstance(result, WorkbenchError) or wish.folder != self._folder:
+            return
+        if wish.text:
+            self._behind = None
+        now = self._folder, datetime.now().hour
+        if self._failed_in != now:
+            self._failed_in = now
+            what = "The project's text" if wish.text else "This hour's copy of the project"
+            self._session.tell(WorkbenchError(f"{what} could not be written. {result.sentence}", result.cause))
 
     def close(self) -> None:
+        """The window goes: the text gets what it lacks."""
         self._work.close()
+        if self._folder is not None and self._behind != frozenset():
+            with contextlib.suppress(WorkbenchError):  # it is written anew after the next opening
+                _made(Wish(self._folder, text=True, parts=self._behind))
+            self._behind = frozenset()
 
 
-def _made(folder: object) -> object:
-    from workbench.core import backups
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A backup of the project in `folder`, or these `parts` of its text (None: all)."""
 
-    assert isinstance(folder, Path)
-    return backups.back_up(folder)
+    folder: Path
+    text: bool = False
+    parts: frozenset[int] | None = None
+
+
+def _made(wish: object) -> object:
+    from workbench.core import backups, mirror
+
+    assert isinstance(wish, Wish)
+    return mirror.write(wish.folder, wish.parts) if wish.text else backups.back_up(wish.folder)
 
 
 def ask_to_restore(folder: Path, damage: Damaged) -> bool:
-    """Say what is wrong with the project in `folder`; True if its newest good copy was put in its place.
+    """Say what is wrong with the project in `folder`; True if a copy of it, or what its text says, took its place.
 
     WorkbenchError if that could not be done.
     """
     from workbench.core import backups
 
-    good = backups.newest_good(folder)
-    window = QApplication.activeWindow()
-    asked = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence, parent=window)
+    good, text = backups.newest_good(folder), backups.text_of(folder)
+    asked = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence)
+    asked.setParent(QApplication.activeWindow(), asked.windowFlags())
     asked.setObjectName("restore-question")
-    close = asked.addButton(QMessageBox.StandardButton.Close)
-    asked.setDefaultButton(close)
-    if good is None:
-        asked.exec()
-        return False
-    asked.setInformativeText("The damaged file is kept beside the copy, under another name.")
-    restore = asked.addButton(f"Restore the copy of {good.words}", QMessageBox.ButtonRole.AcceptRole)
-    restore.setObjectName("restore-yes")
-    asked.setDefaultButton(restore)
+    asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Close))
+    ways: dict[QAbstractButton, backups.Backup | mirror.Text] = {}
+    if good is not None:
+        ways[_way(asked, "restore-copy", f"Take the copy of {good.words}")] = good
+    if text is not None:
+        ways[_way(asked, "restore-text", f"Make it of the text of {backups.said(text.written)}")] = text
+    if good is not None and text is not None and good.made > text.written:
+        asked.setDefaultButton(next(iter(ways)))
+    if ways:
+        asked.setInformativeText("The damaged file is kept beside it. What is made of the text has no edits to undo.")
     asked.exec()
-    if asked.clickedButton() is not restore:
-        return False
-    backups.restore(folder, good)
-    return True
+    chosen = ways.get(asked.clickedButton())
+    if chosen is not None:
+        backups.restore(folder, chosen)
+    return chosen is not None
+
+
+def _way(asked: QMessageBox, name: str, words: str) -> QAbstractButton:
+    button = asked.addButton(words, QMessageBox.ButtonRole.AcceptRole)
+    button.setObjectName(name)
+    asked.setDefaultButton(button)
+    return button
