@@ -2,7 +2,7 @@
 
 `project.json` has labels, roots and settings; `000.jsonl` the images with ids 1 to 1,000, `001.jsonl` the next thousand
 and so on: one line for each image with its boxes, what is usual left out. A moved box changes one line. The last line
-of a file counts the others and has their SHA-256, so that a half written one is seen. From all of it the project's file
+of a file counts images and boxes and has a SHA-256 of it all, so that a half written one is seen. From all of it the project's file
 can be made anew (`rebuild`), without the history of edits.
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from workbench.core import rows, strict_json
 from workbench.core.files import atomic_write
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.core.store import FILE, Store
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import Refused
 
 FOLDER, HEAD = "labels", "project.json"
 BLOCK = 1000
@@ -31,6 +32,13 @@ _FORMAT = 1
 _USUAL = {"width": 0, "height": 0, "state": "unlabelled", "split": "none", "orientation": 1, "note": "", "problem": "",
           "date": 0.0}  # fmt: skip
 _FLAGS = ("difficult", "truncated", "occluded", "crowd")
+_MORE = (*_FLAGS, "note", "extra")
+_BOXES = (
+    "SELECT id, image, label, x0, y0, x1, y1, difficult, truncated, occluded, crowd, note, extra FROM box"
+    " WHERE image BETWEEN ? AND ? ORDER BY image, id"  # as the index has them
+)
+_IMAGES = f"SELECT id, root, path, {', '.join(_USUAL)} FROM image WHERE id BETWEEN ? AND ? ORDER BY id"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSEEN = ("window.image",)
 """Settings that change with every look at the project."""
 
@@ -108,27 +116,49 @@ def _edits(connection: sqlite3.Connection) -> list[int]:
 
 
 def _block(connection: sqlite3.Connection, block: int) -> str:
+    """Seven boxes on each of 100,000 images are as many lines of JSON: they are put together by hand where possible."""
     span = (block * BLOCK + 1, (block + 1) * BLOCK)
-    boxes: dict[int, list[dict[str, Any]]] = {}
-    for row in connection.execute("SELECT * FROM box WHERE image BETWEEN ? AND ? ORDER BY id", span):
-        boxes.setdefault(row["image"], []).append(_box_line(row))
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    boxes: dict[int, list[str]] = {}
+    for id, image, label, x0, y0, x1, y1, *more in cursor.execute(_BOXES, span):
+        line = f'{{"id":{id},"label":{label},"xyxy":[{x0!r},{y0!r},{x1!r},{y1!r}]'
+        if any(more):
+            line += "".join(f',"{name}":{_encode(value)}' for name, value in zip(_MORE, more, strict=True) if value)
+        boxes.setdefault(image, []).append(line + "}")
     lines = []
-    for row in connection.execute("SELECT * FROM image WHERE id BETWEEN ? AND ? ORDER BY id", span):
-        told = {name: row[name] for name, usual in _USUAL.items() if row[name] != usual}
-        line = {"id": row["id"], "root": row["root"], "path": row["path"], **told, "boxes": boxes.get(row["id"], [])}
-        lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    for id, root, path, *about in cursor.execute(_IMAGES, span):
+        line = f'{{"id":{id},"root":{root},"path":{_encode(path)}'
+        told = zip(_USUAL.items(), about, strict=True)
+        line += "".join(f',"{name}":{_encode(value)}' for (name, usual), value in told if value != usual)
+        lines.append(f'{line},"boxes":[{",".join(boxes.get(id, ()))}]}}\n')
     text = "".join(lines)
-    return text + _sealing(text.encode(), len(lines))
+    return text + _Seal.of(text.encode(), len(lines), sum(map(len, boxes.values()))).line
 
 
-def _box_line(row: sqlite3.Row) -> dict[str, Any]:
-    line = {"id": row["id"], "label": row["label"], "xyxy": [row["x0"], row["y0"], row["x1"], row["y1"]]}
-    line |= {flag: True for flag in _FLAGS if row[flag]}
-    return line | {name: row[name] for name in ("note", "extra") if row[name]}
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """The last line of a file: what the others must be."""
 
+    images: int
+    boxes: int
+    sha256: str
 
-def _sealing(data: bytes, images: int) -> str:
-    return json.dumps({"images": images, "sha256": hashlib.sha256(data).hexdigest()}, separators=(",", ":")) + "\n"
+    @classmethod
+    def of(cls, lines: bytes, images: int, boxes: int) -> _Seal:
+        return cls(images, boxes, hashlib.sha256(lines + f"{images} {boxes}".encode()).hexdigest())
+
+    @classmethod
+    def read(cls, line: bytes) -> _Seal | None:
+        try:
+            told = json.loads(line)
+            return cls(int(told["images"]), int(told["boxes"]), str(told["sha256"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    @property
+    def line(self) -> str:
+        return _encode({"images": self.images, "boxes": self.boxes, "sha256": self.sha256}) + "\n"
 
 
 # --- reading ---
@@ -152,29 +182,35 @@ def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
 
 def look(folder: Path) -> Text:
     """What a project could be rebuilt from. Refused, with file and line, if it is not whole."""
-    parts = [part for _, part in _parts(folder)]
+    boxes = sum(seal.boxes for _, _, seal in _lines(folder))
     times = [file.stat().st_mtime for file in (folder / FOLDER).glob("*.json*")]
-    return Text(datetime.fromtimestamp(max(times)), len(parts), sum(len(boxes) for boxes in parts))
+    return Text(datetime.fromtimestamp(max(times)), read_head(folder)["images"], boxes)
+
+
+def _lines(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
+    """Name and lines of each file; what is in them is what Workbench wrote, or Refused."""
+    expected, found = read_head(folder)["images"], 0
+    for _, file in _block_files(folder / FOLDER):
+        shown = f"{FOLDER}/{file.name}"
+        *lines, last = _bytes(file, shown).splitlines(keepends=True) or [b""]
+        seal = _Seal.read(last)
+        if seal is None or last != _Seal.of(b"".join(lines), len(lines), seal.boxes).line.encode():
+            reason = "its last line does not fit the others: it was cut off, or changed by another program"
+            raise Refused(shown, reason, len(lines) + 1)
+        found += len(lines)
+        yield shown, lines, seal
+    if found != expected:
+        raise Refused(FOLDER, f"there are {found:,} images in its files, and there should be {expected:,}")
 
 
 def _parts(folder: Path) -> Iterator[tuple[Image, list[Box]]]:
     """Every image with its boxes."""
-    expected, found = read_head(folder)["images"], 0
-    for _, file in _block_files(folder / FOLDER):
-        shown = f"{FOLDER}/{file.name}"
-        *lines, seal = _bytes(file, shown).splitlines(keepends=True) or [b""]
-        whole = b"".join(lines)
-        if seal != _sealing(whole, len(lines)).encode():
-            reason = "its last line does not fit the others: it was cut off, or changed by another program"
-            raise Refused(shown, reason, len(lines) + 1)
-        found += len(lines)
+    for shown, lines, _ in _lines(folder):
         for number, line in enumerate(lines, 1):
             try:
-                yield _image(strict_json.parse(line, shown))
-            except (KeyError, TypeError, ValueError, WorkbenchError) as error:
+                yield _image(json.loads(line))
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
-    if found != expected:
-        raise Refused(FOLDER, f"there are {found:,} images in its files, and there should be {expected:,}")
 
 
 def _image(told: Any) -> tuple[Image, list[Box]]:
@@ -188,7 +224,7 @@ def _image(told: Any) -> tuple[Image, list[Box]]:
     boxes = []
     for one in told["boxes"]:
         x0, y0, x1, y1 = map(float, one["xyxy"])
-        difficult, truncated, occluded, crowd = (one.get(flag, False) is True for flag in _FLAGS)
+        difficult, truncated, occluded, crowd = (bool(one.get(flag, 0)) for flag in _FLAGS)
         note, extra = str(one.get("note", "")), str(one.get("extra", ""))
         ids = int(one["id"]), image.id, int(one["label"])
         boxes.append(Box(*ids, (x0, y0, x1, y1), difficult, truncated, occluded, crowd, note, extra))
@@ -225,11 +261,14 @@ def rebuild(folder: Path, file: Path) -> None:
                 [(label.id, label.name, label.colour, label.key, label.position) for label in labels],
             )
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", head["settings"].items())
-            marks = ", ".join("?" * len(rows.IMAGE_COLUMNS.split(",")))
-            for image, boxes in _parts(folder):
-                connection.execute(f"INSERT INTO image ({rows.IMAGE_COLUMNS}) VALUES ({marks})", rows.image_row(image))
-                connection.executemany(
-                    f"INSERT INTO box VALUES ({', '.join('?' * 13)})", [rows.box_row(box) for box in boxes]
-                )
+            parts = _parts(folder)
+            while some := list(itertools.islice(parts, BLOCK)):
+                _insert(connection, f"image ({rows.IMAGE_COLUMNS})", [rows.image_row(image) for image, _ in some])
+                _insert(connection, "box", [rows.box_row(box) for _, boxes in some for box in boxes])
         except (sqlite3.IntegrityError, TypeError, AttributeError) as error:
             raise Refused(FOLDER, f"its parts don't fit each other: {error}", cause=error) from error
+
+
+def _insert(connection: sqlite3.Connection, into: str, values: Sequence[tuple[Any, ...]]) -> None:
+    if values:
+        connection.executemany(f"INSERT INTO {into} VALUES ({', '.join('?' * len(values[0]))})", values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
-from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.background import Background
@@ -133,23 +133,23 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     asked.setParent(QApplication.activeWindow(), asked.windowFlags())
     asked.setObjectName("restore-question")
     asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Close))
-    ways: dict[QAbstractButton, backups.Backup | mirror.Text] = {}
+    ways: dict[QPushButton, backups.Backup | mirror.Text] = {}
     if good is not None:
         ways[_way(asked, "restore-copy", f"Take the copy of {good.words}")] = good
     if text is not None:
         ways[_way(asked, "restore-text", f"Make it of the text of {backups.said(text.written)}")] = text
     if good is not None and text is not None and good.made > text.written:
-        asked.setDefaultButton(next(iter(ways)))
+        asked.setDefaultButton(next(button for button, way in ways.items() if way is good))
     if ways:
         asked.setInformativeText("The damaged file is kept beside it. What is made of the text has no edits to undo.")
     asked.exec()
-    chosen = ways.get(asked.clickedButton())
+    chosen = next((way for button, way in ways.items() if button is asked.clickedButton()), None)
     if chosen is not None:
         backups.restore(folder, chosen)
     return chosen is not None
 
 
-def _way(asked: QMessageBox, name: str, words: str) -> QAbstractButton:
+def _way(asked: QMessageBox, name: str, words: str) -> QPushButton:
     button = asked.addButton(words, QMessageBox.ButtonRole.AcceptRole)
     button.setObjectName(name)
     asked.setDefaultButton(button)
