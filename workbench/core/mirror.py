@@ -2,8 +2,8 @@
 
 `project.json` has labels, roots and settings; `000.jsonl` the images with ids 1 to 1,000, `001.jsonl` the next thousand
 and so on: one line for each image with its boxes, what is usual left out. A moved box changes one line. The last line
-of a file counts images and boxes and has a SHA-256 of it all, so that a half written one is seen. From all of it the project's file
-can be made anew (`rebuild`), without the history of edits.
+of a file counts images and boxes and has a SHA-256 of it all, so that a half written one is seen. From all of it the
+project's file can be made anew (`rebuild`), without the history of edits.
 """
 
 from __future__ import annotations
