@@ -58,7 +58,8 @@ def test_it_ends_soon_after_it_is_no_longer_wanted() -> None:
 def test_it_ends_with_its_parent_wherever_it_is_and_cleans_up(tmp_path: Path) -> None:
     left = tmp_path / "left"
     left.touch()
-    inner = BEGIN + f"child.end_with_parent(lambda: os.unlink({str(left)!r})); child.say(os.getpid()); time.sleep(60)"
+    inner = "import os, time; from workbench.core import child\n"
+    inner += f"child.begin(lambda: os.unlink({str(left)!r})); child.say(os.getpid()); time.sleep(60)"
     outer = f"import os, sys; from workbench.core.child import Child\nprint(Child((sys.executable, '-c', {inner!r}))"
     outer += ".hear(), flush=True); os._exit(1)"
     done = subprocess.run([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, check=False)
@@ -66,6 +67,20 @@ def test_it_ends_with_its_parent_wherever_it_is_and_cleans_up(tmp_path: Path) ->
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(process).wait(20)
     assert not left.exists()
+
+
+def test_a_program_ends_that_did_not_close_its_child() -> None:
+    code = "import sys, time; from workbench.core.child import Child\nkept = Child((sys.executable, '-c', 'input()'))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_it_ends_by_itself_without_a_word_about_its_input() -> None:
+    code = BEGIN + "child.say(1)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        assert process.wait(30) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what is asked for")

@@ -250,8 +250,8 @@ def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
     document.do(edits.SetState((removed.id,), State.DONE))
     real = Reader.messages
 
-    def messages(reader: Reader, dates: bool) -> Iterator[Any]:
-        for message in real(reader, dates):
+    def messages(reader: Reader, *given: Any) -> Iterator[Any]:
+        for message in real(reader, *given):
             if isinstance(message, Names):  # it has looked what is there, and what it tells is old
                 document.do(edits.RemoveImages((removed.id,)))
             yield message
@@ -266,6 +266,110 @@ def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
     document.undo()
     assert document.image(removed.id).state is State.DONE
     document.close()
+
+
+WALKS = """
+import time
+from workbench.core import folder_reader
+real = folder_reader.walk_images
+def walk(folder):
+    time.sleep(1)
+    return real(folder)
+folder_reader.walk_images = walk
+"""
+
+
+def test_an_image_that_is_removed_while_the_folder_is_walked_stays_away(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(monkeypatch, WALKS)
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    assert isinstance(opened, Opened)
+    document = opened.document
+    removed = document.images()[0]
+    document.do(edits.RemoveImages((removed.id,)))
+    for event in events:
+        if isinstance(event, Listed):
+            document.adopt(event.images, event.comings, event.writing)
+    assert removed.path not in {image.path for image in document.images()}
+    assert len(document.images()) == 24
+    document.undo()
+    assert len(document.images()) == 25
+    document.close()
+
+
+def test_a_removed_image_comes_back_though_it_was_found_anew_meanwhile(photographs: Path, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p", photographs) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        first = document.images()[0]
+        document.do(edits.AddBoxes((Box(0, first.id, 1, (0, 0, 5, 5)),)))
+        document.do(edits.RemoveImages((first.id,)))
+        with document.store.transaction() as connection:
+            intake.set_unlisted(connection, 1)
+        for event in new_project.measure(document):
+            if isinstance(event, Listed):
+                document.adopt(event.images, event.comings, event.writing)
+        found = next(image for image in document.images() if image.path == first.path)
+        assert found.id != first.id
+        before = tuple(document.images())
+        document.undo()
+        assert len(document.images()) == 25
+        assert [box.image for box in document.boxes(first.id)] == [first.id]
+        assert not document.images().has(found.id)
+        document.redo()
+        assert [image.path for image in document.images()] == [i.path for i in before if i.path != first.path]
+        document.undo()
+        assert len(document.boxes(first.id)) == 1
+
+
+@pytest.mark.parametrize("name", ["cv2.py", "numpy.py", "json.py", "calendar.py"])
+def test_a_script_in_the_folder_that_the_program_was_started_from_is_not_run(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_text("open('it ran', 'w').close()\nraise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    for event in new_project.new_project(tmp_path / "p", photographs):
+        if isinstance(event, Opened):
+            document = event.document
+    document.close()
+    with Document.open(tmp_path / "p") as again:
+        assert [image.name for image in again.images() if image.problem] == ["8 ü.png"]
+    assert not (tmp_path / "it ran").exists()
+
+
+ENDED_ONCE = """
+import os, signal
+from workbench.core import folder_reader, intake
+real, note = intake.measured, {note!r}
+def measured(image, file):
+    if not os.path.exists(note) and image.name == "3 ü.png":
+        open(note, "w").close()
+        os.kill(os.getpid(), signal.SIGTERM)
+    return real(image, file)
+intake.measured = measured
+"""
+
+
+def test_a_good_image_is_not_marked_when_somebody_ends_the_process(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(monkeypatch, ENDED_ONCE.format(note=str(tmp_path / "note")))
+    for event in new_project.new_project(tmp_path / "p", photographs):
+        if isinstance(event, Opened):
+            document = event.document
+    document.close()
+    assert (tmp_path / "note").exists()
+    with Document.open(tmp_path / "p") as again:
+        assert [image.name for image in again.images() if image.problem] == ["8 ü.png"]
+        assert again.images().unmeasured.tolist() == []
+
+
+def test_a_folder_whose_name_is_not_text_makes_no_project(photographs: Path, tmp_path: Path) -> None:
+    odd = photographs.rename(os.fsdecode(os.fsencode(tmp_path) + b"/photos \xff"))
+    with pytest.raises(WorkbenchError, match="is not valid text"):
+        next(new_project.new_project(tmp_path / "p", odd))
+    assert not (tmp_path / "p").exists()
 
 
 def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, tmp_path: Path) -> None:
@@ -325,6 +429,8 @@ def test_names_are_shown_before_they_are_on_disk_and_edits_wait(
     heard: list[new_project.Event] = []
     job = threading.Thread(target=lambda: heard.extend(events))
     job.start()
+    assert document.measured(last).width == 20, "looking at an image does not wait"
+    assert listed.writing.goes_on
     document.do(edits.SetState((last.id,), State.DONE))  # as the window's thread does it
     assert not listed.writing.goes_on
     job.join()
@@ -351,10 +457,11 @@ def test_names_that_could_not_be_written_are_shown_no_longer_and_no_edit_is_lost
     job.start()
     with pytest.raises(WorkbenchError, match="not done"):
         document.do(edits.SetState((last.id,), State.DONE))
+    assert document.measured(last).width == 20, "looking is not refused"
     job.join()
-    (read,) = heard
-    assert isinstance(read, Listed)
-    document.adopt(read.images, read.comings, read.writing)
+    assert heard == []
+    assert document.forget_unwritten()
+    assert not document.forget_unwritten()
     assert len(document.images()) == 4
     document.do(edits.SetState((document.images()[0].id,), State.DONE))
     document.close()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +37,8 @@ class Child:
         """Start `module` (a list: another command, for tests). It is ended soon after `stopped` says so."""
         import subprocess  # not in the child
 
-        command = [sys.executable, "-m", module] if isinstance(module, str) else list(module)
+        # -P: a cv2.py in the folder that the program was started from is not ours
+        command = [sys.executable, "-P", "-m", module] if isinstance(module, str) else list(module)
         self._process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.PIPE,
@@ -44,7 +47,8 @@ class Child:
             env=os.environ | dict(environment or {}),
         )
         self._closed = threading.Event()
-        self._watching = threading.Thread(target=self._watch, args=(stopped,), name=f"watches {module}")
+        # not waited for by a program that ends without closing this
+        self._watching = threading.Thread(target=self._watch, args=(stopped,), name="watches a child", daemon=True)
         self._watching.start()
 
     def _watch(self, stopped: Callable[[], bool]) -> None:
@@ -95,13 +99,29 @@ class Child:
 # --- in the child ---
 
 _speech: TextIO | None = None
+_heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
 
-def begin() -> None:
-    """First of all in the child: what libraries print goes nowhere, so that it is not taken for messages."""
+def begin(cleaning: Callable[[], None] = lambda: None) -> None:
+    """First of all in the child: from here on it ends with its parent, wherever it is, after `cleaning`.
+
+    What libraries print goes nowhere, so that it is not taken for messages; Ctrl-C is the parent's.
+    """
     global _speech
     _speech = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def listen() -> None:
+        rest = b""
+        while data := os.read(0, 1 << 16):  # not sys.stdin, whose lock would be held when Python ends
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                _heard.put(line)
+        cleaning()
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
 
 
 def say(message: object) -> None:
@@ -115,22 +135,8 @@ def say(message: object) -> None:
 
 
 def told() -> Any:
-    """What the parent says next; the child ends where there is no parent any more."""
-    line = sys.stdin.buffer.readline()
-    if not line.endswith(b"\n"):
-        os._exit(1)
-    return json.loads(line)
-
-
-def end_with_parent(cleaning: Callable[[], None] = lambda: None) -> None:
-    """From here on nothing is told any more; this process ends with its parent, wherever it is, after `cleaning`."""
-
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        cleaning()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    """What the parent says next."""
+    return json.loads(_heard.get())
 
 
 def limit_memory(size: int) -> None:

@@ -368,6 +368,10 @@ class Document:
         """
         self._tables.adopt(images, comings, writing)
 
+    def forget_unwritten(self) -> bool:
+        """Whether images were shown that never came to the disk, because reading their folder ended; they are gone."""
+        return self._tables.forget_unwritten()
+
     @property
     def comings(self) -> int:
         """How often images came or went since the opening."""
@@ -387,7 +391,7 @@ class Document:
 
     def take_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
         """Know width, height, orientation and problem of these images; `kept`: they are on disk already."""
-        if not kept and not self.read_only:
+        if not kept and not self.read_only and not self._tables.is_ahead:  # else whoever writes them reads them, too
             from workbench.core import intake
 
             with self.store.transaction() as connection:
@@ -406,6 +410,7 @@ class Document:
     def add_root(self, folder: Path) -> int:
         """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""
         folder = Path(folder).absolute()
+        check_name(folder)
         inside = folder == self.folder or self.folder in folder.parents
         text = folder.relative_to(self.folder).as_posix() if inside else str(folder)
         for row in self.store.rows("SELECT id FROM root WHERE path = ?", text):
@@ -437,3 +442,12 @@ class Document:
         known = {image.path for image in self.images() if image.root == root}
         found = tuple(intake.describe(Path(folder), root, known))
         return self.do(edits.AddImages(found)) if found else None
+
+
+def check_name(folder: Path) -> None:
+    """WorkbenchError if the folder's name is not text, which no project file can hold."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        name = str(folder).encode("utf-8", "replace").decode()
+        raise WorkbenchError(f"The name of the folder {name} is not valid text. Rename it and try again.") from error

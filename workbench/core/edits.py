@@ -238,10 +238,25 @@ class AddImages:
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         ids = next_ids(connection, "image", [image.id for image in self.images])
         images = tuple(_with_id(image, i) for image, i in zip(self.images, ids, strict=True))
+        added, again = AddImages(images), self._again(connection)
+        if again:  # found anew by a reading of the folder; edits of them were undone before this
+            removed, back = RemoveImages(again).apply(connection)
         connection.executemany(
             f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
         )
-        return AddImages(images), RemoveImages(tuple(ids))
+        if again:
+            return Batch((removed, added), self.title), Batch((RemoveImages(tuple(ids)), back), self.title)
+        return added, RemoveImages(tuple(ids))
+
+    def _again(self, connection: Connection) -> tuple[int, ...]:
+        """Images of other ids at the paths of those that come back."""
+        paths = json.dumps([(image.root, image.path) for image in self.images if image.id])
+        rows = connection.execute(
+            "SELECT image.id FROM json_each(?) AS given JOIN image ON image.root = json_extract(given.value, '$[0]')"
+            " AND image.path = json_extract(given.value, '$[1]')",
+            (paths,),
+        )
+        return tuple(row[0] for row in rows)
 
     def touches(self) -> set[int]:
         return {image.id for image in self.images}

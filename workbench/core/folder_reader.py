@@ -7,13 +7,13 @@ painting, and because decoders die of some damaged files: then the file is marke
 from __future__ import annotations
 
 import bisect
-import contextlib
 import dataclasses
 import gc
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -103,15 +103,17 @@ class Reader:
     def _started(self, photographs: Path | None = None) -> Child:
         return Child(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
 
-    def messages(self, dates: bool = False) -> Iterator[Names | Listed | Measured]:
+    def messages(self, dates: bool = False, known: Collection[str] = ()) -> Iterator[Names | Listed | Measured]:
         """First the names of the root that was not wholly listed (`intake.unlisted`), then all unknown headers.
 
-        With `dates` the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or
-        the iterator is closed, the process is ended; what it has told is on disk, but for Names.
+        Names that were `known` before don't come again, though a person may have removed them meanwhile. With `dates`
+        the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or the iterator
+        is closed, the process is ended; what it has told is on disk, but for Names.
         """
+        suspect = b""
         while True:
             try:
-                self._child.tell([str(self.file), dates, NAMES, HEADERS])
+                self._child.tell([str(self.file), dates, NAMES, HEADERS, list(known)])
                 while True:
                     kind, content = self._child.hear()
                     if kind == "done":
@@ -133,9 +135,11 @@ class Reader:
                     raise WorkbenchError(
                         "The process that reads the folder ended. Open the project again to go on.", ended
                     ) from ended
-                marked = _mark(self.file, int(died_at))
-                if marked is not None:
-                    yield Measured((marked,), 0, 0)
+                if died_at == suspect:  # twice: it is the file, and nobody who ended the process
+                    marked = _mark(self.file, int(died_at))
+                    if marked is not None:
+                        yield Measured((marked,), 0, 0)
+                suspect = died_at
                 self._child.close()
                 self._at.write_bytes(b"")
                 self._child = self._started()
@@ -170,8 +174,8 @@ def _image(row: Sequence[Any]) -> Image:
 
 def main() -> None:
     """The child: the file for the image being read and a folder to be walked in argv, what to do on its input."""
-    child.begin()
     at, photographs = sys.argv[1], sys.argv[2]
+    child.begin(lambda: Path(at).unlink(missing_ok=True))
     child.limit_memory(_MEMORY)
     with open(at, "r+b", buffering=0) as current:
 
@@ -180,29 +184,31 @@ def main() -> None:
             current.seek(0)
             current.truncate() if not id else current.write(b"%020d" % id)
 
-        with contextlib.suppress(KeyboardInterrupt):
-            try:
-                gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
-                walked = list(walk_images(Path(photographs))) if photographs else None
-                wanted = child.told()
-                child.end_with_parent()
-                file, dates, names, headers = wanted
-                work(file, dates, names, headers, walked, reads)
-                child.say(("done", None))
-            except WorkbenchError as error:
-                child.say(("failed", (error.sentence, error.cause and str(error.cause))))
+        try:
+            gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
+            walked = list(walk_images(Path(photographs))) if photographs else None
+            file, dates, names, headers, known = child.told()
+            work(file, dates, names, headers, walked, known, reads)
+            child.say(("done", None))
+        except WorkbenchError as error:
+            child.say(("failed", (error.sentence, error.cause and str(error.cause))))
+        except Exception as error:  # ours, and no file's
+            sentence = f"Reading the folder stopped because of an error in Workbench: {error}. See Help > Log."
+            child.say(("failed", (sentence, traceback.format_exc())))
 
 
 def work(
-    file: str, dates: bool, names: int, headers: int, walked: list[str] | None, reads: Callable[[int], None]
-) -> None:
-    """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if known."""
+    file: str, dates: bool, names: int, headers: int, walked: list[str] | None, known: Sequence[str],
+    reads: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if told."""
     with Store(Path(file)) as store:
         roots = _roots(store)
         root = store.read(intake.unlisted)
         if root in roots:
+            before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
             found = walk_images(roots[root]) if walked is None else walked
-            child.say(("listed", _list(store, root, found, names, len(roots) == 1)))
+            child.say(("listed", _list(store, root, found, before, known, names, len(roots) == 1)))
         gc.enable()
         for images, done, total in _headers(store, roots, dates, headers, reads):
             child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
@@ -213,14 +219,16 @@ def _roots(store: Store) -> dict[int, Path]:
     return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
 
 
-def _list(store: Store, root: int, found: Iterable[str], step: int, whole: bool) -> bool:
-    """Add the names that are not there. Those that a person removes while it goes on do not come back.
+def _list(
+    store: Store, root: int, found: Iterable[str], before: Sequence[sqlite3.Row], known: Sequence[str], step: int,
+    whole: bool,
+) -> bool:  # fmt: skip
+    """Add the names that were not there `before`, nor `known`: those that a person removes meanwhile stay away.
 
     Where this is the `whole` project, the names are told while SQLite is busy. Whether all of them then were new.
     """
-    before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
-    known = {row["path"] for row in before}
-    fresh = [name for name in found if name not in known]
+    there = {*known, *(row["path"] for row in before)}
+    fresh = [name for name in found if name not in there]
     keys = natural_keys(fresh)
     alone = len(set(keys)) == len(keys)  # as nearly always: texts are sorted in half the time of pairs
     order = sorted(range(len(keys)), key=keys.__getitem__ if alone else lambda i: (keys[i], fresh[i]))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
 from workbench.core import intake
-from workbench.core.document import Document
+from workbench.core.document import Document, check_name
 from workbench.core.files import natural_keys, walk_images
 from workbench.core.folder_reader import Measured as Measured
 from workbench.core.folder_reader import Names, Reader
@@ -62,6 +62,7 @@ def new_project(
         return
     if not first:
         raise WorkbenchError(f"There are no images in {photographs}. Choose the folder that holds your photographs.")
+    check_name(photographs)
     with contextlib.closing(Reader(folder.absolute() / FILE, photographs.absolute(), stopped=stopped)) as reader:
         document = Document.create(folder, name=name)
         root = document.add_root(photographs)
@@ -71,7 +72,7 @@ def new_project(
         document.settle()
         document.images(), document.counts()
         yield Opened(document, filling=True)
-        yield from _events(document, reader)
+        yield from _events(document, reader, known=first)
 
 
 def measure(document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -84,35 +85,23 @@ def measure(document: Document, dates: bool = False, stopped: Callable[[], bool]
         yield from _events(document, reader, dates)
 
 
-def _events(document: Document, reader: Reader, dates: bool = False) -> Iterator[Event]:
+def _events(document: Document, reader: Reader, dates: bool = False, known: Sequence[str] = ()) -> Iterator[Event]:
+    """If names that are shown are not written after all, the document forgets them (Document.forget_unwritten)."""
     comings, writing = document.comings, Writing()
     ahead = False  # the window shows what is not on disk yet
     try:
-        for message in reader.messages(dates):
+        for message in reader.messages(dates, known):
             if isinstance(message, Measured):
                 yield message
             elif isinstance(message, Names):
                 ahead = True
                 yield Listed(message.table(), comings, writing)
             else:
-                as_shown = ahead and message.as_told and comings == document.comings
-                ahead = False
                 writing.end(well=message.as_told)
-                if not as_shown:
-                    yield _read(document)
-        if ahead:  # stopped
-            yield _read(document)
-    except WorkbenchError:
-        writing.end()
-        if ahead:
-            yield _read(document)
-        raise
+                if not (ahead and message.as_told and comings == document.comings):
+                    comings = document.comings
+                    with Store(document.store.file, check=False) as own:
+                        read = own.read(ImageTable.read)
+                    yield Listed(read, comings)
     finally:
         writing.end()
-
-
-def _read(document: Document) -> Listed:
-    """As it is on disk."""
-    comings = document.comings
-    with Store(document.store.file, read_only=True, check=False) as own:
-        return Listed(own.read(ImageTable.read), comings)

@@ -108,9 +108,8 @@ def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
 
 def main() -> None:
     """The child: what to make (JSON) and the file's name in; shares done out, at last 1.0 or a sentence."""
-    child.begin()
     wanted, file = json.loads(sys.argv[1]), Path(sys.argv[2])
-    child.end_with_parent(lambda: shutil.rmtree(wanted["folder"], ignore_errors=True))
+    child.begin(lambda: shutil.rmtree(wanted["folder"], ignore_errors=True))
     if hasattr(os, "nice"):
         os.nice(5)  # the window goes before
     window = Window(*wanted["window"]) if wanted["window"] else None

@@ -34,6 +34,10 @@ class Writing:
     def goes_on(self) -> bool:
         return not self._ended.is_set()
 
+    @property
+    def ended_well(self) -> bool:
+        return self._ended.is_set() and self._well
+
     def wait(self) -> None:
         """Some tenths of a second with 100,000 images. WorkbenchError if it takes long, or went wrong."""
         if not (self._ended.wait(_LONG) and self._well):
@@ -53,7 +57,21 @@ class Tables:
         self._counts: BoxCounts | None = None
         self._asked_cache = False
         self._read_at: set[int] = set()  # SQLite's count of what others had written when something was read
+        self._writing: Writing | None = None  # of images that are shown and not on disk yet
         self.comings = 0
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether images are known that are not on disk, or not yet."""
+        return self._writing is not None and not self._writing.ended_well
+
+    def forget_unwritten(self) -> bool:
+        """Read the images anew if some were shown that never came to the disk; whether there were any."""
+        if self._writing is None or self._writing.goes_on or self._writing.ended_well:
+            return False
+        self._writing = self._store.before_writing = self._images = None
+        self.comings += 1
+        return True
 
     def images(self) -> ImageTable:
         if self._images is None:
@@ -91,6 +109,7 @@ class Tables:
 
         `writing`: it is ahead of the file, and edits wait until that has all of it.
         """
+        self._writing = writing
         self._store.before_writing = writing.wait if writing is not None else None
         if comings != self.comings:
             self._images = None  # images came or went since; it is read anew when asked for

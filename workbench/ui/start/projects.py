@@ -138,7 +138,12 @@ class Projects(QObject):
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if isinstance(job, Job):
-            self._readers.pop(job, None)
+            document = self._readers.pop(job, None)
+            if document is not None and document is self._session.document and document.forget_unwritten():
+                images = document.images()
+                self._session.images_found.emit(None)
+                if not images.has(self._session.image_id):
+                    self._session.select_image(images[0].id if images else 0)
             self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
             if self._awaited is job:
                 self._awaited = None
