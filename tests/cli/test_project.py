@@ -235,3 +235,11 @@ def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, c
     (copy,) = said(capsys)["copies"]  # type: ignore[misc]
     assert main(["restore", str(cells), "--copy", copy["name"]]) == console.DONE
     assert main(["restore", str(cells), "--copy", "another"]) == console.FAILED
+
+
+def test_help_names_every_built_in_format() -> None:
+    from workbench import formats
+    from workbench.cli.project import FORMATS
+
+    registry = formats.load_all()
+    assert sorted(FORMATS.split(", ")) == sorted(n for n in registry.names() if registry.owner(n) == "built in")

@@ -46,10 +46,12 @@ def test_moving_deleting_and_merging_tell_which_numbers_change(project: Path, tm
         )
         found = renumbered(document, swap)
         assert {one.exported.folder for one in found} == {yolo, coco}
-        assert {one.changes for one in found} == {(("cat", 0, 1), ("dog", 1, 0))}
+        by_folder = {one.exported.folder: one.changes for one in found}
+        assert by_folder == {yolo: (("cat", 0, 1), ("dog", 1, 0)), coco: (("cat", 1, 2), ("dog", 2, 1))}
         for edit in (edits.RemoveLabel(cat.id), edits.MergeLabels(cat.id, owl.id)):
-            (one, _) = renumbered(document, edit)
-            assert one.changes == (("cat", 0, None), ("dog", 1, 0), ("owl", 2, 1))
+            by_folder = {one.exported.folder: one.changes for one in renumbered(document, edit)}
+            assert by_folder[yolo] == (("cat", 0, None), ("dog", 1, 0), ("owl", 2, 1))
+            assert by_folder[coco] == (("cat", 1, None), ("dog", 2, 1), ("owl", 3, 2))
         assert renumbered(document, edits.AddLabels((Label(0, "bee"),))) == ()
         assert renumbered(document, edits.ChangeLabel(dataclasses.replace(cat, name="Katze", key="3"))) == ()
         shutil.rmtree(yolo)  # thrown away: nothing to be told

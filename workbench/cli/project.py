@@ -18,6 +18,9 @@ from workbench.core.project import Snapshot
 from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
 
+FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
+"""The built in formats, without importing them; tests/cli/test_project.py compares."""
+
 
 @app.command()
 def new(
@@ -79,7 +82,7 @@ def restore(
 def import_(
     project: Project,
     path: Annotated[Path, typer.Argument(help="A folder or file with labels of another tool.")],
-    format: Annotated[str | None, typer.Option("--format", help="voc, coco or yolo; default: recognised.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help=f"{FORMATS}; default: recognised.")] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Where the images are, if not beside.")] = None,
     on_existing: Annotated[
         str, typer.Option("--on-existing", help="Images that have boxes already: refuse, keep, replace or add.")
@@ -97,7 +100,7 @@ def import_(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring labels of Pascal VOC, COCO or YOLO into a project: all of them, or nothing."""
+    """Bring labels of other programs into a project: all of them, or nothing."""
     from workbench import exchange, plugins
 
     plugins.loaded()
@@ -209,7 +212,7 @@ def add_video(
 def export_labels(
     project: Project,
     folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
-    format: Annotated[str, typer.Option("--format", help="voc, coco, yolo or a plugin's.")],
+    format: Annotated[str, typer.Option("--format", help=f"{FORMATS}, or a plugin's.")],
     copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images too.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write into a folder that is not empty.")] = False,
     as_json: Json = False,

@@ -33,12 +33,10 @@ class Element:
         return next(self.all(tag), None)
 
 
-def parse(data: bytes, file: str) -> Element:
-    """The root element of an XML document. Raises Refused with the line."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(
-            file, f"the file has {len(data):,} bytes; annotation files of more than {SIZE_LIMIT:,} are not read"
-        )
+def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
+    """The root element of an XML document of at most `limit` bytes. Raises Refused with the line."""
+    if len(data) > limit:
+        raise Refused(file, f"the file has {len(data):,} bytes; annotation files of more than {limit:,} are not read")
     if not data.strip():
         raise Refused(file, "the file is empty")
     builder = _Builder(file)

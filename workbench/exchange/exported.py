@@ -75,10 +75,11 @@ def renumbered(document: Document, edit: Edit) -> tuple[Renumbered, ...]:
     after = {id: place for place, id in enumerate(_order_after(document.labels(), edit))}
     found, members = [], formats.load_all()
     for exported in known(document):
-        if exported.format not in members or "label order" in members.get(exported.format).cannot_store:
+        first = getattr(members.get(exported.format), "first_number", None) if exported.format in members else None
+        if first is None:  # it has names and no numbers
             continue
         changes = tuple(
-            (name, number, after.get(id))
+            (name, first + number, None if after.get(id) is None else first + after[id])
             for number, (id, name) in enumerate(exported.labels)
             if after.get(id) != number
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from workbench import formats
+from workbench.core import words
 from workbench.core.files import atomic_path, resolve_inside, sync_all
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import WorkbenchError
@@ -34,9 +35,10 @@ class ExportReport:
 
     @property
     def sentence(self) -> str:
-        images = f", {self.copied:,} images copied" if self.copied else ""
+        images = f", {words.count(self.copied, 'image')} copied" if self.copied else ""
         title = formats.formats.get(self.format).title
-        what = f"{self.boxes:,} boxes of {self.images:,} images in {len(self.files):,} files"
+        what = f"{words.count(self.boxes, 'box')} of {words.count(self.images, 'image')}"
+        what += f" in {words.count(len(self.files), 'file')}"
         return f"{title}: {what}{images}, {self.folder}."
 
 
@@ -64,6 +66,9 @@ def _counts(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "split", sum(1 for i in images if i.split is not Split.NONE)
     yield "unsplit images", sum(1 for i in images if i.split is Split.NONE)
     counts = np.diff(snapshot.offsets)
+    yield "empty images", int((labelled & (counts == 0)).sum())
+    yield "crowd labels", int(snapshot.crowd.sum())
+    yield "spaces in labels", sum(1 for label in snapshot.labels if label.name.split() != [label.name])
     sizes = np.array([(i.width, i.height) for i in images], float).reshape(-1, 2)
     yield "unknown size", int(counts[(sizes == 0).any(1)].sum())
     used = set(snapshot.label_index.tolist())
@@ -99,12 +104,16 @@ def export_labels(
         )
     files = member.write(snapshot, folder)
     report = Report()
-    turned = sum(1 for image in snapshot.images if image.orientation != 1)
+    turned = sum(1 for i, image in enumerate(snapshot.images) if image.orientation != 1 and is_labelled(snapshot, i))
     if turned:
-        report.say("read", "", f"{turned:,} images are turned by EXIF; sizes and boxes are of the upright images.")
-    copied = _copy_images(snapshot, member.places(snapshot), folder, report, progress) if copy_images else 0
-    sync_all()
+        these = "1 image is" if turned == 1 else f"{turned:,} images are"
+        report.say("read", "", f"{these} turned by EXIF; sizes and boxes are of the upright images.")
     rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
+    copied = 0
+    if copy_images:  # an image without a label file is one with nothing on it, for those who train with the folder
+        taken = rows if "unlabelled images" in member.cannot_store else range(len(snapshot))
+        copied = _copy_images(snapshot, member.places(snapshot), taken, folder, report, progress)
+    sync_all()
     dropped = sum(count for kind, count in _counts(snapshot) if kind in _DROPPED & member.cannot_store)
     return ExportReport(
         format=format,
@@ -127,12 +136,14 @@ def _holds_something(folder: Path) -> bool:
 def _copy_images(
     snapshot: Snapshot,
     places: tuple[str, ...],
+    taken: Sequence[int],
     folder: Path,
     report: Report,
     progress: Callable[[int, int], None] | None,
 ) -> int:
     copied = 0
-    for number, (file, place) in enumerate(zip(snapshot.files, places, strict=True), start=1):
+    for number, index in enumerate(taken, start=1):
+        file, place = snapshot.files[index], places[index]
         target = resolve_inside(folder, place)
         if not file.is_file():
             report.say(
@@ -143,5 +154,5 @@ def _copy_images(
                 shutil.copyfile(file, temporary)
             copied += 1
         if progress is not None:
-            progress(number, len(places))
+            progress(number, len(taken))
     return copied

@@ -86,6 +86,9 @@ LOSSES: dict[str, str] = {
     "in work": "the state in work (it is read back as done)",
     "verified": "the state verified (it is read back as done)",
     "unlabelled images": "images without boxes that are not marked done (left out: they would look like empty ones)",
+    "empty images": "images without boxes that are marked done (left out: nothing can say so)",
+    "crowd labels": "the labels of crowd regions (they become DontCare)",
+    "spaces in labels": "spaces in labels (they become _)",
     "unsplit images": "images without a split (their folder is read by no trainer)",
     "unknown size": "boxes of images whose size is not known",
     "split": "the splits",
@@ -117,6 +120,7 @@ class Format(Protocol):
 
     title: what people call it ("Pascal VOC XML").
     cannot_store: the parts of a project that the format loses, of `LOSSES`.
+    first_number: where labels have numbers in its files, that of the first; left out where they have names only.
     """
 
     title: str

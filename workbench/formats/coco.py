@@ -39,6 +39,7 @@ _IMAGE_FOLDER = "images"
 class Coco:
     title = "COCO JSON"
     cannot_store = frozenset({"unlabelled images"})
+    first_number = 1  # of the labels' ids
 
     def sniff(self, path: Path) -> float:
         try:

@@ -37,10 +37,11 @@ from workbench.formats.parts.yolo_txt import YoloFile, parse_yolo, to_line
 @register("yolo")
 class Yolo:
     title = "YOLO txt"
+    first_number = 0
     cannot_store = frozenset(
         {
             "difficult", "truncated", "occluded", "crowd", "note", "in work", "verified", "unsplit images",
-            "unknown size", "outside",
+            "unknown size", "outside", "unlabelled images",
         }
     )  # fmt: skip
 

@@ -48,7 +48,7 @@ class ImportWindow(QDialog):
         plugins.loaded()
         self._plan: ImportPlan | None = None
         self._job: Job | None = None
-        self._path = QLineEdit(placeholderText="A folder or file of Pascal VOC, COCO or YOLO labels")
+        self._path = QLineEdit(placeholderText="A folder or file with labels of another program")
         self._path.setObjectName("import-path")
         self._path.setAccessibleName("Folder or file to import")
         self._path.returnPressed.connect(self.read)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core import words
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.counted import Counted
@@ -41,6 +42,8 @@ class Projects(QObject):
         self._awaited: Job | None = None  # whose project is to be shown
         self._opening: dict[Path, Job] = {}  # those that open a project which is there; each holds its lock
         self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and for which project
+        self._comings: dict[Job, int] = {}  # Document.comings when they began
+        self._begun_at: tuple[Document, int] | None = None  # a new project and the image that it was opened on
         self._backing_up = BackingUp(session, self)
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
@@ -119,6 +122,7 @@ class Projects(QObject):
                 return
             self._awaited = None
             self._readers[job] = event.document
+            self._comings[job] = event.document.comings
             self._show(event.document, job, filling=event.filling)
         elif isinstance(event, FoundDamaged):
             if shown is not None and self._readers.get(job) is shown:
@@ -130,6 +134,8 @@ class Projects(QObject):
             return
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings, event.writing)
+            if self._begun_at == (shown, self._session.image_id) and not shown.undo_title:
+                self._session.select_image(shown.images()[0].id)  # nobody has chosen another yet
             self._session.images_found.emit(None)
         elif isinstance(event, new_project.Measured):
             shown.take_headers(event.images, kept=True)
@@ -138,15 +144,28 @@ class Projects(QObject):
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if isinstance(job, Job):
-            document = self._readers.pop(job, None)
-            if document is not None and document is self._session.document and document.forget_unwritten():
-                images = document.images()
-                self._session.images_found.emit(None)
-                if not images.has(self._session.image_id):
-                    self._session.select_image(images[0].id if images else 0)
+            self._reader_ended(job, self._readers.pop(job, None), self._comings.pop(job, 0))
             self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
             if self._awaited is job:
                 self._awaited = None
+
+    def _reader_ended(self, job: Job, document: Document | None, comings: int) -> None:
+        if document is None or document is not self._session.document:
+            return
+        if document.forget_unwritten():
+            images = document.images()
+            self._session.images_found.emit(None)
+            if not images.has(self._session.image_id):
+                self._session.select_image(images[0].id if images else 0)
+        left = len(document.images().unmeasured)
+        if job.stop.is_set() and (left or document.unlisted is not None):
+            there = words.count(len(document.images()), "image")
+            what = (
+                f"{there} of the folder so far" if document.unlisted is not None else f"the sizes of {left:,} are left"
+            )
+            self._session.inform(f"Reading was stopped: {what}. It goes on when the project is opened again.")
+        elif left and document.comings != comings and job.error is None:
+            self._measure("Reading sizes", dates=False)  # of images that went and came back meanwhile
 
     @Slot()
     def measure_dates(self) -> None:
@@ -161,7 +180,7 @@ class Projects(QObject):
         document = self._session.document
         if document is not None and not document.read_only:
             job = Job(title, lambda job: measure(document, dates, job.stop.is_set), self)
-            self._readers[job] = document
+            self._readers[job], self._comings[job] = document, document.comings
             job.reported.connect(self._came)
             self._session.start(job)
 
@@ -186,6 +205,7 @@ class Projects(QObject):
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
         preferences.remember(preferences.Recent(document.folder, document.name, picture))
+        self._begun_at = (document, self._session.image_id) if filling else None
         if not filling and (len(images.unmeasured) or document.unlisted is not None):
             self._measure("Reading sizes", dates=False)
         if document.read_only:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLa
 from workbench.core.applied import Applied
 from workbench.core.document import Document
 from workbench.core.project import Split
+from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Control, Failed, Saved, Started
@@ -203,7 +204,7 @@ class TrainPage(Page):
             )
         else:
             held = f"{validation:,} to validate" if validation else f"{training.hold_out:.0%} of them held out"
-            words = f"{train:,} images to train on, {held}."
+            words = f"{count(train, 'image')} to train on, {held}."
             words += f" {_anchors(document)}" if self._setup.takes_anchors else ""
         self._setup.data.setText(words)
         wrong = self._setup.form.problems()

@@ -1,0 +1,221 @@
+"""Create ML JSON: one list for a folder of images; what Apple's Create ML trains from, and labelImg and Roboflow write.
+
+Coordinates are the centre of a box, its width and its height, in pixels from the left top corner: Create ML's API knows
+other units and anchors, but no file says which it has (reference/formats.md, section 7). Create ML wants one folder
+with exactly one JSON file and all its images, called by their file names, so each split becomes such a folder
+(train, val, test, none; the folder itself where no image has a split), and images that share a name are called after
+their folders. It holds nothing but label and box; `verified` is labelImg's mark. Crowd regions are left out: a
+trainer would take each for one object.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workbench.core import strict_json
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, is_small, parse_createml
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    distinct_paths,
+    files_below,
+    is_labelled,
+    kept,
+    shown,
+    split_of_folders,
+)
+from workbench.formats.parts.report import Report, read_bytes
+
+_FILE = "_annotations.createml.json"  # as Roboflow calls it
+_RECORD = (
+    re.compile(r'"image(?:filename)?"\s*:\s*"'),
+    re.compile(r'"annotations?"\s*:\s*\['),
+    re.compile(r'"coordinates"'),
+)
+
+
+@register("createml")
+class CreateML:
+    title = "Create ML JSON"
+    cannot_store = frozenset(
+        {
+            "difficult", "truncated", "occluded", "crowd", "note", "in work", "unlabelled images", "label order",
+            "unused labels",
+        }
+    )  # fmt: skip
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".json")[:20]
+            return 1.0 if any(_is_createml(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """<split>/<name>: Create ML looks for its images in the folder of the JSON file, not below."""
+        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
+        flat = [
+            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
+            for i in snapshot.images
+        ]
+        split = any(image.split is not Split.NONE for image in snapshot.images)
+        folders = [f"{SPLIT_NAMES[image.split]}/" if split else "" for image in snapshot.images]
+        return tuple(folder + path for folder, path in zip(folders, distinct_paths(flat), strict=True))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        records: dict[Path, list[dict[str, Any]]] = {}
+        verified = any(image.state is State.VERIFIED for image in snapshot.images)
+        for index, place in enumerate(self.places(snapshot)):
+            if is_labelled(snapshot, index):
+                record = _record(snapshot, index, PurePosixPath(place).name, verified)
+                records.setdefault((folder / place).parent / _FILE, []).append(record)
+        for file, told in sorted(records.items()):
+            lines = ",\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in told)
+            atomic_write(file, f"[\n{lines}\n]\n", sync=False)
+        return tuple(sorted(records))
+
+
+def _record(snapshot: Snapshot, index: int, name: str, verified: bool) -> dict[str, Any]:
+    """One image. `verified`: all records say whether they are, for they are the rows of one table to Create ML."""
+    rows = snapshot.rows(index)
+    record: dict[str, Any] = {"image": name}
+    if verified:
+        record["verified"] = snapshot.images[index].state is State.VERIFIED
+    chosen = [row for row in range(rows.start, rows.stop) if not snapshot.flags[row, 3]]
+    return record | {"annotations": [_annotation(snapshot, row) for row in chosen]}
+
+
+def _annotation(snapshot: Snapshot, row: int) -> dict[str, Any]:
+    x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+    annotation = {
+        "label": snapshot.labels[int(snapshot.label_index[row])].name,
+        "coordinates": {"x": (x0 + x1) / 2, "y": (y0 + y1) / 2, "width": x1 - x0, "height": y1 - y0},
+    }
+    others = kept(snapshot.notes[row][1], "createml") if snapshot.notes else None
+    if isinstance(others, dict) and is_small(others):
+        annotation |= {key: value for key, value in others.items() if key not in annotation}
+    return annotation
+
+
+def _is_createml(file: Path) -> bool:
+    """By the first record, as far as it can be seen: others write lists of images with annotations too."""
+    if file.suffix.lower() != ".json":
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536).decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if not re.match(r"\[\s*\{", head):
+        return False
+    try:
+        record, _ = json.JSONDecoder().raw_decode(head, head.index("{"))
+    except (ValueError, RecursionError):  # damaged, or longer than what was read
+        return all(pattern.search(head) for pattern in _RECORD)
+    annotations = next((record[key] for key in LIST_KEYS if key in record), None)
+    named = any(isinstance(record.get(key), str) for key in IMAGE_KEYS)
+    if not named or not isinstance(annotations, list):
+        return False
+    if not annotations:
+        return set(record) <= {*IMAGE_KEYS, *LIST_KEYS, "verified"}
+    return any(isinstance(annotation, dict) and "coordinates" in annotation for annotation in annotations)
+
+
+class _Reader:
+    """One reading of a Create ML file, or of folders with one each."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() == "annotations" else folder
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        read: list[ReadImage] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed = parse_createml(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += parsed.broken
+            for level, sentence, kind in parsed.remarks:
+                self.report.say(level, name, sentence, kind=kind)
+            read += [self.image(image, file) for image in parsed.images]
+        if self.path.is_dir():
+            read += self.bare_images({image.file for image in read if image.file})
+        labels = dict.fromkeys(box.label for image in read for box in image.boxes)
+        return self.report.reading("createml", self.path, tuple(labels), read)
+
+    def files(self) -> list[Path]:
+        """The files to read. One that is no JSON at all but is called like one of them is damaged: it must be told."""
+        if self.path.is_file():
+            return [self.path]
+        chosen, images = [], set[Path]()
+        for file in files_below(self.path, ".json"):
+            if _is_createml(file):
+                chosen.append(file)
+                continue
+            images = images or {image.with_suffix("") for image in self.lookup.files}
+            name = shown(file, self.root)
+            try:
+                if "createml" in file.name.lower() or file.with_suffix("") in images:  # labelImg names it as the image
+                    strict_json.parse(read_bytes(file, name), name)
+                self.report.say("read", name, "Not a Create ML file; it was not read.", kind="other files, not read")
+            except Refused as error:
+                self.report.damage(error)
+        if not chosen and not self.report.broken:
+            raise Refused(self.path, "there is no Create ML file in this folder")
+        return chosen
+
+    def image(self, image: CreateMLImage, file: Path) -> ReadImage:
+        name = shown(file, self.root)
+        if not is_portable(image.name):
+            self.report.say(
+                "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        state = State.VERIFIED if image.verified else State.DONE
+        inner = (file.parent.relative_to(self.root) / posix(image.name)).as_posix()
+        return ReadImage(
+            name=inner if is_portable(inner) else posix(image.name),
+            file=self.find(image.name, file, inner),
+            width=0,
+            height=0,
+            boxes=tuple(image.boxes),
+            split=split_of_folders(file, self.root),
+            state=State.IN_WORK if image.has_broken else state,
+        )
+
+    def find(self, image: str, file: Path, inner: str) -> Path | None:
+        """The image in the folder of the JSON file, else the one of that name, its split's before others."""
+        if self.path.is_file() and (there := self.lookup.beside(inner) or self.lookup.beside(image)):
+            return there
+        match = self.lookup.find(inner)
+        if match.how is not Found.EXACT:
+            match = self.lookup.find(image, near=file.parent.relative_to(self.root).parts)
+        if match.how is Found.AMBIGUOUS:
+            sentence = f"{match.count} images fit the name '{image[:80]}' equally well, so none was taken."
+            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+        return match.file
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no record speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]

@@ -1,0 +1,191 @@
+"""CVAT XML 1.1: one annotations.xml for a task, a job or a project, images beside it in images/; written by CVAT.
+
+xtl, ytl, xbr, ybr are floats from the left top corner of the upright image, and the right edge of an image is its
+width, so they are our numbers. "CVAT for images" lists each image with its shapes; "CVAT for video" lists tracks with
+a shape for each frame while outside is 0, and its frames are files called frame_000000.png. A turned box and any other
+shape becomes its bounding box; points and tags are left out and counted. <meta> has the labels in their order, the
+subset of a task or image is its split. Free attributes called difficult, truncated, crowd and note are our marks and
+note; others, and group, source and z-order, are kept with the box.
+
+CVAT lists every image of a task, also those that nobody has looked at, so an image without shapes is unlabelled. We
+write one task of images, as CVAT takes it back into a task with these labels. CVAT has no state for an image: ours
+is an XML attribute that it does not read ("state"). It takes in free attributes only if the task's labels have them,
+so <meta> says which there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from workbench.core import strict_xml
+from workbench.core.files import IMAGE_SUFFIXES, atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.cvat_writing import to_xml
+from workbench.formats.parts.cvat_xml import CvatFile, CvatImage, parse_cvat
+from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
+
+_FILE, _IMAGE_FOLDER = "annotations.xml", "images"
+_NO_SUBSET = "default"  # CVAT's word for what is in none
+_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG")  # of frames, whose names CVAT tells without
+
+
+@register("cvat")
+class Cvat:
+    title = "CVAT XML"
+    cannot_store: frozenset[str] = frozenset()
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else _by_likelihood(files_below(path, ".xml"))[:20]
+            return 1.0 if any(_is_cvat(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        names = [PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix() for place in self.places(snapshot)]
+        atomic_write(folder / _FILE, to_xml(snapshot, names), sync=False)
+        return (folder / _FILE,)
+
+
+def _by_likelihood(files: Sequence[Path]) -> list[Path]:
+    return sorted(files, key=lambda file: file.name.lower() != _FILE)
+
+
+def _is_cvat(file: Path) -> bool:
+    if file.suffix.lower() != ".xml":
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536)
+    return bool(re.search(rb"<annotations[\s>]", head) and re.search(rb"<(?:meta|image|track)[\s>/]", head))
+
+
+class _Reader:
+    """One reading of a CVAT document or of a folder of them."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() == "annotations" else folder
+        self.lookup = ImageLookup([self.root, *images])
+        self.homes: set[Path] = set()  # the folders of the documents
+
+    def read(self) -> Reading:
+        parsed: list[tuple[Path, CvatFile]] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed.append((file, parse_cvat(read_bytes(file, name), name)))
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += parsed[-1][1].broken
+            for level, sentence, line, kind in parsed[-1][1].remarks:
+                self.report.say(level, name, sentence, line, kind)
+        if not parsed and not self.report.broken:
+            raise Refused(self.path, "there is no CVAT file in this folder")
+        self.homes = {file.parent for file, _ in parsed}
+        images = [self.image(image, file, one.is_project) for file, one in parsed for image in one.images]
+        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        if self.path.is_dir():
+            images += self.bare_images({image.file for image in images if image.file})
+        labels = dict.fromkeys(label for _, one in parsed for label in one.labels)
+        return self.report.reading("cvat", self.path, tuple(labels), images)
+
+    def files(self) -> list[Path]:
+        """The files to read. One that is no XML at all but is called like one of CVAT's is damaged: it must be told."""
+        if self.path.is_file():
+            return [self.path]
+        chosen = []
+        for file in files_below(self.path, ".xml"):
+            name = shown(file, self.root)
+            try:
+                if _is_cvat(file):
+                    chosen.append(file)
+                    continue
+                if file.name.lower() == _FILE:
+                    strict_xml.parse(read_bytes(file, name), name)
+                self.report.say("read", name, "Not a CVAT file; it was not read.", kind="other files, not read")
+            except Refused as error:
+                self.report.damage(error)
+        return chosen
+
+    def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:
+        if not is_portable(image.name):
+            self.report.say(
+                "refused", shown(file, self.root),
+                f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        return ReadImage(
+            name=image.name,
+            file=self.find(image, file, is_project),
+            width=image.width,
+            height=image.height,
+            boxes=tuple(image.boxes),
+            split=self.split(image, file),
+            state=image.state,
+        )
+
+    def split(self, image: CvatImage, file: Path) -> Split | None:
+        """Of the image's subset, else its task's, else of the folders or the name of the document (val.xml)."""
+        subset = image.subset.lower()
+        if subset not in ("", _NO_SUBSET, *SPLIT_WORDS):
+            sentence = f"The subset '{image.subset[:60]}' is none of train, validation and test; it was not taken."
+            self.report.say("read", shown(file, self.root), sentence)
+        if subset in SPLIT_WORDS or image.is_own_subset:
+            return SPLIT_WORDS.get(subset)
+        return split_of_folders(file, self.root) or SPLIT_WORDS.get(file.stem.lower())
+
+    def find(self, image: CvatImage, file: Path, is_project: bool) -> Path | None:
+        """The image where CVAT puts it: images/NAME, in a project images/SUBSET/NAME; else anywhere by its name."""
+        home = file.parent
+        name, folder = posix(image.name), home.relative_to(self.root) if home.is_relative_to(self.root) else Path()
+        inner = [f"{_IMAGE_FOLDER}/{name}", name]
+        below = [f"{_IMAGE_FOLDER}/{image.subset or _NO_SUBSET}/{name}"]
+        for place in below + inner if is_project else inner + below:
+            for spelling in _spellings((folder / place).as_posix(), image.is_frame):
+                if self.path.is_file() and (there := self.lookup.beside(spelling)):
+                    return there
+                if not self.path.is_file() and (match := self.lookup.find(spelling)).how is Found.EXACT:
+                    return match.file
+        match = self.lookup.find(name, near=(*folder.parts, _IMAGE_FOLDER, image.subset))
+        if match.how is Found.AMBIGUOUS:
+            sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
+            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+        others = [other for other in self.homes if not home.is_relative_to(other)]
+        if match.file is not None and any(match.file.is_relative_to(other) for other in others):
+            return None  # another document's: every video has a frame_000000
+        return match.file
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no document speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]
+
+
+def _spellings(path: str, is_frame: bool) -> list[str]:
+    """The path with the suffixes that it may have, if it has none or CVAT did not tell it."""
+    stem, dot, suffix = path.rpartition(".")
+    known = dot and f".{suffix.lower()}" in IMAGE_SUFFIXES
+    if known and not is_frame:
+        return [path]
+    return [path, *(f"{stem if known else path}{more}" for more in _SUFFIXES)]

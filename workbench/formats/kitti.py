@@ -1,0 +1,247 @@
+"""KITTI object detection: training/label_2/000000.txt for training/image_2/000000.png, one line per object.
+
+The format of the KITTI vision benchmark, which NVIDIA TAO, torchvision's Kitti and Datumaro also take. Corners are
+pixels from 0, with fractions. `truncated` (0 to 1) and `occluded` (0 no, 1 partly, 2 largely, 3 unknown) are our marks
+when above 0; alpha, the object in space and a score are kept with the box and written again. DontCare regions hold
+objects that nobody told apart: they are read as crowd regions with the label DontCare, and crowd regions of other
+labels are written as DontCare, which evaluations ignore. The columns are parted by spaces, so labels have "_" for them.
+A file without lines says that there is nothing in its image. Splits are the lists in ImageSets/ (train, val and test;
+trainval: all of training/, also what is in neither), else the folders training and testing, in which two images may
+have one number. There is no list of labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup
+from workbench.core.project import Label, Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.kitti_txt import IGNORED, KittiFile, looks_like_kitti, parse_kitti, to_line
+from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
+
+_LABELS, _IMAGES = "label_2", "image_2"
+_LABEL_FOLDERS = (_LABELS, "label", "labels", "annotations")
+_IMAGE_FOLDERS = (_IMAGES, "images", "image")
+_LISTS = {"train": Split.TRAIN, "val": Split.VALIDATION, "test": Split.TEST}
+_SPOKEN = {
+    "regions": f"{{}} DontCare regions were read as crowd regions with the label {IGNORED}.",
+    "unknown": "{} boxes have unknown occlusion (3); they were read as not occluded.",
+    "space": "{} boxes say where the object is in space; that was kept, but is not shown.",
+    "scores": "{} boxes have a score, as detections have; it was kept, but not used.",
+}
+
+
+@register("kitti")
+class Kitti:
+    title = "KITTI txt"
+    cannot_store = frozenset(
+        {
+            "difficult", "crowd labels", "note", "in work", "verified", "unlabelled images", "label order",
+            "unused labels", "spaces in labels",
+        }
+    )  # fmt: skip
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else _label_files(path)[:20]
+            if any(_is_kitti(file) for file in files):
+                return 1.0
+            return 0.5 if any(f.parent.name == _LABELS and f.stat().st_size == 0 for f in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """training/image_2/<name>, for test images testing/: readers list one folder, and nothing below it.
+
+        They stop at an image without a label file, so what is not labelled goes elsewhere.
+        """
+        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
+        flat = [
+            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
+            for i in snapshot.images
+        ]
+        folders = [
+            "unlabelled" if not is_labelled(snapshot, i) else "testing" if image.split is Split.TEST else "training"
+            for i, image in enumerate(snapshot.images)
+        ]
+        return tuple(f"{folder}/{_IMAGES}/{p}" for folder, p in zip(folders, distinct_paths(flat), strict=True))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        types, written = _types(snapshot.labels), []
+        lists: dict[str, list[str]] = {"trainval": []}
+        for index, place in enumerate(self.places(snapshot)):
+            if not is_labelled(snapshot, index):
+                continue
+            image, stem = snapshot.images[index], PurePosixPath(place).with_suffix("").name
+            file = folder / PurePosixPath(place).parts[0] / _LABELS / f"{stem}.txt"
+            atomic_write(file, _text(snapshot, index, types), sync=False)
+            written.append(file)
+            named = [name for name, split in _LISTS.items() if split is image.split]
+            for name in (*named, *([] if image.split is Split.TEST else ["trainval"])):
+                lists.setdefault(name, []).append(stem)
+        for name, stems in sorted(lists.items()):
+            file = folder / "ImageSets" / f"{name}.txt"
+            atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
+            written.append(file)
+        return tuple(written)
+
+
+def _types(labels: Sequence[Label]) -> list[str]:
+    """What each label is called in a file: without spaces, and no two alike."""
+    types: list[str] = []
+    plain = {label.name for label in labels if label.name.split() == [label.name]}
+    for label in labels:
+        word, count = "_".join(label.name.split()) or "_", 1
+        name = word
+        while name in types or (name != label.name and name in plain):
+            count += 1
+            name = f"{word}-{count}"
+        types.append(name)
+    return types
+
+
+def _text(snapshot: Snapshot, index: int, types: Sequence[str]) -> str:
+    lines, rows = [], snapshot.rows(index)
+    for row in range(rows.start, rows.stop):
+        x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+        _, truncated, occluded, crowd = snapshot.flags[row].tolist()
+        label = IGNORED if crowd else types[int(snapshot.label_index[row])]
+        extra = snapshot.notes[row][1] if snapshot.notes else ""
+        lines.append(to_line(label, (x0, y0, x1, y1), truncated, occluded, crowd, extra))
+    return "".join(lines)
+
+
+def _is_kitti(file: Path) -> bool:
+    if file.suffix.lower() != ".txt":
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536)
+    return looks_like_kitti(head, whole=len(head) < 65_536, named=file.parent.name == _LABELS)
+
+
+def _label_files(folder: Path) -> list[Path]:
+    """The texts in folders called label_2, or all of them if there is no such folder."""
+    files = files_below(folder, ".txt")
+    return [f for f in files if _LABELS in f.relative_to(folder.parent).parts[:-1]] or files
+
+
+class _Reader:
+    """One reading of a KITTI folder or file."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() in _LABEL_FOLDERS else folder
+        self.lookup = ImageLookup([self.root, *images])
+        self.lists = self.listed()
+
+    def read(self) -> Reading:
+        read, spoken = [], Counter[str]()
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed = parse_kitti(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += parsed.broken
+            for level, sentence, line, kind in parsed.remarks:
+                self.report.say(level, name, sentence, line, kind=kind)
+            spoken += parsed.spoken
+            read.append(self.image(file, parsed))
+        for word, sentence in _SPOKEN.items():
+            if spoken[word]:
+                self.report.say("read", self.path.name, sentence.format(f"{spoken[word]:,}"))
+        if self.path.is_dir():
+            read += self.bare_images({image.file for image in read if image.file})
+        labels = dict.fromkeys(box.label for image in read for box in image.boxes)
+        return self.report.reading("kitti", self.path, tuple(labels), read)
+
+    def files(self) -> list[Path]:
+        """The label files. Without a folder label_2: all texts of the folders in which one is KITTI's."""
+        if self.path.is_file():
+            return [self.path]
+        files = _label_files(self.path)
+        folders = {file.parent for file in files if file.parent.name == _LABELS or _is_kitti(file)}
+        if not folders:
+            raise Refused(self.path, "there are no KITTI label files in this folder")
+        return [file for file in files if file.parent in folders or _LABELS in file.relative_to(self.root).parts]
+
+    def image(self, file: Path, parsed: KittiFile) -> ReadImage:
+        inner = PurePosixPath(shown(file, self.root)).with_suffix("").as_posix()
+        found = self.find(file)
+        boxes: tuple[ReadBox, ...] = tuple(parsed.boxes)
+        return ReadImage(
+            name=shown(found, self.root) if found else inner.replace(f"{_LABELS}/", f"{_IMAGES}/"),
+            file=found,
+            width=0,
+            height=0,
+            boxes=boxes,
+            split=self.split_of(file),
+            state=State.IN_WORK if parsed.broken else State.DONE,
+        )
+
+    def find(self, file: Path) -> Path | None:
+        """training/label_2/a.txt -> training/image_2/a.png, or the like; else of that name beside it, else anywhere."""
+        stem, parts = file.name[: -len(file.suffix)], list(file.parent.relative_to(self.root).parts)
+        places = [i for i, part in enumerate(parts) if part.lower() in _LABEL_FOLDERS][-1:]
+        folders = [[*parts[:i], word, *parts[i + 1 :]] for i in places for word in _IMAGE_FOLDERS]
+        for folder in (*folders, parts):
+            match = self.lookup.find("/".join([*folder, stem]))
+            if match.file is not None and match.file.parent == self.lookup.roots[0].joinpath(*folder):
+                return match.file
+        match = self.lookup.find("/".join([*folders[0], stem] if folders else [stem]), near=_IMAGE_FOLDERS)
+        if match.how is Found.AMBIGUOUS:
+            sentence = f"{match.count} images fit its name equally well, so none was taken."
+            self.report.say("refused", shown(file, self.root), sentence, kind="label files that fit several images")
+        return match.file
+
+    def listed(self) -> dict[str, Split | None] | None:
+        """The split of each image of training/ that a list in ImageSets names, or None without lists.
+
+        test.txt counts from 0 in testing/, if there is such a folder, so it says nothing of training/ then.
+        """
+        folder = self.root / "ImageSets"
+        splits: dict[str, Split | None] = {}
+        files = [folder / f"{name}.txt" for name in (*_LISTS, "trainval") if (folder / f"{name}.txt").is_file()]
+        for file in files:
+            split, name = _LISTS.get(file.stem), shown(file, self.root)
+            if split is None or (split is Split.TEST and (self.root / "testing").is_dir()):
+                continue
+            text = read_bytes(file, name).decode("utf-8-sig", "replace")
+            for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+                stem = entry.strip()
+                if stem and splits.setdefault(stem, split) is not split:
+                    sentence = f"'{stem[:80]}' is in two splits; it stays in {splits[stem]}."
+                    self.report.say("repaired", name, sentence, line, kind="images in two splits")
+        return splits if files else None
+
+    def split_of(self, file: Path) -> Split | None:
+        """Of an image or a label file."""
+        folder = split_of_folders(file, self.root)
+        if self.lists is None or folder is Split.TEST:
+            return folder
+        return self.lists.get(file.name[: -len(file.suffix)])
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images of image_2, and beside the labelled ones, that have no label file: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), self.split_of(file), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root)
+            and file not in used
+            and (file.parent in folders or file.parent.name == _IMAGES)
+        ]

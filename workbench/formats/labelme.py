@@ -1,0 +1,292 @@
+"""LabelMe JSON: one file per image, beside it; written by labelme, X-AnyLabeling and many converters.
+
+A rectangle is two opposite corners in any order, floats from the left top corner of the upright image, so they are our
+numbers; X-AnyLabeling writes all four corners, which labelme 7 does not open, so we write two. Of other shapes the
+bounding box is taken. `checked` (X-AnyLabeling) is our state verified, `difficult` its own mark, `flags` of a shape
+hold truncated, occluded and crowd, its `description` is our note. The format knows neither splits nor the state in
+work: they are written as "split" and "state", which both programs keep. Images without labels have no file; labels.txt
+(what `labelme --labels` takes) holds the order of the labels. See reference/formats.md, section 6.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workbench.core import strict_json
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.project import FLAGS, Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, is_clean, is_small, parse_labelme
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    distinct_paths,
+    files_below,
+    is_labelled,
+    kept,
+    shown,
+    split_of_folders,
+)
+from workbench.formats.parts.report import Report, read_bytes
+
+_APART = ("annotations", "labels")  # folders of labels beside a folder of images
+_KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
+_NO_LABELS = ("__ignore__", "_background_")  # the first lines of a labels.txt for labelme's own exporters
+_LABEL_FILE = "labels.txt"
+_VERSION = "7.0.0"  # of labelme, whose layout is written
+
+
+@register("labelme")
+class LabelMe:
+    title = "LabelMe JSON"
+    cannot_store = frozenset({"unlabelled images"})
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".json")[:20]
+            return 1.0 if any(_is_labelme(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return distinct_paths(snapshot.images)
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        written = [folder / _LABEL_FILE]
+        names = [label.name for label in snapshot.labels if not {"\n", "\r"} & set(label.name)]
+        atomic_write(written[0], "".join(f"{name}\n" for name in names), sync=False)
+        for index, place in enumerate(self.places(snapshot)):
+            if is_labelled(snapshot, index):
+                file = folder / PurePosixPath(place).with_suffix(".json")
+                atomic_write(file, _to_json(snapshot, index, place), sync=False)
+                written.append(file)
+        return tuple(written)
+
+
+def _is_labelme(file: Path) -> bool:
+    """Whether two of labelme's keys stand near the beginning or, after an endless imageData, at the end."""
+    if file.suffix.lower() != ".json":
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536)
+        stream.seek(max(len(head), os.fstat(stream.fileno()).st_size - 4096))
+        text = head + stream.read(4096)
+    begins = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    return begins and sum(key in text for key in _KEYS) >= 2
+
+
+class _Reader:
+    """One reading of a LabelMe file or of a folder of them."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        self.root = folder.parent if folder.name.lower() in _APART else folder
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        parsed: list[tuple[Path, LabelMeFile]] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed.append((file, parse_labelme(read_bytes(file, name), name)))
+            except Refused as error:
+                self.report.damage(error)
+            else:
+                self.report.broken += parsed[-1][1].broken
+        if not parsed and not self.report.broken:
+            raise Refused(self.path, "there are no LabelMe files in this folder")
+        read = [self.image(file, one) for file, one in parsed]
+        self.tell_shapes([one for _, one in parsed])
+        if self.path.is_dir():
+            read += self.bare_images({image.file for image in read if image.file})
+        return self.report.reading("labelme", self.path, self.labels(read), read)
+
+    def files(self) -> list[Path]:
+        """The files to read. One that is no JSON at all but has its image beside it is damaged, and must be told."""
+        if self.path.is_file():
+            return [self.path]
+        chosen, images = [], set[Path]()
+        for file in files_below(self.path, ".json"):
+            if _is_labelme(file):
+                chosen.append(file)
+                continue
+            images = images or {image.with_suffix("") for image in self.lookup.files}
+            name = shown(file, self.root)
+            try:
+                if file.with_suffix("") in images:
+                    strict_json.parse(read_bytes(file, name), name)
+                self.report.say("read", name, "Not a LabelMe file; it was not read.", kind="other files, not read")
+            except Refused as error:
+                self.report.damage(error)
+        return chosen
+
+    def image(self, file: Path, one: LabelMeFile) -> ReadImage:
+        name = shown(file, self.root)
+        for level, sentence, kind in one.remarks:
+            self.report.say(level, name, sentence, kind=kind)
+        if one.boxes and not (one.width and one.height):
+            self.report.say("read", name, "The file does not say the size of its image; the image's own is taken.")
+        inner = self.inner(file, one.image)
+        found = self.find(file, inner)
+        if found is None and one.has_picture:
+            self.report.say(
+                "read", name, "The picture inside the file (imageData) was not taken; its image file is needed.",
+                kind="pictures inside the files, not taken",
+            )  # fmt: skip
+        split = split_of_folders(file, self.root) if one.split is None else one.split
+        return ReadImage(
+            name=inner,
+            file=found,
+            width=one.width,
+            height=one.height,
+            boxes=one.boxes,
+            split=None if split is Split.NONE else split,
+            state=one.state,
+        )
+
+    def inner(self, file: Path, image: str) -> str:
+        """The image's path from the root: imagePath starts at the folder of the annotation file, perhaps with ".."."""
+        folder = file.parent.relative_to(self.root).as_posix()
+        plain = image.replace("\\", "/")
+        inner = "" if plain[1:2] == ":" else posixpath.normpath(posixpath.join(folder, plain))
+        if plain and is_portable(inner) and inner:
+            return inner
+        if plain:
+            self.report.say(
+                "refused", shown(file, self.root),
+                "The name of its image leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        return posixpath.normpath(posixpath.join(folder, plain.rsplit("/", 1)[-1] or file.stem))
+
+    def find(self, file: Path, inner: str) -> Path | None:
+        """The image at `inner`, else of that name beside the file, else of the file's own name, else anywhere."""
+        if self.path.is_file() and (there := self.lookup.beside(inner)):
+            return there
+        folder = file.parent.relative_to(self.root).as_posix()
+        for place in (inner, posixpath.normpath(posixpath.join(folder, PurePosixPath(inner).name))):
+            match = self.lookup.find(place)
+            if match.how is Found.EXACT:
+                return match.file
+        own = self.lookup.find(posixpath.normpath(posixpath.join(folder, file.stem))).file
+        name = shown(file, self.root)
+        if own is not None and own.parent == file.parent:  # as labelme does when image and file were renamed
+            if own.stem != PurePosixPath(inner).name:
+                self.report.say(
+                    "repaired", name, f"It names the image '{inner[:80]}'; the image of its own name was taken.",
+                    kind="files that name another image than their own",
+                )  # fmt: skip
+            return own
+        match = self.lookup.find(inner)
+        if match.how is Found.AMBIGUOUS:
+            self.report.say(
+                "refused", name, f"{match.count} images fit its name equally well, so none was taken.",
+                kind="annotation files that fit several images",
+            )  # fmt: skip
+        return match.file
+
+    def tell_shapes(self, parsed: Sequence[LabelMeFile]) -> None:
+        """How many shapes became boxes and how many could not, of each kind, in all files together."""
+        outlines, dots = Counter[str](), Counter[str]()
+        for one in parsed:
+            outlines += one.outlines
+            dots += one.dots
+        for kind, count in sorted(outlines.items()):
+            self.report.say("repaired", self.path.name, f"{count:,} {kind} were read as their bounding boxes.")
+        for kind, count in sorted(dots.items()):
+            self.report.say("refused", self.path.name, f"{count:,} {kind} were left out: no box can be made of them.")
+
+    def labels(self, read: Sequence[ReadImage]) -> tuple[str, ...]:
+        """In the order of labels.txt, if it speaks of these labels at all; others follow as they come."""
+        used = dict.fromkeys(box.label for image in read for box in image.boxes)
+        listed = next((f for f in (self.path / _LABEL_FILE, self.root / _LABEL_FILE) if f.is_file()), None)
+        if listed is None or listed.stat().st_size > 1 << 20:
+            return tuple(used)
+        lines = read_bytes(listed, _LABEL_FILE).decode("utf-8-sig", "replace").split("\n")
+        names = [name for line in lines if (name := line.strip()) and (name in used or name not in _NO_LABELS)]
+        if (used and not used.keys() & set(names)) or any("\ufffd" in name for name in names):
+            self.report.say("read", _LABEL_FILE, "It lists none of the labels of the boxes; it was not read.")
+            return tuple(used)
+        return tuple(dict.fromkeys([*names, *used]))
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no annotation file speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]
+
+
+def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
+    """The document of one image, which lies beside it. Keys and their order are labelme's, and ours come last."""
+    image, rows = snapshot.images[index], snapshot.rows(index)
+    notes = [_sane(kept(extra, "labelme")) for _, extra in snapshot.notes[rows]]
+    told = next((_sane(note["image"]) for note in notes if "image" in note), {})
+    flags = _bools(told.pop("flags", None))
+    document: dict[str, Any] = {
+        "version": _VERSION,
+        "flags": flags,
+        "shapes": [
+            _shape(snapshot, row, notes[row - rows.start] if notes else {}) for row in range(rows.start, rows.stop)
+        ],
+        "imagePath": place.rsplit("/", 1)[-1],
+        "imageData": None,
+        "imageHeight": image.height or None,
+        "imageWidth": image.width or None,
+    }
+    if image.state is State.VERIFIED:
+        document["checked"] = True
+    if image.state is State.IN_WORK:
+        document["state"] = str(image.state)
+    if image.split is not Split.NONE or split_of_folders(Path(place), Path()):
+        document["split"] = SPLIT_NAMES[image.split]
+    document |= {key: value for key, value in told.items() if key not in TOP_KEYS}
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _shape(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]:
+    x0, y0, x1, y1 = snapshot.boxes[row].tolist()
+    told = dict(zip(FLAGS, snapshot.flags[row].tolist(), strict=True))
+    flags = _bools(note.get("flags"))  # a flag that the file had is written again, also when it is off
+    flags |= {flag: on for flag, on in told.items() if (on and flag != "difficult") or flag in flags}
+    group = note.get("group_id")
+    shape: dict[str, Any] = {
+        "label": snapshot.labels[int(snapshot.label_index[row])].name,
+        "points": [[x0, y0], [x1, y1]],
+        "group_id": group if isinstance(group, int) and not isinstance(group, bool) else None,
+        "description": snapshot.notes[row][0] if snapshot.notes else "",
+        "shape_type": "rectangle",
+        "flags": flags,
+        "mask": None,
+    }
+    if told["difficult"]:
+        shape["difficult"] = True
+    more = {key: value for key, value in _sane(note.get("more")).items() if key not in SHAPE_KEYS}
+    if not isinstance(more.get("locked", False), bool):  # labelme would not open the file
+        del more["locked"]
+    return shape | more
+
+
+def _sane(values: Any) -> dict[str, Any]:
+    """What the `extra` of a box holds, which may be anything, as far as it can be written."""
+    if not isinstance(values, dict):
+        return {}
+    return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
+
+
+def _bools(values: Any) -> dict[str, bool]:
+    return {key: value for key, value in _sane(values).items() if isinstance(value, bool)}

@@ -1,0 +1,234 @@
+"""Label Studio JSON: tasks with annotations, as it exports and imports them; JSON-MIN is read too.
+
+Numbers are percent of the image's width and height, so a box needs the size of its image (original_width and _height,
+else the image file's own). Of the annotations of a task the newest that was not cancelled counts; predictions and
+drafts are no labels. A turned rectangle becomes its bounding box. Names come from uploads (a hash stands before the
+name), local files (?d=), links or buckets.
+
+We write tasks.json and label_config.xml. Marks are choices of a region ("difficult" ...), its note is meta.text, a
+verified image is ground truth, the split and the state in work are data of the task. To open them in Label Studio: set
+LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT to the exported folder, make a
+project with the labels of label_config.xml, add the local storage "images" (without syncing it), import tasks.json.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.core import images as image_files
+from workbench.core import strict_json, strict_xml
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.project import Snapshot, State
+from workbench.errors import Refused, WorkbenchError
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.labelstudio_json import LabelStudioFile, TaskImage, parse_labelstudio
+from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
+from workbench.formats.parts.layout import distinct_paths, files_below, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
+
+_FILE, _CONFIG = "tasks.json", "label_config.xml"
+_IMAGE_FOLDER = "images"
+_NAMED = re.compile(r"tasks\.json|project-\d+-at-.*\.json", re.IGNORECASE)  # ours, and as Label Studio calls exports
+_LISTS = ("annotations", "completions", "predictions")
+_REGION = re.compile(r'"(?:original_width|from_name)"')
+_LABELS = re.compile(r'labels"\s*:\s*\[')
+
+
+@register("labelstudio")
+class LabelStudio:
+    title = "Label Studio JSON"
+    cannot_store = frozenset({"unknown size"})
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".json")[:20]
+            return 1.0 if any(_is_labelstudio(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        names = controls(snapshot)
+        tasks = [to_task(snapshot, index, place, names) for index, place in enumerate(self.places(snapshot))]
+        lines = ",\n".join(json.dumps(task, ensure_ascii=False, separators=(",", ":")) for task in tasks)
+        atomic_write(folder / _FILE, f"[\n{lines}\n]\n", sync=False)
+        atomic_write(folder / _CONFIG, to_config(snapshot, names), sync=False)
+        return folder / _FILE, folder / _CONFIG
+
+
+def _is_labelstudio(file: Path) -> bool:
+    """By the first task, or by what can be seen of it: a task may be longer than what is read."""
+    if file.suffix.lower() != ".json":
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536).decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if not re.match(r"\[\s*\{|\{", head):
+        return False
+    try:
+        task, _ = json.JSONDecoder().raw_decode(head, head.index("{"))
+    except (ValueError, RecursionError):
+        return bool(_REGION.search(head) and _LABELS.search(head))
+    if isinstance(task.get("data"), dict) and any(isinstance(task.get(key), list) for key in _LISTS):
+        return True
+    if isinstance(task.get("result"), list) and isinstance(task.get("task"), dict):  # in a target storage
+        return True
+    return "annotation_id" in task and ("annotator" in task or "lead_time" in task)  # JSON-MIN
+
+
+class _Reader:
+    """One reading of a Label Studio file or of a folder of them."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        self.root = path if path.is_dir() else path.parent
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        parsed: list[tuple[Path, LabelStudioFile]] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed.append((file, parse_labelstudio(read_bytes(file, name), name)))
+            except Refused as error:
+                self.report.damage(error)
+            else:
+                self.report.broken += parsed[-1][1].broken
+        if not parsed and not self.report.broken:
+            raise Refused(self.path, "there is no Label Studio file in this folder")
+        images = [self.image(image, file) for file, one in parsed for image in one.images]
+        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        if self.path.is_dir():
+            images += self.bare_images({image.file for image in images if image.file})
+        used = dict.fromkeys(box.label for image in images for box in image.boxes)
+        labels = dict.fromkeys([*self.listed(used, [file for file, _ in parsed]), *used])
+        return self.report.reading("labelstudio", self.path, tuple(labels), images)
+
+    def files(self) -> list[Path]:
+        """The files to read. One that is no JSON at all but is called like one of them is damaged: it must be told."""
+        if self.path.is_file():
+            return [self.path]
+        chosen = []
+        for file in files_below(self.path, ".json"):
+            name = shown(file, self.root)
+            try:
+                if _is_labelstudio(file):
+                    chosen.append(file)
+                    continue
+                if _NAMED.fullmatch(file.name):
+                    strict_json.parse(read_bytes(file, name), name)
+                self.report.say("read", name, "Not a Label Studio file; it was not read.", kind="other files, not read")
+            except Refused as error:
+                self.report.damage(error)
+        return chosen
+
+    def image(self, image: TaskImage, file: Path) -> ReadImage:
+        name = shown(file, self.root)
+        foreign = "://" in image.url or "?" in image.url or image.url.startswith(("/data/", "/upload/"))
+        if not all(map(is_portable, image.names)) or not (foreign or not image.names or is_portable(image.url)):
+            self.report.say(
+                "refused", name, f"'{image.url[:80]}' leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        if not image.names:
+            sentence = f"{image.place}: the picture inside the file was not taken; its image file is needed.".lstrip(
+                ":"
+            )
+            self.report.say("refused", name, sentence, kind="pictures inside the files, not taken")
+        found = self.find(image, file) if image.names else None
+        boxes, sides = self.boxes(image, found, name)
+        state = image.state if boxes or not image.regions else State.UNLABELLED
+        return ReadImage(
+            name=image.names[0] if image.names else f"picture of task {image.place or 1}",
+            file=found,
+            width=sides[0],
+            height=sides[1],
+            boxes=boxes,
+            split=split_of_folders(file, self.root) if image.split is None else image.split,
+            state=state,
+        )
+
+    def boxes(self, image: TaskImage, found: Path | None, name: str) -> tuple[tuple[ReadBox, ...], tuple[int, int]]:
+        """The boxes in pixels, and the size of the image that they are of: the file's word, else the image's own."""
+        width, height = image.sides
+        if image.regions and not (width and height):
+            reason = "there is no image file, and the file does not say its size"
+            try:
+                info = image_files.info(found) if found else None
+            except WorkbenchError as error:
+                info, reason = None, f"the image can't be read: {getattr(error, 'reason', error.sentence)}"
+            if info is None:
+                sentence = f"'{image.url[:80]}': {len(image.regions)} boxes were left out, for {reason}."
+                kind = "images whose boxes were left out, for their size is not known"
+                self.report.say("refused", name, sentence, kind=kind)
+                return (), (0, 0)
+            width, height = info.width, info.height
+        if any(all(region.sides) and region.sides != (width, height) for region in image.regions):
+            sentence = f"{image.place}: its regions name several sizes of the image; {width} x {height} was taken."
+            self.report.say("repaired", name, sentence, kind="images of several sizes, the first was taken")
+        boxes = tuple(replace(region.box, xyxy=region.shape.pixels(width, height)) for region in image.regions)
+        for box in boxes:
+            if box.xyxy[0] == box.xyxy[2] or box.xyxy[1] == box.xyxy[3]:
+                sentence = f"{image.place}: the box of '{box.label[:60]}' has zero size; it was kept."
+                self.report.say("read", name, sentence, kind="boxes of zero size, kept")
+        return boxes, (width, height)
+
+    def find(self, image: TaskImage, file: Path) -> Path | None:
+        """The image by its path, seen from the file or the folder, else by its name; with its hash before without."""
+        folder = file.parent.relative_to(self.root).as_posix()
+        names = [*image.names[1:], image.names[0]]
+        places = [posixpath.normpath(posixpath.join(folder, name)) for name in names] + names
+        if self.path.is_file() and (there := next(filter(None, map(self.lookup.beside, places)), None)):
+            return there
+        for place in places:
+            match = self.lookup.find(place)
+            if match.how is Found.EXACT:
+                return match.file
+        matches = [self.lookup.find(name, near=folder.split("/")) for name in names]
+        found = next((match.file for match in matches if match.file), None)
+        if found is None and (count := max(match.count for match in matches)):
+            sentence = f"{count} images fit the name '{image.url[:80]}' equally well, so none was taken."
+            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+        return found
+
+    def listed(self, used: dict[str, None], files: Sequence[Path]) -> list[str]:
+        """The labels in the order of the labelling interface, if it lies beside a file and speaks of these labels."""
+        for config in dict.fromkeys(file.parent / _CONFIG for file in files):
+            try:
+                name = shown(config, self.root)
+                root = strict_xml.parse(read_bytes(config, name), name) if config.is_file() else None
+            except Refused as error:
+                self.report.say("read", name, f"The order of the labels was not taken: {error.reason}.", error.line)
+                continue
+            labels, open_elements = [], [root] if root else []
+            while open_elements:
+                element = open_elements.pop(0)
+                open_elements = [*element.children, *open_elements]
+                if element.tag == "Label":
+                    labels.append(element.attributes.get("alias") or element.attributes.get("value", ""))
+            labels = [label.strip() for label in labels if label.strip()]
+            if labels and (not used or used.keys() & set(labels)):
+                return labels
+        return []
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no task speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]

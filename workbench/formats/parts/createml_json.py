@@ -1,0 +1,181 @@
+"""One Create ML file: bytes to images and boxes, every refusal with the path inside the document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core import strict_json
+from workbench.core.project import XYXY
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.layout import keep
+
+IMAGE_KEYS = ("image", "imagefilename")  # Create ML's window and most tools; Apple's documents
+LIST_KEYS = ("annotations", "annotation")
+_SANE = 1e7  # pixels
+_SIDES = ("x", "y", "width", "height")
+
+
+@dataclass
+class CreateMLImage:
+    """What all records of one image say. `place` is that of its first record inside the document."""
+
+    name: str
+    place: str
+    boxes: list[ReadBox] = field(default_factory=list)
+    verified: bool = False
+    has_broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMLFile:
+    """One document, in its own order. `remarks` are (level, sentence, kind)."""
+
+    images: tuple[CreateMLImage, ...]
+    remarks: tuple[tuple[str, str, str], ...]
+    broken: tuple[Refused, ...]
+
+
+def parse_createml(data: bytes, file: str) -> CreateMLFile:
+    """Read one document. Raises Refused if it is no Create ML file; damaged records and boxes are in `broken`."""
+    root = strict_json.parse(data, file)
+    if not isinstance(root, list):
+        raise Refused(file, "not Create ML: expected a list of images")
+    return _Document(root, file).read()
+
+
+class _Document:
+    def __init__(self, root: list[Any], file: str) -> None:
+        self.root, self.file = root, file
+        self.broken: list[Refused] = []
+        self.remarks: list[tuple[str, str, str]] = []
+
+    def read(self) -> CreateMLFile:
+        images: dict[str, CreateMLImage] = {}
+        for number, record in enumerate(self.root):
+            try:
+                self.record(record, f"[{number}]", images)
+            except Refused as error:
+                self.broken.append(error)
+        self.tell_numbers([box.xyxy for image in images.values() for box in image.boxes])
+        return CreateMLFile(tuple(images.values()), tuple(self.remarks), tuple(self.broken))
+
+    def refuse(self, place: str, reason: str) -> Refused:
+        return Refused(self.file, f"{place}: {reason}")
+
+    def record(self, record: Any, place: str, images: dict[str, CreateMLImage]) -> None:
+        if not isinstance(record, dict):
+            raise self.refuse(place, f"expected an object, found {_short(record)}")
+        key = next((key for key in IMAGE_KEYS if key in record), IMAGE_KEYS[0])
+        name = self.text(record, key, place)
+        if name in images:
+            sentence = f"{place}: '{name[:60]}' stands here again ({images[name].place}); all its boxes were taken."
+            self.remarks.append(("repaired", sentence, "images that have several records, put together"))
+        image = images.setdefault(name, CreateMLImage(name, place))
+        image.verified |= record.get("verified") is True
+        for other in [key for key in record if key not in (*IMAGE_KEYS, *LIST_KEYS, "verified")]:
+            sentence = f"{other[:60]!a} says something about the image that a project has no place for."
+            self.remarks.append(("read", sentence, "things about images that a project has no place for"))
+        key = next((key for key in LIST_KEYS if key in record), LIST_KEYS[0])
+        annotations = record.get(key)
+        if not isinstance(annotations, list):
+            image.has_broken = True
+            raise self.refuse(f"{place}.{key}", f"expected a list, found {_short(annotations)}")
+        for number, annotation in enumerate(annotations):
+            try:
+                image.boxes.append(self.box(annotation, f"{place}.{key}[{number}]"))
+            except Refused as error:
+                image.has_broken = True
+                self.broken.append(error)
+
+    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.refuse(f"{place}.{key}", f"expected text, found {_short(value)}")
+        if not _is_clean(value):
+            raise self.refuse(f"{place}.{key}", "half of a character (a lone surrogate)")
+        return value.strip()
+
+    def box(self, annotation: Any, place: str) -> ReadBox:
+        if not isinstance(annotation, dict):
+            raise self.refuse(place, f"expected an object, found {_short(annotation)}")
+        label = self.text(annotation, "label", place)
+        sides = annotation.get("coordinates")
+        if not isinstance(sides, dict):
+            raise self.refuse(f"{place}.coordinates", f"expected x, y, width and height, found {_short(sides)}")
+        for side in _SIDES:
+            if not _is_number(sides.get(side)):
+                found = _short(sides.get(side))
+                raise self.refuse(f"{place}.coordinates.{side}", f"expected a finite number of pixels, found {found}")
+        x, y, width, height = (float(sides[side]) for side in _SIDES)
+        if width < 0 or height < 0:
+            reason = f"width and height must not be negative, found {width:g} x {height:g}"
+            raise self.refuse(f"{place}.coordinates", reason)
+        if width == 0 or height == 0:
+            sentence = f"{place}: the box of '{label[:60]}' has zero size; it was kept."
+            self.remarks.append(("read", sentence, "boxes of zero size, kept"))
+        more = {key: value for key, value in annotation.items() if key not in ("label", "coordinates")}
+        xyxy = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        return ReadBox(label, xyxy, extra=keep("createml", self.small(more, place)))
+
+    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
+        """What is kept for writing the file again: values that are small enough, all together."""
+        kept: dict[str, Any] = {}
+        for key, value in values.items():
+            if is_small(kept | {key: value}):
+                kept[key] = value
+            else:
+                sentence = f"{place}: {key[:60]!a} was not taken: it is too long to be kept."
+                self.remarks.append(("read", sentence, "values too long to be kept"))
+        return kept
+
+    def tell_numbers(self, boxes: list[XYXY]) -> None:
+        """Proof that the numbers may mean something else than pixels of the centre, which no file says."""
+        before = sum(1 for box in boxes if min(box) < -1)
+        if before:
+            sentence = (
+                f"{before:,} of {len(boxes):,} boxes begin left of or above their image. Create ML's x and y are the"
+                " centre of a box; if this file means its left top corner, it must be converted first."
+            )
+            self.remarks.append(("read", sentence, "files whose boxes begin outside the image"))
+        if len(boxes) > 1 and all(max(box) <= 1.5 for box in boxes):
+            sentence = (
+                "All its boxes end within the first pixel of their image: its numbers may be fractions of the image's"
+                " size; they were taken as pixels."
+            )
+            self.remarks.append(("read", sentence, "files whose numbers may be fractions"))
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
+    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
+
+
+def _is_finite(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
+    if isinstance(value, str):
+        return _is_clean(value)
+    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+
+
+def _is_clean(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
+
+
+def _short(value: Any) -> str:
+    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "an enormous number"
+    text = "nothing" if value is None else ascii(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,134 @@
+"""CSV tables from strangers, read strictly and row by row: a line for each refusal, and no more memory than a row.
+
+Open Images' table of boxes has 14.6 million rows in 2.3 GB, so a table is never held as a whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from workbench.core.project import Split
+from workbench.errors import Refused
+from workbench.formats.parts.layout import SPLIT_WORDS
+
+LINE_LIMIT = 1 << 20  # bytes; the longest line seen (Open Images' list of images) has 700
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def as_stream(source: bytes | IO[bytes]) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def rows(source: bytes | IO[bytes], file: str) -> Iterator[tuple[int, list[str]]]:
+    """(line where it begins, values) of every row that is not blank, the header among them.
+
+    Raises Refused (file, line) at what is no CSV at all: after it nobody knows where the next row begins.
+    """
+    reader = csv.reader(_lines(as_stream(source), file), strict=True)
+    line = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise Refused(file, f"not a CSV table: {_in_words(error)}", line, error) from error
+        if row is None:
+            return
+        if row:
+            yield line, row
+        line = reader.line_num + 1
+
+
+def _lines(stream: IO[bytes], file: str) -> Iterator[str]:
+    number = 0
+    while raw := stream.readline(LINE_LIMIT):
+        number += 1
+        if len(raw) == LINE_LIMIT and not raw.endswith(b"\n"):
+            raise Refused(file, f"a line of more than {LINE_LIMIT:,} bytes; this is no table", number)
+        if b"\0" in raw:
+            raise Refused(file, "it holds NUL characters; this is no text", number)
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise Refused(file, "the text is not UTF-8; save it as UTF-8", number, error) from error
+
+
+def _in_words(error: csv.Error) -> str:
+    text = str(error)
+    if "field larger" in text or "unexpected end" in text:
+        return "a quoted value begins here and does not end"
+    if "new-line character" in text:
+        return "a line ends with CR alone; save it with LF or CR LF"
+    return text
+
+
+def header(
+    found: Iterator[tuple[int, list[str]]], file: str, wanted: Collection[str], known: Collection[str] = ()
+) -> tuple[dict[str, int], int]:
+    """The column of each name in the first row, in any order and case, and how many columns there are.
+
+    `wanted` ones must be there, none twice. The names of `wanted` and `known` come as written there, others as the
+    file writes them. Unnamed columns (pandas' index) are left out.
+    """
+    line, names = next(found, (1, []))
+    spelled = {name.casefold(): name for name in (*wanted, *known)}
+    columns: dict[str, int] = {}
+    for place, name in enumerate(names):
+        plain = spelled.get(name.strip().casefold(), name.strip())
+        if plain in columns:
+            raise Refused(file, f"two columns are called '{plain[:60]}'", line)
+        if plain:
+            columns[plain] = place
+    lacking = [name for name in wanted if name not in columns]
+    if lacking:
+        raise Refused(file, f"the first line must name the columns; there is no {', '.join(lacking)}", line)
+    return columns, len(names)
+
+
+def first_names(file: Path) -> frozenset[str]:
+    """The column names in the first line, in lower case; none if that is no line of a CSV table."""
+    with file.open("rb") as stream:
+        head = stream.readline(65_536)
+    try:
+        names = next(csv.reader([head.decode("utf-8-sig")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        return frozenset()
+    return frozenset(name.strip().casefold() for name in names)
+
+
+def other_values(row: list[str], columns: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
+    """What a row says in columns that are not `known`, to be kept; nothing endless."""
+    told = {name: row[place].strip() for name, place in columns.items() if name not in known}
+    return {name: value for name, value in told.items() if value and len(name) <= 200 and len(value) <= 1000}
+
+
+def sane_values(kept: object, known: Collection[str]) -> dict[str, str]:
+    """What the `extra` of a box holds, which may be anything, as far as it can be written in columns of its own."""
+    if not isinstance(kept, dict):
+        return {}
+    taken = {name.casefold() for name in known}
+    return {
+        key: value
+        for key, value in kept.items()
+        if isinstance(key, str) and isinstance(value, str) and key.strip() and key.casefold() not in taken
+    }
+
+
+def to_row(values: Iterable[object]) -> str:
+    """One line. Quoted where needed; control characters, which many readers stumble on, become spaces."""
+    return ",".join(_quoted(_CONTROL.sub(" ", str(value))) for value in values) + "\n"
+
+
+def _quoted(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()  # half a character can't be written
+    return '"' + text.replace('"', '""') + '"' if '"' in text or "," in text or text != text.strip() else text
+
+
+def split_of_table(file: Path) -> Split | None:
+    """The split that a table (a path relative to the data set) or else a folder of it is named after."""
+    words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)

@@ -1,0 +1,235 @@
+"""One shape of a CVAT document: its element to the bounding box, its marks, and what is kept for writing it again."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.project import FLAGS, XYXY
+from workbench.core.strict_xml import Element
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.json_values import SANE, is_small
+from workbench.formats.parts.layout import keep, number
+
+CORNERS = ("xtl", "ytl", "xbr", "ybr")
+SHAPES = {  # of which the bounding box is taken, with their plural for the remark
+    "box": "boxes", "polygon": "polygons", "polyline": "polylines", "ellipse": "ellipses", "cuboid": "cuboids",
+    "mask": "masks", "skeleton": "skeletons",
+}  # fmt: skip
+NO_BOXES = {"points": "groups of points", "tag": "tags of whole images"}  # no box can be made of them
+_CUBOID = tuple(f"{axis}{corner}{face}" for face in "12" for corner in ("tl", "bl", "tr", "br") for axis in "xy")
+_GEOMETRY = {*CORNERS, *_CUBOID, "points", "rle", "left", "top", "width", "height", "cx", "cy", "rx", "ry", "rotation"}
+OWN = {"label", "occluded", *_GEOMETRY}  # XML attributes of a shape that a box has a place for
+_OF_TRACKS = {"frame", "outside"}
+USUAL = {"source": "manual", "z_order": "0"}  # as we write them where a box was not told otherwise
+NOTE = "note"
+_ALIASES = {"iscrowd": "crowd", "is_crowd": "crowd", "ignore": "difficult"}
+
+
+@dataclass
+class Told:
+    """What a document gave rise to. `counts` are by (level, words), `remarks` are (level, sentence, line, kind)."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    remarks: list[tuple[str, str, int, str]] = field(default_factory=list)
+    broken: list[Refused] = field(default_factory=list)
+
+    def left_out(self, plural: str) -> None:
+        self.counts["refused", f"{plural} were left out: no box can be made of them"] += 1
+
+
+def mark_of(name: str) -> str:
+    """The mark (or "note") that a free attribute of this name stands for, or ""."""
+    plain = name.strip().casefold()
+    plain = _ALIASES.get(plain, plain)
+    return plain if plain in (*FLAGS, NOTE) else ""
+
+
+def is_true(text: str) -> bool | None:
+    """A mark's value: CVAT's checkboxes say true and false, its own XML attributes 1 and 0. None: something else."""
+    plain = text.strip().lower()
+    return {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}.get(plain)
+
+
+def read_shape(element: Element, told: Told, file: str, track: Element | None = None) -> ReadBox | None:
+    """The box of a shape of SHAPES, or None if none can be made of it. Raises Refused (file, line) on damage."""
+    named = element if track is None else track
+    if "label" not in named.attributes:
+        raise Refused(file, f"<{named.tag}> has no label", named.line)
+    label, plural = named.attributes["label"].strip(), SHAPES[element.tag]
+    if not label:  # datumaro writes what has no label like this; CVAT never does
+        told.counts["refused", "shapes without a label were left out"] += 1
+        return None
+    xyxy = _bounds(element, file)
+    if xyxy is None:
+        told.left_out(f"{plural} of fewer than two visible points")
+        return None
+    turned = element.tag == "box" and _angle(element, file) % 360 != 0
+    if turned or element.tag != "box":
+        plural = "turned boxes" if turned else plural
+        told.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
+    if element.tag == "box" and (xyxy[0] > xyxy[2] or xyxy[1] > xyxy[3]):
+        sentence = "The corners of a box stood in the wrong order; they were swapped."
+        told.remarks.append(("repaired", sentence, element.line, sentence))
+        xyxy = min(xyxy[0::2]), min(xyxy[1::2]), max(xyxy[0::2]), max(xyxy[1::2])
+    if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
+        sentence = f"The box of '{label[:60]}' has zero size; it was kept."
+        told.remarks.append(("read", sentence, element.line, "boxes of zero size, kept"))
+    occluded = is_true(element.attributes.get("occluded", ""))
+    if occluded is None:
+        sentence = "occluded is neither 0 nor 1; it was taken as 0."
+        told.remarks.append(("repaired", sentence, element.line, sentence))
+    free = _free(element, file)
+    flags = {flag: any(is_true(value) for name, value in free.items() if mark_of(name) == flag) for flag in FLAGS}
+    flags["occluded"] |= bool(occluded)
+    note = next((value for name, value in free.items() if mark_of(name) == NOTE), "")
+    return ReadBox(
+        label, xyxy, **flags, note=note, line=element.line,
+        extra=keep("cvat", _others(element, track, free, told)),
+    )  # fmt: skip
+
+
+def _bounds(element: Element, file: str) -> XYXY | None:
+    """The bounding box of a shape (of a box that is not turned: its corners in their order); None: too few points."""
+
+    def values(*names: str) -> list[float]:
+        return [_value(element, name, file) for name in names]
+
+    match element.tag:
+        case "box":
+            x0, y0, x1, y1 = values(*CORNERS)
+            if angle := _angle(element, file) % 360:
+                rx, ry, turn = abs(x1 - x0) / 2, abs(y1 - y0) / 2, math.radians(angle)
+                across, along = abs(math.cos(turn)), abs(math.sin(turn))
+                half = rx * across + ry * along, rx * along + ry * across
+                return _around((x0 + x1) / 2, (y0 + y1) / 2, *half)
+            return x0, y0, x1, y1
+        case "ellipse":
+            cx, cy, rx, ry = values("cx", "cy", "rx", "ry")
+            turn = math.radians(_angle(element, file))
+            across, along = math.cos(turn), math.sin(turn)
+            return _around(cx, cy, math.hypot(rx * across, ry * along), math.hypot(rx * along, ry * across))
+        case "mask":  # its rectangle, in whole pixels, is said beside its run lengths
+            left, top, width, height = values("left", "top", "width", "height")
+            if width <= 0 or height <= 0:
+                raise Refused(file, f"a mask of {width:g} x {height:g} pixels", element.line)
+            return left, top, left + width, top + height
+        case "cuboid":
+            flat = values(*_CUBOID)
+            return _hull(list(zip(flat[0::2], flat[1::2], strict=True)))
+        case "skeleton":
+            visible = (c for c in element.children if c.tag in ("points", *SHAPES) and not is_outside(c, file))
+            points = [point for child in visible if "points" in child.attributes for point in _points(child, file)]
+            return _hull(points) if len(points) > 1 else None
+        case _:
+            points = _points(element, file)
+            return _hull(points) if len(points) > 1 else None
+
+
+def _around(cx: float, cy: float, half_width: float, half_height: float) -> XYXY:
+    return cx - half_width, cy - half_height, cx + half_width, cy + half_height
+
+
+def _hull(points: list[tuple[float, float]]) -> XYXY:
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _angle(element: Element, file: str) -> float:
+    """Degrees clockwise."""
+    return _value(element, "rotation", file) if "rotation" in element.attributes else 0.0
+
+
+def is_outside(element: Element, file: str) -> bool:
+    """Whether the element says that its object is not to be seen; a skeleton is not when all of its points are not."""
+    if element.tag == "skeleton" and (parts := [child for child in element.children if "outside" in child.attributes]):
+        return all(is_outside(part, file) for part in parts)
+    outside = is_true(element.attributes.get("outside", "0"))
+    if outside is None:
+        raise Refused(file, f"outside must be 0 or 1, not '{element.attributes['outside'][:40]}'", element.line)
+    return outside
+
+
+def _value(element: Element, name: str, file: str) -> float:
+    text = element.attributes.get(name)
+    if text is None:
+        raise Refused(file, f"<{element.tag}> has no {name}", element.line)
+    value = number(text.strip())
+    if value is None or abs(value) > SANE:
+        raise Refused(file, f"{name} must be a number of pixels, not '{text[:40]}'", element.line)
+    return value
+
+
+def _points(element: Element, file: str) -> list[tuple[float, float]]:
+    text = element.attributes.get("points")
+    if not text:
+        raise Refused(file, f"<{element.tag}> has no points", element.line)
+    points = []
+    for pair in text.split(";"):
+        values = [number(value.strip()) for value in pair.split(",")]
+        if len(values) != 2 or any(value is None or abs(value) > SANE for value in values):
+            raise Refused(file, f"points must be pairs of numbers of pixels, not '{pair[:40]}'", element.line)
+        points.append((values[0] or 0.0, values[1] or 0.0))
+    return points
+
+
+def _free(element: Element, file: str) -> dict[str, str]:
+    """The free attributes of a shape, by the names that people gave them."""
+    free = {}
+    for child in element.all("attribute"):
+        name = child.attributes.get("name", "").strip()
+        if not name:
+            raise Refused(file, "an <attribute> without a name", child.line)
+        free[name] = child.text
+    return free
+
+
+def _others(element: Element, track: Element | None, free: Mapping[str, str], told: Told) -> dict[str, Any]:
+    """What is kept for writing the file again: XML attributes and free ones that a box has no field for."""
+    own = {name: value for name, value in element.attributes.items() if name not in (OWN | _OF_TRACKS)}
+    kept = {name: value for name, value in free.items() if not _comes_back(name, value)}
+    if track is not None:
+        own = {n: v for n, v in track.attributes.items() if n in ("source", "group_id")} | own
+        if own.get("keyframe") == "1":  # 0: CVAT placed it between two that a person drew
+            del own["keyframe"]
+        if "id" in track.attributes:
+            kept = {"track_id": track.attributes["id"]} | kept
+    own = {name: value for name, value in own.items() if USUAL.get(name) != value}
+    others = {key: value for key, value in (("xml", own), ("attributes", kept)) if value}
+    if is_small(others):
+        return others
+    told.counts["read", "boxes have attributes that are too long to be kept"] += 1
+    return {}
+
+
+def _comes_back(name: str, value: str) -> bool:
+    """Whether a free attribute is just how we write a mark or a note, so that it need not be kept."""
+    return name == NOTE or (name in FLAGS and value == "true")
+
+
+def free_attributes(kept: Mapping[str, Any], marks: Mapping[str, bool], note: str) -> Iterator[tuple[str, str]]:
+    """The free attributes of a box to be written: those the file had, as they are now, then marks that are new.
+
+    `marks` are difficult, truncated, crowd; occluded has an XML attribute of its own, and is changed here only.
+    """
+    said = set()
+    for name, value in kept.items():
+        if not isinstance(value, str) or not name.strip():
+            continue
+        mark, now = mark_of(name), marks.get(mark_of(name), False)
+        was = is_true(value)
+        if mark == NOTE:
+            value = note
+        elif mark and was is None:
+            value = "true" if now else value
+        elif mark and was is not now:
+            value = "true" if now else "false"
+        said.add(mark)
+        yield name, value
+    yield from ((mark, "true") for mark, on in marks.items() if on and mark not in said and mark != "occluded")
+    if note and NOTE not in said:
+        yield NOTE, note

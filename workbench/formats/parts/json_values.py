@@ -1,0 +1,54 @@
+"""Values of strangers' JSON: which are numbers of pixels, which are small enough to keep, how a message shows them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= SANE
+
+
+def is_clean(text: str) -> bool:
+    """Whether text can be written as UTF-8: without halves of characters (lone surrogates)."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
+    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
+
+
+def _is_finite(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
+    if isinstance(value, str):
+        return is_clean(value)
+    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+
+
+def sane(values: Any) -> dict[str, Any]:
+    """What the `extra` of a box holds, which may be anything, as far as it can be written."""
+    if not isinstance(values, dict):
+        return {}
+    return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
+
+
+def short(value: Any) -> str:
+    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "an enormous number"
+    text = "nothing" if value is None else ascii(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def key_shown(key: str) -> str:
+    """A stranger's key as a message shows it inside a place such as assets.KEY.regions[0]."""
+    return ascii(key[:60])[1:-1]

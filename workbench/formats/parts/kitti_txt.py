@@ -1,0 +1,139 @@
+"""One KITTI label file: bytes to boxes, and a line from a box.
+
+A line is: type truncated occluded alpha x1 y1 x2 y2, the object's height, width, length, x, y, z and rotation in space
+(metres, radians), and in files of results a score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from workbench.core.project import XYXY
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.layout import keep, kept, number
+
+IGNORED = "DontCare"
+SIZE_LIMIT = 8 << 20  # bytes
+_SANE = 1e7  # pixels
+_SPACE = ("-10", "-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # the devkit's numbers for "not known"
+_UNKNOWN = {-10.0, -1.0, -1000.0, 0.0}  # Datumaro writes -1 for all of it, NVIDIA TAO 0
+_PLAIN = ("0.00", "0", *_SPACE)  # truncated, occluded and what follows, of a box that was drawn in two dimensions
+_REGION = ("-1", "-1", *_SPACE)  # the same of a DontCare region
+
+
+@dataclass(slots=True)
+class KittiFile:
+    """The boxes of one file, in order. `spoken` counts what a person should know, by the word for it."""
+
+    boxes: list[ReadBox] = field(default_factory=list)
+    remarks: list[tuple[str, str, int, str]] = field(default_factory=list)  # (level, sentence, line, kind)
+    spoken: Counter[str] = field(default_factory=Counter)
+    broken: list[Refused] = field(default_factory=list)
+
+
+def parse_kitti(data: bytes, file: str) -> KittiFile:
+    """Read one label file. Raises Refused if it is no text at all; damaged lines are in `broken`."""
+    if len(data) > SIZE_LIMIT:
+        raise Refused(file, f"the file has {len(data):,} bytes; label files of more than {SIZE_LIMIT:,} are not read")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line, error) from error
+    read = KittiFile()
+    for line, words in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        values = words.split()
+        if values:
+            try:
+                read.boxes.append(_box(values, line, read))
+            except ValueError as error:
+                read.broken.append(Refused(file, str(error), line))
+    return read
+
+
+def looks_like_kitti(head: bytes, whole: bool, named: bool) -> bool:
+    """Whether the first lines are KITTI's: a word and 14 or 15 numbers. `whole`: the head is the whole file.
+
+    `named`: it lies in a folder label_2, where the word may be a number too; elsewhere it would be YOLO's outline.
+    """
+    lines = head.decode("utf-8-sig", "replace").split("\n")
+    told = [line.split() for line in (lines if whole else lines[:-1])[:8] if line.strip()]
+    return bool(told) and all(
+        len(values) in (15, 16)
+        and (named or number(values[0]) is None)
+        and all(number(value) is not None for value in values[1:])
+        for values in told
+    )
+
+
+def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
+    """ValueError says what is wrong with the line."""
+    label = values[0]
+    if len(values) not in (15, 16):
+        more = "; files of KITTI's tracking are not read" if len(values) in (17, 18) else ""
+        raise ValueError(f"{len(values)} values; expected 15 (type, 14 numbers) or 16 (with a score){more}")
+    if "\0" in label:
+        raise ValueError("the type holds a NUL character")
+    for value in values[1:]:
+        if number(value) is None:
+            raise ValueError(f"'{value[:40]}' is not a plain number")
+    xyxy = _ordered([float(value) for value in values[4:8]], label, line, read)
+    region = label.casefold() == IGNORED.casefold()
+    truncated, occluded = float(values[1]), float(values[2])
+    told = [*values[1:4], *values[8:]]
+    if region:
+        read.spoken["regions"] += 1
+    elif occluded == 3:
+        read.spoken["unknown"] += 1
+    if not {float(value) for value in told[2:10]} <= _UNKNOWN:
+        read.spoken["space"] += 1
+    if len(values) == 16:
+        read.spoken["scores"] += 1
+    return ReadBox(
+        label=label,
+        xyxy=xyxy,
+        truncated=truncated > 0,
+        occluded=occluded > 0 and occluded != 3,
+        crowd=region,
+        extra=keep("kitti", told if tuple(told) not in (_PLAIN, _REGION) else None),
+        line=line,
+    )
+
+
+def _ordered(corners: Sequence[float], label: str, line: int, read: KittiFile) -> XYXY:
+    x0, y0, x1, y1 = corners
+    if max(map(abs, corners)) > _SANE:
+        raise ValueError(f"{max(corners, key=abs):g} is no number of pixels")
+    if x0 > x1 or y0 > y1:
+        sentence = "The corners of a box stood in the wrong order; they were swapped."
+        read.remarks.append(("repaired", sentence, line, sentence))
+        x0, y0, x1, y1 = min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+    if x0 == x1 or y0 == y1:
+        sentence = f"The box of '{label[:60]}' has zero size; it was kept."
+        read.remarks.append(("read", sentence, line, "boxes of zero size, kept"))
+    return x0, y0, x1, y1
+
+
+def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: bool, extra: str) -> str:
+    """One line. What the file once said is said again as far as it still agrees with the marks."""
+    default = _REGION if region else _PLAIN
+    told = kept(extra, "kitti")
+    if not isinstance(told, list) or len(told) not in (10, 11):
+        told = list(default)
+    told = [value if isinstance(value, str) and number(value) is not None else "-1" for value in told]
+    if truncated != (float(told[0]) > 0):
+        told[0] = "1.00" if truncated else default[0]
+    if occluded != (float(told[1]) > 0 and float(told[1]) != 3):
+        told[1] = "1" if occluded else default[1]
+    values = [label, *told[:3], *map(_decimal, xyxy), *told[3:]]
+    return " ".join(values) + "\n"
+
+
+def _decimal(value: float) -> str:
+    """Two decimals, as KITTI has them, and up to nine where they are needed."""
+    whole, decimals = f"{round(value, 9) + 0.0:.9f}".split(".")
+    return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"

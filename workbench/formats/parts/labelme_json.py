@@ -1,0 +1,272 @@
+"""One LabelMe file: bytes to boxes as the file says them, every refusal with the path inside the document."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.core import strict_json
+from workbench.core.project import FLAGS, XYXY, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadBox
+from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, keep, kept
+
+_SANE = 1e7  # pixels
+_POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
+_OUTLINES = {  # of which the bounding box is taken, with their plural for the remark
+    "polygon": "polygons", "circle": "circles", "line": "lines", "linestrip": "line strips", "mask": "masks",
+    "oriented_rectangle": "turned rectangles", "rotation": "turned rectangles", "quadrilateral": "quadrilaterals",
+    "cuboid": "cuboids",
+}  # fmt: skip
+_DOTS = {"point": "single points", "points": "groups of points"}  # no box can be made from them
+SHAPE_KEYS = {"label", "points", "shape_type", "flags", "description", "group_id", "difficult", "mask"}
+TOP_KEYS = {
+    "version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "checked", "state", "split",
+    "lineColor", "fillColor",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMeFile:
+    """One annotation file. `width` and `height` are 0 when it does not say them.
+
+    `outlines` counts the shapes whose bounding box was taken, `dots` those that were left out, by their plural.
+    `remarks` are (level, sentence, kind).
+    """
+
+    image: str  # imagePath as the file says it; "" when absent
+    width: int
+    height: int
+    boxes: tuple[ReadBox, ...]
+    state: State
+    split: Split | None  # None: not said; NONE: said to be in none
+    has_picture: bool  # inside the file, as imageData
+    outlines: Counter[str]
+    dots: Counter[str]
+    remarks: tuple[tuple[str, str, str], ...]
+    broken: tuple[Refused, ...]
+
+
+def parse_labelme(data: bytes, file: str) -> LabelMeFile:
+    """Read one document. Raises Refused if it is no LabelMe file; damaged shapes are in `broken`."""
+    root = strict_json.parse(data, file)
+    if not isinstance(root, dict) or not isinstance(root.get("shapes"), list):
+        raise Refused(file, 'not LabelMe: expected an object with a list "shapes"')
+    return _Document(root, file).read()
+
+
+class _Document:
+    def __init__(self, root: dict[str, Any], file: str) -> None:
+        self.root, self.file = root, file
+        self.broken: list[Refused] = []
+        self.remarks: list[tuple[str, str, str]] = []
+        self.outlines: Counter[str] = Counter()
+        self.dots: Counter[str] = Counter()
+
+    def read(self) -> LabelMeFile:
+        image, sides = "", [0, 0]
+        try:
+            image = self.text(self.root, "imagePath", "").strip()
+            sides = [self.side(key) for key in ("imageWidth", "imageHeight")]
+        except Refused as error:
+            self.broken.append(error)
+        boxes = []
+        for number, shape in enumerate(self.root["shapes"]):
+            try:
+                box = self.shape(shape, f"shapes[{number}]")
+            except Refused as error:
+                self.broken.append(error)
+            else:
+                boxes += [box] if box else []
+        return LabelMeFile(
+            image=image,
+            width=sides[0],
+            height=sides[1],
+            boxes=self.with_others(boxes),
+            state=State.IN_WORK if self.broken else self.state(),
+            split=self.split(),
+            has_picture=bool(self.root.get("imageData")),
+            outlines=self.outlines,
+            dots=self.dots,
+            remarks=tuple(self.remarks),
+            broken=tuple(self.broken),
+        )
+
+    def refuse(self, place: str, reason: str) -> Refused:
+        return Refused(self.file, f"{place}: {reason}")
+
+    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
+        """Text; "" when absent."""
+        value = entry.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.refuse(f"{place}{key}", f"expected text, found {_short(value)}")
+        if not is_clean(value):
+            raise self.refuse(f"{place}{key}", "half of a character (a lone surrogate)")
+        return value
+
+    def side(self, key: str) -> int:
+        """Pixels, 0 when absent; X-AnyLabeling writes -1 for unknown."""
+        value = self.root.get(key)
+        if value is None or value == -1:
+            return 0
+        if not _is_number(value) or value < 0 or value != int(value):
+            raise self.refuse(key, f"expected a number of pixels, found {_short(value)}")
+        return int(value)
+
+    def state(self) -> State:
+        """X-AnyLabeling's `checked` is true for an image that a person approved, "failed" for one sent back."""
+        checked, state = self.root.get("checked"), self.root.get("state")
+        if checked is True:
+            return State.VERIFIED
+        return State.IN_WORK if checked == "failed" or state == State.IN_WORK else State.DONE
+
+    def split(self) -> Split | None:
+        words = SPLIT_WORDS | {SPLIT_NAMES[Split.NONE]: Split.NONE}
+        split = self.root.get("split")
+        return words.get(split.lower()) if isinstance(split, str) else None
+
+    def shape(self, shape: Any, place: str) -> ReadBox | None:
+        if not isinstance(shape, dict):
+            raise self.refuse(place, f"expected an object, found {_short(shape)}")
+        label = self.text(shape, "label", f"{place}.").strip()
+        if not label:
+            raise self.refuse(f"{place}.label", "a shape without a label")
+        kind = shape.get("shape_type") or "polygon"  # as labelme read the files of its first versions
+        if not isinstance(kind, str) or not (kind == "rectangle" or kind in _OUTLINES or kind in _DOTS):
+            raise self.refuse(f"{place}.shape_type", f"{_short(kind)} is none of the shapes that are known")
+        points = self.points(shape.get("points"), kind, f"{place}.points")
+        if kind in _DOTS or len(points) == 1:
+            self.dots[_DOTS.get(kind, f"{_OUTLINES.get(kind, kind)} of a single point")] += 1
+            return None
+        xyxy = _bounds(points, kind)
+        if kind != "rectangle":
+            self.outlines[_OUTLINES[kind]] += 1
+        elif len(points) == 4 and not _is_upright(points, xyxy):
+            self.outlines["turned rectangles"] += 1
+        if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
+            sentence = f"{place}: the box of '{label[:60]}' has zero size; it was kept."
+            self.remarks.append(("read", sentence, "boxes of zero size, kept"))
+        flags = self.flags(shape, place)
+        told = {flag: flags.get(flag, False) for flag in FLAGS}
+        told["difficult"] |= shape.get("difficult") in (True, 1)
+        note = self.text(shape, "description", f"{place}.")
+        return ReadBox(label, xyxy, **told, note=note, extra=keep("labelme", self.others(shape, flags, place)))
+
+    def points(self, points: Any, kind: str, place: str) -> list[tuple[float, float]]:
+        if not isinstance(points, list) or not points:
+            raise self.refuse(place, f"expected a list of [x, y], found {_short(points)}")
+        allowed = _POINTS.get(kind)
+        if allowed and len(points) not in allowed:
+            wanted = " or ".join(map(str, allowed))
+            raise self.refuse(place, f"a {kind} has {wanted} points, found {len(points)}")
+        for number, point in enumerate(points):
+            if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
+                raise self.refuse(f"{place}[{number}]", f"expected two finite numbers of pixels, found {_short(point)}")
+        return [(float(x), float(y)) for x, y in points]
+
+    def flags(self, entry: dict[str, Any], place: str) -> dict[str, bool]:
+        flags = entry.get("flags") or {}
+        if not isinstance(flags, dict):
+            raise self.refuse(f"{place}.flags".lstrip("."), f"expected an object, found {_short(flags)}")
+        for key, value in flags.items():
+            if not isinstance(value, bool):
+                self.left_out(f"{place}.flags.{key[:60]}", "flags that are neither true nor false")
+        return {key: value for key, value in flags.items() if isinstance(value, bool) and is_clean(key)}
+
+    def others(self, shape: dict[str, Any], flags: dict[str, bool], place: str) -> dict[str, Any]:
+        """What is kept for writing the file again: group, flags, and small values that a box has no field for."""
+        group = shape.get("group_id")
+        if group is not None and (isinstance(group, bool) or not isinstance(group, int)):
+            self.left_out(f"{place}.group_id", "groups that are no whole numbers")
+            group = None
+        more = self.small({key: value for key, value in shape.items() if key not in SHAPE_KEYS}, place)
+        return self.small({"flags": flags, "group_id": group, "more": more}, place)
+
+    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
+        """Those of `values` that say something and are small enough to be kept, all together."""
+        kept: dict[str, Any] = {}
+        for key, value in values.items():
+            if value in (None, "", [], {}):
+                continue
+            if is_small(kept | {key: value}):
+                kept[key] = value
+            else:
+                self.left_out(f"{place}.{key[:60]}", "values too long to be kept")
+        return kept
+
+    def left_out(self, place: str, kind: str) -> None:
+        place = ascii(place.lstrip("."))[1:-1]  # keys of strangers are in it
+        self.remarks.append(("read", f"{place} was not taken: {kind}.", kind))
+
+    def with_others(self, boxes: list[ReadBox]) -> tuple[ReadBox, ...]:
+        """What the file says about its image goes with each box, for a project has no other place for it."""
+        try:
+            flags = {key: value for key, value in self.flags(self.root, "").items() if value}
+        except Refused as error:
+            self.broken.append(error)
+            flags = {}
+        more = {key: value for key, value in self.root.items() if key not in TOP_KEYS}
+        told = self.small({"flags": flags} | more, "")
+        if told and not boxes:
+            for key in told:
+                sentence = f"'{key[:60]}' says something about the image that a project has no place for."
+                self.remarks.append(("read", sentence, sentence))
+        if not told:
+            return tuple(boxes)
+        return tuple(
+            replace(b, extra=keep("labelme", (kept(b.extra, "labelme") or {}) | {"image": told})) for b in boxes
+        )
+
+
+def _bounds(points: list[tuple[float, float]], kind: str) -> XYXY:
+    if kind == "circle":  # its centre and a point of its line
+        (x, y), edge = points
+        radius = math.dist((x, y), edge)
+        return x - radius, y - radius, x + radius, y + radius
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    last = 1.0 if kind == "mask" else 0.0  # its second point is its last pixel (labelme's utils/shape.py)
+    return min(xs), min(ys), max(xs) + last, max(ys) + last
+
+
+def _is_upright(points: list[tuple[float, float]], xyxy: XYXY) -> bool:
+    """Whether the four points are the four corners of their bounding box, to a hundredth of a pixel."""
+    corners = [(x, y) for x in xyxy[0::2] for y in xyxy[1::2]]
+    return all(any(math.dist(corner, point) < 0.01 for point in points) for corner in corners)
+
+
+def is_small(value: Any) -> bool:
+    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
+    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
+
+
+def _is_finite(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
+    if isinstance(value, str):
+        return is_clean(value)
+    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+
+
+def is_clean(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
+
+
+def _short(value: Any) -> str:
+    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "an enormous number"
+    text = "nothing" if value is None else ascii(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

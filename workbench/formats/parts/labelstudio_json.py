@@ -1,0 +1,261 @@
+"""One Label Studio document: bytes to images with their regions, every refusal with the path inside the document.
+
+Read are the JSON export and what is imported (a list of tasks, or one task), JSON-MIN (a list of records without
+annotations), and the files of a target storage (one annotation with its task inside).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from workbench.core import strict_json
+from workbench.core.files import IMAGE_SUFFIXES
+from workbench.core.image_lookup import posix
+from workbench.core.project import FLAGS, Split, State
+from workbench.errors import Refused
+from workbench.formats.parts.json_values import is_clean, key_shown, short
+from workbench.formats.parts.labelstudio_results import Region, Results
+from workbench.formats.parts.layout import SPLIT_WORDS, keep, kept
+
+_MIN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "split", "state"}
+_MARKS = {  # what the value of a result without labels has, in which JSON-MIN leaves out the type
+    "choices": "choices", "text": "textarea", "taxonomy": "taxonomy", "rating": "rating", "number": "number",
+    "points": "polygon", "radiusX": "ellipse", "x": "rectangle",
+}  # fmt: skip
+_USUAL_KEYS = ("image", "img", "image_url", "url", "images")  # of an image among the data of a task
+_QUERY = re.compile(r"[?&](?:d|filepath|fileuri)=(.*)", re.DOTALL)
+_UPLOAD = re.compile(r"(?:^|/)upload/(?:[^/]+/)*(?:[0-9a-f]{8}-)?([^/]+)$")  # upload/PROJECT/HASH-NAME
+
+
+@dataclass(frozen=True, slots=True)
+class TaskImage:
+    """One image of a task. `url` is what the file says, `names` the paths that it may mean; () for a picture in it."""
+
+    url: str
+    names: tuple[str, ...]
+    place: str
+    regions: tuple[Region, ...]
+    state: State
+    split: Split | None
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        return next((region.sides for region in self.regions if all(region.sides)), (0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStudioFile:
+    """One document. `counts` by (level, what happened); `broken` are damaged tasks and regions."""
+
+    images: tuple[TaskImage, ...]
+    counts: Counter[tuple[str, str]]
+    broken: tuple[Refused, ...]
+
+
+def parse_labelstudio(data: bytes, file: str) -> LabelStudioFile:
+    """Read one document. Raises Refused if it is none of Label Studio's; damaged tasks and regions are in `broken`."""
+    root = strict_json.parse(data, file)
+    tasks = [("", root)] if isinstance(root, dict) else [(f"[{n}]", task) for n, task in enumerate(root or [])]
+    if not tasks or not isinstance(root, dict | list):
+        raise Refused(file, "not Label Studio: expected a list of tasks")
+    return _Document(file).read(tasks)
+
+
+def image_names(url: str) -> tuple[str, ...]:
+    """The paths that a value of a task may mean, first its own name: Label Studio sets a hash before uploaded ones."""
+    text = url.strip()
+    if text.startswith("data:"):
+        return ()
+    if query := _QUERY.search(text):
+        raw = query.group(1)
+        found = [unquote(raw.split("&")[0]), unquote(raw), raw]
+    elif re.match(r"[A-Za-z][\w+.-]+://", text):  # the host, or the bucket, is no folder
+        raw = text.split("://", 1)[1].partition("/")[2]
+        found = [unquote(re.split(r"[?#]", raw)[0]), unquote(raw)]
+    else:
+        served = text.lstrip("/").startswith(("data/", "upload/"))  # a link to Label Studio itself, else a path
+        found = [unquote(text), text] if served else [text, unquote(text)]
+        found.append(unquote(re.split(r"[?#]", text)[0]))
+    plain = [match.group(1) for path in found if (match := _UPLOAD.search(path))]
+    return tuple(dict.fromkeys([*plain, *map(posix, found)]))
+
+
+class _Document:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.results = Results(file)
+        self.counts, self.broken = self.results.counts, self.results.broken
+
+    def read(self, entries: list[tuple[str, Any]]) -> LabelStudioFile:
+        tasks: dict[Any, tuple[str, dict[str, Any]]] = {}
+        for place, entry in entries:
+            try:
+                task = self.task(entry, place)
+            except Refused as error:
+                self.broken.append(error)
+                continue
+            id = task.get("id")
+            same = ("minimal", id) if task.pop("minimal", False) and isinstance(id, int | str) else place
+            if same in tasks:  # JSON-MIN has a record for each annotation of a task
+                tasks[same][1]["annotations"] += task["annotations"]
+            else:
+                tasks[same] = place, task
+        images: list[TaskImage] = []
+        for place, task in tasks.values():
+            try:
+                images += self.images(task, place)
+            except Refused as error:
+                self.broken.append(error)
+        return LabelStudioFile(tuple(images), self.counts, tuple(self.broken))
+
+    def refuse(self, place: str, reason: str) -> Refused:
+        return Refused(self.file, f"{place.lstrip('.')}: {reason}")
+
+    def task(self, entry: Any, place: str) -> dict[str, Any]:
+        """A task, whatever it was written as. Its annotations hold their place and their entries as (place, ...)."""
+        if not isinstance(entry, dict):
+            raise self.refuse(place, f"expected an object, found {short(entry)}")
+        if "data" not in entry and isinstance(entry.get("task"), dict):  # a file of a target storage
+            inner: dict[str, Any] = entry["task"]
+            if not isinstance(inner.get("data"), dict):
+                raise self.refuse(f"{place}.task.data", f"expected an object, found {short(inner.get('data'))}")
+            return inner | {"annotations": [self.annotation(entry, place)], "predictions": []}
+        if "data" not in entry and ("annotation_id" in entry or "annotator" in entry):
+            return self.minimal(entry, place)
+        if not isinstance(entry.get("data"), dict):
+            raise self.refuse(f"{place}.data", f"expected an object, found {short(entry.get('data'))}")
+        key = "annotations" if "annotations" in entry else "completions"  # its name before version 1.0
+        annotations = entry.get(key, [])
+        if not isinstance(annotations, list):
+            raise self.refuse(f"{place}.{key}", f"expected a list, found {short(annotations)}")
+        told = [self.annotation(one, f"{place}.{key}[{number}]") for number, one in enumerate(annotations)]
+        return entry | {"annotations": told}
+
+    def annotation(self, annotation: Any, place: str) -> dict[str, Any]:
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("result") or [], list):
+            raise self.refuse(place, 'expected an object with a list "result"')
+        entries = [
+            (f"{place}.result[{n}]".lstrip("."), f"{place}.result[{n}].value".lstrip("."), result)
+            for n, result in enumerate(annotation.get("result") or [])
+        ]
+        return annotation | {"result": entries}
+
+    def minimal(self, record: dict[str, Any], place: str) -> dict[str, Any]:
+        """A record of JSON-MIN as a task: lists of objects are results under the name of their control."""
+        entries, data = [], {}
+        for key, value in record.items():
+            if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+                entries += list(_minimal_results(key, value, f"{place}.{key}".lstrip(".")))
+            elif key not in _MIN_KEYS or key in ("split", "state"):
+                data[key] = value
+                lost = sum(word in FLAGS for word in (value if isinstance(value, list) else [value]))
+                if lost:
+                    self.counts["refused", "marks were left out: JSON-MIN does not say of which region they are"] += (
+                        lost
+                    )
+        told = [{"result": entries} | {key: record.get(key) for key in ("created_at", "updated_at")}]
+        if record.get("annotation_id") is None and not entries:
+            told = []
+        return {"minimal": True, "id": record.get("id"), "data": data, "annotations": told}
+
+    def images(self, task: dict[str, Any], place: str) -> list[TaskImage]:
+        data, annotations = task["data"], task["annotations"]
+        for key in ("predictions", "drafts"):
+            if task.get(key):
+                self.counts["refused", f"tasks have {key}, which are no labels and were left out"] += 1
+        whole = [one for one in annotations if not (one.get("was_cancelled") or one.get("skipped"))]
+        if len(whole) > 1:
+            self.counts["repaired", "tasks have several annotations; the newest of each was taken"] += 1
+        if annotations and not whole:
+            self.counts["read", "tasks were skipped (cancelled) by their annotators: unlabelled"] += 1
+        newest = max(enumerate(whole), key=lambda pair: (_when(pair[1]), pair[0]))[1] if whole else {}
+        urls, key = self.urls(data, newest.get("result", []), f"{place}.data")
+        before = len(self.broken), self.results.unfinished
+        regions = self.results.read(newest.get("result", []))
+        if before != (len(self.broken), self.results.unfinished) or data.get("state") == State.IN_WORK:
+            state = State.IN_WORK
+        elif not newest:
+            state = State.UNLABELLED
+        else:
+            state = State.VERIFIED if newest.get("ground_truth") is True else State.DONE
+        split = data.get("split")
+        split = SPLIT_WORDS.get(split.lower()) if isinstance(split, str) else None
+        others = {k: v for k, v in data.items() if k not in (key, "state", "split")}
+        told = self.results.small({"data": self.results.small(others), "meta": task.get("meta")})
+        images = []
+        if any(not 0 <= region.item < len(urls) for region in regions):
+            raise self.refuse(place, f"a result is of an image (item_index) that is none of its {len(urls)}")
+        for item, url in enumerate(urls):
+            own = tuple(_with_task(region, told) for region in regions if region.item == item)
+            images.append(TaskImage(url, image_names(url), place, own, state, split))
+        return images
+
+    def urls(self, data: dict[str, Any], entries: Iterable[Any], place: str) -> tuple[list[str], str]:
+        """The image of a task, or its images, and their key among the data, which the file does not say."""
+        texts = {key: urls for key, value in data.items() if (urls := _urls(value))}
+        found = {key: urls for key, urls in texts.items() if all(map(_is_image, urls))}
+        found = found or {key: urls for key, urls in texts.items() if key in _USUAL_KEYS or "://" in urls[0]}
+        if not found:
+            raise self.refuse(place, "no value in it names an image")
+        controls = [result.get("to_name") for _, _, result in entries if isinstance(result, dict)]
+        wanted = [*(name for name in controls if isinstance(name, str)), *_USUAL_KEYS, *found]
+        key = next(key for key in wanted if key in found)
+        if len(found) > 1:
+            self.counts["read", f"tasks name several images; those of '{key_shown(key)}' were taken"] += 1
+        return found[key], key
+
+
+def _minimal_results(key: str, values: list[Any], place: str) -> Iterator[tuple[str, str, Any]]:
+    for number, value in enumerate(values):
+        where = f"{place}[{number}]"
+        if not isinstance(value, dict):
+            yield where, where, {"type": "choices", "from_name": key}
+            continue
+        kinds = [name for name in value if name == "labels" or name.endswith("labels")]
+        kind = next(iter(kinds), next((kind for mark, kind in _MARKS.items() if mark in value), "result"))
+        sides = {side: value[side] for side in ("original_width", "original_height") if side in value}
+        plain = {name: told for name, told in value.items() if name not in sides}
+        yield where, where, sides | {"type": kind, "from_name": key, "value": plain}
+
+
+def _urls(value: Any) -> list[str]:
+    """The texts of a value that may be an image or a list of images."""
+    values = value if isinstance(value, list) else [value]
+    texts = [one.strip() for one in values if isinstance(one, str) and one.strip() and is_clean(one)]
+    return texts if len(texts) == len(values) else []
+
+
+def _is_image(url: str) -> bool:
+    if url.startswith("data:image/"):
+        return True
+    return any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in image_names(url))
+
+
+def _when(annotation: dict[str, Any]) -> float:
+    """Seconds since 1970 of its last change; 0 if the file does not say it. The first versions wrote numbers."""
+    for key in ("updated_at", "created_at"):
+        told = annotation.get(key)
+        if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 1e12:
+            return float(told)
+        try:
+            when = datetime.fromisoformat(told) if isinstance(told, str) else None
+            if when is not None:
+                return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            continue
+    return 0.0
+
+
+def _with_task(region: Region, told: dict[str, Any]) -> Region:
+    """What the file says about an image goes with each of its boxes, for a project has no other place for it."""
+    if not told:
+        return region
+    extra = (kept(region.box.extra, "labelstudio") or {}) | {"task": told}
+    return replace(region, box=replace(region.box, extra=keep("labelstudio", extra)))

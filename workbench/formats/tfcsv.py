@@ -1,0 +1,218 @@
+"""TensorFlow object detection CSV: a table with one row per box, from which TensorFlow's tutorials make TFRecords.
+
+xml_to_csv.py of raccoon_dataset and its many copies write it (train_labels.csv, test_labels.csv; images in images/),
+and so does Roboflow (train/_annotations.csv with the images beside it). The columns filename, width, height, class,
+xmin, ymin, xmax, ymax come in any order; further ones are kept with their box. The numbers are pixels, but nobody says
+from which number they are counted: they are taken as edges that begin at 0. A table made from VOC files has VOC's
+numbers, whose left and top edges are one more. A row without class and corners says that there is nothing in its image;
+the scripts that read these tables stop at such a row, so we write none. The format knows no marks; crowd regions are
+left out, for a trainer would take each for one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.csv_table import first_names, sane_values, split_of_table, to_row
+from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, kept, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
+
+_IMAGE_FOLDER = "images"
+_TABLE_FOLDERS = ("annotations", "data")  # raccoon_dataset has data/ beside images/
+_FILES = {
+    Split.TRAIN: "train_labels.csv",
+    Split.VALIDATION: "val_labels.csv",
+    Split.TEST: "test_labels.csv",
+    Split.NONE: "labels.csv",
+}
+
+
+@register("tfcsv")
+class TfCsv:
+    title = "TensorFlow CSV"
+    cannot_store = frozenset(
+        {
+            "difficult", "truncated", "occluded", "crowd", "note", "in work", "verified", "unlabelled images",
+            "empty images", "label order", "unused labels",
+        }
+    )  # fmt: skip
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".csv")[:20]
+            return 1.0 if any(_is_table(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        others = [sane_values(kept(extra, "tfcsv"), COLUMNS) for _, extra in snapshot.notes]
+        more = list(dict.fromkeys(name for told in others for name in told))
+        tables: dict[Split, list[str]] = {}
+        for index, place in enumerate(self.places(snapshot)):
+            image, rows = snapshot.images[index], snapshot.rows(index)
+            head = (place.removeprefix(f"{_IMAGE_FOLDER}/"), image.width, image.height)
+            for row in range(rows.start, rows.stop):
+                if not snapshot.flags[row, 3]:
+                    label = snapshot.labels[int(snapshot.label_index[row])].name
+                    told = [others[row].get(name, "") for name in more] if others else []
+                    line = to_row([*head, label, *map(_plain, snapshot.boxes[row].tolist()), *told])
+                    tables.setdefault(image.split, []).append(line)
+        written = []
+        for split, name in _FILES.items():
+            if split in tables or (split is Split.NONE and not tables):
+                atomic_write(folder / name, to_row([*COLUMNS, *more]) + "".join(tables.get(split, [])), sync=False)
+                written.append(folder / name)
+        return tuple(written)
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() == ".csv" and first_names(file) >= set(COLUMNS)
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+class _Reader:
+    """One reading of a table, or of a folder with several."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        folder = path if path.is_dir() else path.parent
+        apart = folder.name.lower() in _TABLE_FOLDERS and (folder.parent / _IMAGE_FOLDER).is_dir()
+        self.root = folder.parent if apart else folder
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        read: list[tuple[Path, ReadImage]] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                table = parse_tfcsv(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += table.broken
+            for level, sentence, line, kind in table.remarks:
+                self.report.say(level, name, sentence, line, kind=kind)
+            self.tell_base(name, table)
+            read += [(file, self.image(image, file)) for image in table.images.values()]
+        images = self.once(read)
+        if self.path.is_dir():
+            images += self.bare_images({image.file for image in images if image.file})
+        labels = dict.fromkeys(box.label for image in images for box in image.boxes)
+        return self.report.reading("tfcsv", self.path, tuple(labels), images)
+
+    def files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        chosen = []
+        for file in files_below(self.path, ".csv"):
+            if _is_table(file):
+                chosen.append(file)
+            else:
+                self.report.say(
+                    "read", shown(file, self.root), "Not a table of boxes with these columns; it was not read.",
+                    kind="other tables, not read",
+                )  # fmt: skip
+        if not chosen:
+            raise Refused(self.path, f"there is no CSV table with the columns {','.join(COLUMNS)} in this folder")
+        return chosen
+
+    def tell_base(self, name: str, table: TfTable) -> None:
+        """Which number the first pixel was taken to have, and what speaks for either."""
+        boxes = [(box.xyxy, image) for image in table.images.values() for box in image.boxes]
+        zeros = sum(1 for xyxy, _ in boxes if min(xyxy[:2]) < 1)
+        borders = sum(
+            1 for xyxy, im in boxes if min(xyxy[:2]) >= 1 and im.width and (xyxy[2] == im.width or xyxy[3] == im.height)
+        )
+        if boxes:
+            self.report.say(
+                "read", name,
+                f"The numbers were taken as edges counted from 0, for the format does not say: of {len(boxes):,} boxes"
+                f" {zeros:,} begin below 1 (proof of 0) and {borders:,} end exactly at the border without that (likely"
+                " VOC's numbers, whose left and top edges are one more).",
+                kind="tables, numbers taken as edges counted from 0",
+            )  # fmt: skip
+        if boxes and all(0 <= v <= 1 for xyxy, _ in boxes for v in xyxy):
+            self.report.say(
+                "read", name, "All numbers lie between 0 and 1, as if they were fractions; they were taken as pixels."
+            )
+
+    def image(self, image: TfImage, file: Path) -> ReadImage:
+        name = shown(file, self.root)
+        if not is_portable(image.name):
+            self.report.say(
+                "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                image.line, kind="image names that lead outside the folder",
+            )  # fmt: skip
+        folder = file.parent.relative_to(self.root) if split_of_folders(file, self.root) else Path()
+        return ReadImage(
+            name=(folder / posix(image.name)).as_posix(),
+            file=self.find(image, file),
+            width=image.width,
+            height=image.height,
+            boxes=tuple(image.boxes),
+            split=split_of_table(file.relative_to(self.root)),
+            state=State.IN_WORK if image.has_broken else State.DONE,
+        )
+
+    def find(self, image: TfImage, file: Path) -> Path | None:
+        """The image in images/ beside the table or beside it, else in the data set's images/, else anywhere by name."""
+        folder, plain = file.parent.relative_to(self.root), posix(image.name)
+        for place in (folder / _IMAGE_FOLDER / plain, folder / plain, Path(_IMAGE_FOLDER, plain), Path(plain)):
+            if self.path.is_file() and (there := self.lookup.beside(place.as_posix())):
+                return there
+            match = self.lookup.find(place.as_posix()) if self.path.is_dir() else None
+            if match and match.how is Found.EXACT:
+                return match.file
+        split = split_of_table(file.relative_to(self.root))
+        near = (*folder.parts, _IMAGE_FOLDER, SPLIT_NAMES[split] if split else "")
+        match = self.lookup.find(image.name, near=near)
+        if match.how is Found.AMBIGUOUS:
+            sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
+            self.report.say(
+                "refused", shown(file, self.root), sentence, image.line, kind="names that fit several images"
+            )
+        return match.file
+
+    def once(self, read: Sequence[tuple[Path, ReadImage]]) -> list[ReadImage]:
+        """Images that stand in several tables with the same boxes (all, and those of its split) are taken once."""
+        taken: dict[object, ReadImage] = {}
+        for table, image in read:
+            boxes = tuple(sorted((box.label, box.xyxy) for box in image.boxes))
+            key = (image.file or (table.parent, image.name), boxes)
+            first = taken.setdefault(key, image)
+            if first is image:
+                continue
+            if image.split and first.split and image.split is not first.split:
+                sentence = f"The image is in two splits; it stays in {first.split}."
+                self.report.say("repaired", image.name, sentence, kind="images in two splits")
+            taken[key] = replace(first, split=first.split or image.split)
+            sentence = "It stands in several tables with the same boxes; they were taken once."
+            self.report.say("read", image.name, sentence, kind="images in several tables, taken once")
+        return list(taken.values())
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no row speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]

@@ -1,0 +1,296 @@
+"""VoTT JSON: vott-json-export/NAME-export.json beside its images, or a project's <id>-asset.json files; VoTT 2.x.
+
+A region is a rectangle (or polygon) with any number of tags; left, top, width and height are pixels from the left top
+corner as floats, so they are our numbers. A region with several tags becomes one box for each, as in VoTT's other
+exports, and one region again when it is written. `state` says 2 for tagged, 1 for looked at ("not yet tagged", so it is
+unlabelled here), 0 for not opened. The asset files are newer than an export beside them, and only they hold a project's
+regions: of its .vott file the order of the tags and the unlabelled images are taken.
+
+VoTT has no place for splits: each is a file of its own (train-export.json), which is how datumaro names its subsets.
+Marks, notes and the states verified and in work are keys of ours ("difficult", "note", "status") that VoTT does not
+show. VoTT puts all images into one folder, so images that share a name are called after their folders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from workbench.core import strict_json
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.project import Snapshot, Split, State
+from workbench.errors import Refused
+from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats.parts.json_values import sane
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    SPLIT_WORDS,
+    distinct_paths,
+    files_below,
+    kept,
+    shown,
+    split_of_folders,
+)
+from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.vott_json import (
+    ASSET_KEYS,
+    NOT_VISITED,
+    TAGGED,
+    VISITED,
+    VottAsset,
+    VottFile,
+    parse_vott,
+    to_region,
+)
+
+_FOLDER = "vott-json-export"
+_EXPORT, _ASSET, _PROJECT = "-export.json", "-asset.json", ".vott"
+_VERSION = "2.2.0"  # of VoTT, its last one, whose layout is written
+
+
+@register("vott")
+class Vott:
+    title = "VoTT JSON"
+    cannot_store: frozenset[str] = frozenset()
+
+    def sniff(self, path: Path) -> float:
+        try:
+            files = [path] if path.is_file() else files_below(path, ".json")[:20]
+            return 1.0 if any(_is_vott(file) for file in files) else 0.0
+        except (OSError, Refused):
+            return 0.0
+
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+        return _Reader(path, images, settings).read()
+
+    def places(self, snapshot: Snapshot) -> tuple[str, ...]:
+        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
+        flat = [
+            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
+            for i in snapshot.images
+        ]
+        return tuple(f"{_FOLDER}/{path}" for path in distinct_paths(flat))
+
+    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
+        places, ids = self.places(snapshot), _asset_ids(snapshot, self.places(snapshot))
+        used = [split for split in SPLIT_NAMES if any(image.split is split for image in snapshot.images)]
+        tags = [{"name": label.name, "color": label.colour} for label in snapshot.labels]
+        written = []
+        for split in used or [Split.NONE]:
+            name = SPLIT_NAMES[split] if used not in ([], [Split.NONE]) else "default"
+            chosen = [i for i, image in enumerate(snapshot.images) if image.split is split]
+            head = {"name": name, "tags": tags, "videoSettings": {"frameExtractionRate": 15}, "version": _VERSION}
+            assets = {ids[i]: _asset(snapshot, i, PurePosixPath(places[i]).name, ids[i]) for i in chosen}
+            file = folder / _FOLDER / f"{name}{_EXPORT}"
+            atomic_write(file, _lines(head, assets), sync=False)
+            written.append(file)
+        return tuple(written)
+
+
+def _is_vott(file: Path) -> bool:
+    """By the keys near its beginning; a .vott file holds no regions, but names a project of VoTT's."""
+    if file.suffix.lower() not in (".json", _PROJECT):
+        return False
+    with file.open("rb") as stream:
+        head = stream.read(65_536)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        return False
+    if b'"regions"' in head and b'"asset"' in head:
+        return True
+    return b'"assets"' in head and b'"tags"' in head and (b'"videoSettings"' in head or b'"securityToken"' in head)
+
+
+class _Reader:
+    """One reading of a VoTT document, or of a folder with exports, asset files and projects."""
+
+    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
+        self.path = path
+        self.report = Report(settings.skip_broken)
+        self.root = path if path.is_dir() else path.parent
+        self.lookup = ImageLookup([self.root, *images])
+
+    def read(self) -> Reading:
+        parsed: list[tuple[Path, VottFile]] = []
+        for file in self.files():
+            name = shown(file, self.root)
+            try:
+                parsed.append((file, parse_vott(read_bytes(file, name), name)))
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += parsed[-1][1].broken
+            for level, sentence, kind in parsed[-1][1].remarks:
+                self.report.say(level, name, sentence, kind=kind)
+        if not parsed and not self.report.broken:
+            raise Refused(self.path, "there is no VoTT file in this folder")
+        images = [self.image(asset, file) for file, asset in self.assets(parsed)]
+        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        if self.path.is_dir():
+            images += self.bare_images({image.file for image in images if image.file})
+        named = [label for _, one in parsed for label in one.labels]
+        labels = dict.fromkeys([*named, *(box.label for image in images for box in image.boxes)])
+        return self.report.reading("vott", self.path, tuple(labels), images)
+
+    def files(self) -> list[Path]:
+        """The files to read, asset files first. One that is no JSON at all but is called like one must be told."""
+        if self.path.is_file() and self.path.suffix.lower() != _PROJECT:
+            return [self.path]
+        projects = [self.path] if self.path.is_file() else files_below(self.path, _PROJECT)
+        chosen = []
+        for file in files_below(self.root, ".json"):
+            if self.path.is_file() and (file.parent != self.root or not file.name.endswith(_ASSET)):
+                continue  # of a project only its own asset files
+            name = shown(file, self.root)
+            try:
+                if _is_vott(file):
+                    chosen.append(file)
+                    continue
+                if file.name.endswith((_EXPORT, _ASSET)):
+                    strict_json.parse(read_bytes(file, name), name)
+                self.report.say("read", name, "Not a VoTT file; it was not read.", kind="other files, not read")
+            except Refused as error:
+                self.report.damage(error)
+        return sorted(chosen, key=lambda file: not file.name.endswith(_ASSET)) + projects
+
+    def assets(self, parsed: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:
+        """Each asset from where it is newest: its own file, else an export, else the project's list."""
+        found: list[tuple[Path, VottAsset]] = []
+        seen: dict[tuple[Path, str], Path] = {}
+        for file, one in parsed:
+            home = file.parent.parent if file.parent.name == _FOLDER else file.parent
+            for asset in one.assets:
+                first = seen.get((home, asset.id))
+                if first is not None and asset.boxes is None:
+                    continue
+                if first is not None and first.name.endswith(_ASSET) and not file.name.endswith(_ASSET):
+                    sentence = f"'{asset.name[:60]}' has an asset file too, which is newer and was taken."
+                    kind = "images of an export that have an asset file too, which was taken"
+                    self.report.say("read", shown(file, self.root), sentence, kind=kind)
+                    continue
+                seen[home, asset.id] = file
+                if asset.boxes is None and asset.stage == TAGGED:
+                    reason = f"it is tagged, but its file {asset.id[:60]!a}{_ASSET} with the regions is not there"
+                    self.report.damage(Refused(shown(file, self.root), f"{asset.place.rstrip('.')}: {reason}"))
+                    asset = replace(asset, state=State.IN_WORK)
+                found.append((file, asset))
+        return found
+
+    def image(self, asset: VottAsset, file: Path) -> ReadImage:
+        folder = file.parent.relative_to(self.root).as_posix()
+        if not is_portable(unquote(asset.name)):
+            self.report.say(
+                "refused", shown(file, self.root),
+                f"'{asset.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                kind="image names that lead outside the folder",
+            )  # fmt: skip
+        there = posixpath.dirname(posix(unquote(asset.path).removeprefix("file:")))  # where VoTT had it
+        found = self.find(asset, folder, there, shown(file, self.root))
+        name = posixpath.normpath(posixpath.join(folder if found else there, posix(unquote(asset.name))))
+        named = file.name.lower().removesuffix(_EXPORT) if file.name.endswith(_EXPORT) else ""
+        return ReadImage(
+            name=name if is_portable(name) else asset.name,
+            file=found,
+            width=asset.width,
+            height=asset.height,
+            boxes=tuple(asset.boxes or ()),
+            split=SPLIT_WORDS.get(named) or split_of_folders(file, self.root),
+            state=asset.state,
+        )
+
+    def find(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:
+        """The image beside the file, else the one of its name; VoTT URL-encodes names, other programs do not."""
+        names = [posix(name) for name in dict.fromkeys([asset.name, unquote(asset.name)])]
+        beside = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
+        if self.path.is_file() and (known := next(filter(None, map(self.lookup.beside, beside)), None)):
+            return known
+        matches = [self.lookup.find(name) for name in beside]
+        exact = [match for match in matches if match.how is Found.EXACT]
+        if not exact:
+            near = folder.split("/")
+            matches = [self.lookup.find(posixpath.join(there, name), near) for name in names]
+        found = next((match.file for match in exact or matches if match.file), None)
+        if found is None and (count := max(match.count for match in matches)):
+            sentence = f"{count} images fit the name '{asset.name[:80]}' equally well, so none was taken."
+            self.report.say("refused", file, sentence, kind="names that fit several images")
+        return found
+
+    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+        """Images beside the annotated ones that no document speaks of: unlabelled."""
+        folders = {file.parent for file in used}
+        return [
+            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
+            for file in self.lookup.files
+            if file.is_relative_to(self.root) and file not in used and file.parent in folders
+        ]
+
+
+def _lines(head: dict[str, Any], assets: dict[str, dict[str, Any]]) -> str:
+    """An export with one line for each asset: it can be compared, and is written four times faster than indented."""
+    told = ",\n".join(f"{_compact(id)}:{_compact(asset)}" for id, asset in assets.items())
+    return f'{_compact(head)[:-1]},"assets":{{\n{told}\n}}}}\n'
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _asset_ids(snapshot: Snapshot, places: Sequence[str]) -> list[str]:
+    """The original ids if all boxes of each image agree on one and no two images share one, else VoTT's: MD5."""
+    ids = []
+    for index, place in enumerate(places):
+        told = {sane(note.get("asset")).get("id") for note in _notes(snapshot, index)}
+        id = next(iter(told)) if len(told) == 1 else None
+        own = hashlib.md5(PurePosixPath(place).name.encode(), usedforsecurity=False).hexdigest()
+        ids.append(id if isinstance(id, str) and id else own)
+    again = {id for id, count in Counter(ids).items() if count > 1}
+    return [
+        hashlib.md5(place.encode(), usedforsecurity=False).hexdigest() if id in again else id
+        for id, place in zip(ids, places, strict=True)
+    ]
+
+
+def _notes(snapshot: Snapshot, index: int) -> list[dict[str, Any]]:
+    rows = snapshot.rows(index)
+    found = [sane(kept(extra, "vott")) for _, extra in snapshot.notes[rows]]
+    return found or [{}] * (rows.stop - rows.start)
+
+
+def _asset(snapshot: Snapshot, index: int, name: str, id: str) -> dict[str, Any]:
+    image, rows, notes = snapshot.images[index], snapshot.rows(index), _notes(snapshot, index)
+    has_boxes = rows.stop > rows.start
+    done = image.state in (State.DONE, State.VERIFIED) or has_boxes
+    asset: dict[str, Any] = {
+        "format": PurePosixPath(name).suffix.lstrip("."),
+        "id": id,
+        "name": name,
+        "path": name,
+        "size": {"width": image.width, "height": image.height},
+        "state": TAGGED if done else VISITED if image.state is State.IN_WORK else NOT_VISITED,
+        "type": 1,
+    }
+    if image.state not in (State.DONE, State.UNLABELLED) or (has_boxes and image.state is State.UNLABELLED):
+        asset["status"] = str(image.state)
+    more = next((sane(note["asset"]) for note in notes if "asset" in note), {})
+    asset |= {key: value for key, value in more.items() if key not in ASSET_KEYS}
+    told = [to_region(snapshot, row, note) for row, note in zip(range(rows.start, rows.stop), notes, strict=True)]
+    regions: list[dict[str, Any]] = []
+    for same, several in groupby(told, key=lambda region: region | {"tags": []}):
+        tags = [tag for region in several for tag in region["tags"]]
+        alone = len(tags) == 1 or not same["id"] or len(set(tags)) < len(tags)
+        regions += [same | {"tags": [tag]} for tag in tags] if alone else [same | {"tags": tags}]
+    taken: set[str] = set()
+    for number, region in enumerate(regions):
+        if not region["id"] or region["id"] in taken:
+            region["id"] = hashlib.md5(f"{id} {number}".encode(), usedforsecurity=False).hexdigest()[:9]
+        taken.add(region["id"])
+    return {"asset": asset, "regions": regions, "version": _VERSION}
