@@ -200,8 +200,10 @@ def _compared(found: dict[str, Any], meant: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_labelimg(meant: dict[str, Any]) -> dict[str, int]:
-    """Its own way for the same boxes, by its shortcuts: W, a drag, and Enter or the name in the dialog for each box;
-    Ctrl+S, Space and D for each image."""
+    """By the book, in its beginner mode: W, a drag, and Enter or the name in the dialog for each box; Ctrl+S, Space and
+    D for each image. Computed; labelImg 1.8.6 itself, driven by xdotool for the same ten photographs, took 510 keys so
+    (Space saves, a known name takes a second Enter), and at the least 58 keys and 16 clicks: in advanced mode, with a
+    second pass to verify."""
     keys, drags, last = 0, 0, ""
     for boxes in meant.values():
         for label, _ in boxes:

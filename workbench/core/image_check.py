@@ -21,7 +21,7 @@ from workbench.core.images import ImageInfo
 from workbench.errors import Refused
 
 MEMORY = 4 << 30
-"""Bytes of address space: an image of 200 megapixels needs 600 MB three times over, libraries about 1 GB."""
+"""Bytes of address space beyond what the child has at first: 200 megapixels need 600 MB three times over."""
 
 SECONDS = 60.0
 """For one file: 200 megapixels take 5 to 10 s on a slow machine."""

@@ -24,7 +24,8 @@ from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, register
-from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, is_small, parse_createml
+from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml
+from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     distinct_paths,
@@ -34,7 +35,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 
 _FILE = "_annotations.createml.json"  # as Roboflow calls it
 _RECORD = (
@@ -143,17 +144,10 @@ class _Reader:
 
     def read(self) -> Reading:
         read: list[ReadImage] = []
-        for file in self.files():
-            name = shown(file, self.root)
-            try:
-                parsed = parse_createml(read_bytes(file, name), name)
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += parsed.broken
-            for level, sentence, kind in parsed.remarks:
-                self.report.say(level, name, sentence, kind=kind)
-            read += [self.image(image, file) for image in parsed.images]
+        for file, one in parsed(self.files(), self.root, parse_createml, self.report):
+            for level, sentence, kind in one.remarks:
+                self.report.say(level, shown(file, self.root), sentence, kind=kind)
+            read += [self.image(image, file) for image in one.images]
         if self.path.is_dir():
             read += self.bare_images({image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)

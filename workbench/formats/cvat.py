@@ -27,9 +27,9 @@ from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, register
 from workbench.formats.parts.cvat_writing import to_xml
-from workbench.formats.parts.cvat_xml import CvatFile, CvatImage, parse_cvat
+from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
 from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
 _NO_SUBSET = "default"  # CVAT's word for what is in none
@@ -84,26 +84,19 @@ class _Reader:
         self.homes: set[Path] = set()  # the folders of the documents
 
     def read(self) -> Reading:
-        parsed: list[tuple[Path, CvatFile]] = []
-        for file in self.files():
-            name = shown(file, self.root)
-            try:
-                parsed.append((file, parse_cvat(read_bytes(file, name), name)))
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += parsed[-1][1].broken
-            for level, sentence, line, kind in parsed[-1][1].remarks:
-                self.report.say(level, name, sentence, line, kind)
-        if not parsed and not self.report.broken:
+        read = parsed(self.files(), self.root, parse_cvat, self.report)
+        for file, one in read:
+            for level, sentence, line, kind in one.remarks:
+                self.report.say(level, shown(file, self.root), sentence, line, kind)
+        if not read and not self.report.broken:
             raise Refused(self.path, "there is no CVAT file in this folder")
-        self.homes = {file.parent for file, _ in parsed}
-        images = [self.image(image, file, one.is_project) for file, one in parsed for image in one.images]
-        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+        self.homes = {file.parent for file, _ in read}
+        images = [self.image(image, file, one.is_project) for file, one in read for image in one.images]
+        for (level, what), count in sorted(sum((one.counts for _, one in read), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
         if self.path.is_dir():
             images += self.bare_images({image.file for image in images if image.file})
-        labels = dict.fromkeys(label for _, one in parsed for label in one.labels)
+        labels = dict.fromkeys(label for _, one in read for label in one.labels)
         return self.report.reading("cvat", self.path, tuple(labels), images)
 
     def files(self) -> list[Path]:

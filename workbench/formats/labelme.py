@@ -24,7 +24,8 @@ from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, register
-from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, is_clean, is_small, parse_labelme
+from workbench.formats.parts.json_values import is_clean, is_small
+from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, parse_labelme
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     distinct_paths,
@@ -34,7 +35,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
@@ -96,19 +97,11 @@ class _Reader:
         self.lookup = ImageLookup([self.root, *images])
 
     def read(self) -> Reading:
-        parsed: list[tuple[Path, LabelMeFile]] = []
-        for file in self.files():
-            name = shown(file, self.root)
-            try:
-                parsed.append((file, parse_labelme(read_bytes(file, name), name)))
-            except Refused as error:
-                self.report.damage(error)
-            else:
-                self.report.broken += parsed[-1][1].broken
-        if not parsed and not self.report.broken:
+        files = parsed(self.files(), self.root, parse_labelme, self.report)
+        if not files and not self.report.broken:
             raise Refused(self.path, "there are no LabelMe files in this folder")
-        read = [self.image(file, one) for file, one in parsed]
-        self.tell_shapes([one for _, one in parsed])
+        read = [self.image(file, one) for file, one in files]
+        self.tell_shapes([one for _, one in files])
         if self.path.is_dir():
             read += self.bare_images({image.file for image in read if image.file})
         return self.report.reading("labelme", self.path, self.labels(read), read)
@@ -197,10 +190,10 @@ class _Reader:
             )  # fmt: skip
         return match.file
 
-    def tell_shapes(self, parsed: Sequence[LabelMeFile]) -> None:
+    def tell_shapes(self, files: Sequence[LabelMeFile]) -> None:
         """How many shapes became boxes and how many could not, of each kind, in all files together."""
         outlines, dots = Counter[str](), Counter[str]()
-        for one in parsed:
+        for one in files:
             outlines += one.outlines
             dots += one.dots
         for kind, count in sorted(outlines.items()):

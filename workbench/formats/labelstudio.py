@@ -28,10 +28,10 @@ from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
-from workbench.formats.parts.labelstudio_json import LabelStudioFile, TaskImage, parse_labelstudio
+from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
 from workbench.formats.parts.layout import distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -97,24 +97,16 @@ class _Reader:
         self.lookup = ImageLookup([self.root, *images])
 
     def read(self) -> Reading:
-        parsed: list[tuple[Path, LabelStudioFile]] = []
-        for file in self.files():
-            name = shown(file, self.root)
-            try:
-                parsed.append((file, parse_labelstudio(read_bytes(file, name), name)))
-            except Refused as error:
-                self.report.damage(error)
-            else:
-                self.report.broken += parsed[-1][1].broken
-        if not parsed and not self.report.broken:
+        files = parsed(self.files(), self.root, parse_labelstudio, self.report)
+        if not files and not self.report.broken:
             raise Refused(self.path, "there is no Label Studio file in this folder")
-        images = [self.image(image, file) for file, one in parsed for image in one.images]
-        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+        images = [self.image(image, file) for file, one in files for image in one.images]
+        for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
         if self.path.is_dir():
             images += self.bare_images({image.file for image in images if image.file})
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
-        labels = dict.fromkeys([*self.listed(used, [file for file, _ in parsed]), *used])
+        labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
         return self.report.reading("labelstudio", self.path, tuple(labels), images)
 
     def files(self) -> list[Path]:

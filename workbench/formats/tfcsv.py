@@ -22,7 +22,7 @@ from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, register
 from workbench.formats.parts.csv_table import first_names, sane_values, split_of_table, to_row
 from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, kept, shown, split_of_folders
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
 _IMAGE_FOLDER = "images"
@@ -100,14 +100,8 @@ class _Reader:
 
     def read(self) -> Reading:
         read: list[tuple[Path, ReadImage]] = []
-        for file in self.files():
+        for file, table in parsed(self.files(), self.root, parse_tfcsv, self.report):
             name = shown(file, self.root)
-            try:
-                table = parse_tfcsv(read_bytes(file, name), name)
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += table.broken
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
             self.tell_base(name, table)

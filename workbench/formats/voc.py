@@ -24,7 +24,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
 
 _IMAGE_FOLDER = "JPEGImages"
@@ -101,16 +101,10 @@ class _Reader:
         files = [self.path] if not self.path.is_dir() else _annotation_files(self.path)
         if not files:
             raise Refused(self.path, "there are no XML files in this folder")
-        parsed = []
-        for file in files:
-            try:
-                parsed.append((file, parse_voc(read_bytes(file, self.shown(file)), self.shown(file))))
-                self.report.broken += parsed[-1][1].broken
-            except Refused as error:
-                self.report.damage(error)
-        base = self.base([voc for _, voc in parsed])
+        known = parsed(files, self.root, parse_voc, self.report)
+        base = self.base([voc for _, voc in known])
         splits = _Splits(self.root, self.report)
-        read = [self.image(file, voc, base, splits) for file, voc in parsed]
+        read = [self.image(file, voc, base, splits) for file, voc in known]
         if self.path.is_dir():
             read += self.bare_images(splits, {image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)

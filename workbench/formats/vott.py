@@ -40,7 +40,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, parsed, read_bytes
 from workbench.formats.parts.vott_json import (
     ASSET_KEYS,
     NOT_VISITED,
@@ -119,25 +119,18 @@ class _Reader:
         self.lookup = ImageLookup([self.root, *images])
 
     def read(self) -> Reading:
-        parsed: list[tuple[Path, VottFile]] = []
-        for file in self.files():
-            name = shown(file, self.root)
-            try:
-                parsed.append((file, parse_vott(read_bytes(file, name), name)))
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += parsed[-1][1].broken
-            for level, sentence, kind in parsed[-1][1].remarks:
-                self.report.say(level, name, sentence, kind=kind)
-        if not parsed and not self.report.broken:
+        files = parsed(self.files(), self.root, parse_vott, self.report)
+        for file, one in files:
+            for level, sentence, kind in one.remarks:
+                self.report.say(level, shown(file, self.root), sentence, kind=kind)
+        if not files and not self.report.broken:
             raise Refused(self.path, "there is no VoTT file in this folder")
-        images = [self.image(asset, file) for file, asset in self.assets(parsed)]
-        for (level, what), count in sorted(sum((one.counts for _, one in parsed), Counter[tuple[str, str]]()).items()):
+        images = [self.image(asset, file) for file, asset in self.assets(files)]
+        for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
         if self.path.is_dir():
             images += self.bare_images({image.file for image in images if image.file})
-        named = [label for _, one in parsed for label in one.labels]
+        named = [label for _, one in files for label in one.labels]
         labels = dict.fromkeys([*named, *(box.label for image in images for box in image.boxes)])
         return self.report.reading("vott", self.path, tuple(labels), images)
 
@@ -162,11 +155,11 @@ class _Reader:
                 self.report.damage(error)
         return sorted(chosen, key=lambda file: not file.name.endswith(_ASSET)) + projects
 
-    def assets(self, parsed: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:
+    def assets(self, files: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:
         """Each asset from where it is newest: its own file, else an export, else the project's list."""
         found: list[tuple[Path, VottAsset]] = []
         seen: dict[tuple[Path, str], Path] = {}
-        for file, one in parsed:
+        for file, one in files:
             home = file.parent.parent if file.parent.name == _FOLDER else file.parent
             for asset in one.assets:
                 first = seen.get((home, asset.id))

@@ -158,7 +158,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(StatusBar(self.session))
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
-        self._stack.currentChanged.connect(lambda _: self._messages.raise_())  # a page comes above all that is there
+        self._stack.currentChanged.connect(self._messages.raise_)  # a page that is shown comes above all
 
     def _restore_size(self) -> None:
         self.resize(1280, 800)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +9,11 @@ from workbench.core import strict_json
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
 from workbench.formats.parts.layout import keep
 
 IMAGE_KEYS = ("image", "imagefilename")  # Create ML's window and most tools; Apple's documents
 LIST_KEYS = ("annotations", "annotation")
-_SANE = 1e7  # pixels
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -67,7 +66,7 @@ class _Document:
 
     def record(self, record: Any, place: str, images: dict[str, CreateMLImage]) -> None:
         if not isinstance(record, dict):
-            raise self.refuse(place, f"expected an object, found {_short(record)}")
+            raise self.refuse(place, f"expected an object, found {short(record)}")
         key = next((key for key in IMAGE_KEYS if key in record), IMAGE_KEYS[0])
         name = self.text(record, key, place)
         if name in images:
@@ -82,7 +81,7 @@ class _Document:
         annotations = record.get(key)
         if not isinstance(annotations, list):
             image.has_broken = True
-            raise self.refuse(f"{place}.{key}", f"expected a list, found {_short(annotations)}")
+            raise self.refuse(f"{place}.{key}", f"expected a list, found {short(annotations)}")
         for number, annotation in enumerate(annotations):
             try:
                 image.boxes.append(self.box(annotation, f"{place}.{key}[{number}]"))
@@ -93,21 +92,21 @@ class _Document:
     def text(self, entry: dict[str, Any], key: str, place: str) -> str:
         value = entry.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.refuse(f"{place}.{key}", f"expected text, found {_short(value)}")
-        if not _is_clean(value):
+            raise self.refuse(f"{place}.{key}", f"expected text, found {short(value)}")
+        if not is_clean(value):
             raise self.refuse(f"{place}.{key}", "half of a character (a lone surrogate)")
         return value.strip()
 
     def box(self, annotation: Any, place: str) -> ReadBox:
         if not isinstance(annotation, dict):
-            raise self.refuse(place, f"expected an object, found {_short(annotation)}")
+            raise self.refuse(place, f"expected an object, found {short(annotation)}")
         label = self.text(annotation, "label", place)
         sides = annotation.get("coordinates")
         if not isinstance(sides, dict):
-            raise self.refuse(f"{place}.coordinates", f"expected x, y, width and height, found {_short(sides)}")
+            raise self.refuse(f"{place}.coordinates", f"expected x, y, width and height, found {short(sides)}")
         for side in _SIDES:
-            if not _is_number(sides.get(side)):
-                found = _short(sides.get(side))
+            if not is_number(sides.get(side)):
+                found = short(sides.get(side))
                 raise self.refuse(f"{place}.coordinates.{side}", f"expected a finite number of pixels, found {found}")
         x, y, width, height = (float(sides[side]) for side in _SIDES)
         if width < 0 or height < 0:
@@ -146,36 +145,3 @@ class _Document:
                 " size; they were taken as pixels."
             )
             self.remarks.append(("read", sentence, "files whose numbers may be fractions"))
-
-
-def is_small(value: Any) -> bool:
-    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
-    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
-
-
-def _is_finite(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        return depth > 0 and all(_is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
-    if isinstance(value, list):
-        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
-    if isinstance(value, str):
-        return _is_clean(value)
-    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
-
-
-def _is_clean(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
-
-
-def _short(value: Any) -> str:
-    """A value as a message shows it; nested ones are not printed, for they may be endless."""
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
-    if isinstance(value, int) and abs(value) > 10**30:
-        return "an enormous number"
-    text = "nothing" if value is None else ascii(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -12,9 +11,9 @@ from workbench.core import strict_json
 from workbench.core.project import FLAGS, XYXY, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
 from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, keep, kept
 
-_SANE = 1e7  # pixels
 _POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
 _OUTLINES = {  # of which the bounding box is taken, with their plural for the remark
     "polygon": "polygons", "circle": "circles", "line": "lines", "linestrip": "line strips", "mask": "masks",
@@ -104,7 +103,7 @@ class _Document:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise self.refuse(f"{place}{key}", f"expected text, found {_short(value)}")
+            raise self.refuse(f"{place}{key}", f"expected text, found {short(value)}")
         if not is_clean(value):
             raise self.refuse(f"{place}{key}", "half of a character (a lone surrogate)")
         return value
@@ -114,8 +113,8 @@ class _Document:
         value = self.root.get(key)
         if value is None or value == -1:
             return 0
-        if not _is_number(value) or value < 0 or value != int(value):
-            raise self.refuse(key, f"expected a number of pixels, found {_short(value)}")
+        if not is_number(value) or value < 0 or value != int(value):
+            raise self.refuse(key, f"expected a number of pixels, found {short(value)}")
         return int(value)
 
     def state(self) -> State:
@@ -132,13 +131,13 @@ class _Document:
 
     def shape(self, shape: Any, place: str) -> ReadBox | None:
         if not isinstance(shape, dict):
-            raise self.refuse(place, f"expected an object, found {_short(shape)}")
+            raise self.refuse(place, f"expected an object, found {short(shape)}")
         label = self.text(shape, "label", f"{place}.").strip()
         if not label:
             raise self.refuse(f"{place}.label", "a shape without a label")
         kind = shape.get("shape_type") or "polygon"  # as labelme read the files of its first versions
         if not isinstance(kind, str) or not (kind == "rectangle" or kind in _OUTLINES or kind in _DOTS):
-            raise self.refuse(f"{place}.shape_type", f"{_short(kind)} is none of the shapes that are known")
+            raise self.refuse(f"{place}.shape_type", f"{short(kind)} is none of the shapes that are known")
         points = self.points(shape.get("points"), kind, f"{place}.points")
         if kind in _DOTS or len(points) == 1:
             self.dots[_DOTS.get(kind, f"{_OUTLINES.get(kind, kind)} of a single point")] += 1
@@ -159,20 +158,20 @@ class _Document:
 
     def points(self, points: Any, kind: str, place: str) -> list[tuple[float, float]]:
         if not isinstance(points, list) or not points:
-            raise self.refuse(place, f"expected a list of [x, y], found {_short(points)}")
+            raise self.refuse(place, f"expected a list of [x, y], found {short(points)}")
         allowed = _POINTS.get(kind)
         if allowed and len(points) not in allowed:
             wanted = " or ".join(map(str, allowed))
             raise self.refuse(place, f"a {kind} has {wanted} points, found {len(points)}")
         for number, point in enumerate(points):
-            if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
-                raise self.refuse(f"{place}[{number}]", f"expected two finite numbers of pixels, found {_short(point)}")
+            if not isinstance(point, list) or len(point) != 2 or not all(map(is_number, point)):
+                raise self.refuse(f"{place}[{number}]", f"expected two finite numbers of pixels, found {short(point)}")
         return [(float(x), float(y)) for x, y in points]
 
     def flags(self, entry: dict[str, Any], place: str) -> dict[str, bool]:
         flags = entry.get("flags") or {}
         if not isinstance(flags, dict):
-            raise self.refuse(f"{place}.flags".lstrip("."), f"expected an object, found {_short(flags)}")
+            raise self.refuse(f"{place}.flags".lstrip("."), f"expected an object, found {short(flags)}")
         for key, value in flags.items():
             if not isinstance(value, bool):
                 self.left_out(f"{place}.flags.{key[:60]}", "flags that are neither true nor false")
@@ -237,36 +236,3 @@ def _is_upright(points: list[tuple[float, float]], xyxy: XYXY) -> bool:
     """Whether the four points are the four corners of their bounding box, to a hundredth of a pixel."""
     corners = [(x, y) for x in xyxy[0::2] for y in xyxy[1::2]]
     return all(any(math.dist(corner, point) < 0.01 for point in points) for corner in corners)
-
-
-def is_small(value: Any) -> bool:
-    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
-    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
-
-
-def _is_finite(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        return depth > 0 and all(is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
-    if isinstance(value, list):
-        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
-    if isinstance(value, str):
-        return is_clean(value)
-    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
-
-
-def is_clean(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
-
-
-def _short(value: Any) -> str:
-    """A value as a message shows it; nested ones are not printed, for they may be endless."""
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
-    if isinstance(value, int) and abs(value) > 10**30:
-        return "an enormous number"
-    text = "nothing" if value is None else ascii(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

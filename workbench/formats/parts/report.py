@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, Remark
+from workbench.formats.parts.layout import shown
 
 SHOWN = 20  # of one kind of remark, and of the damages in one error
 
@@ -69,6 +71,33 @@ def together(errors: Sequence[Refused]) -> Refused:
         lines.append(f"... and {len(errors) - SHOWN:,} more")
     lines.append(f"{len(errors):,} things can't be read, so nothing was imported. Mend them, or skip what is broken.")
     return Refused(first.file, "\n".join(lines), first.line, cause=first.cause)
+
+
+class Parsed(Protocol):
+    """What a format's parser makes of one file: at least the damage in it that need not stop the reading."""
+
+    @property
+    def broken(self) -> Sequence[Refused]: ...
+
+
+One = TypeVar("One", bound=Parsed)
+
+
+def parsed(
+    files: Iterable[Path], root: Path, parse: Callable[[bytes, str], One], report: Report
+) -> list[tuple[Path, One]]:
+    """Each of `files` as `parse` understands it; the damage in them, and files that it refuses, go to the report."""
+    read = []
+    for file in files:
+        name = shown(file, root)
+        try:
+            one = parse(read_bytes(file, name), name)
+        except Refused as error:
+            report.damage(error)
+            continue
+        report.broken += one.broken
+        read.append((file, one))
+    return read
 
 
 def read_bytes(file: Path, shown: str) -> bytes:

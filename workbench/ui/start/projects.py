@@ -134,7 +134,7 @@ class Projects(QObject):
             return
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings, event.writing)
-            if self._begun_at == (shown, self._session.image_id) and not shown.undo_title:
+            if self._begun_at == (shown, self._session.image_id) and not shown.undo_title and len(shown.images()):
                 self._session.select_image(shown.images()[0].id)  # nobody has chosen another yet
             self._session.images_found.emit(None)
         elif isinstance(event, new_project.Measured):
