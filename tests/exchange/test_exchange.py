@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.formats.making import picture, text, voc_file, voc_object
-from workbench import exchange
+from workbench import exchange, formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
@@ -255,6 +255,30 @@ def test_export_tells_what_the_format_loses(tmp_path: Path) -> None:
         report = export_labels(document.snapshot(), "yolo", tmp_path / "out")
         assert (report.images, report.boxes, report.copied) == (1, 1, 0)
         assert [r.sentence for r in report.remarks] == told["yolo"]
+
+
+@pytest.mark.parametrize("format", [name for name, _ in formats.load_all()])
+def test_an_image_that_nobody_has_looked_at_is_not_copied_as_an_empty_one(tmp_path: Path, format: str) -> None:
+    for name in ("done.png", "empty.png", "unlabelled.png"):
+        picture(tmp_path / "photographs" / name, orientation=6 if name == "unlabelled.png" else 1)
+    with (
+        Document.create(tmp_path / "p", tmp_path / "photographs") as document,
+        Document.create(tmp_path / "q") as other,
+    ):
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        done, empty, _ = (image.id for image in document.images())
+        document.do(edits.AddBoxes((Box(0, done, 1, (1, 1, 9, 9)),)))
+        document.do(edits.SetState((done, empty), State.DONE))
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TRAIN))
+        report = export_labels(document.snapshot(), format, tmp_path / "out", copy_images=True)
+        keeps = "unlabelled images" not in formats.formats.get(format).cannot_store
+        assert report.copied == (3 if keeps else 2)
+        assert any("images without boxes" in r.sentence for r in report.remarks if r.level == "lost") or keeps
+        assert not any("EXIF" in remark.sentence for remark in report.remarks), "it is not among those written"
+        apply_import(other, plan_import(other, tmp_path / "out", format))
+        states = {Path(image.path).stem: image.state for image in other.images()}
+        assert states.get("unlabelled", State.UNLABELLED) is State.UNLABELLED
+        assert states["done"] is State.DONE
 
 
 @pytest.mark.parametrize("format", ["voc", "coco", "yolo"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
@@ -22,7 +22,9 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits, folder_reader, intake, new_project, table_cache
 from workbench.core.document import Document
+from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, State
+from workbench.core.store import Store
 from workbench.ui.images_model import Filter, ImagesModel, Order
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import projects
@@ -232,6 +234,55 @@ def test_a_new_project_that_fails_leaves_the_open_one(
     assert window.session.document.folder == project
 
 
+def test_stopping_to_read_a_folder_is_told_and_the_next_opening_goes_on(
+    many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window()
+    window._projects.create(tmp_path / "p", many)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    (job,) = window.session.jobs
+    job.stop.set()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert "Reading was stopped: " in find(window, QLabel, "message-text").text()
+    document = window.session.document
+    with Store(document.store.file, read_only=True) as store:
+        assert tuple(document.images()) == tuple(store.read(ImageTable.read)), "what is shown is on disk"
+    document.do(edits.SetState((document.images()[0].id,), State.DONE))
+    window.close_project()
+    window.open(tmp_path / "p")
+    qtbot.waitUntil(lambda: is_open(window))
+    assert len(window.session.document.images()) == 40
+    assert window.session.document.images().unmeasured.tolist() == []
+
+
+def test_a_new_project_begins_at_its_first_image(
+    many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.png" for number in (7, 3, 5, *range(3), *range(8, 40))]
+    monkeypatch.setattr(new_project, "walk_images", lambda _: iter(names))  # as a disk tells them, in no order
+    window = open_window()
+    window._projects.create(tmp_path / "p", many)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    qtbot.waitUntil(lambda: is_open(window))
+    assert window.session.image.name == "0.png"
+
+
+def test_images_that_went_and_came_back_while_headers_were_read_are_read_too(
+    many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window()
+    window._projects.create(tmp_path / "p", many)
+    qtbot.waitUntil(lambda: window.session.document is not None and len(window.session.document.images()) == 40)
+    document = window.session.document
+    document.do(edits.RemoveImages(tuple(document.images().ids.tolist()[20:])))
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    window._projects._measure("Reading sizes", dates=False)
+    document.undo()  # while the job that began without them goes on
+    qtbot.waitUntil(lambda: is_open(window))
+    assert len(document.images()) == 40
+    assert document.images().unmeasured.tolist() == []
+
+
 def test_a_window_that_is_closed_at_once_leaves_no_process_and_no_lock(
     many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -240,7 +291,7 @@ def test_a_window_that_is_closed_at_once_leaves_no_process_and_no_lock(
     window.close()
     QApplication.processEvents()
     assert window.session.document is None
-    assert multiprocessing.active_children() == []
+    assert psutil.Process().children() == []
 
 
 def test_dates_that_come_do_not_undo_the_selection(many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:

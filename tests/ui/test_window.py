@@ -263,3 +263,15 @@ def test_a_page_can_ask_for_the_import_of_weights(open_window: Open, project: Pa
     window = open_window(project, "data")
     window.session.import_asked.emit()
     assert find(window, QWidget, "weights-window").isVisible()
+
+
+def test_a_message_lies_above_the_page_that_is_shown_after_it(open_window: Open, project: Path) -> None:
+    window = open_window()
+    window.session.message.emit("warning", "This project is open for reading only.")
+    assert window.open(project)
+    for page in ("data", "label", "data"):
+        window.show_page(page)
+        QApplication.processEvents()
+        text = find(window, QLabel, "message-text")
+        assert text.isVisible()
+        assert window.childAt(text.mapTo(window, text.rect().center())) is text

@@ -20,6 +20,7 @@ from workbench.core import edits, journal, window
 from workbench.core.applied import Applied
 from workbench.core.box_counts import BoxCounts
 from workbench.core.edits import Edit
+from workbench.core.files import check_name
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -442,12 +443,3 @@ class Document:
         known = {image.path for image in self.images() if image.root == root}
         found = tuple(intake.describe(Path(folder), root, known))
         return self.do(edits.AddImages(found)) if found else None
-
-
-def check_name(folder: Path) -> None:
-    """WorkbenchError if the folder's name is not text, which no project file can hold."""
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:
-        name = str(folder).encode("utf-8", "replace").decode()
-        raise WorkbenchError(f"The name of the folder {name} is not valid text. Rename it and try again.") from error

@@ -112,6 +112,15 @@ def safe_name(text: str, fallback: str = "untitled") -> str:
     return f"{text}-" if _RESERVED.match(text.split(".")[0]) else text
 
 
+def check_name(folder: Path) -> None:
+    """WorkbenchError if the folder's name is not text, which no project file can hold."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        name = str(folder).encode("utf-8", "replace").decode()
+        raise WorkbenchError(f"The name of the folder {name} is not valid text. Rename it and try again.") from error
+
+
 def natural_key(text: str) -> str:
     """Sorts img2 before img10, without regard to case: numbers come with their length before them.
 

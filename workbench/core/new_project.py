@@ -13,8 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from workbench.core import intake
-from workbench.core.document import Document, check_name
-from workbench.core.files import natural_keys, walk_images
+from workbench.core.document import Document
+from workbench.core.files import check_name, natural_keys, walk_images
 from workbench.core.folder_reader import Measured as Measured
 from workbench.core.folder_reader import Names, Reader
 from workbench.core.image_table import ImageTable
