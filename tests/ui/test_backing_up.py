@@ -13,10 +13,10 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open
 from workbench.core import backups, edits, mirror
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
-from workbench.ui.start import projects
+from workbench.ui.start import backing_up, projects
 from workbench.ui.start.backing_up import BackingUp
 
 
@@ -104,6 +104,32 @@ def test_the_text_follows_edits_behind_the_window_and_at_its_end(
     assert '"xyxy"' not in lines()
     window.close()
     assert '"xyxy":[1.0,2.0,3.0,4.0]' in lines()
+
+
+def test_a_text_that_has_all_edits_is_not_written_again(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.write(project)
+    backups.back_up(project)
+    written: list[object] = []
+    monkeypatch.setattr(mirror, "write", lambda folder, parts=None: written.append(parts))
+    window = open_window(project)
+    worker = window.findChild(BackingUp)
+    worker.look()
+    assert worker._work.is_idle()
+    window.session.do(edits.SetState((2,), State.DONE))
+    worker.look()
+    qtbot.waitUntil(worker._work.is_idle)
+    window.close()
+    assert written == [frozenset({-1, 0})]
+
+
+def test_the_whole_text_of_many_images_waits_for_the_next_opening(
+    open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backing_up, "AT_ONCE", 2)
+    open_window(project).close()
+    assert not (project / "labels").exists()
 
 
 def test_a_damaged_project_is_made_of_its_text(open_window: Open, project: Path, qtbot: QtBot) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from workbench.core import backups, mirror
     from workbench.core.applied import Applied
 
+AT_ONCE = 5000
+"""Images up to which the whole text is written while the window closes."""
 LOOK = 30_000
 """Milliseconds after which it is looked whether a backup is due: once in an hour in which something was changed."""
 
@@ -50,7 +52,10 @@ class BackingUp(QObject):
             self._work.ask([Wish(self._folder, text=True, parts=self._behind)])
         self._folder, self._behind = None, frozenset()
         if document is not None and not document.read_only:
-            self._folder, self._behind = document.folder, None
+            from workbench.core import mirror
+
+            current = document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+            self._folder, self._behind = document.folder, frozenset() if current else None
             self._clock.start()
         else:
             self._clock.stop()
@@ -97,8 +102,11 @@ class BackingUp(QObject):
             self._session.tell(WorkbenchError(f"{what} could not be written. {result.sentence}", result.cause))
 
     def close(self) -> None:
-        """The window goes: the text gets what it lacks."""
+        """The window goes: the text gets what it lacks, or at the next opening where that takes seconds."""
         self._work.close()
+        document = self._session.document
+        if document is not None and self._behind is None and len(document.images()) > AT_ONCE:
+            return
         if self._folder is not None and self._behind != frozenset():
             with contextlib.suppress(WorkbenchError):  # it is written anew after the next opening
                 _made(Wish(self._folder, text=True, parts=self._behind))
