@@ -85,8 +85,9 @@ def import_(
     format: Annotated[str | None, typer.Option("--format", help=f"{FORMATS}; default: recognised.")] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Where the images are, if not beside.")] = None,
     on_existing: Annotated[
-        str, typer.Option("--on-existing", help="Images that have boxes already: refuse, keep, replace or add.")
-    ] = "refuse",
+        str,
+        typer.Option("--on-existing", help="Images labelled otherwise here: update, refuse, keep, replace or add."),
+    ] = "update",
     on_size: Annotated[
         str, typer.Option("--on-size", help="Annotations made at another size than the file's: keep or scale.")
     ] = "keep",
@@ -109,6 +110,8 @@ def import_(
     with project_of(project, write=not dry_run) as document:
         plan = exchange.plan_import(document, path, format, images, chosen)
         done = plan if dry_run else exchange.apply_import(document, plan)
+        if isinstance(done, exchange.ImportReport):
+            exchange.keep_files(document.folder, plan, done)
     if as_json:
         remarks = [{"level": r.level, "file": r.file, "line": r.line, "sentence": r.sentence} for r in done.remarks]
         numbers = {name: getattr(done, name) for name in ("added", "missing", "left", "boxes", "replaced")}
@@ -222,9 +225,9 @@ def export_labels(
 
     plugins.loaded()
     with project_of(project) as document:
-        snapshot = document.snapshot()
+        snapshot, home = document.snapshot(), document.folder
     with console.bar("Copying images", quiet=as_json or not copy_images) as progress:
-        done = exchange.export_labels(snapshot, format, folder, copy_images, replace, progress.to)
+        done = exchange.export_labels(snapshot, format, folder, copy_images, replace, progress.to, project=home)
     with Document.open(project) as document:
         exchange.remember(document, done, snapshot.labels, copy_images)
     if not as_json:

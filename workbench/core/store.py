@@ -21,7 +21,7 @@ from workbench.errors import Damaged, ReadOnly, WorkbenchError
 T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
-VERSION = 2
+VERSION = 3
 _PAGES = 1000
 """Of 4 KiB, copied at a time: an edit waits some milliseconds for them. If one comes, copying begins anew."""
 
@@ -48,6 +48,16 @@ CREATE TABLE journal (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, title TEXT NOT NULL, edit TEXT NOT NULL,
   inverse TEXT NOT NULL, undone INTEGER NOT NULL) STRICT;
 """
+_ORIGINS = """
+CREATE TABLE origin (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, format TEXT NOT NULL, archive TEXT NOT NULL, labels TEXT NOT NULL) STRICT;
+CREATE TABLE imported (
+  image INTEGER NOT NULL, origin INTEGER NOT NULL REFERENCES origin(id), file TEXT NOT NULL, name TEXT NOT NULL,
+  content BLOB NOT NULL, PRIMARY KEY (image, origin)) STRICT;
+CREATE TABLE written (
+  file TEXT PRIMARY KEY, image INTEGER NOT NULL, content BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+"""
+"""What labels came in from (exchange/origins.py), and what is kept beside the images (exchange/autosync.py)."""
 
 
 def _with_natural_order(connection: sqlite3.Connection) -> None:
@@ -59,8 +69,14 @@ def _with_natural_order(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX image_sort ON image (root, sort)")
 
 
+def _with_origins(connection: sqlite3.Connection) -> None:
+    """Version 3: where labels came from. Statement by statement, because executescript would end the transaction."""
+    for statement in _ORIGINS.split(";")[:-1]:
+        connection.execute(statement)
+
+
 # From version n to n + 1, in order: each is one function of the connection, run in one transaction with the version.
-_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _with_natural_order}
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _with_natural_order, 2: _with_origins}
 
 
 class Store:
@@ -107,7 +123,7 @@ class Store:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
                 script = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {script} COMMIT;")
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {script} COMMIT;")
             finally:
                 connection.close()
         return cls(file)

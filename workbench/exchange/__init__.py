@@ -5,6 +5,7 @@ Export: `losses` says what a format would lose of a project; `export_labels` wri
 says which exported folders an edit of the labels would leave with other numbers than the project's.
 """
 
+from workbench.exchange.comparing import Changed, Difference
 from workbench.exchange.exported import Exported, Renumbered, remember, renumbered, write_anew
 from workbench.exchange.exporting import ExportReport, export_labels, losses
 from workbench.exchange.importing import (
@@ -12,11 +13,14 @@ from workbench.exchange.importing import (
     ImportReport,
     ImportSettings,
     apply_import,
+    keep_files,
     plan_import,
     recognise,
 )
 
 __all__ = [
+    "Changed",
+    "Difference",
     "ExportReport",
     "Exported",
     "ImportPlan",
@@ -25,6 +29,7 @@ __all__ = [
     "Renumbered",
     "apply_import",
     "export_labels",
+    "keep_files",
     "losses",
     "plan_import",
     "recognise",

@@ -14,6 +14,7 @@ from workbench.core import words
 from workbench.core.files import atomic_path, resolve_inside, sync_all
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import WorkbenchError
+from workbench.exchange.unedited import restore
 from workbench.formats import LOSSES, Remark
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.report import Report
@@ -88,11 +89,14 @@ def export_labels(
     copy_images: bool = False,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    project: Path | None = None,
 ) -> ExportReport:
     """Write the labels of `snapshot` into `folder`, which must be new or empty unless `replace`.
 
     `copy_images` also copies the image files, unchanged, to where the format expects them; `progress(done, all)` is
-    called for each. Raises WorkbenchError when the folder can't be written or is not empty.
+    called for each. `project` is the folder of the snapshot's project: files that came in by an import of this format
+    and were not edited are written as they came. Raises WorkbenchError when the folder can't be written or is not
+    empty.
     """
     folder = Path(folder).absolute()
     member = formats.load_all().get(format)
@@ -104,6 +108,9 @@ def export_labels(
         )
     files = member.write(snapshot, folder)
     report = Report()
+    unedited = restore(snapshot, format, folder, project, copy_images) if project is not None else 0
+    if unedited:
+        report.say("read", "", f"{words.count(unedited, 'file')} not edited: written byte for byte as imported.")
     turned = sum(1 for i, image in enumerate(snapshot.images) if image.orientation != 1 and is_labelled(snapshot, i))
     if turned:
         these = "1 image is" if turned == 1 else f"{turned:,} images are"

@@ -7,7 +7,7 @@ step of undo. A damaged file refuses the whole import with all damage in one mes
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
+from workbench.exchange import origins
+from workbench.exchange.comparing import Changed, Comparison, Difference
 from workbench.exchange.matching import Matched, match
+from workbench.exchange.origins import Stamp
 from workbench.formats import Reading, ReadSettings, Remark
 from workbench.formats.parts.report import Report
 from workbench.settings import setting
@@ -29,10 +32,11 @@ class ImportSettings(ReadSettings):
     """What a person may decide about an import."""
 
     on_existing: str = setting(
-        "refuse",
-        "Images that have boxes already: refuse leaves them and says so, keep leaves them silently, replace takes the"
-        " file's boxes instead, add takes both",
-        choices=("refuse", "keep", "replace", "add"),
+        "update",
+        "Images labelled already where the file says something else: update takes the file's word where nobody has"
+        " changed here what an import brought, leaves the others and says so; refuse leaves all and says so, keep"
+        " leaves all silently, replace takes the file's boxes instead, add takes both",
+        choices=("update", "refuse", "keep", "replace", "add"),
     )
     on_size: str = setting(
         "keep",
@@ -44,7 +48,11 @@ class ImportSettings(ReadSettings):
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import would do. `images` pairs what was read with the project's image (id 0: to be added)."""
+    """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
+
+    `differences` are the images that both sides speak of, those that are alike, too; `stamps` say which state of the
+    files was read.
+    """
 
     reading: Reading
     settings: ImportSettings
@@ -54,9 +62,16 @@ class ImportPlan:
     matched: int  # images of the project that would get boxes, a state or a split
     added: int  # image files that would come into the project
     missing: int  # images whose file was not found: left out
-    left: int  # images left as they are because they have boxes
+    left: int  # images that differ from the file and are left as they are
     boxes: int  # boxes that would be added
     replaced: int  # boxes of the project that would be removed for them
+    differences: tuple[Difference, ...] = ()
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
+
+    @property
+    def alike(self) -> int:
+        """Images that the project has just as the file says."""
+        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE)
 
     @property
     def sentence(self) -> str:
@@ -65,13 +80,14 @@ class ImportPlan:
         more = [f"{len(self.new_labels):,} new labels"] if self.new_labels else []
         more += [f"{self.replaced:,} boxes replaced"] if self.replaced else []
         more += [f"{self.missing:,} images without a file left out"] if self.missing else []
-        more += [f"{self.left:,} with boxes already, left as before"] if self.left else []
+        more += [f"{self.alike:,} images the same already"] if self.alike else []
+        more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: the plan's numbers, now true, and every remark."""
+    """What an import did: the plan's numbers, now true, and every remark. `ids`: of the plan's images, in its order."""
 
     format: str
     images: int
@@ -83,6 +99,7 @@ class ImportReport:
     new_labels: tuple[str, ...]
     remarks: tuple[Remark, ...]
     sentence: str
+    ids: tuple[int, ...] = ()
 
     def count(self, level: str) -> int:
         return sum(1 for remark in self.remarks if remark.level == level)
@@ -128,32 +145,41 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     reading = member.read(path, [*folders, *roots], settings)
+    read_at = origins.stamps(reading)
     report = Report(settings.skip_broken)
     matched = match(document, reading, report, scale=settings.on_size == "scale")
     report.settle()
-    return _plan(document, reading, settings, matched, report)
+    return _plan(document, reading, settings, matched, report, read_at)
 
 
 def _plan(
-    document: Document, reading: Reading, settings: ImportSettings, matched: Sequence[Matched], report: Report
+    document: Document,
+    reading: Reading,
+    settings: ImportSettings,
+    matched: Sequence[Matched],
+    report: Report,
+    read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
     counts = document.box_counts()
-    taken, left, replaced = [], 0, 0
+    taken, differences, left, replaced = [], list[Difference](), 0, 0
+    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format)
     for one in matched:
-        has = counts.get(one.image.id, 0) if one.image.id else 0
-        if has and one.labelled and settings.on_existing in ("refuse", "keep"):
-            left += 1
-            if settings.on_existing == "refuse":
-                report.say(
-                    "refused",
-                    one.image.path,
-                    f"It already has {has} {'box' if has == 1 else 'boxes'}, so it was left as it is;"
-                    " ask to replace them by the file's, or to add the file's.",
-                    kind="images that already have boxes, left as they are",
-                )
+        difference = compared.of(one) if one.image.id else None
+        if difference is None:
+            taken.append(one)
             continue
-        replaced += has if settings.on_existing == "replace" and one.labelled else 0
-        taken.append(one)
+        differences.append(difference)
+        if difference.changed is Changed.NOWHERE:
+            taken.append(dataclasses.replace(one, same=True))
+        elif settings.on_existing in ("replace", "add") or (
+            settings.on_existing == "update" and difference.changed is Changed.FILE
+        ):
+            replaced += counts.get(one.image.id, 0) if settings.on_existing != "add" else 0
+            taken.append(dataclasses.replace(one, instead=settings.on_existing != "add"))
+        else:
+            left += 1
+            if settings.on_existing != "keep":
+                _leave(one, difference, report)
     known = {label.name for label in document.labels()}
     return ImportPlan(
         reading=reading,
@@ -161,13 +187,24 @@ def _plan(
         images=tuple(taken),
         new_labels=tuple(name for name in reading.labels if name not in known),
         remarks=(*reading.remarks, *report.remarks),
-        matched=sum(1 for one in taken if one.image.id),
+        matched=sum(1 for one in taken if one.image.id and not one.same),
         added=sum(1 for one in taken if not one.image.id),
         missing=len(reading.images) - len(matched),
         left=left,
-        boxes=sum(len(one.boxes) for one in taken),
+        boxes=sum(len(one.boxes) for one in taken if not one.same),
         replaced=replaced,
+        differences=tuple(differences),
+        stamps=read_at,
     )
+
+
+def _leave(one: Matched, difference: Difference, report: Report) -> None:
+    if difference.changed is Changed.HERE:
+        kind = "images changed here and not in the file, left as they are"
+        report.say("read", one.image.path, f"{difference.sentence} It was left as it is.", kind=kind)
+        return
+    sentence = f"{difference.sentence} It was left as it is; ask to replace its boxes by the file's, or to add those."
+    report.say("refused", one.image.path, sentence, kind="images labelled otherwise here, left as they are")
 
 
 def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
@@ -177,7 +214,8 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
     """
     if document.read_only:
         raise ReadOnly(document.why_read_only)
-    made = _Batch(document, plan).build()
+    batch = _Batch(document, plan)
+    made = batch.build()
     title = f"Import {plan.boxes:,} boxes from {plan.reading.source.name}"
     if made:
         document.do(edits.Batch(tuple(made), title))
@@ -192,7 +230,13 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
         new_labels=plan.new_labels,
         remarks=plan.remarks,
         sentence=plan.sentence,
+        ids=tuple(image.id for image in batch.images),
     )
+
+
+def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
+    """Keep the files of an import that was done, and what they said (origins.py). Any thread."""
+    origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True))
 
 
 @dataclass
@@ -202,6 +246,7 @@ class _Batch:
     document: Document
     plan: ImportPlan
     removed: list[int] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)  # of the plan, in its order, with the ids that they get
 
     def build(self) -> list[edits.Edit]:
         made: list[edits.Edit] = []
@@ -209,7 +254,7 @@ class _Batch:
         if labels:
             made.append(edits.AddLabels(labels))
         ids = {label.name: label.id for label in (*self.document.labels(), *labels)}
-        images = self._images()
+        images = self.images = self._images()
         added = tuple(image for image, one in zip(images, self.plan.images, strict=True) if not one.image.id)
         if added:
             made.append(edits.AddImages(added))
@@ -219,6 +264,7 @@ class _Batch:
         boxes = tuple(
             dataclasses.replace(box, image=image.id, label=ids[name])
             for image, one in zip(images, self.plan.images, strict=True)
+            if not one.same
             for name, box in one.boxes
         )
         if boxes:
@@ -263,16 +309,13 @@ class _Batch:
             id = one.image.id
             if not id:
                 continue
-            replace = self.plan.settings.on_existing == "replace"
-            if one.labelled and replace:
-                self.removed += [box.id for box in self.document.boxes(id)]
-            state = one.state if replace or not counts.get(id) else max(one.image.state, State.IN_WORK, key=_RANK.index)
-            if (
-                one.labelled
-                and state is not one.image.state
-                and not (one.image.state is State.VERIFIED and not replace)
-            ):
-                states.setdefault(state, []).append(id)
+            if one.labelled and not one.same:
+                if one.instead:
+                    self.removed += [box.id for box in self.document.boxes(id)]
+                is_fresh = one.instead or not counts.get(id)
+                state = one.state if is_fresh else max(one.image.state, State.IN_WORK, key=_RANK.index)
+                if state is not one.image.state and (one.instead or one.image.state is not State.VERIFIED):
+                    states.setdefault(state, []).append(id)
             if one.split and self.plan.settings.splits and one.image.split is Split.NONE:
                 splits.setdefault(one.split, []).append(id)
         made: list[edits.Edit] = [edits.SetState(tuple(ids), state) for state, ids in states.items()]

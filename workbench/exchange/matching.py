@@ -22,15 +22,19 @@ from workbench.formats.parts.report import Report
 class Matched:
     """An image of a reading with the project's image. `root` is the folder that a new image (id 0) lies below.
 
-    `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label.
+    `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label. `same`: the
+    project says so already; `instead`: they take the place of the project's boxes.
     """
 
+    read: ReadImage
     image: Image
     root: Path | None
     boxes: tuple[tuple[str, Box], ...]
     state: State
     split: Split | None
     labelled: bool
+    same: bool = False
+    instead: bool = False
 
 
 def match(document: Document, reading: Reading, report: Report, *, scale: bool) -> tuple[Matched, ...]:
@@ -62,7 +66,7 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
             root, name = roots.of(file)
             image = describe_one(file, name, 0)
         boxes = _boxes(read, image, report, scale)
-        matched.append(Matched(image, root, boxes, read.state, read.split, _is_labelled(read)))
+        matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
     return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))

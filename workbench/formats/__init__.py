@@ -48,12 +48,25 @@ class ReadBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The annotation file that speaks of an image, and `name`: what it calls it, "" where only its own name says so.
+
+    `lists_labels`: it names labels without boxes and their order, too.
+    """
+
+    file: Path
+    name: str = ""
+    lists_labels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReadImage:
     """An image as annotation files describe it.
 
     `name` is the path as the files give it, posix; `file` is the existing image file found for it, or None.
     `split` is the official one, None if the files name none. `state` is DONE for an image that the files
-    say was labelled (also with no boxes), UNLABELLED for one that they merely list.
+    say was labelled (also with no boxes), UNLABELLED for one that they merely list. `source` is None where no file
+    speaks of it, or where some of what it says could not be read.
     """
 
     name: str
@@ -63,6 +76,7 @@ class ReadImage:
     boxes: tuple[ReadBox, ...]
     split: Split | None = None
     state: State = State.DONE
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,12 @@ class Format(Protocol):
         """Write `snapshot` into `folder` (made if missing) by atomic replaces; return the files written.
 
         The caller has them put on disk (files.sync_all), so many small files may be written with sync=False.
+        """
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        """What speaks of each image once `write` has written (files relative to the folder), None where nothing does.
+
+        By it files that came in and were not edited go out again as they were; a format may do without.
         """
 
 

@@ -18,7 +18,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.coco_json import CocoFile, CocoImage, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
@@ -63,6 +63,15 @@ class Coco:
             atomic_write(file, json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
             written.append(file)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        places, found = self.places(snapshot), list[Source | None]()
+        one = all(i.split is Split.NONE or not is_labelled(snapshot, n) for n, i in enumerate(snapshot.images))
+        for index, image in enumerate(snapshot.images):
+            file = Path("annotations", f"instances_{'default' if one else SPLIT_NAMES[image.split]}.json")
+            name = PurePosixPath(places[index]).relative_to(_IMAGE_FOLDER).as_posix()
+            found.append(Source(file, name, lists_labels=True) if is_labelled(snapshot, index) else None)
+        return tuple(found)
 
 
 def _is_coco(file: Path) -> bool:
@@ -122,9 +131,10 @@ class _Reader:
             self.report.say(level, name, sentence, kind=re.sub(r"^\S+\[\d+\]\S*:? ", "", sentence))
         split = split_of_name(Path(file.parent.name, file.name) if self.path.is_file() else file.relative_to(self.root))
         near = _near(file)
-        return [self.image(image, name, split, near) for image in coco.images]
+        return [self.image(image, file, split, near) for image in coco.images]
 
-    def image(self, image: CocoImage, name: str, split: Split | None, near: Sequence[str]) -> ReadImage:
+    def image(self, image: CocoImage, file: Path, split: Split | None, near: Sequence[str]) -> ReadImage:
+        name = shown(file, self.root)
         if not is_portable(image.name):
             self.report.say(
                 "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
@@ -145,6 +155,7 @@ class _Reader:
             boxes=image.boxes,
             split=split,
             state=State.IN_WORK if image.has_broken else image.state,
+            source=None if image.has_broken else Source(file, image.name, lists_labels=True),
         )
 
 

@@ -23,7 +23,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml
 from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import (
@@ -87,6 +87,10 @@ class CreateML:
             lines = ",\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in told)
             atomic_write(file, f"[\n{lines}\n]\n", sync=False)
         return tuple(sorted(records))
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        told = [Source(Path(place).parent / _FILE, Path(place).name) for place in self.places(snapshot)]
+        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(told))
 
 
 def _record(snapshot: Snapshot, index: int, name: str, verified: bool) -> dict[str, Any]:
@@ -191,6 +195,7 @@ class _Reader:
             boxes=tuple(image.boxes),
             split=split_of_folders(file, self.root),
             state=State.IN_WORK if image.has_broken else state,
+            source=None if image.has_broken else Source(file, image.name),
         )
 
     def find(self, image: str, file: Path, inner: str) -> Path | None:

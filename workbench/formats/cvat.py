@@ -25,7 +25,7 @@ from workbench.core.files import IMAGE_SUFFIXES, atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.cvat_writing import to_xml
 from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
 from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
@@ -58,6 +58,10 @@ class Cvat:
         names = [PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix() for place in self.places(snapshot)]
         atomic_write(folder / _FILE, to_xml(snapshot, names), sync=False)
         return (folder / _FILE,)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        names = [PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix() for place in self.places(snapshot)]
+        return tuple(Source(Path(_FILE), name, lists_labels=True) for name in names)
 
 
 def _by_likelihood(files: Sequence[Path]) -> list[Path]:
@@ -132,6 +136,7 @@ class _Reader:
             boxes=tuple(image.boxes),
             split=self.split(image, file),
             state=image.state,
+            source=Source(file, image.name, lists_labels=True),
         )
 
     def split(self, image: CvatImage, file: Path) -> Split | None:

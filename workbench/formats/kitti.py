@@ -22,7 +22,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.kitti_txt import IGNORED, KittiFile, looks_like_kitti, parse_kitti, to_line
 from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, shown, split_of_folders
 from workbench.formats.parts.report import Report, read_bytes
@@ -80,13 +80,12 @@ class Kitti:
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         types, written = _types(snapshot.labels), []
         lists: dict[str, list[str]] = {"trainval": []}
-        for index, place in enumerate(self.places(snapshot)):
-            if not is_labelled(snapshot, index):
+        for index, source in enumerate(self.sources(snapshot)):
+            if source is None:
                 continue
-            image, stem = snapshot.images[index], PurePosixPath(place).with_suffix("").name
-            file = folder / PurePosixPath(place).parts[0] / _LABELS / f"{stem}.txt"
-            atomic_write(file, _text(snapshot, index, types), sync=False)
-            written.append(file)
+            image, stem = snapshot.images[index], source.file.with_suffix("").name
+            written.append(folder / source.file)
+            atomic_write(written[-1], _text(snapshot, index, types), sync=False)
             named = [name for name, split in _LISTS.items() if split is image.split]
             for name in (*named, *([] if image.split is Split.TEST else ["trainval"])):
                 lists.setdefault(name, []).append(stem)
@@ -95,6 +94,13 @@ class Kitti:
             atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
             written.append(file)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        found: list[Source | None] = []
+        for index, place in enumerate(self.places(snapshot)):
+            file = Path(PurePosixPath(place).parts[0], _LABELS, f"{PurePosixPath(place).with_suffix('').name}.txt")
+            found.append(Source(file) if is_labelled(snapshot, index) else None)
+        return tuple(found)
 
 
 def _types(labels: Sequence[Label]) -> list[str]:
@@ -191,6 +197,7 @@ class _Reader:
             boxes=boxes,
             split=self.split_of(file),
             state=State.IN_WORK if parsed.broken else State.DONE,
+            source=None if parsed.broken else Source(file),
         )
 
     def find(self, file: Path) -> Path | None:

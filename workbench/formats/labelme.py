@@ -23,7 +23,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import is_clean, is_small
 from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, parse_labelme
 from workbench.formats.parts.layout import (
@@ -66,12 +66,15 @@ class LabelMe:
         written = [folder / _LABEL_FILE]
         names = [label.name for label in snapshot.labels if not {"\n", "\r"} & set(label.name)]
         atomic_write(written[0], "".join(f"{name}\n" for name in names), sync=False)
-        for index, place in enumerate(self.places(snapshot)):
-            if is_labelled(snapshot, index):
-                file = folder / PurePosixPath(place).with_suffix(".json")
-                atomic_write(file, _to_json(snapshot, index, place), sync=False)
-                written.append(file)
+        for index, (place, source) in enumerate(zip(self.places(snapshot), self.sources(snapshot), strict=True)):
+            if source is not None:
+                written.append(folder / source.file)
+                atomic_write(written[-1], _to_json(snapshot, index, place), sync=False)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        told = [Source(Path(place).with_suffix(".json"), Path(place).name) for place in self.places(snapshot)]
+        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(told))
 
 
 def _is_labelme(file: Path) -> bool:
@@ -147,6 +150,7 @@ class _Reader:
             boxes=one.boxes,
             split=None if split is Split.NONE else split,
             state=one.state,
+            source=None if one.broken else Source(file, one.image),
         )
 
     def inner(self, file: Path, image: str) -> str:

@@ -27,7 +27,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
 from workbench.formats.parts.layout import distinct_paths, files_below, shown, split_of_folders
@@ -66,6 +66,9 @@ class LabelStudio:
         atomic_write(folder / _FILE, f"[\n{lines}\n]\n", sync=False)
         atomic_write(folder / _CONFIG, to_config(snapshot, names), sync=False)
         return folder / _FILE, folder / _CONFIG
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        return tuple(Source(Path(_FILE), place) for place in self.places(snapshot))
 
 
 def _is_labelstudio(file: Path) -> bool:
@@ -151,6 +154,7 @@ class _Reader:
             boxes=boxes,
             split=split_of_folders(file, self.root) if image.split is None else image.split,
             state=state,
+            source=Source(file, image.names[0]) if image.names else None,
         )
 
     def boxes(self, image: TaskImage, found: Path | None, name: str) -> tuple[tuple[ReadBox, ...], tuple[int, int]]:

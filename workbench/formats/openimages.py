@@ -18,9 +18,9 @@ from pathlib import Path
 from workbench.core.files import atomic_write
 from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
-from workbench.formats import Reading, ReadSettings, register
+from workbench.formats import Reading, ReadSettings, Source, register
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
-from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, kept, number
+from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, kept, number, without_split_folders
 from workbench.formats.parts.openimages_csv import (
     CLICKS,
     COLUMNS,
@@ -54,11 +54,20 @@ class OpenImages:
         return Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        paths = distinct_paths(snapshot.images)
+        paths = distinct_paths(without_split_folders(snapshot.images))
         return tuple(f"images/{_SUBSETS[i.split]}/{p}" for i, p in zip(snapshot.images, paths, strict=True))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         return _Writer(snapshot, self.places(snapshot), folder / "annotations").write()
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        """The tables of boxes; an image without boxes stands in none."""
+        ids, found = _Writer(snapshot, self.places(snapshot), Path("annotations")).ids, list[Source | None]()
+        for index, image in enumerate(snapshot.images):
+            rows = snapshot.rows(index)
+            told = Source(Path("annotations", f"{_SUBSETS[image.split]}-annotations-bbox.csv"), ids[index])
+            found.append(told if rows.stop > rows.start and image.width * image.height > 0 else None)
+        return tuple(found)
 
 
 class _Writer:

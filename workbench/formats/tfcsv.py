@@ -19,7 +19,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.csv_table import first_names, sane_values, split_of_table, to_row
 from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, kept, shown, split_of_folders
 from workbench.formats.parts.report import Report, parsed
@@ -77,6 +77,15 @@ class TfCsv:
                 atomic_write(folder / name, to_row([*COLUMNS, *more]) + "".join(tables.get(split, [])), sync=False)
                 written.append(folder / name)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        """Images without boxes stand in no table."""
+        found: list[Source | None] = []
+        for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
+            is_told = bool((~snapshot.crowd[snapshot.rows(index)]).any())
+            told = Source(Path(_FILES[image.split]), place.removeprefix(f"{_IMAGE_FOLDER}/"))
+            found.append(told if is_told else None)
+        return tuple(found)
 
 
 def _is_table(file: Path) -> bool:
@@ -164,6 +173,7 @@ class _Reader:
             boxes=tuple(image.boxes),
             split=split_of_table(file.relative_to(self.root)),
             state=State.IN_WORK if image.has_broken else State.DONE,
+            source=None if image.has_broken else Source(file, image.name),
         )
 
     def find(self, image: TfImage, file: Path) -> Path | None:

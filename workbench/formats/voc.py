@@ -15,7 +15,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     distinct_paths,
@@ -27,7 +27,7 @@ from workbench.formats.parts.layout import (
 from workbench.formats.parts.report import Report, parsed, read_bytes
 from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
 
-_IMAGE_FOLDER = "JPEGImages"
+_IMAGE_FOLDER, _FOLDER = "JPEGImages", "Annotations"
 
 
 @register("voc")
@@ -55,20 +55,26 @@ class Voc:
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         written, sets = [], dict[Split, list[str]]()
-        for index, place in enumerate(self.places(snapshot)):
-            if not is_labelled(snapshot, index):
-                continue
-            stem = PurePosixPath(place).relative_to(_IMAGE_FOLDER).with_suffix("").as_posix()
-            file = folder / "Annotations" / f"{stem}.xml"
-            atomic_write(file, to_xml(snapshot, index, place), sync=False)
-            written.append(file)
-            sets.setdefault(snapshot.images[index].split, []).append(stem)
+        for index, (place, source) in enumerate(zip(self.places(snapshot), self.sources(snapshot), strict=True)):
+            if source is not None:
+                written.append(folder / source.file)
+                atomic_write(written[-1], to_xml(snapshot, index, place), sync=False)
+                stem = source.file.relative_to(_FOLDER).with_suffix("").as_posix()
+                sets.setdefault(snapshot.images[index].split, []).append(stem)
         sets.pop(Split.NONE, None)
         for split, stems in sorted(sets.items()):
             file = folder / "ImageSets" / "Main" / f"{SPLIT_NAMES[split]}.txt"
             atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
             written.append(file)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        found: list[Source | None] = []
+        for index, place in enumerate(self.places(snapshot)):
+            inner = PurePosixPath(place).relative_to(_IMAGE_FOLDER).with_suffix(".xml")
+            told = Source(Path(_FOLDER, inner), inner.with_suffix(PurePosixPath(place).suffix).name)
+            found.append(told if is_labelled(snapshot, index) else None)
+        return tuple(found)
 
 
 def _annotation_files(folder: Path) -> list[Path]:
@@ -153,6 +159,7 @@ class _Reader:
             boxes=boxes,
             split=splits.of(file, found),
             state=State.IN_WORK if voc.broken else state,
+            source=None if voc.broken else Source(file, voc.filename),
         )
 
     def box(self, o: VocObject, base: int, name: str) -> ReadBox:

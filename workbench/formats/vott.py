@@ -29,7 +29,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, register
+from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
@@ -94,6 +94,14 @@ class Vott:
             atomic_write(file, _lines(head, assets), sync=False)
             written.append(file)
         return tuple(written)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        splits = {image.split for image in snapshot.images}
+        found = []
+        for image, place in zip(snapshot.images, self.places(snapshot), strict=True):
+            name = "default" if splits == {Split.NONE} else SPLIT_NAMES[image.split]
+            found.append(Source(Path(_FOLDER, f"{name}{_EXPORT}"), PurePosixPath(place).name, lists_labels=True))
+        return tuple(found)
 
 
 def _is_vott(file: Path) -> bool:
@@ -198,6 +206,7 @@ class _Reader:
             boxes=tuple(asset.boxes or ()),
             split=SPLIT_WORDS.get(named) or split_of_folders(file, self.root),
             state=asset.state,
+            source=Source(file, asset.name, lists_labels=True),
         )
 
     def find(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:

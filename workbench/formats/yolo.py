@@ -17,8 +17,16 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, register
-from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, is_labelled, keep, shown
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    distinct_paths,
+    files_below,
+    is_labelled,
+    keep,
+    shown,
+    without_split_folders,
+)
 from workbench.formats.parts.report import Report, read_bytes
 from workbench.formats.parts.yolo_layout import (
     LABEL_FOLDERS,
@@ -64,24 +72,30 @@ class Yolo:
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         """images/<split>/<path>. A folder "images" inside would make trainers look for the labels there: renamed."""
         images = [
-            replace(i, path=re.sub(r"(^|/)images(?=/)", r"\1images_", i.path, flags=re.I)) for i in snapshot.images
+            replace(i, path=re.sub(r"(^|/)images(?=/)", r"\1images_", i.path, flags=re.I))
+            for i in without_split_folders(snapshot.images)
         ]
         paths = distinct_paths(images)
         return tuple(f"images/{SPLIT_NAMES[i.split]}/{p}" for i, p in zip(images, paths, strict=True))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         written = []
-        for index, place in enumerate(self.places(snapshot)):
-            image = snapshot.images[index]
-            known = image.width > 0 and image.height > 0
-            if is_labelled(snapshot, index) and (known or snapshot.rows(index).start == snapshot.rows(index).stop):
-                inner = PurePosixPath(place).relative_to("images").with_suffix(".txt")
-                file = folder / "labels" / inner
-                atomic_write(file, _label_text(snapshot, index), sync=False)
-                written.append(file)
+        for index, source in enumerate(self.sources(snapshot)):
+            if source is not None:
+                written.append(folder / source.file)
+                atomic_write(written[-1], _label_text(snapshot, index), sync=False)
         file = folder / "data.yaml"
         atomic_write(file, _data_yaml(snapshot))
         return (*written, file)
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        found: list[Source | None] = []
+        for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
+            rows = snapshot.rows(index)
+            is_told = is_labelled(snapshot, index) and (image.width * image.height > 0 or rows.start == rows.stop)
+            inner = PurePosixPath(place).relative_to("images").with_suffix(".txt")
+            found.append(Source(Path("labels", inner)) if is_told else None)
+        return tuple(found)
 
 
 def _looks_like_labels(file: Path) -> bool:
@@ -167,7 +181,8 @@ class _Reader:
             self.report.say("read", name, sentence, kind="images with an EXIF orientation")
         boxes = self.boxes(parsed, layout, info.width, info.height, shown(file, self.root))
         state = State.IN_WORK if parsed.broken else State.DONE
-        return ReadImage(name, image, info.width, info.height, boxes, split, state)
+        source = None if parsed.broken else Source(file)
+        return ReadImage(name, image, info.width, info.height, boxes, split, state, source)
 
     def parsed(self, file: Path, layout: Layout) -> YoloFile | None:
         name = shown(file, self.root)

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +25,7 @@ SPLIT_WORDS = {
     "testing": Split.TEST,
 }
 SPLIT_NAMES = {Split.TRAIN: "train", Split.VALIDATION: "val", Split.TEST: "test", Split.NONE: "none"}
+_FOLDERS = {split: {name, *(w for w, of in SPLIT_WORDS.items() if of is split)} for split, name in SPLIT_NAMES.items()}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -76,13 +78,15 @@ def is_labelled(snapshot: Snapshot, index: int) -> bool:
 def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
     """A relative posix path for each image, portable, and no two alike even without suffix and in lower case.
 
-    "a.jpg" and "a.png" would share one label file, and so would images of the same path in two root folders: the
-    later ones get "-2", "-3" ... after their stem.
+    Folders that all images of a root lie in are left out: a data set that comes in and goes out does not get one more
+    around it each time. "a.jpg" and "a.png" would share one label file, and so would images of the same path in two
+    root folders: the later ones get "-2", "-3" ... after their stem.
     """
-    taken: set[str] = set()
+    images, taken = tuple(images), set[str]()
+    shared = _shared_folders(images)
     paths = []
     for image in images:
-        path = PurePosixPath(_portable(image.path))
+        path = PurePosixPath(_portable("/".join(image.path.split("/")[shared[image.root] :])))
         stem, count = path.with_suffix("").as_posix(), 1
         while _key(stem) in taken:
             count += 1
@@ -90,6 +94,29 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
         taken.add(_key(stem))
         paths.append(stem + path.suffix)
     return tuple(paths)
+
+
+def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
+    """For layouts with a folder for each split: images that lie in one of that name already are not put in another."""
+    images = tuple(images)
+    shared, found = _shared_folders(images), []
+    for image in images:
+        folder, *rest = image.path.split("/")[shared[image.root] :]
+        is_split = bool(rest) and folder.lower() in _FOLDERS[image.split]
+        found.append(replace(image, path="/".join(rest if is_split else [folder, *rest])))
+    return tuple(found)
+
+
+def _shared_folders(images: Sequence[Image]) -> dict[int, int]:
+    """How many folders all images of a root have in common, by root."""
+    shared: dict[int, list[str]] = {}
+    for image in images:
+        folders = image.path.split("/")[:-1]
+        before = shared.setdefault(image.root, folders)
+        if folders[: len(before)] != before:
+            same = [a == b for a, b in zip(before, folders, strict=False)]
+            shared[image.root] = before[: same.index(False) if False in same else len(same)]
+    return {root: len(folders) for root, folders in shared.items()}
 
 
 def _key(stem: str) -> str:

@@ -14,7 +14,7 @@ from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings
+from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source
 from workbench.formats.parts.csv_table import first_names, split_of_table
 from workbench.formats.parts.layout import SPLIT_WORDS, files_below, shown, split_of_folders
 from workbench.formats.parts.openimages_csv import (
@@ -43,6 +43,7 @@ class _Told:
     boxes: list[OpenBox]
     split: Split | None  # of the table's name
     has_broken: bool
+    file: Path
 
 
 class Reader:
@@ -135,7 +136,7 @@ class Reader:
             left |= table.left
             split = split_of_table(file.relative_to(self.root))
             for id in (*table.boxes, *(id for id in table.damaged if id and id not in table.boxes)):
-                one = _Told(table.boxes.get(id, []), split, id in table.damaged)
+                one = _Told(table.boxes.get(id, []), split, id in table.damaged, file)
                 first = told.setdefault(id, one)
                 if first is not one:
                     self.compare(id, first, one, name)
@@ -191,7 +192,8 @@ class Reader:
         width, height, turn = self.as_boxed(id, info)
         boxes = tuple(self.box(box, turn, width, height) for box in one.boxes)
         state = State.IN_WORK if one.has_broken else State.DONE
-        return ReadImage(shown(file, self.root), file, width, height, boxes, split, state)
+        source = None if one.has_broken else Source(one.file, id)
+        return ReadImage(shown(file, self.root), file, width, height, boxes, split, state, source)
 
     def as_boxed(self, id: str, info: ImageInfo) -> tuple[int, int, bool]:
         """The size of what the boxes were drawn on, and whether they must be turned upside down here.

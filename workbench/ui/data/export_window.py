@@ -119,9 +119,9 @@ class ExportWindow(QDialog):
         if document is None or not text:
             return
         snapshot, format, copy = document.snapshot(), str(self._format.currentData()), self._copy.isChecked()
-        folder = Path(text).expanduser()
+        folder, home = Path(text).expanduser(), document.folder
         self._written_labels, self._written_copy = snapshot.labels, copy
-        job = Job("Exporting labels", lambda _: _export(snapshot, format, folder, copy), self._session)
+        job = Job("Exporting labels", lambda _: _export(snapshot, format, folder, copy, home), self._session)
         job.reported.connect(self._written)
         job.finished.connect(self._ended)
         self._write.setEnabled(False)
@@ -141,5 +141,5 @@ class ExportWindow(QDialog):
         self._write.setEnabled(True)
 
 
-def _export(snapshot: Snapshot, format: str, folder: Path, copy: bool) -> Iterator[ExportReport]:
-    yield export_labels(snapshot, format, folder, copy_images=copy)
+def _export(snapshot: Snapshot, format: str, folder: Path, copy: bool, project: Path) -> Iterator[ExportReport]:
+    yield export_labels(snapshot, format, folder, copy_images=copy, project=project)

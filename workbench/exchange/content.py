@@ -1,0 +1,59 @@
+"""What an image's labels are to one format, in sixteen bytes: whether a file, and what came of it, was changed since.
+
+Two contents are alike when the format would write the same of both, so an edit that it can't hold (a note on a VOC box)
+does not count as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+
+from workbench.core.project import FLAGS, XYXY, Snapshot, State
+from workbench.exchange.matching import Matched
+
+Row = tuple[str, XYXY, Sequence[bool], str, str]
+"""Label, edges, marks in the order of FLAGS, note, extra."""
+
+
+def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> bytes:
+    """16 bytes; the order of the boxes does not matter."""
+    held = [flag not in cannot_store for flag in FLAGS]
+    told = sorted(
+        (
+            label,
+            tuple(map(float, xyxy)),
+            tuple(bool(flag) and is_held for flag, is_held in zip(flags, held, strict=True)),
+            "" if "note" in cannot_store else note,
+            extra,
+        )
+        for label, xyxy, flags, note, extra in rows
+    )
+    if state is State.VERIFIED and "verified" in cannot_store:
+        state = State.DONE
+    if state is State.IN_WORK and "in work" in cannot_store:
+        state = State.DONE
+    return hashlib.blake2b(repr((told, str(state))).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def of_read(one: Matched, cannot_store: Collection[str]) -> bytes:
+    """Of what a file says."""
+    rows = [
+        (label, box.xyxy, (box.difficult, box.truncated, box.occluded, box.crowd), box.note, box.extra)
+        for label, box in one.boxes
+    ]
+    return of(rows, one.state, cannot_store)
+
+
+def of_image(snapshot: Snapshot, index: int, cannot_store: Collection[str]) -> bytes:
+    """Of image `index` of a project as it is."""
+    rows = snapshot.rows(index)
+    notes = snapshot.notes[rows] if snapshot.notes else [("", "")] * (rows.stop - rows.start)
+    told: list[Row] = [
+        (snapshot.labels[label].name, (x0, y0, x1, y1), flags, note, extra)
+        for label, (x0, y0, x1, y1), flags, (note, extra) in zip(
+            snapshot.label_index[rows].tolist(), snapshot.boxes[rows].tolist(), snapshot.flags[rows].tolist(), notes,
+            strict=True,
+        )
+    ]  # fmt: skip
+    return of(told, snapshot.images[index].state, cannot_store)

@@ -1,0 +1,149 @@
+"""Where labels came from: the files of an import, kept in the project, and what they said of each image.
+
+With it a file that nobody edited is exported byte for byte as it came, and a second import knows who has changed what:
+the file, a person here, or both. The files are in imports/*.zip of the project, which a person may open or delete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import formats
+from workbench.core.files import atomic_path, safe_name
+from workbench.core.store import FILE, Store
+from workbench.errors import WorkbenchError
+from workbench.exchange import content
+from workbench.exchange.matching import Matched
+from workbench.formats import Reading, Source
+from workbench.formats.parts.layout import shown
+
+FOLDER = "imports"
+LIMIT = 256 << 20
+"""Bytes of one file that is kept; a larger one is written anew by an export."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the newest import of a format said of one image.
+
+    `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: all names of the import in
+    their order; `content` as in content.py.
+    """
+
+    id: int
+    format: str
+    archive: str
+    labels: tuple[str, ...]
+    file: str
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One image of an import, by its id in the project; `source` is the file that speaks of it."""
+
+    id: int
+    source: Source
+    content: bytes
+
+
+Stamp = tuple[int, int]
+
+
+def stamps(reading: Reading) -> dict[Path, Stamp]:
+    """Of the files that speak of images, as they are now."""
+    files = {image.source.file for image in reading.images if image.source is not None}
+    return {file: found for file in files if (found := _stamp(file)) is not None}
+
+
+def _stamp(file: Path) -> Stamp | None:
+    """What changes when a file is written: bytes and nanoseconds."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
+def keep(project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]]) -> None:
+    """Note what `reading` said of the images (by their ids) that were taken from it, and keep its files.
+
+    In a connection of its own. Files that are no longer as they were `read_at`, or can't be read, are noted without
+    their bytes. WorkbenchError if the project can't be written.
+    """
+    cannot = formats.load_all().get(reading.format).cannot_store
+    taken = [
+        Taken(id, one.read.source, content.of_read(one, cannot)) for id, one in images if one.read.source is not None
+    ]
+    if not taken:
+        return
+    archive = _free(project / FOLDER, f"{safe_name(reading.source.stem)} ({reading.format})")
+    names = _keep_files(archive, reading, read_at, taken)
+    labels = json.dumps(list(reading.labels), ensure_ascii=False)
+    with Store(project / FILE, check=False) as store, store.transaction() as connection:
+        connection.executemany(
+            "DELETE FROM imported WHERE image = ? AND origin IN (SELECT id FROM origin WHERE format = ?)",
+            [(one.id, reading.format) for one in taken],
+        )
+        row = (reading.format, archive.name, labels)
+        origin = connection.execute("INSERT INTO origin (format, archive, labels) VALUES (?, ?, ?)", row).lastrowid
+        connection.executemany(
+            "INSERT INTO imported (image, origin, file, name, content) VALUES (?, ?, ?, ?, ?)",
+            [(one.id, origin, names.get(one.source.file, ""), one.source.name, one.content) for one in taken],
+        )
+
+
+def _keep_files(
+    archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[Taken]
+) -> dict[Path, str]:
+    """The name in the zip of each file that was taken whole: all its images, and nothing of it left out."""
+    told = Counter(image.source.file for image in reading.images if image.source is not None)
+    left = told - Counter(one.source.file for one in taken)
+    is_damaged = any(remark.level == "refused" for remark in reading.remarks)
+    whole = [file for file, count in told.items() if not left[file] and not (is_damaged and count > 1)]
+    root = reading.source if reading.source.is_dir() else reading.source.parent
+    names = dict[Path, str]()
+    with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for file in whole:
+                now = _stamp(file)
+                if now is not None and now == read_at.get(file) and now[0] <= LIMIT:
+                    with contextlib.suppress(OSError):
+                        name = shown(file, root) if file.is_relative_to(root) else f"{len(names)}/{file.name}"
+                        packed.writestr(_entry(name), file.read_bytes())
+                        names[file] = name
+        return names
+    return {}
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name.encode("utf-8", "replace").decode())
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _free(folder: Path, stem: str) -> Path:
+    number = 1
+    while (file := folder / f"{number:04d} {stem}.zip").exists() or any(folder.glob(f"{number:04d} *")):
+        number += 1
+    return file
+
+
+def read(connection: sqlite3.Connection) -> dict[int, list[Origin]]:
+    """By image, the newest import first; one of each format."""
+    about = {}
+    for id, format, archive, labels in map(tuple, connection.execute("SELECT id, format, archive, labels FROM origin")):
+        about[id] = format, archive, tuple(json.loads(labels))
+    found = defaultdict[int, list[Origin]](list)
+    rows = connection.execute("SELECT image, origin, file, name, content FROM imported ORDER BY origin DESC")
+    for image, id, file, name, said in map(tuple, rows):
+        found[image].append(Origin(id, *about[id], file, name, said))
+    return found

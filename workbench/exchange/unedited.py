@@ -1,0 +1,107 @@
+"""Files that nobody edited go out byte for byte as they came in by an import of the same format.
+
+The format writes all files; then those are replaced whose images are exactly those of a file that came in, with the
+same boxes, marks and states as far as the format holds them (content.py), and the same numbers of labels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from workbench import formats
+from workbench.core.files import atomic_write
+from workbench.core.image_lookup import posix
+from workbench.core.project import Snapshot
+from workbench.core.store import FILE, Store
+from workbench.exchange import content, origins
+from workbench.exchange.origins import Origin
+from workbench.formats import Source
+
+
+def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied: bool) -> int:
+    """Replace the files below `folder` that `format` has just written and nobody edited; how many they were.
+
+    `copied`: the images lie there, too, so the names in a file must lead to them; else the last part is enough.
+    """
+    member = formats.load_all().get(format)
+    if not hasattr(member, "sources"):  # a plugin's may do without
+        return 0
+    with Store(project / FILE, read_only=True, check=False) as store:
+        known = store.read(origins.read)
+    if not known:
+        return 0
+    by_file: dict[Path, list[tuple[int, Source]]] = defaultdict(list)
+    for index, source in enumerate(member.sources(snapshot)):
+        if source is not None:
+            by_file[source.file].append((index, source))
+    images = defaultdict[tuple[int, str], set[int]](set)  # all that each file spoke of, those gone since, too
+    mine: dict[int, Origin] = {}
+    for id, several in known.items():
+        for origin in several:
+            if origin.format == format and origin.file:
+                mine[id] = origin
+                images[origin.id, origin.file].add(id)
+    restored = 0
+    with _Archives(project / origins.FOLDER) as archives:
+        for file, told in by_file.items():
+            came = {(o.id, o.file) for index, _ in told if (o := mine.get(snapshot.images[index].id)) is not None}
+            if len(came) != 1 or images[next(iter(came))] != {snapshot.images[index].id for index, _ in told}:
+                continue
+            if all(_is_as_it_came(snapshot, index, source, mine, format, copied) for index, source in told):
+                data = archives.bytes_of(mine[snapshot.images[told[0][0]].id])
+                if data is not None:
+                    atomic_write(folder / file, data, sync=False)
+                    restored += 1
+    return restored
+
+
+def _is_as_it_came(
+    snapshot: Snapshot, index: int, source: Source, mine: dict[int, Origin], format: str, copied: bool
+) -> bool:
+    origin = mine.get(snapshot.images[index].id)
+    if origin is None or not _is_name_right(origin.name, source.name, copied):
+        return False
+    member = formats.load_all().get(format)
+    labels = tuple(label.name for label in snapshot.labels)
+    if source.lists_labels and labels != origin.labels:
+        return False
+    if getattr(member, "first_number", None) is not None:
+        used = set(snapshot.label_index[snapshot.rows(index)].tolist())
+        if any(number >= len(origin.labels) or origin.labels[number] != labels[number] for number in used):
+            return False
+    return content.of_image(snapshot, index, member.cannot_store) == origin.content
+
+
+def _is_name_right(came: str, written: str, copied: bool) -> bool:
+    if not came or not written:  # the file's own name says which image it is of
+        return True
+    if copied:
+        return posix(came) == posix(written)
+    return PurePosixPath(posix(came)).name == PurePosixPath(posix(written)).name
+
+
+class _Archives:
+    """The zips that are asked for, each opened once; what is gone or damaged yields nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._open = folder, dict[str, zipfile.ZipFile | None]()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> _Archives:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def bytes_of(self, origin: Origin) -> bytes | None:
+        with contextlib.suppress(OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError):
+            if origin.archive not in self._open:
+                self._open[origin.archive] = None
+                packed = zipfile.ZipFile(self._folder / origin.archive)
+                self._open[origin.archive] = self._stack.enter_context(packed)
+            found = self._open[origin.archive]
+            return found.read(origin.file) if found is not None else None
+        return None
