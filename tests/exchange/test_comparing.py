@@ -1,0 +1,192 @@
+"""A second import of the same files: who has changed what is shown, and no edit is overwritten without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import picture, text, voc_file, voc_object
+from workbench import exchange
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, State
+from workbench.exchange import Changed, ImportSettings, apply_import, export_labels, keep_files, plan_import
+
+FIRST = ((1, 2, 10, 12), (15, 5, 30, 25))  # VOC's own numbers, of image a and of image b
+NAMES = ("a", "b")
+
+
+def write(folder: Path, name: str, *boxes: tuple[int, int, int, int], label: str = "cat") -> None:
+    text(
+        folder / "Annotations" / f"{name}.xml",
+        voc_file(*(voc_object(label, b) for b in boxes), filename=f"{name}.jpg"),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in NAMES:
+        write(tmp_path / "set", name, *FIRST)
+        picture(tmp_path / "set" / "JPEGImages" / f"{name}.jpg", grey=ord(name))
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def document(tmp_path: Path, folder: Path) -> Iterator[Document]:
+    with Document.create(tmp_path / "p") as made:
+        come_in(made, folder)
+        yield made
+
+
+def come_in(document: Document, folder: Path, how: str = "update", keep: bool = True) -> exchange.ImportReport:
+    plan = plan_import(document, folder, "voc", settings=ImportSettings(on_existing=how))
+    report = apply_import(document, plan)
+    if keep:
+        keep_files(document.folder, plan, report)
+    return report
+
+
+def changes(document: Document, folder: Path) -> dict[str, tuple[Changed, int, int, int]]:
+    plan = plan_import(document, folder, "voc")
+    return {one.image.name[0]: (one.changed, one.added, one.removed, one.moved) for one in plan.differences}
+
+
+def edges(document: Document, name: str) -> list[tuple[float, ...]]:
+    image = next(image for image in document.images() if image.name == f"{name}.jpg")
+    return [box.xyxy for box in document.boxes(image.id)]
+
+
+def draw(document: Document, name: str, *xyxy: float) -> None:
+    image = next(image for image in document.images() if image.name == f"{name}.jpg")
+    document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, xyxy),)))  # type: ignore[arg-type]
+
+
+def test_the_same_files_again_change_nothing(document: Document, folder: Path) -> None:
+    before = document.undo_title
+    plan = plan_import(document, folder, "voc")
+    assert {one.changed for one in plan.differences} == {Changed.NOWHERE}
+    assert (plan.matched, plan.boxes, plan.left, plan.alike) == (0, 0, 0, 2)
+    assert "2 images the same already" in plan.sentence
+    apply_import(document, plan)
+    assert document.undo_title == before, "there is nothing to undo"
+
+
+def test_what_changed_in_the_file_only_is_taken(document: Document, folder: Path) -> None:
+    write(folder, "a", FIRST[0], (16, 5, 30, 26), (2, 20, 8, 28))
+    assert changes(document, folder) == {"a": (Changed.FILE, 1, 0, 1), "b": (Changed.NOWHERE, 0, 0, 0)}
+    report = come_in(document, folder)
+    assert (report.left, report.boxes, report.replaced) == (0, 3, 2)
+    assert sorted(edges(document, "a")) == [(0, 1, 10, 12), (1, 19, 8, 28), (15, 4, 30, 26)]
+    assert changes(document, folder)["a"][0] is Changed.NOWHERE
+
+
+def test_what_changed_here_only_stays_and_is_told(document: Document, folder: Path) -> None:
+    draw(document, "a", 2, 20, 9, 29)
+    assert changes(document, folder) == {"a": (Changed.HERE, 0, 1, 0), "b": (Changed.NOWHERE, 0, 0, 0)}
+    report = come_in(document, folder)
+    assert report.left == 1
+    assert len(edges(document, "a")) == 3
+    (remark,) = (r for r in report.remarks if "Changed here" in r.sentence)
+    assert remark.sentence.startswith(
+        "Changed here since it was imported, and not in the file: the file has 1 box fewer."
+    )
+
+
+def test_what_changed_on_both_sides_stays_and_asks(document: Document, folder: Path) -> None:
+    draw(document, "a", 2, 20, 9, 29)
+    write(folder, "a", FIRST[0])
+    assert changes(document, folder)["a"] == (Changed.BOTH, 0, 2, 0)
+    report = come_in(document, folder)
+    assert (report.left, len(edges(document, "a"))) == (1, 3)
+    (remark,) = (r for r in report.remarks if r.level == "refused")
+    assert "Changed here and in the file since it was imported: the file has 2 boxes fewer." in remark.sentence
+    assert "ask to replace" in remark.sentence
+
+
+@pytest.mark.parametrize(("how", "boxes"), [("update", 3), ("refuse", 3), ("keep", 3), ("replace", 1), ("add", 4)])
+def test_a_person_decides_what_becomes_of_both(document: Document, folder: Path, how: str, boxes: int) -> None:
+    draw(document, "a", 2, 20, 9, 29)
+    write(folder, "a", FIRST[0])
+    report = come_in(document, folder, how)
+    assert len(edges(document, "a")) == boxes
+    assert bool([r for r in report.remarks if r.level == "refused"]) is (how in ("update", "refuse"))
+
+
+def test_refuse_leaves_what_changed_in_the_file_only(document: Document, folder: Path) -> None:
+    write(folder, "a", FIRST[0])
+    report = come_in(document, folder, "refuse")
+    assert (report.left, len(edges(document, "a"))) == (1, 2)
+    assert [r for r in report.remarks if "Changed in the file since it was imported, and not here" in r.sentence]
+
+
+def test_boxes_that_were_all_deleted_here_do_not_come_back(document: Document, folder: Path) -> None:
+    image = next(image for image in document.images() if image.name == "a.jpg")
+    document.do(edits.RemoveBoxes(tuple(box.id for box in document.boxes(image.id))))
+    assert changes(document, folder)["a"] == (Changed.HERE, 2, 0, 0)
+    assert come_in(document, folder).left == 1
+    assert edges(document, "a") == []
+
+
+def test_an_image_that_a_person_verified_is_not_touched(document: Document, folder: Path) -> None:
+    image = next(image for image in document.images() if image.name == "a.jpg")
+    document.do(edits.SetState((image.id,), State.VERIFIED))
+    assert changes(document, folder)["a"][0] is Changed.NOWHERE, "the same boxes"
+    write(folder, "a", FIRST[0])
+    assert changes(document, folder)["a"][0] is Changed.BOTH
+    assert come_in(document, folder).left == 1
+    assert len(edges(document, "a")) == 2
+
+
+def test_labels_and_marks_count_as_changes_and_notes_do_not(document: Document, folder: Path) -> None:
+    image = next(image for image in document.images() if image.name == "a.jpg")
+    one, other = document.boxes(image.id)
+    document.do(edits.ReplaceBoxes((Box(one.id, image.id, one.label, one.xyxy, note="looks odd"),)))
+    assert changes(document, folder)["a"][0] is Changed.NOWHERE, "VOC has no notes"
+    document.do(edits.ReplaceBoxes((Box(other.id, image.id, other.label, other.xyxy, difficult=True),)))
+    assert changes(document, folder)["a"] == (Changed.HERE, 0, 0, 1)
+    document.undo()
+    document.do(edits.AddLabels((Label(0, "dog"),)))
+    dog = document.labels()[1].id
+    document.do(edits.ReplaceBoxes((Box(other.id, image.id, dog, other.xyxy),)))
+    assert changes(document, folder)["a"] == (Changed.HERE, 0, 0, 1)
+
+
+def test_labels_that_never_came_in_by_an_import_are_compared_all_the_same(tmp_path: Path, folder: Path) -> None:
+    with Document.create(tmp_path / "q") as document:
+        come_in(document, folder, keep=False)
+        write(folder, "a", FIRST[0], (16, 5, 30, 26))
+        assert changes(document, folder) == {"a": (Changed.UNKNOWN, 0, 0, 1), "b": (Changed.NOWHERE, 0, 0, 0)}
+        report = come_in(document, folder)
+        assert report.left == 1
+        assert [
+            r for r in report.remarks if "Labelled here already, and otherwise: the file has 1 box other" in r.sentence
+        ]
+
+
+def test_what_another_format_brought_is_known_to_be_unedited(document: Document, tmp_path: Path) -> None:
+    """Out to YOLO, changed there, and in again: nobody has touched what VOC had brought."""
+    export_labels(document.snapshot(), "yolo", tmp_path / "yolo", copy_images=True)
+    plan = plan_import(document, tmp_path / "yolo", "yolo")
+    assert {one.changed for one in plan.differences} == {Changed.NOWHERE}, "to the format's precision"
+    (file,) = (tmp_path / "yolo" / "labels").rglob("a.txt")
+    file.write_text(file.read_text() + "0 0.5 0.5 0.1 0.1\n")
+    plan = plan_import(document, tmp_path / "yolo", "yolo")
+    assert sorted((one.changed, one.added) for one in plan.differences) == [(Changed.FILE, 1), (Changed.NOWHERE, 0)]
+
+
+def test_an_import_that_was_undone_and_done_again_knows_its_files(document: Document, folder: Path) -> None:
+    document.undo()
+    assert len(document.images()) == 0
+    document.redo()
+    write(folder, "a", FIRST[0])
+    assert changes(document, folder)["a"][0] is Changed.FILE
+
+
+def test_a_difference_says_in_words_what_the_file_has() -> None:
+    from workbench.core.project import Image
+
+    told = exchange.Difference(Image(1, "a.jpg"), Changed.UNKNOWN, added=1, removed=1200, moved=3)
+    assert told.words == "the file has 1 box more, 1,200 fewer, 3 other"
+    assert exchange.Difference(Image(1, "a.jpg"), Changed.FILE).words == "the file has another state"
