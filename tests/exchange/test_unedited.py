@@ -177,8 +177,8 @@ def test_a_file_that_lost_damaged_lines_on_the_way_in_is_written_anew(tmp_path: 
 def test_paths_that_would_lead_nowhere_are_written_anew_where_images_are_copied(tmp_path: Path) -> None:
     picture(tmp_path / "set" / "images" / "a.jpg")
     shape = {"label": "cat", "points": [[1, 2], [9, 8]], "shape_type": "rectangle"}
-    told = {"version": "5.0.1", "flags": {}, "shapes": [shape], "imagePath": "../images/a.jpg", "imageData": None,
-            "imageHeight": 30, "imageWidth": 40}  # fmt: skip
+    told: dict[str, object] = {"version": "5.0.1", "flags": {}, "shapes": [shape], "imagePath": "../images/a.jpg"}
+    told |= {"imageData": None, "imageHeight": 30, "imageWidth": 40}
     came = text(tmp_path / "set" / "labels" / "a.json", json.dumps(told, indent=1)).read_bytes()
     with Document.create(tmp_path / "p") as document:
         come_in(document, tmp_path / "set", "labelme")

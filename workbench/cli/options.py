@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -54,12 +55,25 @@ def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
         yield document
         if write:
             keep_text(document)
+            keep_beside(document)
 
 
 def keep_text(document: Document) -> None:
     """Bring the project's text up to date if it lacks an edit."""
     if not document.store.read(lambda connection: mirror.is_current(document.folder, connection)):
         mirror.write(document.folder)
+
+
+def keep_beside(document: Document) -> None:
+    """Bring the label files beside the images up to date, if they are kept (exchange/autosync.py)."""
+    from workbench.exchange import autosync
+
+    format = autosync.chosen(document)
+    if format:
+        synced = autosync.bring_up(document.folder, format, document.snapshot())
+        autosync.remember(document, synced)
+        if synced.foreign or synced.failed:
+            print(f"Beside the images: {synced.sentence}", file=sys.stderr)
 
 
 def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path | None]:

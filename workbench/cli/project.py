@@ -240,6 +240,32 @@ def export_labels(
 
 
 @app.command()
+def autosync(
+    project: Project,
+    format: Annotated[str, typer.Option("--format", help="yolo, voc, or off; default: what was chosen.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Keep YOLO or VOC label files beside the images up to date, for people who use other programs on them."""
+    from workbench.exchange import autosync as beside
+
+    format = one_of("format", format, ["", *beside.FORMATS, "off"])
+    with project_of(project, write=True) as document:
+        if format:
+            beside.choose(document, "" if format == "off" else format)
+        chosen = beside.chosen(document)
+        if not chosen:
+            result({"format": "off"}, as_json=as_json)
+            return
+        synced = beside.bring_up(document.folder, chosen, document.snapshot())
+        beside.remember(document, synced)
+    if not as_json:
+        say(synced.sentence)
+    named = {"changed by others": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
+    told = {name: [str(file) for file in files[:20]] for name, files in named.items() if files}
+    result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=as_json)
+
+
+@app.command()
 def anchors(
     project: Project,
     k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,

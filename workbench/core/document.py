@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -233,11 +233,14 @@ class Document:
         kept = self.setting("anchors")
         return AnchorSet(**{**kept, "sizes": tuple((w, h) for w, h in kept["sizes"])}) if kept else None
 
-    def snapshot(self) -> Snapshot:
-        """A frozen copy of everything, images in natural order."""
+    def snapshot(self, ids: Collection[int] | None = None) -> Snapshot:
+        """A frozen copy of everything, images in natural order; or of these images, in the order of their ids."""
         self._measure_labelled()
         labels, images = self.labels(), self.images()
-        return self.store.read(lambda connection: take(connection, labels, images, self.file, self.window()))
+        if ids is None:
+            return self.store.read(lambda connection: take(connection, labels, images, self.file, self.window()))
+        chosen = ImageTable.of([self.image(id) for id in sorted(ids) if images.has(id)])
+        return self.store.read(lambda c: take(c, labels, chosen, self.file, self.window(), some=True))
 
     # --- editing ---
 

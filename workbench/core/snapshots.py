@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,22 @@ def take(
     images: ImageTable,
     file: Callable[[Image], Path],
     window: Window | None,
+    some: bool = False,
 ) -> Snapshot:
-    """All boxes with these labels (in export order) and images (in natural order). `file`: where an image lies."""
+    """All boxes with these labels (in export order) and images (in their order). `file`: where an image lies.
+
+    `some`: there are other images, too, whose boxes are not asked for.
+    """
     cursor = connection.cursor()
     cursor.row_factory = None
-    boxes = np.fromiter(cursor.execute(f"SELECT {', '.join(_BOX.names or ())} FROM box ORDER BY id"), _BOX)
+    columns = ", ".join(_BOX.names or ())
+    rows: Iterable[tuple[float, ...]]
+    if some:
+        asked = f"SELECT {columns} FROM box WHERE image = ?"
+        rows = sorted(row for image in images.ids.tolist() for row in cursor.execute(asked, (image,)).fetchall())
+    else:
+        rows = cursor.execute(f"SELECT {columns} FROM box ORDER BY id")
+    boxes = np.fromiter(rows, _BOX)
     # (m,) the row of each box's image; a stable sort keeps the oldest box first
     owners = images.rows_of(boxes["image"])
     assert len(owners) == len(boxes), "each box has an image"
@@ -47,13 +58,17 @@ def take(
         label_index=by_id[np.searchsorted(ids[by_id], boxes["label"])] if len(ids) else np.zeros(0, np.int64),
         flags=np.stack([boxes[flag] for flag in FLAGS], axis=1),
         box_ids=boxes["id"].copy(),
-        notes=_notes(connection, boxes["id"]),
+        notes=_notes(connection, boxes["id"], images.ids.tolist() if some else None),
         window=window,
     )
 
 
-def _notes(connection: sqlite3.Connection, ids: np.ndarray) -> tuple[tuple[str, str], ...]:
-    """(note, extra) of each box, or nothing where no box has any."""
-    rows = connection.execute("SELECT id, note, extra FROM box WHERE note <> '' OR extra <> ''")
+def _notes(connection: sqlite3.Connection, ids: np.ndarray, images: list[int] | None) -> tuple[tuple[str, str], ...]:
+    """(note, extra) of each box, or nothing where no box has any. `images`: those of the boxes, None for all."""
+    asked = "SELECT id, note, extra FROM box WHERE (note <> '' OR extra <> '')"
+    if images is None:
+        rows = connection.execute(asked).fetchall()
+    else:
+        rows = [row for image in images for row in connection.execute(f"{asked} AND image = ?", (image,))]
     told = {row[0]: (row[1], row[2]) for row in rows}
     return tuple(told.get(id, ("", "")) for id in ids.tolist()) if told else ()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from workbench.core import broken_off
 from workbench.core.files import natural_key
 from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
@@ -55,7 +57,8 @@ CREATE TABLE imported (
   image INTEGER NOT NULL, origin INTEGER NOT NULL REFERENCES origin(id), file TEXT NOT NULL, name TEXT NOT NULL,
   content BLOB NOT NULL, PRIMARY KEY (image, origin)) STRICT;
 CREATE TABLE written (
-  file TEXT PRIMARY KEY, image INTEGER NOT NULL, content BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+  file TEXT PRIMARY KEY, content BLOB NOT NULL, hash BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL)
+  STRICT;
 """
 """What labels came in from (exchange/origins.py), and what is kept beside the images (exchange/autosync.py)."""
 
@@ -90,9 +93,17 @@ class Store:
         """`check` False leaves the look at every page to a later `check()`: a large file takes half a second."""
         self.file = file
         self.before_writing: Callable[[], None] | None = None
+        if not read_only and file.is_file() and not os.access(file, os.W_OK):
+            read_only, why = True, f"{file} can't be written, so this project is open for reading only."
         self.why_read_only = why if read_only else ""
+        self._mended: broken_off.Mended | None = None
         self.connection = _connect(file, read_only)
         try:
+            if read_only and broken_off.is_broken_off(self.connection):
+                self.connection.close()
+                with _sentences(file):
+                    self._mended = broken_off.Mended(file)
+                self.connection = _connect(self._mended.file, read_only)
             self._check_kind()
             if check:
                 self.check()
@@ -109,7 +120,7 @@ class Store:
             if newer:
                 self.connection.execute("PRAGMA query_only = ON")
         except BaseException:
-            self.connection.close()
+            self.close()
             raise
 
     @classmethod
@@ -211,7 +222,10 @@ class Store:
                 raise _damaged(self.file, verdict)
 
     def close(self) -> None:
+        """Safe to call twice."""
         self.connection.close()
+        if self._mended is not None:
+            self._mended.close()
 
     def __enter__(self) -> Store:
         return self
@@ -249,10 +263,17 @@ def _sentences(file: Path) -> Iterator[None]:
                 " Make room and do it again.",
                 error,
             ) from error
-        if "malformed" in text or "not a database" in text:
+        if "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
             raise _damaged(file, text) from error
         if "locked" in text:
             raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
+        if "disk I/O error" in text:
+            raise WorkbenchError(
+                f"The disk of {file.parent} did not take or give what was asked of it. The last edit was not saved,"
+                " everything before it is. Look whether the disk is full, was taken out or is failing, and do it"
+                " again.",
+                f"{error} ({error.sqlite_errorname})",
+            ) from error
         if "readonly" in text or "unable to open" in text:
             raise WorkbenchError(
                 f"{file} can't be written or opened. Check the folder's permissions.", error

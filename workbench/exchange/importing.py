@@ -51,7 +51,7 @@ class ImportPlan:
     """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
 
     `differences` are the images that both sides speak of, those that are alike, too; `stamps` say which state of the
-    files was read.
+    files was read; `compared` and `found` are what `replan` begins with.
     """
 
     reading: Reading
@@ -67,6 +67,8 @@ class ImportPlan:
     replaced: int  # boxes of the project that would be removed for them
     differences: tuple[Difference, ...] = ()
     stamps: Mapping[Path, Stamp] = field(default_factory=dict)
+    compared: tuple[Matched, ...] = ()  # all that were matched, before it was decided what is taken of them
+    found: tuple[Remark, ...] = ()  # remarks of matching, as part of `remarks`
 
     @property
     def alike(self) -> int:
@@ -149,7 +151,21 @@ def plan_import(
     report = Report(settings.skip_broken)
     matched = match(document, reading, report, scale=settings.on_size == "scale")
     report.settle()
-    return _plan(document, reading, settings, matched, report, read_at)
+    return _plan(document, reading, settings, matched, report.remarks, read_at)
+
+
+def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> ImportPlan:
+    """The plan under other settings and of the project as it is now; the files are not read again.
+
+    Settings that decide how files are read (`skip_broken`, `voc_base`, `on_size`) must be those of `plan`. Images that
+    came into the project since are not seen. WorkbenchError if images that the plan counts on are gone.
+    """
+    read_by = [(one.skip_broken, one.voc_base, one.on_size) for one in (plan.settings, settings)]
+    assert read_by[0] == read_by[1], "these take another reading"
+    now = [
+        dataclasses.replace(one, image=document.measured(one.image)) if one.image.id else one for one in plan.compared
+    ]
+    return _plan(document, plan.reading, settings, now, plan.found, plan.stamps)
 
 
 def _plan(
@@ -157,9 +173,10 @@ def _plan(
     reading: Reading,
     settings: ImportSettings,
     matched: Sequence[Matched],
-    report: Report,
+    found: tuple[Remark, ...],
     read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
+    report = Report()
     counts = document.box_counts()
     taken, differences, left, replaced = [], list[Difference](), 0, 0
     compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format)
@@ -186,7 +203,7 @@ def _plan(
         settings=settings,
         images=tuple(taken),
         new_labels=tuple(name for name in reading.labels if name not in known),
-        remarks=(*reading.remarks, *report.remarks),
+        remarks=(*reading.remarks, *found, *report.remarks),
         matched=sum(1 for one in taken if one.image.id and not one.same),
         added=sum(1 for one in taken if not one.image.id),
         missing=len(reading.images) - len(matched),
@@ -195,6 +212,8 @@ def _plan(
         replaced=replaced,
         differences=tuple(differences),
         stamps=read_at,
+        compared=tuple(matched),
+        found=found,
     )
 
 
@@ -239,6 +258,18 @@ def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
     origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True))
 
 
+def labels_to_add(document: Document, names: Sequence[str]) -> tuple[Label, ...]:
+    """Labels of these names as an import would add them now: their ids, colours and places behind the others."""
+    first = _next(document, "label")
+    position = max((label.position for label in document.labels()), default=-1) + 1
+    return tuple(Label(first + n, name, colour_for(first + n), position=position + n) for n, name in enumerate(names))
+
+
+def _next(document: Document, table: str) -> int:
+    found = document.store.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+    return (found[0][0] if found else 0) + 1
+
+
 @dataclass
 class _Batch:
     """Builds the edit of a plan. Ids are allotted here, because boxes name their image and label by id."""
@@ -250,7 +281,7 @@ class _Batch:
 
     def build(self) -> list[edits.Edit]:
         made: list[edits.Edit] = []
-        labels = self._labels()
+        labels = labels_to_add(self.document, self.plan.new_labels)
         if labels:
             made.append(edits.AddLabels(labels))
         ids = {label.name: label.id for label in (*self.document.labels(), *labels)}
@@ -271,21 +302,9 @@ class _Batch:
             made.append(edits.AddBoxes(boxes))
         return made
 
-    def _next(self, table: str) -> int:
-        found = self.document.store.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
-        return (found[0][0] if found else 0) + 1
-
-    def _labels(self) -> tuple[Label, ...]:
-        first = self._next("label")
-        position = max((label.position for label in self.document.labels()), default=-1) + 1
-        return tuple(
-            Label(first + n, name, colour_for(first + n), position=position + n)
-            for n, name in enumerate(self.plan.new_labels)
-        )
-
     def _images(self) -> list[Image]:
         """The project's images of the plan, in its order; new ones get their id and root."""
-        following = self._next("image")
+        following = _next(self.document, "image")
         roots: dict[Path, int] = {}
         images = []
         for one in self.plan.images:

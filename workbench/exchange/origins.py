@@ -137,13 +137,15 @@ def _free(folder: Path, stem: str) -> Path:
     return file
 
 
-def read(connection: sqlite3.Connection) -> dict[int, list[Origin]]:
-    """By image, the newest import first; one of each format."""
+def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, list[Origin]]:
+    """By image, the newest import first; one of each format. Of one `image` only, if given."""
     about = {}
     for id, format, archive, labels in map(tuple, connection.execute("SELECT id, format, archive, labels FROM origin")):
         about[id] = format, archive, tuple(json.loads(labels))
     found = defaultdict[int, list[Origin]](list)
-    rows = connection.execute("SELECT image, origin, file, name, content FROM imported ORDER BY origin DESC")
-    for image, id, file, name, said in map(tuple, rows):
-        found[image].append(Origin(id, *about[id], file, name, said))
+    where, values = ("", ()) if image is None else ("WHERE image = ?", (image,))
+    asked = f"SELECT image, origin, file, name, content FROM imported {where} ORDER BY origin DESC"
+    rows = connection.execute(asked, values)
+    for of, id, file, name, said in map(tuple, rows):
+        found[of].append(Origin(id, *about[id], file, name, said))
     return found

@@ -45,12 +45,15 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
                 mine[id] = origin
                 images[origin.id, origin.file].add(id)
     restored = 0
-    with _Archives(project / origins.FOLDER) as archives:
+    with Archives(project / origins.FOLDER) as archives:
         for file, told in by_file.items():
             came = {(o.id, o.file) for index, _ in told if (o := mine.get(snapshot.images[index].id)) is not None}
             if len(came) != 1 or images[next(iter(came))] != {snapshot.images[index].id for index, _ in told}:
                 continue
-            if all(_is_as_it_came(snapshot, index, source, mine, format, copied) for index, source in told):
+            if all(
+                is_as_it_came(mine[snapshot.images[index].id], snapshot, index, source, copied)
+                for index, source in told
+            ):
                 data = archives.bytes_of(mine[snapshot.images[told[0][0]].id])
                 if data is not None:
                     atomic_write(folder / file, data, sync=False)
@@ -58,13 +61,11 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
     return restored
 
 
-def _is_as_it_came(
-    snapshot: Snapshot, index: int, source: Source, mine: dict[int, Origin], format: str, copied: bool
-) -> bool:
-    origin = mine.get(snapshot.images[index].id)
-    if origin is None or not _is_name_right(origin.name, source.name, copied):
+def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source, copied: bool) -> bool:
+    """Whether the file of `origin` could stand for what its format would write of image `index` as `source`."""
+    if not _is_name_right(origin.name, source.name, copied):
         return False
-    member = formats.load_all().get(format)
+    member = formats.load_all().get(origin.format)
     labels = tuple(label.name for label in snapshot.labels)
     if source.lists_labels and labels != origin.labels:
         return False
@@ -83,14 +84,14 @@ def _is_name_right(came: str, written: str, copied: bool) -> bool:
     return PurePosixPath(posix(came)).name == PurePosixPath(posix(written)).name
 
 
-class _Archives:
+class Archives:
     """The zips that are asked for, each opened once; what is gone or damaged yields nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._open = folder, dict[str, zipfile.ZipFile | None]()
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> _Archives:
+    def __enter__(self) -> Archives:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -166,6 +166,13 @@ class Format(Protocol):
         """
 
 
+class OneEach(Protocol):
+    """What a format with one file for each image can do besides (exchange/autosync.py)."""
+
+    def text(self, snapshot: Snapshot, index: int, place: str) -> str:
+        """The file of image `index`, which lies at `place` (a relative posix path)."""
+
+
 Kind = TypeVar("Kind", bound=Format)
 formats: Registry[Format] = Registry("format")
 

@@ -58,7 +58,7 @@ class Voc:
         for index, (place, source) in enumerate(zip(self.places(snapshot), self.sources(snapshot), strict=True)):
             if source is not None:
                 written.append(folder / source.file)
-                atomic_write(written[-1], to_xml(snapshot, index, place), sync=False)
+                atomic_write(written[-1], self.text(snapshot, index, place), sync=False)
                 stem = source.file.relative_to(_FOLDER).with_suffix("").as_posix()
                 sets.setdefault(snapshot.images[index].split, []).append(stem)
         sets.pop(Split.NONE, None)
@@ -67,6 +67,9 @@ class Voc:
             atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
             written.append(file)
         return tuple(written)
+
+    def text(self, snapshot: Snapshot, index: int, place: str) -> str:
+        return to_xml(snapshot, index, place)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
         found: list[Source | None] = []

@@ -83,10 +83,13 @@ class Yolo:
         for index, source in enumerate(self.sources(snapshot)):
             if source is not None:
                 written.append(folder / source.file)
-                atomic_write(written[-1], _label_text(snapshot, index), sync=False)
+                atomic_write(written[-1], self.text(snapshot, index), sync=False)
         file = folder / "data.yaml"
         atomic_write(file, _data_yaml(snapshot))
         return (*written, file)
+
+    def text(self, snapshot: Snapshot, index: int, place: str = "") -> str:
+        return _label_text(snapshot, index)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
         found: list[Source | None] = []

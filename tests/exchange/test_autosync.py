@@ -1,0 +1,241 @@
+"""Label files beside the images: up to date after each edit, never over what another program has written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+
+from tests.formats.making import picture
+from workbench import formats
+from workbench.cli import main
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, State
+from workbench.errors import WorkbenchError
+from workbench.exchange import apply_import, autosync, keep_files, plan_import
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    for name in ("a", "b", "sub/c"):
+        picture(tmp_path / "photographs" / f"{name}.jpg", 40, 30, grey=ord(name[-1]))
+    return tmp_path / "photographs"
+
+
+@pytest.fixture
+def document(tmp_path: Path, photographs: Path) -> Iterator[Document]:
+    with Document.create(tmp_path / "p", images=photographs) as made:
+        made.do(edits.AddLabels((Label(0, "cat"), Label(0, "big dog"))))
+        draw(made, "a.jpg", 4, 3, 24, 18)
+        yield made
+
+
+def draw(document: Document, path: str, *xyxy: float, label: int = 0) -> None:
+    id = next(image.id for image in document.images() if image.path == path)
+    document.do(edits.AddBoxes((Box(0, id, document.labels()[label].id, xyxy),)))  # type: ignore[arg-type]
+
+
+def sync(document: Document, format: str = "yolo") -> autosync.Synced:
+    synced = autosync.bring_up(document.folder, format, document.snapshot())
+    autosync.remember(document, synced)
+    return synced
+
+
+def told(synced: autosync.Synced) -> tuple[int, int, list[str]]:
+    return synced.files, synced.current, [file.name for file in synced.foreign]
+
+
+def files(folder: Path) -> dict[str, str]:
+    """All that is not an image, by its path."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_text()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.suffix != ".jpg"
+    }
+
+
+def test_yolo_files_lie_next_to_the_images_with_the_list_of_labels(document: Document, photographs: Path) -> None:
+    assert told(sync(document)) == (1, 0, [])
+    assert files(photographs) == {"a.txt": "0 0.35 0.35 0.5 0.5\n", "classes.txt": "cat\nbig dog\n"}
+    draw(document, "sub/c.jpg", 0, 0, 40, 30, label=1)
+    assert told(sync(document)) == (1, 1, [])
+    assert files(photographs)["sub/c.txt"] == "1 0.5 0.5 1 1\n"
+    assert files(photographs)["sub/classes.txt"] == "cat\nbig dog\n"
+    assert told(sync(document)) == (0, 2, [])
+
+
+def test_voc_files_are_what_an_export_would_write(document: Document, photographs: Path) -> None:
+    sync(document, "voc")
+    (xml,) = files(photographs).values()
+    assert "<filename>a.jpg</filename>" in xml
+    assert "<xmin>5</xmin>" in xml
+    read = formats.load_all().get("voc").read(photographs)
+    assert [box.xyxy for image in read.images for box in image.boxes] == [(4, 3, 24, 18)]
+
+
+@pytest.mark.parametrize(
+    ("image", "format", "expected"),
+    [
+        ("/d/photos/a.jpg", "yolo", "/d/photos/a.txt"),
+        ("/d/images/train/a.jpg", "yolo", "/d/labels/train/a.txt"),
+        ("/d/train/images/a.b.jpg", "yolo", "/d/train/labels/a.b.txt"),
+        ("/images/d/images/a.jpg", "yolo", "/images/d/labels/a.txt"),
+        ("/d/JPEGImages/a.jpg", "voc", "/d/Annotations/a.xml"),
+        ("/d/images/a.jpg", "voc", "/d/images/a.xml"),
+    ],
+)
+def test_the_files_lie_where_trainers_look(image: str, format: str, expected: str) -> None:
+    assert autosync.place(Path(image), format) == Path(expected)
+
+
+def test_an_image_with_nothing_on_it_has_an_empty_file_and_one_that_nobody_has_seen_has_none(
+    document: Document, photographs: Path
+) -> None:
+    b = next(image.id for image in document.images() if image.path == "b.jpg")
+    document.do(edits.SetState((b,), State.DONE))
+    sync(document)
+    assert files(photographs)["b.txt"] == ""
+    document.undo()
+    assert told(sync(document)) == (1, 1, [])
+    assert "b.txt" not in files(photographs), "ours, and no longer true"
+
+
+def test_what_another_program_wrote_is_never_overwritten(document: Document, photographs: Path) -> None:
+    sync(document)
+    theirs = "0 0.1 0.1 0.1 0.1\n"
+    (photographs / "a.txt").write_text(theirs)
+    (photographs / "b.txt").write_text(theirs)  # there before we ever wrote it
+    draw(document, "a.jpg", 1, 1, 9, 9)
+    draw(document, "b.jpg", 1, 1, 9, 9)
+    assert told(sync(document)) == (0, 0, ["a.txt", "b.txt"])
+    assert files(photographs)["a.txt"] == files(photographs)["b.txt"] == theirs
+    document.undo(), document.undo(), document.undo()
+    a = next(image.id for image in document.images() if image.path == "a.jpg")
+    assert not document.boxes(a)
+    assert told(sync(document)) == (0, 0, ["a.txt"]), "nor removed"
+    assert files(photographs)["a.txt"] == theirs
+
+
+def test_a_list_of_labels_in_another_order_stops_its_folder(document: Document, photographs: Path) -> None:
+    (photographs / "classes.txt").write_text("big dog\ncat\n")
+    draw(document, "sub/c.jpg", 1, 1, 9, 9)
+    assert told(sync(document)) == (1, 0, ["classes.txt"])
+    assert set(files(photographs)) == {"classes.txt", "sub/classes.txt", "sub/c.txt"}
+
+
+def test_labels_that_are_renumbered_are_renumbered_in_all_files(document: Document, photographs: Path) -> None:
+    sync(document)
+    cat, dog = document.labels()
+    document.do(edits.Batch((edits.ChangeLabel(Label(cat.id, "cat", cat.colour, position=2)),), "Move"))
+    assert [label.name for label in document.labels()] == ["big dog", "cat"]
+    assert told(sync(document)) == (1, 0, [])
+    assert files(photographs) == {"a.txt": "1 0.35 0.35 0.5 0.5\n", "classes.txt": "big dog\ncat\n"}
+    assert dog.id
+
+
+def test_imported_files_stay_byte_for_byte_until_their_image_is_edited(tmp_path: Path, photographs: Path) -> None:
+    came = "0  0.350000 0.350000 0.500000 0.500000"
+    (photographs / "a.txt").write_text(came)
+    (photographs / "classes.txt").write_text("cat\n")
+    with Document.create(tmp_path / "q") as document:
+        plan = plan_import(document, photographs, "yolo")
+        keep_files(document.folder, plan, apply_import(document, plan))
+        assert told(sync(document)) == (0, 1, [])
+        assert files(photographs) == {"a.txt": came, "classes.txt": "cat\n"}
+        draw(document, "a.jpg", 0, 0, 40, 30)
+        assert told(sync(document)) == (1, 0, []), "what it said came in, so nothing is lost"
+        assert files(photographs)["a.txt"] == "0 0.35 0.35 0.5 0.5\n0 0.5 0.5 1 1\n"
+        document.undo()
+        sync(document)
+        assert files(photographs)["a.txt"] == came
+
+
+def test_what_others_changed_is_found_and_comes_in_by_an_import(document: Document, photographs: Path) -> None:
+    sync(document)
+    assert autosync.foreign(document.folder) == ()
+    file = photographs / "a.txt"
+    file.touch()
+    assert autosync.foreign(document.folder) == (), "the same bytes"
+    file.write_text(file.read_text() + "1 0.5 0.5 0.1 0.1\n")
+    assert autosync.foreign(document.folder) == (file,)
+    plan = plan_import(document, photographs, "yolo")
+    (difference,) = plan.differences
+    assert (difference.added, difference.removed, difference.moved) == (1, 0, 0)
+
+
+def test_two_images_of_one_name_do_not_write_over_each_other(tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    picture(folder / "a.jpg", grey=1)
+    Picture.new("RGB", (40, 30)).save(folder / "a.png")
+    picture(folder / "a.b.jpg", grey=2)
+    with Document.create(tmp_path / "q", images=folder) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        for path in ("a.jpg", "a.png", "a.b.jpg"):
+            draw(document, path, 4, 3, 24, 18)
+        synced = sync(document)
+    assert synced.files == 2
+    assert [file.name for file in synced.sharing] == ["a.png"]
+    assert (folder / "a.b.txt").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_told(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise WorkbenchError("The disk is full.")
+
+    monkeypatch.setattr(autosync, "atomic_write", full)
+    synced = sync(document)
+    assert [file.name for file in synced.failed] == ["classes.txt"]
+    assert "1 could not be written" in synced.sentence
+
+
+def test_project_and_images_can_be_moved_together(tmp_path: Path) -> None:
+    picture(tmp_path / "all" / "photographs" / "a.jpg", 40, 30)
+    with Document.create(tmp_path / "all" / "p", images=tmp_path / "all" / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        draw(document, "a.jpg", 4, 3, 24, 18)
+        sync(document)
+    os.rename(tmp_path / "all", tmp_path / "moved")
+    with Document.open(tmp_path / "moved" / "p") as document:
+        document.move_root(1, tmp_path / "moved" / "photographs")
+        draw(document, "a.jpg", 1, 1, 9, 9)
+        assert told(sync(document)) == (1, 0, [])
+
+
+def test_some_images_are_brought_up_without_a_look_at_the_others(document: Document, photographs: Path) -> None:
+    draw(document, "b.jpg", 1, 1, 9, 9)
+    b = next(image.id for image in document.images() if image.path == "b.jpg")
+    some = document.snapshot({b})
+    assert [image.path for image in some.images] == ["b.jpg"]
+    assert some.boxes.tolist() == [[1, 1, 9, 9]]
+    autosync.remember(document, autosync.bring_up(document.folder, "yolo", some))
+    assert set(files(photographs)) == {"b.txt", "classes.txt"}
+
+
+def test_images_are_never_touched(document: Document, photographs: Path) -> None:
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in photographs.rglob("*.jpg")}
+    sync(document, "voc"), sync(document, "yolo")
+    assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in before} == before
+
+
+def test_the_command_line_keeps_them_up_to_date_after_each_command(
+    document: Document, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = str(document.folder)
+    document.close()
+    assert main(["autosync", project, "--format", "yolo"]) == 0
+    assert "1 label file written" in capsys.readouterr().err
+    (photographs / "a.txt").unlink()
+    assert main(["split", project]) == 0
+    assert "a.txt" in files(photographs)
+    (photographs / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
+    assert main(["autosync", project]) == 0
+    assert "changed by others" in capsys.readouterr().out
+    assert main(["autosync", project, "--format", "off"]) == 0
+    (photographs / "classes.txt").unlink()
+    assert main(["split", project, "--again"]) == 0
+    assert "classes.txt" not in files(photographs)
+    assert main(["autosync", project, "--format", "coco"]) != 0
