@@ -233,7 +233,7 @@ def test_the_command_line_keeps_them_up_to_date_after_each_command(
     assert "a.txt" in files(photographs)
     (photographs / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
     assert main(["autosync", project]) == 0
-    assert "changed by others" in capsys.readouterr().out
+    assert "changed by others" in capsys.readouterr().err
     assert main(["autosync", project, "--format", "off"]) == 0
     (photographs / "classes.txt").unlink()
     assert main(["split", project, "--again"]) == 0

@@ -46,7 +46,8 @@ Device = Annotated[str, typer.Option("--device", help="Where to compute: auto, c
 
 
 @contextlib.contextmanager
-def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
+def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Iterator[Document]:
+    """The open project. After writing its text is brought up to date, and the label files `beside` its images."""
     with Document.open(folder, read_only=not write) as document:
         if write and document.read_only:
             raise WorkbenchError(document.why_read_only)
@@ -55,7 +56,8 @@ def project_of(folder: Path, *, write: bool = False) -> Iterator[Document]:
         yield document
         if write:
             keep_text(document)
-            keep_beside(document)
+            if beside:
+                keep_beside(document)
 
 
 def keep_text(document: Document) -> None:

@@ -249,7 +249,7 @@ def autosync(
     from workbench.exchange import autosync as beside
 
     format = one_of("format", format, ["", *beside.FORMATS, "off"])
-    with project_of(project, write=True) as document:
+    with project_of(project, write=True, beside=False) as document:
         if format:
             beside.choose(document, "" if format == "off" else format)
         chosen = beside.chosen(document)
@@ -258,11 +258,15 @@ def autosync(
             return
         synced = beside.bring_up(document.folder, chosen, document.snapshot())
         beside.remember(document, synced)
-    if not as_json:
-        say(synced.sentence)
     named = {"changed by others": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
-    told = {name: [str(file) for file in files[:20]] for name, files in named.items() if files}
-    result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=as_json)
+    if as_json:
+        told = {name: [str(file) for file in files] for name, files in named.items()}
+        result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=True)
+        return
+    for name, files in named.items():
+        for file in files[:20]:
+            say(f"{name}: {file}")
+    say(synced.sentence)
 
 
 @app.command()
