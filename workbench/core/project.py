@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # names of images are known before NumPy is needed
     import numpy as np
 
 XYXY = tuple[float, float, float, float]
+AUTOSYNC = "autosync"
+"""The setting of a project that names the format kept beside its images (exchange/autosync.py), where one is."""
 
 
 class State(StrEnum):

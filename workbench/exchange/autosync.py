@@ -18,7 +18,7 @@ from workbench import formats
 from workbench.core import edits, words
 from workbench.core.document import Document
 from workbench.core.files import atomic_write
-from workbench.core.project import Image, Snapshot
+from workbench.core.project import AUTOSYNC, Image, Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
@@ -26,7 +26,6 @@ from workbench.exchange.unedited import Archives, is_as_it_came
 from workbench.formats import OneEach, Source
 from workbench.formats.parts.layout import is_labelled
 
-SETTING = "autosync"
 FORMATS = {"yolo": ".txt", "voc": ".xml"}
 _FOLDERS = {"yolo": ("images", "labels"), "voc": ("jpegimages", "Annotations")}
 NAMES = "classes.txt"
@@ -72,7 +71,7 @@ class Synced:
 
 def chosen(document: Document) -> str:
     """The format that is kept beside the images, "" for none."""
-    value = document.setting(SETTING, "")
+    value = document.setting(AUTOSYNC, "")
     return value if value in FORMATS else ""
 
 
@@ -81,7 +80,7 @@ def choose(document: Document, format: str) -> None:
     if format and format not in FORMATS:
         raise WorkbenchError(f"Only {' and '.join(FORMATS)} can be kept beside the images, not '{format}'.")
     with document.store.transaction() as connection:
-        edits.ChangeSetting(SETTING, format).apply(connection)
+        edits.ChangeSetting(AUTOSYNC, format).apply(connection)
 
 
 def place(image: Path, format: str) -> Path:

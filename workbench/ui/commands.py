@@ -84,6 +84,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("add-video", "Add frames of a video…", (), "mdi6.movie-open-plus-outline", "Data"),
     Command("import-labels", "Import labels…", ("Ctrl+I",), "mdi6.import", "Data"),
     Command("export-labels", "Export labels…", ("Ctrl+Shift+E",), "mdi6.export", "Data"),
+    Command("labels-beside", "Keep labels beside the images…", (), "mdi6.file-sync-outline", "Data"),
     Command("split", "Split by rules…", ("Ctrl+Shift+S",), "mdi6.call-split", "Data"),
     Command("check-data", "Check the data…", ("Ctrl+Shift+C",), "mdi6.stethoscope", "Data"),
     Command("random-split", "Split at random 80 / 10 / 10", (), "mdi6.chart-pie-outline", "Data"),

@@ -47,6 +47,8 @@ class Session(QObject):
     images_found = Signal(object)  # ids of images that came or were measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
     run_asked = Signal(str)  # the run of this name is to be looked at
+    beside_asked = Signal(str)  # this format is to be kept beside the images, "" for none
+    beside_synced = Signal(object)  # exchange.autosync.Synced, or a WorkbenchError: all files were looked at
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

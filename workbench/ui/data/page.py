@@ -64,6 +64,7 @@ class DataPage(Page):
             make(self, "add-video", self.choose_video),
             make(self, "import-labels", self.show_import),
             make(self, "export-labels", self.show_export),
+            make(self, "labels-beside", self.show_beside),
             make(self, "random-split", self.split_at_random),
             make(self, "split", self.show_split),
             make(self, "check-data", self.show_health),
@@ -323,6 +324,15 @@ class DataPage(Page):
 
         # Kept when it is closed: its job may still be reading.
         window = self.findChild(ImportWindow) or ImportWindow(self.session, self)
+        window.show()
+        window.raise_()
+
+    @Slot()
+    def show_beside(self) -> None:
+        from workbench.ui.data.beside_window import BesideWindow
+
+        window = self.findChild(BesideWindow) or BesideWindow(self.session, self)
+        window.renew()
         window.show()
         window.raise_()
 

@@ -17,6 +17,7 @@ from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.backing_up import BackingUp, ask_to_restore
+from workbench.ui.start.beside import Beside
 from workbench.ui.start.intake import Described
 
 if TYPE_CHECKING:  # not before a project is opened: the window is painted before NumPy is imported
@@ -45,6 +46,7 @@ class Projects(QObject):
         self._comings: dict[Job, int] = {}  # Document.comings when they began
         self._begun_at: tuple[Document, int] | None = None  # a new project and the image that it was opened on
         self._backing_up = BackingUp(session, self)
+        self._beside = Beside(session, self)
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
 
@@ -107,6 +109,7 @@ class Projects(QObject):
         """The window goes."""
         self._give_up()
         self._backing_up.close()
+        self._beside.close()
 
     @Slot(object)
     def _came(self, event: object) -> None:

@@ -1,0 +1,137 @@
+"""Label files beside the images follow each edit in the window; what other programs write is told and left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QRadioButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import AUTOSYNC, Label
+from workbench.exchange import autosync
+from workbench.ui.data.beside_window import BesideWindow
+from workbench.ui.data.page import DataPage
+from workbench.ui.main_window import MainWindow
+from workbench.ui.start import beside
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+    return project
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in sorted((folder.parent / "photographs").glob("*.txt"))}
+
+
+def choose(window: MainWindow, format: str) -> BesideWindow:
+    window.findChild(DataPage).show_beside()
+    dialog: BesideWindow = find(window, BesideWindow, "beside-window")
+    button = find(dialog, QRadioButton, f"beside-{format or 'off'}")
+    button.click()
+    return dialog
+
+
+def state(dialog: BesideWindow) -> str:
+    return str(find(dialog, QLabel, "beside-state").text())
+
+
+def test_a_box_that_is_drawn_is_in_the_file_beside_its_image(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(labelled)
+    dialog = choose(window, "yolo")
+    qtbot.waitUntil(lambda: state(dialog) == "0 label files written beside the images.")
+    dialog.close()
+    hand = Hand(qtbot, window)
+    hand.drag((20, 10), (120, 60))
+    qtbot.waitUntil(lambda: "a.txt" in texts(labelled))
+    index, *numbers = texts(labelled)["a.txt"].split()
+    assert index == "0"
+    assert [round(float(number), 1) for number in numbers] == [0.3, 0.3, 0.5, 0.5]
+    assert texts(labelled)["classes.txt"] == "cat\n"
+    window.session.undo()
+    qtbot.waitUntil(lambda: "a.txt" not in texts(labelled), timeout=10_000)
+
+
+def test_the_window_shows_where_the_files_lie_and_how_they_stand(
+    labelled: Path, open_window: Open, qtbot: QtBot
+) -> None:
+    with Document.open(labelled) as document:
+        draw(document, 0)
+    (labelled.parent / "photographs" / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
+    window = open_window(labelled)
+    dialog = choose(window, "yolo")
+    assert find(dialog, QLabel, "beside-place").text() == "a.png  →  a.txt  in the same folder"
+    qtbot.waitUntil(lambda: "1 were changed by another program and left alone.\na.txt." in state(dialog))
+    assert texts(labelled)["a.txt"] == "0 0.1 0.1 0.1 0.1\n"
+    assert "Import labels (Ctrl+I)" in find(window, QLabel, "message-text").text()
+    find(dialog, QRadioButton, "beside-off").click()
+    assert window.session.document.setting(AUTOSYNC) == ""
+    assert state(dialog) == "The files that are there stay as they are."
+
+
+def draw(document: Document, row: int) -> None:
+    from workbench.core.project import Box
+
+    document.do(edits.AddBoxes((Box(0, document.images()[row].id, document.labels()[0].id, (0, 0, 100, 50)),)))
+
+
+def test_all_files_are_looked_at_when_the_project_is_opened(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    with Document.open(labelled) as document:
+        autosync.choose(document, "voc")
+        draw(document, 1)
+    open_window(labelled)
+    qtbot.waitUntil((labelled.parent / "photographs" / "b.xml").is_file)
+
+
+def test_an_edit_just_before_closing_is_in_the_file(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    with Document.open(labelled) as document:
+        autosync.choose(document, "yolo")
+    window = open_window(labelled)
+    worker = window.findChild(beside.Beside)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and worker._behind == frozenset())
+    draw(window.session.document, 0)
+    window.close_project()
+    assert texts(labelled)["a.txt"] == "0 0.25 0.25 0.5 0.5\n"
+    window.open(labelled)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and worker._behind == frozenset())
+    draw(window.session.document, 1)
+    window.close()
+    assert texts(labelled)["b.txt"] == "0 0.25 0.25 0.5 0.5\n"
+
+
+def test_what_another_program_changes_is_told_when_one_comes_back(
+    labelled: Path, open_window: Open, qtbot: QtBot
+) -> None:
+    with Document.open(labelled) as document:
+        autosync.choose(document, "yolo")
+        draw(document, 0)
+    window = open_window(labelled)
+    worker = window.findChild(beside.Beside)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and "a.txt" in texts(labelled))
+    told: list[str] = []
+    window.session.message.connect(lambda level, sentence: told.append(f"{level}: {sentence}"))
+    (labelled.parent / "photographs" / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
+    for _ in range(2):
+        QGuiApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+        qtbot.waitUntil(worker._work.is_idle)
+    assert len(told) == 1, "once"
+    assert told[0].startswith("warning: 1 label file beside the images not as the project has it")
+
+
+def test_a_project_without_it_writes_nothing(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(labelled)
+    worker = window.findChild(beside.Beside)
+    hand = Hand(qtbot, window)
+    hand.drag((20, 10), (120, 60))
+    worker.begin()
+    assert worker._work.is_idle()
+    window.close()
+    assert texts(labelled) == {}
