@@ -42,6 +42,10 @@ from workbench.ui.start.projects import add_described
 from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
 
+_SHORT = (
+    "Add images", "Add video", "Import labels", "Export labels", "Labels beside images", "Split at random",
+    "Split by rules", "Check the data",
+)  # fmt: skip
 _BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 SEED = 0
 """Of the random split. The split is kept with each image, so drawing it again divides only what came since."""
@@ -85,7 +89,8 @@ class DataPage(Page):
         row = QHBoxLayout(tools)
         row.setContentsMargins(theme.GRID, 4, theme.GRID, 0)
         row.setSpacing(theme.GRID // 2)
-        for action in self._actions:
+        for action, text in zip(self._actions, _SHORT, strict=True):
+            action.setIconText(text)
             button = QToolButton(autoRaise=True)
             button.setDefaultAction(action)
             button.setToolButtonStyle(_BESIDE)
