@@ -7,6 +7,7 @@ with `@formats.register("name")`. It then appears in `workbench import`, `export
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
@@ -189,11 +190,15 @@ def register(name: str) -> Callable[[type[Kind]], type[Kind]]:
 
 def load_all() -> Registry[Format]:
     """Import every module of this package (which registers its format) and return the registry."""
-    for module in pkgutil.iter_modules(__path__):
-        if module.name == "parts":  # what several formats share
-            continue
-        importlib.import_module(f"{__name__}.{module.name}")
+    _load()
     return formats
+
+
+@functools.cache  # it is asked for each image
+def _load() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        if module.name != "parts":  # what several formats share
+            importlib.import_module(f"{__name__}.{module.name}")
 
 
 def recognise(path: Path) -> list[tuple[str, float]]:
