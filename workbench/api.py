@@ -19,13 +19,13 @@ from workbench.core import boxes, files, images
 from workbench.core.project import FLAGS, XYXY, Box, Image, Label, Snapshot, Split, State
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats import Format, ReadBox, ReadImage, Reading, ReadSettings, Remark
+from workbench.formats import Format, ReadBox, ReadImage, Reading, ReadSettings, Remark, Source
 from workbench.inference import exporters
 from workbench.settings import setting
 
 __all__ = [
     "FLAGS", "XYXY", "AnchorNeed", "Box", "DetectorSettings", "Format", "Image", "Label", "ReadBox", "ReadImage",
-    "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Split", "State", "WorkbenchError", "boxes",
+    "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Source", "Split", "State", "WorkbenchError", "boxes",
     "detector", "detectors", "exporters", "files", "formats", "images", "parts", "setting",
 ]  # fmt: skip
 

@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     *(Command(f"page-{name}", f"Go to {name.capitalize()}", (f"Ctrl+{n}",)) for n, name in enumerate(PAGES, start=1)),
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
+    Command("help-labels", "Labels in and out", (), "mdi6.help-circle-outline"),
     Command("help-detectors", "Choosing a detector", (), "mdi6.help-circle-outline"),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 from workbench.core.files import resource
 from workbench.ui import theme
 
-PAGES = {"choosing-a-detector": "Choosing a detector"}
+PAGES = {"choosing-a-detector": "Choosing a detector", "labels-in-and-out": "Labels in and out"}
 
 
 class HelpWindow(QDialog):
