@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.core.test_video import write_clip
+from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import console
 from workbench.cli import main
 from workbench.core.document import Document
@@ -243,3 +245,31 @@ def test_help_names_every_built_in_format() -> None:
 
     registry = formats.load_all()
     assert sorted(FORMATS.split(", ")) == sorted(n for n in registry.names() if registry.owner(n) == "built in")
+
+
+def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(tmp_path / "set" / "JPEGImages" / "a.jpg")
+    text(tmp_path / "set" / "Annotations" / "a.xml", voc_file(voc_object("cat", (1, 2, 10, 12))))
+    shutil.make_archive(str(tmp_path / "labels"), "zip", tmp_path / "set")
+    project = tmp_path / "p"
+    Document.create(project).close()
+    assert main(["import", str(project), str(tmp_path / "labels.zip"), "--dry-run"]) == console.DONE
+    assert "Would import" in capsys.readouterr().err
+    assert not list((project / "imports").glob("labels*")), "nothing was done"
+    assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE, capsys.readouterr().err
+    with Document.open(project) as document:
+        (image,) = document.images()
+        assert document.file(image).is_file()
+        assert document.file(image).is_relative_to(project)
+        assert len(document.boxes(image.id)) == 1
+    assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE
+    assert "1 images the same already" in capsys.readouterr().err
+    with Document.open(project) as document:
+        assert document.file(document.images()[0]).is_file()
+
+
+def test_a_damaged_zip_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "labels.zip").write_bytes(b"PK\3\4" + b"x" * 100)
+    Document.create(tmp_path / "p").close()
+    assert main(["import", str(tmp_path / "p"), str(tmp_path / "labels.zip")]) != console.DONE
+    assert "labels.zip" in capsys.readouterr().err

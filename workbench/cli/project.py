@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,11 +108,17 @@ def import_(
     plugins.loaded()
     given = {"on_existing": on_existing, "on_size": on_size, "voc_base": voc_base, "skip_broken": skip_broken}
     chosen = settings.changed(exchange.ImportSettings(), given)
-    with project_of(project, write=not dry_run) as document:
-        plan = exchange.plan_import(document, path, format, images, chosen)
-        done = plan if dry_run else exchange.apply_import(document, plan)
-        if isinstance(done, exchange.ImportReport):
-            exchange.keep_files(document.folder, plan, done)
+    with (
+        project_of(project, write=not dry_run) as document,
+        _unpacked(document.folder, path, quiet=as_json) as (source, keep),
+    ):
+        plan = exchange.plan_import(document, source, format, images, chosen)
+        if dry_run:
+            done: exchange.ImportPlan | exchange.ImportReport = plan
+        else:
+            keep()  # before the edit: files of images that are in the project must never go
+            done = report = exchange.apply_import(document, plan)
+            exchange.keep_files(document.folder, plan, report)
     if as_json:
         remarks = [{"level": r.level, "file": r.file, "line": r.line, "sentence": r.sentence} for r in done.remarks]
         numbers = {name: getattr(done, name) for name in ("added", "missing", "left", "boxes", "replaced")}
@@ -119,6 +126,22 @@ def import_(
         return
     _remarks(done.remarks, everything=verbose)
     say(("Would import " if dry_run else "") + done.sentence)
+
+
+@contextlib.contextmanager
+def _unpacked(project: Path, path: Path, *, quiet: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """`path`, or the folder that it was unpacked into: to be kept by the call, else it goes again."""
+    from workbench.core import archives
+
+    if not archives.is_archive(path):
+        yield path, lambda: None
+        return
+    with console.bar("Unpacking", quiet=quiet) as progress:
+        folder = archives.unpacked(path, archives.place(project, path), progress.to)
+    try:
+        yield folder, lambda: archives.keep(folder)
+    finally:
+        archives.discard(folder)  # but for what was kept
 
 
 def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:

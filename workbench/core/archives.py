@@ -1,0 +1,284 @@
+"""A zip of labels and images, unpacked into the project's folder: nothing outside it, nothing twice, all or nothing.
+
+Member by member by our own loop, into a hidden folder that takes its name at the end. Nothing is executed or made
+executable, no link is made, a zip in the zip stays a file. Other archives are refused with a sentence: tar holds links
+and devices, and Python's own filter against them was got round (CVE-2025-4517); 7z and rar take libraries.
+
+What was unpacked is noted in NAME.zip.json beside the folder NAME: by it the same zip is found again, and
+what no import kept can be discarded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core import strict_json
+from workbench.core.files import atomic_write, safe_name, sync_all
+from workbench.core.lock import Lock
+from workbench.core.zip_members import LIMITS, Limits, Zip, opened
+from workbench.core.zip_members import Stopped as Stopped
+from workbench.core.zip_names import shown
+from workbench.errors import Refused, WorkbenchError
+
+FOLDER = "imports"
+_MAGIC = (
+    (0, b"PK\3\4", "zip"), (0, b"PK\5\6", "zip"), (0, b"PK\7\x08", "zip"), (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"Rar!\x1a\x07", "rar"), (0, b"\x1f\x8b", "gzip"), (0, b"BZh", "bzip2"), (0, b"\xfd7zXZ\0", "xz"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd"), (257, b"ustar", "tar"),
+)  # fmt: skip
+_UNFINISHED = ".unpacking"
+_LOCK = f"{_UNFINISHED}.lock"
+_LONGEST = 50  # letters, of four bytes at most, of a folder's name: 255 bytes with what is put before and behind it
+_LOOK = 64 << 20
+"""Bytes written after which it is asked what is left on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What is noted beside the folder: the zip's name, bytes and SHA-256, and what came out of it.
+
+    `left_out`: files of macOS and Windows that nobody means. `kept`: an import took it, so it is not discarded.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    files: int
+    bytes: int
+    left_out: int = 0
+    kept: bool = False
+
+
+def is_archive(path: Path) -> bool:
+    """Whether this file is an archive by its first bytes, also of a kind that `unpacked` refuses with a sentence."""
+    return bool(_kind(path))
+
+
+def place(project: Path, file: Path) -> Path:
+    """Where the project in this folder keeps what comes out of the zip `file`."""
+    stem = file.name
+    while stem.lower().endswith(".zip"):  # imports/*.zip are files (exchange/origins.py)
+        stem = stem[:-4]
+    return project / FOLDER / (safe_name(stem)[:_LONGEST].rstrip(". ") or "untitled")
+
+
+def unpacked(
+    file: Path,
+    into: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    stopped: Callable[[], bool] = lambda: False,
+    limits: Limits = LIMITS,
+) -> Path:
+    """Unpack the zip `file` to the folder `into` (from `place`); returns the folder that holds it.
+
+    That is another one where the same zip was unpacked beside `into` before, or where `into` is taken (`into-2` then).
+    `progress` gets bytes of the zip, which is read twice. Raises Refused with the member's name, WorkbenchError if it
+    can't be written, Stopped soon after `stopped` says so; nothing is left then.
+    """
+    file, into = Path(file).absolute(), Path(into).absolute()
+    _check_kind(file)
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(into.parent, file.name), opened(file, limits, stopped) as packed:
+            meter = _Meter(progress, 2 * packed.size)
+            digest = packed.digest(meter.to)
+            found = _find(into.parent, packed.size, digest) or _unpack(packed, into, digest, meter)
+            meter.to(2 * packed.size)
+            return found
+    except OSError as error:
+        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or f"{error}"
+        sentence = f"{shown(file.name)} could not be unpacked to {into}: {why}. Nothing of it was kept."
+        raise WorkbenchError(sentence, error) from error
+
+
+def about(folder: Path) -> Unpacked | None:
+    """What was noted when this folder was unpacked; None if it was not unpacked by us."""
+    try:
+        return Unpacked(**strict_json.parse(_note(folder).read_bytes(), "note"))
+    except (OSError, WorkbenchError, TypeError):
+        return None
+
+
+def keep(folder: Path) -> None:
+    """An import is going to take it: `discard` leaves it from now on. Nothing happens to other folders."""
+    found = about(folder)
+    if found is not None and not found.kept:
+        _write_note(folder, dataclasses.replace(found, kept=True))
+
+
+def discard(folder: Path) -> None:
+    """Remove `folder`, as `unpacked` returned it, if no import took it; nothing happens to one without our note."""
+    found = about(folder)
+    if found is None or found.kept:
+        return
+    aside = _hidden(folder)
+    try:
+        os.rename(folder, aside)
+        _note(folder).unlink()
+        shutil.rmtree(aside, ignore_errors=True)  # the rest goes with the next unpacking
+    except OSError as error:
+        raise WorkbenchError(f"{folder} could not be removed: {error.strerror or error}.", error) from error
+
+
+def _kind(path: Path) -> str:
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(512)
+    except OSError:
+        return ""
+    return next((kind for at, magic, kind in _MAGIC if head[at:].startswith(magic)), "")
+
+
+def _check_kind(file: Path) -> None:
+    kind, name = _kind(file), shown(file.name)
+    if not file.is_file():
+        raise WorkbenchError(f"There is no file {shown(str(file))}.")
+    if not kind:
+        raise Refused(name, "this is no archive, or its beginning is damaged. Choose a zip, or a folder.")
+    if kind != "zip":
+        raise Refused(name, f"this is a {kind} archive, and only zips are read. Unpack it and choose the folder.")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """One unpacking at a time beside each other: then what is unfinished was left by a program that was killed."""
+    lock = Lock(folder, _LOCK)
+    if not lock.held:
+        raise WorkbenchError(f"{shown(name)} can't be unpacked into {folder} now: it is held by {lock.holder}.")
+    try:
+        for left in folder.glob(f".*{_UNFINISHED}"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+
+
+def _find(folder: Path, size: int, digest: str) -> Path | None:
+    """The folder beside which this zip is noted."""
+    for note in sorted(folder.glob("*.zip.json")):
+        candidate = folder / note.name.removesuffix(".zip.json")
+        found = about(candidate)
+        if found is not None and (found.size, found.sha256) == (size, digest) and candidate.is_dir():
+            return candidate
+    return None
+
+
+def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:
+    hidden, free = _hidden(into), _free(into)
+    try:
+        hidden.mkdir()
+        told = _fill(hidden, packed, digest, meter)
+        sync_all()  # the bytes before the name
+        _write_note(free, told)
+        try:
+            os.rename(hidden, free)
+        except OSError:
+            _note(free).unlink()
+            raise
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return free
+
+
+def _fill(folder: Path, packed: Zip, digest: str, meter: _Meter) -> Unpacked:
+    room = _Room(folder, packed)
+    room.check(sum(member.size for member in packed.members))
+    files, made = 0, {folder}
+    for member in packed.members:
+        packed.go_on()
+        packed.go_to(member)  # one damaged byte can make a folder, or junk, of a file
+        if member.is_junk:
+            continue
+        target = folder / member.path
+        home = target if member.is_folder else target.parent
+        if home not in made:
+            home.mkdir(parents=True, exist_ok=True)
+            made.add(home)
+        if member.is_folder:
+            continue
+        files += 1
+        with open(target, "xb") as stream:  # x: never through a link, never over a file
+            for piece in packed.chunks(member):
+                room.take(len(piece))
+                stream.write(piece)
+                meter.to(packed.size + packed.read_to)
+        meter.to(packed.size + packed.read_to)
+    if not files:
+        raise Refused(packed.name, "there are no files in it.")
+    left_out = sum(1 for member in packed.members if member.is_junk and not member.is_folder)
+    return Unpacked(packed.name, packed.size, digest, files, room.taken, left_out)
+
+
+class _Room:
+    """Counts what is written and refuses to go on when the limits or the disk are reached."""
+
+    def __init__(self, folder: Path, packed: Zip) -> None:
+        self._folder, self._packed, self.taken = folder, packed, 0
+
+    def check(self, more: int = 0) -> None:
+        """Refused if `more` bytes would be too many after what was written already."""
+        self._check_count(self.taken + more)
+        free, reserve = shutil.disk_usage(self._folder).free, self._packed.limits.reserve
+        if more + reserve > free:
+            raise Refused(
+                self._packed.name,
+                f"it unpacks to {self.taken + more:,} bytes, and the disk of {self._folder.parent} has {free:,} free,"
+                f" of which {reserve:,} are to stay so. Make room and try again; nothing was unpacked.",
+            )
+
+    def take(self, count: int) -> None:
+        """`count` bytes are about to be written."""
+        before, self.taken = self.taken, self.taken + count
+        self._check_count(self.taken)
+        if before // _LOOK != self.taken // _LOOK:
+            self.check()
+
+    def _check_count(self, count: int) -> None:
+        limits, name = self._packed.limits, self._packed.name
+        if count > limits.unpacked:
+            raise Refused(
+                name, f"it unpacks to more than {limits.unpacked:,} bytes. Unpack it yourself and choose the folder."
+            )
+        if count > max(limits.unsuspected, limits.ratio * self._packed.size):
+            raise Refused(name, f"it unpacks to more than {limits.ratio} times its size, as bombs do.")
+
+
+class _Meter:
+    """Passes on progress in steps of a five-hundredth: a zip of a million members must not flood a window."""
+
+    def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
+        self._progress, self._total, self._told = progress, total, -total
+
+    def to(self, done: int) -> None:
+        if done - self._told >= self._total / 500 or done == self._total:
+            self._told = done
+            self._progress(done, self._total)
+
+
+def _free(into: Path) -> Path:
+    number, free = 1, into
+    while os.path.lexists(free):
+        number += 1
+        free = into.with_name(f"{into.name}-{number}")
+    return free
+
+
+def _hidden(folder: Path) -> Path:
+    """A name beside it that is skipped by every search for images, and swept away after a crash."""
+    return folder.with_name(f".{folder.name}.{os.urandom(4).hex()}{_UNFINISHED}")
+
+
+def _note(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.zip.json")
+
+
+def _write_note(folder: Path, told: Unpacked) -> None:
+    atomic_write(_note(folder), json.dumps(dataclasses.asdict(told), ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,146 @@
+"""Names in a zip: only those that mean one and the same file inside the folder on every system are taken."""
+
+from __future__ import annotations
+
+import os
+import struct
+import unicodedata
+import zlib
+from functools import lru_cache
+
+from workbench.core.image_lookup import is_portable
+
+LONGEST, LONGEST_PART, DEEPEST = 1000, 255, 50
+"""Bytes of a path, bytes of one name (what file systems hold), folders above a file."""
+_RESERVED = frozenset(
+    (
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
+    )
+)
+_FORBIDDEN = '<>:"|?*' if os.name == "nt" else ""  # elsewhere a frame may be named after its time, 10:30:00.jpg
+_JUNK = frozenset((".ds_store", "thumbs.db", "desktop.ini"))
+_UNICODE_PATH = 0x7075
+
+
+def decoded(raw: bytes, is_utf8: bool, extra: bytes = b"") -> str:
+    """The name that `raw` means: UTF-8 if the zip says so or it can be read so, else IBM's code page 437.
+
+    macOS and many libraries write UTF-8 without saying so. `extra`: Info-ZIP's field for the name in Unicode counts if
+    it was made for this very name. UnicodeDecodeError if the zip says UTF-8 and it is none.
+    """
+    better = field(extra, _UNICODE_PATH)
+    if better is not None and len(better) > 5 and better[:5] == b"\x01" + struct.pack("<L", zlib.crc32(raw)):
+        return better[5:].decode("utf-8")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        if is_utf8:
+            raise
+    return raw.decode("cp437")
+
+
+def field(extra: bytes, id: int) -> bytes | None:
+    """The field `id` of an entry's extra bytes. Padding and other disorder at their end is common and means nothing."""
+    at = 0
+    while at + 4 <= len(extra):
+        found, length = struct.unpack_from("<HH", extra, at)
+        if found == id and at + 4 + length <= len(extra):
+            return extra[at + 4 : at + 4 + length]
+        at += 4 + length
+    return None
+
+
+def path_of(name: str) -> tuple[str, str]:
+    """A member's name as a posix path, and what is wrong with it: the end of a sentence that begins with the member.
+
+    The second is "" if nothing is. Both separators count: Windows' own packer wrote backslashes for years.
+    """
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    path = "/".join(parts)
+    if not name.isprintable() and any(unicodedata.category(letter) == "Cc" for letter in name):
+        return path, "has control characters in its name"
+    if not is_portable(name):
+        return path, "leads outside the folder"
+    if not parts:
+        return path, "has no name"
+    if len(parts) > DEEPEST:
+        return path, f"lies more than {DEEPEST} folders deep"
+    if len(path.encode()) > LONGEST:
+        return path, f"has too long a name, with its folders (more than {LONGEST} bytes)"
+    return path, next((wrong for part in parts if (wrong := _part_wrong(part))), "")
+
+
+@lru_cache(1024)  # folders come again and again
+def _part_wrong(part: str) -> str:
+    if len(part.encode()) > LONGEST_PART:
+        return f"has too long a name (more than {LONGEST_PART} bytes)"
+    if part.split(".")[0].strip().casefold() in _RESERVED:
+        return "has a name that Windows keeps for devices"
+    if part != part.rstrip(". "):
+        return "has a dot or a space at the end of a name, which Windows takes away"
+    if _FORBIDDEN and any(letter in _FORBIDDEN for letter in part):
+        return f"has one of {_FORBIDDEN} in its name, which Windows can't store"
+    return ""
+
+
+def is_junk(path: str) -> bool:
+    """Whether this is what macOS and Windows leave in folders, which nobody means to pack."""
+    return f"{path}/".startswith("__MACOSX/") or path[path.rfind("/") + 1 :].lower() in _JUNK
+
+
+def shown(name: str) -> str:
+    """`name` for a sentence: on one line, at most 80 long, without what would turn or hide letters."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in name[:81])
+    return plain if len(plain) <= 80 else f"{plain[:79]}…"
+
+
+class Tree:
+    """The files and folders that a zip has so far: finds the names that some file system takes for one."""
+
+    def __init__(self) -> None:
+        self._spelling: dict[str, str] = {}
+        self._folders: set[str] = set()
+
+    def add(self, path: str, is_folder: bool) -> str:
+        """Take in a member; what is wrong with it as in `why_not`, "" if nothing is."""
+        above = path if is_folder else path[: max(path.rfind("/"), 0)]
+        if above and above not in self._folders:
+            parts = above.split("/")
+            for end in range(1, len(parts) + 1):
+                if wrong := self._add_folder("/".join(parts[:end])):
+                    return wrong
+        if is_folder:
+            return ""
+        known = self._spelling.get(key := _key(path))
+        if known is None:
+            self._spelling[key] = path
+            return ""
+        if known in self._folders:
+            return "is a file and a folder at once"
+        if known == path:
+            return "is there twice"
+        return f"differs from '{shown(known)}' only in capitals or in how its letters are put together"
+
+    def _add_folder(self, path: str) -> str:
+        known = self._spelling.get(key := _key(path))
+        if known is None:
+            self._spelling[key] = path
+            self._folders.add(path)
+        elif known not in self._folders:
+            return "is a file and a folder at once"
+        elif known != path:
+            return f"lies in a folder that differs from '{shown(known)}' only in capitals or in how letters are made"
+        return ""
+
+
+def _key(path: str) -> str:
+    """The same for names that Windows or macOS take for one."""
+    if path.isascii():
+        return path if path.islower() else path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
