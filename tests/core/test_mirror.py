@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.ui.hand import write_photographs
-from workbench.core import edits, mirror
+from workbench.core import edits, mirror, mirror_reading
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.core.store import FILE
@@ -49,7 +49,7 @@ def contents(file: Path) -> dict[str, list[Any]]:
 
 
 def rebuilt(folder: Path, to: Path) -> dict[str, list[Any]]:
-    mirror.rebuild(folder, to)
+    mirror_reading.rebuild(folder, to)
     return contents(to)
 
 
@@ -125,7 +125,39 @@ def test_a_head_that_is_not_ours_is_refused(document: Document, tmp_path: Path, 
     mirror.write(document.folder)
     (document.folder / "labels" / "project.json").write_text(head)
     with pytest.raises(Refused, match=reason):
-        mirror.rebuild(document.folder, tmp_path / "new.sqlite")
+        mirror_reading.rebuild(document.folder, tmp_path / "new.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("[0.1,", "[", "too many values, or too few"),
+        ("[0.1,", "[0,0.1,", "too many values, or too few"),
+        ("[0.1,", "[NaN,", "000.jsonl:2: this is not an image"),
+        ("[0.1,", "[1e999,", "box 1 of image 2 has a coordinate that is not a number"),
+        ("[0.1,", '["x",', "don't fit"),
+        ("[0.1,", "[{},", "don't fit"),
+        ('"label":1', '"label":7', "box 1 has a label that is not there"),
+        ('"label":1', '"lable":1', "000.jsonl:2: this is not an image"),
+        ('"id":2,', '"id":1,', "don't fit"),
+        ('"id":2,', '"id":99999999999999999999,', "don't fit"),
+        ('"state":"in work"', '"state":"on fire"', "000.jsonl:2: this is not an image"),
+        ('"root":1', '"root":5', "has a root that is not there"),
+        ('"boxes":[]', '"boxes":3', "000.jsonl:1: this is not an image"),
+        ('{"id":2,', '[{"id":2,', "000.jsonl:2: this is not an image"),
+    ],
+)
+def test_a_text_that_is_whole_but_not_ours_is_refused(
+    document: Document, tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    mirror.write(document.folder)
+    file = document.folder / "labels" / "000.jsonl"
+    *lines, seal = file.read_bytes().splitlines(keepends=True)
+    text = b"".join(lines).replace(old.encode(), new.encode(), 1)
+    assert text != b"".join(lines), "the case is about something else"
+    file.write_bytes(text + mirror._Seal.of(text, len(lines), json.loads(seal)["boxes"]).line.encode())
+    with pytest.raises(Refused, match=reason):
+        mirror_reading.rebuild(document.folder, tmp_path / "new.sqlite")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

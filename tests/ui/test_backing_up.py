@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open
-from workbench.core import backups, edits, mirror
+from workbench.core import backups, edits, mirror, mirror_reading
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
@@ -132,19 +134,71 @@ def test_the_whole_text_of_many_images_waits_for_the_next_opening(
     assert not (project / "labels").exists()
 
 
-def test_a_damaged_project_is_made_of_its_text(open_window: Open, project: Path, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("unseen", [0, 10_000], ids=["with a word to wait", "at once"])
+def test_a_damaged_project_is_made_of_its_text(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, unseen: int
+) -> None:
     with Document.open(project) as document:
         document.do(edits.AddLabels((Label(0, "cat"),)))
         document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 60) for _ in range(200)))
     mirror.write(project)
     file = project / FILE
     file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    monkeypatch.setattr(backing_up, "UNSEEN", unseen)
     window = open_window()
     asked = answer("restore-text")
     window.open(project)
     qtbot.waitUntil(lambda: window.session.document is not None)
     assert asked() is not None
     assert len(window.session.document.boxes(1)) == 200
+
+
+def test_the_window_is_alive_while_a_project_is_made_of_its_text(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.write(project)
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    window, alive, threads = open_window(), threading.Event(), []
+
+    def slow(folder: Path, to: Path) -> None:
+        threads.append(threading.current_thread())
+        assert alive.wait(60), "nothing happened in the window"
+        rebuild(folder, to)
+
+    def look() -> None:
+        waiting = QApplication.activeModalWidget()
+        if threads and waiting is not None and waiting.objectName() == "restore-waiting":
+            QTest.keyClick(waiting, Qt.Key.Key_Escape)
+            assert waiting.isVisible(), "nobody can do anything else meanwhile"
+            alive.set()
+        else:
+            QTimer.singleShot(10, look)
+
+    rebuild = mirror_reading.rebuild
+    monkeypatch.setattr(mirror_reading, "rebuild", slow)
+    answer("restore-text")
+    look()
+    window.open(project)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    assert threads != [threading.main_thread()]
+
+
+def test_what_goes_wrong_while_going_back_is_told(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, to: Path) -> None:
+        raise WorkbenchError(f"The disk of {folder} is full.")
+
+    mirror.write(project)
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    monkeypatch.setattr(mirror_reading, "rebuild", full)
+    window, told = open_window(), []
+    window.session.message.connect(lambda _, sentence: told.append(sentence))
+    answer("restore-text")
+    assert not window.open(project)
+    assert told == [f"The disk of {project} is full."]
 
 
 def test_a_damaged_project_without_a_good_copy_is_not_opened(open_window: Open, project: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import mirror
+from workbench.core import mirror, mirror_reading
 from workbench.core.files import atomic_path
 from workbench.core.lock import Lock
 from workbench.core.mirror import Text
@@ -144,13 +144,15 @@ def restore(folder: Path, source: Backup | Text) -> Path:
         Store(source.file, read_only=True).close()
     lock = Lock(folder)
     try:
+        if not lock.writable:
+            raise WorkbenchError(f"The folder {folder} can't be written. Change its permissions, or copy it elsewhere.")
         if not lock.held:
             raise WorkbenchError(f"The project is held by {lock.holder}. Close it there first.")
         with atomic_path(file) as temporary:
             if isinstance(source, Backup):
                 shutil.copyfile(source.file, temporary)
             else:
-                mirror.rebuild(folder, temporary)
+                mirror_reading.rebuild(folder, temporary)
             old = _kept_aside(file)
     finally:
         lock.release()

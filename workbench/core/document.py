@@ -104,6 +104,8 @@ class Document:
             lock = Lock(folder)
             if not lock.held:
                 read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
+                if not lock.writable:
+                    why = f"The folder {folder} can't be written, so this project is open for reading only."
         try:
             store = Store(folder / FILE, read_only=read_only, why=why, check=check)
         except BaseException as error:

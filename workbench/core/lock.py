@@ -16,30 +16,47 @@ from typing import IO
 
 FILE = "project.lock"
 _TEXT_FROM = 1  # byte 0 is what Windows locks: a locked byte can't be read there
+_LOOKS, _BETWEEN = 5, 0.01
+"""How often, and after how many seconds, one looks at a lock whose owner says not yet, or no longer, who it is."""
 
 
 class Lock:
-    """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead."""
+    """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead.
+
+    `writable` False: nobody may have it, but the folder can't be written.
+    """
 
     def __init__(self, folder: Path, name: str = FILE) -> None:
         self.held = False
         self.holder = ""
+        self.writable = True
         self._file: IO[bytes] | None = None
         try:
             self._file = open(folder / name, "a+b", buffering=0)  # noqa: SIM115 - held open as long as the lock
         except OSError:
             self.holder = "nobody, but the folder can't be written"
+            self.writable = False
             return
-        if _take(self._file):
-            self.held = True
+        self._try()
+        if self.held:
             about = {"host": socket.gethostname(), "process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M")}
             with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
                 self._file.truncate(0)
                 self._file.write(b" " + json.dumps(about).encode())
         else:
-            self.holder = _holder(self._file)
             self._file.close()
             self._file = None
+            self.holder = self.holder or "another process"
+
+    def _try(self) -> None:
+        assert self._file is not None
+        for look in range(_LOOKS):
+            self.held = _take(self._file)
+            self.holder = "" if self.held else _holder(self._file)
+            if self.held or self.holder:
+                return
+            if look < _LOOKS - 1:
+                time.sleep(_BETWEEN)
 
     def release(self) -> None:
         """Let the lock go; safe to call twice."""
@@ -68,9 +85,10 @@ def _take(file: IO[bytes]) -> bool:
 
 
 def _holder(file: IO[bytes]) -> str:
+    """ "" if it does not say."""
     try:
         file.seek(_TEXT_FROM)
         about = json.loads(file.read(1000))
         return f"process {about['process']} on {about['host']} since {about['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return ""

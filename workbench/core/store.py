@@ -24,6 +24,8 @@ T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
 VERSION = 3
+_NO_VERSION = 10_000
+"""No Workbench will have so many versions of the file: a damaged header says so."""
 _PAGES = 1000
 """Of 4 KiB, copied at a time: an edit waits some milliseconds for them. If one comes, copying begins anew."""
 
@@ -144,10 +146,14 @@ class Store:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _check_kind(self) -> None:
+        """Another program's file is no project; ours with a mark or a version that nobody wrote is a damaged one."""
         with _sentences(self.file):
-            ours = self.connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-        if not ours:
+            mark = self.connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if mark != APPLICATION_ID and self.file.stat().st_size and not {"box", "image", "journal"} <= tables:
             raise WorkbenchError(f"{self.file} is not a Workbench project.")
+        if mark != APPLICATION_ID or not 1 <= self.version < _NO_VERSION:
+            raise _damaged(self.file, f"application_id {mark}, user_version {self.version}, tables {sorted(tables)}")
 
     def check(self) -> None:
         """WorkbenchError if the file is damaged anywhere."""
@@ -263,7 +269,7 @@ def _sentences(file: Path) -> Iterator[None]:
                 " Make room and do it again.",
                 error,
             ) from error
-        if "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
+        if any(words in text for words in _DAMAGE):
             raise _damaged(file, text) from error
         if "locked" in text:
             raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
@@ -281,6 +287,12 @@ def _sentences(file: Path) -> Iterator[None]:
         raise WorkbenchError(f"The project file {file} gave an error: {text}.", error) from error
     except OSError as error:
         raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.", error) from error
+
+
+_DAMAGE = (
+    *("malformed", "not a database", "unsupported file format", "decode to UTF-8"),
+    *("no such table", "no such column", "duplicate column", "already exists"),  # not what its version says
+)
 
 
 def _damaged(file: Path, cause: object) -> Damaged:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QObject, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMessageBox, QProgressBar, QPushButton, QVBoxLayout
 
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.background import Background
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
     from workbench.core import backups, mirror
     from workbench.core.applied import Applied
 
+T = TypeVar("T")
 AT_ONCE = 5000
 """Images up to which the whole text is written while the window closes."""
+UNSEEN = 200
+"""Milliseconds that a damaged project is worked on before somebody is told to wait."""
 LOOK = 30_000
 """Milliseconds after which it is looked whether a backup is due: once in an hour in which something was changed."""
 
@@ -136,7 +141,9 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     """
     from workbench.core import backups
 
-    good, text = backups.newest_good(folder), backups.text_of(folder)
+    good, text = _behind(
+        "Looking for good copies of the project", lambda: (backups.newest_good(folder), backups.text_of(folder))
+    )
     asked = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence)
     asked.setParent(QApplication.activeWindow(), asked.windowFlags())
     asked.setObjectName("restore-question")
@@ -153,7 +160,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     asked.exec()
     chosen = next((way for button, way in ways.items() if button is asked.clickedButton()), None)
     if chosen is not None:
-        backups.restore(folder, chosen)
+        _behind("Going back to what the project was", lambda: backups.restore(folder, chosen))
     return chosen is not None
 
 
@@ -162,3 +169,41 @@ def _way(asked: QMessageBox, name: str, words: str) -> QPushButton:
     button.setObjectName(name)
     asked.setDefaultButton(button)
     return button
+
+
+class _Waiting(QDialog):
+    """Says what goes on; it can't be closed while that does."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setParent(QApplication.activeWindow(), self.windowFlags() | Qt.WindowType.Dialog)
+        self.setObjectName("restore-waiting")
+        self.setWindowTitle("Workbench")
+        self.setWindowModality(Qt.WindowModality.ApplicationModal)
+        lines = QVBoxLayout(self)
+        lines.addWidget(QLabel(f"{title} ..."))
+        lines.addWidget(QProgressBar(maximum=0))
+
+    def reject(self) -> None:
+        """Esc and the cross do nothing."""
+
+
+def _behind(title: str, work: Callable[[], T]) -> T:
+    """What `work` gives or raises (WorkbenchError). It may take seconds: in a job, while the window is painted."""
+    found: list[T] = []
+
+    def once(_: Job) -> Iterator[None]:
+        found.append(work())
+        yield None
+
+    waiting = _Waiting(title)
+    job = Job(title, once, waiting)
+    job.finished.connect(waiting.accept)
+    job.start()
+    if not job.wait(UNSEEN):
+        waiting.exec()
+        job.wait()
+    waiting.deleteLater()
+    if job.error is not None:
+        raise job.error
+    return found[0]

@@ -1,0 +1,75 @@
+"""A project's file whose last edit was broken off, for a reader: a copy of it from which SQLite took that edit back.
+
+Who opens such a file for editing has SQLite do so in the file itself; a reader must not write to it, and often can't.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+_TRIES = 5
+"""Another program may open the file for editing, and so change it, while it is copied."""
+
+
+def is_broken_off(connection: sqlite3.Connection) -> bool:
+    """Whether a process died in a transaction on this file, so that a connection that may only read is of no use."""
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK
+    except sqlite3.Error:
+        pass  # whoever reads next has the words for it
+    return False
+
+
+class Mended:
+    """The copy is `file`, until `close`. OSError if there is no room for it; WorkbenchError if it never keeps still."""
+
+    def __init__(self, file: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True)
+        self.file = Path(self._folder.name) / file.name
+        try:
+            self._copy(file)
+            with contextlib.closing(sqlite3.connect(self.file)) as connection:
+                connection.execute("PRAGMA schema_version").fetchone()  # the first reading takes the edit back
+        except BaseException:
+            self.close()
+            raise
+
+    def _copy(self, file: Path) -> None:
+        journal = _journal(file)
+        for _ in range(_TRIES):
+            before = _state(file)
+            shutil.copyfile(file, self.file)
+            try:
+                shutil.copyfile(journal, _journal(self.file))
+            except FileNotFoundError:  # somebody has just taken the edit back in the file itself
+                _journal(self.file).unlink(missing_ok=True)
+            if _state(file) == before:
+                return
+        raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.")
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+
+def _journal(file: Path) -> Path:
+    return file.with_name(f"{file.name}-journal")
+
+
+def _state(file: Path) -> list[tuple[int, int] | None]:
+    """Another one after each writing."""
+    found: list[tuple[int, int] | None] = []
+    for part in (file, _journal(file)):
+        try:
+            about = part.stat()
+            found.append((about.st_mtime_ns, about.st_size))
+        except FileNotFoundError:
+            found.append(None)
+    return found
