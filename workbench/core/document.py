@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core import edits, journal, window
+from workbench.core import edits, journal, seal, window
 from workbench.core.applied import Applied
 from workbench.core.box_counts import BoxCounts
 from workbench.core.edits import Edit
@@ -122,6 +122,8 @@ class Document:
         """Close the file and let the lock go; safe to call twice."""
         self._tables.keep()
         self.store.close()
+        if not self.read_only:
+            seal.put(self.store.file)
         if self._lock is not None:
             self._lock.release()
 

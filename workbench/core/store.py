@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workbench.core import broken_off
+from workbench.core import broken_off, seal
 from workbench.core.files import natural_key
 from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
@@ -159,6 +159,8 @@ class Store:
         """WorkbenchError if the file is damaged anywhere."""
         with _sentences(self.file):
             verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict == "ok" and seal.is_broken(self.file):
+            verdict = "its bytes are not those that were closed"
         if verdict != "ok":
             raise _damaged(self.file, verdict)
 

@@ -1,0 +1,93 @@
+"""A bit that flips on the disk while a project is closed is seen at its opening; other changes of the file are none."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+
+from workbench.core import backups, edits, seal
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.core.store import FILE
+from workbench.errors import Damaged
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "photographs").mkdir()
+    Picture.new("RGB", (200, 200)).save(tmp_path / "photographs" / "a.png")
+    with Document.create(tmp_path / "p", images=tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        boxes = tuple(Box(0, document.images()[0].id, 1, (x, 3, x + 7.25, 99), note=f"n{x}") for x in range(150))
+        document.do(edits.AddBoxes(boxes))
+    backups.back_up(tmp_path / "p")
+    return tmp_path / "p"
+
+
+def rot(file: Path, at: int, bit: int) -> None:
+    """As a disk does: the size and the time stay."""
+    about = file.stat()
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1 << bit
+    file.write_bytes(data)
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def opens(folder: Path) -> bool:
+    try:
+        Document.open(folder).close()
+    except Damaged as damage:
+        return "is good" not in damage.sentence
+    return True
+
+
+def test_every_flipped_bit_is_seen_and_without_the_seal_most_are_not(project: Path, tmp_path: Path) -> None:
+    chance = random.Random(5)
+    size, seen, seen_without = (project / FILE).stat().st_size, 0, 0
+    for number in range(40):
+        at, bit = chance.randrange(100, size), chance.randrange(8)
+        for sealed in (True, False):
+            here = tmp_path / f"{number}-{sealed}"
+            shutil.copytree(project, here)  # keeps times
+            if not sealed:
+                shutil.rmtree(here / "cache")
+            rot(here / FILE, at, bit)
+            found = not opens(here)
+            seen += found and sealed
+            seen_without += found and not sealed
+    assert seen == 40
+    assert seen_without < 30, "the control: SQLite alone"
+
+
+def test_a_project_that_was_written_since_is_not_called_damaged(project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "dog"),)))
+        document.store.close()  # killed: no seal
+    os.utime(project / FILE)
+    assert opens(project)
+    assert not seal.is_broken(project / FILE)
+
+
+def test_a_copy_that_took_the_projects_place_is_not_called_damaged(project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "dog"),)))
+    (copy,) = backups.backups(project)
+    backups.restore(project, copy)
+    assert opens(project)
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"file": 3, "sum": "x"}', "{", '{"file": [1, 2], "sum": 0}'])
+def test_a_damaged_note_is_no_note(project: Path, note: str) -> None:
+    (project / "cache" / "seal.json").write_text(note)
+    assert opens(project)
+
+
+def test_reading_only_leaves_no_note(project: Path) -> None:
+    (project / "cache" / "seal.json").unlink()
+    Document.open(project, read_only=True).close()
+    assert not (project / "cache" / "seal.json").exists()
