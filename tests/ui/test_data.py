@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QMessageBox,
-    QPlainTextEdit,
     QPushButton,
     QSpinBox,
     QTableView,
@@ -425,58 +424,3 @@ def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
     qtbot.waitUntil(lambda: not window.session.jobs)
     qtbot.wait(100)
     assert [image.name for image in on_disk(tmp_path / "other")] == ["z.png"]
-
-
-def test_labels_are_imported_after_a_look_at_the_report(
-    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
-) -> None:
-    write_yolo(tmp_path / "yolo", "0 0.5 0.5 0.2 0.4\n")
-    window = open_window(labelled, "data")
-    press(window, "button-import-labels")
-    dialog = find(window, QWidget, "import-window")
-    find(dialog, QLineEdit, "import-path").setText(str(tmp_path / "yolo"))
-    QTest.keyClick(find(dialog, QLineEdit, "import-path"), Qt.Key.Key_Return)
-    qtbot.waitUntil(find(dialog, QAbstractButton, "import-apply").isEnabled)
-    assert "1 boxes in 1 images" in find(dialog, QLabel, "import-sentence").text()
-    assert label_names(labelled) == ["cell", "plate"]
-    press(dialog, "import-apply")
-    assert label_names(labelled) == ["cell", "plate", "leaf"]
-    with Document.open(labelled, read_only=True) as document:
-        (box,) = document.boxes(document.images()[1].id)
-        assert box.xyxy == pytest.approx((80, 30, 120, 70))
-
-
-def test_damaged_labels_change_nothing_and_are_told_with_their_line(
-    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
-) -> None:
-    write_yolo(tmp_path / "yolo", "0 0.5 0.5 0.2 0.4\n0 0.5 0.5\n")
-    window = open_window(labelled, "data")
-    press(window, "button-import-labels")
-    dialog = find(window, QWidget, "import-window")
-    find(dialog, QLineEdit, "import-path").setText(str(tmp_path / "yolo"))
-    QTest.keyClick(find(dialog, QLineEdit, "import-path"), Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "b.txt:2" in find(dialog, QPlainTextEdit, "import-report").toPlainText())
-    assert not find(dialog, QAbstractButton, "import-apply").isEnabled()
-    assert label_names(labelled) == ["cell", "plate"]
-
-
-def write_yolo(folder: Path, lines: str) -> None:
-    """A YOLO data set of one annotated image, b.png, which the project has already."""
-    (folder / "labels").mkdir(parents=True)
-    (folder / "data.yaml").write_text("train: images\nval: images\nnc: 1\nnames: ['leaf']\n", encoding="utf-8")
-    (folder / "labels" / "b.txt").write_text(lines, encoding="utf-8")
-
-
-def test_labels_are_exported_and_the_losses_are_told_before(
-    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
-) -> None:
-    window = open_window(labelled, "data")
-    press(window, "button-export-labels")
-    dialog = find(window, QWidget, "export-window")
-    format = find(dialog, QComboBox, "export-format")
-    format.setCurrentIndex(format.findData("coco"))
-    assert "not marked done" in find(dialog, QPlainTextEdit, "export-losses").toPlainText()
-    find(dialog, QLineEdit, "export-folder").setText(str(tmp_path / "out"))
-    press(dialog, "export-write")
-    qtbot.waitUntil(lambda: find(dialog, QLabel, "export-sentence").text().startswith("Written."))
-    assert list((tmp_path / "out").rglob("*.json"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -22,16 +23,42 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import formats, plugins
-from workbench.core.project import Label, Snapshot
+from workbench.core.document import Document
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import ExportReport, export_labels, losses, remember
+from workbench.formats import Remark
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.start.page import free_folder
 
+_USUAL = "yolo"
+"""The format proposed where nothing came in by an import."""
+_SETTLE = 300
+"""Milliseconds after an edit until the losses are counted anew: edits come in rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """What a format would lose of the project as it is."""
+
+    format: str
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    report: ExportReport
+    labels: tuple[Label, ...]
+    copied: bool
+
 
 class ExportWindow(QDialog):
-    """Not modal. Writes a snapshot of the project as it is when Export is pressed, in a job."""
+    """Not modal. What the format would lose is counted in a job and told before Export can be pressed; so is written.
+
+    Both read the project anew: what is written is the project as it is when Export is pressed.
+    """
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -53,15 +80,21 @@ class ExportWindow(QDialog):
         self._losses = QPlainTextEdit(readOnly=True)
         self._losses.setObjectName("export-losses")
         self._losses.setAccessibleName("What the format can't hold")
-        self._written_labels: tuple[Label, ...] = ()
-        self._written_copy = False
+        self._is_chosen = False  # the format, by a person
+        self._known: dict[str, tuple[Remark, ...]] = {}  # what formats would lose, as long as nothing is edited
+        self._counting: Job | None = None
+        self._is_writing = False
+        self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
+        self._settle.timeout.connect(self._show_losses)
         self._write = QPushButton("Export")
         self._write.setObjectName("export-write")
         self._write.setProperty("role", "primary")
         self._write.clicked.connect(self.write)
         self._format.currentIndexChanged.connect(self._show_losses)
+        self._format.activated.connect(self._choose_format)
         self._lay_out()
-        session.document_changed.connect(self.close)
+        session.edited.connect(self._edited)
+        session.document_changed.connect(self._leave)
         self.resize(640, 420)
 
     def _lay_out(self) -> None:
@@ -93,9 +126,35 @@ class ExportWindow(QDialog):
     def renew(self) -> None:
         """Before it is shown: a folder that is not there yet, and what would be lost of the project as it is now."""
         document = self._session.document
-        if document is not None and (not self._folder.text() or Path(self._folder.text()).exists()):
+        if document is None:
+            return
+        if not self._folder.text() or Path(self._folder.text()).exists():
             self._folder.setText(str(free_folder(document.folder / "exports" / "labels")))
+        if not self._is_chosen:
+            place = self._format.findData(_came_as(document))
+            self._format.setCurrentIndex(max(0, place if place >= 0 else self._format.findData(_USUAL)))
+        self._known.clear()
         self._show_losses()
+
+    @Slot()
+    def _choose_format(self) -> None:
+        self._is_chosen = True
+
+    @Slot()
+    def _leave(self) -> None:
+        """Another project: nothing that is known is true of it."""
+        self._is_chosen, self._counting = False, None
+        self._known.clear()
+        self._settle.stop()
+        self._folder.clear()
+        self.close()
+
+    @Slot(object)
+    def _edited(self, _applied: object) -> None:
+        self._known.clear()
+        if self.isVisible():
+            self._settle.start()
+            self._enable()
 
     @Slot()
     def _choose(self) -> None:
@@ -105,41 +164,94 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _show_losses(self) -> None:
-        document = self._session.document
+        """At once where it is known, else when a job has counted it."""
+        document, format = self._session.document, str(self._format.currentData())
         if document is None:
             return
-        found = losses(document.snapshot(), str(self._format.currentData()))
-        word = "This format can hold all of this project." if not found else "This format can't hold everything:"
-        self._sentence.setText(word)
-        self._losses.setPlainText("\n".join(remark.sentence for remark in found))
+        if format in self._known:
+            found = self._known[format]
+            word = "This format can hold all of this project." if not found else "This format can't hold everything:"
+            self._sentence.setText(word)
+            self._losses.setPlainText("\n".join(remark.sentence for remark in found))
+        elif self._counting is None:
+            self._sentence.setText("Counting what this format can't hold …")
+            self._losses.clear()
+            folder = document.folder
+            job = Job("Looking at the labels", lambda _: _lost(folder, format), self._session)
+            job.reported.connect(self._counted)
+            job.finished.connect(self._looked)
+            self._counting = job
+            self._session.start(job)
+        self._enable()
+
+    @Slot(object)
+    def _counted(self, event: object) -> None:
+        if self.sender() is self._counting and isinstance(event, _Lost) and not self._settle.isActive():
+            self._known[event.format] = event.remarks
+
+    @Slot()
+    def _looked(self) -> None:
+        if self.sender() is not self._counting:
+            return
+        failed = self._counting is not None and self._counting.error is not None
+        self._counting = None
+        if failed:  # told in the corner
+            self._sentence.setText("It is not known what this format can't hold.")
+        elif not self._settle.isActive():
+            self._show_losses()
+
+    def _enable(self) -> None:
+        known = str(self._format.currentData()) in self._known
+        self._write.setEnabled(known and not self._is_writing and not self._settle.isActive())
 
     @Slot()
     def write(self) -> None:
         document, text = self._session.document, self._folder.text().strip()
         if document is None or not text:
             return
-        snapshot, format, copy = document.snapshot(), str(self._format.currentData()), self._copy.isChecked()
+        format, copy = str(self._format.currentData()), self._copy.isChecked()
         folder, home = Path(text).expanduser(), document.folder
-        self._written_labels, self._written_copy = snapshot.labels, copy
-        job = Job("Exporting labels", lambda _: _export(snapshot, format, folder, copy, home), self._session)
+        job = Job("Exporting labels", lambda _: _export(home, format, folder, copy), self._session)
         job.reported.connect(self._written)
         job.finished.connect(self._ended)
-        self._write.setEnabled(False)
+        self._is_writing = True
+        self._enable()
         self._session.start(job)
 
     @Slot(object)
-    def _written(self, report: object) -> None:
-        assert isinstance(report, ExportReport)
+    def _written(self, event: object) -> None:
+        assert isinstance(event, _Written)
+        report = event.report
         if self._session.document is not None:
-            remember(self._session.document, report, self._written_labels, self._written_copy)
+            try:
+                remember(self._session.document, report, event.labels, event.copied)
+            except WorkbenchError as error:
+                self._session.tell(error)
         self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
         self._losses.setPlainText("\n".join(remark.sentence for remark in report.remarks))
 
     @Slot()
     def _ended(self) -> None:
-        self._write.setEnabled(True)
+        self._is_writing = False
+        self._enable()
 
 
-def _export(snapshot: Snapshot, format: str, folder: Path, copy: bool, project: Path) -> Iterator[ExportReport]:
-    yield export_labels(snapshot, format, folder, copy_images=copy, project=project)
+def _came_as(document: Document) -> str:
+    """The format of the newest import, "" if there was none."""
+    found = document.store.rows("SELECT format FROM origin ORDER BY id DESC LIMIT 1")
+    return str(found[0]["format"]) if found else ""
+
+
+def _lost(project: Path, format: str) -> Iterator[_Lost]:
+    """In the job's thread: a document is not for two threads."""
+    with Document.open(project, read_only=True, check=False) as document:
+        snapshot = document.snapshot()
+    yield _Lost(format, losses(snapshot, format))
+
+
+def _export(project: Path, format: str, folder: Path, copy: bool) -> Iterator[_Written]:
+    with Document.open(project, read_only=True, check=False) as document:
+        snapshot = document.snapshot()
+    report = export_labels(snapshot, format, folder, copy_images=copy, project=project)
+    yield _Written(report, snapshot.labels, copy)

@@ -1,183 +1,390 @@
-"""Import labels: choose a file or folder, read what it would do line by line, then do it, or leave all as it is."""
+"""Import labels: choose a folder, file or zip, see what it would do and three images of it, then all of it or nothing.
+
+Nothing changes before Import. The files are read in a job; what differs from the project is decided without reading
+them again, and an edit of the project while the window is open is taken into account before Import can be pressed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
-    QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QPlainTextEdit,
-    QPushButton,
+    QProgressBar,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from workbench import plugins
-from workbench.core.document import Document
+from workbench.core import archives
 from workbench.errors import WorkbenchError
-from workbench.exchange import ImportPlan, ImportSettings, apply_import, plan_import
-from workbench.formats import Remark
-from workbench.ui import preferences, theme
+from workbench.exchange import apply_import
+from workbench.ui import theme
+from workbench.ui.counted import Counted
+from workbench.ui.data.importing import remark_groups, work
+from workbench.ui.data.importing.choices import Choices, button, dropped
+from workbench.ui.data.importing.findings import Findings, action
+from workbench.ui.data.importing.findings_view import FindingsView
+from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.empty import Empty
 
 _EXISTING = (
-    ("leave them, and say so", "refuse"),
+    ("leave it as it is here", "update"),
     ("take the file's boxes instead", "replace"),
     ("keep both", "add"),
+)
+_SETTLE = 300
+"""Milliseconds after an edit of the project until the plan is made anew: edits come in rows."""
+_HINT = (
+    "Choose a folder, a file or a zip with labels of another program, or drop it here.\n"
+    "Nothing is changed before you say Import."
 )
 
 
 class ImportWindow(QDialog):
-    """Not modal. The plan is made in a job from a second, read-only opening of the project; nothing changes by it."""
+    """Not modal. It shows a plan of the project as it is; where the project was edited since, the plan is made anew."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("import-window")
         self.setWindowTitle("Import labels")
+        self.setAcceptDrops(True)
         self._session = session
         plugins.loaded()
-        self._plan: ImportPlan | None = None
+        self._found: Findings | None = None
         self._job: Job | None = None
-        self._path = QLineEdit(placeholderText="A folder or file with labels of another program")
-        self._path.setObjectName("import-path")
-        self._path.setAccessibleName("Folder or file to import")
-        self._path.returnPressed.connect(self.read)
+        self._is_reading = False  # the job reads files; else it compares what was read
+        self._is_applying = False
+        self._is_anew = True  # what comes next is of other files than what is shown
+        self._format = ""  # as it was recognised or chosen
+        self._opened: work.Opened | None = None
+        self._is_stale = False  # the project was edited since the plan was begun
+        self._comings = 0  # document.comings when the files were read: of images that came since the plan knows nothing
+        self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
+        self._settle.timeout.connect(self._renew)
+        self._done = ""  # title of the step that the last import was
+        self._choices = Choices()
+        self._sentence = QLabel(wordWrap=True)
+        self._sentence.setObjectName("import-sentence")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setObjectName("import-progress")
+        self._bar.setAccessibleName("Progress of the reading")
+        self._stop = button("import-stop", "Stop", self.stop)
+        self._view = FindingsView()
+        self._damage = RemarksView("import-damage", "What can't be read")
+        self._leave_out = button(
+            "import-leave-out", "Leave out what is damaged, and take the rest", self._choices.leave_out_damage
+        )
+        self._existing_word = QLabel("What differs here:")
         self._existing = QComboBox()
         self._existing.setObjectName("import-existing")
+        self._existing.setAccessibleName("What becomes of images that differ")
         for word, value in _EXISTING:
             self._existing.addItem(word, value)
-        self._skip = QCheckBox("Leave out what is damaged, and take the rest")
-        self._skip.setObjectName("import-skip")
-        self._sentence = QLabel("Choose what to import. Nothing is changed before you say Import.", wordWrap=True)
-        self._sentence.setObjectName("import-sentence")
-        self._report = QPlainTextEdit(readOnly=True)
-        self._report.setObjectName("import-report")
-        self._report.setAccessibleName("What the import would do")
-        self._apply = QPushButton("Import")
-        self._apply.setObjectName("import-apply")
+        self._undo = button("import-undo", "Undo the import", self.undo)
+        self._apply = button("import-apply", "Import", self.apply)
         self._apply.setProperty("role", "primary")
-        self._apply.setEnabled(False)
-        self._apply.clicked.connect(self.apply)
-        self._existing.activated.connect(self.read)
-        self._skip.clicked.connect(self.read)
         self._lay_out()
-        session.document_changed.connect(self.close)
-        self.resize(720, 520)
+        self._choices.read_asked.connect(self.read)
+        self._choices.splits_changed.connect(self._compare)
+        self._existing.activated.connect(self._compare)
+        session.edited.connect(self._edited)
+        session.document_changed.connect(self._leave)
+        self.setMinimumSize(640, 440)
+        self.resize(960, 680)
+        self._show_hint()
 
     def _lay_out(self) -> None:
-        where = QHBoxLayout()
-        where.addWidget(self._path, 1)
-        for word, choose in (("Folder…", self._choose_folder), ("File…", self._choose_file)):
-            button = QPushButton(word)
-            button.clicked.connect(choose)
-            where.addWidget(button)
-        form = QFormLayout()
-        form.addRow("Labels", where)
-        form.addRow("Images that have boxes", self._existing)
-        form.addRow("", self._skip)
-        close = QPushButton("Close")
-        close.clicked.connect(self.close)
+        self._busy = QWidget()
+        busy = QHBoxLayout(self._busy)
+        busy.setContentsMargins(0, 0, 0, 0)
+        self._bar.setFixedHeight(theme.GRID)
+        busy.addWidget(self._bar, 1)
+        busy.addWidget(self._stop)
+        copy = button("import-damage-copy", "Copy all", self._damage.copy_all)
+        beside = QHBoxLayout()
+        beside.addWidget(self._leave_out)
+        beside.addStretch(1)
+        beside.addWidget(copy)
+        damage = QWidget()
+        column = QVBoxLayout(damage)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._damage, 1)
+        column.addLayout(beside)
+        self._damaged = damage
+        self._stack = QStackedWidget()
+        self._hint = Empty("mdi6.tray-arrow-down", _HINT)
+        for page in (self._hint, self._view, self._damaged):
+            self._stack.addWidget(page)
         foot = QHBoxLayout()
+        foot.addWidget(self._existing_word)
+        foot.addWidget(self._existing)
         foot.addStretch(1)
-        foot.addWidget(close)
+        foot.addWidget(button("import-help", "Help", lambda: self._session.help_asked.emit("labels-in-and-out")))
+        foot.addWidget(self._undo)
+        foot.addWidget(button("import-close", "Close", self.close))
         foot.addWidget(self._apply)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
-        layout.addLayout(form)
+        layout.addWidget(self._choices)
         layout.addWidget(self._sentence)
-        layout.addWidget(self._report, 1)
+        layout.addWidget(self._busy)
+        layout.addWidget(self._stack, 1)
         layout.addLayout(foot)
-        for button in self.findChildren(QPushButton):
-            button.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
 
-    @Slot()
-    def _choose_folder(self) -> None:
-        self._chosen(QFileDialog.getExistingDirectory(self, "Folder of labels", preferences.get("folder", "")))
+    # --- what is shown ---
 
-    @Slot()
-    def _choose_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "File of labels", preferences.get("folder", ""), "Labels (*.json *.xml *.yaml *.txt);;All files (*)"
-        )
-        self._chosen(chosen)
+    def _show_hint(self, sentence: str = "") -> None:
+        self._found = None
+        self._sentence.setText(sentence)
+        self._stack.setCurrentWidget(self._hint)
+        self._enable()
 
-    def _chosen(self, path: str) -> None:
-        if path:
-            preferences.put("folder", str(Path(path).parent))
-            self._path.setText(path)
-            self.read()
+    def _enable(self) -> None:
+        found, document = self._found, self._session.document
+        self._busy.setVisible(self._job is not None)
+        self._sentence.setVisible(bool(self._sentence.text()))
+        can_write = document is not None and not document.read_only
+        is_true = found is not None and self._job is None and not self._is_stale
+        self._apply.setEnabled(is_true and found is not None and not found.is_empty and can_write)
+        self._apply.setText(action(found))
+        self._apply.setToolTip("" if can_write or document is None else document.why_read_only)
+        differs = found is not None and bool(found.differences.items)
+        self._existing.setVisible(differs)
+        self._existing_word.setVisible(differs)
+        self._undo.setVisible(bool(self._done) and document is not None and document.undo_title == self._done)
+
+    # --- reading ---
 
     @Slot()
     def read(self) -> None:
-        """Make the plan of what is chosen, in a job."""
-        text, document = self._path.text().strip(), self._session.document
-        if not text or document is None or self._job is not None:
+        """Make the plan of what is chosen, in a job; what is being read is given up."""
+        source, document = self._choices.path, self._session.document
+        if source is None or document is None:
             return
-        settings = ImportSettings(on_existing=self._existing.currentData(), skip_broken=self._skip.isChecked())
-        self._plan = None
-        self._apply.setEnabled(False)
-        self._report.clear()
-        self._sentence.setText("Reading …")
-        folder, path = document.folder, Path(text).expanduser()
-        job = Job(f"Reading {path.name}", lambda _: _plan(folder, path, settings), self._session)
-        job.reported.connect(self._planned)
+        if self._opened is not None and self._opened.file == source:
+            source = self._opened.folder
+        else:
+            self._discard()
+        request = work.Request(
+            document.folder, source, self._choices.format, self._choices.images,
+            self._choices.settings(str(self._existing.currentData())),
+        )  # fmt: skip
+        self._found, self._format, self._done, self._comings = None, "", "", document.comings
+        self._is_reading, self._is_anew, self._is_stale = True, True, False
+        self._choices.show_format("")
+        self._sentence.setText(f"Reading {source.name} …")
+        self._stack.setCurrentWidget(self._hint)
+        self._hint.say("Nothing is changed before you say Import.")
+        self._begin(Job(f"Reading {source.name}", lambda job: work.read(request, job), self._session))
+
+    @Slot()
+    def _compare(self) -> None:
+        """Other settings for what was read, or another project beside it: the files are not read again."""
+        document, found = self._session.document, self._found
+        if document is None or (found is None and not self._is_reading):
+            return
+        if found is None:  # the job that runs began with other settings
+            self.read()
+            return
+        self._is_reading = self._is_stale = False
+        folder, settings = document.folder, self._choices.settings(str(self._existing.currentData()))
+        self._begin(Job("Comparing labels", lambda _: work.compare(folder, found.plan, settings), self._session))
+
+    def _begin(self, job: Job) -> None:
+        self._abandon()
+        job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
         self._job = job
+        self._bar.setRange(0, 0)
+        self._start(job)
+        self._enable()
+
+    def _start(self, job: Job) -> None:
+        """It goes when it has ended, and with it the plan that it holds: the session would keep it till the end."""
+        job.finished.connect(job.deleteLater)
         self._session.start(job)
 
+    def _abandon(self) -> None:
+        """What the job still says is not listened to; it ends by itself, soon."""
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+
+    @Slot()
+    def stop(self) -> None:
+        was_reading = self._is_reading
+        self._abandon()
+        if was_reading:
+            self._discard()
+            self._hint.say(_HINT)
+            self._show_hint("Stopped. Nothing was changed.")
+        self._enable()
+
     @Slot(object)
-    def _planned(self, plan: object) -> None:
-        assert isinstance(plan, ImportPlan)
-        self._plan = plan
-        self._sentence.setText(plan.sentence)
-        self._report.setPlainText("\n".join(_line(remark) for remark in plan.remarks) or "Nothing to remark.")
-        self._apply.setEnabled(True)
-        self._apply.setFocus()
+    def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            if isinstance(event, work.Opened):
+                self._throw_away(event.folder)
+        elif isinstance(event, Counted):
+            self._bar.setRange(0, 1000 if event.total else 0)
+            self._bar.setValue(round(1000 * event.done / event.total) if event.total else 0)
+            self._sentence.setText(f"Reading: {event.detail} …")
+        elif isinstance(event, work.Opened):
+            self._opened = event
+        elif isinstance(event, work.Recognised):
+            self._choices.show_format("" if self._choices.format else event.format)
+            self._format = event.format
+        elif isinstance(event, work.Unsure):
+            self._choices.offer(event.names)
+            self._hint.say(event.sentence)
+            self._show_hint("It is not clear what this is; nothing was changed.")
+        elif isinstance(event, Findings):
+            self._show_findings(event)
+        elif isinstance(event, WorkbenchError):
+            self._show_damage(event)
+
+    def _show_findings(self, found: Findings) -> None:
+        document = self._session.document
+        assert document is not None
+        self._found = found
+        self._choices.show_what_matters(self._format, sized=found.is_sized_otherwise, splits=found.has_splits)
+        self._sentence.setText(found.plan.sentence)
+        self._view.show_findings(document, found, anew=self._is_anew)
+        self._is_anew = False
+        if found.project_images != len(document.images()) and not document.read_only:  # some are still being written
+            self._is_stale, self._comings = True, -1
+            self._settle.start()
+        self._stack.setCurrentWidget(self._view)
+
+    def _show_damage(self, error: WorkbenchError) -> None:
+        self._found, self._is_stale = None, False
+        groups, ending = remark_groups.damage(error)
+        self._sentence.setText(ending or "It can't be imported as it is; nothing was changed.")
+        self._damage.show_groups(groups)
+        skips = self._choices.settings("update").skip_broken
+        self._leave_out.setVisible(self._is_reading and not skips)
+        self._choices.show_what_matters(self._format, sized="lie outside" in error.sentence, splits=False)
+        self._stack.setCurrentWidget(self._damaged)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        assert isinstance(error, WorkbenchError)
-        self._sentence.setText("It can't be imported as it is; nothing was changed.")
-        self._report.setPlainText(error.sentence)
+        """A fault of the program, which is told in the corner, too."""
+        if self.sender() is self._job and isinstance(error, WorkbenchError):
+            self._show_damage(error)
 
     @Slot()
     def _ended(self) -> None:
-        self._job = None
+        if self.sender() is not self._job:
+            return
+        job, self._job = self._job, None
+        if job is not None and job.stop.is_set():  # by the status bar
+            self.stop()
+        if not self._settle.isActive():
+            self._renew()
+        self._enable()
+        if self._apply.isEnabled():
+            self._apply.setFocus()
+
+    # --- what is dropped ---
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = dropped(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self._choices.take(path)
+
+    # --- doing it ---
 
     @Slot()
     def apply(self) -> None:
-        """Do the plan: one edit, one step of undo."""
-        document, plan = self._session.document, self._plan
-        if document is None or plan is None:
+        """Do the plan: one edit, one step of undo. The files are kept by a job."""
+        document, found = self._session.document, self._found
+        if document is None or found is None or self._job is not None:
             return
+        plan = found.plan
+        self._is_applying = True
+        QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
+            if self._opened is not None:
+                archives.keep(self._opened.folder)
             report = apply_import(document, plan)
         except WorkbenchError as error:
             self._session.tell(error)
             return
-        self._session.inform(f"Imported. {report.sentence}")
+        finally:
+            QGuiApplication.restoreOverrideCursor()
+            self._is_applying = False
+        self._opened = None
+        folder = document.folder
+        self._start(Job("Keeping the imported files", lambda _: work.keep(folder, plan, report), self._session))
+        self._done = document.undo_title
+        self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
+        self._hint.say("You can close this window, or choose what to import next.")
+        self._show_hint(f"Imported. {report.sentence}")
+
+    @Slot()
+    def undo(self) -> None:
+        if self._session.undo() is not None:
+            self._show_hint("The import was undone; the project is as it was.")
+
+    @Slot(object)
+    def _edited(self, _applied: object) -> None:
+        """A plan is of a project as it was: what a person changed since must not be overwritten by it."""
+        if not self._is_applying and (self._found is not None or self._job is not None):
+            self._is_stale = True
+            self._settle.start()
+        self._enable()
+
+    @Slot()
+    def _renew(self) -> None:
+        """Make the plan of the project as it is now; while a job runs, after it."""
+        document = self._session.document
+        if self._is_stale and self._job is None and self._found is not None and document is not None:
+            self._compare() if document.comings == self._comings else self.read()
+
+    # --- leaving ---
+
+    def done(self, result: int) -> None:
+        """However it is closed, what was read is forgotten: the project goes on being edited."""
+        self._abandon()
+        self._discard()
+        self._view.close_down()
+        self._done, self._is_stale = "", False
+        self._hint.say(_HINT)
+        self._show_hint()
+        super().done(result)
+
+    @Slot()
+    def _leave(self) -> None:
         self.close()
+        self._view.close_down()
 
+    def _discard(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._throw_away(opened.folder)
 
-def _plan(folder: Path, path: Path, settings: ImportSettings) -> Iterator[ImportPlan]:
-    """In the job's thread: a document is not for two threads, so the project is opened a second time for reading."""
-    with Document.open(folder, read_only=True) as document:
-        plan = plan_import(document, path, settings=settings)
-    yield plan
-
-
-def _line(remark: Remark) -> str:
-    place = f"{remark.file}:{remark.line}" if remark.line else remark.file
-    return f"{remark.level}: {place}: {remark.sentence}" if place else f"{remark.level}: {remark.sentence}"
+    def _throw_away(self, folder: Path) -> None:
+        """What was unpacked and not imported: in a job, or at once where the project is being closed."""
+        if self._session.document is not None:
+            self._start(Job("Removing what was unpacked", lambda _: work.discard(folder), self._session))
+        else:
+            try:
+                archives.discard(folder)
+            except WorkbenchError as error:
+                self._session.tell(error)

@@ -1,0 +1,76 @@
+"""A plan under other settings, or beside a project that was edited since: the files are not read again."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import picture, text, voc_file, voc_object
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box
+from workbench.errors import WorkbenchError
+from workbench.exchange import Changed, ImportPlan, ImportSettings, apply_import, keep_files, plan_import
+from workbench.exchange.importing import replan
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Iterator[Document]:
+    """Two images came in from VOC files; a has one box more since, and the file of b one fewer."""
+    for name in "ab":
+        objects = (voc_object("cat", (1, 2, 10, 12)), voc_object("cat", (15, 5, 30, 25)))
+        text(tmp_path / "set" / "Annotations" / f"{name}.xml", voc_file(*objects, filename=f"{name}.jpg"))
+        picture(tmp_path / "set" / "JPEGImages" / f"{name}.jpg", grey=ord(name))
+    with Document.create(tmp_path / "p") as made:
+        plan = plan_import(made, tmp_path / "set", "voc")
+        keep_files(made.folder, plan, apply_import(made, plan))
+        draw(made, "a")
+        fewer = voc_file(voc_object("cat", (1, 2, 10, 12)), filename="b.jpg")
+        text(tmp_path / "set" / "Annotations" / "b.xml", fewer)
+        yield made
+
+
+def draw(document: Document, name: str) -> None:
+    image = next(image for image in document.images() if image.name == f"{name}.jpg")
+    document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, (2, 20, 9, 29)),)))
+
+
+def told(plan: ImportPlan) -> tuple[object, ...]:
+    numbers = (plan.matched, plan.left, plan.boxes, plan.replaced)
+    return (*numbers, plan.remarks, [(one.changed, one.words) for one in plan.differences])
+
+
+@pytest.mark.parametrize("how", ["update", "refuse", "keep", "replace", "add"])
+def test_it_is_the_plan_that_a_new_reading_would_make(document: Document, tmp_path: Path, how: str) -> None:
+    before = plan_import(document, tmp_path / "set", "voc")
+    settings = ImportSettings(on_existing=how)
+    read_again = plan_import(document, tmp_path / "set", "voc", settings=settings)
+    shutil.rmtree(tmp_path / "set" / "Annotations")
+    assert told(replan(document, before, settings)) == told(read_again)
+    assert (told(before) == told(read_again)) is (how == "update"), "the settings do make a difference"
+
+
+def test_it_sees_what_was_edited_since(document: Document, tmp_path: Path) -> None:
+    before = plan_import(document, tmp_path / "set", "voc")
+    assert [one.changed for one in before.differences] == [Changed.HERE, Changed.FILE]
+    draw(document, "b")
+    after = replan(document, before, before.settings)
+    assert [one.changed for one in after.differences] == [Changed.HERE, Changed.BOTH]
+    assert (before.boxes, after.boxes) == (1, 0), "the plan of before would overwrite that edit"
+
+
+def test_images_that_are_gone_are_told(document: Document, tmp_path: Path) -> None:
+    plan = plan_import(document, tmp_path / "set", "voc")
+    document.do(edits.RemoveImages((document.images()[0].id,)))
+    with pytest.raises(WorkbenchError, match="no longer in the project"):
+        replan(document, plan, plan.settings)
+
+
+def test_settings_of_reading_take_another_reading(document: Document, tmp_path: Path) -> None:
+    plan = plan_import(document, tmp_path / "set", "voc")
+    with pytest.raises(AssertionError):
+        replan(document, plan, dataclasses.replace(plan.settings, voc_base="0"))

@@ -1,0 +1,121 @@
+"""Exporting labels in the real window: what is lost is told before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.formats.making import picture, text, voc_file, voc_object
+from tests.ui.hand import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.exchange import apply_import, keep_files, plan_import
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    """Labels cell and plate; a.png is in work with one cell."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+        document.draw((Box(0, document.images()[0].id, document.labels()[0].id, (20, 20, 80, 60)),))
+    return project
+
+
+class Exporting:
+    """The window, by what a person does in it."""
+
+    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
+        self.qtbot, self.session = qtbot, window.session
+        find(window, QAction, "action-export-labels").trigger()
+        self.dialog = find(window, QWidget, "export-window")
+        self.format = find(self.dialog, QComboBox, "export-format")
+        self.button = find(self.dialog, QAbstractButton, "export-write")
+        self.folder = find(self.dialog, QLineEdit, "export-folder")
+
+    def choose(self, format: str) -> None:
+        self.format.setCurrentIndex(self.format.findData(format))
+
+    def wait(self) -> None:
+        self.qtbot.waitUntil(self.button.isEnabled)
+
+    def write(self) -> None:
+        self.wait()
+        self.button.click()
+        self.qtbot.waitUntil(lambda: self.sentence.startswith("Written."))
+
+    @property
+    def sentence(self) -> str:
+        return str(find(self.dialog, QLabel, "export-sentence").text())
+
+    @property
+    def losses(self) -> str:
+        return str(find(self.dialog, QPlainTextEdit, "export-losses").toPlainText())
+
+
+def test_labels_are_exported_and_the_losses_are_told_before(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    exporting.choose("coco")
+    assert not exporting.button.isEnabled(), "not before a person could read what is lost"
+    exporting.wait()
+    assert "not marked done" in exporting.losses
+    exporting.folder.setText(str(tmp_path / "out"))
+    exporting.write()
+    assert list((tmp_path / "out").rglob("*.json"))
+
+
+def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    told = {}
+    for format in ("yolo", "voc"):
+        exporting.choose(format)
+        exporting.wait()
+        told[format] = exporting.losses
+    assert "order of the labels" in told["voc"]
+    assert "order of the labels" not in told["yolo"]
+
+
+def test_an_edit_while_the_window_is_open_is_counted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    exporting.choose("voc")
+    exporting.wait()
+    assert "labels without boxes: 1" in exporting.losses
+    document = exporting.session.document
+    assert document is not None
+    document.draw((Box(0, document.images()[1].id, document.labels()[1].id, (20, 20, 80, 60)),))
+    assert not exporting.button.isEnabled(), "what is shown is no longer true"
+    exporting.wait()
+    assert "labels without boxes" not in exporting.losses
+
+
+def test_yolo_is_proposed_where_nothing_was_imported(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    assert Exporting(qtbot, open_window(labelled, "data")).format.currentData() == "yolo"
+
+
+def test_the_format_that_came_in_last_is_proposed_and_unedited_files_are_told(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    for name in ("d", "e"):
+        text(
+            tmp_path / "set" / "Annotations" / f"{name}.xml",
+            voc_file(voc_object("cat", (1, 2, 10, 12)), filename=f"{name}.jpg"),
+        )
+        picture(tmp_path / "set" / "JPEGImages" / f"{name}.jpg", grey=ord(name))
+    with Document.open(labelled) as document:
+        plan = plan_import(document, tmp_path / "set", "voc")
+        keep_files(labelled, plan, apply_import(document, plan))
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    assert exporting.format.currentData() == "voc"
+    exporting.folder.setText(str(tmp_path / "out"))
+    exporting.write()
+    assert "2 files not edited: written byte for byte as imported." in exporting.losses
+    for name in ("d", "e"):
+        came = (tmp_path / "set" / "Annotations" / f"{name}.xml").read_bytes()
+        assert next((tmp_path / "out").rglob(f"{name}.xml")).read_bytes() == came

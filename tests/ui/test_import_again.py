@@ -1,0 +1,120 @@
+"""Importing into a project that is edited: what differs is shown, and no edit is overwritten without being asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+
+from tests.ui.hand import boxes_on_disk
+from tests.ui.importing import FIRST, Importing, come_in, document, draw, folder, importing, write
+from workbench import exchange
+from workbench.core import edits
+from workbench.core.project import State
+
+__all__ = ["folder", "importing"]  # fixtures
+
+# --- importing again ---
+
+
+def test_what_was_edited_here_is_shown_beside_the_file_and_stays_unless_asked(
+    importing: Importing, folder: Path, project: Path
+) -> None:
+    come_in(importing, folder)
+    draw(importing, "n", 2, 20, 9, 29)
+    write(folder, "o", FIRST[0])
+    importing.read(folder)
+    assert importing.lines("differences") == [
+        "n.jpg|here|1 box fewer|stays as it is here",
+        "o.jpg|in the file|1 box fewer|the file's boxes are taken",
+    ]
+    importing.part("differences-list").selectRow(0)
+    name, view = importing.sample()
+    assert (name, len(view.boxes)) == ("n.jpg", 2)
+    assert [box.xyxy for box in view.here] == [(2, 20, 9, 29)], "only what the file has not"
+    assert importing.part("legend").isVisible()
+    importing.apply()
+    counts = {name: len(boxes) for name, boxes in boxes_on_disk(project).items()}
+    assert (counts["n.jpg"], counts["o.jpg"]) == (3, 1)
+
+
+@pytest.mark.parametrize(("how", "words", "boxes"), [("replace", "the file's boxes are taken", 2), ("add", "both", 5)])
+def test_what_becomes_of_both_is_decided_without_reading_again(
+    importing: Importing, folder: Path, project: Path, monkeypatch: pytest.MonkeyPatch, how: str, words: str, boxes: int
+) -> None:
+    come_in(importing, folder)
+    draw(importing, "n", 2, 20, 9, 29)
+    importing.read(folder)
+    assert not importing.part("apply").isEnabled()
+    assert importing.part("apply").text() == "Nothing to import"
+    monkeypatch.setattr(exchange, "plan_import", lambda *_: pytest.fail("read again"))
+    importing.choose("existing", how)
+    assert words in importing.lines("differences")[0]
+    importing.apply()
+    assert len(boxes_on_disk(project)["n.jpg"]) == boxes
+
+
+def test_an_edit_while_the_window_is_open_is_not_overwritten(importing: Importing, folder: Path, project: Path) -> None:
+    """The plan was to take the file's boxes: nobody had changed the image when it was made."""
+    come_in(importing, folder)
+    write(folder, "o", FIRST[0])
+    importing.read(folder)
+    assert importing.part("apply").text() == "Import 1 box"
+    draw(importing, "o", 2, 20, 9, 29)
+    assert not importing.part("apply").isEnabled(), "not before it was compared anew"
+    importing.wait()
+    assert importing.lines("differences") == ["o.jpg|on both sides|2 boxes fewer|stays as it is here"]
+    assert not importing.part("apply").isEnabled()
+    assert len(boxes_on_disk(project)["o.jpg"]) == 3
+
+
+def test_without_comparing_anew_that_edit_would_be_overwritten(
+    importing: Importing, folder: Path, project: Path
+) -> None:
+    """The control: the plan as it was made before the edit does overwrite it."""
+    come_in(importing, folder)
+    write(folder, "o", FIRST[0])
+    importing.read(folder)
+    old = importing.dialog._found
+    assert old is not None
+    draw(importing, "o", 2, 20, 9, 29)
+    importing.wait()
+    exchange.apply_import(document(importing), old.plan)
+    assert len(boxes_on_disk(project)["o.jpg"]) == 1
+
+
+def test_images_that_come_while_the_window_is_open_are_not_added_twice(
+    importing: Importing, folder: Path, project: Path
+) -> None:
+    importing.read(folder)
+    assert "6 new to the project" in importing.sentence
+    document(importing).add_folder(folder / "JPEGImages")
+    importing.wait()
+    assert "0 new to the project" in importing.sentence
+    importing.apply()
+    assert len(boxes_on_disk(project)) == 9
+
+
+def test_differences_are_filtered_by_kind_and_sorted(importing: Importing, folder: Path) -> None:
+    come_in(importing, folder)
+    draw(importing, "p", 2, 20, 9, 29)
+    draw(importing, "k", 2, 20, 9, 29)
+    write(folder, "o", FIRST[0])
+    importing.read(folder)
+    table = importing.part("differences-list")
+    table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert [line[0] for line in importing.lines("differences")] == ["p", "o", "k"]
+    importing.part("differences-filter").setCurrentIndex(2)
+    importing.part("differences-filter").activated.emit(2)
+    assert [line[0] for line in importing.lines("differences")] == ["p", "k"]
+
+
+def test_verified_images_are_not_touched(importing: Importing, folder: Path, project: Path) -> None:
+    come_in(importing, folder)
+    at = document(importing)
+    image = next(image for image in at.images() if image.name == "o.jpg")
+    at.do(edits.SetState((image.id,), State.VERIFIED))
+    write(folder, "o", FIRST[0])
+    importing.read(folder)
+    assert importing.lines("differences") == ["o.jpg|on both sides|1 box fewer|stays as it is here"]

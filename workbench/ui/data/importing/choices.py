@@ -1,0 +1,229 @@
+"""The head of the import window: what is read, as which format, where its images are, and choices when they matter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from workbench import formats
+from workbench.exchange import ImportSettings
+from workbench.ui import preferences, theme
+
+_BASES = (("by what proves it", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
+_SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
+_FILES = "Labels (*.json *.xml *.yaml *.yml *.txt *.csv *.data *.vott *.zip);;All files (*)"
+
+
+class Choices(QWidget):
+    """`read_asked`: the files are to be read (again). `splits_changed`: only what is done with them."""
+
+    read_asked = Signal()
+    splits_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._path = _field("import-path", "Folder or file to import", "A folder, a file or a .zip: drop it here")
+        self._images = _field("import-images", "Folder of the images", "beside the labels, or those of the project")
+        self._images.setToolTip("Only if the images are neither beside the labels nor in the project yet.")
+        self._format = _combo("import-format", "Format of the labels", (("Recognised by its content", ""),))
+        formats_ = sorted((member.title, name) for name, member in formats.load_all())
+        for title, name in formats_:
+            self._format.addItem(title, name)
+        self._base = _combo("import-base", "Number of the first pixel", _BASES)
+        self._base.setToolTip("VOC counts pixels from 1; many programs write VOC files that count from 0.")
+        self._size = _combo("import-size", "Images of another size than annotated", _SIZES)
+        self._splits = QCheckBox("Take the files' splits")
+        self._splits.setObjectName("import-splits")
+        self._splits.setToolTip("Images that have a split in the project keep it.")
+        self._splits.setChecked(True)
+        self._skip = QCheckBox("Leave out what is damaged, and take the rest")
+        self._skip.setObjectName("import-skip")
+        self._lay_out()
+        self._path.returnPressed.connect(self.read_asked)
+        self._images.editingFinished.connect(self._images_edited)
+        self._known_images = ""
+        for combo in (self._format, self._base, self._size):
+            combo.activated.connect(self.read_asked)
+        self._skip.clicked.connect(self.read_asked)
+        self._splits.clicked.connect(self.splits_changed)
+        self.show_what_matters("", sized=False, splits=False)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(theme.GRID)
+        paths = QHBoxLayout()
+        paths.addWidget(self._path, 1)
+        paths.addWidget(button("import-folder", "Folder…", self.choose_folder))
+        paths.addWidget(button("import-file", "File…", self.choose_file))
+        row = QHBoxLayout()
+        row.setSpacing(theme.GRID)
+        row.addWidget(self._format)
+        row.addWidget(_word("Images", self._images))
+        row.addWidget(self._images, 1)
+        row.addWidget(button("import-images-folder", "Folder…", self.choose_images, "Folder of the images"))
+        self._base_word, self._size_word = _word("Pixels count from", self._base), _word("Other size", self._size)
+        self._matters = QWidget()
+        line = QHBoxLayout(self._matters)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(theme.GRID)
+        for widget in (self._base_word, self._base, self._size_word, self._size, self._splits, self._skip):
+            line.addWidget(widget)
+        line.addStretch(1)
+        grid.addWidget(_word("Labels", self._path), 0, 0)
+        grid.addLayout(paths, 0, 1)
+        grid.addWidget(_word("Format", self._format), 1, 0)
+        grid.addLayout(row, 1, 1)
+        grid.addWidget(self._matters, 2, 1)
+
+    # --- what is chosen ---
+
+    @property
+    def path(self) -> Path | None:
+        text = self._path.text().strip()
+        return Path(text).expanduser() if text else None
+
+    @property
+    def format(self) -> str:
+        """Its name, "" to recognise it."""
+        return str(self._format.currentData())
+
+    @property
+    def images(self) -> Path | None:
+        text = self._images.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def settings(self, on_existing: str) -> ImportSettings:
+        return ImportSettings(
+            skip_broken=self._skip.isChecked(),
+            voc_base=str(self._base.currentData()),
+            on_existing=on_existing,
+            on_size=str(self._size.currentData()),
+            splits=self._splits.isChecked(),
+        )
+
+    def take(self, path: Path) -> None:
+        """Another thing is to be read: as whatever format it is, with nothing left out unasked."""
+        self._path.setText(str(path))
+        self._format.setCurrentIndex(0)
+        self._skip.setChecked(False)
+        self.read_asked.emit()
+
+    @Slot()
+    def leave_out_damage(self) -> None:
+        self._skip.setChecked(True)
+        self.read_asked.emit()
+
+    # --- what matters ---
+
+    def show_what_matters(self, format: str, *, sized: bool, splits: bool) -> None:
+        """Only choices that change something: by the format, images of other sizes, splits in the files."""
+        for widget, is_shown in (
+            (self._base_word, format == "voc"),
+            (self._base, format == "voc"),
+            (self._size_word, sized or self._size.currentIndex() > 0),
+            (self._size, sized or self._size.currentIndex() > 0),
+            (self._splits, splits),
+            (self._skip, self._skip.isChecked()),
+        ):
+            widget.setVisible(is_shown)
+        shown = (self._base, self._size, self._splits, self._skip)
+        self._matters.setVisible(any(not widget.isHidden() for widget in shown))
+
+    def show_format(self, name: str) -> None:
+        """What was recognised; "": nothing yet."""
+        known = f"Recognised: {formats.formats.get(name).title}" if name else "Recognised by its content"
+        self._format.setItemText(0, known)
+
+    def offer(self, names: tuple[str, ...]) -> None:
+        """The format is not clear: the first of these is proposed, and a person chooses."""
+        self.show_format("")
+        self._format.setFocus()
+        for number, name in enumerate(names):
+            place = self._format.findData(name)
+            title = self._format.itemText(place)
+            self._format.removeItem(place)
+            self._format.insertItem(1 + number, title, name)
+
+    # --- choosing ---
+
+    @Slot()
+    def choose_folder(self) -> None:
+        self._chosen(QFileDialog.getExistingDirectory(self, "Folder of labels", preferences.get("folder", "")))
+
+    @Slot()
+    def choose_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "File of labels", preferences.get("folder", ""), _FILES)
+        self._chosen(chosen)
+
+    def _chosen(self, path: str) -> None:
+        if path:
+            preferences.put("folder", str(Path(path).parent))
+            self.take(Path(path))
+
+    @Slot()
+    def choose_images(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of the images", preferences.get("folder", ""))
+        if chosen:
+            self._images.setText(chosen)
+            self._images_edited()
+
+    @Slot()
+    def _images_edited(self) -> None:
+        if self._images.text().strip() != self._known_images:
+            self._known_images = self._images.text().strip()
+            if self.path is not None:
+                self.read_asked.emit()
+
+
+def _field(name: str, accessible: str, hint: str) -> QLineEdit:
+    made = QLineEdit(placeholderText=hint)
+    made.setObjectName(name)
+    made.setAccessibleName(accessible)
+    made.setAcceptDrops(False)  # what is dropped is the window's
+    return made
+
+
+def _combo(name: str, accessible: str, entries: tuple[tuple[str, str], ...]) -> QComboBox:
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setAccessibleName(accessible)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    for word, value in entries:
+        made.addItem(word, value)
+    return made
+
+
+def button(name: str, word: str, slot: object, accessible: str = "") -> QPushButton:
+    """Not a default button: Enter in a field must not press whichever comes first."""
+    made = QPushButton(word, autoDefault=False)
+    made.setObjectName(name)
+    made.setAccessibleName(accessible or word)
+    made.clicked.connect(slot)
+    return made
+
+
+def _word(text: str, buddy: QWidget) -> QLabel:
+    made = QLabel(text)
+    made.setBuddy(buddy)
+    made.setAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+    return made
+
+
+def dropped(event: QDropEvent) -> Path | None:
+    """The one folder or file."""
+    files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+    return Path(files[0]) if len(files) == 1 else None

@@ -1,0 +1,171 @@
+"""What the import window shows of a plan, worked out beforehand in the job: for 100,000 images that takes a while."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.core import words
+from workbench.core.document import Document
+from workbench.core.files import natural_key
+from workbench.core.project import Label, Split
+from workbench.exchange import Changed, Difference, ImportPlan
+from workbench.exchange.importing import labels_to_add
+from workbench.formats import Remark
+from workbench.ui.data.importing import remark_groups
+from workbench.ui.data.importing.remark_groups import Group
+
+SAMPLES = 300
+"""Images that can be looked at by going on to others: nobody goes through more than a hundred times three."""
+_SEED = 0  # the same samples for the same files
+KINDS = (Changed.FILE, Changed.HERE, Changed.BOTH, Changed.UNKNOWN)
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """The images that the file and the project speak of otherwise. `rows` are those of `plan.compared`."""
+
+    items: tuple[Difference, ...]
+    rows: np.ndarray  # (n,) int64
+    fates: np.ndarray  # (n,) int8: index into FATES
+    kinds: np.ndarray  # (n,) int8: index into KINDS
+    ranks: np.ndarray  # (n, 4) int64: the order by each column of the table
+
+
+FATES = ("stays as it is here", "the file's boxes are taken", "both are kept")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A label of the files, its boxes there, and the project's label that they get (to be added where `is_new`)."""
+
+    label: Label
+    boxes: int
+    is_new: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """A plan, ready to be shown. `samples`: rows of `plan.compared` in the order in which they are worth a look."""
+
+    plan: ImportPlan
+    recognised: tuple[Group, ...]
+    repaired: tuple[Group, ...]
+    left: tuple[Group, ...]
+    differences: Differences
+    labels: tuple[LabelRow, ...]
+    samples: tuple[int, ...]
+    is_sized_otherwise: bool  # some images have another size than was annotated
+    has_splits: bool
+    project_images: int  # how many the project had when it was compared
+    new_splits: int  # images of the project that would get a split
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would change."""
+        return not (self.plan.boxes or self.plan.matched or self.plan.added or self.new_splits)
+
+    @property
+    def label_of(self) -> Mapping[str, Label]:
+        return {row.label.name: row.label for row in self.labels}
+
+
+def findings(document: Document, plan: ImportPlan) -> Findings:
+    """Any thread's own document."""
+    splits = Counter(one.split for one in plan.compared if one.split)
+    repaired = remark_groups.grouped(plan.remarks, "repaired")
+    sized = np.array([_is_sized_otherwise(one.read.width, one.read.height, one.image) for one in plan.compared], bool)
+    differences = _differences(plan)
+    return Findings(
+        plan=plan,
+        recognised=remark_groups.grouped((*_facts(plan, splits), *plan.remarks), "read"),
+        repaired=repaired,
+        left=remark_groups.grouped(plan.remarks, "refused"),
+        differences=differences,
+        labels=_labels(document, plan),
+        samples=_samples(plan, differences, sized, {remark.file for group in repaired for remark in group.remarks}),
+        is_sized_otherwise=bool(sized.any()),
+        has_splits=bool(splits),
+        project_images=len(document.images()),
+        new_splits=sum(
+            1
+            for one in plan.images
+            if plan.settings.splits and one.split and one.image.id and one.image.split is Split.NONE
+        ),
+    )
+
+
+def action(found: Findings | None) -> str:
+    """The word on the button: what it would bring."""
+    if found is None:
+        return "Import"
+    plan = found.plan
+    if plan.boxes:
+        return f"Import {words.count(plan.boxes, 'box')}"
+    images = plan.matched + plan.added
+    if images:
+        return f"Import {words.count(images, 'image')}"
+    return f"Import {words.count(found.new_splits, 'split')}" if found.new_splits else "Nothing to import"
+
+
+def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
+    """What no format says, because it is true of all."""
+    labelled = sum(1 for one in plan.compared if one.labelled)
+    boxes = sum(len(one.boxes) for one in plan.compared)
+    told = [f"{words.count(boxes, 'box')} in {words.count(labelled, 'labelled image')} of {len(plan.compared):,}."]
+    turned = sum(1 for one in plan.compared if one.boxes and one.image.orientation != 1)
+    if turned:
+        told.append(f"{words.count(turned, 'labelled image')} turned by EXIF orientation: boxes are of upright images.")
+    if splits:
+        parts = ", ".join(f"{splits[split]:,} {split}" for split in Split if split in splits)
+        told.append(f"The files name official splits: {parts}.")
+    return [Remark("read", "", 0, sentence) for sentence in told]
+
+
+def _is_sized_otherwise(width: int, height: int, image: object) -> bool:
+    real = getattr(image, "width", 0), getattr(image, "height", 0)
+    return bool(width and height and all(real) and (width, height) != real)
+
+
+def _labels(document: Document, plan: ImportPlan) -> tuple[LabelRow, ...]:
+    counts = Counter(name for one in plan.compared for name, _ in one.boxes)
+    known = {label.name: label for label in document.labels()}
+    new = {label.name: label for label in labels_to_add(document, plan.new_labels)}
+    names = [*plan.reading.labels, *(name for name in counts if name not in set(plan.reading.labels))]
+    return tuple(LabelRow(known.get(name) or new[name], counts[name], name in new) for name in names)
+
+
+def _differences(plan: ImportPlan) -> Differences:
+    row_of = {one.image.id: row for row, one in enumerate(plan.compared) if one.image.id}
+    items = tuple(one for one in plan.differences if one.changed is not Changed.NOWHERE)
+    taken = {one.image.id: 1 if one.instead else 2 for one in plan.images if one.image.id and not one.same}
+    fates = np.array([taken.get(one.image.id, 0) for one in items], np.int8)
+    kinds = np.array([KINDS.index(one.changed) for one in items], np.int8)
+    by_name = sorted(range(len(items)), key=lambda i: natural_key(items[i].image.path))
+    names = np.empty(len(items), np.int64)
+    names[by_name] = np.arange(len(items))
+    sizes = np.array([one.added + one.removed + one.moved for one in items], np.int64)
+    ranks = np.column_stack([names, kinds.astype(np.int64), sizes, fates.astype(np.int64)]).reshape(-1, 4)
+    return Differences(items, np.array([row_of[one.image.id] for one in items], np.int64), fates, kinds, ranks)
+
+
+def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repaired: set[str]) -> tuple[int, ...]:
+    """The one with most boxes; one that differs, or was repaired or turned; one from the middle; then any."""
+    images = plan.compared
+    if not images:
+        return ()
+    counts = np.array([len(one.boxes) for one in images])
+    told = [
+        row
+        for row, one in enumerate(images)
+        if sized[row] or (counts[row] and one.image.orientation != 1) or {one.read.name, one.image.path} & repaired
+    ]
+    labelled = np.flatnonzero([one.labelled for one in images])
+    middle = int(labelled[len(labelled) // 2]) if len(labelled) else len(images) // 2
+    first = [int(counts.argmax()), *differences.rows[:1].tolist(), *told[:1], middle]
+    rest = np.random.default_rng(_SEED).permutation(len(images))
+    rest = rest[np.argsort(counts[rest] == 0, kind="stable")]  # those without boxes show least
+    return tuple(dict.fromkeys((*dict.fromkeys(first), *rest[:SAMPLES].tolist())))

@@ -1,0 +1,91 @@
+"""A picture with boxes as they would come in, solid, and those of the project that differ, dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.project import Box, Label
+from workbench.ui.annotate.boxes_painter import BoxesLayer, draw_rects
+from workbench.ui.widgets.picture_view import PictureView
+
+_CLICK = 4.0
+"""Pixels that the mouse may move in a click."""
+
+
+class SamplePicture(PictureView):
+    """Small ones are opened by a click; the large one is zoomed and moved."""
+
+    opened = Signal()
+
+    def __init__(self, name: str, *, large: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setMinimumSize(80, 60)
+        self._is_large = large
+        self._pressed: QPointF | None = None
+        self._boxes = BoxesLayer()
+        self._here = BoxesLayer()
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return self._boxes.boxes
+
+    @property
+    def here(self) -> tuple[Box, ...]:
+        return self._here.boxes
+
+    def show_sample(
+        self, boxes: Sequence[Box], here: Sequence[Box], labels: Sequence[Label], size: tuple[int, int]
+    ) -> None:
+        """Boxes at once; the picture comes later."""
+        known = {label.id: label for label in labels}
+        self._boxes, self._here = BoxesLayer(boxes, known, size), BoxesLayer(here, known, size)
+        self.show_picture(None, QSizeF(*size))
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        if self.sentence:
+            return
+        self._boxes.paint(painter, self.view, QRectF(self.rect()), frozenset(), dimmed=False)
+        rects = self.view.rects(self._here.xyxy)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
+        draw_rects(painter, rects)
+        for label in np.unique(self._here.label_ids).tolist():
+            painter.setPen(QPen(self._here.colour(label), 2, Qt.PenStyle.DashLine))
+            draw_rects(painter, rects[self._here.label_ids == label])
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._is_large:
+            self.begin_pan(event)
+        self._pressed = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.pan(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.end_pan()
+        pressed, self._pressed = self._pressed, None
+        is_click = pressed is not None and (event.position() - pressed).manhattanLength() <= _CLICK
+        if is_click and not self._is_large and event.button() == Qt.MouseButton.LeftButton:
+            self.opened.emit()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._is_large:
+            self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._is_large:
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._is_large and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.opened.emit()
+        else:
+            super().keyPressEvent(event)
