@@ -138,6 +138,20 @@ def test_boxes_are_turned_when_they_were_drawn_on_the_image_as_it_is_stored(tmp_
         assert any(r.level == "repaired" and "orientation 6" in r.sentence for r in report.remarks)
 
 
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6])
+def test_an_orientation_that_the_boxes_fit_is_told(tmp_path: Path, orientation: int) -> None:
+    """Of mirrored and upside down images the size says nothing, so a person must know what was taken."""
+    upright = (30, 40) if orientation > 4 else (40, 30)
+    text(tmp_path / "set" / "Annotations" / "a.xml", voc_file(voc_object("cat", (1, 2, 3, 4)), size=upright))
+    picture(tmp_path / "set" / "JPEGImages" / "a.jpg", orientation=orientation)
+    with Document.create(tmp_path / "p") as document:
+        plan = plan_import(document, tmp_path / "set")
+    assert [
+        r.level for r in plan.remarks if f"Its EXIF orientation is {orientation}; the boxes were" in r.sentence
+    ] == ["read"]
+    assert plan.images[0].boxes[0][1].xyxy == (0, 1, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("orientation", "expected"), [(5, (2, 1, 4, 3)), (6, (26, 1, 28, 3)), (7, (26, 37, 28, 39)), (8, (2, 37, 4, 39))]
 )

@@ -288,7 +288,7 @@ def test_boxes_are_of_the_stored_pixels_where_exif_and_list_turn_the_image_alike
     text(tmp_path / "annotations/image_ids_and_rotation.csv", f"ImageID,Subset,Rotation\na,train,{rotation}\n")
     reading = openimages.read(tmp_path)
     assert ((one(reading).width, one(reading).height), one(reading).boxes[0].xyxy) == (size, xyxy)
-    assert [level for level, _ in said(reading)] == ["read"]
+    assert bool([level for level, _ in said(reading)]) is (rotation not in ("0.0", "nan"))
 
 
 def again(reading: Reading, folder: Path, edges: XYXY | None = None, label: str = "") -> list[str]:

@@ -15,6 +15,7 @@ from workbench.core.intake import describe_one
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading
+from workbench.formats.parts import watching
 from workbench.formats.parts.report import Report
 
 
@@ -47,6 +48,7 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     matched = []
     for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
+        watching.step("images compared")
         image, file = project.find(read), read.file
         if image is None and file is None:
             if _is_labelled(read):
@@ -135,6 +137,9 @@ def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[
     boxes: Sequence[XYXY] = [box.xyxy for box in read.boxes]
     if boxes and all(told) and all(real) and told != real:
         boxes = _fitted(boxes, read, image, report, scale)
+    elif boxes and image.orientation != 1:
+        sentence = f"Its EXIF orientation is {image.orientation}; the boxes were taken as of the upright image."
+        report.say("read", read.name, sentence, kind="images with an EXIF orientation")
     return tuple(
         (b.label, Box(0, 0, 0, xyxy, b.difficult, b.truncated, b.occluded, b.crowd, b.note, b.extra))
         for b, xyxy in zip(read.boxes, boxes, strict=True)
