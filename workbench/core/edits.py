@@ -363,7 +363,11 @@ def _check_name(connection: Connection, label: Label) -> None:
 
 
 def _with_id(thing: _T, id: int) -> _T:
-    return thing if thing.id == id else dataclasses.replace(thing, id=id)
+    if thing.id == id:
+        return thing
+    if isinstance(thing, Box):
+        return thing.with_ids(id, thing.image, thing.label)
+    return dataclasses.replace(thing, id=id)
 
 
 def _one_or_batch(edits: list[Edit], title: str) -> Edit:

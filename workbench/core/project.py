@@ -98,6 +98,13 @@ class Box:
     note: str = ""
     extra: str = ""
 
+    def with_ids(self, id: int, image: int, label: int) -> Box:
+        """As dataclasses.replace, in half of its time: an import has hundreds of thousands."""
+        return Box(
+            id, image, label, self.xyxy, self.difficult, self.truncated, self.occluded, self.crowd, self.note,
+            self.extra,
+        )  # fmt: skip
+
     @property
     def width(self) -> float:
         return self.xyxy[2] - self.xyxy[0]

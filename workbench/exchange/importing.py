@@ -293,7 +293,7 @@ class _Batch:
         if self.removed:
             made.append(edits.RemoveBoxes(tuple(self.removed)))
         boxes = tuple(
-            dataclasses.replace(box, image=image.id, label=ids[name])
+            box.with_ids(box.id, image.id, ids[name])
             for image, one in zip(images, self.plan.images, strict=True)
             if not one.same
             for name, box in one.boxes
