@@ -87,9 +87,9 @@ class Form(QWidget):
 
         head.clicked.connect(clicked)
         self._open.setdefault(title, is_open)
-        fold()
         self._column.addWidget(head)
         self._column.addWidget(body)
+        fold()  # not before it is a part of the form: alone it would be a window of its own
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Fill in values by row name; unknown names are passed over. Does not emit `changed`."""

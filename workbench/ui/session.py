@@ -32,6 +32,7 @@ class Session(QObject):
     """The window's state. `document` is None while the start page is shown."""
 
     document_changed = Signal()  # another project was opened, or closed
+    closing = Signal()  # the project is about to be closed: what is half done must become an edit now
     edited = Signal(object)  # Applied: after every edit, undo and redo
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
@@ -78,6 +79,7 @@ class Session(QObject):
         """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""
         if self.document is None:
             return
+        self.closing.emit()
         self.end_jobs(keep=keep)
         if remember:
             self.remember_image()

@@ -31,11 +31,15 @@ class BoxCommands(QObject):
         self._canvas = canvas
         self._copied: tuple[Box, ...] = ()
 
-    def add(self, xyxy: XYXY, label: int) -> None:
-        """A drawn box: on disk when this returns, and selected unless drawing goes on."""
-        remark = self._remark(xyxy, label)
-        applied = self._session.draw((Box(0, self._session.image_id, label, xyxy),))
-        if applied is not None:
+    def add(self, image: int, xyxy: XYXY, label: int) -> None:
+        """A box drawn in `image`: on disk when this returns, and selected unless drawing goes on.
+
+        Another image may be shown since, where the box waited for its label.
+        """
+        is_here = image == self._session.image_id
+        remark = self._remark(xyxy, label) if is_here else ""
+        applied = self._session.draw((Box(0, image, label, xyxy),))
+        if applied is not None and is_here:
             self._canvas.select([] if self._canvas.is_drawing else [box.id for box in applied.added_boxes])
             if remark:
                 self._session.inform(remark)
@@ -54,6 +58,16 @@ class BoxCommands(QObject):
         """Moved, resized, marked: the boxes with the same ids give way."""
         if boxes and self._session.do(edits.ReplaceBoxes(tuple(boxes))) is None:
             self._canvas.renew()  # refused: show them where they are
+
+    @Slot(object, str)
+    def note(self, boxes: Sequence[Box], words: str) -> None:
+        """On these boxes, as they are now; those that are gone meanwhile need none."""
+        document = self._session.document
+        if document is None:
+            return
+        wanted = {box.id for box in boxes}
+        alive = (box for image in sorted({box.image for box in boxes}) for box in document.boxes(image))
+        self.replace([dataclasses.replace(b, note=words) for b in alive if b.id in wanted and b.note != words])
 
     def delete(self) -> None:
         if self._canvas.selected:

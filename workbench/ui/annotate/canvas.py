@@ -18,7 +18,8 @@ from workbench.core.project import XYXY, Box, Label
 from workbench.ui.annotate import canvas_painter, geometry
 from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.annotate.geometry import Handle
-from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Picking, Resizing
+from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
+from workbench.ui.annotate.nudging import ARROWS, ends_nudge, push_of
 from workbench.ui.widgets.picture_view import PictureView
 
 REACH = 7.0
@@ -27,9 +28,6 @@ BORDER = 3.0
 """Widget pixels within which the image's border attracts a side; with 6, boxes that end 4 pixels before it were hit."""
 _CLICK = 3.0
 """Widget pixels that the mouse may slip during a click."""
-_ARROWS = {
-    Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
-}  # fmt: skip
 _TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
 
 
@@ -144,6 +142,7 @@ class Canvas(PictureView):
     # --- the mouse ---
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.end_nudge()
         self._pressed = event.position()
         if event.button() == Qt.MouseButton.MiddleButton or (
             event.button() == Qt.MouseButton.LeftButton and self._space
@@ -198,7 +197,7 @@ class Canvas(PictureView):
             return
         before = canvas_painter.selection_area(self)
         self.pointer = event.position()
-        if self.gesture is None:
+        if self.gesture is None or isinstance(self.gesture, Nudging):
             self._hover(event.position())
             if self.is_drawing:
                 self.update()
@@ -213,9 +212,9 @@ class Canvas(PictureView):
         if self.end_pan():
             self._show_cursor()
             return
-        if event.button() != Qt.MouseButton.LeftButton or self.gesture is None:
-            return
         gesture = self.gesture
+        if event.button() != Qt.MouseButton.LeftButton or gesture is None or isinstance(gesture, Nudging):
+            return
         is_click = (event.position() - self._pressed).manhattanLength() <= _CLICK
         if isinstance(gesture, Drawing):
             if is_click and not gesture.by_clicks:
@@ -319,9 +318,8 @@ class Canvas(PictureView):
         shape = Qt.CursorShape
         if grip is not None:
             x, y = grip[1].x, grip[1].y
-            chosen = shape.SizeHorCursor if not y else shape.SizeVerCursor if not x else (
-                shape.SizeFDiagCursor if x == y else shape.SizeBDiagCursor
-            )  # fmt: skip
+            diagonal = shape.SizeFDiagCursor if x == y else shape.SizeBDiagCursor
+            chosen = shape.SizeHorCursor if not y else shape.SizeVerCursor if not x else diagonal
         elif self._space:
             chosen = shape.OpenHandCursor
         elif self.is_drawing:
@@ -343,17 +341,16 @@ class Canvas(PictureView):
             if not event.isAutoRepeat():
                 self._space, self._space_used = True, False
                 self._show_cursor()
-        elif key in _ARROWS and self._selected and not self._is_empty():
-            self._nudge(*_ARROWS[key], self._step(event))
+        elif key in ARROWS and self._selected and not self._is_empty():
+            self._nudge(*push_of(event, self.image_size))
         else:
             event.ignore()
 
-    def _step(self, event: QKeyEvent) -> float:
-        """How far an arrow key moves, in image pixels; with Ctrl to the image's border."""
-        held = event.modifiers()
-        if held & Qt.KeyboardModifier.ControlModifier:
-            return self.image_size.width() + self.image_size.height()
-        return 10 if held & Qt.KeyboardModifier.ShiftModifier else 1
+    def event(self, event: QEvent) -> bool:
+        """A command that comes while an arrow is held finds the boxes where they are seen."""
+        if isinstance(event, QKeyEvent) and ends_nudge(event):
+            self.end_nudge()
+        return super().event(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.isAutoRepeat():
@@ -363,7 +360,7 @@ class Canvas(PictureView):
             self._show_cursor()
             if not self._space_used:
                 self.verify_asked.emit()
-        elif event.key() in _ARROWS:
+        elif event.key() in ARROWS:
             self.end_nudge()
         else:
             event.ignore()
@@ -373,17 +370,18 @@ class Canvas(PictureView):
         self.end_nudge()
         super().focusOutEvent(event)
 
-    def _nudge(self, dx: int, dy: int, pixels: float) -> None:
-        """A held arrow key is one edit, made when it is let go."""
-        if not isinstance(self.gesture, Moving):
+    def _nudge(self, dx: float, dy: float) -> None:
+        """A held arrow key is one edit, made when it is let go. What the mouse is doing goes before."""
+        if self.gesture is None:
             size = self.image_size.width(), self.image_size.height()
-            self.gesture = Moving(self.selected_boxes, (0.0, 0.0), size)
-        self.gesture.push(self.gesture.by[0] + dx * pixels, self.gesture.by[1] + dy * pixels)
-        self.renew()
+            self.gesture = Nudging(self.selected_boxes, (0.0, 0.0), size)
+        if isinstance(self.gesture, Nudging):
+            self.gesture.push(self.gesture.by[0] + dx, self.gesture.by[1] + dy)
+            self.renew()
 
     def end_nudge(self) -> None:
         """Ask for the edit of what the arrow keys moved."""
-        if isinstance(self.gesture, Moving) and not self.gesture.clicked:
+        if isinstance(self.gesture, Nudging):
             gesture, self.gesture = self.gesture, None
             if gesture.moved:
                 self.changed.emit(gesture.moved)

@@ -37,7 +37,7 @@ class Drawing:
 
 @dataclass
 class Moving:
-    """The selected boxes follow the mouse or the arrow keys."""
+    """The selected boxes follow the mouse."""
 
     boxes: tuple[Box, ...]
     start: tuple[float, float]
@@ -61,6 +61,10 @@ class Moving:
             dataclasses.replace(box, xyxy=(box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy))
             for box in self.boxes
         )
+
+
+class Nudging(Moving):
+    """They follow the arrow keys, and not the mouse."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ class LabelAsking(QObject):
     def __init__(self, session: Session, canvas: Canvas, page: QWidget) -> None:
         super().__init__(page)
         self._session, self._canvas, self._page = session, canvas, page
+        session.document_changed.connect(self._give_up)
 
     def ask(self, use: Callable[[int], None]) -> None:
         """`use` gets the id of the label that was chosen or made; nothing is called when nothing is."""
@@ -57,6 +58,12 @@ class LabelAsking(QObject):
     def _made(self, name: str) -> Label | None:
         applied = self._session.do(edits.AddLabels((Label(0, name),)))
         return applied.added_labels[0] if applied else None
+
+    @Slot()
+    def _give_up(self) -> None:
+        """Another project: what was asked for one means nothing in another."""
+        for popup in self._page.window().findChildren(LabelPopup):
+            popup.close()
 
     @Slot()
     def _gone(self) -> None:

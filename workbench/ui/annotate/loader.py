@@ -60,6 +60,7 @@ class PictureLoader(QObject):
         super().__init__(parent)
         self._kept: OrderedDict[Wanted, Picture] = OrderedDict()
         self._first: Wanted | None = None
+        self._wanted: frozenset[Wanted] = frozenset()
         self._just_cut: Wanted | None = None
         self._tiles = Tiles(self)
         self._cutting = Cutting(self)
@@ -77,7 +78,7 @@ class PictureLoader(QObject):
         if wishes and wishes[0] in missing:
             missing.insert(0, Preview(wishes[0]))
         self._background.ask(missing)
-        self._first = wishes[0] if wishes else None
+        self._first, self._wanted = (wishes[0] if wishes else None), frozenset(wishes)
         self._just_cut = None
         found = self._kept.get(wishes[0]) if wishes else None
         self._cut_if_needed(found)
@@ -86,12 +87,14 @@ class PictureLoader(QObject):
     @Slot(object, object)
     def _done(self, wish: object, result: object) -> None:
         if isinstance(wish, Preview):
-            if isinstance(result, Picture) and wish.of not in self._kept:
+            if isinstance(result, Picture) and wish.of not in self._kept and wish.of in self._wanted:
                 self.came.emit(wish.of.image, result)
             return
         assert isinstance(wish, Wanted)
         if isinstance(result, Picture):
             result = self._keep(wish, result)
+        if wish not in self._wanted:
+            return  # late: the same number may be another image by now, of another project, or in other levels
         self.came.emit(wish.image, result)
         if wish == self._just_cut:
             self._just_cut = None  # not again, should they not be found: for ever
@@ -145,7 +148,7 @@ class PictureLoader(QObject):
 
     def forget(self) -> None:
         """Another project: drop all."""
-        self._first = None
+        self._first, self._wanted = None, frozenset()
         self._cutting.cancel()
         self._background.ask(())
         self._tiles.forget()

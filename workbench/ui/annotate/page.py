@@ -134,6 +134,7 @@ class AnnotatePage(Page):
     def _connect(self) -> None:
         session, canvas, side = self.session, self.canvas, self._side
         session.document_changed.connect(self._document_changed)
+        session.closing.connect(self._finish)
         session.image_changed.connect(self._image_changed)
         session.label_changed.connect(self._label_changed)
         session.edited.connect(self._edited)
@@ -151,14 +152,21 @@ class AnnotatePage(Page):
         side.labels.asked.connect(self._asking.make)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
+        side.details.noted.connect(self._commands.note)
 
     def shown(self) -> None:
         self._show_all()
 
     def closing(self) -> None:
         preferences.put("label/splitter", self._splitter.saveState())
-        self.canvas.end_nudge()
+        self._finish()
         self._loader.close()
+
+    @Slot()
+    def _finish(self) -> None:
+        """What is half done and means something becomes an edit: an arrow that is held, a note without Enter."""
+        self.canvas.end_nudge()
+        self._side.details.finish()
 
     # --- what the session says ---
 
@@ -205,7 +213,7 @@ class AnnotatePage(Page):
             return
         if not self.isVisible() or image.id == self._shown:
             return
-        self.canvas.end_nudge()
+        self._finish()
         self.canvas.cancel_gesture()
         self._shown = image.id
         around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
@@ -284,12 +292,12 @@ class AnnotatePage(Page):
     @Slot(object)
     def _drawn(self, xyxy: XYXY) -> None:
         """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
-        label = self.session.label
+        label, image = self.session.label, self._shown
         if label is not None:
-            self._commands.add(xyxy, label.id)
+            self._commands.add(image, xyxy, label.id)
             return
         self.canvas.set_draft(xyxy)
-        self._asking.ask(lambda id: self._commands.add(xyxy, id))
+        self._asking.ask(lambda id: self._commands.add(image, xyxy, id))
 
     def ask_label(self) -> None:
         """E: another label for the selected boxes, or the label for new ones."""

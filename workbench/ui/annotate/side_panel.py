@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -126,9 +126,10 @@ def _row(box: Box, label: Label | None, wrong: str) -> Row:
 
 
 class DetailsPanel(QWidget):
-    """The marks and the note of the selected boxes."""
+    """The marks and the note of the selected boxes. A note that is being typed is never lost: `finish` keeps it."""
 
     changed = Signal(object)  # tuple[Box, ...]
+    noted = Signal(object, str)  # tuple[Box, ...] as they were shown, and what is to be noted on them
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -150,14 +151,19 @@ class DetailsPanel(QWidget):
             self._flags[flag] = check
             grid.addWidget(check, number // 2, number % 2)
         layout.addLayout(grid)
-        self._note = QLineEdit(placeholderText="Note")
+        self._note = NoteField(placeholderText="Note")
         self._note.setObjectName("box-note")
         self._note.setAccessibleName("Note on the selected boxes")
-        self._note.editingFinished.connect(self._note_done)
+        self._note.editingFinished.connect(self.finish)
+        self._note.command_comes.connect(self.finish)
         layout.addLayout(_inset(self._note))
         self.show_boxes(())
 
     def show_boxes(self, boxes: Sequence[Box]) -> None:
+        ids = [box.id for box in boxes]
+        goes_on = self._note.isModified() and ids == [box.id for box in self._boxes]
+        if not goes_on and self.finish() and ids == [box.id for box in self._boxes]:
+            return  # they were shown anew with that edit, and these are older
         self._boxes = tuple(boxes)
         self.setEnabled(bool(boxes))
         if len(boxes) == 1:
@@ -172,8 +178,9 @@ class DetailsPanel(QWidget):
                 Qt.CheckState.Checked if values == {True} else Qt.CheckState.Unchecked
             )  # fmt: skip
             check.setCheckState(state)
-        notes = {box.note for box in boxes}
-        self._note.setText(notes.pop() if len(notes) == 1 else "")
+        if not goes_on:
+            notes = {box.note for box in boxes}
+            self._note.setText(notes.pop() if len(notes) == 1 else "")
 
     @Slot()
     def _flag_clicked(self) -> None:
@@ -184,11 +191,27 @@ class DetailsPanel(QWidget):
                 return
 
     @Slot()
-    def _note_done(self) -> None:
-        note = self._note.text()
-        different = tuple(dataclasses.replace(box, note=note) for box in self._boxes if box.note != note)
-        if different and (note or len(self._boxes) == 1):
-            self.changed.emit(different)
+    def finish(self) -> bool:
+        """Ask for the edit of the note as it is typed, before something else is shown here; False if there is none."""
+        note, boxes = self._note.text(), self._boxes
+        different = self._note.isModified() and any(box.note != note for box in boxes)
+        self._note.setModified(False)
+        if different and (note or len(boxes) == 1):
+            self.noted.emit(boxes, note)
+            return True
+        return False
+
+
+class NoteField(QLineEdit):
+    """Tells when a key was pressed that is no letter of it: a command may follow, which may show another image."""
+
+    command_comes = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.ShortcutOverride and not event.isAccepted():
+            self.command_comes.emit()
+        return done
 
 
 _MEANINGS = {

@@ -84,8 +84,17 @@ class Loaded:
     recipes: tuple[Recipe, ...]
 
 
-def load() -> Iterator[Loaded]:
-    """Import PyTorch, every detector and the presets: seconds, so not in the window's thread."""
+def load() -> Iterator[Loaded | Counted]:
+    """Import PyTorch, every detector and the presets: seconds, so not in the window's thread.
+
+    Loaded comes last. A window that is closed meanwhile waits only for what is being imported just then.
+    """
+    import torch  # noqa: F401
+
+    yield Counted(0, 0)
+    import torchvision  # noqa: F401
+
+    yield Counted(0, 0)
     from workbench import detectors, plugins
 
     plugins.loaded()
