@@ -5,10 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from workbench.api import ReadBox, ReadImage, Reading, ReadSettings, Refused, Snapshot, State, files, formats
+from workbench.api import (
+    ReadBox,
+    ReadImage,
+    Reading,
+    ReadSettings,
+    Refused,
+    Snapshot,
+    State,
+    WorkbenchError,
+    files,
+    formats,
+)
 
 API = 1
 COLUMNS = ("file", "width", "height", "label", "x0", "y0", "x1", "y1")
@@ -26,7 +38,10 @@ class CsvBoxes:
 
     def sniff(self, path: Path) -> float:
         """Certain for a .csv file whose first line is our header."""
-        path = path / "boxes.csv" if path.is_dir() else path
+        try:
+            path = _of(path)
+        except WorkbenchError:
+            return 0.0
         if path.suffix.lower() != ".csv" or not path.is_file():
             return 0.0
         with open(path, "rb") as file:
@@ -34,25 +49,22 @@ class CsvBoxes:
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008
         """Read the table (or the boxes.csv of a folder); images are looked for beside it or under `images`."""
-        path = path / "boxes.csv" if path.is_dir() else path
-        try:
-            rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise Refused(path, f"it could not be read as a CSV table: {error}", cause=error) from error
-        if not rows or tuple(rows[0]) != COLUMNS:
-            raise Refused(path, f"the first line must be {','.join(COLUMNS)}", 1)
-        found: dict[str, list[ReadBox]] = {}
-        sizes: dict[str, tuple[int, int]] = {}
-        for line, row in enumerate(rows[1:], 2):
-            name, size, box = _row(path, line, row)
-            sizes[name] = size
-            found.setdefault(name, []).extend([box] if box else [])
-        labels = tuple(dict.fromkeys(box.label for boxes in found.values() for box in boxes))
-        read = tuple(
-            ReadImage(name, _file((path.parent, *images), name), *sizes[name], tuple(boxes), state=State.DONE)
-            for name, boxes in found.items()
-        )
-        return Reading("csv", path, labels, read)
+        path = _of(path)
+        table = _table(path)
+        if tuple(next(table, (1, []))[1]) != COLUMNS:
+            raise Refused(path.name, f"the first line must be {','.join(COLUMNS)}", 1)
+        found: dict[str, ReadImage] = {}
+        for line, row in table:
+            name, size, box = _row(path.name, line, row)
+            if name not in found:
+                file = _file((path.parent, *images), name, path.name, line)
+                found[name] = ReadImage(name, file, *size, (), state=State.DONE)
+            one = found[name]
+            if size != (one.width, one.height):
+                raise Refused(path.name, f"'{name[:80]}' has {one.width} x {one.height} pixels in a line above", line)
+            found[name] = replace(one, boxes=(*one.boxes, box) if box else one.boxes)
+        labels = tuple(dict.fromkeys(box.label for one in found.values() for box in one.boxes))
+        return Reading("csv", path, labels, tuple(found.values()))
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         """Images lie beside the table, under the paths they have in the project."""
@@ -72,25 +84,55 @@ class CsvBoxes:
                 table.writerow([image.path, image.width, image.height, name, *(repr(float(v)) for v in box)])
             if rows.start == rows.stop:
                 table.writerow([image.path, image.width, image.height, "", "", "", "", ""])
-        files.atomic_write(folder / "boxes.csv", text.getvalue())
+        files.atomic_write(folder / "boxes.csv", text.getvalue().encode("utf-8", "replace"))
         return (folder / "boxes.csv",)
 
 
-def _row(path: Path, line: int, row: list[str]) -> tuple[str, tuple[int, int], ReadBox | None]:
+def _of(path: Path) -> Path:
+    """The table itself, or that of a folder. Raises WorkbenchError if the latter is a link that leads outside."""
+    return files.resolve_inside(path, "boxes.csv") if path.is_dir() else path
+
+
+def _table(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, values) of each row. Refused (file, line) at what is no CSV."""
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise Refused(path.name, f"the file can't be read ({error.strerror or error})", cause=error) from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(path.name, "the text is not UTF-8; save it as UTF-8", line, error) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise Refused(path.name, f"not a CSV table: {error}", max(reader.line_num, 1), error) from error
+
+
+def _row(path: str, line: int, row: list[str]) -> tuple[str, tuple[int, int], ReadBox | None]:
     if len(row) != len(COLUMNS):
         raise Refused(path, f"{len(COLUMNS)} columns are expected, {len(row)} were found", line)
+    if not row[0] or any("_" in value or not value.isascii() for value in (*row[1:3], *row[4:])):
+        raise Refused(path, "a row needs a file name, and plain digits in its numbers", line)
     try:
         size = (int(row[1]), int(row[2]))
-        if not row[3]:
+        if not any(row[3:]):
             return row[0], size, None
         x0, y0, x1, y1 = (float(value) for value in row[4:])
     except ValueError as error:
         raise Refused(path, f"a number is expected ({error})", line) from error
-    if not all(map(math.isfinite, (x0, y0, x1, y1))):
-        raise Refused(path, "a coordinate is not a finite number", line)
+    if not all(map(math.isfinite, (x0, y0, x1, y1))) or not row[3]:
+        raise Refused(path, "a coordinate is not a finite number, or there is no label", line)
     return row[0], size, ReadBox(row[3], (x0, y0, x1, y1), line=line)
 
 
-def _file(folders: Sequence[Path], name: str) -> Path | None:
-    found = (files.resolve_inside(folder, name) for folder in folders)
-    return next((file for file in found if file.is_file()), None)
+def _file(folders: Sequence[Path], name: str, table: str, line: int) -> Path | None:
+    try:
+        found = (files.resolve_inside(folder, name) for folder in folders)
+        return next((file for file in found if file.is_file()), None)
+    except WorkbenchError as error:  # it leads outside
+        raise Refused(table, error.sentence, line, error) from error
+    except (OSError, ValueError):  # no file can be called so
+        return None

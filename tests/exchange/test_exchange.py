@@ -225,6 +225,22 @@ def test_a_split_that_a_person_gave_stays(tmp_path: Path) -> None:
         assert [image.split for image in document.images()] == [Split.TEST, Split.TRAIN]
 
 
+def test_labels_come_in_under_names_that_every_format_can_hold(tmp_path: Path) -> None:
+    picture(tmp_path / "set" / "a.jpg")
+    shape = {"points": [[1, 2], [9, 8]], "shape_type": "rectangle"}
+    names = [" cat", "cat", "big\tdog\n", "\x00", "\ufeffbird"]
+    told = {"version": "5", "flags": {}, "shapes": [{"label": name, **shape} for name in names], "imagePath": "a.jpg",
+            "imageData": None, "imageHeight": 30, "imageWidth": 40}  # fmt: skip
+    text(tmp_path / "set" / "a.json", json.dumps(told))
+    with Document.create(tmp_path / "p") as document:
+        report = apply_import(document, plan_import(document, tmp_path / "set"))
+        assert [label.name for label in document.labels()] == ["cat", "big dog", "unnamed", "bird"]
+        assert len(document.boxes(document.images()[0].id)) == 5
+        assert report.count("repaired") == 3
+        with pytest.raises(WorkbenchError, match="one line without spaces at its ends"):
+            document.do(edits.AddLabels((Label(0, "a "),)))
+
+
 def test_an_unknown_folder_is_told_with_the_known_formats(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"no labels of a known format .* voc"):
         recognise(tmp_path)

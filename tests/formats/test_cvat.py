@@ -220,7 +220,7 @@ def test_all_damages_are_told_at_once(tmp_path: Path) -> None:
 def test_a_document_that_lost_its_content_is_told(tmp_path: Path) -> None:
     text(tmp_path / "one/annotations.xml", task(image(PLAIN)))
     text(tmp_path / "two/annotations.xml", "")
-    with pytest.raises(Refused, match="two/annotations.xml: the file is empty"):
+    with pytest.raises(Refused, match="two/annotations.xml:1: the file is empty"):
         cvat.read(tmp_path)
 
 

@@ -242,3 +242,15 @@ def test_only_texts_of_this_form_are_recognised(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no KITTI label files"):
         kitti.read(tmp_path)
     assert kitti.sniff(text(tmp_path / "labels/f.txt", REGION)) == 1
+
+
+def test_splits_are_known_also_when_the_folder_of_the_labels_or_a_half_was_given(tmp_path: Path) -> None:
+    for half, stem in (("training", "000000"), ("training", "000001"), ("testing", "000000")):
+        text(tmp_path / half / "label_2" / f"{stem}.txt", "Car 0 0 0 1 1 2 2 -1 -1 -1 -1 -1 -1 -1\n")
+        picture(tmp_path / half / "image_2" / f"{stem}.png")
+    text(tmp_path / "ImageSets/train.txt", "000000\n")
+    text(tmp_path / "ImageSets/val.txt", "000001\n")
+    for given in ("training/label_2", "training"):
+        assert [image.split for image in kitti.read(tmp_path / given).images] == [Split.TRAIN, Split.VALIDATION]
+    for given in ("testing/label_2", "testing"):
+        assert [image.split for image in kitti.read(tmp_path / given).images] == [Split.TEST]

@@ -230,3 +230,43 @@ def test_the_table_of_vott_is_none_of_these(test_data: Path) -> None:
     folder = test_data / "import_cases/datumaro/vott_csv_dataset"
     assert tfcsv.sniff(folder) == 0
     assert tfcsv.sniff(folder / "missing.csv") == 0
+
+
+MAP = """# made by hand
+item {
+  id: 2
+  name: 'dog\\'s'
+}
+item { name: "cat" id: 1, display_name: "Cat" }
+item: < id: 30; display_name: 'K\\303\\244fer' >
+"""
+
+
+def test_a_label_map_tells_the_order_of_the_labels(tmp_path: Path) -> None:
+    rows = "a.png,64,48,dog's,1,2,3,4\na.png,64,48,bird,1,2,3,4\na.png,64,48,cat,1,2,3,5\n"
+    text(tmp_path / "train_labels.csv", f"filename,width,height,class,xmin,ymin,xmax,ymax\n{rows}")
+    assert tfcsv.read(tmp_path).labels == ("dog's", "bird", "cat")
+    text(tmp_path / "label_map.pbtxt", MAP)
+    assert tfcsv.read(tmp_path).labels == ("cat", "dog's", "Käfer", "bird")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [
+        ("item {\n  id: 1\n}\n", 3, "an item needs a name and an id"),
+        ("item { id: 1 name: 'a' }\nitem { id: 1 name: 'b' }", 2, "the id 1 stands twice"),
+        ("item { id: 1\nname: 'a }", 2, 'not a label map: "\'" is not expected here'),
+        ("item { id: 1 name: 'a'\n", 2, "not a label map: expected item { id: 1 name: 'cat' } and so on"),
+        ("", 1, "not a label map: expected item { id: 1 name: 'cat' } and so on"),
+    ],
+)
+def test_a_damaged_label_map_is_told_and_the_boxes_are_read(
+    tmp_path: Path, content: str, line: int, reason: str
+) -> None:
+    rows = "a.png,64,48,dog,1,2,3,4\n"
+    text(tmp_path / "train_labels.csv", f"filename,width,height,class,xmin,ymin,xmax,ymax\n{rows}")
+    text(tmp_path / "label_map.pbtxt", content)
+    reading = tfcsv.read(tmp_path)
+    assert reading.labels == ("dog",)
+    told = [(r.line, r.sentence) for r in reading.remarks if r.file == "label_map.pbtxt"]
+    assert told == [(line, f"The order of the labels was not taken: {reason}.")]

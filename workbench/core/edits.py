@@ -357,6 +357,10 @@ def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
 def _check_name(connection: Connection, label: Label) -> None:
     if not label.name.strip():
         raise WorkbenchError("A label needs a name.")
+    if words.one_line(label.name) != label.name:  # formats would give it another name
+        raise WorkbenchError(
+            f"A label's name is one line without spaces at its ends or invisible characters, not {label.name!a}."
+        )
     taken = connection.execute("SELECT 1 FROM label WHERE name = ? AND id <> ?", (label.name, label.id)).fetchone()
     if taken:
         raise WorkbenchError(f"There is a label '{label.name}' already. Choose another name, or merge the two.")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.errors import WorkbenchError
@@ -15,6 +15,7 @@ IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm")
 )
 _NUMBER = re.compile(r"([0-9]+)")
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes, and characters: longer names no disk holds
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
 
@@ -80,13 +81,16 @@ def resolve_inside(root: Path, name: str) -> Path:
     """`root / name` for a name from a foreign file, refused if it could point outside `root`.
 
     Both kinds of separators count. Refused: absolute paths, drives, UNC, '..', NUL, Windows' reserved names,
-    links that lead out. The file need not exist.
+    endless names, half characters, links that lead out. The file need not exist.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     windows = PureWindowsPath(name)
     bad = (
         not parts
         or "\0" in name
+        or not _is_text(name)
+        or len(name) > _LONGEST_PATH
+        or any(len(part.encode()) > _LONGEST_NAME for part in parts)
         or windows.drive
         or windows.root
         or name.startswith("/")
@@ -95,7 +99,8 @@ def resolve_inside(root: Path, name: str) -> Path:
         )
     )
     if bad:
-        raise WorkbenchError(f"The path '{name}' leads outside its folder or is not portable, so it was not followed.")
+        told = ascii(name[:200])[1:-1]
+        raise WorkbenchError(f"The path '{told}' leads outside its folder or is not portable, so it was not followed.")
     path = root.joinpath(*parts)
     real_root, real = root.resolve(), path.resolve()
     if real != real_root and real_root not in real.parents:
@@ -143,14 +148,18 @@ def natural_keys(texts: Sequence[str]) -> list[str]:
 def scan_images(folder: Path) -> list[str]:
     """Image files in `folder` and below by suffix, as posix paths relative to it, in natural order.
 
-    Hidden files and folders are left out, and so are names that are not valid UTF-8 (no format can hold them).
+    Hidden files and folders are left out, and so are names that are not valid UTF-8 (see walk_images).
     Folders that may not be read are left out too. WorkbenchError if `folder` itself can't be read.
     """
     return sorted(walk_images(folder), key=natural_key)
 
 
-def walk_images(folder: Path) -> Iterator[str]:
-    """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once."""
+def walk_images(folder: Path, leave_out: Callable[[str], object] = lambda _: None) -> Iterator[str]:
+    """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once.
+
+    `leave_out` gets images and folders whose names are not valid UTF-8, which no format can hold, so that they are
+    told: a printable form of the name.
+    """
     try:
         os.scandir(folder).close()
     except OSError as error:
@@ -158,19 +167,23 @@ def walk_images(folder: Path) -> Iterator[str]:
             f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
             error,
         ) from error
-    return _image_names(folder, "")
+    return _image_names(folder, "", leave_out)
 
 
-def _image_names(folder: Path | str, before: str) -> Iterator[str]:
+def _image_names(folder: Path | str, before: str, leave_out: Callable[[str], object]) -> Iterator[str]:
     """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
     below = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if name[0] == "." or not (name.isascii() or _is_text(name)):
+            if name[0] == ".":
                 continue
             is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
             try:
+                if not (name.isascii() or _is_text(name)):
+                    if is_image or entry.is_dir(follow_symlinks=False):
+                        leave_out(before + name.encode("utf-8", "replace").decode())
+                    continue
                 if is_image and not entry.is_dir():
                     yield before + name
                 elif entry.is_dir(follow_symlinks=False):
@@ -179,7 +192,16 @@ def _image_names(folder: Path | str, before: str) -> Iterator[str]:
                 if is_image:
                     yield before + name
     for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/")
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out)
+
+
+def left_out_sentence(names: Sequence[str]) -> str:
+    """What is said of names that `walk_images` left out."""
+    count = "1 file or folder was" if len(names) == 1 else f"{len(names):,} files or folders were"
+    theirs = "its name is" if len(names) == 1 else "their names are"
+    return (
+        f"{count} left out because {theirs} not valid text (such as {names[0]}): rename them and add the folder again."
+    )
 
 
 def _is_text(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -39,16 +40,39 @@ def is_portable(name: str) -> bool:
     return not (plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or "\0" in name or ".." in plain.split("/"))
 
 
+def leads_out(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether a path, with all links on it followed, lies in none of the folders."""
+    real = os.path.realpath(path)
+    return not any(real.startswith(os.path.join(os.path.realpath(root), "")) for root in roots)
+
+
+def links_leading_out(folder: Path, roots: Iterable[Path]) -> list[Path]:
+    """The links to files in `folder` and below that lead into none of `roots`. Hidden ones are never read."""
+    roots, found, open_folders = tuple(roots), list[Path](), [folder]
+    while open_folders:
+        with contextlib.suppress(OSError), os.scandir(open_folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_symlink():
+                    found += [Path(entry.path)] if leads_out(Path(entry.path), roots) else []
+                elif entry.is_dir():
+                    open_folders.append(Path(entry.path))
+    return sorted(found)
+
+
 class ImageLookup:
     """All image files below some folders (first folder first), found again by path or name.
 
-    Only files that a scan of these folders saw can be found, so no foreign name leads outside them. The scan is made
-    when it is first needed: a single annotation file may lie in a folder with a million other files.
+    Only files that a scan of these folders saw can be found, so no foreign name leads outside them; links that do are
+    left out (`leading_out`). The scan is made when it is first needed: a single annotation file may lie in a folder
+    with a million other files.
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._scanned = False
+        self.leading_out: list[Path] = []  # links to images outside the folders that the scan saw
 
     def _scan(self) -> None:
         if self._scanned:
@@ -61,6 +85,9 @@ class ImageLookup:
         for root in self.roots:
             for name in scan_images(root):
                 file = root / name
+                if os.path.islink(file) and leads_out(file, self.roots):
+                    self.leading_out.append(file)
+                    continue
                 self._relative.setdefault(name, file)
                 if file not in seen:
                     seen.add(file)

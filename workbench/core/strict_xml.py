@@ -38,7 +38,7 @@ def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
     if len(data) > limit:
         raise Refused(file, f"the file has {len(data):,} bytes; annotation files of more than {limit:,} are not read")
     if not data.strip():
-        raise Refused(file, "the file is empty")
+        raise Refused(file, "the file is empty", line=1)
     builder = _Builder(file)
     try:
         builder.parser.Parse(data, True)
@@ -80,7 +80,10 @@ class _Builder:
         self.texts.append([])
 
     def end(self, tag: str) -> None:
-        self.open.pop().text = "".join(self.texts.pop()).strip()
+        element, text = self.open.pop(), "".join(self.texts.pop()).strip()
+        if text and element.children:  # what is left of an element whose beginning is gone
+            raise self.refuse(f"in <{ascii(tag[:40])[1:-1]}> text stands beside elements: '{text[:40]}'")
+        element.text = text
 
     def characters(self, text: str) -> None:
         self.texts[-1].append(text)

@@ -50,6 +50,9 @@ def parse(data: bytes, file: str) -> dict[str, Node]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         raise Refused(file, f"not valid YAML: {error.problem or error.context}", line=line, cause=error) from error
+    except yaml.reader.ReaderError as error:  # a control character; it knows no line, but the place in the text
+        line = text.count("\n", 0, error.position) + 1
+        raise Refused(file, f"not valid YAML: {error.reason}", line=line, cause=error) from error
     except yaml.YAMLError as error:
         raise Refused(file, f"not valid YAML: {str(error).splitlines()[0]}", cause=error) from error
     node = _node(root, file) if root is not None else None

@@ -18,6 +18,7 @@ from workbench.core.project import Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.comparing import Changed, Comparison, Difference
+from workbench.exchange.label_names import cleaned
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp
 from workbench.formats import Reading, ReadSettings, Remark
@@ -149,6 +150,7 @@ def plan_import(
     reading = member.read(path, [*folders, *roots], settings)
     read_at = origins.stamps(reading)
     report = Report(settings.skip_broken)
+    reading = cleaned(reading, report)
     matched = match(document, reading, report, scale=settings.on_size == "scale")
     report.settle()
     return _plan(document, reading, settings, matched, report.remarks, read_at)

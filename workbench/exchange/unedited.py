@@ -10,6 +10,7 @@ import contextlib
 import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from workbench import formats
 from workbench.core.files import atomic_write
@@ -18,7 +19,7 @@ from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
 from workbench.exchange import content, origins
 from workbench.exchange.origins import Origin
-from workbench.formats import Source
+from workbench.formats import Keeps, Source
 
 
 def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied: bool) -> int:
@@ -29,6 +30,7 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
     member = formats.load_all().get(format)
     if not hasattr(member, "sources"):  # a plugin's may do without
         return 0
+    member = cast(Keeps, member)
     with Store(project / FILE, read_only=True, check=False) as store:
         known = store.read(origins.read)
     if not known:

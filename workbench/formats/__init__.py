@@ -160,11 +160,12 @@ class Format(Protocol):
         The caller has them put on disk (files.sync_all), so many small files may be written with sync=False.
         """
 
-    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        """What speaks of each image once `write` has written (files relative to the folder), None where nothing does.
 
-        By it files that came in and were not edited go out again as they were; a format may do without.
-        """
+class Keeps(Format, Protocol):
+    """What a format can do besides, so that files that came in and were not edited go out as they were."""
+
+    def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
+        """What speaks of each image once `write` has written, None where nothing does; files relative to the folder."""
 
 
 class OneEach(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable
 from workbench.core.project import Snapshot, Split, State
@@ -29,9 +30,10 @@ from workbench.formats.parts.layout import (
     kept,
     shown,
 )
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.report import Report, none_found, read_bytes
 
 _OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "labels_", "image_info_", "person_keypoints_")
+_NAMED = re.compile(r"^instances_|[._]coco\.json$", re.IGNORECASE)
 _IMAGE_FOLDER = "images"
 
 
@@ -75,13 +77,18 @@ class Coco:
 
 
 def _is_coco(file: Path) -> bool:
-    """Whether the keys of a COCO document stand in the file; a large one is searched, not parsed."""
+    """Whether the keys of a COCO document stand in the file; a large one is searched, not parsed.
+
+    One that was cut off (half a download) has lost its categories, which stand last as a rule: reading it says so.
+    """
     if file.suffix.lower() != ".json" or not file.stat().st_size:
         return False
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begins = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
         told = data.find(b'"annotations"') >= 0 or data.find(b'"file_name"') >= 0
-        return begins and told and all(data.find(key) >= 0 for key in (b'"images"', b'"categories"'))
+        whole = data.find(b'"categories"') >= 0
+        cut = data[-64:].rstrip()[-1:] != b"}" and data.find(b'"file_name"') >= 0
+        return begins and told and (whole or cut) and data.find(b'"images"') >= 0
 
 
 class _Reader:
@@ -107,13 +114,14 @@ class _Reader:
             self.report.broken += coco.broken
             labels.update(dict.fromkeys(coco.labels))
             images += self.images(file, name, coco)
-        return self.report.reading("coco", self.path, tuple(labels), images)
+        return self.report.reading("coco", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
         """The files to read: of several tasks of one data set the instances."""
         if self.path.is_file():
             return [self.path]
-        files = [file for file in files_below(self.path, ".json") if _is_coco(file)]
+        every = files_below(self.path, ".json")
+        files = [file for file in every if self.is_taken(file)]
         plain = [f for f in files if not f.name.startswith(_OTHER_TASKS)]
         chosen = plain or [f for f in files if f.name.startswith("person_keypoints_")]
         for file in files:
@@ -122,9 +130,25 @@ class _Reader:
                     "read", shown(file, self.root), "Of another task than boxes; it was not read.",
                     kind="files of other tasks, not read",
                 )  # fmt: skip
-        if not chosen:
-            raise Refused(self.path, "there is no COCO file of object boxes (instances) in this folder")
+        if not chosen and not self.report.broken:
+            sentence = f"there is no COCO file of object boxes (instances) in {self.path}"
+            raise none_found(sentence, self.path, every, self.root, parse_coco)
         return chosen
+
+    def is_taken(self, file: Path) -> bool:
+        """Whether it is a COCO file, or called like one of boxes and no list of results; damage must be told."""
+        if _is_coco(file):
+            return True
+        name = shown(file, self.root)
+        try:
+            if _NAMED.search(file.name):
+                told = strict_json.parse(read_bytes(file, name), name)
+                if isinstance(told, dict):
+                    return True
+            self.report.say("read", name, "Not a COCO file; it was not read.", kind="other files, not read")
+        except Refused as error:
+            self.report.damage(error)
+        return False
 
     def images(self, file: Path, name: str, coco: CocoFile) -> list[ReadImage]:
         for level, sentence in coco.remarks:

@@ -35,7 +35,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
 
 _FILE = "_annotations.createml.json"  # as Roboflow calls it
 _RECORD = (
@@ -155,27 +155,28 @@ class _Reader:
         if self.path.is_dir():
             read += self.bare_images({image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
-        return self.report.reading("createml", self.path, tuple(labels), read)
+        return self.report.reading("createml", self.path, tuple(labels), read, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read. One that is no JSON at all but is called like one of them is damaged: it must be told."""
+        """The files to read, also damaged ones that are called like one of them: they must be told."""
         if self.path.is_file():
             return [self.path]
         chosen, images = [], set[Path]()
         for file in files_below(self.path, ".json"):
-            if _is_createml(file):
+            if _is_createml(file) or "createml" in file.name.lower():
                 chosen.append(file)
                 continue
             images = images or {image.with_suffix("") for image in self.lookup.files}
             name = shown(file, self.root)
             try:
-                if "createml" in file.name.lower() or file.with_suffix("") in images:  # labelImg names it as the image
+                if file.with_suffix("") in images:  # labelImg names it as the image
                     strict_json.parse(read_bytes(file, name), name)
                 self.report.say("read", name, "Not a Create ML file; it was not read.", kind="other files, not read")
             except Refused as error:
                 self.report.damage(error)
         if not chosen and not self.report.broken:
-            raise Refused(self.path, "there is no Create ML file in this folder")
+            sentence, others = f"there is no Create ML file in {self.path}", files_below(self.path, ".json")
+            raise none_found(sentence, self.path, others, self.root, parse_createml)
         return chosen
 
     def image(self, image: CreateMLImage, file: Path) -> ReadImage:

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from workbench.core import strict_xml
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
@@ -29,7 +28,7 @@ from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.cvat_writing import to_xml
 from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
 from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, none_found, parsed
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
 _NO_SUBSET = "default"  # CVAT's word for what is in none
@@ -93,7 +92,8 @@ class _Reader:
             for level, sentence, line, kind in one.remarks:
                 self.report.say(level, shown(file, self.root), sentence, line, kind)
         if not read and not self.report.broken:
-            raise Refused(self.path, "there is no CVAT file in this folder")
+            sentence, others = f"there is no CVAT file in {self.path}", files_below(self.path, ".xml")
+            raise none_found(sentence, self.path, others, self.root, parse_cvat)
         self.homes = {file.parent for file, _ in read}
         images = [self.image(image, file, one.is_project) for file, one in read for image in one.images]
         for (level, what), count in sorted(sum((one.counts for _, one in read), Counter[tuple[str, str]]()).items()):
@@ -101,24 +101,19 @@ class _Reader:
         if self.path.is_dir():
             images += self.bare_images({image.file for image in images if image.file})
         labels = dict.fromkeys(label for _, one in read for label in one.labels)
-        return self.report.reading("cvat", self.path, tuple(labels), images)
+        return self.report.reading("cvat", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read. One that is no XML at all but is called like one of CVAT's is damaged: it must be told."""
+        """The files to read, also damaged ones that are called like CVAT's: they must be told."""
         if self.path.is_file():
             return [self.path]
         chosen = []
         for file in files_below(self.path, ".xml"):
             name = shown(file, self.root)
-            try:
-                if _is_cvat(file):
-                    chosen.append(file)
-                    continue
-                if file.name.lower() == _FILE:
-                    strict_xml.parse(read_bytes(file, name), name)
+            if _is_cvat(file) or file.name.lower() == _FILE:
+                chosen.append(file)
+            else:
                 self.report.say("read", name, "Not a CVAT file; it was not read.", kind="other files, not read")
-            except Refused as error:
-                self.report.damage(error)
         return chosen
 
     def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup
+from workbench.core.image_lookup import Found, ImageLookup, leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
@@ -30,6 +30,7 @@ from workbench.formats.parts.report import Report, read_bytes
 _LABELS, _IMAGES = "label_2", "image_2"
 _LABEL_FOLDERS = (_LABELS, "label", "labels", "annotations")
 _IMAGE_FOLDERS = (_IMAGES, "images", "image")
+_HALVES = ("training", "testing")
 _LISTS = {"train": Split.TRAIN, "val": Split.VALIDATION, "test": Split.TEST}
 _SPOKEN = {
     "regions": f"{{}} DontCare regions were read as crowd regions with the label {IGNORED}.",
@@ -106,9 +107,10 @@ class Kitti:
 def _types(labels: Sequence[Label]) -> list[str]:
     """What each label is called in a file: without spaces, and no two alike."""
     types: list[str] = []
-    plain = {label.name for label in labels if label.name.split() == [label.name]}
-    for label in labels:
-        word, count = "_".join(label.name.split()) or "_", 1
+    words = ["_".join(re.split(r"[\s\0\ufeff]+", label.name.strip())) or "_" for label in labels]
+    plain = {label.name for label, word in zip(labels, words, strict=True) if label.name == word}
+    for label, word in zip(labels, words, strict=True):
+        count = 1
         name = word
         while name in types or (name != label.name and name in plain):
             count += 1
@@ -151,6 +153,8 @@ class _Reader:
         folder = path if path.is_dir() else path.parent
         self.root = folder.parent if folder.name.lower() in _LABEL_FOLDERS else folder
         self.lookup = ImageLookup([self.root, *images])
+        is_half = self.root.name.lower() in _HALVES  # training/ or training/label_2 was given: its lists lie beside it
+        self.home = self.root.parent if is_half else self.root
         self.lists = self.listed()
 
     def read(self) -> Reading:
@@ -173,7 +177,7 @@ class _Reader:
         if self.path.is_dir():
             read += self.bare_images({image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
-        return self.report.reading("kitti", self.path, tuple(labels), read)
+        return self.report.reading("kitti", self.path, tuple(labels), read, self.lookup)
 
     def files(self) -> list[Path]:
         """The label files. Without a folder label_2: all texts of the folders in which one is KITTI's."""
@@ -220,12 +224,13 @@ class _Reader:
 
         test.txt counts from 0 in testing/, if there is such a folder, so it says nothing of training/ then.
         """
-        folder = self.root / "ImageSets"
+        folder = self.home / "ImageSets"
         splits: dict[str, Split | None] = {}
-        files = [folder / f"{name}.txt" for name in (*_LISTS, "trainval") if (folder / f"{name}.txt").is_file()]
+        files = [folder / f"{name}.txt" for name in (*_LISTS, "trainval")]
+        files = [file for file in files if file.is_file() and not leads_out(file, [self.home])]
         for file in files:
-            split, name = _LISTS.get(file.stem), shown(file, self.root)
-            if split is None or (split is Split.TEST and (self.root / "testing").is_dir()):
+            split, name = _LISTS.get(file.stem), shown(file, self.home)
+            if split is None or (split is Split.TEST and (self.home / "testing").is_dir()):
                 continue
             text = read_bytes(file, name).decode("utf-8-sig", "replace")
             for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
@@ -237,7 +242,7 @@ class _Reader:
 
     def split_of(self, file: Path) -> Split | None:
         """Of an image or a label file."""
-        folder = split_of_folders(file, self.root)
+        folder = split_of_folders(file, self.home)
         if self.lists is None or folder is Split.TEST:
             return folder
         return self.lists.get(file.name[: -len(file.suffix)])

@@ -20,7 +20,7 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -35,7 +35,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
@@ -102,12 +102,14 @@ class _Reader:
     def read(self) -> Reading:
         files = parsed(self.files(), self.root, parse_labelme, self.report)
         if not files and not self.report.broken:
-            raise Refused(self.path, "there are no LabelMe files in this folder")
+            sentence = f"there are no LabelMe files in {self.path}"
+            others = files_below(self.path, ".json")
+            raise none_found(sentence, self.path, others, self.root, parse_labelme)
         read = [self.image(file, one) for file, one in files]
         self.tell_shapes([one for _, one in files])
         if self.path.is_dir():
             read += self.bare_images({image.file for image in read if image.file})
-        return self.report.reading("labelme", self.path, self.labels(read), read)
+        return self.report.reading("labelme", self.path, self.labels(read), read, self.lookup)
 
     def files(self) -> list[Path]:
         """The files to read. One that is no JSON at all but has its image beside it is damaged, and must be told."""
@@ -209,7 +211,7 @@ class _Reader:
         """In the order of labels.txt, if it speaks of these labels at all; others follow as they come."""
         used = dict.fromkeys(box.label for image in read for box in image.boxes)
         listed = next((f for f in (self.path / _LABEL_FILE, self.root / _LABEL_FILE) if f.is_file()), None)
-        if listed is None or listed.stat().st_size > 1 << 20:
+        if listed is None or leads_out(listed, [self.root]) or listed.stat().st_size > 1 << 20:
             return tuple(used)
         lines = read_bytes(listed, _LABEL_FILE).decode("utf-8-sig", "replace").split("\n")
         names = [name for line in lines if (name := line.strip()) and (name in used or name not in _NO_LABELS)]

@@ -22,16 +22,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.core import images as image_files
-from workbench.core import strict_json, strict_xml
+from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
 from workbench.formats.parts.layout import distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -102,7 +102,9 @@ class _Reader:
     def read(self) -> Reading:
         files = parsed(self.files(), self.root, parse_labelstudio, self.report)
         if not files and not self.report.broken:
-            raise Refused(self.path, "there is no Label Studio file in this folder")
+            sentence = f"there is no Label Studio file in {self.path}"
+            others = files_below(self.path, ".json")
+            raise none_found(sentence, self.path, others, self.root, parse_labelstudio)
         images = [self.image(image, file) for file, one in files for image in one.images]
         for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
@@ -110,24 +112,19 @@ class _Reader:
             images += self.bare_images({image.file for image in images if image.file})
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
-        return self.report.reading("labelstudio", self.path, tuple(labels), images)
+        return self.report.reading("labelstudio", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read. One that is no JSON at all but is called like one of them is damaged: it must be told."""
+        """The files to read, also damaged ones that are called like one of them: they must be told."""
         if self.path.is_file():
             return [self.path]
         chosen = []
         for file in files_below(self.path, ".json"):
             name = shown(file, self.root)
-            try:
-                if _is_labelstudio(file):
-                    chosen.append(file)
-                    continue
-                if _NAMED.fullmatch(file.name):
-                    strict_json.parse(read_bytes(file, name), name)
+            if _is_labelstudio(file) or _NAMED.fullmatch(file.name):
+                chosen.append(file)
+            else:
                 self.report.say("read", name, "Not a Label Studio file; it was not read.", kind="other files, not read")
-            except Refused as error:
-                self.report.damage(error)
         return chosen
 
     def image(self, image: TaskImage, file: Path) -> ReadImage:
@@ -204,8 +201,8 @@ class _Reader:
         """The labels in the order of the labelling interface, if it lies beside a file and speaks of these labels."""
         for config in dict.fromkeys(file.parent / _CONFIG for file in files):
             try:
-                name = shown(config, self.root)
-                root = strict_xml.parse(read_bytes(config, name), name) if config.is_file() else None
+                name, is_there = shown(config, self.root), config.is_file() and not leads_out(config, [self.root])
+                root = strict_xml.parse(read_bytes(config, name), name) if is_there else None
             except Refused as error:
                 self.report.say("read", name, f"The order of the labels was not taken: {error.reason}.", error.line)
                 continue

@@ -6,12 +6,14 @@ xmin, ymin, xmax, ymax come in any order; further ones are kept with their box. 
 from which number they are counted: they are taken as edges that begin at 0. A table made from VOC files has VOC's
 numbers, whose left and top edges are one more. A row without class and corners says that there is nothing in its image;
 the scripts that read these tables stop at such a row, so we write none. The format knows no marks; crowd regions are
-left out, for a trainer would take each for one object.
+left out, for a trainer would take each for one object. A label map beside the tables (label_map.pbtxt) tells the order
+of the labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +24,14 @@ from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.csv_table import first_names, sane_values, split_of_table, to_row
 from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, kept, shown, split_of_folders
-from workbench.formats.parts.report import Report, parsed
+from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
+from workbench.formats.parts.tfcsv_labels import parse_label_map
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
 _IMAGE_FOLDER = "images"
 _TABLE_FOLDERS = ("annotations", "data")  # raccoon_dataset has data/ beside images/
+_NAMED = re.compile(r"labels\.csv$|^_annotations\.csv$", re.IGNORECASE)  # as the tutorials and Roboflow call them
+_DAMAGED = 3  # columns that one may lack and still be taken for a table
 _FILES = {
     Split.TRAIN: "train_labels.csv",
     Split.VALIDATION: "val_labels.csv",
@@ -89,7 +94,11 @@ class TfCsv:
 
 
 def _is_table(file: Path) -> bool:
-    return file.suffix.lower() == ".csv" and first_names(file) >= set(COLUMNS)
+    """By its first line; one that has most of the columns is a damaged table, which reading it tells."""
+    if file.suffix.lower() != ".csv":
+        return False
+    lacking = len(set(COLUMNS) - first_names(file))
+    return lacking == 0 or (lacking <= _DAMAGED and _NAMED.search(file.name) is not None)
 
 
 def _plain(value: float) -> str:
@@ -118,8 +127,9 @@ class _Reader:
         images = self.once(read)
         if self.path.is_dir():
             images += self.bare_images({image.file for image in images if image.file})
-        labels = dict.fromkeys(box.label for image in images for box in image.boxes)
-        return self.report.reading("tfcsv", self.path, tuple(labels), images)
+        used = dict.fromkeys(box.label for image in images for box in image.boxes)
+        labels = dict.fromkeys([*self.mapped(used), *used])
+        return self.report.reading("tfcsv", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
         if self.path.is_file():
@@ -129,13 +139,30 @@ class _Reader:
             if _is_table(file):
                 chosen.append(file)
             else:
+                level = "refused" if _NAMED.search(file.name) else "read"
                 self.report.say(
-                    "read", shown(file, self.root), "Not a table of boxes with these columns; it was not read.",
+                    level, shown(file, self.root), "Not a table of boxes with these columns; it was not read.",
                     kind="other tables, not read",
                 )  # fmt: skip
         if not chosen:
-            raise Refused(self.path, f"there is no CSV table with the columns {','.join(COLUMNS)} in this folder")
+            sentence = f"there is no CSV table with the columns {','.join(COLUMNS)} in {self.path}"
+            raise none_found(sentence, self.path, files_below(self.path, ".csv"), self.root, parse_tfcsv)
         return chosen
+
+    def mapped(self, used: Mapping[str, None]) -> tuple[str, ...]:
+        """The labels in the order of the label map that lies with the tables, if it speaks of these labels."""
+        maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
+        for file in maps:
+            name = shown(file, self.root)
+            try:
+                labels = parse_label_map(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.say("read", name, f"The order of the labels was not taken: {error.reason}.", error.line)
+                continue
+            if not used or used.keys() & set(labels):
+                return labels
+            self.report.say("read", name, "It lists none of the labels of the boxes; it was not read.")
+        return ()
 
     def tell_base(self, name: str, table: TfTable) -> None:
         """Which number the first pixel was taken to have, and what speaks for either."""

@@ -117,7 +117,7 @@ class _Reader:
         if self.path.is_dir():
             read += self.bare_images(splits, {image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
-        return self.report.reading("voc", self.path, tuple(labels), read)
+        return self.report.reading("voc", self.path, tuple(labels), read, self.lookup)
 
     def shown(self, file: Path) -> str:
         return shown(file, self.root)

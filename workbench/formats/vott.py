@@ -24,7 +24,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
@@ -40,7 +39,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, none_found, parsed
 from workbench.formats.parts.vott_json import (
     ASSET_KEYS,
     NOT_VISITED,
@@ -132,7 +131,9 @@ class _Reader:
             for level, sentence, kind in one.remarks:
                 self.report.say(level, shown(file, self.root), sentence, kind=kind)
         if not files and not self.report.broken:
-            raise Refused(self.path, "there is no VoTT file in this folder")
+            sentence = f"there is no VoTT file in {self.path}"
+            others = files_below(self.path, ".json")
+            raise none_found(sentence, self.path, others, self.root, parse_vott)
         images = [self.image(asset, file) for file, asset in self.assets(files)]
         for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
@@ -140,10 +141,10 @@ class _Reader:
             images += self.bare_images({image.file for image in images if image.file})
         named = [label for _, one in files for label in one.labels]
         labels = dict.fromkeys([*named, *(box.label for image in images for box in image.boxes)])
-        return self.report.reading("vott", self.path, tuple(labels), images)
+        return self.report.reading("vott", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read, asset files first. One that is no JSON at all but is called like one must be told."""
+        """The files to read, asset files first; also damaged ones that are called like one: they must be told."""
         if self.path.is_file() and self.path.suffix.lower() != _PROJECT:
             return [self.path]
         projects = [self.path] if self.path.is_file() else files_below(self.path, _PROJECT)
@@ -152,15 +153,10 @@ class _Reader:
             if self.path.is_file() and (file.parent != self.root or not file.name.endswith(_ASSET)):
                 continue  # of a project only its own asset files
             name = shown(file, self.root)
-            try:
-                if _is_vott(file):
-                    chosen.append(file)
-                    continue
-                if file.name.endswith((_EXPORT, _ASSET)):
-                    strict_json.parse(read_bytes(file, name), name)
+            if _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)):
+                chosen.append(file)
+            else:
                 self.report.say("read", name, "Not a VoTT file; it was not read.", kind="other files, not read")
-            except Refused as error:
-                self.report.damage(error)
         return sorted(chosen, key=lambda file: not file.name.endswith(_ASSET)) + projects
 
     def assets(self, files: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:

@@ -142,7 +142,7 @@ class _Reader:
         read += self.orphans(label_files.files - {file for _, file in pairs if file}, layout)
         if not read:
             raise Refused(self.path, "there are neither images nor label files here")
-        return self.report.reading("yolo", self.path, self.names(layout), read)
+        return self.report.reading("yolo", self.path, self.names(layout), read, self.lookup)
 
     def layout(self) -> Layout:
         if self.description is None:
@@ -179,9 +179,6 @@ class _Reader:
                 "refused", name, f"Its {len(parsed.rows)} boxes were left out, for the image can't be read: {reason}"
             )
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
-        if info.orientation != 1 and parsed.rows:
-            sentence = f"Its EXIF orientation is {info.orientation}; the boxes were taken as of the upright image."
-            self.report.say("read", name, sentence, kind="images with an EXIF orientation")
         boxes = self.boxes(parsed, layout, info.width, info.height, shown(file, self.root))
         state = State.IN_WORK if parsed.broken else State.DONE
         source = None if parsed.broken else Source(file)

@@ -42,7 +42,7 @@ def parse_coco(data: bytes, file: str) -> CocoFile:
     """Read one document. Raises Refused if it is no COCO file; damaged entries are in `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, dict) or not isinstance(root.get("images"), list):
-        raise Refused(file, 'not COCO: expected an object with a list "images"')
+        raise Refused(file, 'not COCO: expected an object with a list "images"', line=1)
     for key in ("categories", "annotations"):
         if not isinstance(root.get(key, []), list):
             raise Refused(file, f"{key}: expected a list")
@@ -76,8 +76,11 @@ class _Document:
             self.remarks.append(
                 ("read", f"{self.outlines:,} outlines (segmentation) were not taken, only their boxes.")
             )
+        silent = "annotations" not in self.root
+        if silent and entries:
+            self.remarks.append(("refused", 'There is no list "annotations", so its images are unlabelled.'))
         images = tuple(
-            CocoImage(name, width, height, tuple(boxes[id]), state, id in damaged)
+            CocoImage(name, width, height, tuple(boxes[id]), State.UNLABELLED if silent else state, id in damaged)
             for id, (name, width, height, state) in entries.items()
         )
         return CocoFile(tuple(dict.fromkeys(labels.values())), images, tuple(self.remarks), tuple(self.broken))

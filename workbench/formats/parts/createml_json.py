@@ -41,7 +41,7 @@ def parse_createml(data: bytes, file: str) -> CreateMLFile:
     """Read one document. Raises Refused if it is no Create ML file; damaged records and boxes are in `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, list):
-        raise Refused(file, "not Create ML: expected a list of images")
+        raise Refused(file, "not Create ML: expected a list of images", line=1)
     return _Document(root, file).read()
 
 

@@ -93,9 +93,9 @@ def first_names(file: Path) -> frozenset[str]:
     """The column names in the first line, in lower case; none if that is no line of a CSV table."""
     with file.open("rb") as stream:
         head = stream.readline(65_536)
-    try:
-        names = next(csv.reader([head.decode("utf-8-sig")]), [])
-    except (UnicodeDecodeError, csv.Error):
+    try:  # damage in one name does not hide the others: reading the table tells of it
+        names = next(csv.reader([head.decode("utf-8-sig", "replace").replace("\0", "\ufffd")]), [])
+    except csv.Error:
         return frozenset()
     return frozenset(name.strip().casefold() for name in names)
 

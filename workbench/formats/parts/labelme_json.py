@@ -53,7 +53,7 @@ def parse_labelme(data: bytes, file: str) -> LabelMeFile:
     """Read one document. Raises Refused if it is no LabelMe file; damaged shapes are in `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, dict) or not isinstance(root.get("shapes"), list):
-        raise Refused(file, 'not LabelMe: expected an object with a list "shapes"')
+        raise Refused(file, 'not LabelMe: expected an object with a list "shapes"', line=1)
     return _Document(root, file).read()
 
 

@@ -64,7 +64,7 @@ def parse_labelstudio(data: bytes, file: str) -> LabelStudioFile:
     root = strict_json.parse(data, file)
     tasks = [("", root)] if isinstance(root, dict) else [(f"[{n}]", task) for n, task in enumerate(root or [])]
     if not tasks or not isinstance(root, dict | list):
-        raise Refused(file, "not Label Studio: expected a list of tasks")
+        raise Refused(file, "not Label Studio: expected a list of tasks", line=1)
     return _Document(file).read(tasks)
 
 
@@ -133,13 +133,15 @@ class _Document:
             raise self.refuse(f"{place}.data", f"expected an object, found {short(entry.get('data'))}")
         key = "annotations" if "annotations" in entry else "completions"  # its name before version 1.0
         annotations = entry.get(key, [])
+        if not entry.keys() & {"annotations", "completions", "predictions", "drafts"}:
+            self.counts["read", "tasks have no list of annotations: unlabelled"] += 1
         if not isinstance(annotations, list):
             raise self.refuse(f"{place}.{key}", f"expected a list, found {short(annotations)}")
         told = [self.annotation(one, f"{place}.{key}[{number}]") for number, one in enumerate(annotations)]
         return entry | {"annotations": told}
 
     def annotation(self, annotation: Any, place: str) -> dict[str, Any]:
-        if not isinstance(annotation, dict) or not isinstance(annotation.get("result") or [], list):
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("result", "none") or [], list):
             raise self.refuse(place, 'expected an object with a list "result"')
         entries = [
             (f"{place}.result[{n}]".lstrip("."), f"{place}.result[{n}].value".lstrip("."), result)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import natural_key, resolve_inside, safe_name
+from workbench.core.image_lookup import leads_out
 from workbench.core.project import Image, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
 
@@ -47,7 +48,7 @@ def split_of_folders(file: Path, root: Path) -> Split | None:
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Files with this suffix in `folder` and below in natural order, without hidden ones.
+    """Files with this suffix in `folder` and below in natural order, without hidden ones and links that lead out of it.
 
     Raises Refused if `folder` itself can't be read.
     """
@@ -60,7 +61,9 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.lower().endswith(suffix) and not name.startswith("."):
-                found.append(Path(base, name))
+                file = Path(base, name)
+                if not (file.is_symlink() and leads_out(file, [folder])):  # Report.reading tells of those
+                    found.append(file)
     return sorted(found, key=lambda file: natural_key(file.relative_to(folder).as_posix()))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.core import images as image_files
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out, posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -79,12 +79,15 @@ class Reader:
             used = {image.file for image in read if image.file}
             read += self.empty(tables["labels"], used)
             read += self.bare_images({image.file for image in read if image.file})
-        return self.report.reading("openimages", self.path, labels, [image for image in read if image.file])
+        return self.report.reading(
+            "openimages", self.path, labels, [image for image in read if image.file], self.lookup
+        )
 
     def tables(self) -> dict[str, list[Path]]:
         """The tables by what they tell. Of several lists of names those of things that have boxes."""
         found: dict[str, list[Path]] = {kind: [] for kind in ("boxes", "labels", "images", "names")}
         beside = sorted(self.path.parent.glob("*.csv")) if self.path.is_file() else []
+        beside = [file for file in beside if file == self.path or not leads_out(file, [self.root])]
         for file in beside or files_below(self.path, ".csv"):
             name, columns = file.name.lower(), first_names(file)
             kind = kind_of(columns)
@@ -206,10 +209,7 @@ class Reader:
             self.report.say("read", id, sentence, kind="images turned by EXIF and by the list")
             upright = info.orientation == 3
             return (info.width, info.height, True) if upright else (info.height, info.width, False)
-        if info.orientation != 1:
-            sentence = f"Its EXIF orientation is {info.orientation}; the boxes were taken as of the upright image."
-            self.report.say("read", id, sentence, kind="images with an EXIF orientation")
-        elif rotation:
+        if rotation and info.orientation == 1:
             sentence = f"It should be turned by {rotation:g} degrees; image and boxes were taken as they are stored."
             self.report.say("read", id, sentence, kind="images that the list would turn")
         return info.width, info.height, False

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from workbench.core.image_lookup import ImageLookup, links_leading_out
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, Remark
+from workbench.formats.parts import watching
 from workbench.formats.parts.layout import shown
 
 SHOWN = 20  # of one kind of remark, and of the damages in one error
+_LOOK_LIMIT = 64 << 20  # bytes
 
 
 class Report:
@@ -55,8 +59,17 @@ class Report:
         ]
         return (*self._remarks, *more)
 
-    def reading(self, format: str, source: Path, labels: Sequence[str], images: Sequence[ReadImage]) -> Reading:
+    def reading(
+        self, format: str, source: Path, labels: Sequence[str], images: Sequence[ReadImage], lookup: ImageLookup
+    ) -> Reading:
         """The finished reading. Raises Refused if there was damage that is not to be skipped."""
+        links = links_leading_out(lookup.roots[0], lookup.roots) if source.is_dir() else lookup.leading_out
+        for link in links:
+            sentence = (
+                f"It is a link to {os.path.realpath(link)}, outside the data set's folder, so it was not followed. If"
+                " it is yours, copy the file here, or give the folder that it lies in as the folder of the images."
+            )
+            self.say("refused", shown(link, lookup.roots[0]), sentence, kind="links that lead outside, not followed")
         self.settle()
         return Reading(format, source, tuple(labels), tuple(images), self.remarks)
 
@@ -100,8 +113,32 @@ def parsed(
     return read
 
 
+def none_found(
+    sentence: str, folder: Path, files: Sequence[Path], root: Path, parse: Callable[[bytes, str], Parsed]
+) -> Refused:
+    """Why nothing in `folder` is of a format: what its parser says of the first of the files that might be.
+
+    `sentence` says it of the folder as a whole. Large files are not looked at: others hold gigabytes of JSON, too.
+    """
+    errors: list[Refused] = []
+    for file in files[:SHOWN]:
+        name = shown(file, root)
+        try:
+            if file.stat().st_size <= _LOOK_LIMIT:
+                errors += parse(read_bytes(file, name), name).broken
+        except Refused as error:
+            errors.append(error)
+        except OSError:  # it is gone
+            continue
+    if not errors:
+        return Refused(folder, sentence)
+    first = next((error for error in errors if "not valid" in error.reason), errors[0])
+    return Refused(first.file, f"{first.reason}; {sentence}", first.line, cause=first.cause)
+
+
 def read_bytes(file: Path, shown: str) -> bytes:
     """The bytes of an annotation file; Refused in words if it can't be read."""
+    watching.step("annotation files read")
     try:
         return file.read_bytes()
     except OSError as error:

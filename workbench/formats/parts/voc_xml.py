@@ -193,5 +193,5 @@ def _xml_other(other: Any, indent: str) -> str:
 
 
 def _text(text: str, quote: bool = False) -> str:
-    """Escaped; characters that XML 1.0 can't hold become U+FFFD."""
-    return escape(_ILLEGAL.sub("\ufffd", text), {'"': "&quot;"} if quote else {})
+    """Escaped; characters that XML 1.0 can't hold become U+FFFD. A bare CR would be read as LF."""
+    return escape(_ILLEGAL.sub("\ufffd", text), {"\r": "&#13;"} | ({'"': "&quot;"} if quote else {}))

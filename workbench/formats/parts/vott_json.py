@@ -61,7 +61,8 @@ def parse_vott(data: bytes, file: str) -> VottFile:
         assets = root.get("assets", {})
         if root.keys() & {"assets", "tags"} and isinstance(assets, dict) and isinstance(root.get("tags", []), list):
             return _Document(root, file).read(assets)
-    raise Refused(file, 'not VoTT: expected an object with "assets" and a list "tags", or one "asset" with "regions"')
+    reason = 'not VoTT: expected an object with "assets" and a list "tags", or one "asset" with "regions"'
+    raise Refused(file, reason, line=1)
 
 
 class _Document:
@@ -74,6 +75,9 @@ class _Document:
     def read(self, entries: dict[str, Any]) -> VottFile:
         labels = self.labels()
         assets = []
+        if "assets" not in self.root and "asset" not in self.root:
+            sentence = 'There is no list "assets", so it tells of no image.'
+            self.remarks.append(("refused", sentence, "documents without images"))
         for key, entry in entries.items():
             try:
                 asset = self.asset(entry, key, f"assets.{key_shown(key)}." if key else "")

@@ -25,6 +25,7 @@ NAME_FILES = ("classes.txt", "obj.names", "classes.names", "_darknet.labels", "p
 _LIST_FILES = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt")
 _SYNONYMS = {"val": ("valid", "validation"), "valid": ("val", "validation"), "validation": ("val", "valid")}
 _MAX_LABELS = 100_000
+_DEEPEST = 32  # folders of a path that are looked for; each of them is, so thousands would take minutes
 
 
 @dataclass
@@ -94,14 +95,15 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> La
             _add(target, split, folder, lookup, layout, report)
     _add_unsplit(folder, lookup, layout, report)
     if not layout.images and not layout.listed:
-        raise Refused(name, "none of its train, val and test folders was found inside the data set's folder")
+        line = min((node.line for key in SPLIT_WORDS if (node := table.get(key))), default=1)
+        raise Refused(name, "none of its train, val and test folders was found inside the data set's folder", line)
     return layout
 
 
 def _yaml_names(table: dict[str, strict_yaml.Node], name: str, report: Report) -> tuple[str, ...]:
     node = table.get("names")
     if node is None:
-        raise Refused(name, "it has no 'names'")
+        raise Refused(name, "it has no 'names'", 1)
     if node.items is not None:
         pairs = list(enumerate(node.items))
     elif node.table is not None:
@@ -157,7 +159,7 @@ def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, re
 
 def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
     """The folder or list that a path means, inside `folder`: as given, without its first parts, or val for valid."""
-    parts = [part for part in posix(text).split("/") if part != ".."]
+    parts = [part for part in posix(text).split("/") if part != ".."][-_DEEPEST:]
     for start in range(len(parts)):
         for words in _alike(parts[start:]):
             try:
@@ -238,10 +240,12 @@ def _claim(file: Path, split: Split | None, layout: Layout, report: Report) -> N
 
 def text_lines(file: Path, name: str) -> list[str]:
     """The lines of a list of names or paths, stripped. Refused if it is not text."""
+    data = read_bytes(file, name)
     try:
-        text = read_bytes(file, name).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refused(name, "the text is not UTF-8; save it as UTF-8", cause=error) from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(name, "the text is not UTF-8; save it as UTF-8", line, error) from error
     return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 
@@ -253,6 +257,8 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
         key, equals, value = text.partition("=")
         if equals:
             values[key.strip()] = (value.strip(), line)
+        elif text and not text.startswith("#"):
+            report.say("refused", name, f"'{text[:60]}' is no 'key = value'; it was left out.", line)
     layout = Layout(whole=True)
     if "names" in values and (listed := _resolve(file.parent, values["names"][0])):
         layout.names = names_in(listed, root)
@@ -271,7 +277,8 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
             told[target] = key
             _add(target, SPLIT_WORDS[key], file.parent, lookup, layout, report)
     if not layout.images and not layout.listed:
-        raise Refused(name, "neither its train nor its valid list was found inside the data set's folder")
+        line = min((values[key][1] for key in ("train", "valid") if key in values), default=1)
+        raise Refused(name, "neither its train nor its valid list was found inside the data set's folder", line)
     return layout
 
 
