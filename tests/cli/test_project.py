@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -273,3 +275,12 @@ def test_a_damaged_zip_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixtu
     Document.create(tmp_path / "p").close()
     assert main(["import", str(tmp_path / "p"), str(tmp_path / "labels.zip")]) != console.DONE
     assert "labels.zip" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are not text")
+def test_names_that_are_no_text_are_told(tmp_path: Path, capsys: Capture) -> None:
+    folder = tmp_path / "photographs"
+    picture(folder / "a.jpg")
+    shutil.copy(folder / "a.jpg", os.fsencode(folder) + b"/\xff.jpg")
+    assert main(["new", str(tmp_path / "p"), "--images", str(folder)]) == console.DONE
+    assert "1 file or folder was left out because its name is not valid text" in capsys.readouterr().err

@@ -117,3 +117,52 @@ def tiff_16(samples: np.ndarray, orientation: int) -> bytes:
     ]
     table = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
     return b"II*\0" + struct.pack("<I", 8 + len(deep) + len(pixels)) + deep + pixels + table
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Small sound files of each kind, by the format's name, to be damaged."""
+    small = photograph(24, 16)
+    frames = {"save_all": True, "append_images": [photograph(24, 16)]}
+    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    return {
+        "JPEG": [
+            saved(small, "JPEG"), saved(small, "JPEG", progressive=True), held_sideways(6, "JPEG"),
+            saved(small.convert("CMYK"), "JPEG"),
+        ],
+        "PNG": [
+            saved(small, "PNG"), saved(small.convert("P"), "PNG", transparency=b"\0\x80"),
+            png_16(np.full((4, 4, 3), 300, np.uint16)), saved(small, "PNG", **frames), held_sideways(6, "PNG"),
+        ],
+        "TIFF": [
+            saved(small, "TIFF", **frames), saved(small, "TIFF", compression="tiff_lzw"),
+            saved(small, "TIFF", compression="tiff_deflate"), saved(small, "TIFF", compression="jpeg"),
+            saved(small.convert("1"), "TIFF", compression="group4"), saved(Image.fromarray(deep), "TIFF"),
+        ],
+        "WEBP": [saved(small, "WEBP"), saved(small, "WEBP", lossless=True), saved(small, "WEBP", **frames)],
+        "GIF": [saved(small, "GIF"), saved(small, "GIF", **frames)],
+        "BMP": [saved(small, "BMP"), saved(small.convert("P"), "BMP"), saved(small.convert("1"), "BMP")],
+        "others": [saved(small, "PPM"), saved(small, "JPEG2000"), saved(small, "AVIF")],
+    }  # fmt: skip
+
+
+def mutated(data: bytes, random: np.random.Generator) -> bytes:
+    """A few bytes changed, a piece cut out, doubled or zeroed; early bytes (headers) twice as often."""
+    changed = bytearray(data)
+    for _ in range(random.integers(1, 6)):
+        reach = len(changed) if random.random() < 0.5 else min(len(changed), 128)
+        at = int(random.integers(0, reach))
+        length = int(random.integers(1, 40))
+        match int(random.integers(0, 6)):
+            case 0 | 1:
+                changed[at] = int(random.integers(0, 256))
+            case 2:
+                changed[at : at + 4] = int(random.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF])).to_bytes(4, "big")
+            case 3:
+                del changed[at : at + length]
+            case 4:
+                changed[at:at] = changed[at : at + length]
+            case _:
+                changed[at : at + length] = bytes(length)
+        if not changed:
+            break
+    return bytes(changed)

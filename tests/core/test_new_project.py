@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from tests.core import awkward_files as awkward
 from workbench.core import edits, folder_reader, intake, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
 from workbench.core.folder_reader import Names, Reader
 from workbench.core.image_table import ImageTable
-from workbench.core.new_project import Listed, Measured, Opened
+from workbench.core.new_project import LeftOut, Listed, Measured, Opened
 from workbench.core.project import Box, Label, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
@@ -90,7 +91,7 @@ def test_a_reading_that_was_broken_off_goes_on_at_the_next_opening(photographs: 
     opened, _listed, first = next(events), next(events), next(events)
     assert isinstance(opened, Opened)
     assert isinstance(first, Measured)
-    events.close()
+    events.close()  # type: ignore[attr-defined]
     opened.document.close()
     with Document.open(tmp_path / "p") as again:
         assert len(again.images().unmeasured) in (15, 20)
@@ -109,7 +110,7 @@ def test_an_image_is_measured_when_it_is_needed_and_labelled_ones_before_a_snaps
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
     assert isinstance(opened, Opened)
-    events.close()
+    events.close()  # type: ignore[attr-defined]
     document = opened.document
     first, second, third, _ = document.images()
     assert first.width == 0
@@ -142,10 +143,10 @@ DYING = """
 import os, resource
 from workbench.core import folder_reader, intake
 real = intake.measured
-def measured(image, file):
+def measured(image, file, prove):
     if image.name in ("3 ü.png", "24 ü.png"):
         os.abort()
-    return real(image, file)
+    return real(image, file, prove)
 intake.measured = measured
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 """
@@ -170,6 +171,62 @@ def test_a_file_that_ends_the_decoder_is_marked_and_the_others_are_read(
     assert "ended the program that reads images" in problems["24 ü.png"]
     assert document.images().unmeasured.tolist() == []
     document.close()
+
+
+def test_files_of_less_tried_kinds_are_decoded_in_the_process_and_marked(photographs: Path, tmp_path: Path) -> None:
+    """Of JPEG and PNG only the headers are read: what is wrong with their pixels is found when they are shown."""
+    sound, cut = awkward.saved(awkward.photograph(), "TIFF"), awkward.saved(awkward.photograph(), "PNG")[:-3000]
+    for name, data in (("sound.tif", sound), ("cut.tif", sound[:-3000]), ("cut.png", cut), ("a tiff.jpg", sound[:-9])):
+        (photographs / name).write_bytes(data)
+    for event in new_project.new_project(tmp_path / "p", photographs):
+        if isinstance(event, Opened):
+            event.document.close()
+    with Document.open(tmp_path / "p") as document:
+        problems = {image.name: image.problem for image in document.images() if image.problem}
+        assert set(problems) == {"8 ü.png", "cut.tif", "a tiff.jpg"}
+        assert "damaged" in problems["cut.tif"]
+
+
+STALLS = """
+import threading
+from workbench.core import folder_reader, intake
+real = intake.measured
+def measured(image, file, prove):
+    if image.name == "3 ü.png":
+        threading.Event().wait()
+    return real(image, file, prove)
+intake.measured = measured
+folder_reader._SECONDS = 1
+"""
+
+
+@pytest.mark.slow
+def test_a_file_that_is_read_for_ever_is_marked(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(monkeypatch, STALLS)
+    for event in new_project.new_project(tmp_path / "p", photographs):
+        if isinstance(event, Opened):
+            event.document.close()
+    with Document.open(tmp_path / "p") as document:
+        assert {image.name for image in document.images() if image.problem} == {"3 ü.png", "8 ü.png"}
+        assert document.images().unmeasured.tolist() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_told(photographs: Path, tmp_path: Path) -> None:
+    (photographs / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
+    (photographs / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
+    (photographs / "day 9" / os.fsdecode(b"\xff")).mkdir()
+    told = list(new_project.new_project(tmp_path / "p", photographs))
+    (left,) = (event for event in told if isinstance(event, LeftOut))
+    next(event for event in told if isinstance(event, Opened)).document.close()
+    assert left.sentence.startswith("2 files or folders were left out because their names are not valid text (such as ")
+    for file in photographs.rglob("*.png"):
+        if "caf" not in file.name:
+            file.unlink()
+    with pytest.raises(WorkbenchError, match=r"no images.* rename them"):
+        next(new_project.new_project(tmp_path / "q", photographs))
 
 
 def test_what_goes_wrong_in_the_process_reaches_the_user_as_a_sentence(photographs: Path, tmp_path: Path) -> None:
@@ -224,7 +281,7 @@ def test_names_that_were_not_listed_come_at_the_next_opening(photographs: Path, 
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
     assert isinstance(opened, Opened)
-    events.close()
+    events.close()  # type: ignore[attr-defined]
     opened.document.close()
     with Document.open(tmp_path / "p") as document:
         assert len(document.images()) == 4
@@ -272,9 +329,9 @@ WALKS = """
 import time
 from workbench.core import folder_reader
 real = folder_reader.walk_images
-def walk(folder):
+def walk(*given):
     time.sleep(1)
-    return real(folder)
+    return real(*given)
 folder_reader.walk_images = walk
 """
 
@@ -342,11 +399,11 @@ ENDED_ONCE = """
 import os, signal
 from workbench.core import folder_reader, intake
 real, note = intake.measured, {note!r}
-def measured(image, file):
+def measured(image, file, prove):
     if not os.path.exists(note) and image.name == "3 ü.png":
         open(note, "w").close()
         os.kill(os.getpid(), signal.SIGTERM)
-    return real(image, file)
+    return real(image, file, prove)
 intake.measured = measured
 """
 

@@ -171,7 +171,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> 
     for given in (tmp_path / "set", file):
         reading = createml.read(given)
         assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_each_split_is_one_folder_with_one_file_and_its_images(tmp_path: Path) -> None:

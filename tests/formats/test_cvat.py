@@ -155,7 +155,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> 
     for path in (document, document.parent):
         reading = cvat.read(path)
         assert reading.images[0].file is None
-        assert any("leads outside" in sentence for sentence in sentences(reading, "refused"))
+        assert any("leads outside" in sentence for sentence in sentences(reading, "repaired"))
 
 
 def test_images_that_no_document_speaks_of_are_unlabelled(tmp_path: Path) -> None:

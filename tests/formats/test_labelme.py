@@ -241,7 +241,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, path: str) -> 
     for given in (tmp_path / "set", file):
         reading = labelme.read(given)
         assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_the_named_image_comes_before_the_one_of_the_files_own_name(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> 
     for given in (tmp_path / "set", file):
         reading = labelstudio.read(given)
         assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_the_image_is_found_under_any_key_of_the_data(tmp_path: Path) -> None:

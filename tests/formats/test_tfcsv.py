@@ -170,7 +170,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> 
     for path in (file, file.parent):
         reading = tfcsv.read(path)
         assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_names_that_fit_several_images_are_not_guessed(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_an_image_name_that_leads_outside_is_looked_for_inside(tmp_path: Path) -
     picture(folder / "JPEGImages" / "other.jpg")
     reading = voc.read(folder)
     assert [image.file for image in reading.images if image.name == "../../secret.jpg"] == [None]
-    assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+    assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_two_images_that_fit_equally_well_are_not_guessed_between(tmp_path: Path) -> None:

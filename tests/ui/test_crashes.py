@@ -7,13 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import write_photographs
+from workbench.core import image_check, images
 from workbench.core.document import Document
+from workbench.errors import Refused
 from workbench.ui import crashes
+from workbench.ui.session import Session
 
 # The real program, without a screen: it selects the second image and dies in some way, or tells what it shows.
 PROGRAM = """
@@ -87,8 +93,10 @@ def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
     assert code == 0
     assert seen["project"] == str(tmp_path / "my project")
     assert seen["image"] == "b ü.png"
-    (sentence,) = seen["told"]  # type: ignore[misc]
-    assert f": {why}. Your edits are on disk; Help > Log tells more." in sentence
+    told = seen["told"]
+    assert isinstance(told, list)
+    assert len(told) == 1
+    assert f": {why}. Your edits are on disk; Help > Log tells more." in told[0]
     code, seen = run("")
     assert (code, seen) == (0, {"project": "", "image": "", "told": []}), "that start ended by itself"
 
@@ -115,3 +123,40 @@ class _Signal:
 
 class _Session:
     image_changed, document_changed, document, image_id = _Signal(), _Signal(), None, 0
+
+
+KILLS = """
+import json, os, sys
+for line in sys.stdin:
+    name = json.loads(line)
+    if "b ü" in name:
+        os.abort()
+    print(json.dumps([None, ""]), flush=True)
+"""
+
+
+def test_an_image_that_ended_the_window_is_marked_before_its_project_is_opened_again(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photographs(tmp_path / "photographs", ["a.png", "b ü.png", "c.png"])
+    with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
+        ids = [image.id for image in document.images()]
+    monkeypatch.setattr(
+        image_check, "check_again", partial(image_check.check_again, child=(sys.executable, "-c", KILLS))
+    )
+    crash = crashes.Crash(datetime(2026, 1, 2), tmp_path / "p", ids[0], "Aborted", "", (ids[1],))
+    session = Session()
+    opened: list[Path] = []
+    told: list[str] = []
+    session.message.connect(lambda _level, sentence: told.append(sentence))
+    crashes.Return(session, crash, opened.append).begin()
+    qtbot.waitUntil(lambda: bool(opened))
+    assert opened == [tmp_path / "p"]
+    assert session.last_images[tmp_path / "p"] == ids[0]
+    assert len(told) == 1
+    assert told[0].startswith("b ü.png: reading it ended the program")
+    with pytest.raises(Refused, match="ended the program"):
+        images.read(tmp_path / "photographs" / "b ü.png")
+    with Document.open(tmp_path / "p") as document:
+        assert [bool(image.problem) for image in document.images()] == [False, True, False]
+    session.close()

@@ -266,7 +266,7 @@ def test_a_new_project_begins_at_its_first_image(
     many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{number}.png" for number in (7, 3, 5, *range(3), *range(8, 40))]
-    monkeypatch.setattr(new_project, "walk_images", lambda _: iter(names))  # as a disk tells them, in no order
+    monkeypatch.setattr(new_project, "walk_images", lambda *_: iter(names))  # as a disk tells them, in no order
     window = open_window()
     window._projects.create(tmp_path / "p", many)
     qtbot.waitUntil(lambda: window.session.document is not None)

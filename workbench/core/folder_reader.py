@@ -12,6 +12,8 @@ import gc
 import os
 import sqlite3
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core import child, intake
 from workbench.core.child import Child
-from workbench.core.files import natural_keys, walk_images
+from workbench.core.files import left_out_sentence, natural_keys, walk_images
+from workbench.core.image_files import mark
 from workbench.core.project import Image, Split, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
@@ -40,7 +43,8 @@ CHILD: str | Sequence[str] = __name__
 _MEMORY = 4 << 30
 """Bytes that the process may take: a header needs thousands, a bomb is stopped before the machine is full."""
 _SEPARATOR = "//"  # no path has it, and JSON leaves it as it is
-_CRASHED = "reading it ended the program that reads images; it is damaged, save it anew or remove it from the project"
+_SECONDS = 60.0
+"""After which a file is one that ends the process: 200 megapixels take 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,16 @@ class Measured:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Images or folders that are not in the project because of their names; what a person is told."""
+
+    sentence: str
+
+
+Message = Names | LeftOut | Listed | Measured
+
+
 class Reader:
     """Reads for the project `file`, which need not be there before `messages`. To be closed."""
 
@@ -103,7 +117,9 @@ class Reader:
     def _started(self, photographs: Path | None = None) -> Child:
         return Child(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
 
-    def messages(self, dates: bool = False, known: Collection[str] = ()) -> Iterator[Names | Listed | Measured]:
+    def messages(
+        self, dates: bool = False, known: Collection[str] = ()
+    ) -> Iterator[Names | LeftOut | Listed | Measured]:
         """First the names of the root that was not wholly listed (`intake.unlisted`), then all unknown headers.
 
         Names that were `known` before don't come again, though a person may have removed them meanwhile. With `dates`
@@ -122,6 +138,8 @@ class Reader:
                         raise WorkbenchError(*content)
                     if kind == "names":
                         yield Names(*content)
+                    elif kind == "left out":
+                        yield LeftOut(content)
                     elif kind == "listed":
                         yield Listed(content)
                     else:
@@ -158,7 +176,8 @@ def _mark(file: Path, id: int) -> Image | None:
         images = store.read(ImageTable.read)
         if not images.has(id):
             return None
-        found = replace(images[images.row_of(id)], problem=_CRASHED)
+        image = images[images.row_of(id)]
+        found = replace(image, problem=mark(roots(store)[image.root] / image.path))
         with store.transaction() as connection:
             intake.keep_headers(connection, [found])
     return found
@@ -172,23 +191,43 @@ def _image(row: Sequence[Any]) -> Image:
 # --- in the process ---
 
 
+class Patience:
+    """Ends this process when one file takes longer than _SECONDS: then it is marked like those that end it at once."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def begin(self, reads: bool) -> None:
+        self._since = time.monotonic() if reads else 0.0
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(1)
+            if self._since and time.monotonic() - self._since > _SECONDS:
+                os._exit(1)
+
+
 def main() -> None:
     """The child: the file for the image being read and a folder to be walked in argv, what to do on its input."""
     at, photographs = sys.argv[1], sys.argv[2]
     child.begin(lambda: Path(at).unlink(missing_ok=True))
     child.limit_memory(_MEMORY)
     with open(at, "r+b", buffering=0) as current:
+        patience = Patience()
 
         def reads(id: int) -> None:
             """Whose header is read from now on; 0: none."""
+            patience.begin(bool(id))
             current.seek(0)
             current.truncate() if not id else current.write(b"%020d" % id)
 
         try:
             gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
-            walked = list(walk_images(Path(photographs))) if photographs else None
+            left_out: list[str] = []
+            walked = list(walk_images(Path(photographs), left_out.append)) if photographs else None
             file, dates, names, headers, known = child.told()
-            work(file, dates, names, headers, walked, known, reads)
+            work(file, dates, names, headers, walked, known, reads, left_out)
             child.say(("done", None))
         except WorkbenchError as error:
             child.say(("failed", (error.sentence, error.cause and str(error.cause))))
@@ -199,22 +238,25 @@ def main() -> None:
 
 def work(
     file: str, dates: bool, names: int, headers: int, walked: list[str] | None, known: Sequence[str],
-    reads: Callable[[int], None],
+    reads: Callable[[int], None], left_out: list[str],
 ) -> None:  # fmt: skip
     """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if told."""
     with Store(Path(file)) as store:
-        roots = _roots(store)
+        folders = roots(store)
         root = store.read(intake.unlisted)
-        if root in roots:
+        if root in folders:
             before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
-            found = walk_images(roots[root]) if walked is None else walked
-            child.say(("listed", _list(store, root, found, before, known, names, len(roots) == 1)))
+            found = walk_images(folders[root], left_out.append) if walked is None else walked
+            child.say(("listed", _list(store, root, found, before, known, names, len(folders) == 1)))
+        if left_out:
+            child.say(("left out", left_out_sentence(left_out)))
         gc.enable()
-        for images, done, total in _headers(store, roots, dates, headers, reads):
+        for images, done, total in _headers(store, folders, dates, headers, reads):
             child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
 
 
-def _roots(store: Store) -> dict[int, Path]:
+def roots(store: Store) -> dict[int, Path]:
+    """The folders of a project's images, by their ids."""
     rows = store.rows("SELECT id, path FROM root")
     return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
 
@@ -262,7 +304,7 @@ def _merged(named: Sequence[intake.Named], before: Sequence[sqlite3.Row]) -> tup
 
 
 def _headers(
-    store: Store, roots: Mapping[int, Path], dates: bool, step: int, reads: Callable[[int], None]
+    store: Store, folders: Mapping[int, Path], dates: bool, step: int, reads: Callable[[int], None]
 ) -> Iterator[tuple[list[Image], int, int]]:
     from workbench.core.image_table import ImageTable
 
@@ -272,9 +314,9 @@ def _headers(
         found = []
         for row in rows[first : first + step].tolist():
             image = images[row]
-            file = roots[image.root] / image.path
+            file = folders[image.root] / image.path
             reads(image.id)
-            read = intake.measured(image, file)
+            read = intake.measured(image, file, prove=not image.width)
             # a disk that is away makes no image unreadable
             if not read.problem or (not image.width and os.path.exists(file)):
                 found.append(read)

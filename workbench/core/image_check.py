@@ -10,15 +10,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.core import child as child_side
 from workbench.core import images
 from workbench.core.child import Child, Ended
+from workbench.core.image_files import ENDED, mark
 from workbench.core.images import ImageInfo
 from workbench.errors import Refused
+
+if TYPE_CHECKING:
+    from workbench.core.document import Document
 
 MEMORY = 4 << 30
 """Bytes of address space beyond what the child has at first: 200 megapixels need 600 MB three times over."""
@@ -29,43 +34,84 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of one file: `info` where it is a whole image, else `problem`, the sentence without the file's name."""
+    """What came of one file: `info` where it is a whole image, else `problem`, the sentence without the file's name.
+
+    `ended`: it ended the child, or kept it busy for too long.
+    """
 
     file: Path
     info: ImageInfo | None
     problem: str = ""
+    ended: bool = False
+
+
+class Checker:
+    """Decodes one file after another in a child, which is started when it is needed, and anew when it has ended.
+
+    Starting it costs about 0.3 s, each file what decoding costs. To be closed. `child`: the command instead, for tests.
+    """
+
+    def __init__(self, memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()) -> None:
+        self._memory, self._seconds = memory, seconds
+        self._module: str | Sequence[str] = child or __name__
+        self._child: Child | None = None
+
+    def check(self, file: Path) -> Checked:
+        if self._child is None:
+            # One thread per library: their stacks count as address space, and one file at a time uses no more.
+            environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            self._child = Child(self._module, str(self._memory), environment=environment)
+        try:
+            self._child.tell(str(file))
+            info, problem = self._child.hear(self._seconds)
+        except Ended:
+            self.close()
+            return Checked(file, None, mark(file), ended=True)
+        return Checked(file, ImageInfo(**info) if info else None, problem)
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
 
 def check_in_child(
     files: Sequence[Path], memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()
 ) -> Iterator[Checked]:
-    """Decode each of `files` in a child process and yield what came of it, in order.
-
-    Starting the child costs about 0.3 s, each file what decoding costs. Closing the generator ends the child.
-    `child` is the command to run instead, for tests.
-    """
-    rest = list(files)
-    while rest:
-        done = 0
-        for checked in _one_child(rest, child or __name__, memory, seconds):
-            done += 1
-            yield checked
-        rest = rest[done:]
-
-
-def _one_child(files: Sequence[Path], module: str | Sequence[str], memory: int, seconds: float) -> Iterator[Checked]:
-    """Results until the files or the child are at an end; always at least one."""
-    # One thread per library: their stacks count as address space, and one file at a time uses no more.
-    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with contextlib.closing(Child(module, str(memory), environment=environment)) as process:
+    """Decode each of `files` in a child process and yield what came of it, in order. Closing it ends the child."""
+    with contextlib.closing(Checker(memory, seconds, child)) as checker:
         for file in files:
-            try:
-                process.tell(str(file))
-                info, problem = process.hear(seconds)
-            except Ended:
-                yield Checked(file, None, "decoding it failed badly; remove it or save it anew as PNG or JPEG")
-                return
-            yield Checked(file, ImageInfo(**info) if info else None, problem)
+            yield checker.check(file)
+
+
+# --- files that ended a process ---
+
+
+def shun_marked(document: Document) -> None:
+    """Keep this process from reading the images of a project that ended one, and were not changed since."""
+    images_ = document.images()
+    for id, problem in images_.problems.items():
+        if problem.startswith(ENDED) and images_.has(id):
+            file = document.file(document.image(id))
+            if problem == mark(file):
+                images.shun(file, problem)
+
+
+def check_again(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[Checked]:
+    """Decode these images of the project file `project` in a child; what ends it is marked there, and told."""
+    from workbench.core import folder_reader, intake
+    from workbench.core.image_table import ImageTable
+    from workbench.core.store import Store
+
+    with Store(project) as store, contextlib.closing(Checker(child=child)) as checker:
+        roots = folder_reader.roots(store)
+        table = store.read(ImageTable.read)
+        for image in (table[table.row_of(id)] for id in ids if table.has(id)):
+            checked = checker.check(roots[image.root] / image.path)
+            if checked.ended:
+                with store.transaction() as connection:
+                    intake.keep_headers(connection, [replace(image, problem=checked.problem)])
+                yield checked
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from workbench.core import intake
 from workbench.core.document import Document
-from workbench.core.files import check_name, natural_keys, walk_images
+from workbench.core.files import check_name, left_out_sentence, natural_keys, walk_images
+from workbench.core.folder_reader import LeftOut as LeftOut
 from workbench.core.folder_reader import Measured as Measured
 from workbench.core.folder_reader import Names, Reader
 from workbench.core.image_table import ImageTable
@@ -46,7 +47,7 @@ class Listed:
     writing: Writing | None = None
 
 
-Event = Opened | Listed | Measured
+Event = Opened | Listed | LeftOut | Measured
 
 
 def new_project(
@@ -57,11 +58,14 @@ def new_project(
     Stopped or closed early it leaves a project with the images that were come to; `measure` goes on. WorkbenchError if
     there are no images, or if the project can't be made.
     """
-    first = list(itertools.takewhile(lambda _: not stopped(), itertools.islice(walk_images(photographs), FIRST)))
+    left_out: list[str] = []
+    walked = itertools.islice(walk_images(photographs, left_out.append), FIRST)
+    first = list(itertools.takewhile(lambda _: not stopped(), walked))
     if stopped():
         return
     if not first:
-        raise WorkbenchError(f"There are no images in {photographs}. Choose the folder that holds your photographs.")
+        why = left_out_sentence(left_out) if left_out else "Choose the folder that holds your photographs."
+        raise WorkbenchError(f"There are no images in {photographs}. {why}")
     check_name(photographs)
     with contextlib.closing(Reader(folder.absolute() / FILE, photographs.absolute(), stopped=stopped)) as reader:
         document = Document.create(folder, name=name)
@@ -91,7 +95,7 @@ def _events(document: Document, reader: Reader, dates: bool = False, known: Sequ
     ahead = False  # the window shows what is not on disk yet
     try:
         for message in reader.messages(dates, known):
-            if isinstance(message, Measured):
+            if isinstance(message, Measured | LeftOut):
                 yield message
             elif isinstance(message, Names):
                 ahead = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
@@ -23,13 +25,18 @@ def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
     if samples.dtype == np.uint16:
         table = _spread(np.arange(65536), window or FULL_16_BIT)
         return np.take(table, samples)
-    return _spread(samples, window or own_window(samples))
+    return _spread(samples, window or own_window([samples]))
 
 
-def own_window(samples: np.ndarray) -> Window:
-    """0..1 where all values lie in it (how float images are meant), else the smallest to the largest value."""
-    finite = samples[np.isfinite(samples)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+def own_window(parts: Iterable[np.ndarray]) -> Window:
+    """0..1 where all values of all parts lie in it (how float images are meant), else the smallest to the largest."""
+    low, high = np.inf, -np.inf
+    for samples in parts:
+        finite = samples[np.isfinite(samples)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:  # nothing but NaN and infinities
+        return Window(0.0, 1.0)
     if low >= 0.0 and high <= 1.0:
         return Window(0.0, 1.0)
     return Window(low, high) if low < high else Window(low - 0.5, low + 0.5)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from workbench.core.document import Document
 from workbench.core.image_lookup import posix
-from workbench.core.intake import describe_one
+from workbench.core.intake import Describing
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading
@@ -47,28 +47,31 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
     roots = _Roots(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     matched = []
-    for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
-        watching.step("images compared")
-        image, file = project.find(read), read.file
-        if image is None and file is None:
-            if _is_labelled(read):
-                sentence = f"There is no image file for it; its {len(read.boxes)} boxes were left out."
-                report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
-            continue
-        key = (image.id, None) if image else (0, file)
-        if key in taken:
-            if _is_labelled(read):
-                report.damage(Refused(read.name, f"it is the same image as '{taken[key].name}', and both have labels"))
-            continue
-        taken[key] = read
-        root = None
-        image = document.measured(image) if image else None
-        if image is None:
-            assert file is not None
-            root, name = roots.of(file)
-            image = describe_one(file, name, 0)
-        boxes = _boxes(read, image, report, scale)
-        matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
+    with Describing() as describe_one:
+        for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
+            watching.step("images compared")
+            image, file = project.find(read), read.file
+            if image is None and file is None:
+                if _is_labelled(read):
+                    sentence = f"There is no image file for it; its {len(read.boxes)} boxes were left out."
+                    report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
+                continue
+            key = (image.id, None) if image else (0, file)
+            if key in taken:
+                if _is_labelled(read):
+                    report.damage(
+                        Refused(read.name, f"it is the same image as '{taken[key].name}', and both have labels")
+                    )
+                continue
+            taken[key] = read
+            root = None
+            image = document.measured(image) if image else None
+            if image is None:
+                assert file is not None
+                root, name = roots.of(file)
+                image = describe_one(file, name, 0)
+            boxes = _boxes(read, image, report, scale)
+            matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
     return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))

@@ -161,7 +161,7 @@ class _Reader:
         name = shown(file, self.root)
         if not is_portable(image.name):
             self.report.say(
-                "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
         found = self.lookup.beside(image.name) if self.path.is_file() else None

@@ -119,7 +119,7 @@ class _Reader:
     def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:
         if not is_portable(image.name):
             self.report.say(
-                "refused", shown(file, self.root),
+                "repaired", shown(file, self.root),
                 f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip

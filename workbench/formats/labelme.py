@@ -164,7 +164,7 @@ class _Reader:
             return inner
         if plain:
             self.report.say(
-                "refused", shown(file, self.root),
+                "repaired", shown(file, self.root),
                 "The name of its image leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
@@ -202,6 +202,10 @@ class _Reader:
         for one in files:
             outlines += one.outlines
             dots += one.dots
+        fours = sum(one.fours for one in files)
+        if fours:
+            what = "1 rectangle has" if fours == 1 else f"{fours:,} rectangles have"
+            self.report.say("read", self.path.name, f"{what} four points, as X-AnyLabeling writes them.")
         for kind, count in sorted(outlines.items()):
             self.report.say("repaired", self.path.name, f"{count:,} {kind} were read as their bounding boxes.")
         for kind, count in sorted(dots.items()):

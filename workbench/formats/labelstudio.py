@@ -132,7 +132,7 @@ class _Reader:
         foreign = "://" in image.url or "?" in image.url or image.url.startswith(("/data/", "/upload/"))
         if not all(map(is_portable, image.names)) or not (foreign or not image.names or is_portable(image.url)):
             self.report.say(
-                "refused", name, f"'{image.url[:80]}' leads outside the folder; it was looked for by name inside.",
+                "repaired", name, f"'{image.url[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
         if not image.names:

@@ -188,7 +188,7 @@ class _Reader:
         name = shown(file, self.root)
         if not is_portable(image.name):
             self.report.say(
-                "refused", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
+                "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 image.line, kind="image names that lead outside the folder",
             )  # fmt: skip
         folder = file.parent.relative_to(self.root) if split_of_folders(file, self.root) else Path()

@@ -189,7 +189,7 @@ class _Reader:
         name = self.shown(file)
         if voc.filename and not is_portable(voc.filename):
             self.report.say(
-                "refused", name, "The name of its image leads outside the folder; it was looked for by name inside.",
+                "repaired", name, "The name of its image leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
         wanted = PurePosixPath(voc.filename.replace("\\", "/"))

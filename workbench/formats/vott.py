@@ -186,7 +186,7 @@ class _Reader:
         folder = file.parent.relative_to(self.root).as_posix()
         if not is_portable(unquote(asset.name)):
             self.report.say(
-                "refused", shown(file, self.root),
+                "repaired", shown(file, self.root),
                 f"'{asset.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip

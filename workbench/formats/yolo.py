@@ -128,6 +128,7 @@ class _Reader:
         self.others = tuple(images)
         self.lookup = ImageLookup([self.root, *images])
         self.highest = -1
+        self.sixths: list[float] = []
 
     def read(self) -> Reading:
         layout = self.layout()
@@ -142,6 +143,7 @@ class _Reader:
         read += self.orphans(label_files.files - {file for _, file in pairs if file}, layout)
         if not read:
             raise Refused(self.path, "there are neither images nor label files here")
+        self.tell_sixths()
         return self.report.reading("yolo", self.path, self.names(layout), read, self.lookup)
 
     def layout(self) -> Layout:
@@ -205,8 +207,7 @@ class _Reader:
                 sentence = "More than six numbers are an outline; its enclosing box was taken."
                 self.report.say("repaired", file, sentence, row.line)
             if row.sixth:
-                sentence = "The sixth number may be a confidence or a track id; it was kept, but not used."
-                self.report.say("read", file, sentence, row.line)
+                self.sixths.append(float(row.sixth))
             if row.w == 0 or row.h == 0:
                 self.report.say("read", file, "The box has zero size; it was kept.", row.line)
             key = (row.index, row.cx, row.cy, row.w, row.h)
@@ -217,6 +218,20 @@ class _Reader:
             extra = keep("yolo", {"sixth": row.sixth} if row.sixth else None)
             boxes.append(ReadBox(label, row.pixels(width, height), extra=extra, line=row.line))
         return tuple(boxes)
+
+    def tell_sixths(self) -> None:
+        """What the sixth numbers of all lines look like: the format gives them two meanings and no way to tell."""
+        if not self.sixths:
+            return
+        if all(0 <= value <= 1 for value in self.sixths):
+            like = "all from 0 to 1, as confidences are"
+        elif all(value.is_integer() for value in self.sixths):
+            like = "all whole, as track ids are"
+        else:
+            like = "some like confidences, some not"
+        count = "1 line has" if len(self.sixths) == 1 else f"{len(self.sixths):,} lines have"
+        sentence = f"{count} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
+        self.report.say("read", self.path.name, sentence)
 
     def orphans(self, files: set[Path], layout: Layout) -> list[ReadImage]:
         """Label files without an image: without its size the fractions mean nothing. Other texts are not spoken of."""

@@ -22,6 +22,7 @@ import workbench
 from workbench import detectors, settings
 from workbench.core.files import atomic_path
 from workbench.errors import Refused, WorkbenchError
+from workbench.training import unpickling
 from workbench.training.header import KEY, CheckpointHeader, from_json, read_header
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ += ["load_weights", "provenance", "read_header", "save_detector", "save_
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
 STATE_VERSION = 1
+LARGEST_INPUT = 4096  # pixels; settings allow 2,048
 
 
 def provenance(more: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,24 +102,41 @@ def save_state(file: Path, state: State) -> None:
 
 def load_state(file: Path) -> State:
     """The inverse of save_state(); never runs code from the file. Refused if it is damaged or not ours."""
-    import torch
-
     try:
-        values = torch.load(file, map_location="cpu", weights_only=True)
+        values = unpickling.load(file)
         if values.pop("version") > STATE_VERSION:
             raise Refused(file, "this run was saved by a newer Workbench. Update to go on with it.")
-        return State(**values)
-    except OSError as error:
-        raise Refused(file, f"the saved state could not be read: {error.strerror or error}.", cause=error) from error
-    except Refused:
+        state = State(**values)
+        _check_kinds(state)
+    except Refused as refusal:
+        if refusal.reason == unpickling.DAMAGED:
+            raise Refused(file, _NO_STATE, cause=refusal.cause) from refusal
         raise
-    except Exception as error:  # torch raises many kinds on damaged files: RuntimeError, UnpicklingError, EOFError...
-        raise Refused(file, "the saved state is damaged. Start a new run.", cause=error) from error
+    except Exception as error:  # what is no dictionary, or one of other values
+        raise Refused(file, _NO_STATE, cause=error) from error
+    unpickling.check_tensors(file, dict(unpickling.tensors_in(values)), file.stat().st_size)
+    return state
+
+
+_NO_STATE = "the saved state is damaged. Start a new run."
+
+
+def _check_kinds(state: State) -> None:
+    """TypeError if a value is not of its field's kind."""
+    import torch
+
+    kinds: dict[str, Any] = {
+        "int": int, "float": int | float, "str": str, "Tensor": torch.Tensor, "Tensor | None": torch.Tensor | None,
+    }  # fmt: skip
+    for field in dataclasses.fields(state):
+        if not isinstance(getattr(state, field.name), kinds.get(str(field.type), dict)):
+            raise TypeError(field.name)
 
 
 def load_detector(file: Path, device: torch.device | str = "cpu") -> tuple[Detector, CheckpointHeader]:
     """The detector of a checkpoint in evaluation mode on `device`, and its header. Refused if they don't fit."""
     header = read_header(file)
+    _check_fits(header, file)
     detector = build(header, file)
     detector.load_state_dict(load_weights(file, detector.state_dict()))
     return detector.eval().to(device), header
@@ -125,12 +144,43 @@ def load_detector(file: Path, device: torch.device | str = "cpu") -> tuple[Detec
 
 def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
     """A detector as the header describes it, with fresh weights."""
-    kind = detectors.load_all().get(header.detector).settings_class
+    if not 0 < header.input_px <= LARGEST_INPUT:
+        raise Refused(file, f"it says that its network sees {header.input_px} pixels. Use another checkpoint.")
     try:
+        kind = detectors.load_all().get(header.detector).settings_class
         own = settings.changed(kind(), kind.renewed(header.detector_settings))
         return detectors.build(header.detector, own, len(header.labels), header.anchors or None)
     except WorkbenchError as error:
         raise Refused(file, error.sentence, cause=error.cause) from error
+    except (TypeError, ValueError, AttributeError, KeyError) as error:  # values of other kinds
+        raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error
+
+
+def _check_fits(header: CheckpointHeader, file: Path) -> None:
+    """Refused if the network that the header describes is not the size of the file's: before it takes any memory.
+
+    A header of 50 KB can ask for a network of 100 GB. On torch's device "meta" a network has shapes and no numbers.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with torch.device("meta"):
+            skeleton = build(header, file)
+        with safe_open(file, framework="pt") as there:
+            found = {name: tuple(there.get_slice(name).get_shape()) for name in there.keys()}  # noqa: SIM118
+    except Refused:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
+    wanted = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
+    _check_same(wanted, found, file)
+
+
+def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any], file: Path) -> None:
+    odd = list(wanted.keys() ^ found.keys()) or [name for name in wanted if wanted[name] != found[name]]
+    if odd:
+        raise Refused(file, f"the weights do not fit the network that this checkpoint names (at '{sorted(odd)[0]}').")
 
 
 def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -142,12 +192,9 @@ def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = load_file(file)
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
-    odd = list(wanted.keys() ^ weights.keys()) or [
-        n for n in wanted if (wanted[n].shape, wanted[n].dtype) != (weights[n].shape, weights[n].dtype)
-    ]
-    if odd:
-        raise Refused(file, f"the weights do not fit the network that this checkpoint names (at '{sorted(odd)[0]}').")
-    _check_finite(weights, file)
+    kinds, theirs = ({name: (t.shape, t.dtype) for name, t in some.items()} for some in (wanted, weights))
+    _check_same(kinds, theirs, file)
+    unpickling.check_tensors(file, weights, file.stat().st_size)
     return weights
 
 

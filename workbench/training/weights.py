@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -20,7 +19,7 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.transfer import Transferred, transfer
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import checkpoint, events, recipes, record, runs
+from workbench.training import checkpoint, events, recipes, record, runs, unpickling
 from workbench.training.checkpoint import BEST, CheckpointHeader
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe
@@ -63,25 +62,23 @@ def _ours(file: Path) -> _Content:
 
     header = checkpoint.read_header(file)
     try:
+        size = unpickling.check_size(file)
         tensors = load_file(file)
-        names = tuple(label.name for label in header.labels)
-        return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0)
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one.", cause=error) from error
+    unpickling.check_tensors(file, tensors, size)
+    names = tuple(label.name for label in header.labels)
+    return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0)
 
 
 def _torchvisions(detector: Detector, file: Path) -> _Content:
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise Refused(file, f"it could not be read: {error.strerror or error}.", cause=error) from error
-    except Exception as error:  # torch raises many kinds on damaged or foreign files
-        raise Refused(
-            file, "this is not a file of weights alone: it is damaged, or would run code.", cause=error
-        ) from error
+    state = unpickling.load(file)
     state = state.get("model", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise Refused(file, "it holds no weights by name. Choose a file of torchvision's weights.")
+    unpickling.check_tensors(file, state, file.stat().st_size)
     wanted = detector.state_dict()
     prefix = max(PREFIXES, key=lambda some: sum(some + name in wanted for name in state))
     published = detector.pretrained

@@ -86,10 +86,7 @@ def _painted(window: MainWindow) -> None:
     for crash in crashes.left(running()):
         log.error("%s\n%s", crash.sentence, crash.stacks)
         window.session.message.emit("warning", crash.sentence)
-        if crash.project is not None and crash.project.is_dir():
-            window.session.last_images[crash.project] = crash.image
-            if window.session.document is None and not window.session.jobs:
-                window.open(crash.project)
+        crashes.Return(window.session, crash, window.open).begin()
     crashes.Note(window.session, running(), window)
 
 

@@ -11,19 +11,27 @@ import faulthandler
 import json
 import os
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
 from workbench.core.files import atomic_write
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 
+if TYPE_CHECKING:  # cv2 and NumPy
+    from workbench.core.image_check import Checked
+
+_PROJECT = "project.sqlite"
 _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", re.MULTILINE)
+_RECENT = 10
+"""Images that are looked at after a crash, and as many before and after the last one, which were read beforehand."""
 _SHOWN = 100_000
 """Characters of a crash's stacks that are kept."""
 
@@ -37,6 +45,7 @@ class Crash:
     image: int
     reason: str
     stacks: str
+    recent: tuple[int, ...] = ()  # images that it showed before, the last one first
 
     @property
     def sentence(self) -> str:
@@ -66,6 +75,7 @@ class Note(QObject):
         super().__init__(parent)
         self._session, self._folder = session, folder
         self._file = folder / f"{os.getpid()}.json"
+        self._recent: list[int] = []
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = Lock(folder, f"{os.getpid()}.lock")
@@ -76,7 +86,9 @@ class Note(QObject):
     @Slot()
     def write(self) -> None:
         document = self._session.document
-        shown = {"project": str(document.folder) if document else "", "image": self._session.image_id}
+        image = self._session.image_id
+        self._recent = [image, *(id for id in self._recent if id != image)][:_RECENT]
+        shown = {"project": str(document.folder) if document else "", "image": image, "recent": self._recent}
         with contextlib.suppress(WorkbenchError):  # a full disk: there is nothing to be said about it here
             atomic_write(self._file, json.dumps(shown), sync=False)
 
@@ -108,7 +120,8 @@ def _read(file: Path, process: int) -> Crash | None:
         when = datetime.fromtimestamp(file.stat().st_mtime)
         shown = json.loads(file.read_text(encoding="utf-8"))
         project, image = str(shown["project"]), int(shown["image"])
-    except (OSError, ValueError, KeyError, TypeError):
+        recent = tuple(int(id) for id in shown.get("recent", ()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     stacks = ""
     with contextlib.suppress(OSError):
@@ -116,7 +129,58 @@ def _read(file: Path, process: int) -> Crash | None:
         stacks = file.read_text(encoding="utf-8", errors="replace")[:_SHOWN]
         when = max(when, datetime.fromtimestamp(file.stat().st_mtime))
     fatal = _FATAL.search(stacks)
-    return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks)
+    return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks, recent)
+
+
+class Return(QObject):
+    """Goes back to where a window ended: its last images are looked at in a process, then its project is opened.
+
+    So an image that ends the program does it once: it is marked and not read again. Its parent is the window's session.
+    """
+
+    def __init__(self, session: Session, crash: Crash, open_project: Callable[[Path], object]) -> None:
+        super().__init__(session)
+        self._session, self._crash, self._open = session, crash, open_project
+        self._job: Job | None = None
+
+    def begin(self) -> None:
+        project = self._crash.project
+        if project is None or not (project / _PROJECT).is_file():
+            return
+        self._session.last_images[project] = self._crash.image
+        self._job = Job("Looking at the images shown last", lambda _: _ended_by(self._crash), self)
+        self._job.reported.connect(self._marked)
+        self._session.job_ended.connect(self._looked)
+        self._session.start(self._job)
+
+    @Slot(object)
+    def _marked(self, checked: object) -> None:
+        from workbench.core import images
+        from workbench.core.image_check import Checked
+
+        if isinstance(checked, Checked):
+            images.shun(checked.file, checked.problem)
+            self._session.message.emit("warning", f"{checked.file.name}: {checked.problem}.")
+
+    @Slot(object)
+    def _looked(self, job: object) -> None:
+        if job is self._job and self._crash.project is not None:
+            self._job = None
+            if self._session.document is None and not self._session.jobs:
+                self._open(self._crash.project)
+
+
+def _ended_by(crash: Crash) -> Iterator[Checked]:
+    from workbench.core.image_check import check_again
+    from workbench.core.image_table import ImageTable
+    from workbench.core.store import Store
+
+    assert crash.project is not None
+    with Store(crash.project / _PROJECT, read_only=True, check=False) as store:
+        table = store.read(ImageTable.read)
+    row = table.row_of(crash.image) if table.has(crash.image) else 0
+    beside = table.ids[max(0, row - _RECENT) : row + _RECENT + 1].tolist()
+    yield from check_again(crash.project / _PROJECT, list(dict.fromkeys([crash.image, *crash.recent, *beside])))
 
 
 def _forget(folder: Path, process: int) -> None:

@@ -26,6 +26,7 @@ from workbench.errors import Refused
 
 Layer = tuple[nn.Conv2d | nn.Linear | WeightedSum, nn.BatchNorm2d | None]
 NEWEST = (0, 2, 5)  # what every Darknet since 2018 writes
+MOST_LABELS = 100_000  # ten times those of YOLO9000
 LARGEST_VERSION = 1000  # beyond: fully connected weights stand transposed (and, in older readers, a shorter header)
 
 
@@ -93,10 +94,10 @@ def load(detector: Detector, file: Path) -> Content:
     """
     if not detector.darknet:
         raise Refused(file, f"is no file for {detector.title}, which is not a network of Darknet's. Choose a YOLO.")
-    header, numbers = _parse(detector, file)
     layout = list(_named_layers(detector))
     per_label = sum(_floats(*layer, detector, 1) - _floats(*layer, detector, 0) for layer in layout)
     fixed = sum(_floats(*layer, detector, 0) for layer in layout)
+    header, numbers = _parse(detector, file, fixed + per_label * MOST_LABELS)
     spare = len(numbers) - fixed
     labels = spare / per_label if per_label else float(detector.label_count if not spare else 0)  # a tree's nodes fit
     if labels >= 1 and labels.is_integer():
@@ -190,10 +191,13 @@ def _filled(
     return found
 
 
-def _parse(detector: Detector, file: Path) -> tuple[Header, np.ndarray]:
+def _parse(detector: Detector, file: Path, most: int) -> tuple[Header, np.ndarray]:
+    """The numbers of a file that has no more than `most`: a larger one is not read at all."""
     try:
         with open(file, "rb") as stream:
             header = _header(stream.read(20), file)
+            if file.stat().st_size > header.size + 4 * most:
+                raise Refused(file, _misfit(detector, file, header, None))
             stream.seek(header.size)
             data = stream.read()
     except OSError as error:

@@ -108,6 +108,12 @@ class _Document:
         twice = sorted({name for name in labels.values() if list(labels.values()).count(name) > 1})
         for name in twice:
             self.remarks.append(("repaired", f"Several categories are called '{name}'; they became one label."))
+        ids = [id for id in labels if isinstance(id, int)]
+        if ids:
+            gaps = max(ids) - min(ids) + 1 - len(ids)
+            sparse = f", with {gaps:,} left out between them" if gaps > 0 else ""
+            sentence = f"The ids of categories are counted from {min(ids)}{sparse}; labels go by their names."
+            self.remarks.append(("read", sentence))
         return labels
 
     def text(self, entry: dict[str, Any], key: str, place: str) -> str:

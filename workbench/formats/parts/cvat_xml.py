@@ -94,6 +94,7 @@ class _Document:
                 else:
                     task, subset, listed = self.track(element)
                     spans.setdefault((task, subset), []).append(listed)
+                    self.told.counts["read", "of its objects are tracks: a box on each frame where they are seen"] += 1
             except Refused as error:
                 self.told.broken.append(error)
         self.mark_gaps(spans)

@@ -45,6 +45,7 @@ class LabelMeFile:
     has_picture: bool  # inside the file, as imageData
     outlines: Counter[str]
     dots: Counter[str]
+    fours: int  # upright rectangles of four points
     remarks: tuple[tuple[str, str, str], ...]
     broken: tuple[Refused, ...]
 
@@ -64,6 +65,7 @@ class _Document:
         self.remarks: list[tuple[str, str, str]] = []
         self.outlines: Counter[str] = Counter()
         self.dots: Counter[str] = Counter()
+        self.fours = 0
 
     def read(self) -> LabelMeFile:
         image, sides = "", [0, 0]
@@ -90,6 +92,7 @@ class _Document:
             has_picture=bool(self.root.get("imageData")),
             outlines=self.outlines,
             dots=self.dots,
+            fours=self.fours,
             remarks=tuple(self.remarks),
             broken=tuple(self.broken),
         )
@@ -147,6 +150,8 @@ class _Document:
             self.outlines[_OUTLINES[kind]] += 1
         elif len(points) == 4 and not _is_upright(points, xyxy):
             self.outlines["turned rectangles"] += 1
+        elif len(points) == 4:
+            self.fours += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
             sentence = f"{place}: the box of '{label[:60]}' has zero size; it was kept."
             self.remarks.append(("read", sentence, "boxes of zero size, kept"))

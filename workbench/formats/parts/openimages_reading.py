@@ -228,7 +228,7 @@ class Reader:
         """The image in its split's folder, in images/ or not; else the one of that name, its split's before others."""
         if not is_portable(id):
             sentence = f"'{id[:80]}' leads outside the folder; it was looked for by name inside."
-            self.report.say("refused", self.path.name, sentence, kind="image names that lead outside the folder")
+            self.report.say("repaired", self.path.name, sentence, kind="image names that lead outside the folder")
         words = [word for word, of in SPLIT_WORDS.items() if of is split] or ["none"]
         plain = posix(id)
         for folder in (*(f"images/{word}/" for word in words), *(f"{word}/" for word in words), "images/", ""):

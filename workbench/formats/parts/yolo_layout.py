@@ -201,7 +201,7 @@ def _add(target: Path, split: Split | None, folder: Path, lookup: ImageLookup, l
             continue
         if ".." in posix(entry).split("/"):
             report.say(
-                "refused", name, f"'{entry[:80]}' leads outside the folder; it was looked for by name inside.", line
+                "repaired", name, f"'{entry[:80]}' leads outside the folder; it was looked for by name inside.", line
             )
         found = lookup.find(entry).file
         if found is not None:

@@ -204,6 +204,8 @@ class DataPage(Page):
             self.session.tell(error)
             return
         self.session.inform(f"{added:,} images added." if added else "All images of this folder were there already.")
+        if event.left_out:
+            self.session.message.emit("warning", event.left_out)
         if not self.session.image_id:
             self.session.select_image(document.images()[0].id)
 

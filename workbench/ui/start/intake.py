@@ -24,21 +24,26 @@ class Described:
     folder: Path
     images: tuple[Image, ...]
     project: Path | None = None  # the only one that they are for; None: any that is open
+    left_out: str = ""  # what a person is told of images that are not among them
 
 
 def describe(folder: Path, known: frozenset[str] = frozenset()) -> Iterator[Counted | Described]:
     """The images below `folder` whose paths are not `known`. WorkbenchError if it has no image at all."""
-    from workbench.core.files import scan_images
-    from workbench.core.intake import describe_one
+    from workbench.core.files import left_out_sentence, natural_key, walk_images
+    from workbench.core.intake import Describing
 
     yield Counted(0, 0)
-    names = scan_images(folder)
+    odd: list[str] = []
+    names = sorted(walk_images(folder, odd.append), key=natural_key)
+    left_out = left_out_sentence(odd) if odd else ""
     if not names:
-        raise WorkbenchError(f"There are no images in {folder}. Choose the folder that holds your photographs.")
+        why = left_out or "Choose the folder that holds your photographs."
+        raise WorkbenchError(f"There are no images in {folder}. {why}")
     fresh = [name for name in names if name not in known]
     images = []
-    for number, name in enumerate(fresh, start=1):
-        images.append(describe_one(folder / name, name, 0))
-        if number % _EVERY == 0:
-            yield Counted(number, len(fresh))
-    yield Described(folder, tuple(images))
+    with Describing() as describe_one:
+        for number, name in enumerate(fresh, start=1):
+            images.append(describe_one(folder / name, name, 0))
+            if number % _EVERY == 0:
+                yield Counted(number, len(fresh))
+    yield Described(folder, tuple(images), left_out=left_out)

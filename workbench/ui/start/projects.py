@@ -135,6 +135,8 @@ class Projects(QObject):
             self._restored(event.folder, event.error)
         elif shown is None or self._readers.get(job) is not shown:
             return
+        elif isinstance(event, new_project.LeftOut):
+            self._session.message.emit("warning", event.sentence)
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings, event.writing)
             if self._begun_at == (shown, self._session.image_id) and not shown.undo_title and len(shown.images()):
@@ -204,6 +206,10 @@ class Projects(QObject):
 
     def _show(self, document: Document, job: Job | None = None, filling: bool = False) -> None:
         """`job` has opened it; `filling`: and reads its names and headers from here on."""
+        if document.images().problems:
+            from workbench.core.image_check import shun_marked
+
+            shun_marked(document)
         self._session.open(document, keep=job)
         images = document.images()
         picture = str(document.file(images[0])) if images else ""

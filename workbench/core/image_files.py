@@ -1,0 +1,113 @@
+"""Opens image files for `images.py`: as bytes, within limits, and not those that ended a process before."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from workbench.core.refusals import not_readable
+from workbench.errors import Refused
+
+FILE_LIMIT = 2 << 30
+"""Bytes above which a file is not read whole: more than 200 megapixels take uncompressed with 16 bits, 3 channels."""
+
+ENDED = "reading it ended the program that reads images; save it anew as PNG or JPEG, or remove it from the project"
+
+_PARTS = 100_000
+"""Reads of a header in a file of any size."""
+
+_Stamp = tuple[int, int]
+_shunned: dict[str, tuple[_Stamp, str]] = {}
+
+
+def shun(file: Path, why: str) -> None:
+    """Refuse this file from now on in this process, with the sentence `why`, until it is another one (size, time)."""
+    with contextlib.suppress(OSError):
+        _shunned[os.fspath(file)] = _stamp(file.stat()), why
+
+
+def mark(file: Path) -> str:
+    """The sentence for a file that ended a process. It tells which file that was: a mended one is another."""
+    try:
+        about = file.stat()
+    except (OSError, ValueError):
+        return ENDED
+    when = datetime.fromtimestamp(about.st_mtime)
+    return f"{ENDED} (the file of {about.st_size:,} bytes from {when:%Y-%m-%d %H:%M:%S})"
+
+
+def _stamp(about: os.stat_result) -> _Stamp:
+    return about.st_size, about.st_mtime_ns
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[io.BufferedReader]:
+    """The file for reading; refused where it is a folder, a pipe (would wait for ever) or empty."""
+    try:
+        about = os.stat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused(file, "this is not a file; remove it from the project")
+        kept_away = _shunned.get(os.fspath(file)) if _shunned else None
+        if kept_away is not None and kept_away[0] == _stamp(about):
+            raise Refused(file, kept_away[1])
+        if about.st_size == 0:
+            raise Refused(file, "the file is empty (0 bytes); copy or download it again")
+        stream = open(file, "rb")  # noqa: SIM115 - closed below; only opening it is meant by the sentences here
+    except (OSError, ValueError) as problem:
+        raise Refused(file, not_readable(problem), cause=repr(problem)) from problem
+    with stream:
+        yield stream
+
+
+def whole_file(file: Path) -> bytes:
+    with opened(file) as stream:
+        return whole(stream, file)
+
+
+def whole(stream: io.BufferedReader, file: Path) -> bytes:
+    """All bytes of an open file; its position stays, so that a decoder may go on."""
+    size = os.fstat(stream.fileno()).st_size
+    if size > FILE_LIMIT:
+        raise Refused(file, f"the file is too large ({size / 1e9:.1f} GB); cut it into smaller images")
+    before = stream.tell()
+    stream.seek(0)
+    data = stream.read()
+    stream.seek(before)
+    return data
+
+
+class Counted:
+    """A stream whose header is not read for ever: 15 MB of a million chunks took Pillow 5 s, 100,000 pages as long."""
+
+    def __init__(self, stream: IO[bytes], file: Path) -> None:
+        self._read, self._stream, self._file = stream.read, stream, file
+        self.seek, self.tell = stream.seek, stream.tell  # by __getattr__ they cost a tenth of reading a header
+        self._left = _PARTS
+        self._is_sized = False
+        self.ends = True
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._left -= 1
+        if self._left < 0 and self.ends:
+            self._look_at_size()
+        return self._read(size)
+
+    def _look_at_size(self) -> None:
+        """Large files may have more parts: chunks of a PNG have 8 KB and more, and are read in three."""
+        if not self._is_sized:
+            before = self.tell()
+            self._left += self.seek(0, io.SEEK_END) // 512
+            self.seek(before)
+            self._is_sized = True
+        if self._left < 0:
+            raise Refused(self._file, "the file has too many small parts; save it anew")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
