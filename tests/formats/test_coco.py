@@ -68,7 +68,15 @@ def test_a_box_without_area_is_kept_with_a_remark() -> None:
 def test_a_missing_box_is_made_from_the_outline_with_a_remark() -> None:
     read = parse(annotations=[annotation(bbox=None, segmentation=[[1, 2, 5, 2, 5, 9]])])
     assert read.images[0].boxes[0].xyxy == (1, 2, 5, 9)
-    assert read.remarks[0][0] == "repaired"
+    assert "repaired" in [level for level, _ in read.remarks]
+
+
+def test_the_ids_of_categories_are_told() -> None:
+    read = parse(categories=[{"id": 90, "name": "cat"}, {"id": 7, "name": "dog"}], annotations=[])
+    (sentence,) = (sentence for level, sentence in read.remarks if level == "read" and "ids" in sentence)
+    assert (
+        sentence == "The ids of categories are counted from 7, with 82 left out between them; labels go by their names."
+    )
 
 
 def test_categories_of_the_same_name_become_one_label() -> None:
@@ -127,7 +135,7 @@ def test_skipping_a_broken_annotation_leaves_its_image_in_work(tmp_path: Path) -
     text(tmp_path / "x.json", json.dumps(document(annotations=[annotation(), annotation(id=8, bbox=[])])))
     reading = coco.read(tmp_path, settings=ReadSettings(skip_broken=True))
     assert [(i.state, len(i.boxes)) for i in reading.images] == [(State.IN_WORK, 1), (State.DONE, 0)]
-    assert [r.level for r in reading.remarks] == ["refused"]
+    assert [r.level for r in reading.remarks] == ["read", "refused"]
 
 
 def test_one_file_per_split_and_images_of_the_same_name_in_the_folders_of_the_splits(tmp_path: Path) -> None:
@@ -147,7 +155,7 @@ def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> 
     text(tmp_path / "set" / "x.json", json.dumps(document(images=[{"id": 70, "file_name": name}])))
     reading = coco.read(tmp_path / "set")
     assert [i.file for i in reading.images] == [None]
-    assert any(r.level == "refused" and "outside" in r.sentence for r in reading.remarks)
+    assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
 
 
 def test_files_of_other_tasks_are_left_out_with_a_remark(test_data: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 from PySide6.QtCore import QAbstractItemModel, QPoint, QPointF, QRect, QSizeF, Qt
 from PySide6.QtGui import QAction, QColor, QImage
 from PySide6.QtTest import QTest
@@ -729,3 +730,21 @@ def test_a_large_photograph_is_seen_before_it_is_read_in_full(
     hand.key(Qt.Key.Key_D)
     qtbot.waitUntil(lambda: len(seen) == 3)
     assert seen[-1] == (3200, 3200)  # no preview of a PNG, and none of what was read beforehand
+
+
+def test_what_is_to_be_known_of_a_file_is_said_beside_its_name(open_window: Open, project: Path, qtbot: QtBot) -> None:
+    """Of an animation the first frame is labelled; who does not know that looks for the others."""
+    frames = [PillowImage.new("RGB", (80, 60), (40 * number, 0, 0)) for number in range(3)]
+    frames[0].save(project.parent / "photographs" / "b.png", save_all=True, append_images=frames[1:])
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    note = find(window, QLabel, "image-note")
+    assert not note.isVisible()
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    qtbot.waitUntil(note.isVisible)
+    assert note.toolTip() == "It has 3 frames or pages; the first is used."
+    window.session.select_label(0)
+    assert note.isVisible()
+    hand.key(Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: not note.isVisible())

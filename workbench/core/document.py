@@ -41,6 +41,7 @@ def _remove_files(folder: Path) -> None:
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+    seal.forget(folder / FILE)
 
 
 class Document:
@@ -258,6 +259,7 @@ class Document:
                 "The order of the labels is locked, so that their numbers in exported files stay. Unlock it first (the"
                 " lock above the labels on the Data page)."
             )
+        edits.check_names(edit, {label.name for label in self.labels()})
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("DELETE FROM journal WHERE undone = 1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -354,13 +354,20 @@ def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
     )
 
 
+def check_names(edit: Edit, known: Collection[str]) -> None:
+    """WorkbenchError for names that formats would change, but for those `known`: projects may be older."""
+    for part in walk(edit):
+        labels = part.labels if isinstance(part, AddLabels) else (part.label,) if isinstance(part, ChangeLabel) else ()
+        for name in (label.name for label in labels):
+            if name.strip() and name not in known and words.one_line(name) != name:
+                raise WorkbenchError(
+                    f"A label's name is one line without spaces at its ends or invisible characters, not {name!a}."
+                )
+
+
 def _check_name(connection: Connection, label: Label) -> None:
     if not label.name.strip():
         raise WorkbenchError("A label needs a name.")
-    if words.one_line(label.name) != label.name:  # formats would give it another name
-        raise WorkbenchError(
-            f"A label's name is one line without spaces at its ends or invisible characters, not {label.name!a}."
-        )
     taken = connection.execute("SELECT 1 FROM label WHERE name = ? AND id <> ?", (label.name, label.id)).fetchone()
     if taken:
         raise WorkbenchError(f"There is a label '{label.name}' already. Choose another name, or merge the two.")

@@ -29,6 +29,13 @@ def put(file: Path) -> None:
             atomic_write(file.parent / _FILE, json.dumps(told), sync=False)
 
 
+def forget(file: Path) -> None:
+    """The project was only begun: no note, and no folder for it if there is nothing else in it."""
+    with contextlib.suppress(OSError):
+        (file.parent / _FILE).unlink(missing_ok=True)
+        (file.parent / _FILE).parent.rmdir()
+
+
 def is_broken(file: Path) -> bool:
     """Whether `file` has other bytes than at its closing, though nobody has written to it."""
     told = _told(file)

@@ -41,11 +41,13 @@ _COARSER = 3
 class Picture:
     """One image in full size and halved again and again. Upright; safe to hand from thread to thread.
 
-    Of a preview, `size` is the width and height of the image that it stands for.
+    Of a preview, `size` is the width and height of the image that it stands for. `about`: what a person should know
+    of the file (ImageInfo.note).
     """
 
     levels: tuple[QImage, ...]  # 1, 1/2, 1/4 ...
     size: tuple[int, int] = (0, 0)
+    about: str = ""
 
     @property
     def width(self) -> int:
@@ -144,7 +146,9 @@ def load(file: Path, window: Window | None = None, cache: Path | None = None) ->
     from workbench.core import images
 
     about = images.info(file)
-    return _huge(file, about, window, cache) if about.is_huge else picture(images.for_screen(file, window))
+    if about.is_huge:
+        return _huge(file, about, window, cache)
+    return picture(images.for_screen(file, window), about.note)
 
 
 def _huge(file: Path, about: ImageInfo, window: Window | None, cache: Path | None) -> TiledPicture:
@@ -184,11 +188,11 @@ def preview(file: Path, window: Window | None = None) -> Picture | None:
     return Picture((to_qimage(small),), (about.width, about.height))
 
 
-def picture(pixels: np.ndarray) -> Picture:
+def picture(pixels: np.ndarray, about: str = "") -> Picture:
     """A Picture of (H, W, 3) uint8 RGB or (H, W, 4) uint8 BGRX; the latter must not be changed any more."""
     from workbench.core import images
 
-    return Picture(_halved(images.pixels_for_screen(pixels) if pixels.shape[2] == 3 else pixels))
+    return Picture(_halved(images.pixels_for_screen(pixels) if pixels.shape[2] == 3 else pixels), about=about)
 
 
 def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:

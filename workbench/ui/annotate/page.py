@@ -223,6 +223,7 @@ class AnnotatePage(Page):
         picture = self._loader.want([Wanted(id, document.file(document.image(id)), window, cache) for id in ids])
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
+        self._strip.show_note(picture.about if picture is not None else "")
         self._show_boxes()
 
     @Slot(int, object)
@@ -234,6 +235,7 @@ class AnnotatePage(Page):
             size = QSizeF(result.width, result.height)
             first = self.canvas.image_size
             self.canvas.show_picture(result, size, keep_view=True)
+            self._strip.show_note(result.about)
             if not first.isEmpty() and first != size:
                 self.session.inform(
                     f"This file is {result.width} × {result.height} now, not {first.width():.0f} × {first.height():.0f}"

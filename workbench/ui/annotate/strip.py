@@ -40,6 +40,9 @@ class Strip(QFrame):
         self._icon = QLabel()
         self._name = Elided()
         self._name.setObjectName("image-name")
+        self._note = QLabel()
+        self._note.setObjectName("image-note")
+        self._note.setAccessibleName("What to know of this file")
         self._about = QLabel()
         self._about.setObjectName("image-about")
         self._about.setProperty("role", "muted")
@@ -51,6 +54,7 @@ class Strip(QFrame):
         layout.addWidget(self._icon)
         layout.addSpacing(4)
         layout.addWidget(self._name, 1)
+        layout.addWidget(self._note)
         layout.addWidget(self._about)
         layout.addWidget(self._zoom)
         layout.addSpacing(4)
@@ -65,8 +69,18 @@ class Strip(QFrame):
         self._about.setVisible(self.width() >= _ROOMY)
         super().resizeEvent(event)
 
+    def show_note(self, note: str) -> None:
+        """What a person should know of the file: a sign, with the words in its tooltip."""
+        self._note.setVisible(bool(note))
+        self._note.setToolTip(note)
+        self._note.setAccessibleDescription(note)
+        if note:
+            icon = theme.glyph("mdi6.information-outline", theme.colours().accent, 16, self.devicePixelRatioF())
+            self._note.setPixmap(icon)
+
     def show_image(self, image: Image | None) -> None:
         if image is None:
+            self.show_note("")
             self._icon.clear()
             self._name.setText("")
             self._about.setText("")
