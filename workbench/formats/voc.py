@@ -141,7 +141,7 @@ class _Reader:
                 "read",
                 self.path.name,
                 f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin below 1 (proof of 0)"
-                f" and {borders:,} end exactly at the border (likely 1). The setting voc_base (auto, 0, 1) decides.",
+                f" and {borders:,} end exactly at the border (likely 1).",
             )
         return base
 
