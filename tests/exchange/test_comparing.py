@@ -184,6 +184,17 @@ def test_an_import_that_was_undone_and_done_again_knows_its_files(document: Docu
     assert changes(document, folder)["a"][0] is Changed.FILE
 
 
+def test_an_import_that_was_undone_comes_in_again(tmp_path: Path, folder: Path) -> None:
+    """Of images that the project had before: undoing leaves them without labels, which is no edit that must stay."""
+    with Document.create(tmp_path / "q", images=folder / "JPEGImages") as document:
+        come_in(document, folder)
+        document.undo()
+        assert edges(document, "a") == []
+        report = come_in(document, folder)
+        assert (report.left, report.boxes) == (0, 4)
+        assert len(edges(document, "a")) == 2
+
+
 def test_a_difference_says_in_words_what_the_file_has() -> None:
     from workbench.core.project import Image
 

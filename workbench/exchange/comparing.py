@@ -82,8 +82,8 @@ class Comparison:
         origins = self._origins.get(one.image.id, ())
         if index is None or not one.labelled:
             return None
-        if not origins and one.image.state is State.UNLABELLED and not _length(self._snapshot, index):
-            return None
+        if one.image.state is State.UNLABELLED and not _length(self._snapshot, index):
+            return None  # also after an import that was undone
         added, removed, moved = self._boxes(index, one)
         if not (added or removed or moved):
             same = self._state(one.state) is self._state(one.image.state)
