@@ -216,3 +216,18 @@ def test_kept_files_that_are_gone_or_damaged_are_written_anew(tmp_path: Path, da
         report = go_out(document, tmp_path / "out", "voc", copied=False)
     assert report.boxes == 4
     assert len(list((tmp_path / "out" / "Annotations").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_files_again_are_the_same_in_every_format(tmp_path: Path, name: str) -> None:
+    folder = foreign(tmp_path, name)
+    with Document.create(tmp_path / "second") as document:
+        come_in(document, folder, name)
+        before = [document.boxes(image.id) for image in document.images()]
+        plan = plan_import(document, folder, name)
+        assert (plan.left, plan.boxes, plan.added) == (0, 0, 0)
+        assert {one.changed for one in plan.differences} == {exchange.Changed.NOWHERE}
+        come_in(document, folder, name)
+        assert [document.boxes(image.id) for image in document.images()] == before
+        document.undo()
+        assert not any(document.boxes(image.id) for image in document.images()), "one step, the first import's"
