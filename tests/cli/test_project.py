@@ -270,6 +270,18 @@ def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest
         assert document.file(document.images()[0]).is_file()
 
 
+def test_a_zip_of_images_that_are_there_already_leaves_no_second_copy(tmp_path: Path, capsys: Capture) -> None:
+    picture(tmp_path / "set" / "JPEGImages" / "a.jpg")
+    text(tmp_path / "set" / "Annotations" / "a.xml", voc_file(voc_object("cat", (1, 2, 10, 12))))
+    shutil.make_archive(str(tmp_path / "labels"), "zip", tmp_path / "set")
+    project = tmp_path / "p"
+    Document.create(project, tmp_path / "set" / "JPEGImages").close()
+    assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE, capsys.readouterr().err
+    with Document.open(project) as document:
+        assert len(document.boxes(document.images()[0].id)) == 1
+    assert [entry.name for entry in (project / "imports").glob("[!.]*")] == ["0001 labels (voc).zip"]
+
+
 def test_a_damaged_zip_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "labels.zip").write_bytes(b"PK\3\4" + b"x" * 100)
     Document.create(tmp_path / "p").close()

@@ -105,13 +105,22 @@ def test_what_changed_on_both_sides_stays_and_asks(document: Document, folder: P
     assert "ask to replace" in remark.sentence
 
 
-@pytest.mark.parametrize(("how", "boxes"), [("update", 3), ("refuse", 3), ("keep", 3), ("replace", 1), ("add", 4)])
+@pytest.mark.parametrize(("how", "boxes"), [("update", 3), ("refuse", 3), ("keep", 3), ("replace", 2), ("add", 4)])
 def test_a_person_decides_what_becomes_of_both(document: Document, folder: Path, how: str, boxes: int) -> None:
     draw(document, "a", 2, 20, 9, 29)
-    write(folder, "a", FIRST[0])
+    write(folder, "a", FIRST[0], (20, 8, 30, 28))
     report = come_in(document, folder, how)
-    assert len(edges(document, "a")) == boxes
+    assert len(edges(document, "a")) == len(set(edges(document, "a"))) == boxes, "both, and what both have once"
+    assert report.boxes == {"replace": 2, "add": 1}.get(how, 0)
     assert bool([r for r in report.remarks if r.level == "refused"]) is (how in ("update", "refuse"))
+
+
+def test_keeping_both_adds_nothing_where_the_file_has_nothing_more(document: Document, folder: Path) -> None:
+    draw(document, "a", 2, 20, 9, 29)
+    before = document.undo_title
+    report = come_in(document, folder, "add")
+    assert (report.boxes, len(edges(document, "a"))) == (0, 3)
+    assert document.undo_title == before
 
 
 def test_refuse_leaves_what_changed_in_the_file_only(document: Document, folder: Path) -> None:
@@ -193,6 +202,16 @@ def test_an_import_that_was_undone_comes_in_again(tmp_path: Path, folder: Path) 
         report = come_in(document, folder)
         assert (report.left, report.boxes) == (0, 4)
         assert len(edges(document, "a")) == 2
+
+
+def test_an_import_over_another_that_was_undone_comes_in_again(document: Document, folder: Path) -> None:
+    write(folder, "a", FIRST[0])
+    come_in(document, folder)
+    document.undo()
+    assert len(edges(document, "a")) == 2
+    assert changes(document, folder)["a"][0] is Changed.FILE, "as the first import left it"
+    come_in(document, folder)
+    assert len(edges(document, "a")) == 1
 
 
 def test_a_difference_says_in_words_what_the_file_has() -> None:

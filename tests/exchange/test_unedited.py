@@ -231,3 +231,19 @@ def test_the_same_files_again_are_the_same_in_every_format(tmp_path: Path, name:
         assert [document.boxes(image.id) for image in document.images()] == before
         document.undo()
         assert not any(document.boxes(image.id) for image in document.images()), "one step, the first import's"
+
+
+def test_an_import_that_was_undone_leaves_the_files_of_the_one_before(tmp_path: Path) -> None:
+    folder = foreign(tmp_path, "voc")
+    came = {file.name: file.read_bytes() for file in label_files(folder, "voc")}
+    with Document.create(tmp_path / "second") as document:
+        come_in(document, folder, "voc")
+        changed = label_files(folder, "voc")[1]
+        text(changed, voc_file(voc_object("cat", (5, 5, 20, 20)), filename=f"{changed.stem}.jpg"))
+        come_in(document, folder, "voc")
+        go_out(document, tmp_path / "newer", "voc", copied=False)
+        document.undo()
+        go_out(document, tmp_path / "older", "voc", copied=False)
+    assert (tmp_path / "newer" / "Annotations" / changed.name).read_bytes() == changed.read_bytes()
+    written = {file.name: file.read_bytes() for file in (tmp_path / "older" / "Annotations").iterdir()}
+    assert written == came

@@ -135,3 +135,17 @@ def test_a_project_without_it_writes_nothing(labelled: Path, open_window: Open, 
     assert worker._work.is_idle()
     window.close()
     assert texts(labelled) == {}
+
+
+def test_edits_in_a_row_are_written_once(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    with Document.open(labelled) as document:
+        autosync.choose(document, "yolo")
+    window = open_window(labelled)
+    worker = window.findChild(beside.Beside)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and worker._behind == frozenset())
+    for row in range(3):
+        draw(window.session.document, row)
+        assert worker._clock.isActive()
+        assert worker._clock.interval() == beside.AFTER
+    assert len(worker._behind) == 3
+    qtbot.waitUntil(lambda: len(texts(labelled)) == 4)

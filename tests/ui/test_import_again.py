@@ -39,12 +39,13 @@ def test_what_was_edited_here_is_shown_beside_the_file_and_stays_unless_asked(
     assert (counts["n.jpg"], counts["o.jpg"]) == (3, 1)
 
 
-@pytest.mark.parametrize(("how", "words", "boxes"), [("replace", "the file's boxes are taken", 2), ("add", "both", 5)])
+@pytest.mark.parametrize(("how", "words", "boxes"), [("replace", "the file's boxes are taken", 3), ("add", "both", 4)])
 def test_what_becomes_of_both_is_decided_without_reading_again(
     importing: Importing, folder: Path, project: Path, monkeypatch: pytest.MonkeyPatch, how: str, words: str, boxes: int
 ) -> None:
     come_in(importing, folder)
     draw(importing, "n", 2, 20, 9, 29)
+    write(folder, "n", *FIRST, (20, 20, 28, 28))
     importing.read(folder)
     assert not importing.part("apply").isEnabled()
     assert importing.part("apply").text() == "Nothing to import"
@@ -52,7 +53,8 @@ def test_what_becomes_of_both_is_decided_without_reading_again(
     importing.choose("existing", how)
     assert words in importing.lines("differences")[0]
     importing.apply()
-    assert len(boxes_on_disk(project)["n.jpg"]) == boxes
+    found = [box.xyxy for box in boxes_on_disk(project)["n.jpg"]]
+    assert len(found) == len(set(found)) == boxes, "what both have is there once"
 
 
 def test_an_edit_while_the_window_is_open_is_not_overwritten(importing: Importing, folder: Path, project: Path) -> None:

@@ -122,7 +122,8 @@ def import_(
         if dry_run:
             done: exchange.ImportPlan | exchange.ImportReport = plan
         else:
-            keep()  # before the edit: files of images that are in the project must never go
+            if plan.added:
+                keep()  # before the edit: files of images that are in the project must never go
             done = report = exchange.apply_import(document, plan)
             exchange.keep_files(document.folder, plan, report)
     if as_json:

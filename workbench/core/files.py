@@ -77,11 +77,11 @@ def _reason(error: OSError) -> str:
     return words.get(error.errno or 0, f"{error.strerror or error}.")
 
 
-def resolve_inside(root: Path, name: str) -> Path:
-    """`root / name` for a name from a foreign file, refused if it could point outside `root`.
+def inner_parts(name: str) -> tuple[str, ...]:
+    """The parts of a relative path from a foreign file, which can't lead out of the folder that it is below.
 
-    Both kinds of separators count. Refused: absolute paths, drives, UNC, '..', NUL, Windows' reserved names,
-    endless names, half characters, links that lead out. The file need not exist.
+    Both kinds of separators count. WorkbenchError for absolute paths, drives, UNC, '..', NUL, Windows' reserved names,
+    endless names and half characters. The disk is not asked.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     windows = PureWindowsPath(name)
@@ -101,11 +101,25 @@ def resolve_inside(root: Path, name: str) -> Path:
     if bad:
         told = ascii(name[:200])[1:-1]
         raise WorkbenchError(f"The path '{told}' leads outside its folder or is not portable, so it was not followed.")
-    path = root.joinpath(*parts)
+    return parts
+
+
+def resolve_inside(root: Path, name: str) -> Path:
+    """`root / name` for a name from a foreign file, refused as by `inner_parts`, or if a link leads out of `root`.
+
+    The file need not exist.
+    """
+    path = root.joinpath(*inner_parts(name))
     real_root, real = root.resolve(), path.resolve()
     if real != real_root and real_root not in real.parents:
         raise WorkbenchError(f"The path '{name}' is a link that leads outside its folder, so it was not followed.")
     return path
+
+
+def stamp(file: Path) -> tuple[int, int]:
+    """What changes when a file is written: its bytes and nanoseconds. OSError if it is not there."""
+    about = file.stat()
+    return about.st_size, about.st_mtime_ns
 
 
 def safe_name(text: str, fallback: str = "untitled") -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import zlib
 from pathlib import Path
 
-from workbench.core.files import atomic_write
+from workbench.core.files import atomic_write, stamp
 from workbench.errors import WorkbenchError
 
 _FILE = Path("cache", "seal.json")
@@ -21,11 +20,11 @@ _PART = 1 << 20  # bytes
 def put(file: Path) -> None:
     """Note the sum of the closed `file`; a failure leaves no note. 80 MB take a twentieth of a second."""
     with contextlib.suppress(OSError, WorkbenchError):
-        about = _stamp(file)
+        about = list(stamp(file))
         if (_told(file) or {}).get("file") == about:
             return
         told = {"file": about, "sum": _sum(file)}
-        if _stamp(file) == about:
+        if list(stamp(file)) == about:
             atomic_write(file.parent / _FILE, json.dumps(told), sync=False)
 
 
@@ -40,7 +39,7 @@ def is_broken(file: Path) -> bool:
     """Whether `file` has other bytes than at its closing, though nobody has written to it."""
     told = _told(file)
     try:
-        return told is not None and told.get("file") == _stamp(file) and told.get("sum") != _sum(file)
+        return told is not None and told.get("file") == list(stamp(file)) and told.get("sum") != _sum(file)
     except OSError:
         return False
 
@@ -51,11 +50,6 @@ def _told(file: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return told if isinstance(told, dict) else None
-
-
-def _stamp(file: Path) -> list[int]:
-    about = os.stat(file)
-    return [about.st_size, about.st_mtime_ns]
 
 
 def _sum(file: Path) -> int:

@@ -17,7 +17,7 @@ from typing import Any, cast
 from workbench import formats
 from workbench.core import edits, words
 from workbench.core.document import Document
-from workbench.core.files import atomic_write
+from workbench.core.files import atomic_write, stamp
 from workbench.core.project import AUTOSYNC, Image, Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
@@ -177,9 +177,9 @@ class _Work:
         if was is not None and was.content == said and _is_as_left(was):
             self.done.current += 1
             return
-        came, is_unedited = self.imported(index)
         text = self.writer.text(self.snapshot, index, f"{picture.parent.name}/{picture.name}").encode()
-        self.write(file, said, came if came is not None and is_unedited else text, came)
+        came, unedited = self.imported(index)
+        self.write(file, said, text if unedited is None else unedited, came)
 
     def belongs_to_another(self, image: Image) -> bool:
         """Whether an older image of the project would have the same label file: a.jpg and a.png."""
@@ -194,30 +194,32 @@ class _Work:
         )
         return _written(self.project, rows[0]) if rows else None
 
-    def imported(self, index: int) -> tuple[bytes | None, bool]:
-        """The bytes that an import of this format brought of the image, and whether they say what the project says."""
-        id = self.snapshot.images[index].id
+    def imported(self, index: int) -> tuple[list[bytes], bytes | None]:
+        """The files that imports of this format brought of the image, and the one that says what the project says."""
+        id, source = self.snapshot.images[index].id, Source(Path(), self.snapshot.files[index].name)
+        came, unedited = list[bytes](), None
         for origin in self.store.read(lambda connection: origins.read(connection, id)).get(id, ()):
-            if origin.format == self.format and origin.file:
-                source = Source(Path(), self.snapshot.files[index].name)
-                is_unedited = is_as_it_came(origin, self.snapshot, index, source, copied=True)
-                return self.archives.bytes_of(origin), is_unedited
-        return None, False
+            data = self.archives.bytes_of(origin) if origin.format == self.format and origin.file else None
+            if data is not None:
+                came.append(data)
+                if unedited is None and is_as_it_came(origin, self.snapshot, index, source, copied=True):
+                    unedited = data
+        return came, unedited
 
     def are_names_right(self, folder: Path) -> bool:
         """Whether the folder's classes.txt has the project's labels; it is written where it is missing or ours."""
         if folder not in self.folders:
             before = len(self.done.foreign) + len(self.done.failed)
-            self.write(folder / NAMES, _hash(self.names), self.names, None, counts=False)
+            self.write(folder / NAMES, _hash(self.names), self.names, (), counts=False)
             self.folders[folder] = len(self.done.foreign) + len(self.done.failed) == before
         return self.folders[folder]
 
-    def write(self, file: Path, said: bytes, text: bytes, came: bytes | None, counts: bool = True) -> None:
-        """`came`: what an import has read there."""
+    def write(self, file: Path, said: bytes, text: bytes, came: Sequence[bytes], counts: bool = True) -> None:
+        """`came`: what imports have read there."""
         try:
             there = file.read_bytes() if file.exists() else None
             was = self.known(file)
-            is_ours = there is None or there == came or (was is not None and _hash(there) == was.hash)
+            is_ours = there is None or there in came or (was is not None and _hash(there) == was.hash)
             if not is_ours and there is not None and not _same_lines(there, text):
                 self.done.foreign.append(file)
                 return
@@ -226,9 +228,8 @@ class _Work:
                 self.done.files += counts
             else:
                 self.done.current += counts
-            about = file.stat()
             left = _hash(text if is_ours or there is None else there)
-            self.done.written.append(Written(file, said, left, about.st_size, about.st_mtime_ns))
+            self.done.written.append(Written(file, said, left, *stamp(file)))
         except (OSError, WorkbenchError):
             self.done.failed.append(file)
 
@@ -248,8 +249,7 @@ class _Work:
 
 def _is_as_left(was: Written) -> bool:
     try:
-        about = was.file.stat()
-        return (about.st_size, about.st_mtime_ns) == (was.size, was.time) or _hash(was.file.read_bytes()) == was.hash
+        return stamp(was.file) == (was.size, was.time) or _hash(was.file.read_bytes()) == was.hash
     except OSError:
         return False
 

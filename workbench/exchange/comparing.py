@@ -47,6 +47,7 @@ class Difference:
     added: int = 0
     removed: int = 0
     moved: int = 0  # other edges, label or marks, and still plainly the same box
+    others: tuple[int, ...] = ()  # which of the file's boxes are not just so here
 
     @property
     def words(self) -> str:
@@ -84,36 +85,34 @@ class Comparison:
             return None
         if one.image.state is State.UNLABELLED and not _length(self._snapshot, index):
             return None  # also after an import that was undone
-        added, removed, moved = self._boxes(index, one)
+        added, removed, moved, others = self._boxes(index, one)
         if not (added or removed or moved):
-            same = self._state(one.state) is self._state(one.image.state)
-            if same or one.image.state is State.VERIFIED:
+            states = [content.state_told(state, self._cannot) for state in (one.state, one.image.state)]
+            if states[0] is states[1] or one.image.state is State.VERIFIED:
                 return Difference(one.image, Changed.NOWHERE)
-        return Difference(one.image, self._who(index, one, origins), added, removed, moved)
-
-    def _state(self, state: State) -> State:
-        """As the format can tell it."""
-        gone = (state is State.VERIFIED and "verified" in self._cannot) or (
-            state is State.IN_WORK and "in work" in self._cannot
-        )
-        return State.DONE if gone else state
+        return Difference(one.image, self._who(index, one, origins), added, removed, moved, others)
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
         if not origins:
             return Changed.UNKNOWN
-        last, known = origins[0], formats.load_all()
-        if last.format in known:
-            cannot = known.get(last.format).cannot_store
-            is_marked = one.image.state is State.VERIFIED and "verified" in cannot  # by a person, then
-            if not is_marked and content.of_image(self._snapshot, index, cannot) == last.content:
-                return Changed.FILE
+        if any(self._is_untouched(index, origin) for origin in origins):
+            return Changed.FILE
         said = content.of_read(one, self._cannot)
         if any(origin.format == self._format and origin.content == said for origin in origins):
             return Changed.HERE
         return Changed.BOTH
 
-    def _boxes(self, index: int, one: Matched) -> tuple[int, int, int]:
-        """(added, removed, changed): the same boxes are paired off first, then those that lie on each other."""
+    def _is_untouched(self, index: int, origin: Origin) -> bool:
+        """Whether the image is as that import left it."""
+        known = formats.load_all()
+        if origin.format not in known:
+            return False
+        cannot = known.get(origin.format).cannot_store
+        is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # by a person, then
+        return not is_marked and content.of_image(self._snapshot, index, cannot) == origin.content
+
+    def _boxes(self, index: int, one: Matched) -> tuple[int, int, int, tuple[int, ...]]:
+        """(added, removed, changed, Difference.others): the same boxes are paired off, then those on each other."""
         rows = self._snapshot.rows(index)
         names = [label.name for label in self._snapshot.labels]
         here = self._snapshot.boxes[rows]
@@ -121,7 +120,7 @@ class Comparison:
         labels = np.array([names[i] for i in self._snapshot.label_index[rows].tolist()], object)
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         if not len(here) or not len(there):
-            return len(there), len(here), 0
+            return len(there), len(here), 0, tuple(range(len(there)))
         held = np.array([flag not in self._cannot for flag in FLAGS])
         marks_there = np.array([[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes], bool)
         labels_there = np.array([label for label, _ in one.boxes], object)
@@ -130,9 +129,9 @@ class Comparison:
         left_here, left_there = np.ones(len(here), bool), np.ones(len(there), bool)
         _pair(np.where(alike, apart, np.inf), self._tolerance, left_here, left_there)
         sides = np.maximum(here[:, None, 2:] - here[:, None, :2], there[None, :, 2:] - there[None, :, :2]).max(2)
-        before = int(left_here.sum())
+        before, others = int(left_here.sum()), tuple(np.flatnonzero(left_there).tolist())
         _pair(apart / np.maximum(sides, 1e-9), 0.5, left_here, left_there)
-        return int(left_there.sum()), int(left_here.sum()), before - int(left_here.sum())
+        return int(left_there.sum()), int(left_here.sum()), before - int(left_here.sum()), others
 
 
 def _pair(costs: np.ndarray, limit: float, left_here: np.ndarray, left_there: np.ndarray) -> None:

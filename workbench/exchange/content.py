@@ -29,11 +29,13 @@ def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> byte
         )
         for label, xyxy, flags, note, extra in rows
     )
-    if state is State.VERIFIED and "verified" in cannot_store:
-        state = State.DONE
-    if state is State.IN_WORK and "in work" in cannot_store:
-        state = State.DONE
-    return hashlib.blake2b(repr((told, str(state))).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    words = repr((told, str(state_told(state, cannot_store))))
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def state_told(state: State, cannot_store: Collection[str]) -> State:
+    """A state as a format can tell it."""
+    return State.DONE if str(state) in cannot_store else state
 
 
 def of_read(one: Matched, cannot_store: Collection[str]) -> bytes:

@@ -36,7 +36,7 @@ class ImportSettings(ReadSettings):
         "update",
         "Images labelled already where the file says something else: update takes the file's word where nobody has"
         " changed here what an import brought, leaves the others and says so; refuse leaves all and says so, keep"
-        " leaves all silently, replace takes the file's boxes instead, add takes both",
+        " leaves all silently, replace takes the file's boxes instead, add those of the file's that are not here",
         choices=("update", "refuse", "keep", "replace", "add"),
     )
     on_size: str = setting(
@@ -193,8 +193,12 @@ def _plan(
         elif settings.on_existing in ("replace", "add") or (
             settings.on_existing == "update" and difference.changed is Changed.FILE
         ):
-            replaced += counts.get(one.image.id, 0) if settings.on_existing != "add" else 0
-            taken.append(dataclasses.replace(one, instead=settings.on_existing != "add"))
+            if settings.on_existing == "add":
+                more = difference.others
+                taken.append(dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True))
+            else:
+                replaced += counts.get(one.image.id, 0)
+                taken.append(dataclasses.replace(one, instead=True))
         else:
             left += 1
             if settings.on_existing != "keep":
@@ -210,7 +214,7 @@ def _plan(
         added=sum(1 for one in taken if not one.image.id),
         missing=len(reading.images) - len(matched),
         left=left,
-        boxes=sum(len(one.boxes) for one in taken if not one.same),
+        boxes=sum(len(one.coming) for one in taken),
         replaced=replaced,
         differences=tuple(differences),
         stamps=read_at,
@@ -297,8 +301,7 @@ class _Batch:
         boxes = tuple(
             box.with_ids(box.id, image.id, ids[name])
             for image, one in zip(images, self.plan.images, strict=True)
-            if not one.same
-            for name, box in one.boxes
+            for name, box in one.coming
         )
         if boxes:
             made.append(edits.AddBoxes(boxes))

@@ -24,7 +24,8 @@ class Matched:
     """An image of a reading with the project's image. `root` is the folder that a new image (id 0) lies below.
 
     `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label. `same`: the
-    project says so already; `instead`: they take the place of the project's boxes.
+    project says so already; `instead`: they take the place of the project's boxes; `besides`: only these of them come,
+    beside the project's.
     """
 
     read: ReadImage
@@ -36,6 +37,14 @@ class Matched:
     labelled: bool
     same: bool = False
     instead: bool = False
+    besides: tuple[int, ...] | None = None
+
+    @property
+    def coming(self) -> Sequence[tuple[str, Box]]:
+        """The boxes that an import adds."""
+        if self.same:
+            return ()
+        return self.boxes if self.besides is None else [self.boxes[i] for i in self.besides]
 
 
 def match(document: Document, reading: Reading, report: Report, *, scale: bool) -> tuple[Matched, ...]:

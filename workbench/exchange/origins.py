@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import formats
-from workbench.core.files import atomic_path, safe_name
+from workbench.core.files import atomic_path, safe_name, stamp
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content
@@ -25,13 +25,19 @@ from workbench.formats import Reading, Source
 from workbench.formats.parts.layout import shown
 
 FOLDER = "imports"
+_OF_FORMAT = "imported JOIN origin ON origin.id = imported.origin WHERE image = ?1 AND format = ?2"
+_FORGET = (
+    f"DELETE FROM imported WHERE image = ?1 AND origin IN (SELECT origin.id FROM {_OF_FORMAT})"
+    f" AND origin < (SELECT max(origin.id) FROM {_OF_FORMAT})"
+)
+"""Of an image and a format all but the newest, before one more comes: undoing an import leaves the one before."""
 LIMIT = 256 << 20
 """Bytes of one file that is kept; a larger one is written anew by an export."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the newest import of a format said of one image.
+    """What one of the two newest imports of a format said of an image.
 
     `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: all names of the import in
     their order; `content` as in content.py.
@@ -60,17 +66,11 @@ Stamp = tuple[int, int]
 
 def stamps(reading: Reading) -> dict[Path, Stamp]:
     """Of the files that speak of images, as they are now."""
-    files = {image.source.file for image in reading.images if image.source is not None}
-    return {file: found for file in files if (found := _stamp(file)) is not None}
-
-
-def _stamp(file: Path) -> Stamp | None:
-    """What changes when a file is written: bytes and nanoseconds."""
-    try:
-        about = file.stat()
-    except OSError:
-        return None
-    return about.st_size, about.st_mtime_ns
+    found = dict[Path, Stamp]()
+    for file in {image.source.file for image in reading.images if image.source is not None}:
+        with contextlib.suppress(OSError):
+            found[file] = stamp(file)
+    return found
 
 
 def keep(project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]]) -> None:
@@ -89,10 +89,7 @@ def keep(project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images:
     names = _keep_files(archive, reading, read_at, taken)
     labels = json.dumps(list(reading.labels), ensure_ascii=False)
     with Store(project / FILE, check=False) as store, store.transaction() as connection:
-        connection.executemany(
-            "DELETE FROM imported WHERE image = ? AND origin IN (SELECT id FROM origin WHERE format = ?)",
-            [(one.id, reading.format) for one in taken],
-        )
+        connection.executemany(_FORGET, [(one.id, reading.format) for one in taken])
         row = (reading.format, archive.name, labels)
         origin = connection.execute("INSERT INTO origin (format, archive, labels) VALUES (?, ?, ?)", row).lastrowid
         connection.executemany(
@@ -114,9 +111,9 @@ def _keep_files(
     with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for file in whole:
-                now = _stamp(file)
-                if now is not None and now == read_at.get(file) and now[0] <= LIMIT:
-                    with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):
+                    now = stamp(file)
+                    if now == read_at.get(file) and now[0] <= LIMIT:
                         name = shown(file, root) if file.is_relative_to(root) else f"{len(names)}/{file.name}"
                         packed.writestr(_entry(name), file.read_bytes())
                         names[file] = name
@@ -131,14 +128,12 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _free(folder: Path, stem: str) -> Path:
-    number = 1
-    while (file := folder / f"{number:04d} {stem}.zip").exists() or any(folder.glob(f"{number:04d} *")):
-        number += 1
-    return file
+    taken = [int(file.name[:4]) for file in folder.glob("[0-9][0-9][0-9][0-9] *")]
+    return folder / f"{max(taken, default=0) + 1:04d} {stem}.zip"
 
 
 def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, list[Origin]]:
-    """By image, the newest import first; one of each format. Of one `image` only, if given."""
+    """By image, the newest import first. Of one `image` only, if given."""
     about = {}
     for id, format, archive, labels in map(tuple, connection.execute("SELECT id, format, archive, labels FROM origin")):
         about[id] = format, archive, tuple(json.loads(labels))

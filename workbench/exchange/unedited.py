@@ -35,31 +35,29 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
         known = store.read(origins.read)
     if not known:
         return 0
-    by_file: dict[Path, list[tuple[int, Source]]] = defaultdict(list)
+    by_file: dict[Path, dict[int, tuple[int, Source]]] = defaultdict(dict)  # the images' places by their ids
     for index, source in enumerate(member.sources(snapshot)):
         if source is not None:
-            by_file[source.file].append((index, source))
-    images = defaultdict[tuple[int, str], set[int]](set)  # all that each file spoke of, those gone since, too
-    mine: dict[int, Origin] = {}
+            by_file[source.file][snapshot.images[index].id] = index, source
+    came: dict[tuple[int, str], dict[int, Origin]] = defaultdict(dict)  # what each file spoke of, also what is gone
     for id, several in known.items():
         for origin in several:
             if origin.format == format and origin.file:
-                mine[id] = origin
-                images[origin.id, origin.file].add(id)
+                came[origin.id, origin.file][id] = origin
     restored = 0
     with Archives(project / origins.FOLDER) as archives:
         for file, told in by_file.items():
-            came = {(o.id, o.file) for index, _ in told if (o := mine.get(snapshot.images[index].id)) is not None}
-            if len(came) != 1 or images[next(iter(came))] != {snapshot.images[index].id for index, _ in told}:
-                continue
-            if all(
-                is_as_it_came(mine[snapshot.images[index].id], snapshot, index, source, copied)
-                for index, source in told
-            ):
-                data = archives.bytes_of(mine[snapshot.images[told[0][0]].id])
-                if data is not None:
-                    atomic_write(folder / file, data, sync=False)
-                    restored += 1
+            first = next(iter(told))
+            for one in known.get(first, ()):
+                said = came.get((one.id, one.file), {})
+                if said.keys() == told.keys() and all(
+                    is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in told.items()
+                ):
+                    data = archives.bytes_of(one)
+                    if data is not None:
+                        atomic_write(folder / file, data, sync=False)
+                        restored += 1
+                        break
     return restored
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.core.files import natural_key, resolve_inside, safe_name
+from workbench.core.files import inner_parts, natural_key, safe_name
 from workbench.core.image_lookup import leads_out
 from workbench.core.project import Image, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -128,7 +128,7 @@ def _key(stem: str) -> str:
 
 def _portable(path: str) -> str:
     try:
-        resolve_inside(Path("/nowhere"), path)
+        inner_parts(path)
         if not re.search(r"[\x00-\x1f\x7f]", path) and PurePosixPath(path).stem.strip() == PurePosixPath(path).stem:
             return PurePosixPath(path).as_posix()
     except WorkbenchError:

@@ -320,7 +320,7 @@ class ImportWindow(QDialog):
         self._is_applying = True
         QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            if self._opened is not None:
+            if self._opened is not None and plan.added:
                 archives.keep(self._opened.folder)
             report = apply_import(document, plan)
         except WorkbenchError as error:
@@ -329,9 +329,11 @@ class ImportWindow(QDialog):
         finally:
             QGuiApplication.restoreOverrideCursor()
             self._is_applying = False
-        self._opened = None
-        folder = document.folder
-        self._start(Job("Keeping the imported files", lambda _: work.keep(folder, plan, report), self._session))
+        opened, self._opened = self._opened, None
+        folder, unpacked = document.folder, None if opened is None or plan.added else opened.folder
+        self._start(
+            Job("Keeping the imported files", lambda _: work.keep(folder, plan, report, unpacked), self._session)
+        )
         self._done = document.undo_title
         self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
         self._hint.say("You can close this window, or choose what to import next.")

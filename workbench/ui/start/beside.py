@@ -79,7 +79,7 @@ class Beside(QObject):
     def _renew(self) -> None:
         """Look at all files anew, soon."""
         self._behind = None
-        self._clock.start(0)
+        QTimer.singleShot(0, self.begin)
 
     @Slot()
     def _document_changed(self) -> None:
@@ -133,6 +133,7 @@ class Beside(QObject):
             return
         if isinstance(result, WorkbenchError):
             self._session.tell(result)
+            self._behind = None  # at the next edit
         elif wish.look:
             assert isinstance(result, tuple)
             self._tell_foreign(result)

@@ -140,8 +140,11 @@ def discard(folder: Path) -> Iterator[None]:
     yield None
 
 
-def keep(project: Path, plan: ImportPlan, report: ImportReport) -> Iterator[None]:
+def keep(project: Path, plan: ImportPlan, report: ImportReport, unpacked: Path | None) -> Iterator[None]:
+    """`unpacked`: the folder of a zip of which no image has come into the project; it goes."""
     exchange.keep_files(project, plan, report)
+    if unpacked is not None:
+        archives.discard(unpacked)
     yield None
 
 
