@@ -15,6 +15,7 @@ from workbench.detectors.parts.cross_norm import cross_norms
 from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Raw
 from workbench.errors import WorkbenchError
+from workbench.training import step
 from workbench.training.augment import Batch
 from workbench.training.ema import Average
 from workbench.training.machine import Precision
@@ -261,3 +262,15 @@ def test_batch_norm_of_a_single_value_is_a_sentence() -> None:
 
     with pytest.raises(WorkbenchError, match="larger batch"):
         stepper(Single, mini_batch=1).step(batch(), 0.1)
+
+
+def test_a_gradient_lies_in_memory_as_its_weight_does() -> None:
+    """On a map of one pixel a convolution gives its gradient in another order, which fused SGD refuses on CUDA."""
+    weight = torch.zeros(8, 4, 3, 3).to(memory_format=torch.channels_last)
+    gradient = torch.arange(288.0).reshape(8, 4, 3, 3)
+    laid = step._laid_as(gradient, weight)
+    assert laid is not None
+    assert laid.stride() == weight.stride() != gradient.stride()
+    assert torch.equal(laid, gradient)
+    assert step._laid_as(laid, weight) is laid
+    assert step._laid_as(None, weight) is None

@@ -52,7 +52,7 @@ class Toy(Detector):
 
     def candidates(self, raw: Raw) -> Candidates:
         batch, _, rows, columns = raw[0].shape
-        y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        y, x = torch.meshgrid(*(torch.arange(n, device=raw[0].device) for n in (rows, columns)), indexing="ij")
         low = torch.stack([x, y], dim=-1).reshape(-1, 2) * 32.0
         boxes = torch.cat([low, low + 32], dim=1).expand(batch, -1, -1)
         return Candidates(boxes, raw[0].sigmoid().flatten(2).transpose(1, 2))

@@ -100,7 +100,7 @@ class Stepper:
         except torch.OutOfMemoryError:
             return None
         for parameter, gradients in zip(self._parameters, zip(*(one for one, _ in results), strict=True), strict=True):
-            parameter.grad = _sum(gradients)
+            parameter.grad = _laid_as(_sum(gradients), parameter)
         names = list(results[0][1])
         total = torch.stack([torch.stack(list(terms.values())) for _, terms in results]).sum(dim=0)
         return dict(zip(names, total.tolist(), strict=True))  # one wait for the device
@@ -172,6 +172,13 @@ def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
     """In their order, so that the sum is the same each time; None for a weight that the loss does not see."""
     there = [gradient for gradient in gradients if gradient is not None]
     return functools.reduce(Tensor.add_, there) if there else None
+
+
+def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
+    """The gradient in the parameter's order in memory: on CUDA the fused optimisers take no other."""
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def on_device(batch: Batch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
