@@ -265,7 +265,7 @@ def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest
         assert document.file(image).is_relative_to(project)
         assert len(document.boxes(image.id)) == 1
     assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE
-    assert "1 images the same already" in capsys.readouterr().err
+    assert "1 image the same already" in capsys.readouterr().err
     with Document.open(project) as document:
         assert document.file(document.images()[0]).is_file()
 

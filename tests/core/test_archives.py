@@ -352,3 +352,32 @@ def test_every_name_that_is_not_followed_elsewhere_is_refused_here_too(name: str
         resolve_inside(Path("/nowhere"), name)
     except (WorkbenchError, ValueError):
         assert wrong
+
+
+@pytest.mark.parametrize("change", ["other bytes", "longer", "gone", "more", "link"])
+def test_files_that_were_changed_since_are_not_handed_out_as_the_zips(tmp_path: Path, change: str) -> None:
+    packed = {"labels/a.txt": b"0 0.5 0.5 0.5 0.5", "b.txt": b"b", ".hidden": b"h"}
+    file = a_zip(tmp_path, "z.zip", packed)
+    first = archives.unpacked(file, tmp_path / "p" / "imports" / "z")
+    label = first / "labels" / "a.txt"
+    (first / ".autosync").write_bytes(b"")
+    (first / "labels" / "Thumbs.db").write_bytes(b"")
+    (first / ".hidden").write_bytes(b"other")
+    assert archives.unpacked(file, first) == first, "the control: nothing of the zip was changed"
+    if change == "other bytes":
+        label.write_bytes(b"1 0.5 0.5 0.5 0.5")
+    elif change == "longer":
+        label.write_bytes(b"0 0.5 0.5 0.5 0.5\n")
+    elif change == "gone":
+        label.unlink()
+    elif change == "more":
+        (first / "labels" / "c.txt").write_bytes(b"")
+    else:
+        label.unlink()
+        label.symlink_to(first / "b.txt")
+    before = {path: path.lstat().st_mtime_ns for path in first.rglob("*")}
+    again = archives.unpacked(file, first)
+    assert again == first.with_name("z-2")
+    assert {name: (again / name).read_bytes() for name in packed} == packed
+    assert {path: path.lstat().st_mtime_ns for path in first.rglob("*")} == before, "what was changed stays"
+    assert archives.unpacked(file, first) == again, "found again from now on"

@@ -12,7 +12,7 @@ from PIL import Image as Picture
 
 from workbench.core import backups, edits, seal
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
 from workbench.errors import Damaged
 
@@ -91,3 +91,51 @@ def test_reading_only_leaves_no_note(project: Path) -> None:
     (project / "cache" / "seal.json").unlink()
     Document.open(project, read_only=True).close()
     assert not (project / "cache" / "seal.json").exists()
+
+
+def coarse(file: Path) -> None:
+    """As a disk whose clock goes in steps (FAT: two seconds) would have stamped it."""
+    os.utime(file, ns=(1_700_000_000 * 10**9,) * 2)
+
+
+@pytest.mark.parametrize("how", ["closed", "killed", "killed in between"])
+def test_edits_within_one_tick_of_the_disks_clock_are_no_damage(project: Path, how: str) -> None:
+    file = project / FILE
+    coarse(file)
+    seal.put(file)
+    size = file.stat().st_size
+    with Document.open(project) as document:
+        first = document.boxes(document.images()[0].id)[0]
+        document.do(edits.SetState((document.images()[0].id,), State.DONE))
+        document.do(edits.RemoveBoxes((first.id,)))
+        if how == "killed":
+            document.store.close()
+            coarse(file)
+    if how == "killed in between":
+        (project / f"{FILE}-journal").touch()
+    coarse(file)
+    assert file.stat().st_size == size, "what tells it apart is neither time nor size"
+    assert opens(project)
+
+
+def test_bits_of_the_count_of_writes_are_seen_too(project: Path) -> None:
+    for at in (*range(24, 28), *range(92, 96)):
+        rot(project / FILE, at, 3)
+        assert seal.is_broken(project / FILE)
+        rot(project / FILE, at, 3)
+    assert not seal.is_broken(project / FILE)
+
+
+def test_without_the_count_a_disk_with_a_coarse_clock_is_called_damaged(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control."""
+    monkeypatch.setattr(seal, "_writes", lambda _: [1, 1])
+    coarse(project / FILE)
+    seal.put(project / FILE)
+    with Document.open(project) as document:
+        document.do(edits.SetState((document.images()[0].id,), State.DONE))
+        document.store.close()
+        coarse(project / FILE)
+    coarse(project / FILE)
+    assert not opens(project)

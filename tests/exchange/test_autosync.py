@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image as Picture
 
-from tests.formats.making import picture
+from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import formats
 from workbench.cli import main
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, State
+from workbench.core.project import Box, Image, Label, State
 from workbench.errors import WorkbenchError
-from workbench.exchange import apply_import, autosync, keep_files, plan_import
+from workbench.exchange import Changed, apply_import, autosync, keep_files, plan_import
 
 
 @pytest.fixture
@@ -120,11 +120,141 @@ def test_what_another_program_wrote_is_never_overwritten(document: Document, pho
     assert files(photographs)["a.txt"] == theirs
 
 
-def test_a_list_of_labels_in_another_order_stops_its_folder(document: Document, photographs: Path) -> None:
+def test_another_programs_list_of_labels_gives_the_numbers(document: Document, photographs: Path) -> None:
     (photographs / "classes.txt").write_text("big dog\ncat\n")
-    draw(document, "sub/c.jpg", 1, 1, 9, 9)
-    assert told(sync(document)) == (1, 0, ["classes.txt"])
-    assert set(files(photographs)) == {"classes.txt", "sub/classes.txt", "sub/c.txt"}
+    draw(document, "b.jpg", 1, 1, 9, 9)
+    assert told(sync(document)) == (2, 0, [])
+    assert files(photographs)["a.txt"] == "1 0.35 0.35 0.5 0.5\n"
+    assert files(photographs)["classes.txt"] == "big dog\ncat\n"
+    assert told(sync(document)) == (0, 2, [])
+
+
+@pytest.mark.parametrize("yaml", ["names: [big dog, cat]", "names:\n  0: big dog\n  1: cat\n  2: fish"])
+@pytest.mark.parametrize("name", ["data.yaml", "bees.yml"])
+def test_a_data_set_keeps_the_numbers_of_its_yaml(tmp_path: Path, yaml: str, name: str) -> None:
+    """Whoever trains by it would take cats for dogs; and an import of it would change the project's own labels so."""
+    folder = tmp_path / "set"
+    picture(folder / "images" / "train" / "a.jpg", 40, 30)
+    text(folder / name, f"path: .\ntrain: images/train\n{yaml}\n")
+    text(folder / "labels" / "train" / "a.txt", "1  0.5 0.5 0.5 0.5\n")
+    with Document.create(tmp_path / "q") as document:
+        document.do(edits.AddLabels((Label(0, "bird"), Label(0, "cat"))))
+        plan = plan_import(document, folder, "yolo")
+        keep_files(document.folder, plan, apply_import(document, plan))
+        assert told(sync(document)) == (0, 1, [])
+        assert files(folder)["labels/train/a.txt"] == "1  0.5 0.5 0.5 0.5\n", "as it came"
+        draw(document, "images/train/a.jpg", 0, 0, 40, 30, label=1)
+        assert told(sync(document)) == (1, 0, [])
+        assert files(folder)["labels/train/a.txt"] == "1 0.5 0.5 0.5 0.5\n1 0.5 0.5 1 1\n"
+        assert {one.changed for one in plan_import(document, folder, "yolo").differences} == {Changed.NOWHERE}
+        draw(document, "images/train/a.jpg", 1, 1, 9, 9, label=0)
+        synced = sync(document)
+        assert told(synced) == (0, 0, [])
+        assert synced.sentence.endswith(f"1 not written, because {name} does not list 'bird': add it there.")
+        assert files(folder)["labels/train/a.txt"].count("\n") == 2, "no number is made up"
+
+
+def test_a_list_that_cannot_be_read_leaves_the_files_alone(document: Document, photographs: Path) -> None:
+    (photographs / "data.yaml").write_text("names: &a [cat]\ntrain: .\nval: *a\n")
+    synced = sync(document)
+    assert (synced.files, list(synced.unlisted)) == (0, [photographs / "data.yaml"])
+    assert set(files(photographs)) == {"data.yaml"}
+
+
+def test_a_file_that_another_program_made_is_never_removed(tmp_path: Path, photographs: Path) -> None:
+    """An import that is undone leaves images without labels; the files that it read are not ours."""
+    (photographs / "classes.txt").write_text("cat\n")
+    (photographs / "a.txt").write_text("0 0.35 0.35 0.5 0.5\n")
+    with Document.create(tmp_path / "q", images=photographs) as document:
+        apply_import(document, plan_import(document, photographs, "yolo"))
+        assert told(sync(document)) == (0, 1, [])
+        document.undo()
+        assert told(sync(document)) == (0, 0, ["a.txt"])
+        assert files(photographs)["a.txt"] == "0 0.35 0.35 0.5 0.5\n"
+        assert told(sync(document)) == (0, 0, []), "told once"
+
+
+def test_a_file_of_an_image_that_was_removed_and_came_again_is_not_removed(
+    document: Document, photographs: Path
+) -> None:
+    sync(document)
+    a = next(image.id for image in document.images() if image.path == "a.jpg")
+    document.do(edits.RemoveImages((a,)))
+    sync(document)
+    document.add_folder(photographs)
+    assert told(sync(document)) == (0, 0, ["a.txt"])
+    assert files(photographs)["a.txt"] == "0 0.35 0.35 0.5 0.5\n", "the only copy of its labels"
+
+
+def test_what_another_program_put_back_is_not_overwritten(tmp_path: Path, photographs: Path) -> None:
+    first, second = "0 0.35 0.35 0.5 0.5\n", "0 0.5 0.5 0.5 0.5\n"
+    (photographs / "classes.txt").write_text("cat\n")
+    (photographs / "a.txt").write_text(first)
+    with Document.create(tmp_path / "q", images=photographs) as document:
+        for lines in (first, second):
+            (photographs / "a.txt").write_text(lines)
+            plan = plan_import(document, photographs, "yolo")
+            keep_files(document.folder, plan, apply_import(document, plan))
+        sync(document)
+        (photographs / "a.txt").write_text(first)
+        assert told(sync(document)) == (0, 0, ["a.txt"])
+        assert files(photographs)["a.txt"] == first
+
+
+def test_an_outline_is_not_overwritten_by_its_box(tmp_path: Path, photographs: Path) -> None:
+    outline = "0 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5\n"
+    (photographs / "classes.txt").write_text("cat\n")
+    (photographs / "a.txt").write_text(outline)
+    with Document.create(tmp_path / "q") as document:
+        plan = plan_import(document, photographs, "yolo")
+        keep_files(document.folder, plan, apply_import(document, plan))
+        assert told(sync(document)) == (0, 1, [])
+        draw(document, "a.jpg", 0, 0, 40, 30)
+        assert told(sync(document)) == (0, 0, ["a.txt"])
+        assert files(photographs)["a.txt"] == outline
+
+
+def test_an_image_called_classes_does_not_write_over_the_list(document: Document, photographs: Path) -> None:
+    picture(photographs / "classes.jpg", 40, 30)
+    document.add_folder(photographs)
+    draw(document, "classes.jpg", 1, 1, 9, 9)
+    for _ in range(2):
+        assert [file.name for file in sync(document).sharing] == ["classes.jpg"]
+        assert files(photographs)["classes.txt"] == "cat\nbig dog\n"
+
+
+def test_images_of_two_folders_one_inside_the_other_do_not_share_a_file(tmp_path: Path) -> None:
+    picture(tmp_path / "n" / "sub" / "a.jpg", grey=1)
+    Picture.new("RGB", (40, 30)).save(tmp_path / "n" / "sub" / "a.png")
+    with Document.create(tmp_path / "q", images=tmp_path / "n" / "sub") as document:
+        document.do(edits.RemoveImages((document.images()[1].id,)))
+        outer = Image(0, "sub/a.png", root=document.add_root(tmp_path / "n"), width=40, height=30)
+        document.do(edits.AddImages((outer,)))
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        draw(document, "a.jpg", 4, 3, 24, 18)
+        draw(document, "sub/a.png", 0, 0, 40, 30)
+        assert [file.name for file in sync(document).sharing] == ["a.png"]
+        assert (tmp_path / "n" / "sub" / "a.txt").read_text() == "0 0.35 0.35 0.5 0.5\n"
+
+
+def test_voc_files_that_count_from_0_go_on_doing_so(tmp_path: Path) -> None:
+    """What is written beside them anew would else move all the others by a pixel at the next import."""
+    for name, corners in (("a", (0, 5, 20, 20)), ("b", (5, 5, 20, 20))):
+        picture(tmp_path / "set" / f"{name}.jpg", 40, 30, grey=ord(name))
+        text(tmp_path / "set" / f"{name}.xml", voc_file(voc_object("cat", corners), filename=f"{name}.jpg"))
+    with Document.create(tmp_path / "q") as document:
+        plan = plan_import(document, tmp_path / "set", "voc")
+        keep_files(document.folder, plan, apply_import(document, plan))
+        a = next(image for image in document.images() if image.name == "a.jpg")
+        (box,) = document.boxes(a.id)
+        document.do(edits.ReplaceBoxes((Box(box.id, a.id, box.label, (3, 5, 20, 20)),)))
+        before = [box.xyxy for image in document.images() for box in document.boxes(image.id)]
+        assert before == [(3, 5, 20, 20), (5, 5, 20, 20)]
+        assert told(sync(document, "voc")) == (1, 1, [])
+        text(tmp_path / "set" / "c.xml", voc_file(voc_object("cat", (0, 0, 5, 5)), filename="c.jpg"))
+        picture(tmp_path / "set" / "c.jpg", 40, 30, grey=3)
+        plan = plan_import(document, tmp_path / "set", "voc")
+        assert [one.changed for one in plan.differences] == [Changed.NOWHERE] * 2
 
 
 def test_labels_that_are_renumbered_are_renumbered_in_all_files(document: Document, photographs: Path) -> None:
@@ -233,7 +363,7 @@ def test_the_command_line_keeps_them_up_to_date_after_each_command(
     assert "a.txt" in files(photographs)
     (photographs / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
     assert main(["autosync", project]) == 0
-    assert "changed by others" in capsys.readouterr().err
+    assert "another program's" in capsys.readouterr().err
     assert main(["autosync", project, "--format", "off"]) == 0
     (photographs / "classes.txt").unlink()
     assert main(["split", project, "--again"]) == 0

@@ -242,6 +242,7 @@ def test_labels_come_in_under_names_that_every_format_can_hold(tmp_path: Path) -
 
 
 def test_an_unknown_folder_is_told_with_the_known_formats(tmp_path: Path) -> None:
+    text(tmp_path / "letter.txt", "Dear Sir")
     with pytest.raises(WorkbenchError, match=r"no labels of a known format .* voc"):
         recognise(tmp_path)
     with pytest.raises(WorkbenchError, match="There is no file or folder"):
@@ -337,7 +338,10 @@ def test_an_export_overwrites_nothing_unless_it_may(tmp_path: Path) -> None:
         with pytest.raises(WorkbenchError, match="is not empty"):
             export_labels(document.snapshot(), "voc", folder)
         assert {f: f.read_bytes() for f in folder.rglob("*.*")} == before
-        export_labels(document.snapshot(), "voc", folder, copy_images=True, replace=True)
+        with pytest.raises(WorkbenchError, match="holds photographs of the project"):
+            export_labels(document.snapshot(), "voc", folder, copy_images=True, replace=True)
+        assert {f: f.read_bytes() for f in folder.rglob("*.*")} == before
+        export_labels(document.snapshot(), "voc", folder, replace=True)
         assert (folder / "JPEGImages" / "a.jpg").read_bytes() == before[folder / "JPEGImages" / "a.jpg"]
 
 

@@ -94,7 +94,8 @@ def test_a_folder_written_anew_has_the_new_numbers_and_loses_nothing(project: Pa
 def test_where_writing_anew_fails_the_old_folder_is_back(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_snapshot: object, _format: str, folder: Path, _copy: bool) -> None:
+    def full(_snapshot: object, _format: str, folder: Path, _copy: bool, *, project: Path) -> None:
+        assert project == tmp_path / "p", "so that the next export knows what this one wrote"
         (folder / "half").mkdir(parents=True)
         (folder / "half" / "data.yaml").touch()
         raise WorkbenchError("The disk is full.")

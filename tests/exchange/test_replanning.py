@@ -40,7 +40,7 @@ def draw(document: Document, name: str) -> None:
 
 
 def told(plan: ImportPlan) -> tuple[object, ...]:
-    numbers = (plan.matched, plan.left, plan.boxes, plan.replaced)
+    numbers = (plan.matched, plan.left, plan.boxes, plan.replaced, plan.removed)
     return (*numbers, plan.remarks, [(one.changed, one.words) for one in plan.differences])
 
 
@@ -60,7 +60,7 @@ def test_it_sees_what_was_edited_since(document: Document, tmp_path: Path) -> No
     draw(document, "b")
     after = replan(document, before, before.settings)
     assert [one.changed for one in after.differences] == [Changed.HERE, Changed.BOTH]
-    assert (before.boxes, after.boxes) == (1, 0), "the plan of before would overwrite that edit"
+    assert (before.removed, after.removed) == (1, 0), "the plan of before would overwrite that edit"
 
 
 def test_images_that_are_gone_are_told(document: Document, tmp_path: Path) -> None:

@@ -228,3 +228,38 @@ def test_files_of_another_tool_are_read(test_data: Path, case: str, images: int,
     reading = voc.read(test_data / "import_cases/datumaro/voc_dataset" / case)
     assert (len(reading.images), len(boxes(reading))) == (images, count)
     assert not [r for r in reading.remarks if r.level != "read"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [("cat 1\n#x\n", {"cat 1", "#x"}), ("cat\n", {"cat"}), ("cat  1\n# x\ncat 1\n", {"cat", "cat 1"}),
+     ("dog -1\nx 0  1\n", {"dog", "x 0"}), ("\ufeffcat 1\r\ndog  1\r\n", {"cat 1", "dog"})],
+)  # fmt: skip
+def test_a_line_that_is_an_images_name_is_that(tmp_path: Path, listed: str, expected: set[str]) -> None:
+    for stem in ("cat 1", "cat", "#x", "dog", "x 0"):
+        text(
+            tmp_path / "Annotations" / f"{stem}.xml", voc_file(voc_object("cat", (1, 1, 9, 9)), filename=f"{stem}.jpg")
+        )
+        picture(tmp_path / "JPEGImages" / f"{stem}.jpg")
+    text(tmp_path / "ImageSets" / "Main" / "train.txt", listed)
+    assert {i.file.stem for i in voc.read(tmp_path).images if i.file and i.split is Split.TRAIN} == expected
+
+
+def test_an_image_in_a_sub_folder_does_not_get_the_split_of_one_of_its_name(tmp_path: Path) -> None:
+    for stem in ("a", "d/a", "d/b"):
+        text(
+            tmp_path / "Annotations" / f"{stem}.xml", voc_file(voc_object("cat", (1, 1, 9, 9)), filename=f"{stem}.jpg")
+        )
+        picture(tmp_path / "JPEGImages" / f"{stem}.jpg")
+    text(tmp_path / "ImageSets" / "Main" / "train.txt", "a\nb\n")
+    splits = {i.source.file.relative_to(tmp_path).as_posix(): i.split for i in voc.read(tmp_path).images if i.source}
+    assert splits == {"Annotations/a.xml": Split.TRAIN, "Annotations/d/a.xml": None, "Annotations/d/b.xml": Split.TRAIN}
+
+
+def test_the_image_in_jpegimages_goes_before_others_of_its_name(tmp_path: Path) -> None:
+    for stem in ("a", "d/a"):
+        text(tmp_path / "Annotations" / f"{stem}.xml", voc_file(voc_object("cat", (1, 1, 9, 9)), filename="a.jpg"))
+    for name in ("a.jpg", "d/a.jpg", "JPEGImages/a.jpg", "JPEGImages/d/a.jpg"):
+        picture(tmp_path / name)
+    found = {i.source.file.parent.name: i.file for i in voc.read(tmp_path).images if i.source}
+    assert found == {"Annotations": tmp_path / "JPEGImages/a.jpg", "d": tmp_path / "JPEGImages/d/a.jpg"}

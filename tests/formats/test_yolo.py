@@ -269,3 +269,33 @@ def test_a_split_that_came_without_its_images_finds_them_in_the_folders_given(tm
     assert found["a.jpg"].boxes[0].xyxy == (10, 7.5, 30, 22.5)
     assert found["a.jpg"].split is Split.TRAIN
     assert found["gone"].file is None
+
+
+@pytest.mark.parametrize("stem", ["test", "train", "val", "classes"])
+@pytest.mark.parametrize("label", ["0 0.5 0.5 0.5 0.5\n", "", "0 0.5 oh\n"])
+@pytest.mark.parametrize("yaml", [True, False])
+def test_images_called_as_lists_are_keep_their_labels(tmp_path: Path, stem: str, label: str, yaml: bool) -> None:
+    for name in (stem, "b"):
+        picture(tmp_path / "images" / "train" / f"{name}.jpg")
+    text(tmp_path / "labels" / "train" / f"{stem}.txt", label)
+    text(tmp_path / "labels" / "train" / "b.txt", "0 0.5 0.5 0.5 0.5\n")
+    if yaml:
+        text(tmp_path / "data.yaml", "train: images/train\nnames: [cat]\n")
+    if "oh" in label:
+        with pytest.raises(Refused, match=stem):
+            yolo.read(tmp_path)
+        return
+    counts = {i.file.stem: (len(i.boxes), i.state) for i in yolo.read(tmp_path).images if i.file}
+    assert counts == {"b": (1, State.DONE), stem: (len(label) and 1, State.DONE)}
+
+
+def test_lists_beside_the_labels_stay_lists(tmp_path: Path) -> None:
+    """labelImg keeps classes.txt among the labels, Darknet's people train.txt beside the images."""
+    for name in ("a", "train"):
+        picture(tmp_path / f"{name}.jpg")
+    text(tmp_path / "a.txt", "1 0.5 0.5 0.5 0.5\n")
+    text(tmp_path / "train.txt", "a.jpg\ntrain.jpg\n")
+    text(tmp_path / "labels" / "classes.txt", "cat\ndog\n")
+    reading = yolo.read(tmp_path)
+    assert reading.labels == ("cat", "dog")
+    assert {i.file.stem: i.state for i in reading.images if i.file} == {"a": State.DONE, "train": State.UNLABELLED}

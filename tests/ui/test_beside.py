@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QRadioButton
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QLabel, QLineEdit, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find
@@ -69,9 +69,12 @@ def test_the_window_shows_where_the_files_lie_and_how_they_stand(
     window = open_window(labelled)
     dialog = choose(window, "yolo")
     assert find(dialog, QLabel, "beside-place").text() == "a.png  →  a.txt  in the same folder"
-    qtbot.waitUntil(lambda: "1 were changed by another program and left alone.\na.txt." in state(dialog))
+    qtbot.waitUntil(lambda: "1 of another program left alone.\na.txt." in state(dialog))
     assert texts(labelled)["a.txt"] == "0 0.1 0.1 0.1 0.1\n"
-    assert "Import labels (Ctrl+I)" in find(window, QLabel, "message-text").text()
+    assert "Import labels on the Data page" in find(window, QLabel, "message-text").text()
+    find(window, QAction, "action-import-labels").trigger()
+    proposed = find(window, QLineEdit, "import-path").text()
+    assert proposed == str(labelled.parent / "photographs"), "nobody has to find them"
     find(dialog, QRadioButton, "beside-off").click()
     assert window.session.document.setting(AUTOSYNC) == ""
     assert state(dialog) == "The files that are there stay as they are."
@@ -123,7 +126,7 @@ def test_what_another_program_changes_is_told_when_one_comes_back(
         QGuiApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
         qtbot.waitUntil(worker._work.is_idle)
     assert len(told) == 1, "once"
-    assert told[0].startswith("warning: 1 label file beside the images not as the project has it")
+    assert told[0].startswith("warning: 1 label file beside the images was changed by another program")
 
 
 def test_a_project_without_it_writes_nothing(labelled: Path, open_window: Open, qtbot: QtBot) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import picture, text, voc_file, voc_object
@@ -69,6 +69,31 @@ def test_labels_are_exported_and_the_losses_are_told_before(
     exporting.folder.setText(str(tmp_path / "out"))
     exporting.write()
     assert list((tmp_path / "out").rglob("*.json"))
+
+
+def test_what_the_last_export_wrote_is_replaced_only_when_asked(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    replace = find(exporting.dialog, QCheckBox, "export-replace")
+    exporting.choose("coco")
+    exporting.folder.setText(str(tmp_path / "out"))
+    assert not replace.isVisible(), "there is nothing to replace"
+    exporting.wait()
+    exporting.write()
+    exporting.choose("voc")
+    exporting.wait()
+    exporting.button.click()
+    qtbot.waitUntil(lambda: "is not empty. Choose a new one." in exporting.sentence)
+    assert not list((tmp_path / "out").rglob("*.xml"))
+    assert replace.isVisible()
+    replace.click()
+    exporting.write()
+    assert list((tmp_path / "out").rglob("*.xml"))
+    assert not list((tmp_path / "out").rglob("*.json"))
+    assert not replace.isChecked(), "asked for once"
+    exporting.folder.setText(str(labelled))
+    assert not replace.isVisible(), "no export of ours"
 
 
 def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

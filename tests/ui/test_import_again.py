@@ -57,12 +57,40 @@ def test_what_becomes_of_both_is_decided_without_reading_again(
     assert len(found) == len(set(found)) == boxes, "what both have is there once"
 
 
+def test_other_files_are_imported_carefully_again(importing: Importing, folder: Path) -> None:
+    """What a person chose for one import, such as to leave out what is damaged, is not meant for the next."""
+    come_in(importing, folder)
+    draw(importing, "n", 2, 20, 9, 29)
+    importing.read(folder)
+    importing.choose("existing", "replace")
+    importing.part("skip").setChecked(True)
+    importing.read(folder)
+    assert importing.part("skip").isChecked(), "the same files"
+    importing.dialog.close()
+    importing.show()
+    importing.read(folder)
+    assert (importing.part("existing").currentData(), importing.part("skip").isChecked()) == ("update", False)
+    importing.choose("existing", "replace")
+    importing.part("skip").setChecked(True)
+    importing.read(folder / "Annotations")
+    assert (importing.part("existing").currentData(), importing.part("skip").isChecked()) == ("update", False)
+
+
+def test_what_is_new_in_the_file_stands_out_in_the_picture(importing: Importing, folder: Path) -> None:
+    come_in(importing, folder)
+    write(folder, "p", *FIRST, (2, 20, 8, 28))
+    importing.read(folder)
+    name, view = importing.sample()
+    assert name == "p.jpg", "what differs comes first"
+    assert view._fresh.tolist() == [[1, 19, 8, 28]]
+
+
 def test_an_edit_while_the_window_is_open_is_not_overwritten(importing: Importing, folder: Path, project: Path) -> None:
     """The plan was to take the file's boxes: nobody had changed the image when it was made."""
     come_in(importing, folder)
     write(folder, "o", FIRST[0])
     importing.read(folder)
-    assert importing.part("apply").text() == "Import 1 box"
+    assert importing.part("apply").text() == "Import 1 change"
     draw(importing, "o", 2, 20, 9, 29)
     assert not importing.part("apply").isEnabled(), "not before it was compared anew"
     importing.wait()
@@ -74,7 +102,7 @@ def test_an_edit_while_the_window_is_open_is_not_overwritten(importing: Importin
 def test_without_comparing_anew_that_edit_would_be_overwritten(
     importing: Importing, folder: Path, project: Path
 ) -> None:
-    """The control: the plan as it was made before the edit does overwrite it."""
+    """The control: the plan as it was made before the edit takes a box away from an image that was edited since."""
     come_in(importing, folder)
     write(folder, "o", FIRST[0])
     importing.read(folder)
@@ -83,7 +111,7 @@ def test_without_comparing_anew_that_edit_would_be_overwritten(
     draw(importing, "o", 2, 20, 9, 29)
     importing.wait()
     exchange.apply_import(document(importing), old.plan)
-    assert len(boxes_on_disk(project)["o.jpg"]) == 1
+    assert len(boxes_on_disk(project)["o.jpg"]) == 2
 
 
 def test_images_that_come_while_the_window_is_open_are_not_added_twice(

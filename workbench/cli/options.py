@@ -110,7 +110,7 @@ def kind_of_nms(nms: str) -> Kind | None:
 
 def one_of(what: str, value: str, choices: list[str]) -> str:
     if value not in choices:
-        raise WorkbenchError(f"--{what} must be one of {', '.join(choices)}, not '{value}'.")
+        raise WorkbenchError(f"--{what} must be one of {', '.join(filter(None, choices))}, not '{value}'.")
     return value
 
 

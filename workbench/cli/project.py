@@ -247,7 +247,14 @@ def export_labels(
     folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
     format: Annotated[str, typer.Option("--format", help=f"{FORMATS}, or a plugin's.")],
     copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images too.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Write into a folder that is not empty.")] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Write into a folder that is not empty; what the last export wrote there and this one doesn't goes.",
+        ),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the labels for another tool, and say what its format can't hold."""
@@ -261,12 +268,13 @@ def export_labels(
     with Document.open(project) as document:
         exchange.remember(document, done, snapshot.labels, copy_images)
     if not as_json:
-        _remarks(done.remarks, everything=False)
-    result(
-        {"format": done.format, "folder": str(done.folder), "files": len(done.files), "images": done.images,
-         "boxes": done.boxes, "copied": done.copied},
-        as_json=as_json,
-    )  # fmt: skip
+        _remarks(done.remarks, everything=verbose)
+    told: dict[str, Any] = {"format": done.format, "folder": str(done.folder), "files": len(done.files)}
+    told |= {"images": done.images, "boxes": done.boxes, "copied": done.copied, "removed": done.removed}
+    if as_json:
+        keys = ("level", "file", "line", "sentence")
+        told["remarks"] = [{key: getattr(remark, key) for key in keys} for remark in done.remarks]
+    result(told, as_json=as_json)
 
 
 @app.command()
@@ -288,7 +296,7 @@ def autosync(
             return
         synced = beside.bring_up(document.folder, chosen, document.snapshot())
         beside.remember(document, synced)
-    named = {"changed by others": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
+    named = {"another program's": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
     if as_json:
         told = {name: [str(file) for file in files] for name, files in named.items()}
         result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=True)

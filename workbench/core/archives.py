@@ -16,11 +16,13 @@ import errno
 import json
 import os
 import shutil
+import stat
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core import strict_json
+from workbench.core import strict_json, zip_names
 from workbench.core.files import atomic_write, safe_name, sync_all
 from workbench.core.lock import Lock
 from workbench.core.zip_members import LIMITS, Limits, Zip, opened
@@ -37,6 +39,7 @@ _MAGIC = (
 _UNFINISHED = ".unpacking"
 _LOCK = f"{_UNFINISHED}.lock"
 _LONGEST = 50  # letters, of four bytes at most, of a folder's name: 255 bytes with what is put before and behind it
+_PIECE = 1 << 20
 _LOOK = 64 << 20
 """Bytes written after which it is asked what is left on the disk."""
 
@@ -79,7 +82,8 @@ def unpacked(
 ) -> Path:
     """Unpack the zip `file` to the folder `into` (from `place`); returns the folder that holds it.
 
-    That is another one where the same zip was unpacked beside `into` before, or where `into` is taken (`into-2` then).
+    That is another one where the same zip was unpacked beside `into` before and nothing in it was changed, or where
+    `into` is taken (`into-2` then).
     `progress` gets bytes of the zip, which is read twice. Raises Refused with the member's name, WorkbenchError if it
     can't be written, Stopped soon after `stopped` says so; nothing is left then.
     """
@@ -90,7 +94,7 @@ def unpacked(
         with _alone(into.parent, file.name), opened(file, limits, stopped) as packed:
             meter = _Meter(progress, 2 * packed.size)
             digest = packed.digest(meter.to)
-            found = _find(into.parent, packed.size, digest) or _unpack(packed, into, digest, meter)
+            found = _find(into.parent, packed, digest) or _unpack(packed, into, digest, meter)
             meter.to(2 * packed.size)
             return found
     except OSError as error:
@@ -161,14 +165,54 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _find(folder: Path, size: int, digest: str) -> Path | None:
-    """The folder beside which this zip is noted."""
+def _find(folder: Path, packed: Zip, digest: str) -> Path | None:
+    """The folder beside which this zip is noted, if it still holds what is in the zip and nothing else.
+
+    Labels that are kept up to date there (exchange/autosync.py), or by other programs, are not the zip's any more.
+    """
     for note in sorted(folder.glob("*.zip.json")):
         candidate = folder / note.name.removesuffix(".zip.json")
         found = about(candidate)
-        if found is not None and (found.size, found.sha256) == (size, digest) and candidate.is_dir():
+        if (
+            found is not None
+            and (found.size, found.sha256) == (packed.size, digest)
+            and _is_as_packed(candidate, packed)
+        ):
             return candidate
     return None
+
+
+def _is_as_packed(folder: Path, packed: Zip) -> bool:
+    """Whether its files are the zip's by size and checksum, and no others are there. Hidden ones are never read."""
+    members = [member for member in packed.members if not member.is_folder and not member.is_junk]
+    try:
+        if any(_checksum(folder / m.path, m.size, packed) != m.crc for m in members if not _is_hidden(m.path)):
+            return False
+    except OSError:
+        return False
+    others = sum(1 for member in members if not _is_hidden(member.path))
+    for _, folders, names in os.walk(folder):
+        packed.go_on()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        others -= sum(1 for name in names if not name.startswith(".") and not zip_names.is_junk(name))
+    return others == 0  # counted, because some systems spell names otherwise than they were given
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
+
+
+def _checksum(file: Path, size: int, packed: Zip) -> int:
+    """The checksum of a file of `size` bytes, -1 of any other."""
+    about = file.lstat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size != size:
+        return -1
+    crc = 0
+    with file.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            packed.go_on()
+            crc = zlib.crc32(piece, crc)
+    return crc
 
 
 def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:

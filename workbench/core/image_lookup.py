@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -12,6 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside, scan_images
 from workbench.errors import WorkbenchError
+
+_IMAGE_FOLDERS = frozenset(("images", "image", "jpegimages", "imgs", "img"))
+_SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?([-_]?[0-9]{2,4})?", re.I | re.A)
+"""A folder of one split: train, valid, val2017, test_01."""
 
 
 class Found(Enum):
@@ -79,7 +84,7 @@ class ImageLookup:
             return
         self._scanned = True
         self._files: list[Path] = []
-        self._relative: dict[str, Path] = {}
+        self._relative: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
         seen: set[Path] = set()
         for root in self.roots:
@@ -88,7 +93,7 @@ class ImageLookup:
                 if os.path.islink(file) and leads_out(file, self.roots):
                     self.leading_out.append(file)
                     continue
-                self._relative.setdefault(name, file)
+                self._relative.setdefault(name, []).append(file)
                 if file not in seen:
                     seen.add(file)
                     self._files.append(file)
@@ -115,27 +120,38 @@ class ImageLookup:
     def find(self, name: str, near: Collection[str] = ()) -> Match:
         """The file that `name` (any separators, any suffix or none) means.
 
-        `near`: folder names that the right file is likely to have among its parents (such as its split's), which
-        decide between files whose paths agree equally well with `name`.
+        The path as given goes before all else, then the one with a folder "images" before it or without its own: data
+        sets, our exports too, keep images there and name them with or without it. `near`: folder names that the right
+        file is likely to have among its parents (such as its split's), which decide between files whose paths agree
+        equally well with `name`. A file in the folder of another split than `name` says is never taken for its base
+        name alone.
         """
         self._scan()
         name = posix(name)
         parts = PurePosixPath(name).parts
         if not parts:
             return Match(Found.MISSING)
-        if not near and name in self._relative:
-            return Match(Found.EXACT, self._relative[name])
+        if name in self._relative:
+            return self._exact(self._relative[name])
         candidates = self._by_stem.get(_stem(parts[-1]).casefold(), [])
         candidates = _narrow(candidates, lambda p: p[-1] == parts[-1])
         candidates = _best(candidates, lambda p: _agreement(p[:-1], parts[:-1]))
+        candidates = [c for c in candidates if not _contradicts(*c, parts)]
+        candidates = _narrow(candidates, lambda p: p[:-1] == parts[:-1])
+        candidates = _narrow(candidates, lambda p: p[0].lower() in _IMAGE_FOLDERS and p[1:-1] == parts[:-1])
+        candidates = _narrow(candidates, lambda p: parts[0].lower() in _IMAGE_FOLDERS and p[:-1] == parts[1:-1])
         candidates = _best(candidates, lambda p: len(set(p[:-1]) & set(near)))
-        candidates = _narrow(candidates, lambda p: p == parts)
         if not candidates:
             return Match(Found.MISSING)
         if len(candidates) > 1:
             return Match(Found.AMBIGUOUS, count=len(candidates))
-        found, file = candidates[0]
-        return Match(Found.EXACT if found == parts else Found.ALIKE, file)
+        return Match(Found.ALIKE, candidates[0][1])
+
+    def _exact(self, files: list[Path]) -> Match:
+        """The file of the first folder, the data set's own; of the others none goes before the next."""
+        if len(files) == 1 or files[0].is_relative_to(self.roots[0]) or _all_same(files):
+            return Match(Found.EXACT, files[0])
+        return Match(Found.AMBIGUOUS, count=len(files))
 
 
 _Candidates = list[tuple[tuple[str, ...], Path]]
@@ -164,3 +180,22 @@ def _agreement(mine: tuple[str, ...], theirs: tuple[str, ...]) -> int:
             break
         count += 1
     return count
+
+
+def _contradicts(mine: tuple[str, ...], file: Path, theirs: tuple[str, ...]) -> bool:
+    """Whether only the base names agree, and the folders (also the one that is searched) are of different splits."""
+    if _agreement(mine[:-1], theirs[:-1]):
+        return False
+    ours, told = _splits(file.parts[-len(mine) - 1 : -1]), _splits(theirs[:-1])
+    return bool(ours and told) and not ours & told
+
+
+def _splits(folders: tuple[str, ...]) -> set[str]:
+    return {found[1].lower() for folder in folders if (found := _SPLIT.fullmatch(folder))}
+
+
+def _all_same(files: list[Path]) -> bool:
+    try:
+        return all(filecmp.cmp(files[0], other, shallow=False) for other in files[1:])
+    except OSError:
+        return False

@@ -1,6 +1,7 @@
 """A sum over a project's file as it was closed, beside it: SQLite itself sees no bit that flips inside a value.
 
 A cache: without it, or when the file was written since, nothing is checked. Disks that rot leave size and time alone.
+Time alone does not tell a write: FAT counts it in steps of two seconds. SQLite counts its writes in the file itself.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from workbench.errors import WorkbenchError
 
 _FILE = Path("cache", "seal.json")
 _PART = 1 << 20  # bytes
+_COUNTS = (24, 92)
+"""Where SQLite's header holds the count of writes: twice, and each write makes both the same (32 bits)."""
 
 
 def put(file: Path) -> None:
     """Note the sum of the closed `file`; a failure leaves no note. 80 MB take a twentieth of a second."""
     with contextlib.suppress(OSError, WorkbenchError):
-        about = list(stamp(file))
-        if (_told(file) or {}).get("file") == about:
+        about, writes = list(stamp(file)), _writes(file)
+        told = _told(file) or {}
+        if (told.get("file"), told.get("writes")) == (about, writes):
             return
-        told = {"file": about, "sum": _sum(file)}
-        if list(stamp(file)) == about:
+        told = {"file": about, "writes": writes, "sum": _sum(file)}
+        if (list(stamp(file)), _writes(file)) == (about, writes):
             atomic_write(file.parent / _FILE, json.dumps(told), sync=False)
 
 
@@ -39,9 +43,22 @@ def is_broken(file: Path) -> bool:
     """Whether `file` has other bytes than at its closing, though nobody has written to it."""
     told = _told(file)
     try:
-        return told is not None and told.get("file") == list(stamp(file)) and told.get("sum") != _sum(file)
+        if told is None or told.get("file") != list(stamp(file)):
+            return False
+        writes, before = _writes(file), told.get("writes")
+        if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):
+            return False  # a bit that flips changes one of the two counts
+        if file.with_name(f"{file.name}-journal").exists():  # a write that was broken off and not yet taken back
+            return False
+        return told.get("sum") != _sum(file)
     except OSError:
         return False
+
+
+def _writes(file: Path) -> list[int]:
+    with file.open("rb") as stream:
+        head = stream.read(100)
+    return [int.from_bytes(head[at : at + 4], "big") for at in _COUNTS]
 
 
 def _told(file: Path) -> dict[str, object] | None:

@@ -23,7 +23,7 @@ from workbench.errors import Damaged, ReadOnly, WorkbenchError
 T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
-VERSION = 3
+VERSION = 4
 _NO_VERSION = 10_000
 """No Workbench will have so many versions of the file: a damaged header says so."""
 _PAGES = 1000
@@ -62,6 +62,14 @@ CREATE TABLE written (
   file TEXT PRIMARY KEY, content BLOB NOT NULL, hash BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL)
   STRICT;
 """
+_ORIGINS_SINCE = """
+ALTER TABLE origin ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE origin ADD COLUMN base INTEGER;
+UPDATE origin SET base = -1 WHERE format = 'voc';
+ALTER TABLE imported ADD COLUMN left BLOB;
+ALTER TABLE written ADD COLUMN image INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE written ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;
+"""
 """What labels came in from (exchange/origins.py), and what is kept beside the images (exchange/autosync.py)."""
 
 
@@ -80,8 +88,18 @@ def _with_origins(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _with_origins_steps(connection: sqlite3.Connection) -> None:
+    """Version 4: which step an import was, how it counted pixels, and whether files beside images are our own."""
+    for statement in _ORIGINS_SINCE.split(";")[:-1]:
+        connection.execute(statement)
+
+
 # From version n to n + 1, in order: each is one function of the connection, run in one transaction with the version.
-_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _with_natural_order, 2: _with_origins}
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _with_natural_order,
+    2: _with_origins,
+    3: _with_origins_steps,
+}
 
 
 class Store:
@@ -136,7 +154,7 @@ class Store:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
                 script = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {script} COMMIT;")
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {_ORIGINS_SINCE} {script} COMMIT;")
             finally:
                 connection.close()
         return cls(file)

@@ -158,7 +158,7 @@ class Zip:
                 self._object(member, "is damaged: it can't be unpacked. Get the zip again")
             data = unpacker.unconsumed_tail
             if not piece and not given and not unpacker.eof:
-                self._object(member, "is cut off. Get the zip again")
+                self._object(member, "is damaged: it has no end. Get the zip again")
             yield piece, member.packed - left - len(data)
         if left or unpacker.unused_data:
             self._object(member, "goes on behind its end. The zip is damaged; get it again")

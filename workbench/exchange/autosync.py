@@ -2,7 +2,8 @@
 
 They lie where those programs look: in `labels/` for images below a folder `images/` (for VOC in `Annotations/` for
 `JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is told, and
-an import shows what is different. Images themselves are never touched.
+an import shows what is different. Numbers of labels are those of the data set's own list, if it has one (ruling.py).
+Images themselves are never touched.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, cast
 
 from workbench import formats
@@ -22,6 +23,7 @@ from workbench.core.project import AUTOSYNC, Image, Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
+from workbench.exchange.ruling import Numbered, numbered, ruling
 from workbench.exchange.unedited import Archives, is_as_it_came
 from workbench.formats import OneEach, Source
 from workbench.formats.parts.layout import is_labelled
@@ -34,21 +36,30 @@ NAMES = "classes.txt"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file as we left it: where, what it says (content.py), what its bytes are, how large and how old it is then."""
+    """A file as we left it: where, what it says (content.py), what its bytes are, how large and how old it is then.
+
+    `image`: of which image it speaks, 0 for a list of labels. `ours`: we wrote these bytes; else they were found right.
+    """
 
     file: Path
     content: bytes
     hash: bytes
     size: int
     time: int  # ns
+    image: int
+    ours: bool
+
+
+_COLUMNS = "file, content, hash, size, time, image, ours"
 
 
 @dataclass(slots=True)
 class Synced:
     """What a bringing-up did. `foreign` were changed by others and left; `failed` could not be written.
 
-    `sharing` are images whose label file belongs to another one of the same name but for its ending. `written` and
-    `gone` are for `remember`.
+    `unlisted`: files were not written, because a list of names of the data set lacks these labels of them (and of how
+    many). `sharing` are images whose label file belongs to another one of the same name but for its ending. `written`
+    and `gone` are for `remember`.
     """
 
     written: list[Written] = field(default_factory=list)
@@ -57,15 +68,21 @@ class Synced:
     current: int = 0  # that were right already
     foreign: list[Path] = field(default_factory=list)
     failed: list[Path] = field(default_factory=list)
+    unlisted: dict[Path, dict[str, int]] = field(default_factory=dict)
     sharing: list[Path] = field(default_factory=list)
 
     @property
     def sentence(self) -> str:
         told = [f"{words.count(self.files, 'label file')} written beside the images"]
         told += [f"{self.current:,} were up to date"] if self.current else []
-        told += [f"{len(self.foreign):,} were changed by another program and left alone"] if self.foreign else []
+        told += [f"{len(self.foreign):,} of another program left alone"] if self.foreign else []
         told += [f"{len(self.failed):,} could not be written"] if self.failed else []
-        told += [f"{len(self.sharing):,} images have none, for another has their name"] if self.sharing else []
+        for file, lacking in self.unlisted.items():
+            names = ", ".join(f"'{name}'" for name in list(lacking)[:3])
+            files = f"{max(lacking.values()):,} or more" if len(lacking) > 1 else f"{max(lacking.values()):,}"
+            told.append(f"{files} not written, because {file.name} does not list {names}: add it there")
+        if self.sharing:
+            told.append(f"{words.count(len(self.sharing), 'image')} without one, for another has the name")
         return f"{'; '.join(told)}."
 
 
@@ -94,6 +111,14 @@ def place(image: Path, format: str) -> Path:
     return Path(*parts).with_suffix(FORMATS[format])
 
 
+def data_set_of(file: Path) -> Path:
+    """The folder whose import reads this label file with its images and its list of labels."""
+    for folder in file.parents:
+        if folder.name.lower() in {instead.lower() for _, instead in _FOLDERS.values()}:
+            return folder.parent
+    return file.parent
+
+
 def bring_up(project: Path, format: str, snapshot: Snapshot, stopped: Callable[[], bool] = lambda: False) -> Synced:
     """Write what is not up to date of the snapshot's images; any thread. `project` is their project's folder.
 
@@ -112,17 +137,20 @@ def remember(document: Document, synced: Synced) -> None:
     """Note in the project how the files were left; in its own thread."""
     if document.read_only or not (synced.written or synced.gone):
         return
-    rows = [(_kept(document.folder, w.file), w.content, w.hash, w.size, w.time) for w in synced.written]
+    rows = [
+        (_kept(document.folder, w.file), w.content, w.hash, w.size, w.time, w.image, int(w.ours))
+        for w in synced.written
+    ]
     gone = [(_kept(document.folder, file),) for file in synced.gone]
     with document.store.transaction() as connection:
         connection.executemany("DELETE FROM written WHERE file = ?", gone)
-        connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(f"INSERT OR REPLACE INTO written ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def foreign(project: Path) -> tuple[Path, ...]:
     """The files that others have changed since we wrote them; any thread. A file that is gone is not one of them."""
     with Store(project / FILE, read_only=True, check=False) as store:
-        rows = store.rows("SELECT file, content, hash, size, time FROM written")
+        rows = store.rows(f"SELECT {_COLUMNS} FROM written")
     known = [_written(project, row) for row in rows]
     return tuple(one.file for one in known if one.file.is_file() and not _is_as_left(one))
 
@@ -136,8 +164,8 @@ def _kept(project: Path, file: Path) -> str:
 
 
 def _written(project: Path, row: Sequence[Any]) -> Written:
-    name, said, digest, size, time = row
-    return Written(Path(os.path.normpath(project / name)), said, digest, size, time)
+    name, said, digest, size, time, image, ours = row
+    return Written(Path(os.path.normpath(project / name)), said, digest, size, time, image, bool(ours))
 
 
 def _hash(data: bytes) -> bytes:
@@ -152,91 +180,144 @@ class _Work:
         self.format, self.snapshot = format, snapshot
         self.writer = cast(OneEach, formats.load_all().get(format))
         self.cannot = formats.load_all().get(format).cannot_store
-        self.names = "".join(f"{' '.join(label.name.split())}\n" for label in snapshot.labels).encode()
-        self.folders: dict[Path, bool] = {}
+        self.roots = {
+            row[0]: Path(os.path.normpath(project / row[1])) for row in store.rows("SELECT id, path FROM root")
+        }
+        self.own = numbered(snapshot, tuple(" ".join(label.name.split()) for label in snapshot.labels))
+        self.folders: dict[Path, Numbered | None] = {}  # None: its list of labels could not be written
+        self.lists: dict[tuple[str, ...], Numbered] = {}
+        self.rulings: dict[Path, Path] = {}
+        self.from_zero = self.folders_from_zero() if format == "voc" else frozenset()
         self.done = Synced()
 
     def image(self, index: int) -> None:
         image, picture = self.snapshot.images[index], self.snapshot.files[index]
         file = place(picture, self.format)
-        if self.belongs_to_another(image):
+        if (self.format == "yolo" and file.name.lower() == NAMES) or self.belongs_to_another(image, picture):
             self.done.sharing.append(picture)
             return
         was = self.known(file)
         if not is_labelled(self.snapshot, index):
             if was is not None:
-                self.take_away(was)
+                self.take_away(was, image.id)
             return
         if not picture.parent.is_dir() or not (image.width and image.height):
             return  # its disk is away, or it can't be read
-        said = content.of_image(self.snapshot, index, self.cannot)
+        said, snapshot, base = content.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
         if self.format == "yolo":
-            said = _hash(said + self.names)  # numbers of labels are part of what it says
-            if not self.are_names_right(file.parent):
+            by = self.numbered(file.parent, self.roots.get(image.root, picture.parent))
+            if by is None or self.lacks(by, file.parent, index):
                 return
+            said, snapshot = _hash(said + _listed(by.names)), by.snapshot  # numbers of labels are part of what it says
+        elif file.parent in self.from_zero:
+            said, base = _hash(said + b"from 0"), 0
         if was is not None and was.content == said and _is_as_left(was):
             self.done.current += 1
             return
-        text = self.writer.text(self.snapshot, index, f"{picture.parent.name}/{picture.name}").encode()
-        came, unedited = self.imported(index)
-        self.write(file, said, text if unedited is None else unedited, came)
+        told = f"{picture.parent.name}/{picture.name}"
+        text = self.writer.text(snapshot, index, told, **({"base": base} if base != 1 else {})).encode()
+        came, unedited = self.imported(snapshot, index, base)
+        self.write(file, said, text if unedited is None else unedited, came, image.id)
 
-    def belongs_to_another(self, image: Image) -> bool:
+    def belongs_to_another(self, image: Image, picture: Path) -> bool:
         """Whether an older image of the project would have the same label file: a.jpg and a.png."""
-        stem = image.path[: len(image.path) - len(PurePosixPath(image.path).suffix)]
         asked = "SELECT min(id) FROM image WHERE root = ? AND path > ? AND path < ? AND instr(substr(path, ?), '.') = 0"
-        first = self.store.rows(asked, image.root, f"{stem}.", f"{stem}/", len(stem) + 2)
-        return first[0][0] is not None and int(first[0][0]) < image.id
+        whole = picture.with_suffix("")
+        for root, folder in self.roots.items():
+            if whole.is_relative_to(folder):
+                stem = whole.relative_to(folder).as_posix()
+                first = self.store.rows(asked, root, f"{stem}.", f"{stem}/", len(stem) + 2)[0][0]
+                if first is not None and int(first) < image.id:
+                    return True
+        return False
+
+    def folders_from_zero(self) -> frozenset[Path]:
+        """Where files lie that came in and count pixels from 0: what is written beside them must do so, too."""
+        asked = (
+            "SELECT DISTINCT image.root, image.path FROM imported JOIN origin ON origin.id = imported.origin"
+            " JOIN image ON image.id = imported.image WHERE origin.format = ? AND origin.base = 0"
+        )
+        rows = self.store.rows(asked, self.format)
+        return frozenset(place(self.roots[root] / path, self.format).parent for root, path in map(tuple, rows))
 
     def known(self, file: Path) -> Written | None:
-        rows = self.store.rows(
-            "SELECT file, content, hash, size, time FROM written WHERE file = ?", _kept(self.project, file)
-        )
+        rows = self.store.rows(f"SELECT {_COLUMNS} FROM written WHERE file = ?", _kept(self.project, file))
         return _written(self.project, rows[0]) if rows else None
 
-    def imported(self, index: int) -> tuple[list[bytes], bytes | None]:
-        """The files that imports of this format brought of the image, and the one that says what the project says."""
-        id, source = self.snapshot.images[index].id, Source(Path(), self.snapshot.files[index].name)
-        came, unedited = list[bytes](), None
+    def imported(self, snapshot: Snapshot, index: int, base: int) -> tuple[bytes | None, bytes | None]:
+        """The file that the newest import of this format brought of the image, and one that says what is here now."""
+        id, source = snapshot.images[index].id, Source(Path(), snapshot.files[index].name)
+        came = unedited = None
         for origin in self.store.read(lambda connection: origins.read(connection, id)).get(id, ()):
             data = self.archives.bytes_of(origin) if origin.format == self.format and origin.file else None
-            if data is not None:
-                came.append(data)
-                if unedited is None and is_as_it_came(origin, self.snapshot, index, source, copied=True):
-                    unedited = data
+            if data is None:
+                continue
+            if came is None and origin.is_done:
+                came = data
+            is_true = origin.base in (None, base) and is_as_it_came(origin, snapshot, index, source, copied=True)
+            if unedited is None and is_true:
+                unedited = data
         return came, unedited
 
-    def are_names_right(self, folder: Path) -> bool:
-        """Whether the folder's classes.txt has the project's labels; it is written where it is missing or ours."""
+    def numbered(self, folder: Path, root: Path) -> Numbered | None:
+        """The labels by the numbers that hold in this folder; None if its classes.txt can't be kept right.
+
+        It is written where it is missing or ours; a list that another program has made rules.
+        """
         if folder not in self.folders:
+            file = folder / NAMES
+            was = self.known(file)
+            is_ours = was is not None and was.ours and _is_as_left(was)
+            rules = ruling(folder, root, file if is_ours else Path())
+            by = self.own
+            if rules is not None and rules.names != self.own.names:
+                self.rulings[folder] = rules.file
+                by = self.lists.setdefault(rules.names, numbered(self.snapshot, rules.names))
             before = len(self.done.foreign) + len(self.done.failed)
-            self.write(folder / NAMES, _hash(self.names), self.names, (), counts=False)
-            self.folders[folder] = len(self.done.foreign) + len(self.done.failed) == before
+            if by.names:
+                self.write(file, _hash(_listed(by.names)), _listed(by.names), None, 0)
+            is_right = len(self.done.foreign) + len(self.done.failed) == before
+            self.folders[folder] = by if is_right else None
         return self.folders[folder]
 
-    def write(self, file: Path, said: bytes, text: bytes, came: Sequence[bytes], counts: bool = True) -> None:
-        """`came`: what imports have read there."""
+    def lacks(self, by: Numbered, folder: Path, index: int) -> bool:
+        """Whether the list of the folder lacks a label of the image, which is told then."""
+        lacking = by.lacks(self.snapshot, index) if by is not self.own else ()
+        for name in lacking:
+            told = self.done.unlisted.setdefault(self.rulings[folder], {})
+            told[name] = told.get(name, 0) + 1
+        return bool(lacking)
+
+    def write(self, file: Path, said: bytes, text: bytes, came: bytes | None, image: int) -> None:
+        """`came`: what the newest import has read there. `image`: see Written."""
         try:
             there = file.read_bytes() if file.exists() else None
             was = self.known(file)
-            is_ours = there is None or there in came or (was is not None and _hash(there) == was.hash)
-            if not is_ours and there is not None and not _same_lines(there, text):
+            known = was.hash if was is not None else None if came is None else _hash(came)
+            may_write = there is None or _hash(there) == known
+            if may_write and there is not None and there != text and not (was and was.ours):
+                may_write = not (self.format == "yolo" and image and _says_more(there))
+            if not may_write and there is not None and not _same_lines(there, text):
                 self.done.foreign.append(file)
                 return
-            if is_ours and there != text:
+            writes = may_write and there != text
+            if writes:
                 atomic_write(file, text, sync=False)
-                self.done.files += counts
-            else:
-                self.done.current += counts
-            left = _hash(text if is_ours or there is None else there)
-            self.done.written.append(Written(file, said, left, *stamp(file)))
+            self.done.files += writes and image > 0
+            self.done.current += not writes and image > 0
+            left = _hash(text if writes or there is None else there)
+            is_ours = writes or (was is not None and was.ours and was.image == image and was.hash == left)
+            self.done.written.append(Written(file, said, left, *stamp(file), image, is_ours))
         except (OSError, WorkbenchError):
             self.done.failed.append(file)
 
-    def take_away(self, was: Written) -> None:
+    def take_away(self, was: Written, image: int) -> None:
+        """A file that we did not write, or of an image that is the project's no longer, is left where it is."""
         if was.file.exists():
-            if not _is_as_left(was):
+            if not _is_as_left(was) or not was.ours or was.image != image:
                 self.done.foreign.append(was.file)
+                if not (was.ours and was.image == image):
+                    self.done.gone.append(was.file)
                 return
             try:
                 was.file.unlink()
@@ -252,6 +333,15 @@ def _is_as_left(was: Written) -> bool:
         return stamp(was.file) == (was.size, was.time) or _hash(was.file.read_bytes()) == was.hash
     except OSError:
         return False
+
+
+def _listed(names: Sequence[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode()
+
+
+def _says_more(data: bytes) -> bool:
+    """Whether a YOLO file has lines of more than a label and four numbers: outlines, track ids, confidences."""
+    return any(len(line.split()) > 5 for line in data.splitlines())
 
 
 def _same_lines(a: bytes, b: bytes) -> bool:

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from workbench import formats
+from workbench.core import words
 from workbench.core.project import FLAGS, Image, Snapshot, State
 from workbench.exchange import content
 from workbench.exchange.matching import Matched
@@ -40,27 +41,47 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of one image that both sides speak of, in boxes: what taking the file's would bring, take away and change."""
+    """Of one image that both sides speak of, in boxes: what taking the file's would bring, take away and change.
+
+    `more`: of the file's boxes (by their place there) those that have none here. `other`: those that are plainly the
+    same as one here, by its id, and have other edges, another label, note or marks. `gone`: ids of boxes here that the
+    file has not.
+    """
 
     image: Image
     changed: Changed
-    added: int = 0
-    removed: int = 0
-    moved: int = 0  # other edges, label or marks, and still plainly the same box
-    others: tuple[int, ...] = ()  # which of the file's boxes are not just so here
+    more: tuple[int, ...] = ()
+    other: tuple[tuple[int, int], ...] = ()
+    gone: tuple[int, ...] = ()
+
+    @property
+    def added(self) -> int:
+        return len(self.more)
+
+    @property
+    def removed(self) -> int:
+        return len(self.gone)
+
+    @property
+    def moved(self) -> int:
+        return len(self.other)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Which of the file's boxes are not just so here."""
+        return tuple(sorted((*self.more, *(place for place, _ in self.other))))
 
     @property
     def words(self) -> str:
         """As in "the file has 2 boxes more, 1 other"."""
         if not (self.added or self.removed or self.moved):
             return "the file has another state"
-        count, *rest = [
-            (count, word)
-            for count, word in ((self.added, "more"), (self.removed, "fewer"), (self.moved, "other"))
+        told = [
+            f"{words.count(count, 'box')} {word}"
+            for count, word in ((self.added, "more"), (self.removed, "fewer"), (self.moved, "changed"))
             if count
         ]
-        first = f"{count[0]:,} {'box' if count[0] == 1 else 'boxes'} {count[1]}"
-        return "the file has " + ", ".join([first, *(f"{number:,} {word}" for number, word in rest)])
+        return "the file has " + ", ".join(told)
 
     @property
     def sentence(self) -> str:
@@ -85,22 +106,21 @@ class Comparison:
             return None
         if one.image.state is State.UNLABELLED and not _length(self._snapshot, index):
             return None  # also after an import that was undone
-        added, removed, moved, others = self._boxes(index, one)
-        if not (added or removed or moved):
+        found = self._boxes(index, one)
+        if not any(found):
             states = [content.state_told(state, self._cannot) for state in (one.state, one.image.state)]
             if states[0] is states[1] or one.image.state is State.VERIFIED:
                 return Difference(one.image, Changed.NOWHERE)
-        return Difference(one.image, self._who(index, one, origins), added, removed, moved, others)
+        return Difference(one.image, self._who(index, one, origins), *found)
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
-        if not origins:
+        valid = [origin for origin in origins if origin.is_done]
+        if not valid:
             return Changed.UNKNOWN
-        if any(self._is_untouched(index, origin) for origin in origins):
-            return Changed.FILE
-        said = content.of_read(one, self._cannot)
-        if any(origin.format == self._format and origin.content == said for origin in origins):
+        before = next((origin for origin in valid if origin.format == self._format), None)
+        if before is not None and before.content == content.of_read(one, self._cannot):
             return Changed.HERE
-        return Changed.BOTH
+        return Changed.FILE if self._is_untouched(index, valid[0]) else Changed.BOTH
 
     def _is_untouched(self, index: int, origin: Origin) -> bool:
         """Whether the image is as that import left it."""
@@ -109,38 +129,63 @@ class Comparison:
             return False
         cannot = known.get(origin.format).cannot_store
         is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # by a person, then
-        return not is_marked and content.of_image(self._snapshot, index, cannot) == origin.content
+        return not is_marked and origin.is_of(content.of_image(self._snapshot, index, cannot))
 
-    def _boxes(self, index: int, one: Matched) -> tuple[int, int, int, tuple[int, ...]]:
-        """(added, removed, changed, Difference.others): the same boxes are paired off, then those on each other."""
+    def _boxes(self, index: int, one: Matched) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...]]:
+        """`more`, `other`, `gone` of Difference: the same boxes are paired off, then those on each other."""
         rows = self._snapshot.rows(index)
+        ids = self._snapshot.box_ids[rows].tolist()
         names = [label.name for label in self._snapshot.labels]
         here = self._snapshot.boxes[rows]
         marks = self._snapshot.flags[rows]
         labels = np.array([names[i] for i in self._snapshot.label_index[rows].tolist()], object)
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         if not len(here) or not len(there):
-            return len(there), len(here), 0, tuple(range(len(there)))
+            return tuple(range(len(there))), (), tuple(ids)
         held = np.array([flag not in self._cannot for flag in FLAGS])
         marks_there = np.array([[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes], bool)
         labels_there = np.array([label for label, _ in one.boxes], object)
         apart = np.abs(here[:, None] - there[None]).max(2)
         alike = (labels[:, None] == labels_there[None]) & ((marks[:, None] == marks_there[None]) | ~held).all(2)
+        alike &= self._said_alike(rows, one)
         left_here, left_there = np.ones(len(here), bool), np.ones(len(there), bool)
         _pair(np.where(alike, apart, np.inf), self._tolerance, left_here, left_there)
         sides = np.maximum(here[:, None, 2:] - here[:, None, :2], there[None, :, 2:] - there[None, :, :2]).max(2)
-        before, others = int(left_here.sum()), tuple(np.flatnonzero(left_there).tolist())
-        _pair(apart / np.maximum(sides, 1e-9), 0.5, left_here, left_there)
-        return int(left_there.sum()), int(left_here.sum()), before - int(left_here.sum()), others
+        pairs = _pair(apart / np.maximum(sides, 1e-9), 0.5, left_here, left_there)
+        more, gone = np.flatnonzero(left_there).tolist(), np.flatnonzero(left_here).tolist()
+        return tuple(more), tuple((there, ids[row]) for row, there in pairs), tuple(ids[row] for row in gone)
+
+    def _said_alike(self, rows: slice, one: Matched) -> np.ndarray:
+        """(here, there) whether notes agree, if the format holds them, and extras, if both sides have some."""
+        notes = self._snapshot.notes[rows] if self._snapshot.notes else [("", "")] * (rows.stop - rows.start)
+        said = [
+            (note if "note" not in self._cannot else "", extra)
+            for note, extra in ((box.note, box.extra) for _, box in one.boxes)
+        ]
+        if not any(map(any, notes)) and not any(map(any, said)):  # as nearly always
+            return np.ones((len(notes), len(said)), bool)
+        holds = "note" not in self._cannot
+        return np.array(
+            [
+                [
+                    (note == note_here or not holds) and (extra == extra_here or not (extra and extra_here))
+                    for note, extra in said
+                ]
+                for note_here, extra_here in notes
+            ]
+        )
 
 
-def _pair(costs: np.ndarray, limit: float, left_here: np.ndarray, left_there: np.ndarray) -> None:
-    """Take the nearest pairs of what is left, up to `limit`, away from both sides, in place."""
+def _pair(costs: np.ndarray, limit: float, left_here: np.ndarray, left_there: np.ndarray) -> list[tuple[int, int]]:
+    """Take the nearest pairs of what is left, up to `limit`, away from both sides, in place; which they are."""
+    pairs = []
     rows, columns = np.nonzero((costs <= limit) & left_here[:, None] & left_there[None])
     for place in np.argsort(costs[rows, columns], kind="stable").tolist():
         row, column = rows[place], columns[place]
         if left_here[row] and left_there[column]:
             left_here[row] = left_there[column] = False
+            pairs.append((int(row), int(column)))
+    return pairs
 
 
 def _length(snapshot: Snapshot, index: int) -> int:

@@ -6,7 +6,6 @@ another number, and a program that was set up for the old numbers takes cats for
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Label, Snapshot
 from workbench.errors import WorkbenchError
+from workbench.exchange.export_folder import photographs_below
 from workbench.exchange.exporting import ExportReport, export_labels
 
 _SETTING = "exported"
@@ -34,6 +34,7 @@ class Exported:
     format: str
     copied: bool
     labels: tuple[tuple[int, str], ...]
+    project: Path | None = None  # its folder, of those that a project knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ def remember(document: Document, report: ExportReport, labels: Sequence[Label], 
         return
     new = Exported(report.folder, report.format, copied, tuple((label.id, label.name) for label in labels))
     kept = [new, *(old for old in known(document) if old.folder != new.folder)][:_KEPT]
-    values = [{**dataclasses.asdict(old), "folder": _written(document, old.folder)} for old in kept]
+    values = [
+        {"folder": _written(document, old.folder), "format": old.format, "copied": old.copied, "labels": old.labels}
+        for old in kept
+    ]
     with document.store.transaction() as connection:
         edits.ChangeSetting(_SETTING, values).apply(connection)
 
@@ -60,7 +64,8 @@ def known(document: Document) -> tuple[Exported, ...]:
     found = []
     for value in document.setting(_SETTING, []):
         labels = tuple((id, name) for id, name in value["labels"])
-        found.append(Exported(document.folder / value["folder"], value["format"], value["copied"], labels))
+        folder = document.folder / value["folder"]
+        found.append(Exported(folder, value["format"], value["copied"], labels, document.folder))
     return tuple(one for one in found if one.folder.is_dir())
 
 
@@ -107,8 +112,7 @@ def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Pa
     WorkbenchError if it can't be written; then the old folder is where it was.
     """
     folder = exported.folder
-    inside = f"{folder}{os.sep}"
-    if any(str(file).startswith(inside) for file in snapshot.files):
+    if photographs_below(snapshot, folder):
         raise WorkbenchError(f"{folder} holds photographs of the project and was left as it is. Export anew by hand.")
     aside = _free(folder)
     try:
@@ -119,7 +123,7 @@ def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Pa
             error,
         ) from error
     try:
-        return export_labels(snapshot, exported.format, folder, exported.copied), aside
+        return export_labels(snapshot, exported.format, folder, exported.copied, project=exported.project), aside
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # nothing but what this export has written so far
         os.rename(aside, folder)

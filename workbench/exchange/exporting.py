@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from workbench import formats
 from workbench.core import words
-from workbench.core.files import atomic_path, resolve_inside, sync_all
 from workbench.core.project import FLAGS, Snapshot, Split, State
+from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
+from workbench.exchange.export_folder import ExportFolder, holds_something, photographs_below
 from workbench.exchange.unedited import restore
 from workbench.formats import LOSSES, Remark
 from workbench.formats.parts.layout import is_labelled
@@ -24,7 +25,11 @@ _DROPPED = {"crowd", "unknown size"}  # the losses that leave out whole boxes
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written. `remarks` of level "lost" say what the format could not hold, the others what to know."""
+    """What was written.
+
+    `remarks` of level "warning" say what is in the folder and should not be; "lost" what the format could not hold; the
+    others what to know.
+    """
 
     format: str
     folder: Path
@@ -33,6 +38,7 @@ class ExportReport:
     boxes: int
     copied: int  # image files copied
     remarks: tuple[Remark, ...]
+    removed: int = 0  # files that the last export wrote and this one did not
 
     @property
     def sentence(self) -> str:
@@ -40,7 +46,8 @@ class ExportReport:
         title = formats.formats.get(self.format).title
         what = f"{words.count(self.boxes, 'box')} of {words.count(self.images, 'image')}"
         what += f" in {words.count(len(self.files), 'file')}"
-        return f"{title}: {what}{images}, {self.folder}."
+        old = f", {words.count(self.removed, 'old file')} removed" if self.removed else ""
+        return f"{title}: {what}{images}{old}, {self.folder}."
 
 
 def losses(snapshot: Snapshot, format: str) -> tuple[Remark, ...]:
@@ -95,71 +102,64 @@ def export_labels(
 
     `copy_images` also copies the image files, unchanged, to where the format expects them; `progress(done, all)` is
     called for each. `project` is the folder of the snapshot's project: files that came in by an import of this format
-    and were not edited are written as they came. Raises WorkbenchError when the folder can't be written or is not
-    empty.
+    and were not edited are written as they came, and files that its last export wrote into `folder` and this one does
+    not are removed (export_folder.py). No image file is overwritten that an export of the project did not write.
+
+    Raises WorkbenchError when the folder can't be written, is not empty, or holds images that would be overwritten;
+    the files in it are then as they were, unless the disk fails while the new ones are moved to their places.
     """
     folder = Path(folder).absolute()
     member = formats.load_all().get(format)
     if folder.exists() and not folder.is_dir():
         raise WorkbenchError(f"{folder} is a file. Choose a folder to export into.")
-    if not replace and _holds_something(folder):
+    is_filled = holds_something(folder)
+    if not replace and is_filled:
         raise WorkbenchError(
             f"The folder {folder} is not empty. Choose a new one, or allow its files to be replaced (--replace)."
         )
-    files = member.write(snapshot, folder)
-    report = Report()
-    unedited = restore(snapshot, format, folder, project, copy_images) if project is not None else 0
+    has_photographs = photographs_below(snapshot, folder)
+    if copy_images and has_photographs:
+        raise WorkbenchError(
+            f"{folder} holds photographs of the project, which no copies may overwrite. Choose a new folder, or export"
+            " without copying the images."
+        )
+    rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
+    # an image without a label file is one with nothing on it, for those who train with the folder
+    taken = rows if "unlabelled images" in member.cannot_store else list(range(len(snapshot)))
+    places, report, warnings = member.places(snapshot), Report(), Report()
+    inside = ExportFolder(folder, "" if project is None else _known_as(project))
+    pictures = inside.pictures_of(snapshot, places, [] if has_photographs else taken, copy_images, report)
+    with inside.part() as part:
+        files = member.write(snapshot, part)
+        unedited = restore(snapshot, format, part, project, copy_images) if project is not None else 0
+        for number, picture in enumerate(pictures, start=1):
+            inside.copy(picture, part)
+            if progress is not None:
+                progress(number, len(pictures))
+        removed = inside.put(part, format, has_photographs, warnings)
+    if is_filled:
+        inside.tell_foreign(snapshot, places, warnings)
     if unedited:
         report.say("read", "", f"{words.count(unedited, 'file')} not edited: written byte for byte as imported.")
-    turned = sum(1 for i, image in enumerate(snapshot.images) if image.orientation != 1 and is_labelled(snapshot, i))
+    turned = sum(1 for i in rows if snapshot.images[i].orientation != 1)
     if turned:
         these = "1 image is" if turned == 1 else f"{turned:,} images are"
         report.say("read", "", f"{these} turned by EXIF; sizes and boxes are of the upright images.")
-    rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
-    copied = 0
-    if copy_images:  # an image without a label file is one with nothing on it, for those who train with the folder
-        taken = rows if "unlabelled images" in member.cannot_store else range(len(snapshot))
-        copied = _copy_images(snapshot, member.places(snapshot), taken, folder, report, progress)
-    sync_all()
     dropped = sum(count for kind, count in _counts(snapshot) if kind in _DROPPED & member.cannot_store)
     return ExportReport(
         format=format,
         folder=folder,
-        files=files,
+        files=tuple(folder / file.relative_to(part) for file in files),
         images=len(rows),
         boxes=len(snapshot.boxes) - dropped,
-        copied=copied,
-        remarks=(*losses(snapshot, format), *report.remarks),
+        copied=len(pictures),
+        remarks=(*warnings.remarks, *losses(snapshot, format), *report.remarks),
+        removed=removed,
     )
 
 
-def _holds_something(folder: Path) -> bool:
-    try:
-        return folder.is_dir() and any(folder.iterdir())
-    except OSError as error:
-        raise WorkbenchError(f"The folder {folder} can't be read: {error.strerror or error}.", error) from error
-
-
-def _copy_images(
-    snapshot: Snapshot,
-    places: tuple[str, ...],
-    taken: Sequence[int],
-    folder: Path,
-    report: Report,
-    progress: Callable[[int, int], None] | None,
-) -> int:
-    copied = 0
-    for number, index in enumerate(taken, start=1):
-        file, place = snapshot.files[index], places[index]
-        target = resolve_inside(folder, place)
-        if not file.is_file():
-            report.say(
-                "refused", place, f"The image file {file} is missing, so it was not copied.", kind="missing images"
-            )
-        elif not (target.exists() and target.samefile(file)):
-            with atomic_path(target, sync=False) as temporary:
-                shutil.copyfile(file, temporary)
-            copied += 1
-        if progress is not None:
-            progress(number, len(taken))
-    return copied
+def _known_as(project: Path) -> str:
+    """What tells a project from others, also when its folder was moved: its name and when, to a second, it was made."""
+    with Store(project / FILE, read_only=True, check=False) as store:
+        told = store.meta("created", str(project)), store.meta("name", "")
+    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

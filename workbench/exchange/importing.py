@@ -7,14 +7,17 @@ step of undo. A damaged file refuses the whole import with all damage in one mes
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import formats
-from workbench.core import edits
+from workbench.core import edits, words
 from workbench.core.document import Document
-from workbench.core.project import Image, Label, Split, State, colour_for
+from workbench.core.files import IMAGE_SUFFIXES
+from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.comparing import Changed, Comparison, Difference
@@ -25,6 +28,8 @@ from workbench.formats import Reading, ReadSettings, Remark
 from workbench.formats.parts.report import Report
 from workbench.settings import setting
 
+_LOOKED_AT = 10_000
+"""Files of a folder without labels that are looked at to say what it holds."""
 _RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
 
 
@@ -65,7 +70,8 @@ class ImportPlan:
     missing: int  # images whose file was not found: left out
     left: int  # images that differ from the file and are left as they are
     boxes: int  # boxes that would be added
-    replaced: int  # boxes of the project that would be removed for them
+    replaced: int  # boxes of the project that would be changed
+    removed: int  # boxes of the project that would go
     differences: tuple[Difference, ...] = ()
     stamps: Mapping[Path, Stamp] = field(default_factory=dict)
     compared: tuple[Matched, ...] = ()  # all that were matched, before it was decided what is taken of them
@@ -79,18 +85,23 @@ class ImportPlan:
     @property
     def sentence(self) -> str:
         """The plan in one sentence, for a person to agree to."""
-        what = f"{self.boxes:,} boxes in {self.matched + self.added:,} images ({self.added:,} new to the project)"
-        more = [f"{len(self.new_labels):,} new labels"] if self.new_labels else []
-        more += [f"{self.replaced:,} boxes replaced"] if self.replaced else []
-        more += [f"{self.missing:,} images without a file left out"] if self.missing else []
-        more += [f"{self.alike:,} images the same already"] if self.alike else []
+        told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
+        counts = [f"{words.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
+        images = words.count(self.matched + self.added, "image")
+        what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
+        more = [words.count(len(self.new_labels), "new label")] if self.new_labels else []
+        more += [f"{words.count(self.missing, 'image')} without a file left out"] if self.missing else []
+        more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
         more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: the plan's numbers, now true, and every remark. `ids`: of the plan's images, in its order."""
+    """What an import did: the plan's numbers, now true, and every remark.
+
+    `ids`: of the plan's images, in its order. `step`: of the journal, 0 if nothing was changed.
+    """
 
     format: str
     images: int
@@ -99,10 +110,12 @@ class ImportReport:
     left: int
     boxes: int
     replaced: int
+    removed: int
     new_labels: tuple[str, ...]
     remarks: tuple[Remark, ...]
     sentence: str
     ids: tuple[int, ...] = ()
+    step: int = 0
 
     def count(self, level: str) -> int:
         return sum(1 for remark in self.remarks if remark.level == level)
@@ -114,10 +127,10 @@ def recognise(path: Path) -> str:
     if not path.exists():
         raise WorkbenchError(f"There is no file or folder {path}.")
     found = formats.recognise(path)
-    names = ", ".join(formats.load_all().names())
     if not found:
+        names = ", ".join(formats.load_all().names())
         raise WorkbenchError(
-            f"{path}: no labels of a known format were found here. Known are {names};"
+            f"{what_is_there(path)} Known are {names};"
             " give the folder that holds the annotation files, or name the format with --format."
         )
     if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
@@ -127,6 +140,22 @@ def recognise(path: Path) -> str:
             f" Name one with --format, such as --format {found[0][0]}, or give the folder of one of them."
         )
     return found[0][0]
+
+
+def what_is_there(path: Path) -> str:
+    """A sentence about a path in which no labels of a known format were found."""
+    if path.is_file():
+        return (
+            f"{path} is empty." if not path.stat().st_size else f"{path}: no labels of a known format are in this file."
+        )
+    files = itertools.islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT)
+    counts = Counter(file.suffix.lower() in IMAGE_SUFFIXES for file in files)
+    if not counts:
+        return f"{path}: there are no files in this folder."
+    if not counts[False]:
+        many = "there is 1 picture" if counts[True] == 1 else f"there are {counts[True]:,} pictures"
+        return f"{path}: {many} and no label file."
+    return f"{path}: no labels of a known format were found here."
 
 
 def plan_import(
@@ -147,8 +176,9 @@ def plan_import(
     if not path.exists() or (folders and not folders[0].is_dir()):
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
+    since = origins.now()
     reading = member.read(path, [*folders, *roots], settings)
-    read_at = origins.stamps(reading)
+    read_at = origins.stamps(reading, since)
     report = Report(settings.skip_broken)
     reading = cleaned(reading, report)
     matched = match(document, reading, report, scale=settings.on_size == "scale")
@@ -179,8 +209,7 @@ def _plan(
     read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
     report = Report()
-    counts = document.box_counts()
-    taken, differences, left, replaced = [], list[Difference](), 0, 0
+    taken, differences, left = [], list[Difference](), 0
     compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format)
     for one in matched:
         difference = compared.of(one) if one.image.id else None
@@ -197,30 +226,45 @@ def _plan(
                 more = difference.others
                 taken.append(dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True))
             else:
-                replaced += counts.get(one.image.id, 0)
-                taken.append(dataclasses.replace(one, instead=True))
+                more, other, gone = difference.more, difference.other, difference.gone
+                taken.append(dataclasses.replace(one, instead=True, besides=more, other=other, gone=gone))
         else:
             left += 1
             if settings.on_existing != "keep":
                 _leave(one, difference, report)
     known = {label.name for label in document.labels()}
+    told = _labels_told(reading, taken, len(differences))
     return ImportPlan(
         reading=reading,
         settings=settings,
         images=tuple(taken),
-        new_labels=tuple(name for name in reading.labels if name not in known),
+        new_labels=tuple(name for name in told if name not in known),
         remarks=(*reading.remarks, *found, *report.remarks),
         matched=sum(1 for one in taken if one.image.id and not one.same),
         added=sum(1 for one in taken if not one.image.id),
         missing=len(reading.images) - len(matched),
         left=left,
         boxes=sum(len(one.coming) for one in taken),
-        replaced=replaced,
+        replaced=sum(len(one.other) for one in taken),
+        removed=sum(len(one.gone) for one in taken),
         differences=tuple(differences),
         stamps=read_at,
         compared=tuple(matched),
         found=found,
     )
+
+
+def _labels_told(reading: Reading, taken: Sequence[Matched], known: int) -> dict[str, None]:
+    """The names that come in: all of a file's at its first import, later (some of its images are `known`) those of
+    boxes that come. A label that was given another name here is not to come back empty.
+    """
+    used = {
+        name
+        for one in taken
+        for name, _ in (*one.coming, *(one.boxes[place] for place, _ in one.other))
+        if not one.same
+    }
+    return dict.fromkeys(name for name in reading.labels if not known or name in used) | dict.fromkeys(sorted(used))
 
 
 def _leave(one: Matched, difference: Difference, report: Report) -> None:
@@ -241,9 +285,11 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
         raise ReadOnly(document.why_read_only)
     batch = _Batch(document, plan)
     made = batch.build()
-    title = f"Import {plan.boxes:,} boxes from {plan.reading.source.name}"
+    what = words.count(plan.boxes, "box") if plan.boxes else "labels"
+    step = 0
     if made:
-        document.do(edits.Batch(tuple(made), title))
+        document.do(edits.Batch(tuple(made), f"Import {what} from {plan.reading.source.name}"))
+        step = int(document.store.rows("SELECT max(seq) FROM journal")[0][0])
     return ImportReport(
         format=plan.reading.format,
         images=plan.matched + plan.added,
@@ -252,16 +298,18 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
         left=plan.left,
         boxes=plan.boxes,
         replaced=plan.replaced,
+        removed=plan.removed,
         new_labels=plan.new_labels,
         remarks=plan.remarks,
         sentence=plan.sentence,
         ids=tuple(image.id for image in batch.images),
+        step=step,
     )
 
 
 def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
     """Keep the files of an import that was done, and what they said (origins.py). Any thread."""
-    origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True))
+    origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True), report.step)
 
 
 def labels_to_add(document: Document, names: Sequence[str]) -> tuple[Label, ...]:
@@ -298,6 +346,9 @@ class _Batch:
         made += self._changes()
         if self.removed:
             made.append(edits.RemoveBoxes(tuple(self.removed)))
+        changed = tuple(box for one in self.plan.images if one.other for box in self._changed(one, ids))
+        if changed:
+            made.append(edits.ReplaceBoxes(changed))
         boxes = tuple(
             box.with_ids(box.id, image.id, ids[name])
             for image, one in zip(images, self.plan.images, strict=True)
@@ -306,6 +357,18 @@ class _Batch:
         if boxes:
             made.append(edits.AddBoxes(boxes))
         return made
+
+    def _changed(self, one: Matched, ids: Mapping[str, int]) -> Iterator[Box]:
+        """The project's boxes as the file has them; what its format can't hold stays as it is."""
+        cannot = formats.load_all().get(self.plan.reading.format).cannot_store
+        here = {box.id: box for box in self.document.boxes(one.image.id)}
+        for place, id in one.other:
+            (name, told), box = one.boxes[place], here[id]
+            held = {flag: getattr(told if flag not in cannot else box, flag) for flag in FLAGS}
+            note = box.note if "note" in cannot else told.note
+            yield dataclasses.replace(
+                box, label=ids[name], xyxy=told.xyxy, note=note, extra=told.extra or box.extra, **held
+            )
 
     def _images(self) -> list[Image]:
         """The project's images of the plan, in its order; new ones get their id and root."""
@@ -335,7 +398,7 @@ class _Batch:
                 continue
             if one.labelled and not one.same:
                 if one.instead:
-                    self.removed += [box.id for box in self.document.boxes(id)]
+                    self.removed += one.gone
                 is_fresh = one.instead or not counts.get(id)
                 state = one.state if is_fresh else max(one.image.state, State.IN_WORK, key=_RANK.index)
                 if state is not one.image.state and (one.instead or one.image.state is not State.VERIFIED):

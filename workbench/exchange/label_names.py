@@ -10,7 +10,9 @@ from workbench.formats.parts.report import Report
 
 
 def cleaned(reading: Reading, report: Report) -> Reading:
-    """`reading` with names that a project can hold; what was changed is told. Names that become alike are one label."""
+    """`reading` with names that a project can hold; what was changed is told. Names that become alike are one label;
+    `labels` then has it twice, by its numbers in the files.
+    """
     told = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
     names = {name: one_line(name) or "unnamed" for name in told}
     changed = {name: clean for name, clean in names.items() if name != clean}
@@ -26,5 +28,4 @@ def cleaned(reading: Reading, report: Report) -> Reading:
         else image
         for image in reading.images
     )
-    labels = tuple(dict.fromkeys(names[name] for name in reading.labels))
-    return dataclasses.replace(reading, labels=labels, images=images)
+    return dataclasses.replace(reading, labels=tuple(names[name] for name in reading.labels), images=images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from workbench.core.image_lookup import posix
 from workbench.core.intake import Describing
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.errors import Refused
+from workbench.exchange.other_names import OtherNames, same_content
 from workbench.formats import ReadImage, Reading
 from workbench.formats.parts import watching
 from workbench.formats.parts.report import Report
@@ -24,8 +24,8 @@ class Matched:
     """An image of a reading with the project's image. `root` is the folder that a new image (id 0) lies below.
 
     `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label. `same`: the
-    project says so already; `instead`: they take the place of the project's boxes; `besides`: only these of them come,
-    beside the project's.
+    project says so already; `instead`: they take the place of the project's boxes; `besides`: only these of them are
+    added, `other` (box and the id of the project's) change one that is there, and `gone` are ids of those that go.
     """
 
     read: ReadImage
@@ -38,6 +38,8 @@ class Matched:
     same: bool = False
     instead: bool = False
     besides: tuple[int, ...] | None = None
+    other: tuple[tuple[int, int], ...] = ()
+    gone: tuple[int, ...] = ()
 
     @property
     def coming(self) -> Sequence[tuple[str, Box]]:
@@ -53,7 +55,7 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
     Two annotations of one image, and boxes outside an image of another size than was annotated, are damage.
     """
     project = _ProjectImages(document)
-    roots = _Roots(document, reading)
+    roots, names = _Roots(document, reading), OtherNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     matched = []
     with Describing() as describe_one:
@@ -64,6 +66,10 @@ def match(document: Document, reading: Reading, report: Report, *, scale: bool) 
                 if _is_labelled(read):
                     sentence = f"There is no image file for it; its {len(read.boxes)} boxes were left out."
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
+                continue
+            if doubt := names.doubt(read, image):
+                if _is_labelled(read):
+                    names.tell(read, doubt, report)
                 continue
             key = (image.id, None) if image else (0, file)
             if key in taken:
@@ -95,6 +101,7 @@ class _ProjectImages:
 
     def __init__(self, document: Document) -> None:
         self._real: dict[Path, Path] = {}
+        self._roots = document.roots()
         self._by_file: dict[Path, Image] = {}
         self._by_name: dict[str, list[tuple[Image, Path]]] = defaultdict(list)
         for image in document.images():
@@ -113,22 +120,19 @@ class _ProjectImages:
             same = self._by_file.get(self._resolved(read.file))
             if same is not None:
                 return same
-            copies = [image for image, file in self._by_name.get(read.file.name, ()) if _same_content(file, read.file)]
+            copies = [image for image, file in self._by_name.get(read.file.name, ()) if same_content(file, read.file)]
             return copies[0] if len(copies) == 1 else None
         name = posix(read.name)
         ending = [
             image
             for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
-            if image.path == name or image.path.endswith(f"/{name}") or name.endswith(f"/{image.path}")
+            if image.path == name or image.path.endswith(f"/{name}") or name.endswith(f"/{self._told(image)}")
         ]
         return ending[0] if len(ending) == 1 else None
 
-
-def _same_content(one: Path, other: Path) -> bool:
-    try:
-        return filecmp.cmp(one, other, shallow=False)
-    except OSError:
-        return False
+    def _told(self, image: Image) -> str:
+        """Its path, with the folder that it lies in: "a.jpg" alone is the end of any a.jpg's path."""
+        return image.path if "/" in image.path else f"{self._roots[image.root].name}/{image.path}"
 
 
 class _Roots:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import time
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import formats
+from workbench.core.document import Document
 from workbench.core.files import atomic_path, safe_name, stamp
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
@@ -25,22 +27,27 @@ from workbench.formats import Reading, Source
 from workbench.formats.parts.layout import shown
 
 FOLDER = "imports"
-_OF_FORMAT = "imported JOIN origin ON origin.id = imported.origin WHERE image = ?1 AND format = ?2"
-_FORGET = (
-    f"DELETE FROM imported WHERE image = ?1 AND origin IN (SELECT origin.id FROM {_OF_FORMAT})"
-    f" AND origin < (SELECT max(origin.id) FROM {_OF_FORMAT})"
-)
-"""Of an image and a format all but the newest, before one more comes: undoing an import leaves the one before."""
+_CUT_OFF = "SELECT id FROM origin WHERE step > 0 AND step NOT IN (SELECT seq FROM journal)"
+"""Imports that were undone, and after which something else was done: nothing brings them back."""
+_OUTDATED = """
+SELECT id FROM origin WHERE format = ?1 AND id NOT IN (
+  SELECT origin FROM (
+    SELECT origin, row_number() OVER (PARTITION BY image ORDER BY origin DESC) AS place
+    FROM imported JOIN origin ON origin.id = imported.origin WHERE format = ?1)
+  WHERE place <= 2)"""
+"""Imports of a format that are of none of their images one of the two newest: undoing one leaves that before it. Never
+only some images of an import: a file that spoke of several would seem to be about the others alone."""
 LIMIT = 256 << 20
 """Bytes of one file that is kept; a larger one is written anew by an export."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What one of the two newest imports of a format said of an image.
+    """What an import said of an image.
 
-    `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: all names of the import in
-    their order; `content` as in content.py.
+    `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: the names of the import by
+    their numbers there; `content` as in content.py; `base` as in Reading. `is_done`: it was not undone. `left`: as
+    `content`, of the image as it was after the import, if that was not all the file's.
     """
 
     id: int
@@ -50,6 +57,13 @@ class Origin:
     file: str
     name: str
     content: bytes
+    base: int | None = None
+    is_done: bool = True
+    left: bytes | None = None
+
+    def is_of(self, said: bytes) -> bool:
+        """Whether an image that says this (content.of_image) is as this import left it."""
+        return said in (self.content, self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,70 +73,111 @@ class Taken:
     id: int
     source: Source
     content: bytes
+    left: bytes | None
 
 
 Stamp = tuple[int, int]
 
 
-def stamps(reading: Reading) -> dict[Path, Stamp]:
-    """Of the files that speak of images, as they are now."""
+def now() -> int:
+    """What the clock that files are stamped by says, in ns."""
+    coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)  # a tick behind the other, as the stamps are
+    return time.time_ns() if coarse is None else time.clock_gettime_ns(coarse)
+
+
+def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
+    """Of the files that speak of images and were not written to since reading them began (`now()` then)."""
     found = dict[Path, Stamp]()
     for file in {image.source.file for image in reading.images if image.source is not None}:
         with contextlib.suppress(OSError):
-            found[file] = stamp(file)
+            told = stamp(file)
+            if told[1] <= since:
+                found[file] = told
     return found
 
 
-def keep(project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]]) -> None:
+def keep(
+    project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]], step: int
+) -> None:
     """Note what `reading` said of the images (by their ids) that were taken from it, and keep its files.
 
-    In a connection of its own. Files that are no longer as they were `read_at`, or can't be read, are noted without
-    their bytes. WorkbenchError if the project can't be written.
+    `step`: of the journal, that the import was; 0 where it changed nothing. In a connection of its own. Files that are
+    no longer as they were `read_at`, or can't be read, are noted without their bytes. WorkbenchError if the project
+    can't be written.
     """
     cannot = formats.load_all().get(reading.format).cannot_store
-    taken = [
-        Taken(id, one.read.source, content.of_read(one, cannot)) for id, one in images if one.read.source is not None
-    ]
-    if not taken:
+    spoken = [(id, one) for id, one in images if one.read.source is not None]
+    if not spoken:
         return
+    left = _left(project, reading.format, [id for id, one in spoken if one.same or one.instead], step)
+    taken = [
+        Taken(id, one.read.source, content.of_read(one, cannot), left.get(id))
+        for id, one in spoken
+        if one.read.source is not None
+    ]
     archive = _free(project / FOLDER, f"{safe_name(reading.source.stem)} ({reading.format})")
     names = _keep_files(archive, reading, read_at, taken)
     labels = json.dumps(list(reading.labels), ensure_ascii=False)
     with Store(project / FILE, check=False) as store, store.transaction() as connection:
-        connection.executemany(_FORGET, [(one.id, reading.format) for one in taken])
-        row = (reading.format, archive.name, labels)
-        origin = connection.execute("INSERT INTO origin (format, archive, labels) VALUES (?, ?, ?)", row).lastrowid
+        row = (reading.format, archive.name, labels, step, reading.base)
+        made = "INSERT INTO origin (format, archive, labels, step, base) VALUES (?, ?, ?, ?, ?)"
+        origin = connection.execute(made, row).lastrowid
         connection.executemany(
-            "INSERT INTO imported (image, origin, file, name, content) VALUES (?, ?, ?, ?, ?)",
-            [(one.id, origin, names.get(one.source.file, ""), one.source.name, one.content) for one in taken],
+            "INSERT INTO imported (image, origin, file, name, content, left) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (one.id, origin, names.get(one.source.file, ""), _text(one.source.name), one.content, one.left)
+                for one in taken
+            ],
         )
+        for old, values in ((_CUT_OFF, ()), (_OUTDATED, (reading.format,))):
+            connection.execute(f"DELETE FROM imported WHERE origin IN ({old})", values)
+
+
+def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int, bytes]:
+    """How the import left these images, which had boxes before; nothing if the project was edited since."""
+    if not ids:
+        return {}
+    cannot = formats.load_all().get(format).cannot_store
+    with Document.open(project, read_only=True, check=False) as document:
+        snapshot = document.snapshot(ids)
+        newest = document.store.rows("SELECT max(seq) FROM journal WHERE undone = 0")[0][0] or 0
+    if step and newest != step:
+        return {}
+    return {image.id: content.of_image(snapshot, index, cannot) for index, image in enumerate(snapshot.images)}
 
 
 def _keep_files(
     archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[Taken]
 ) -> dict[Path, str]:
     """The name in the zip of each file that was taken whole: all its images, and nothing of it left out."""
-    told = Counter(image.source.file for image in reading.images if image.source is not None)
-    left = told - Counter(one.source.file for one in taken)
+    spoken = Counter(image.source.file for image in reading.images if image.source is not None)
+    left = spoken - Counter(one.source.file for one in taken)
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
-    whole = [file for file, count in told.items() if not left[file] and not (is_damaged and count > 1)]
+    whole = [file for file, count in spoken.items() if not left[file] and not (is_damaged and count > 1)]
     root = reading.source if reading.source.is_dir() else reading.source.parent
     names = dict[Path, str]()
     with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for file in whole:
                 with contextlib.suppress(OSError):
-                    now = stamp(file)
-                    if now == read_at.get(file) and now[0] <= LIMIT:
-                        name = shown(file, root) if file.is_relative_to(root) else f"{len(names)}/{file.name}"
+                    told = stamp(file)
+                    if told == read_at.get(file) and told[0] <= LIMIT:
+                        name = _text(shown(file, root)) if file.is_relative_to(root) else ""
+                        if not name or name in names.values():
+                            name = f"{len(names)}/{_text(file.name)}"
                         packed.writestr(_entry(name), file.read_bytes())
                         names[file] = name
         return names
     return {}
 
 
+def _text(name: str) -> str:
+    """A name that is not UTF-8 as one that zips and databases hold."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name.encode("utf-8", "replace").decode())
+    entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
 
@@ -134,13 +189,16 @@ def _free(folder: Path, stem: str) -> Path:
 
 def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, list[Origin]]:
     """By image, the newest import first. Of one `image` only, if given."""
-    about = {}
-    for id, format, archive, labels in map(tuple, connection.execute("SELECT id, format, archive, labels FROM origin")):
+    about, how = {}, {}
+    undone = "step > 0 AND step NOT IN (SELECT seq FROM journal WHERE undone = 0)"
+    rows = connection.execute(f"SELECT id, format, archive, labels, base, {undone} FROM origin")
+    for id, format, archive, labels, base, is_undone in map(tuple, rows):
         about[id] = format, archive, tuple(json.loads(labels))
+        how[id] = base, not is_undone
     found = defaultdict[int, list[Origin]](list)
     where, values = ("", ()) if image is None else ("WHERE image = ?", (image,))
-    asked = f"SELECT image, origin, file, name, content FROM imported {where} ORDER BY origin DESC"
+    asked = f"SELECT image, origin, file, name, content, left FROM imported {where} ORDER BY origin DESC"
     rows = connection.execute(asked, values)
-    for of, id, file, name, said in map(tuple, rows):
-        found[of].append(Origin(id, *about[id], file, name, said))
+    for of, id, file, name, said, left in map(tuple, rows):
+        found[of].append(Origin(id, *about[id], file, name, said, *how[id], left))
     return found

@@ -17,9 +17,10 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import posix
 from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
+from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
 from workbench.exchange.origins import Origin
-from workbench.formats import Keeps, Source
+from workbench.formats import Format, Keeps, Source
 
 
 def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied: bool) -> int:
@@ -44,21 +45,37 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
         for origin in several:
             if origin.format == format and origin.file:
                 came[origin.id, origin.file][id] = origin
-    restored = 0
+    chosen: dict[Path, Origin] = {}
     with Archives(project / origins.FOLDER) as archives:
         for file, told in by_file.items():
             first = next(iter(told))
             for one in known.get(first, ()):
                 said = came.get((one.id, one.file), {})
-                if said.keys() == told.keys() and all(
+                is_whole = said.keys() == told.keys() and all(
                     is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in told.items()
-                ):
-                    data = archives.bytes_of(one)
-                    if data is not None:
-                        atomic_write(folder / file, data, sync=False)
-                        restored += 1
-                        break
-    return restored
+                )
+                if is_whole and archives.bytes_of(one) is not None:
+                    chosen[file] = one
+                    break
+        if len(chosen) < len(by_file):  # what is written anew counts from 1, and one folder has one way
+            chosen = {file: one for file, one in chosen.items() if one.base in (None, 1)}
+        for file, one in chosen.items():
+            data = archives.bytes_of(one)
+            if data is not None:
+                atomic_write(folder / file, data, sync=False)
+    bases = {one.base for one in chosen.values()}
+    if not bases <= {None, 1} and (len(bases) > 1 or _base_of(member, folder) not in bases):
+        for file in member.write(snapshot, folder):
+            chosen.pop(file.relative_to(folder), None)
+    return len(chosen)
+
+
+def _base_of(member: Keeps, folder: Path) -> int | None:
+    """From which number whoever reads `folder` would count pixels."""
+    try:
+        return cast(Format, member).read(folder).base
+    except WorkbenchError:
+        return None
 
 
 def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source, copied: bool) -> bool:
@@ -73,7 +90,7 @@ def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source
         used = set(snapshot.label_index[snapshot.rows(index)].tolist())
         if any(number >= len(origin.labels) or origin.labels[number] != labels[number] for number in used):
             return False
-    return content.of_image(snapshot, index, member.cannot_store) == origin.content
+    return origin.is_of(content.of_image(snapshot, index, member.cannot_store))
 
 
 def _is_name_right(came: str, written: str, copied: bool) -> bool:

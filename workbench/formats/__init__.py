@@ -82,13 +82,17 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class Reading:
-    """All that a folder or file of one format holds. `labels` are in the format's own order."""
+    """All that a folder or file of one format holds. `labels` are in the format's own order.
+
+    `base`: the number of the first pixel in the files, where the format leaves it open; its writer counts from 1.
+    """
 
     format: str
     source: Path
     labels: tuple[str, ...]
     images: tuple[ReadImage, ...]
     remarks: tuple[Remark, ...] = ()
+    base: int | None = None
 
 
 LOSSES: dict[str, str] = {
@@ -171,8 +175,11 @@ class Keeps(Format, Protocol):
 class OneEach(Protocol):
     """What a format with one file for each image can do besides (exchange/autosync.py)."""
 
-    def text(self, snapshot: Snapshot, index: int, place: str) -> str:
-        """The file of image `index`, which lies at `place` (a relative posix path)."""
+    def text(self, snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
+        """The file of image `index`, which lies at `place` (a relative posix path).
+
+        `base`: the number of the first pixel, where the format leaves it open.
+        """
 
 
 Kind = TypeVar("Kind", bound=Format)

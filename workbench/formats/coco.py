@@ -16,7 +16,7 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -166,7 +166,9 @@ class _Reader:
             )  # fmt: skip
         found = self.lookup.beside(image.name) if self.path.is_file() else None
         if found is None:
-            match = self.lookup.find(image.name, near=near)
+            match = self.lookup.find((file.parent.relative_to(self.root) / posix(image.name)).as_posix())
+            if match.how is not Found.EXACT:  # not beside the file, as Roboflow has it
+                match = self.lookup.find(image.name, near=near)
             found = match.file
             if match.how is Found.AMBIGUOUS:
                 sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."

@@ -7,17 +7,19 @@ proof in all files and says what it found (reference/formats.md, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable
+from workbench.core.image_lookup import Found, ImageLookup, Match, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    SPLIT_WORDS,
     distinct_paths,
     files_below,
     is_labelled,
@@ -61,15 +63,17 @@ class Voc:
                 atomic_write(written[-1], self.text(snapshot, index, place), sync=False)
                 stem = source.file.relative_to(_FOLDER).with_suffix("").as_posix()
                 sets.setdefault(snapshot.images[index].split, []).append(stem)
-        sets.pop(Split.NONE, None)
+        unsplit = sets.pop(Split.NONE, [])
+        if not sets and any(part.lower() in SPLIT_WORDS for stem in unsplit for part in stem.split("/")[:-1]):
+            sets[Split.TRAIN] = []  # without a list, the folders' names would be taken for splits
         for split, stems in sorted(sets.items()):
             file = folder / "ImageSets" / "Main" / f"{SPLIT_NAMES[split]}.txt"
             atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
             written.append(file)
         return tuple(written)
 
-    def text(self, snapshot: Snapshot, index: int, place: str) -> str:
-        return to_xml(snapshot, index, place)
+    def text(self, snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
+        return to_xml(snapshot, index, place, base)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
         found: list[Source | None] = []
@@ -112,12 +116,18 @@ class _Reader:
             raise Refused(self.path, "there are no XML files in this folder")
         known = parsed(files, self.root, parse_voc, self.report)
         base = self.base([voc for _, voc in known])
-        splits = _Splits(self.root, self.report)
+        splits = _Splits(self.root, self.report, self.beside(files))
         read = [self.image(file, voc, base, splits) for file, voc in known]
         if self.path.is_dir():
             read += self.bare_images(splits, {image.file for image in read if image.file})
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
-        return self.report.reading("voc", self.path, tuple(labels), read, self.lookup)
+        return replace(self.report.reading("voc", self.path, tuple(labels), read, self.lookup), base=base)
+
+    def beside(self, files: Sequence[Path]) -> list[Path]:
+        """All files that lists may speak of; of a single file its neighbours."""
+        if self.path.is_dir():
+            return [*files, *self.lookup.files]
+        return files_below(self.path.parent, ".xml")
 
     def shown(self, file: Path) -> str:
         return shown(file, self.root)
@@ -198,7 +208,9 @@ class _Reader:
         suffix = wanted.suffix if wanted.stem == file.stem else ""
         if self.path.is_file() and suffix and (beside := self.lookup.beside(file.stem + suffix)):
             return beside
-        own = self.lookup.find("/".join([*folders, file.stem + suffix]), near=(*folders, _IMAGE_FOLDER))
+        own = self.placed(relative, suffix) or self.lookup.find(
+            "/".join([*folders, file.stem + suffix]), near=(*folders, _IMAGE_FOLDER)
+        )
         if own.file is not None:
             if wanted.name and own.file.stem != wanted.stem:
                 self.report.say(
@@ -214,6 +226,17 @@ class _Reader:
             )  # fmt: skip
         return other.file
 
+    def placed(self, annotation: Path, suffix: str) -> Match | None:
+        """The image where VOC has it: Annotations/d/a.xml -> JPEGImages/d/a.jpg, in the data set's own folder."""
+        parts = annotation.parts[:-1]
+        places = [i for i, part in enumerate(parts) if part.lower() == "annotations"][-1:]
+        for i in places:
+            folder = Path(*parts[:i], _IMAGE_FOLDER, *parts[i + 1 :])
+            match = self.lookup.find((folder / (annotation.stem + suffix)).as_posix())
+            if match.file is not None and match.file.parent == self.lookup.roots[0] / folder:
+                return match
+        return None
+
     def bare_images(self, splits: _Splits, used: set[Path]) -> list[ReadImage]:
         """Images beside the annotated ones that no annotation file speaks of: unlabelled, perhaps with a split."""
         folders = {file.parent for file in used}
@@ -227,32 +250,38 @@ class _Reader:
 
 
 class _Splits:
-    """The official splits: ImageSets/Main of each VOC folder below `root`, else folders named after splits."""
+    """The official splits: ImageSets/Main of each VOC folder below `root`, else folders named after splits.
+
+    A line names an image. In lists of one label (`cow_trainval.txt`, not read; some tools write all lists so) a number
+    follows: 1, 0 or -1. As images are called "cat 1.jpg" and "#x.jpg", too, a line that is the name of one is that.
+    """
 
     # cow_trainval.txt and its like list objects of one label, not a split
     FILES = (("train", Split.TRAIN), ("val", Split.VALIDATION), ("test", Split.TEST), ("trainval", Split.TRAIN))
 
-    def __init__(self, root: Path, report: Report) -> None:
+    def __init__(self, root: Path, report: Report, files: Iterable[Path]) -> None:
+        """`files`: the annotation files and images that there are."""
         self.root = root
         self._lists: dict[Path, dict[str, Split]] = {}
+        self._known: dict[Path, set[str]] = {}
         for listed in files_below(root, ".txt"):
             if listed.parent.name == "Main" and listed.parent.parent.name == "ImageSets":
                 self._lists.setdefault(listed.parent.parent.parent, {})
+        for folder in self._lists:
+            self._known[folder] = {_inner(file, folder) for file in files if file.is_relative_to(folder)}
         for folder, splits in self._lists.items():
+            stems = self._known[folder] | {name.rsplit("/", 1)[-1] for name in self._known[folder]}
             for name, split in self.FILES:
-                self._add(folder / "ImageSets" / "Main" / f"{name}.txt", split, splits, report)
+                self._add(folder / "ImageSets" / "Main" / f"{name}.txt", split, splits, stems, report)
 
-    def _add(self, file: Path, split: Split, splits: dict[str, Split], report: Report) -> None:
+    def _add(self, file: Path, split: Split, splits: dict[str, Split], stems: set[str], report: Report) -> None:
         if not file.is_file():
             return
-        text = read_bytes(file, shown(file, self.root)).decode("utf-8-sig", "replace")
-        for line, entry in enumerate(text.splitlines(), start=1):
-            words = entry.split()
-            if not words or entry.lstrip().startswith("#"):
+        text = read_bytes(file, shown(file, self.root)).decode("utf-8", "replace")
+        for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+            name = _name_in(entry, stems)
+            if not name:
                 continue
-            name = entry.strip()
-            if len(words) > 1 and words[-1] in ("-1", "0", "1"):
-                name = name[: -len(words[-1])].strip()
             if file.stem != "trainval" and splits.get(name, split) != split:
                 sentence = f"'{name}' is in two splits; it stays in {splits[name]}."
                 report.say("repaired", shown(file, self.root), sentence, line, kind="images in two splits")
@@ -262,8 +291,27 @@ class _Splits:
         for file in (annotation, image):
             for folder, splits in self._lists.items():
                 if file is not None and file.is_relative_to(folder):
-                    inner = PurePosixPath(*file.relative_to(folder).parts[1:]).with_suffix("").as_posix()
-                    split = splits.get(inner) or splits.get(file.stem)
+                    inner = _inner(file, folder)
+                    bare = None if file.stem in self._known[folder] else splits.get(file.stem)  # another image's
+                    split = splits.get(inner) or bare
                     if split:
                         return split
         return None if self._lists else split_of_folders(annotation, self.root)
+
+
+def _inner(file: Path, folder: Path) -> str:
+    """What a list calls it: the path below Annotations or JPEGImages, without suffix."""
+    parts = file.relative_to(folder).parts
+    return PurePosixPath(*(parts[1:] or parts)).with_suffix("").as_posix()
+
+
+def _name_in(entry: str, stems: set[str]) -> str:
+    """The image that a line of a list names, or ""."""
+    plain = entry.strip().removeprefix("\ufeff")
+    whole = next((name for name in (entry, entry.strip(), plain) if name in stems), "")
+    words = plain.split()
+    if whole or not words or plain.startswith("#"):
+        return whole
+    if len(words) > 1 and words[-1] in ("-1", "0", "1"):
+        return plain[: -len(words[-1])].strip()
+    return plain

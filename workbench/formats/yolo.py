@@ -88,7 +88,7 @@ class Yolo:
         atomic_write(file, _data_yaml(snapshot))
         return (*written, file)
 
-    def text(self, snapshot: Snapshot, index: int, place: str = "") -> str:
+    def text(self, snapshot: Snapshot, index: int, place: str = "", base: int = 1) -> str:
         return _label_text(snapshot, index)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:

@@ -57,6 +57,7 @@ class Session(QObject):
         self.image_id = 0
         self.label_id = 0
         self.jobs: list[Job] = []
+        self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
         self._unlisten: Callable[[], None] = lambda: None
 
@@ -79,6 +80,7 @@ class Session(QObject):
         """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""
         if self.document is None:
             return
+        self.to_import = None
         self.closing.emit()
         self.end_jobs(keep=keep)
         if remember:

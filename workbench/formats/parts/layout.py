@@ -86,7 +86,7 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
     root folders: the later ones get "-2", "-3" ... after their stem.
     """
     images, taken = tuple(images), set[str]()
-    shared = _shared_folders(images)
+    shared = shared_folders(images)
     paths = []
     for image in images:
         path = PurePosixPath(_portable("/".join(image.path.split("/")[shared[image.root] :])))
@@ -102,7 +102,7 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
 def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
     """For layouts with a folder for each split: images that lie in one of that name already are not put in another."""
     images = tuple(images)
-    shared, found = _shared_folders(images), []
+    shared, found = shared_folders(images), []
     for image in images:
         folder, *rest = image.path.split("/")[shared[image.root] :]
         is_split = bool(rest) and folder.lower() in _FOLDERS[image.split]
@@ -110,7 +110,7 @@ def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
     return tuple(found)
 
 
-def _shared_folders(images: Sequence[Image]) -> dict[int, int]:
+def shared_folders(images: Sequence[Image]) -> dict[int, int]:
     """How many folders all images of a root have in common, by root."""
     shared: dict[int, list[str]] = {}
     for image in images:

@@ -126,8 +126,8 @@ def _plain(element: Element) -> list[Any]:
     return [element.tag, element.attributes, element.text, [_plain(child) for child in element.children]]
 
 
-def to_xml(snapshot: Snapshot, index: int, place: str) -> str:
-    """One strict annotation file: 1-based inclusive whole numbers."""
+def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
+    """One strict annotation file: 1-based inclusive whole numbers; `base` 0 for folders of files that count so."""
     image, path = snapshot.images[index], PurePosixPath(place)
     verified = ' verified="yes"' if image.state is State.VERIFIED else ""
     lines = [
@@ -141,18 +141,18 @@ def to_xml(snapshot: Snapshot, index: int, place: str) -> str:
     ]
     rows = snapshot.rows(index)
     for row in range(rows.start, rows.stop):
-        lines += _xml_object(snapshot, row, image.width, image.height)
+        lines += _xml_object(snapshot, row, image.width, image.height, base)
     return "\n".join([*lines, "</annotation>\n"])
 
 
-def _xml_object(snapshot: Snapshot, row: int, width: int, height: int) -> list[str]:
+def _xml_object(snapshot: Snapshot, row: int, width: int, height: int, base: int) -> list[str]:
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
     difficult, truncated, occluded, crowd = snapshot.flags[row].tolist()
     (xmin, xmax), (ymin, ymax) = _inclusive(x0, x1, width), _inclusive(y0, y1, height)
     others = kept(snapshot.notes[row][1], "voc") if snapshot.notes else None
     others = [other for other in others or [] if _is_sane(other)]
     pose = [] if any(other[0] == "pose" for other in others) else ["    <pose>Unspecified</pose>"]
-    corners = zip(_CORNERS, (xmin, ymin, xmax, ymax), strict=True)
+    corners = zip(_CORNERS, (xmin - 1 + base, ymin - 1 + base, xmax, ymax), strict=True)
     return [
         "  <object>",
         f"    <name>{_text(snapshot.labels[int(snapshot.label_index[row])].name)}</name>",

@@ -6,17 +6,18 @@ inside the data set's folder, never outside it, and what was done is remarked.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from workbench.core import strict_yaml
-from workbench.core.files import resolve_inside
+from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
 from workbench.core.image_lookup import ImageLookup, is_portable, posix
 from workbench.core.project import Split
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, files_below, shown, split_of_folders
+from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, files_below, number, shown, split_of_folders
 from workbench.formats.parts.report import Report, read_bytes
 
 LABEL_FOLDERS = ("labels", "label", "annotations", "labeltxt")
@@ -289,7 +290,8 @@ def from_folders(path: Path, root: Path, lookup: ImageLookup) -> Layout:
 
 def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
     """The list of names in a data set's folders, or None. Refused if two lists differ."""
-    found = [f for f in files_below(root, "") if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
+    every = [f for f in files_below(root, "") if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
+    found = [f for f in every if f.suffix.lower() != ".txt" or not is_label_file(f)]
     lists = {names_in(f, root): f for f in reversed(found)}
     if len(lists) > 1:
         files = " and ".join(sorted(shown(f, root) for f in lists.values())[:3])
@@ -306,9 +308,41 @@ def names_in(file: Path, root: Path) -> tuple[str, ...]:
     return tuple(_label(text, name, line) for line, text in enumerate(lines, start=1))
 
 
+def names_told(file: Path) -> tuple[str, ...]:
+    """The names in a data.yaml or in a list of them, by their numbers. Refused if it can't be read."""
+    if file.suffix.lower() in (".yaml", ".yml"):
+        return _yaml_names(strict_yaml.parse(read_bytes(file, file.name), file.name), file.name, Report(True))
+    return names_in(file, file.parent)
+
+
 def is_label_file(file: Path) -> bool:
-    """Whether a txt may be a label file by its name."""
-    return file.name.lower() not in (*NAME_FILES, *_LIST_FILES)
+    """Whether a txt may be a label file: by its name, and what is called as a list is by what stands in it.
+
+    Images are called test.jpg and classes.jpg, too. Their label files begin with five numbers; if they are empty or
+    damaged, their image is where it belongs.
+    """
+    if file.name.lower() not in (*NAME_FILES, *_LIST_FILES):
+        return True
+    try:
+        with file.open("rb") as stream:
+            words = stream.read(4096).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError:
+        return False
+    first = next((line.decode("utf-8", "replace").split() for line in words if line.strip()), [])
+    if len(first) >= 5 and all(number(word) is not None for word in first):
+        return True
+    places = [place for place, part in enumerate(file.parts[:-1]) if part.lower() in LABEL_FOLDERS][-1:]
+    beside = [] if first else [file.parent]  # a list that stands beside an image of its name
+    homes = [Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in _spelt(IMAGE_FOLDERS)]
+    return any(_has_image(home, file.stem) for home in [*beside, *homes])
+
+
+def _has_image(folder: Path, stem: str) -> bool:
+    try:
+        names = [os.path.splitext(name) for name in os.listdir(folder)]
+    except OSError:
+        return False
+    return any(name == stem and suffix.lower() in IMAGE_SUFFIXES for name, suffix in names)
 
 
 class LabelFiles:
@@ -341,7 +375,13 @@ class LabelFiles:
 
 
 def _spellings(image_folder: str) -> Iterator[str]:
-    for word in LABEL_FOLDERS:
+    yield from _spelt(LABEL_FOLDERS)
+    yield "labelTxt"
+
+
+def _spelt(words: tuple[str, ...]) -> Iterator[str]:
+    for word in words:
         yield word
         yield word.capitalize()
-    yield "labelTxt"
+    if words is IMAGE_FOLDERS:
+        yield "JPEGImages"

@@ -15,6 +15,8 @@ from workbench.ui.widgets.image_delegates import STATE_ICONS
 
 _ROOMY = 860
 """Widget pixels from which the size of the image stands beside its name."""
+_TIGHT = 620
+"""Widget pixels below which the buttons of the view give way: keys and the View menu have them too."""
 
 
 class Strip(QFrame):
@@ -34,8 +36,10 @@ class Strip(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
         layout.setSpacing(2)
-        for action in tools:
-            layout.addWidget(_button(action, menus.get(action.objectName())))
+        self._tools = [_button(action, menus.get(action.objectName())) for action in tools]
+        for button in self._tools:
+            layout.addWidget(button)
+        self._styles = [button.toolButtonStyle() for button in self._tools]
         layout.addSpacing(theme.GRID)
         self._icon = QLabel()
         self._name = Elided()
@@ -58,8 +62,10 @@ class Strip(QFrame):
         layout.addWidget(self._about)
         layout.addWidget(self._zoom)
         layout.addSpacing(4)
-        for action in views:
-            layout.addWidget(_button(action, menus.get(action.objectName())))
+        self._views = [_button(action, menus.get(action.objectName())) for action in views]
+        for button in self._views:
+            layout.addWidget(button)
+        self.setMinimumWidth(1)  # not that of all buttons
         layout.addSpacing(theme.GRID)
         for action in ends:
             layout.addWidget(_wide_button(action))
@@ -67,6 +73,11 @@ class Strip(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where there is little room, the name has it; the size is in the name's tooltip too."""
         self._about.setVisible(self.width() >= _ROOMY)
+        is_tight = self.width() < _TIGHT
+        for view in (*self._views, self._zoom):
+            view.setVisible(not is_tight)
+        for button, style in zip(self._tools, self._styles, strict=True):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly if is_tight else style)
         super().resizeEvent(event)
 
     def show_note(self, note: str) -> None:

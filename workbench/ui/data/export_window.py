@@ -27,6 +27,7 @@ from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.exchange import ExportReport, export_labels, losses, remember
+from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -72,9 +73,15 @@ class ExportWindow(QDialog):
             self._format.addItem(member.title, name)
         self._folder = QLineEdit()
         self._folder.setObjectName("export-folder")
-        self._folder.setAccessibleName("New folder for the export")
+        self._folder.setAccessibleName("Folder for the export")
         self._copy = QCheckBox("Copy the images too, to where the format expects them")
         self._copy.setObjectName("export-copy")
+        self._replace = QCheckBox("Replace what the last export wrote there")
+        self._replace.setObjectName("export-replace")
+        self._replace.setToolTip(
+            "Files of the last export that are not in this one go. What another program has changed or put there stays,"
+            " and is told."
+        )
         self._sentence = QLabel(wordWrap=True)
         self._sentence.setObjectName("export-sentence")
         self._losses = QPlainTextEdit(readOnly=True)
@@ -92,6 +99,7 @@ class ExportWindow(QDialog):
         self._write.clicked.connect(self.write)
         self._format.currentIndexChanged.connect(self._show_losses)
         self._format.activated.connect(self._choose_format)
+        self._folder.textChanged.connect(self._look_at_folder)
         self._lay_out()
         session.edited.connect(self._edited)
         session.document_changed.connect(self._leave)
@@ -105,8 +113,9 @@ class ExportWindow(QDialog):
         where.addWidget(choose)
         form = QFormLayout()
         form.addRow("Format", self._format)
-        form.addRow("New folder", where)
+        form.addRow("Folder", where)
         form.addRow("", self._copy)
+        form.addRow("", self._replace)
         close = QPushButton("Close")
         close.clicked.connect(self.close)
         foot = QHBoxLayout()
@@ -135,6 +144,16 @@ class ExportWindow(QDialog):
             self._format.setCurrentIndex(max(0, place if place >= 0 else self._format.findData(_USUAL)))
         self._known.clear()
         self._show_losses()
+        self._look_at_folder()
+
+    @Slot()
+    def _look_at_folder(self) -> None:
+        """A folder that holds something may be replaced, if a person says so; never by itself."""
+        text = self._folder.text().strip()
+        is_taken = bool(text) and is_export(Path(text).expanduser())
+        self._replace.setVisible(is_taken)
+        if not is_taken:
+            self._replace.setChecked(False)
 
     @Slot()
     def _choose_format(self) -> None:
@@ -211,8 +230,10 @@ class ExportWindow(QDialog):
             return
         format, copy = str(self._format.currentData()), self._copy.isChecked()
         folder, home = Path(text).expanduser(), document.folder
-        job = Job("Exporting labels", lambda _: _export(home, format, folder, copy), self._session)
+        replace = self._replace.isChecked()
+        job = Job("Exporting labels", lambda _: _export(home, format, folder, copy, replace), self._session)
         job.reported.connect(self._written)
+        job.failed.connect(self._failed)
         job.finished.connect(self._ended)
         self._is_writing = True
         self._enable()
@@ -229,11 +250,21 @@ class ExportWindow(QDialog):
                 self._session.tell(error)
         self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
-        self._losses.setPlainText("\n".join(remark.sentence for remark in report.remarks))
+        told = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
+        self._losses.setPlainText("\n".join(told))
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        """Told in the corner, too; here is where a person looks."""
+        if isinstance(error, WorkbenchError):
+            self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", ""))
+            self._losses.clear()
 
     @Slot()
     def _ended(self) -> None:
         self._is_writing = False
+        self._replace.setChecked(False)
+        self._look_at_folder()
         self._enable()
 
 
@@ -250,8 +281,8 @@ def _lost(project: Path, format: str) -> Iterator[_Lost]:
     yield _Lost(format, losses(snapshot, format))
 
 
-def _export(project: Path, format: str, folder: Path, copy: bool) -> Iterator[_Written]:
+def _export(project: Path, format: str, folder: Path, copy: bool, replace: bool) -> Iterator[_Written]:
     with Document.open(project, read_only=True, check=False) as document:
         snapshot = document.snapshot()
-    report = export_labels(snapshot, format, folder, copy_images=copy, project=project)
+    report = export_labels(snapshot, format, folder, copy_images=copy, replace=replace, project=project)
     yield _Written(report, snapshot.labels, copy)

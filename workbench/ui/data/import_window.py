@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from workbench import plugins
 from workbench.core import archives
 from workbench.errors import WorkbenchError
-from workbench.exchange import apply_import
+from workbench.exchange import Changed, apply_import
 from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.data.importing import remark_groups, work
@@ -37,9 +37,9 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.empty import Empty
 
 _EXISTING = (
-    ("leave it as it is here", "update"),
-    ("take the file's boxes instead", "replace"),
-    ("keep both", "add"),
+    ("stays as it is here", "update"),
+    ("becomes what the file says", "replace"),
+    ("stays, and the file's boxes come beside", "add"),
 )
 _SETTLE = 300
 """Milliseconds after an edit of the project until the plan is made anew: edits come in rows."""
@@ -83,7 +83,7 @@ class ImportWindow(QDialog):
         self._leave_out = button(
             "import-leave-out", "Leave out what is damaged, and take the rest", self._choices.leave_out_damage
         )
-        self._existing_word = QLabel("What differs here:")
+        self._existing_word = QLabel("What was changed here:")
         self._existing = QComboBox()
         self._existing.setObjectName("import-existing")
         self._existing.setAccessibleName("What becomes of images that differ")
@@ -94,6 +94,7 @@ class ImportWindow(QDialog):
         self._apply.setProperty("role", "primary")
         self._lay_out()
         self._choices.read_asked.connect(self.read)
+        self._choices.others_chosen.connect(self._be_careful)
         self._choices.splits_changed.connect(self._compare)
         self._existing.activated.connect(self._compare)
         session.edited.connect(self._edited)
@@ -158,12 +159,22 @@ class ImportWindow(QDialog):
         self._apply.setEnabled(is_true and found is not None and not found.is_empty and can_write)
         self._apply.setText(action(found))
         self._apply.setToolTip("" if can_write or document is None else document.why_read_only)
-        differs = found is not None and bool(found.differences.items)
+        differs = found is not None and any(one.changed is not Changed.FILE for one in found.differences.items)
         self._existing.setVisible(differs)
         self._existing_word.setVisible(differs)
         self._undo.setVisible(bool(self._done) and document is not None and document.undo_title == self._done)
 
     # --- reading ---
+
+    @Slot()
+    def _be_careful(self) -> None:
+        """Other files: no edit is given up for them before somebody says so."""
+        self._existing.setCurrentIndex(0)
+
+    def propose(self, path: Path) -> None:
+        """Read this; where the window has nothing to do yet."""
+        if self._found is None and self._job is None:
+            self._choices.take(path)
 
     @Slot()
     def read(self) -> None:
@@ -273,7 +284,8 @@ class ImportWindow(QDialog):
         self._sentence.setText(ending or "It can't be imported as it is; nothing was changed.")
         self._damage.show_groups(groups)
         skips = self._choices.settings("update").skip_broken
-        self._leave_out.setVisible(self._is_reading and not skips)
+        is_zip = self._choices.path is not None and archives.is_archive(self._choices.path)
+        self._leave_out.setVisible(self._is_reading and not skips and bool(self._format) and not is_zip)
         self._choices.show_what_matters(self._format, sized="lie outside" in error.sentence, splits=False)
         self._stack.setCurrentWidget(self._damaged)
 
@@ -367,6 +379,8 @@ class ImportWindow(QDialog):
         self._discard()
         self._view.close_down()
         self._done, self._is_stale = "", False
+        self._choices.be_careful()
+        self._be_careful()
         self._hint.say(_HINT)
         self._show_hint()
         super().done(result)

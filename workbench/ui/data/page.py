@@ -333,6 +333,9 @@ class DataPage(Page):
         window = self.findChild(ImportWindow) or ImportWindow(self.session, self)
         window.show()
         window.raise_()
+        if self.session.to_import is not None:
+            window.propose(self.session.to_import)
+            self.session.to_import = None
 
     @Slot()
     def show_beside(self) -> None:

@@ -152,12 +152,16 @@ class Beside(QObject):
             self._session.beside_synced.emit(result)
 
     def _tell_foreign(self, files: tuple[Path, ...]) -> None:
+        from workbench.exchange import autosync
+
         fresh = frozenset(files) - self._told
         self._told |= fresh
         if fresh:
             count = words.count(len(fresh), "label file")
-            what = f"{count} beside the images not as the project has it, such as {min(fresh).name}: left alone."
-            self._session.message.emit("warning", f"{what} Import labels (Ctrl+I) shows what is different.")
+            was = "was" if len(fresh) == 1 else "were"
+            what = f"{count} beside the images {was} changed by another program, such as {min(fresh).name}."
+            self._session.to_import = autosync.data_set_of(min(fresh))
+            self._session.message.emit("warning", f"{what} Import labels on the Data page shows what is different.")
 
     def _flush(self) -> None:
         """The project goes: what is left of the edits is written now, or at its next opening where that takes long."""

@@ -125,6 +125,13 @@ def _is_done(image: Image) -> bool:
     return image.state in (State.DONE, State.VERIFIED)
 
 
+_NARROW = 18
+"""Characters below which the end of a name stays, with its number, and not some of its beginning too."""
+
+
 def _elided(painter: QPainter, room: QRectF, text: str) -> None:
-    cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(room.width()))
+    metrics = painter.fontMetrics()
+    is_narrow = room.width() < _NARROW * metrics.averageCharWidth()
+    mode = Qt.TextElideMode.ElideLeft if is_narrow else Qt.TextElideMode.ElideMiddle
+    cut = metrics.elidedText(text, mode, int(room.width()))
     painter.drawText(room, _MIDDLE, cut)

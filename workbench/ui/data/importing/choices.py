@@ -28,9 +28,13 @@ _FILES = "Labels (*.json *.xml *.yaml *.yml *.txt *.csv *.data *.vott *.zip);;Al
 
 
 class Choices(QWidget):
-    """`read_asked`: the files are to be read (again). `splits_changed`: only what is done with them."""
+    """`read_asked`: the files are to be read (again); before it `others_chosen` where they are others.
+
+    `splits_changed`: only what is done with them is otherwise.
+    """
 
     read_asked = Signal()
+    others_chosen = Signal()
     splits_changed = Signal()
 
     def __init__(self) -> None:
@@ -52,7 +56,8 @@ class Choices(QWidget):
         self._skip = QCheckBox("Leave out what is damaged, and take the rest")
         self._skip.setObjectName("import-skip")
         self._lay_out()
-        self._path.returnPressed.connect(self.read_asked)
+        self._path.returnPressed.connect(self._entered)
+        self._entered_path = ""
         self._images.editingFinished.connect(self._images_edited)
         self._known_images = ""
         for combo in (self._format, self._base, self._size):
@@ -119,8 +124,20 @@ class Choices(QWidget):
         """Another thing is to be read: as whatever format it is, with nothing left out unasked."""
         self._path.setText(str(path))
         self._format.setCurrentIndex(0)
-        self._skip.setChecked(False)
+        self._entered_path = ""
+        self._entered()
+
+    @Slot()
+    def _entered(self) -> None:
+        if self._path.text() != self._entered_path:
+            self._entered_path = self._path.text()
+            self.be_careful()
+            self.others_chosen.emit()
         self.read_asked.emit()
+
+    def be_careful(self) -> None:
+        """Other files: nothing of them is left out unasked."""
+        self._skip.setChecked(False)
 
     @Slot()
     def leave_out_damage(self) -> None:

@@ -103,6 +103,8 @@ def action(found: Findings | None) -> str:
     if found is None:
         return "Import"
     plan = found.plan
+    if plan.replaced or plan.removed:
+        return f"Import {words.count(plan.boxes + plan.replaced + plan.removed, 'change')}"
     if plan.boxes:
         return f"Import {words.count(plan.boxes, 'box')}"
     images = plan.matched + plan.added
@@ -133,9 +135,11 @@ def _is_sized_otherwise(width: int, height: int, image: object) -> bool:
 def _labels(document: Document, plan: ImportPlan) -> tuple[LabelRow, ...]:
     counts = Counter(name for one in plan.compared for name, _ in one.boxes)
     known = {label.name: label for label in document.labels()}
-    new = {label.name: label for label in labels_to_add(document, plan.new_labels)}
-    names = [*plan.reading.labels, *(name for name in counts if name not in set(plan.reading.labels))]
-    return tuple(LabelRow(known.get(name) or new[name], counts[name], name in new) for name in names)
+    names = list(dict.fromkeys([*plan.reading.labels, *counts]))
+    gone = [name for name in names if name not in known and name not in plan.new_labels]  # such as renamed ones
+    others = {label.name: label for label in labels_to_add(document, [*plan.new_labels, *gone])}
+    new = set(plan.new_labels)
+    return tuple(LabelRow(known.get(name) or others[name], counts[name], name in new) for name in names)
 
 
 def _differences(plan: ImportPlan) -> Differences:
@@ -153,7 +157,7 @@ def _differences(plan: ImportPlan) -> Differences:
 
 
 def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repaired: set[str]) -> tuple[int, ...]:
-    """The one with most boxes; one that differs, or was repaired or turned; one from the middle; then any."""
+    """Those that differ, from all over; else that with most boxes, one repaired or turned, one from the middle."""
     images = plan.compared
     if not images:
         return ()
@@ -165,7 +169,8 @@ def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repa
     ]
     labelled = np.flatnonzero([one.labelled for one in images])
     middle = int(labelled[len(labelled) // 2]) if len(labelled) else len(images) // 2
-    first = [int(counts.argmax()), *differences.rows[:1].tolist(), *told[:1], middle]
+    differing = differences.rows[np.argsort(differences.fates == 0, kind="stable")]  # first what would change here
+    first = [*differing[:SAMPLES].tolist(), int(counts.argmax()), *told[:1], middle]
     rest = np.random.default_rng(_SEED).permutation(len(images))
     rest = rest[np.argsort(counts[rest] == 0, kind="stable")]  # those without boxes show least
     return tuple(dict.fromkeys((*dict.fromkeys(first), *rest[:SAMPLES].tolist())))

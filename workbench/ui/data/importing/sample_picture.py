@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QWheel
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import Box, Label
-from workbench.ui.annotate.boxes_painter import BoxesLayer, draw_rects
+from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle, draw_rects
 from workbench.ui.widgets.picture_view import PictureView
 
 _CLICK = 4.0
@@ -30,6 +30,7 @@ class SamplePicture(PictureView):
         self._pressed: QPointF | None = None
         self._boxes = BoxesLayer()
         self._here = BoxesLayer()
+        self._fresh = np.zeros((0, 4))
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -40,16 +41,26 @@ class SamplePicture(PictureView):
         return self._here.boxes
 
     def show_sample(
-        self, boxes: Sequence[Box], here: Sequence[Box], labels: Sequence[Label], size: tuple[int, int]
+        self,
+        boxes: Sequence[Box],
+        here: Sequence[Box],
+        labels: Sequence[Label],
+        size: tuple[int, int],
+        fresh: frozenset[int] = frozenset(),
     ) -> None:
-        """Boxes at once; the picture comes later."""
+        """Boxes at once; the picture comes later. Those of the ids `fresh` are not so here, and stand out."""
         known = {label.id: label for label in labels}
         self._boxes, self._here = BoxesLayer(boxes, known, size), BoxesLayer(here, known, size)
+        self._boxes.style = BoxStyle(names=self._is_large)  # small, they would hide the boxes
+        self._fresh = np.array([box.xyxy for box in boxes if box.id in fresh], float).reshape(-1, 4)
         self.show_picture(None, QSizeF(*size))
 
     def paint_backdrop(self, painter: QPainter) -> None:
         if self.sentence:
             return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(255, 255, 255, 220), 8))
+        draw_rects(painter, self.view.rects(self._fresh))
         self._boxes.paint(painter, self.view, QRectF(self.rect()), frozenset(), dimmed=False)
         rects = self.view.rects(self._here.xyxy)
         painter.setBrush(Qt.BrushStyle.NoBrush)

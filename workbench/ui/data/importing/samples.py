@@ -21,7 +21,7 @@ from workbench.ui.widgets.elided import Elided
 SHOWN = 3
 _SIDE = 640
 """Pixels of the longer side that are read for the small pictures."""
-_LEGEND = "Solid: as they would come in. Dashed: as they are here, where that differs."
+_LEGEND = "Solid: as they would come in, in white what is not so here. Dashed: as they are here, where that differs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Sample:
     labels: tuple[Label, ...]
     words: str
     window: Window | None
+    fresh: frozenset[int] = frozenset()  # ids of those boxes of the files that are not so here
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class LargeSample(QDialog):
 
     def show_sample(self, sample: Sample) -> None:
         self.setWindowTitle(sample.name)
-        self._words.setText(f"{sample.words}. {_LEGEND}" if sample.here else sample.words)
-        self.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size)
+        self._words.setText(f"{sample.words}. {_LEGEND}" if sample.here or sample.fresh else sample.words)
+        self.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size, sample.fresh)
 
 
 class Samples(QWidget):
@@ -136,7 +137,7 @@ class Samples(QWidget):
         """`more`: there are others."""
         self.samples = tuple(samples[:SHOWN])
         self._others.setVisible(more)
-        self._legend.setVisible(any(sample.here for sample in self.samples))
+        self._legend.setVisible(any(sample.here or sample.fresh for sample in self.samples))
         for number, tile in enumerate(self._tiles):
             tile.setVisible(number < len(self.samples))
             if number < len(self.samples):
@@ -144,7 +145,7 @@ class Samples(QWidget):
                 tile.name.setText(sample.name)
                 tile.name.setToolTip(str(sample.file or sample.name))
                 tile.words.setText(sample.words)
-                tile.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size)
+                tile.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size, sample.fresh)
                 if sample.file is None:
                     tile.picture.say("Its image file is missing.")
         self._ask()

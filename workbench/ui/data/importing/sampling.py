@@ -27,7 +27,9 @@ def sample(document: Document, found: Findings, row: int) -> Sample:
     said = [words.count(len(boxes), "box") if one.labelled else "not labelled in the files"]
     place = np.flatnonzero(found.differences.rows == row)
     here: tuple[Box, ...] = ()
+    fresh = frozenset[int]()
     if len(place):
+        fresh = frozenset(found.differences.items[place[0]].others)
         own = document.boxes(one.image.id)
         here = _otherwise(own, boxes)
         said = [f"{said[0]}, {len(own):,} here", FATES[found.differences.fates[place[0]]]]
@@ -45,6 +47,7 @@ def sample(document: Document, found: Findings, row: int) -> Sample:
         labels=tuple(labels.values()),
         words="; ".join(said),
         window=document.window(),
+        fresh=fresh,
     )
 
 

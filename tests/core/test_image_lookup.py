@@ -1,0 +1,65 @@
+"""Which file a name means: the path as given, then its place in a data set; where nothing decides, none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import picture
+from workbench.core.image_lookup import Found, ImageLookup
+
+
+def lookup(folder: Path, *names: str) -> ImageLookup:
+    for number, name in enumerate(names):
+        picture(folder / name, grey=number)
+    return ImageLookup([folder])
+
+
+def test_the_path_as_given_goes_before_the_folder_of_its_split(tmp_path: Path) -> None:
+    found = lookup(tmp_path, "a.jpg", "train/a.jpg").find("a.jpg", near=("annotations", "instances", "train"))
+    assert (found.how, found.file) == (Found.EXACT, tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a"])
+@pytest.mark.parametrize("folder", ["images", "JPEGImages"])
+def test_a_folder_of_images_is_part_of_no_name(tmp_path: Path, folder: str, name: str) -> None:
+    found = lookup(tmp_path, f"{folder}/train/a.jpg", f"{folder}/a.jpg", f"{folder}/d/a.jpg").find(
+        name, near=("train",)
+    )
+    assert found.file == tmp_path / folder / "a.jpg"
+
+
+def test_a_name_with_a_folder_of_images_is_found_without(tmp_path: Path) -> None:
+    assert lookup(tmp_path, "a.jpg", "d/a.jpg").find("images/a.jpg").file == tmp_path / "a.jpg"
+
+
+def test_the_folder_of_the_split_decides_between_others(tmp_path: Path) -> None:
+    files = lookup(tmp_path, "train2017/a.jpg", "val2017/a.jpg")
+    assert files.find("a.jpg", near=("annotations", "instances", "val2017")).file == tmp_path / "val2017/a.jpg"
+    assert files.find("a.jpg").how is Found.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("name", "is_found"),
+    [("val/a.jpg", False), ("valid/a.jpg", False), ("x/val2017/a.jpg", False), ("training/a.jpg", True),
+     ("old/a.jpg", True), ("valley/a.jpg", True), ("a.jpg", True)],
+)  # fmt: skip
+@pytest.mark.parametrize("home", ["train", "set/train2017"])
+def test_an_image_of_another_split_is_not_taken_for_its_base_name(
+    tmp_path: Path, name: str, is_found: bool, home: str
+) -> None:
+    picture(tmp_path / home / "a.jpg")
+    assert (ImageLookup([tmp_path / "set"] if "set" in home else [tmp_path]).find(name).file is not None) is is_found
+    assert (ImageLookup([tmp_path / home]).find(name).file is not None) is is_found
+
+
+def test_of_several_folders_only_the_data_sets_own_goes_first(tmp_path: Path) -> None:
+    for number, folder in enumerate(("set", "one", "other")):
+        picture(tmp_path / folder / "a.jpg", grey=number)
+    own = [tmp_path / "set", tmp_path / "one", tmp_path / "other"]
+    assert ImageLookup(own).find("a.jpg").file == tmp_path / "set/a.jpg"
+    (tmp_path / "set/a.jpg").unlink()
+    assert ImageLookup(own).find("a.jpg").how is Found.AMBIGUOUS
+    picture(tmp_path / "other/a.jpg", grey=1)
+    assert ImageLookup(own).find("a.jpg").file == tmp_path / "one/a.jpg", "the same image"

@@ -1,0 +1,100 @@
+"""Labels that lie apart from their images come to the image that they name, and to none where two are meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.formats.making import picture, text
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split, State
+from workbench.exchange import ImportPlan, apply_import, export_labels, plan_import
+
+
+def coco(file: Path, *names: str) -> Path:
+    images = [{"id": n, "file_name": name, "width": 40, "height": 30} for n, name in enumerate(names, start=1)]
+    boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [n, 1, 10, 10]} for n in range(1, len(names) + 1)]
+    told = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
+    return text(file, json.dumps(told))
+
+
+def brought(document: Document, path: Path, format: str = "coco") -> tuple[dict[str, int], ImportPlan]:
+    """How many boxes each image has after the import."""
+    plan = plan_import(document, path, format)
+    apply_import(document, plan)
+    return {image.path: len(document.boxes(image.id)) for image in document.images()}, plan
+
+
+def refused(plan: ImportPlan) -> list[str]:
+    return [remark.sentence for remark in plan.remarks if remark.level == "refused"]
+
+
+def test_the_labels_of_a_missing_image_do_not_go_to_one_of_another_split(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "a.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path / "train") as document:
+        counts, plan = brought(document, coco(tmp_path / "ann" / "val.json", "val/a.jpg"))
+        assert counts == {"a.jpg": 0}
+        assert refused(plan) == ["There is no image file for it; its 1 boxes were left out."]
+        counts, _ = brought(document, coco(tmp_path / "more" / "train.json", "train/a.jpg"))
+        assert counts == {"a.jpg": 1}, "the control: the folder that it lies in"
+
+
+@pytest.mark.parametrize("format", ["coco", "openimages", "createml", "tfcsv", "vott", "yolo", "voc"])
+def test_an_export_without_images_changes_nothing_in_its_own_project(tmp_path: Path, format: str) -> None:
+    """a.jpg of the split train is called train/a.jpg in some formats, and there is such an image without labels."""
+    for number, name in enumerate(("a.jpg", "train/a.jpg", "b.jpg")):
+        picture(tmp_path / "photos" / name, grey=number)
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        images = {image.path: image for image in document.images()}
+        document.do(edits.SetSplit(tuple(image.id for image in images.values()), Split.TRAIN))
+        for name in ("a.jpg", "b.jpg"):
+            document.do(edits.AddBoxes((Box(0, images[name].id, document.labels()[0].id, (1, 2, 9, 9)),)))
+            document.do(edits.SetState((images[name].id,), State.DONE))
+        export_labels(document.snapshot(), format, tmp_path / "out")
+        counts, plan = brought(document, tmp_path / "out", format)
+        assert counts == {"a.jpg": 1, "b.jpg": 1, "train/a.jpg": 0}
+        left = sum(bool(read.boxes) for read in plan.reading.images) - sum(bool(one.boxes) for one in plan.compared)
+        assert left <= len(refused(plan)), "whose boxes are left out is told"
+
+
+def test_labels_in_a_folder_of_a_split_may_mean_two_images(tmp_path: Path) -> None:
+    for number, name in enumerate(("a.jpg", "train/a.jpg", "b.jpg")):
+        picture(tmp_path / "photos" / name, grey=number)
+    file = coco(tmp_path / "ann" / "instances_train.json", "a.jpg", "b.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        counts, plan = brought(document, file)
+        assert counts == {"a.jpg": 0, "b.jpg": 1, "train/a.jpg": 0}
+        (remark,) = [remark for remark in plan.remarks if remark.level == "refused"]
+        assert remark.sentence == "'a.jpg' may be 'a.jpg' or 'train/a.jpg'; its 1 boxes were left out."
+        assert remark.file == "instances_train.json"
+
+
+def test_an_image_beside_the_file_that_names_it_is_not_passed_over_silently(tmp_path: Path) -> None:
+    """As Roboflow has it; a stray image of that name lies above."""
+    for number, name in enumerate(("a.jpg", "train/a.jpg", "train/b.jpg")):
+        picture(tmp_path / "set" / name, grey=number)
+    coco(tmp_path / "set" / "train" / "_annotations.coco.json", "a.jpg", "b.jpg")
+    with Document.create(tmp_path / "p") as document:
+        counts, plan = brought(document, tmp_path / "set")
+        assert not counts.get("a.jpg")
+        assert counts["train/b.jpg"] == 1
+        assert counts.get("train/a.jpg") or len(refused(plan)) == 1
+
+
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_a_name_that_an_export_makes_up_is_not_taken_for_an_image_of_that_name(tmp_path: Path, doubtful: bool) -> None:
+    """a.png is a-2.png beside a.jpg; another folder of the project has an a-2.jpg."""
+    for number, name in enumerate(("a.jpg", "d/a.jpg", *(["a.png"] if doubtful else []))):
+        picture(tmp_path / "one" / name, grey=number)
+    picture(tmp_path / "other" / "a-2.jpg", grey=99)
+    with Document.create(tmp_path / "p", images=tmp_path / "one") as document:
+        document.add_folder(tmp_path / "other")
+        document.settle()
+        counts, plan = brought(document, coco(tmp_path / "ann" / "labels.json", "d/a.jpg", "a-2.png"), "coco")
+        assert counts["d/a.jpg"] == 1
+        assert counts["a-2.jpg"] == (0 if doubtful else 1)
+        assert len(refused(plan)) == doubtful

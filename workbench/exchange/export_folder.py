@@ -1,0 +1,367 @@
+"""The folder of an export: which files in it are ours, how new ones come to their places, and which old ones go.
+
+All is written into a hidden folder beside them first, so an export that fails or is killed half-way leaves the files of
+the last one. A hidden list (`LIST`) says what an export wrote, with sizes and hashes. It is of use to the project that
+wrote it only: by another one's, as without a list, no image is overwritten and no file removed. It is written before
+the files are moved, with what was and what will be, and after: whenever the program is killed, the next export knows
+which files are its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
+from workbench.core.project import Snapshot
+from workbench.errors import WorkbenchError
+from workbench.formats.parts.report import Report
+
+LIST = ".workbench-export"
+"""No .json: Create ML wants one JSON file in a folder, and readers of other formats look into each."""
+_PART, _PART_END = f"{LIST}.", ".part"
+_VERSION = 1
+_CHUNK = 1 << 20
+
+Ours = dict[tuple[int, str], set[str]]
+"""What a file that an export wrote may say, one thing but while an export is going on, and of which images (`key_of`)
+that is a copy; of none for label files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file to be copied to `place`; `image` is its key (`key_of`)."""
+
+    place: str
+    source: Path
+    image: str
+
+
+def is_export(folder: Path) -> bool:
+    """Whether an export filled this folder, so that another may replace it."""
+    return (folder / LIST).is_file()
+
+
+def holds_something(folder: Path) -> bool:
+    """Whether anything but what a killed export left half written is in it. WorkbenchError if it can't be read."""
+    try:
+        return folder.is_dir() and any(not _is_part(name) for name in os.listdir(folder))
+    except OSError as error:
+        raise WorkbenchError(f"The folder {folder} can't be read: {error.strerror or error}.", error) from error
+
+
+def photographs_below(snapshot: Snapshot, folder: Path) -> bool:
+    """Whether any image file of the project lies in `folder` or deeper, also by way of links."""
+    real = os.path.realpath(folder)
+    parents = dict[Path, bool]()
+
+    def is_below(path: Path) -> bool:
+        found = os.path.realpath(path)
+        return found == real or found.startswith(os.path.join(real, ""))
+
+    for file in snapshot.files:
+        if file.parent not in parents:
+            parents[file.parent] = is_below(file.parent)
+        if parents[file.parent] or (file.is_symlink() and is_below(file)):
+            return True
+    return False
+
+
+def key_of(snapshot: Snapshot, index: int) -> str:
+    """Tells the images of one project from each other, whatever an export calls them."""
+    image = snapshot.images[index]
+    told = f"{image.id}/{image.path}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
+def said_by(file: Path) -> tuple[int, str]:
+    """How many bytes a file has, and their hash. OSError if it can't be read."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    with open(file, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+class ExportFolder:
+    """One export into `folder`; `project` is what tells its project from others, "" for one that leaves no list.
+
+    Used in this order: `pictures_of`, then in `part()`: writing into the folder that it gives, `copy`, `put`.
+    """
+
+    def __init__(self, folder: Path, project: str) -> None:
+        self.folder, self.project = folder, project
+        self.known = _read_list(folder, project) if project else {}
+        self._copies = dict[str, list[str]]()  # places where copies of each image may be
+        for path, ours in self.known.items():
+            for image in set().union(*ours.values()):
+                self._copies.setdefault(image, []).append(path)
+        self._stay = dict[str, Ours]()  # copies of images that are right as they are
+        self._found = dict[str, tuple[int, int] | None]()  # what was at the places of images
+        self._new = dict[str, Ours]()
+        self._left_there = set[str]()  # of an earlier export, and told
+
+    def pictures_of(
+        self, snapshot: Snapshot, places: tuple[str, ...], taken: list[int], copies: bool, report: Report
+    ) -> list[Picture]:
+        """The image files to be copied, none of which is at its place. Nothing is written.
+
+        Without `copies` those that the last export copied only: they go where their labels go. WorkbenchError if an
+        image file that no export of the project wrote, or that was changed since, would be overwritten.
+        """
+        found, foreign = list[Picture](), list[str]()
+        for index in taken:
+            place, image = places[index], key_of(snapshot, index)
+            source = self._source(snapshot.files[index], image, copies)
+            if source is None:
+                if copies:
+                    sentence = f"The image file {snapshot.files[index]} is missing, so it was not copied."
+                    report.say("refused", place, sentence, kind="missing images")
+                continue
+            target = resolve_inside(self.folder, place)
+            self._found[place] = _stamp(target)
+            if self._found[place] is None:
+                found.append(Picture(place, source, image))
+                continue
+            if target.is_dir():
+                foreign.append(place)
+                continue
+            said = self._left(place)
+            is_same = target.exists() and (target.samefile(source) or (said or said_by(target)) == said_by(source))
+            if is_same and said is not None:
+                self._stay[place] = {said: {image}}
+            elif not is_same and said is not None:
+                found.append(Picture(place, source, image))
+            elif not is_same:
+                foreign.append(place)
+        if foreign:
+            these = "It is" if len(foreign) == 1 else f"It and {len(foreign) - 1:,} more are"
+            raise WorkbenchError(
+                f"{self.folder / foreign[0]} would be overwritten by another picture. {these} not as an export of this"
+                " project left it, so nothing was written. Choose a new folder, or move away what is there."
+            )
+        return found
+
+    def _source(self, file: Path, image: str, copies: bool) -> Path | None:
+        """The file to copy from: the photograph; where it is missing, or is not to be copied, our own last copy."""
+        if copies and file.is_file():
+            return file
+        for path in self._copies.get(image, ()):
+            said = self._left(path)
+            if said is not None and image in self.known[path][said]:
+                return self.folder / path
+        return None
+
+    def _left(self, path: str) -> tuple[int, str] | None:
+        """What the file at `path` says if it is ours and nobody has changed it since."""
+        ours, file = self.known.get(path), self.folder / path
+        with contextlib.suppress(OSError, WorkbenchError):
+            if ours is None or file.is_symlink() or file.stat().st_size not in {size for size, _ in ours}:
+                return None
+            resolve_inside(self.folder, path)
+            said = said_by(file)
+            return said if said in ours else None
+        return None
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Path]:
+        """A new hidden folder in this one to write into; it goes in any case. Errors speak of this folder."""
+        is_new = not self.folder.exists()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in os.listdir(self.folder):
+                if _is_part(name):
+                    shutil.rmtree(self.folder / name, ignore_errors=True)
+            part = Path(tempfile.mkdtemp(_PART_END, _PART, self.folder))
+        except OSError as error:
+            raise _not_written(self.folder, error) from error
+        try:
+            yield part
+        except WorkbenchError as error:
+            if str(part) not in error.sentence:
+                raise
+            raise WorkbenchError(error.sentence.replace(str(part), str(self.folder)), error.cause) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            if is_new:
+                with contextlib.suppress(OSError):
+                    self.folder.rmdir()  # if nothing came of it
+
+    def copy(self, picture: Picture, part: Path) -> None:
+        """Copy an image file into `part`."""
+        digest, size = hashlib.blake2b(digest_size=16), 0
+        with (
+            atomic_path(part / picture.place, sync=False) as temporary,
+            open(picture.source, "rb") as source,
+            open(temporary, "xb") as target,
+        ):
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                target.write(chunk)
+        self._new[picture.place] = {(size, digest.hexdigest()): {picture.image}}
+
+    def put(self, part: Path, format: str, keep_images: bool, report: Report) -> int:
+        """Move all that is in `part` to its place; then remove what the last export wrote and this one did not.
+
+        Gives how many were removed. `keep_images`: no image is. What others have changed stays, and is told.
+        """
+        names = sorted(file.relative_to(part).as_posix() for file in _files(part))
+        parents = {str(PurePosixPath(name).parent) for name in names} - {"."}
+        for parent in parents:
+            resolve_inside(self.folder, parent)
+        try:
+            for name in names:
+                if name not in self._new:
+                    self._new[name] = {said_by(part / name): set()}
+                if (self.folder / name).is_dir():
+                    raise WorkbenchError(f"{self.folder / name} is a folder. Choose a new folder, or move it away.")
+            sync_all()
+            self._tell_changed(report)
+            self._write_list(format, {name: self._both(name) for name in {*self.known, *self._new}})
+            for parent in parents:
+                (self.folder / parent).mkdir(parents=True, exist_ok=True)
+            for name in names:
+                target = self.folder / name
+                if name in self._found and _stamp(target) != self._found[name]:
+                    raise WorkbenchError(f"{target} was changed while the images were copied. Export again.")
+                os.replace(part / name, target)
+        except OSError as error:
+            raise _not_written(self.folder, error) from error
+        removed = self._remove_old(keep_images, report)
+        sync_all()
+        self._write_list(format, self._stay | self._new)
+        return removed
+
+    def _both(self, name: str) -> Ours:
+        """What the file at this place may say from now until the export is done."""
+        was, new = self.known.get(name, {}), self._new.get(name, {})
+        return {said: was.get(said, set()) | new.get(said, set()) for said in {*was, *new}}
+
+    def _tell_changed(self, report: Report) -> None:
+        """Of the files that are about to be replaced those that were not as we left them."""
+        for name, ours in self._new.items():
+            file = self.folder / name
+            if file.exists() and self._left(name) is None and said_by(file) not in ours:
+                what = "was changed since the last export" if name in self.known else "is of no export of this project"
+                report.say("warning", name, f"What was there {what}; it was replaced.")
+
+    def _remove_old(self, keep_images: bool, report: Report) -> int:
+        now = {_same(name): name for name in {*self._new, *self._stay}}
+        removed = 0
+        for name in sorted(self.known.keys() - self._new.keys() - self._stay.keys()):
+            file = self.folder / name
+            if not os.path.lexists(file):
+                continue
+            if _same(name) in now and file.samefile(self.folder / now[_same(name)]):
+                continue  # a disk that takes a.jpg and A.jpg for the same
+            if keep_images and is_image(name):
+                continue
+            why = "was changed since" if self._left(name) is None else self._unlink(file)
+            removed += not why
+            if why:
+                self._left_there.add(name)
+                sentence = f"It is left of an earlier export, but {why}, so it was not removed. Move it away."
+                report.say("warning", name, sentence, kind="left of an earlier export, not removed")
+        return removed
+
+    def _unlink(self, file: Path) -> str:
+        """Remove a file, and the folders that are empty then; why not, "" if it went well."""
+        try:
+            file.unlink()
+        except OSError as error:
+            return f"can't be removed ({error.strerror or error})"
+        with contextlib.suppress(OSError):
+            while (file := file.parent) != self.folder:
+                file.rmdir()
+        return ""
+
+    def tell_foreign(self, snapshot: Snapshot, places: tuple[str, ...], report: Report) -> None:
+        """Warn of files that are nobody's of ours and that programs would read together with what was written."""
+        written = [PurePosixPath(name) for name in self._new if not is_image(name)]
+        suffixes = {path.suffix.lower() for path in written} - {""}
+        tops = {path.parts[0] if len(path.parts) > 1 else "" for path in written if path.suffix.lower() == ".txt"}
+        folders = {PurePosixPath(place).parent for place in places}
+        own = {os.path.realpath(file) for file in snapshot.files} if photographs_below(snapshot, self.folder) else set()
+        for file in sorted(_files(self.folder)):
+            name = file.relative_to(self.folder).as_posix()
+            path = PurePosixPath(name)
+            if name in self._new or name in self._stay or name in self._left_there:
+                continue
+            if is_image(name):
+                if path.parent in folders and name not in places and os.path.realpath(file) not in own:
+                    sentence = "It is not of this export: programs may take it for an image with nothing on it."
+                    report.say("warning", name, sentence)
+            elif path.suffix.lower() in suffixes:
+                top = path.parts[0] if len(path.parts) > 1 else ""
+                if path.suffix.lower() != ".txt" or top in tops:  # texts elsewhere are for people to read
+                    sentence = "It is not of this export: programs may read it together with what was written."
+                    report.say("warning", name, sentence)
+
+    def _write_list(self, format: str, files: dict[str, Ours]) -> None:
+        if not self.project:
+            return
+        told = {
+            "about": "What Workbench wrote into this folder. Its next export into it removes what has no place there.",
+            "version": _VERSION,
+            "project": self.project,
+            "format": format,
+            "files": {name: [[*said, *sorted(images)] for said, images in sorted(ours.items())]
+                      for name, ours in sorted(files.items())},
+        }  # fmt: skip
+        atomic_write(self.folder / LIST, json.dumps(told, indent=0) + "\n")
+
+
+def is_image(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _read_list(folder: Path, project: str) -> dict[str, Ours]:
+    """Nothing where there is none, or it is another project's or damaged: then all that is there is foreign."""
+    try:
+        told: Any = json.loads((folder / LIST).read_bytes())
+        if told["version"] != _VERSION or told["project"] != project:
+            return {}
+        found = dict[str, Ours]()
+        for name, values in told["files"].items():
+            inner_parts(name)
+            found[name] = {(int(size), str(hash)): set(map(str, images)) for size, hash, *images in values}
+        return found
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, WorkbenchError):
+        return {}
+
+
+def _is_part(name: str) -> bool:
+    return name.startswith(_PART) and name.endswith(_PART_END)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files in `folder` and deeper but for hidden folders; of ours, `LIST` is not one."""
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(base, name) for name in names if name != LIST)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """None where nothing is, not even a link that leads nowhere."""
+    with contextlib.suppress(OSError):
+        return stamp(file)
+    return (-1, -1) if os.path.lexists(file) else None
+
+
+def _same(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _not_written(folder: Path, error: OSError) -> WorkbenchError:
+    return WorkbenchError(f"{folder} could not be written: {error.strerror or error}. Export again.", error)
