@@ -299,3 +299,18 @@ def test_lists_beside_the_labels_stay_lists(tmp_path: Path) -> None:
     reading = yolo.read(tmp_path)
     assert reading.labels == ("cat", "dog")
     assert {i.file.stem: i.state for i in reading.images if i.file} == {"a": State.DONE, "train": State.UNLABELLED}
+
+
+@pytest.mark.parametrize("inner", ["train", "train/labels", "labels/train"])
+def test_a_part_of_a_data_set_takes_its_names_from_above(tmp_path: Path, inner: str) -> None:
+    """Else the labels of a project would become label 0 and label 1 by choosing a folder too deep."""
+    text(tmp_path / "set" / "data.yaml", "train: train/images\nnames: [cheetah, human]\n")
+    folder = tmp_path / "set" / inner
+    image = "images/train/a.jpg" if inner == "labels/train" else "train/images/a.jpg"
+    picture(tmp_path / "set" / image)
+    labels = Path(image.replace("images", "labels")).with_suffix(".txt")
+    text(tmp_path / "set" / labels, "1 0.5 0.5 0.5 0.5\n")
+    read = formats.load_all().get("yolo").read(folder, [tmp_path / "set"])
+    assert read.labels == ("cheetah", "human")
+    assert [box.label for image in read.images for box in image.boxes] == ["human"]
+    assert any("come from" in remark.sentence and "data.yaml" in remark.sentence for remark in read.remarks)

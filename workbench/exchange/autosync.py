@@ -2,7 +2,7 @@
 
 They lie where those programs look: in `labels/` for images below a folder `images/` (for VOC in `Annotations/` for
 `JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is told, and
-an import shows what is different. Numbers of labels are those of the data set's own list, if it has one (ruling.py).
+an import shows what is different. Numbers of labels are those of the data set's own list, if it has one (numbering.py).
 Images themselves are never touched.
 """
 
@@ -23,10 +23,11 @@ from workbench.core.project import AUTOSYNC, Image, Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
-from workbench.exchange.ruling import Numbered, numbered, ruling
+from workbench.exchange.numbering import Numbered, numbered
 from workbench.exchange.unedited import Archives, is_as_it_came
 from workbench.formats import OneEach, Source
 from workbench.formats.parts.layout import is_labelled
+from workbench.formats.parts.yolo_names import ruling
 
 FORMATS = {"yolo": ".txt", "voc": ".xml"}
 _FOLDERS = {"yolo": ("images", "labels"), "voc": ("jpegimages", "Annotations")}

@@ -39,6 +39,7 @@ from workbench.formats.parts.yolo_layout import (
     is_data_yaml,
     is_label_file,
 )
+from workbench.formats.parts.yolo_names import ruling
 from workbench.formats.parts.yolo_txt import YoloFile, parse_yolo, to_line
 
 
@@ -148,7 +149,13 @@ class _Reader:
 
     def layout(self) -> Layout:
         if self.description is None:
-            return from_folders(self.path, self.root, self.lookup)
+            layout = from_folders(self.path, self.root, self.lookup)
+            above = ruling(self.root, self.root, Path()) if layout.names is None else None
+            if above is not None and above.names:
+                layout.names = above.names
+                sentence = f"The names of the labels come from {above.file}, for there are none inside."
+                self.report.say("read", self.path.name, sentence)
+            return layout
         of = from_obj_data if self.description.suffix.lower() == ".data" else from_yaml
         return of(self.description, self.root, self.lookup, self.report)
 

@@ -1,18 +1,11 @@
-"""By which list of names label files that lie beside images are numbered: that of the data set, if it has one.
-
-Whoever trains on a YOLO folder reads its numbers by the data.yaml above it, or by a list of names; a program that
-writes numbers of its own into it makes cats of dogs.
-"""
+"""Which list of names rules a folder of YOLO label files: the nearest data.yaml above it, else the nearest list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from workbench.core.project import Label, Snapshot
 from workbench.core.words import one_line
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.yolo_layout import NAME_FILES, is_data_yaml, names_told
@@ -54,7 +47,8 @@ def _upwards(folder: Path, root: Path) -> Iterator[Path]:
 def _files(folder: Path) -> list[Path]:
     try:
         names = (*NAME_FILES, ".names", ".yaml", ".yml")
-        return sorted(file for file in folder.iterdir() if file.name.lower().endswith(names) and file.is_file())
+        found = (file for file in folder.iterdir() if file.name.lower().endswith(names))
+        return sorted(file for file in found if file.is_file() and not file.is_symlink())  # links may lead anywhere
     except OSError:
         return []
 
@@ -75,27 +69,3 @@ def _names(file: Path) -> tuple[str, ...]:
         return tuple(one_line(name) for name in names_told(file))
     except WorkbenchError:
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A snapshot whose labels have the numbers of a list. `unlisted`: of each label's number before, whether the list
-    lacks it."""
-
-    snapshot: Snapshot
-    names: tuple[str, ...]
-    unlisted: np.ndarray  # (labels,) bool, by the project's numbers
-
-    def lacks(self, before: Snapshot, index: int) -> tuple[str, ...]:
-        """The labels of boxes of image `index` that have no number here."""
-        used = np.unique(before.label_index[before.rows(index)])
-        return tuple(before.labels[number].name for number in used.tolist() if self.unlisted[number])
-
-
-def numbered(snapshot: Snapshot, names: tuple[str, ...]) -> Numbered:
-    known = {label.name: label for label in snapshot.labels}
-    place = {name: number for number, name in reversed(list(enumerate(names)))}
-    numbers = np.array([place.get(label.name, -1) for label in snapshot.labels], np.int64).reshape(-1)
-    labels = tuple(known.get(name) or Label(0, name) for name in names)
-    index = numbers[snapshot.label_index] if len(snapshot.label_index) else snapshot.label_index
-    return Numbered(replace(snapshot, labels=labels, label_index=index), names, numbers < 0)

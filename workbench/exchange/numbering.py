@@ -1,0 +1,37 @@
+"""Labels by the numbers that a list of names gives them: that of the data set, if it has one (yolo_names.ruling).
+
+Whoever trains on a YOLO folder reads its numbers by the data.yaml above it, or by a list of names; a program that
+writes numbers of its own into it makes cats of dogs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from workbench.core.project import Label, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A snapshot whose labels have the numbers of a list. `unlisted`: of each label's number before, whether the list
+    lacks it."""
+
+    snapshot: Snapshot
+    names: tuple[str, ...]
+    unlisted: np.ndarray  # (labels,) bool, by the project's numbers
+
+    def lacks(self, before: Snapshot, index: int) -> tuple[str, ...]:
+        """The labels of boxes of image `index` that have no number here."""
+        used = np.unique(before.label_index[before.rows(index)])
+        return tuple(before.labels[number].name for number in used.tolist() if self.unlisted[number])
+
+
+def numbered(snapshot: Snapshot, names: tuple[str, ...]) -> Numbered:
+    known = {label.name: label for label in snapshot.labels}
+    place = {name: number for number, name in reversed(list(enumerate(names)))}
+    numbers = np.array([place.get(label.name, -1) for label in snapshot.labels], np.int64).reshape(-1)
+    labels = tuple(known.get(name) or Label(0, name) for name in names)
+    index = numbers[snapshot.label_index] if len(snapshot.label_index) else snapshot.label_index
+    return Numbered(replace(snapshot, labels=labels, label_index=index), names, numbers < 0)
