@@ -39,7 +39,7 @@ from workbench.formats.parts.yolo_layout import (
     is_data_yaml,
     is_label_file,
 )
-from workbench.formats.parts.yolo_names import ruling
+from workbench.formats.parts.yolo_names import names_above
 from workbench.formats.parts.yolo_txt import YoloFile, parse_yolo, to_line
 
 
@@ -150,7 +150,7 @@ class _Reader:
     def layout(self) -> Layout:
         if self.description is None:
             layout = from_folders(self.path, self.root, self.lookup)
-            above = ruling(self.root, self.root, Path()) if layout.names is None else None
+            above = names_above(self.root) if layout.names is None else None
             if above is not None and above.names:
                 layout.names = above.names
                 sentence = f"The names of the labels come from {above.file}, for there are none inside."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.words import one_line
 from workbench.errors import WorkbenchError
-from workbench.formats.parts.yolo_layout import NAME_FILES, is_data_yaml, names_told
+from workbench.formats.parts.layout import SPLIT_WORDS
+from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, NAME_FILES, is_data_yaml, names_told
 
 _UPWARDS = 3
 """Folders above that of the label files are looked through, and all up to the one above the images' own."""
@@ -27,7 +29,17 @@ def ruling(folder: Path, root: Path, ours: Path) -> Ruling | None:
 
     `ours` is the list that we keep there ourselves, and rules nothing.
     """
-    folders = list(_upwards(folder, root))
+    return _in(list(_upwards(folder, root)), ours)
+
+
+def names_above(folder: Path) -> Ruling | None:
+    """The list of the data set that `folder` is a part of: of labels, images or a split."""
+    parts = {*LABEL_FOLDERS, *IMAGE_FOLDERS, *SPLIT_WORDS}
+    above = list(itertools.takewhile(lambda one: one.name.lower() in parts, (folder, *folder.parents)))
+    return _in([one.parent for one in above], Path())
+
+
+def _in(folders: list[Path], ours: Path) -> Ruling | None:
     for suffixes in ((".yaml", ".yml"), ()):
         for one in folders:
             for file in _files(one):
