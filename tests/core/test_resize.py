@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.resize import HOWS, Fit, How, fit, letterbox_size
+from workbench.core.resize import HOWS, Fit, How, fit, letterbox_size, scales_and_offsets
 
 SIDES = st.integers(1, 300)
 ALL = st.sampled_from(HOWS)
@@ -110,3 +110,13 @@ def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
     tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     expected = torch.nn.functional.interpolate(tensor, (64, 64), mode="bilinear", align_corners=True)
     assert np.abs(square.transpose(2, 0, 1) - expected[0].numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("how", ["stretch", "letterbox"])
+def test_many_images_are_scaled_as_each_is(how: How) -> None:
+    sizes = [(640, 480), (33, 100), (7, 5000), (416, 416)]
+    scales, offsets = scales_and_offsets(np.array([*sizes, (0, 0)]), 416, how)
+    for (width, height), scale, offset in zip(sizes, scales, offsets, strict=False):
+        way = fit(np.zeros((height, width, 3), np.uint8), 416, how)[1]
+        assert (*scale, *offset) == (way.scale_x, way.scale_y, way.pad_x, way.pad_y)
+    assert scales[-1].tolist() == [0, 0], "of an image whose size is not known nothing is"

@@ -138,21 +138,32 @@ def test_the_published_ones_can_be_had_again(qtbot: QtBot, page: AnchorsPage, se
     assert session.document.anchors() is None
 
 
-def test_a_new_box_makes_the_anchors_stale_until_they_are_computed_again(
-    qtbot: QtBot, page: AnchorsPage, session: Session
-) -> None:
+def test_the_anchors_follow_an_edit_at_once(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
     add_boxes(session, [(10, 20), (100, 50)])
     compute(qtbot, page, 2)
-    stale = find(page, QLabel, "anchors-stale")
-    assert isinstance(stale, QLabel)
-    assert not stale.isVisible()
+    qtbot.waitUntil(lambda: page._following.is_following)
     assert session.document is not None
     image, label = session.document.images()[0].id, session.document.labels()[0].id
-    session.do(edits.AddBoxes((Box(0, image, label, (0, 0, 100, 50)),)))
-    assert stale.isVisible()
-    press(qtbot, page, "anchors-run")
-    assert not stale.isVisible()
-    qtbot.waitUntil(lambda: [row[2] for row in table(page)] == ["1", "2"])
+    session.do(edits.AddBoxes(tuple(Box(0, image, label, (0, 0, 100, 60)) for _ in range(2))))
+    assert table(page) == [["10.0", "20.0", "1", "25.0 %"], ["100.0", "60.0", "3", "75.0 %"]], "at once"
+    assert text(page, "anchors-progress") == "The anchors follow your edits."
+    session.undo()
+    assert table(page) == [["10.0", "20.0", "1", "50.0 %"], ["100.0", "50.0", "1", "50.0 %"]]
+
+
+def test_edits_while_it_computes_are_not_missed(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(w, h) for w in range(10, 200, 7) for h in range(10, 200, 9)])
+    speed = find(page, QSlider, "anchors-speed")
+    assert isinstance(speed, QSlider)
+    speed.setValue(AT_ONCE)
+    page.shown()
+    assert session.document is not None
+    image, label = session.document.images()[0].id, session.document.labels()[0].id
+    for _ in range(3):
+        session.do(edits.AddBoxes((Box(0, image, label, (0, 0, 300, 300)),)))
+    qtbot.waitUntil(lambda: page._following.is_following)
+    boxes = len(session.document.boxes(image))
+    qtbot.waitUntil(lambda: sum(int(row[2].replace(",", "")) for row in table(page)) == boxes)
 
 
 def test_a_larger_input_makes_larger_anchors(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:

@@ -65,6 +65,17 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
     return square, Fit(w / width, h / height, float(left), float(top))
 
 
+def scales_and_offsets(pictures: np.ndarray, px: int, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 2) widths and heights -> what `fit` does to each: (n, 2) scales, 0 of unknown sizes, and (n, 2) pads."""
+    known = np.maximum(np.asarray(pictures, np.float64).reshape(-1, 2), 1)
+    if how.endswith("stretch"):
+        fitted = np.full_like(known, px)
+    else:
+        fitted = np.maximum(known * px // known.max(axis=1, keepdims=True), 1)
+    scales = np.where(np.asarray(pictures).reshape(-1, 2) > 0, fitted / known, 0.0)
+    return scales, (px - fitted) // 2
+
+
 def letterbox_size(width: int, height: int, px: int) -> tuple[int, int]:
     """The largest whole width and height of these proportions in a square of `px`, each at least 1."""
     longest = max(width, height)

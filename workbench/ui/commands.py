@@ -81,6 +81,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("levels", "Images of more than 8 bits: black and white…", (), "mdi6.chart-histogram", "Label"),
     Command("box-style", "Names, sizes and colours of boxes…", ("Ctrl+L",), "mdi6.palette-outline", "Label"),
     Command("hide-boxes", "Hide the boxes", ("Ctrl+H",), "mdi6.eye-off-outline", "Label"),
+    Command("seen", "What the trainer sees of this image…", ("Ctrl+T",), "mdi6.eye-outline", "Label"),
     Command("add-images", "Add images from a folder…", ("Ctrl+Shift+A",), "mdi6.image-plus-outline", "Data"),
     Command("add-video", "Add frames of a video…", (), "mdi6.movie-open-plus-outline", "Data"),
     Command("import-labels", "Import labels…", ("Ctrl+I",), "mdi6.import", "Data"),

@@ -45,7 +45,7 @@ class Filter:
     """Which images are listed, and how; None and "" mean any.
 
     `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
-    with a box whose shorter side has so many pixels.
+    with a box whose shorter side has so many pixels. `only` these ids, and `why`: which those are, in words.
     """
 
     state: State | None = None
@@ -57,6 +57,8 @@ class Filter:
     most: int | None = None
     side_from: float | None = None
     side_to: float | None = None
+    only: frozenset[int] | None = None
+    why: str = ""
     order: Order = Order.NAME
 
     @property
@@ -85,6 +87,8 @@ def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
         passes &= images.in_state(wanted.state)
     if wanted.split is not None:
         passes &= images.in_split(wanted.split)
+    if wanted.only is not None:
+        passes &= np.isin(images.ids, list(wanted.only))
     if wanted.text:
         passes &= images.saying(wanted.text)
     if wanted.empty:

@@ -37,6 +37,7 @@ class Session(QObject):
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
     page_asked = Signal(str)  # a page asks to be left for the page of this name
+    images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids alone: which, in words
     boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen
     import_asked = Signal()  # a page asks for the window that imports weights
     help_asked = Signal(str)  # a help page by name

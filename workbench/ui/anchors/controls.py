@@ -1,14 +1,12 @@
-"""The left-hand choices of the anchors page: how many, for what input, of which boxes, and how the film is played."""
+"""The choices of the anchors page: how many, for what input, of which boxes, and how the film is played."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -17,27 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
-from workbench.anchors import Update
 from workbench.ui import theme
 from workbench.ui.anchors.playback import AT_ONCE, Playback
-from workbench.ui.anchors.work import MOST_ANCHORS
+from workbench.ui.anchors.work import MOST_ANCHORS, Choices
 
-PARTS = {
-    "all": "all images",
-    "train": "training images",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """`part`: "all", or "train" for the images that are not in the splits validation and test."""
-
-    k: int
-    px: int
-    resize: str
-    part: str
-    update: Update
-    seed: int
+PARTS = {"train": "training", "all": "all images"}
 
 
 class ChoicesForm(QWidget):
@@ -59,29 +41,56 @@ class ChoicesForm(QWidget):
             "anchors-part", PARTS,
             "Whose boxes count. Anchors of the training images alone keep the validation numbers honest.",
         )  # fmt: skip
+        self.scale = _spin(
+            "anchors-scale", 0, 90, 0,
+            "How much training makes images larger or smaller (the recipe's 'scale'): each box then counts as the"
+            " sizes that it gets, without what falls out of the image.",
+        )  # fmt: skip
+        self.scale.setSuffix(" %")
+        self.scale.setSingleStep(10)
         self.update_rule = _combo(
             "anchors-update", {"median": "median", "mean": "mean (paper)"},
             "Where an anchor moves in each step. The mean is YOLOv2's; the median reaches a higher mean IoU.",
         )  # fmt: skip
+        self.refines = QCheckBox("then by chance")
+        self.refines.setObjectName("anchors-refine")
+        self.refines.setToolTip("A second stage: a thousand random changes, of which those stay that are better.")
         self.seed = _spin("anchors-seed", 0, 9999, 0, "The same seed gives the same anchors.")
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.GRID)
+        grid.setVerticalSpacing(4)
         rows = (
-            ("Anchors", self.k), ("Input side", self.px), ("Images are", self.resize_how), ("Boxes of", self.part),
-            ("Moves to the", self.update_rule), ("Seed", self.seed),
-        )  # fmt: skip
-        for title, editor in rows:
-            form.addRow(title, editor)
-        for spin in (self.k, self.px, self.seed):
+            (("Anchors", self.k), ("Seed", self.seed)),
+            (("Input side", self.px), ("Images", self.resize_how)),
+            (("Boxes of", self.part), ("Scaled by ±", self.scale)),
+            (("Moves to", self.update_rule), ("", self.refines)),
+        )
+        for row, pairs in enumerate(rows):
+            for place, (title, editor) in enumerate(pairs):
+                if title:
+                    name = QLabel(title)
+                    name.setBuddy(editor)
+                    grid.addWidget(name, row, 2 * place)
+                grid.addWidget(editor, row, 2 * place + 1 if title else 2 * place, 1, 1 if title else 2)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        for spin in (self.k, self.px, self.seed, self.scale):
             spin.valueChanged.connect(self.changed)
         for combo in (self.resize_how, self.part, self.update_rule):
             combo.currentIndexChanged.connect(self.changed)
+        self.refines.toggled.connect(self.changed)
 
     def choices(self) -> Choices:
         return Choices(
             self.k.value(), self.px.value(), self.resize_how.currentData(), self.part.currentData(),
-            self.update_rule.currentData(), self.seed.value(),
+            self.scale.value() / 100, self.update_rule.currentData(), self.refines.isChecked(), self.seed.value(),
         )  # fmt: skip
+
+    def set_quietly(self, k: int) -> None:
+        """Another number of anchors, without computing anything."""
+        with QSignalBlocker(self.k):
+            self.k.setValue(k)
 
 
 class PlaybackBar(QWidget):
@@ -131,11 +140,54 @@ class PlaybackBar(QWidget):
         self.step.setEnabled(bool(self._playback.steps) and not self._playback.at_end)
 
 
-def log_switch() -> QCheckBox:
-    box = QCheckBox("Logarithmic axes")
-    box.setObjectName("anchors-log")
-    box.setToolTip("Equal factors look equally far apart: better when boxes are of very different sizes.")
-    return box
+class PlotBar(QWidget):
+    """Above the plot: colours, axes, and choosing a region; and what is to be said of it."""
+
+    coloured = Signal(str)
+    log_set = Signal(bool)
+    choosing = Signal(bool)
+    gallery_asked = Signal()
+    region_dropped = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.about = QLabel()
+        self.about.setObjectName("anchors-about")
+        self.about.setProperty("role", "muted")
+        self.colours = _combo(
+            "anchors-colours", {"anchor": "by anchor", "label": "by label", "split": "by split"}, "What colours tell."
+        )
+        self.log = QCheckBox("Logarithmic")
+        self.log.setObjectName("anchors-log")
+        self.log.setToolTip("Equal factors look equally far apart: better when boxes are of very different sizes.")
+        self.choose = QPushButton("Choose a region")
+        self.choose.setCheckable(True)
+        self.choose.setObjectName("anchors-region")
+        self.choose.setToolTip("Draw a rectangle round some boxes; Shift and drag does the same at any time.")
+        theme.set_icon(self.choose, "mdi6.selection-drag")
+        self.gallery = QPushButton("Show in the gallery")
+        self.gallery.setObjectName("anchors-gallery")
+        self.drop = QPushButton("Drop")
+        self.drop.setObjectName("anchors-drop-region")
+        self.drop.setToolTip("No region any more")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.about, 1)
+        for widget in (self.gallery, self.drop, self.choose, self.colours, self.log):
+            row.addWidget(widget)
+        self.colours.currentIndexChanged.connect(lambda _: self.coloured.emit(str(self.colours.currentData())))
+        self.log.toggled.connect(self.log_set)
+        self.choose.toggled.connect(self.choosing)
+        self.gallery.clicked.connect(self.gallery_asked)
+        self.drop.clicked.connect(self.region_dropped)
+        self.show_region("")
+
+    def show_region(self, sentence: str) -> None:
+        """What was chosen, "" for nothing."""
+        self.gallery.setVisible(bool(sentence))
+        self.drop.setVisible(bool(sentence))
+        if sentence:
+            self.about.setText(sentence)
 
 
 def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:

@@ -1,26 +1,33 @@
-"""The Anchors page: the sizes of the project's boxes, and k-means finding anchors for them before one's eyes."""
+"""The Anchors page: the sizes of the project's boxes, and k-means finding anchors for them before one's eyes.
+
+A job computes (work.py), a film of its steps is played, and from its end on the anchors follow every edit (follow.py).
+What is shown is either a step of the film or a set that a person dragged, typed or chose.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench import anchors
 from workbench.anchors import Step
-from workbench.core import edits
+from workbench.core import edits, words
 from workbench.core.applied import Applied
-from workbench.core.project import AnchorSet, Snapshot, Split
+from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.anchors.controls import Choices, ChoicesForm, PlaybackBar, log_switch
+from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar, PlotBar
+from workbench.ui.anchors.follow import Following
+from workbench.ui.anchors.panel import Panel
 from workbench.ui.anchors.playback import Playback
-from workbench.ui.anchors.result import Result
-from workbench.ui.anchors.sizes_plot import SizesPlot
-from workbench.ui.anchors.work import ByCount, Wish, compute
+from workbench.ui.anchors.sets import KEPT, Entry, kept, to_setting
+from workbench.ui.anchors.sizes_plot import Bars, SizesPlot
+from workbench.ui.anchors.work import SPLITS, Boxes, ByCount, Choices, Fitted, Taken, Told, clouds_of, compute
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
@@ -28,8 +35,8 @@ from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 WAIT = 200  # ms after the last change of a choice before computing, so that a spin box can be held down
-PANEL = 320  # px
-MEAN_IOU, RECALL = "mean IoU", "best possible recall"
+PANEL = 344  # px
+CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
 
 
 class AnchorsPage(Page):
@@ -39,16 +46,20 @@ class AnchorsPage(Page):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self._snapshot: Snapshot | None = None
-        self._sizes: NDArray[np.float64] = np.zeros((0, 2))
-        self._images: NDArray[np.int64] = np.zeros(0, np.int64)  # (n,) image id of each size
+        self._boxes: Boxes | None = None
         self._job: Job | None = None
-        self._stale = True  # boxes have changed since the snapshot
+        self._choices: Choices | None = None  # what is shown was computed by
+        self._step: Step | None = None  # being shown, of the film or by hand
+        self._hand = ""  # where that comes from, if not from the film
+        self._region: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._following = Following(session, self)
         self._playback = Playback(self)
         self._later = QTimer(self, singleShot=True, interval=WAIT)
         self._later.timeout.connect(self.compute)
         self._build()
         self._playback.shown.connect(self._show_step)
+        self._following.moved.connect(self._follow)
+        self._following.lost.connect(self._later.start)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
 
@@ -63,100 +74,123 @@ class AnchorsPage(Page):
         self._stack.addWidget(self._full)
         self._plot = SizesPlot()
         self._plot.setObjectName("anchors-plot")
-        self._plot.clicked.connect(self._point_clicked)
+        self._plot.setAccessibleName("Boxes by width and height, and the anchors")
+        self._plot.clicked.connect(self._show_box)
+        self._plot.brushed.connect(self._brushed)
+        self._plot.dragged.connect(self._dragged)
+        self._plot.dropped.connect(self._show_details)
+        self._bars = Bars(self._plot, 0), Bars(self._plot, 1)
         self._curves = Plot("step", "share of 1", corner=BOTTOM_RIGHT, whole_x=True)
         self._curves.setObjectName("anchors-curves")
         self._by_count = Plot("number of anchors", "share of 1", corner=BOTTOM_RIGHT, whole_x=True)
         self._by_count.setObjectName("anchors-by-count")
+        self._count_line: pg.InfiniteLine | None = None
         row = QHBoxLayout(self._full)
         row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         row.setSpacing(theme.GRID)
         row.addLayout(self._plots(), 1)
-        row.addWidget(self._panel())
+        row.addWidget(self._side())
 
     def _plots(self) -> QVBoxLayout:
+        self._bar = PlotBar()
+        self._bar.coloured.connect(self._plot.set_colouring)
+        self._bar.log_set.connect(self._draw)
+        self._bar.choosing.connect(self._plot.set_chooses)
+        self._bar.gallery_asked.connect(self._show_gallery)
+        self._bar.region_dropped.connect(self._drop_region)
+        beside = QHBoxLayout()
+        beside.setSpacing(0)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self._bars[0])
+        left.addWidget(self._plot, 1)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addSpacing(self._bars[0].height())
+        right.addWidget(self._bars[1], 1)
+        beside.addLayout(left, 1)
+        beside.addLayout(right)
         below = QHBoxLayout()
         below.addWidget(self._curves)
         below.addWidget(self._by_count)
-        log = log_switch()
-        log.toggled.connect(self._plot.set_log)
-        self._about = QLabel()
-        self._about.setObjectName("anchors-about")
-        self._about.setProperty("role", "muted")
-        head = QHBoxLayout()
-        head.addWidget(self._about, 1)
-        head.addWidget(log)
         column = QVBoxLayout()
-        column.addLayout(head)
-        column.addWidget(self._plot, 3)
+        column.addWidget(self._bar)
+        column.addLayout(beside, 3)
         column.addLayout(below, 2)
         return column
 
-    def _panel(self) -> QWidget:
+    def _side(self) -> QWidget:
         self._form = ChoicesForm()
         self._form.changed.connect(self._later.start)
-        self._result = Result()
-        self._result.use_asked.connect(self._use)
-        self._result.published_asked.connect(self._use_published)
+        self._progress = QLabel(wordWrap=True)
+        self._progress.setObjectName("anchors-progress")
+        self._progress.setProperty("role", "muted")
         self._again = QPushButton("Compute again")
         self._again.setObjectName("anchors-run")
         theme.set_icon(self._again, "mdi6.refresh")
         self._again.clicked.connect(self.refresh)
-        panel = QWidget()
-        panel.setFixedWidth(PANEL)
-        column = QVBoxLayout(panel)
+        self._panel = Panel(self.session)
+        self._panel.typed.connect(self._dragged)
+        self._panel.typed.connect(self._show_details)
+        self._panel.set_chosen.connect(self._look_at)
+        self._panel.kept.connect(self._keep)
+        self._panel.dropped.connect(self._forget)
+        self._panel.use_asked.connect(self._use)
+        self._panel.published_asked.connect(self._use_published)
+        self._panel.box_asked.connect(self._show_box)
+        self._panel.details_asked.connect(self._show_details)
+        side = QWidget()
+        side.setFixedWidth(PANEL)
+        column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        for widget in (self._form, self._again, PlaybackBar(self._playback)):
+        for widget in (self._form, self._again, PlaybackBar(self._playback), self._progress):
             column.addWidget(widget)
-        column.addWidget(self._result, 1)
-        return panel
+        column.addWidget(self._panel, 1)
+        return side
 
     # --- the page ---
 
     def shown(self) -> None:
-        if self._snapshot is None:
+        if self._choices is None and self._job is None:
             self.refresh()
-        self._show_in_use()
+        self._show_sets()
 
     def closing(self) -> None:
         self._later.stop()
         self._playback.clear()
         self._drop_job()
+        self._following.stop()
+        self._panel.close_down()
 
     @Slot()
     def _document_changed(self) -> None:
         self.closing()
-        self._snapshot = None
+        self._boxes = self._choices = self._step = None
         if self.isVisible():
             self.shown()
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
         if applied.settings_changed:
-            self._show_in_use()
-        if applied.images or applied.images_changed:
-            if not len(self._sizes):
-                self._snapshot = None  # an empty page has nothing that could be stale
-                if self.isVisible():
-                    self.refresh()
-            else:
-                self._result.stale.show()
+            self._show_sets()
+        if (applied.images or applied.images_changed) and self._job is None and not self._following.is_following:
+            self._choices = None  # an empty page has nothing that could follow
+            if self.isVisible():
+                self.refresh()
 
     @Slot()
     def refresh(self) -> None:
         """Take the boxes as they are now, and compute."""
         document = self.session.document
-        self._snapshot = document.snapshot() if document is not None else None
-        self._result.stale.hide()
-        if self._snapshot is None or not len(self._snapshot.boxes):
+        if document is None or not document.counts().total:
             self._show_empty()
             return
         self._stack.setCurrentWidget(self._full)
         self.compute()
 
     def _show_empty(self) -> None:
-        self._sizes = np.zeros((0, 2))
+        self._boxes = None
         if self.session.document is None:
             self._empty.say("No project is open", "Open one, or make one from a folder of photographs.")
         else:
@@ -172,32 +206,28 @@ class AnchorsPage(Page):
 
     @Slot()
     def compute(self) -> None:
-        """Start k-means with the choices as they are; one that runs is dropped."""
+        """Start with the choices as they are; what runs is dropped."""
         self._drop_job()
         self._playback.clear()
-        if self._snapshot is None:
+        document = self.session.document
+        if document is None or self._stack.currentWidget() is not self._full:
             return
         choices = self._form.choices()
-        self._take_sizes(self._snapshot, choices)
+        self._following.begin(choices)
         self._curves.forget()
         self._by_count.forget()
-        self._result.show_step(None, choices.px)
-        self._result.progress.setText("Computing …")
-        wish = Wish(self._sizes, choices.k, choices.seed, choices.update)
-        job = Job("Computing anchors", lambda _: compute(wish))
+        if self._hand:  # moving one by hand had paused the film
+            self._playback.play(True)
+        self._hand, self._step = "", None
+        self._panel.show_step(None, choices.px, 1)
+        self._progress.setText("Computing …")
+        folder = document.folder
+        job = Job("Computing anchors", lambda job: compute(folder, choices, job.stop.is_set))
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
-        self._job = job
+        job.finished.connect(self._ended)
+        self._job, self._choices = job, choices
         self.session.start(job)
-
-    def _take_sizes(self, snapshot: Snapshot, choices: Choices) -> None:
-        if choices.part == "train":
-            snapshot = snapshot.only(splits=(Split.TRAIN, Split.NONE))
-        self._sizes, rows = anchors.sizes_and_rows(snapshot, choices.px, choices.resize)
-        owners = np.repeat([image.id for image in snapshot.images], np.diff(snapshot.offsets))
-        self._images = owners[rows].astype(np.int64)
-        self._plot.set_sizes(self._sizes)
-        self._about.setText(f"{len(self._sizes):,} boxes of {len(snapshot):,} images. Click a point to see its image.")
 
     def _drop_job(self) -> None:
         if self._job is not None:
@@ -208,68 +238,248 @@ class AnchorsPage(Page):
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Step):
-            self._playback.add(event)
+        if isinstance(event, Taken):
+            self._take(event)
+        elif isinstance(event, Told):
+            self._playback.add(event.step)
         elif isinstance(event, ByCount):
-            for name, value in ((MEAN_IOU, event.mean_iou), (RECALL, event.recall)):
-                known = self._by_count.data(name) if name in self._by_count.names() else ((), ())
-                self._by_count.curve(name, [*known[0], event.k], [*known[1], value])
+            self._add_count(event)
+        elif isinstance(event, Fitted):
+            self._following.follow(event.fit, self._boxes)
+
+    def _take(self, taken: Taken) -> None:
+        self._boxes, self._clouds = taken.boxes, taken.clouds
+        self._about = f"{words.count(len(np.unique(taken.boxes.ids)), 'box')} of {words.count(taken.images, 'image')}."
+        self._drop_region()
+        self._draw()
+        self._show_sets()
+
+    def _add_count(self, event: ByCount) -> None:
+        values = (event.step.mean_iou, event.step.recall, event.step.ratio_recall)
+        self._mark_count()
+        for name, value in zip(CURVES, values, strict=True):
+            known = self._by_count.data(name) if name in self._by_count.names() else ((), ())
+            self._by_count.curve(name, [*known[0], event.k], [*known[1], value])
+
+    def _mark_count(self) -> None:
+        """How many there are now, in the curves over all numbers."""
+        if self._count_line is None:
+            self._count_line = pg.InfiniteLine(angle=90)
+            self._by_count.addItem(self._count_line, ignoreBounds=True)
+        self._count_line.setPen(pg.mkPen(theme.colour("muted"), width=1, style=Qt.PenStyle.DashLine))
+        if self._choices is not None:
+            self._count_line.setValue(self._choices.k)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self._result.progress.setText(error.sentence)
+            self._progress.setText(error.sentence)
+            self._show_sets()
+
+    @Slot()
+    def _ended(self) -> None:
+        if self.sender() is self._job:
+            self._job = None
+
+    @property
+    def _each(self) -> int:
+        """Rows of the sizes that are one box."""
+        return len(anchors.QUANTILES) if self._choices is not None and self._choices.scale else 1
+
+    # --- showing ---
+
+    @Slot()
+    def _draw(self) -> None:
+        """The cloud of boxes, with the axes as chosen."""
+        if self._boxes is None:
+            return
+        cloud = self._clouds[self._bar.log.isChecked()]
+        palettes = {
+            "label": [label.colour for label in self._boxes.names],
+            "split": [theme.series(number) for number in range(len(SPLITS))],
+        }
+        self._plot.set_cloud(cloud, self._boxes.groups, palettes)
+        for bars in self._bars:
+            bars.show_cloud(cloud)
 
     @Slot(object)
     def _show_step(self, step: Step) -> None:
-        choices = self._form.choices()
+        """A step of the film."""
+        self._hand = ""
+        self._show(step)
+        so_far = self._playback.steps[: self._playback.position + 1]
+        at = list(range(len(so_far)))
+        for name, values in zip(
+            CURVES, zip(*((one.mean_iou, one.recall, one.ratio_recall) for one in so_far), strict=True), strict=True
+        ):
+            self._curves.curve(name, at, values)
+        word = "nothing moves any more" if step.done else f"moved by up to {step.moved:.1f} px"
+        self._progress.setText(f"Step {self._playback.position}: {word}.")
+        if step.done:
+            self._show_details()
+            self._show_sets()
+
+    def _show(self, step: Step) -> None:
+        assert self._choices is not None
+        self._step = step
         self._plot.set_centres(step.centres)
-        self._result.show_step(step, choices.px)
-        so_far = self._playback.steps[: step.iteration + 1]
-        at = [one.iteration for one in so_far]
-        self._curves.curve(MEAN_IOU, at, [one.mean_iou for one in so_far])
-        self._curves.curve(RECALL, at, [one.recall for one in so_far])
-        words = "nothing moves any more" if step.done else f"moved by up to {step.moved:.1f} px"
-        self._result.progress.setText(f"Step {step.iteration}: {words}.")
+        self._panel.show_step(step, self._choices.px, self._each)
+
+    @Slot()
+    def _show_details(self) -> None:
+        """The tables of what is shown; worked out behind the window."""
+        if self._boxes is not None and self._step is not None and self._choices is not None:
+            self._panel.show_details(self._boxes, self._step.centres, self._choices.px, self._each)
+
+    def _show_sets(self) -> None:
+        document = self.session.document
+        if document is None or self._choices is None:
+            return
+        px, used = self._choices.px, document.anchors()
+        entries = [] if self._step is None else [Entry("as shown", _pairs(self._step), self._source())]
+        if used is not None:
+            entries.append(Entry("in use", _scaled(used, px), used.source))
+        own = kept(document.setting(KEPT))
+        entries += [Entry(name, _scaled(one, px), one.source, own=True) for name, one in own]
+        entries += [
+            Entry(one.title, tuple((w * px / one.px, h * px / one.px) for w, h in one.sizes), one.paper)
+            for one in anchors.PUBLISHED.values()
+        ]
+        self._panel.show_sets(entries, self._following.pool, self._as_set())
+        self._panel.show_used(used)
+
+    # --- by hand ---
+
+    @Slot(int, float, float)
+    def _dragged(self, number: int, width: float, height: float) -> None:
+        """An anchor was moved: everything that depends on it is said anew, at each move."""
+        if self._step is None or self._following.pool is None or number >= len(self._step.centres):
+            return
+        centres = self._step.centres.copy()
+        centres[number] = width, height
+        self._by_hand(centres, "moved by hand")
+
+    def _by_hand(self, centres: NDArray[np.float64], source: str) -> None:
+        if self._following.pool is None:
+            return
+        self._playback.play(False)
+        self._hand = source
+        self._show(anchors.judge(self._following.pool, centres))
+        self._progress.setText(f"{source[0].upper()}{source[1:]}. Play, or Compute again, goes back to the fit.")
+
+    @Slot(object)
+    def _look_at(self, entry: Entry) -> None:
+        if entry.name != "as shown":
+            self._by_hand(np.array(entry.sizes), entry.name)
+            self._show_details()
+            self._show_sets()
+
+    @Slot(object, object)
+    def _follow(self, step: Step, boxes: Boxes) -> None:
+        """The project was edited: the fit has moved along."""
+        self._boxes = boxes
+        self._about = (
+            f"{words.count(len(np.unique(boxes.ids)), 'box')} of {words.count(len(np.unique(boxes.images)), 'image')}."
+        )
+        self._clouds = clouds_of(boxes)
+        self._drop_region()
+        self._draw()
+        if self._hand:
+            assert self._step is not None
+            assert self._following.pool is not None
+            self._show(anchors.judge(self._following.pool, self._step.centres))
+        else:
+            self._playback.end_with(step)
+            self._show(step)
+            self._progress.setText("The anchors follow your edits.")
+        if self.isVisible():
+            self._show_details()
+            self._show_sets()
+
+    # --- looking at boxes ---
 
     @Slot(int)
-    def _point_clicked(self, row: int) -> None:
-        image = int(self._images[row])
-        self.session.select_image(image)
-        if self.session.image is not None:
-            self.session.inform(f"Selected {self.session.image.name}. The Label page shows it.")
+    def _show_box(self, row: int) -> None:
+        assert self._boxes is not None
+        self.session.select_image(int(self._boxes.images[row]))
+        self.session.page_asked.emit("label")
+        self.session.boxes_asked.emit((int(self._boxes.ids[row]),))
 
-    # --- using ---
+    @Slot(object)
+    def _brushed(self, rows: NDArray[np.int64]) -> None:
+        assert self._boxes is not None
+        self._region = rows
+        boxes, images = len(np.unique(self._boxes.ids[rows])), len(np.unique(self._boxes.images[rows]))
+        self._bar.show_region(f"{words.count(boxes, 'box')} of {words.count(images, 'image')} in the region.")
+
+    @Slot()
+    def _drop_region(self) -> None:
+        self._region = np.zeros(0, np.int64)
+        self._plot.show_region(None)
+        self._bar.show_region("")
+        self._bar.about.setText(f"{self._about} Click one to see it on its image.")
+
+    @Slot()
+    def _show_gallery(self) -> None:
+        if self._boxes is not None and len(self._region):
+            images = frozenset(np.unique(self._boxes.images[self._region]).tolist())
+            self.session.page_asked.emit("data")
+            self.session.images_asked.emit(images, "with boxes in a region of the Anchors page")
+
+    # --- using and keeping ---
+
+    def _source(self) -> str:
+        if self._hand:
+            return self._hand
+        assert self._choices is not None
+        choices, count = self._choices, 0 if self._boxes is None else len(np.unique(self._boxes.ids))
+        more = f", scaled by {choices.scale:g}" if choices.scale else ""
+        chance = ", then by chance" if choices.refines else ""
+        return (
+            f"IoU k-means, {choices.update}{chance}, seed {choices.seed}, {count} boxes of {choices.part} images{more}"
+        )
+
+    def _as_set(self) -> AnchorSet | None:
+        if self._step is None or self._choices is None:
+            return None
+        order = np.lexsort((self._step.centres[:, 0], self._step.centres.prod(axis=1)))
+        return AnchorSet(
+            sizes=tuple((round(w, 3), round(h, 3)) for w, h in self._step.centres[order].tolist()),
+            input_px=self._choices.px,
+            resize=self._choices.resize,
+            mean_iou=round(self._step.mean_iou, 6),
+            recall=round(self._step.recall, 6),
+            source=self._source(),
+        )
 
     @Slot()
     def _use(self) -> None:
-        step = self._playback.step
-        if step is None:
-            return
-        choices = self._form.choices()
-        chosen = AnchorSet(
-            sizes=tuple((round(w, 3), round(h, 3)) for w, h in step.centres.tolist()),
-            input_px=choices.px,
-            resize=choices.resize,
-            mean_iou=round(step.mean_iou, 6),
-            recall=round(step.recall, 6),
-            source=f"IoU k-means, {choices.update}, seed {choices.seed}, step {step.iteration},"
-            f" {len(self._sizes)} boxes of {choices.part} images",
-        )
-        self.session.do(edits.ChangeSetting("anchors", dataclasses.asdict(chosen)))
+        chosen = self._as_set()
+        if chosen is not None:
+            self.session.do(edits.ChangeSetting("anchors", dataclasses.asdict(chosen)))
 
     @Slot()
     def _use_published(self) -> None:
         self.session.do(edits.ChangeSetting("anchors", None))
 
-    def _show_in_use(self) -> None:
+    @Slot(str)
+    def _keep(self, name: str) -> None:
+        document, chosen = self.session.document, self._as_set()
+        if document is not None and chosen is not None:
+            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            self.session.do(edits.ChangeSetting(KEPT, to_setting([*others, (name, chosen)])))
+
+    @Slot(str)
+    def _forget(self, name: str) -> None:
         document = self.session.document
-        used = document.anchors() if document is not None else None
-        self._result.published.setVisible(used is not None)
-        if used is None:
-            self._result.in_use.setText("In use: those published with the detector.")
-            return
-        self._result.in_use.setText(
-            f"In use: {len(used.sizes)} for {used.input_px} px, mean IoU {100 * used.mean_iou:.1f} %."
-        )
-        self._result.in_use.setToolTip(f"{used.source}\n" + ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes))
+        if document is not None:
+            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            self.session.do(edits.ChangeSetting(KEPT, to_setting(others) or None))
+
+
+def _pairs(step: Step) -> tuple[tuple[float, float], ...]:
+    return tuple((float(w), float(h)) for w, h in step.centres)
+
+
+def _scaled(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
+    return tuple((w * px / one.input_px, h * px / one.input_px) for w, h in one.sizes)

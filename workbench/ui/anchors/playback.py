@@ -38,6 +38,14 @@ class Playback(QObject):
             self._go(0)
         self._wake()
 
+    def end_with(self, step: Step) -> None:
+        """The film ends with another step, which is the one being shown: the boxes have changed since."""
+        if self.steps:
+            self.steps[-1] = step
+            self.position = len(self.steps) - 1
+            self._wake()
+            self.changed.emit()
+
     @property
     def step(self) -> Step | None:
         """The step being shown."""

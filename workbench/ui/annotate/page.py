@@ -29,6 +29,7 @@ from workbench.ui.annotate.strip import Strip
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
+from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets.empty import Empty
 
 _AHEAD = (1, -1, 2)
@@ -90,6 +91,7 @@ class AnnotatePage(Page):
         self._out = make(self, "zoom-out", lambda: canvas.zoom_by(-1))
         self._keep = make(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
+        self._seen = make(self, "seen", lambda: open_seen(self.session, self))
         self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
 
     def _build(self) -> None:
@@ -391,4 +393,6 @@ class AnnotatePage(Page):
             menu.addActions([self._relabel, self._duplicate, self._delete])
             menu.addSeparator()
             menu.addActions([self._copy, self._paste, self._all])
+            menu.addSeparator()
+            menu.addAction(self._seen)
             menu.exec(event.globalPos())

@@ -79,9 +79,14 @@ class DataPage(Page):
         self._gallery.opened.connect(self._open)
         self._labels.show_asked.connect(lambda id: self._gallery.show_only(Filter(label=id)))
         self._summary.asked.connect(self._gallery.show_only)
+        session.images_asked.connect(self._show_images)
         session.document_changed.connect(self._show_what_there_is)
         session.edited.connect(self._show_what_there_is)
         self._show_what_there_is()
+
+    @Slot(object, str)
+    def _show_images(self, ids: frozenset[int], why: str) -> None:
+        self._gallery.show_only(Filter(only=ids, why=why))
 
     def _build(self) -> None:
         tools = QFrame()

@@ -27,6 +27,7 @@ from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.history import RunList
 from workbench.ui.train.progress import ProgressPanel
+from workbench.ui.train.seen.opening import SeenButton
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.story import Story
 from workbench.ui.train.work import Loaded, PublishedWeights, Train
@@ -70,22 +71,21 @@ class TrainPage(Page):
         self._stack.addWidget(self._full)
         self._setup = Setup()
         self._setup.setFixedWidth(PANEL)
+        SeenButton(self.session, self._setup)
         self._progress = ProgressPanel()
         self._curves = Curves()
         self._log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self._log.setObjectName("train-log")
         self._runs = RunList()
-        tabs = QTabWidget()
+        tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
-        tabs.setDocumentMode(True)
         tabs.addTab(self._runs, "Runs")
         tabs.addTab(self._log, "Log")
-        split = QSplitter(Qt.Orientation.Vertical)
+        split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(self._curves)
         split.addWidget(tabs)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 1)
-        split.setChildrenCollapsible(False)
         right = QVBoxLayout()
         right.setSpacing(theme.GRID)
         right.addWidget(self._progress)

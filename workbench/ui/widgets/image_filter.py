@@ -26,6 +26,7 @@ from workbench.core.project import Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import Filter, Order
 from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
 
 _EMPTY = "empty"
 ORDERS = {
@@ -53,6 +54,14 @@ class ImageFilter(QFrame):
         self._text.setObjectName(f"{prefix}-text")
         self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
+        self._only: frozenset[int] | None = None
+        self._why = Elided()
+        self._drop = QPushButton("All again")
+        self._drop.setObjectName(f"{prefix}-only")
+        self._drop.setToolTip("List the other images, too")
+        self._drop.clicked.connect(self._drop_only)
+        for widget in (self._why, self._drop):
+            widget.hide()
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):
             box.currentIndexChanged.connect(self._emit)
@@ -71,7 +80,7 @@ class ImageFilter(QFrame):
         layout = QBoxLayout(down, self)
         layout.setContentsMargins(*(theme.GRID,) * 4)
         layout.setSpacing(theme.GRID // 2 if narrow else theme.GRID)
-        rows = ((self._state, self._split), (self._label, self.more), (self._text,))
+        rows = ((self._state, self._split), (self._label, self.more), (self._text,), (self._why, self._drop))
         for row in rows:
             line = QHBoxLayout()
             line.setSpacing(layout.spacing())
@@ -80,7 +89,7 @@ class ImageFilter(QFrame):
                     widget.setMinimumWidth(40)
                     widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
                 line.addWidget(widget, 0 if widget is self.more else 1)
-            layout.addLayout(line, 1 if self._text in row else 0)
+            layout.addLayout(line, 1 if self._text in row or self._why in row else 0)
 
     def set_filter(self, wanted: Filter) -> None:
         self._quiet = True
@@ -90,7 +99,18 @@ class ImageFilter(QFrame):
         self._label.setCurrentIndex(max(0, self._label.findData(label)))
         self._text.setText(wanted.text)
         self.more.set_filter(wanted)
+        self._only = wanted.only
+        self._why.setText(f"Only those {wanted.why}")
+        for widget in (self._why, self._drop):
+            widget.setVisible(wanted.only is not None)
         self._quiet = False
+        self._emit()
+
+    @Slot()
+    def _drop_only(self) -> None:
+        self._only = None
+        for widget in (self._why, self._drop):
+            widget.hide()
         self._emit()
 
     @Slot()
@@ -123,6 +143,7 @@ class ImageFilter(QFrame):
                 label=label if isinstance(label, int) else None,
                 text=self._text.text().strip(),
                 empty=label == _EMPTY,
+                only=self._only,
             )
         )
 

@@ -34,13 +34,16 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         legend: bool = True,
         corner: Place = TOP_RIGHT,
         whole_x: bool = False,
+        view_box: pg.ViewBox | None = None,
     ) -> None:
         """`x` and `y`: axis names with units, like "width (px)".
 
         `corner`: where curves rarely are: the legend goes there unless another place is freer. `whole_x`: x counts
-        things, such as steps, so that there is nothing to name between two, and nothing below 0.
+        things, such as steps, so that there is nothing to name between two, and nothing below 0. `view_box`: another
+        than pyqtgraph's own.
         """
-        super().__init__(parent, axisItems={"bottom": WholeAxis("bottom")} if whole_x else None)
+        axes = {"bottom": WholeAxis("bottom")} if whole_x else None
+        super().__init__(parent, axisItems=axes, **({} if view_box is None else {"viewBox": view_box}))
         if whole_x:
             self.getPlotItem().vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
         self._axes = (x, y)

@@ -1,0 +1,288 @@
+"""The Anchors page in a person's hands: dragging, typing, comparing and keeping sets, scales, labels, regions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QMouseEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QInputDialog,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QTableWidget,
+    QTabWidget,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench import anchors
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.ui.anchors.cloud import BINS, POINTS, cloud
+from workbench.ui.anchors.page import AnchorsPage
+from workbench.ui.anchors.playback import AT_ONCE
+from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.main_window import MainWindow
+
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """Two images of 416 x 416: small squares of cells close together, large ones of other cells."""
+    for name in "ab":
+        (tmp_path / "photographs").mkdir(exist_ok=True)
+        PIL.Image.new("RGB", (416, 416)).save(tmp_path / "photographs" / f"{name}.png")
+    with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "small"), Label(0, "large"))))
+        small, large = (label.id for label in document.labels())
+        first, second = (image.id for image in document.images())
+        boxes = [Box(0, first, small, (8 * n, 8 * n, 8 * n + 10 + n % 3, 8 * n + 9)) for n in range(20)]
+        boxes += [Box(0, second, large, (20 * n, 10, 20 * n + 100 + n, 110)) for n in range(6)]
+        document.do(edits.AddBoxes(tuple(boxes)))
+    return tmp_path / "p"
+
+
+class Hand:
+    """What a person sees and does there."""
+
+    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
+        self.qtbot, self.window = qtbot, window
+        find(window, QAction, "action-page-anchors").trigger()
+        page = window._pages["anchors"]
+        assert isinstance(page, AnchorsPage)
+        self.page = page
+        find(window, QSlider, "anchors-speed").setValue(AT_ONCE)
+        find(window, QSpinBox, "anchors-k").setValue(2)
+        self.wait()
+
+    def wait(self) -> None:
+        self.qtbot.waitUntil(lambda: not self.page._later.isActive() and self.page._following.is_following)
+        self.qtbot.waitUntil(lambda: self.page._playback.over)
+
+    def rows(self, name: str = "anchors-table") -> list[list[str]]:
+        table = find(self.window, QTableWidget, name)
+        return [[table.item(r, c).text() for c in range(table.columnCount())] for r in range(table.rowCount())]
+
+    def text(self, name: str) -> str:
+        return find(self.window, QLabel, name).text()
+
+    def tab(self, number: int) -> None:
+        find(self.window, QTabWidget, "anchors-tabs").setCurrentIndex(number)
+
+    def scales(self, detector: str) -> str:
+        self.tab(2)
+        box = find(self.window, QComboBox, "anchors-detector")
+        self.qtbot.waitUntil(lambda: box.count() > 10, timeout=60_000)
+        box.setCurrentIndex(box.findData(detector))
+        box.activated.emit(box.currentIndex())
+        panel = self.page._panel
+        self.qtbot.waitUntil(lambda: detector in panel._needs and panel._background.is_idle(), timeout=60_000)
+        return self.text("anchors-scales-words")
+
+
+@pytest.fixture
+def hand(qtbot: QtBot, open_window: Open, cells: Path) -> Hand:
+    return Hand(qtbot, open_window(cells))
+
+
+def mouse(widget: QWidget, kind: QEvent.Type, at: QPoint, held: Qt.MouseButton) -> None:
+    button = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseMove else LEFT
+    place = QPointF(at)
+    event = QMouseEvent(kind, place, widget.mapToGlobal(place), button, held, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)
+
+
+def test_a_dragged_anchor_takes_numbers_and_boxes_along(hand: Hand) -> None:
+    before, iou = hand.rows(), hand.text("anchors-mean-iou")
+    plot = find(hand.window, SizesPlot, "anchors-plot")
+    moves: list[tuple[int, float, float]] = []
+    plot.dragged.connect(lambda *values: moves.append(values))
+    view = plot.getPlotItem().vb
+    centre = plot._centres[0].tolist()
+    start = plot.mapFromScene(view.mapViewToScene(QPointF(*centre)))
+    goal = plot.mapFromScene(view.mapViewToScene(QPointF(60, 60)))
+    places = [start, start, *(start + (goal - start) * share for share in (0.3, 0.7, 1.0))]
+    mouse(plot.viewport(), QEvent.Type.MouseMove, start, Qt.MouseButton.NoButton)
+    mouse(plot.viewport(), QEvent.Type.MouseButtonPress, start, LEFT)
+    for place in places:
+        mouse(plot.viewport(), QEvent.Type.MouseMove, place, LEFT)
+        hand.qtbot.wait(30)  # pyqtgraph takes moves that come at once for one
+    mouse(plot.viewport(), QEvent.Type.MouseButtonRelease, goal, Qt.MouseButton.NoButton)
+    assert moves, "it was taken hold of"
+    assert hand.rows() != before
+    assert float(hand.rows()[0][0]) == pytest.approx(60, abs=6)
+    assert hand.text("anchors-mean-iou") != iou
+    assert hand.text("anchors-progress").startswith("Moved by hand")
+    find(hand.window, QPushButton, "anchors-use").click()
+    kept = hand.window.session.document.anchors()
+    assert kept.source == "moved by hand"
+
+
+def test_a_typed_side_is_taken_and_nonsense_is_not(hand: Hand) -> None:
+    table = find(hand.window, QTableWidget, "anchors-table")
+    table.item(0, 0).setText("33,5")
+    assert hand.rows()[0][0] == "33.5"
+    table.item(0, 1).setText("tall")
+    table.item(0, 0).setText("-4")
+    assert hand.rows()[0][0] == "33.5"
+    find(hand.window, QPushButton, "anchors-run").click()
+    hand.wait()
+    assert hand.rows()[0][0] != "33.5", "the fit again"
+
+
+def test_sets_are_compared_kept_shown_and_forgotten(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_args, **_named: ("mine", True))
+    hand.tab(1)
+    fitted = hand.rows()
+    names = [row[0] for row in hand.rows("anchors-sets")]
+    assert names == ["as shown", *(one.title for one in anchors.PUBLISHED.values())]
+    ious = {row[0]: float(row[2]) for row in hand.rows("anchors-sets")}
+    assert ious["as shown"] > max(value for name, value in ious.items() if name != "as shown" and "SSD" not in name)
+    find(hand.window, QPushButton, "anchors-keep").click()
+    assert [row[0] for row in hand.rows("anchors-sets")][1] == "mine"
+    sets = find(hand.window, QTableWidget, "anchors-sets")
+    yolo = [row[0] for row in hand.rows("anchors-sets")].index("YOLOv3")
+    sets.selectRow(yolo)
+    sets.cellClicked.emit(yolo, 0)
+    assert len(hand.rows()) == 9
+    assert hand.rows()[0][:2] == ["10.0", "13.0"]
+    sets.selectRow(1)
+    sets.cellClicked.emit(1, 0)
+    assert [row[:2] for row in hand.rows()] == [row[:2] for row in fitted]
+    find(hand.window, QPushButton, "anchors-forget").click()
+    assert "mine" not in [row[0] for row in hand.rows("anchors-sets")]
+    hand.window.session.undo()
+    assert "mine" in [row[0] for row in hand.rows("anchors-sets")], "an edit like others"
+
+
+def test_sets_are_copied_as_cfg_json_and_python(hand: Hand) -> None:
+    hand.tab(1)
+    menu = find(hand.window, QPushButton, "anchors-copy").menu()
+    copied = []
+    for action in menu.actions():
+        action.trigger()
+        copied.append(QGuiApplication.clipboard().text())
+    assert copied[0].startswith("anchors = 11,9,  10")
+    assert copied[1].startswith("anchors = 0.3")
+    assert '"input_px": 416' in copied[2]
+    assert copied[3].splitlines()[1].startswith("ANCHORS = [(11.00, 9.00), (")
+
+
+def test_a_scale_without_boxes_and_boxes_in_one_cell_are_warned_of(hand: Hand) -> None:
+    assert "YOLOv3 wants 9 anchors, and these are 2." in hand.scales("yolov3")
+    find(hand.window, QSpinBox, "anchors-k").setValue(6)
+    hand.wait()
+    words = hand.scales("yolov3-tiny")
+    assert len(hand.rows("anchors-scales")) == 2
+    assert "smaller than a cell of the finest scale (16 px)" in words
+    words = hand.scales("yolov1")
+    assert words.startswith("⚠ YOLOv1 has 7 × 7 cells, and each learns one box: 25 of 26 boxes"), words
+    assert "FCOS takes no anchors" in hand.scales("fcos")
+
+
+def test_the_worst_box_of_a_label_is_shown_on_its_image(hand: Hand) -> None:
+    hand.tab(3)
+    hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
+    assert {row[0]: row[1] for row in hand.rows("anchors-labels")} == {"small": "20", "large": "6"}
+    asked: list[object] = []
+    hand.window.session.boxes_asked.connect(asked.append)
+    row = [row[0] for row in hand.rows("anchors-labels")].index("large")
+    find(hand.window, QTableWidget, "anchors-labels").cellClicked.emit(row, 3)
+    assert hand.window.session.image.name == "b.png"
+    (boxes,) = asked
+    document = hand.window.session.document
+    assert boxes[0] in {box.id for box in document.boxes(hand.window.session.image_id)}
+    assert hand.window._stack.currentWidget() is hand.window._pages["label"]
+
+
+def test_boxes_of_a_region_are_shown_in_the_gallery(hand: Hand) -> None:
+    plot = find(hand.window, SizesPlot, "anchors-plot")
+    plot._area.brushed.emit(QRectF(QPointF(90, 90), QPointF(200, 200)))
+    assert hand.text("anchors-about") == "6 boxes of 1 image in the region."
+    find(hand.window, QPushButton, "anchors-gallery").click()
+    data = hand.window._pages["data"]
+    assert hand.window._stack.currentWidget() is data
+    assert data._gallery.model.rowCount() == 1
+    find(data, QPushButton, "filter-only").click()
+    assert data._gallery.model.rowCount() == 2
+
+
+def test_colours_and_axes_are_only_another_look(hand: Hand) -> None:
+    before = hand.rows()
+    colours = find(hand.window, QComboBox, "anchors-colours")
+    for log in (True, False):
+        hand.page._bar.log.setChecked(log)
+        for name in ("label", "split", "anchor"):
+            colours.setCurrentIndex(colours.findData(name))
+            find(hand.window, SizesPlot, "anchors-plot").grab()
+    assert hand.rows() == before
+
+
+def test_the_second_stage_only_betters_it(hand: Hand) -> None:
+    find(hand.window, QSpinBox, "anchors-k").setValue(4)
+    hand.wait()
+    before = hand.page._step.mean_iou
+    hand.page._form.refines.setChecked(True)
+    hand.wait()
+    assert hand.page._step.mean_iou >= before
+    assert "then by chance" in hand.page._source()
+
+
+def test_scaled_boxes_are_counted_once(hand: Hand) -> None:
+    find(hand.window, QSpinBox, "anchors-scale").setValue(50)
+    hand.wait()
+    assert hand.text("anchors-about").startswith("26 boxes of 2 images.")
+    assert sum(int(row[2]) for row in hand.rows()) in range(23, 28), "some sizes fall out of the image"
+
+
+# --- the cloud, without a window ---
+
+
+def many(count: int = POINTS + 1) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return np.exp(random.normal(3.5, 0.8, (count, 2))), random.integers(0, 3, count)
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_a_density_has_every_box_in_it(log: bool) -> None:
+    sizes, labels = many()
+    made = cloud(sizes, {"label": labels}, log)
+    assert made.cells is not None
+    assert made.counts.sum() == len(sizes)
+    assert [bars.sum() for bars in made.bars] == [len(sizes)] * 2
+    mean = (made.middles * made.counts[:, None]).sum(axis=0) / len(sizes)
+    assert mean == pytest.approx(sizes.mean(axis=0))
+    picture = made.picture(np.tile(np.uint8([10, 20, 30]), (len(made.cells), 1)))
+    assert picture.shape == (BINS, BINS, 4)
+    assert (picture[..., 3] > 0).sum() == len(made.cells)
+    row, apart = made.nearest(tuple(made.places[7]), (1.0, 1.0))
+    assert (row, apart) == (7, 0)
+
+
+def test_the_colour_of_a_cell_is_that_of_most_of_its_boxes() -> None:
+    sizes, labels = many()
+    made = cloud(sizes, {"label": labels}, True)
+    assert made.cells is not None
+    at = np.clip((made.places - made.low) / (made.high - made.low) * BINS, 0, BINS - 1).astype(int)
+    flat = at[:, 1] * BINS + at[:, 0]
+    for place in range(0, len(made.cells), 97):
+        inside = labels[flat == made.cells[place]]
+        assert np.bincount(inside, minlength=3)[made.majorities["label"][place]] == np.bincount(inside).max()
+
+
+def test_few_boxes_are_points() -> None:
+    sizes, labels = many(POINTS)
+    assert cloud(sizes, {"label": labels}, False).cells is None
+    assert len(cloud(np.zeros((0, 2)), {"label": labels[:0]}, True)) == 0

@@ -1,0 +1,69 @@
+"""A switch for each output level of a detector: its cells and how many of them learn a box. In as few rows as fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QWidget
+
+from workbench.ui import theme
+from workbench.ui.train.seen.work import Look
+
+
+class Levels(QWidget):
+    """`changed` after a switch; `hidden` are the levels that are off. The switches go by name from 1."""
+
+    changed = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._switches: list[QCheckBox] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(2 * theme.GRID)
+        self._grid.setVerticalSpacing(2)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        return frozenset(level for level, switch in enumerate(self._switches) if not switch.isChecked())
+
+    def show_look(self, look: Look) -> None:
+        """Switches stay as they are where the levels do."""
+        if len(look.grids) != len(self._switches):
+            self._make(len(look.grids))
+        counts = np.bincount(look.level[np.unique(look.prior)], minlength=len(look.grids)).tolist()
+        for switch, (rows, columns), count in zip(self._switches, look.grids, counts, strict=True):
+            switch.setText(f"{rows} × {columns}: {count:,}")
+            stride = look.side / rows
+            switch.setToolTip(f"{rows} × {columns} cells of {stride:.0f} px; {count:,} positives on this level")
+            switch.setEnabled(True)
+        self._place()
+
+    def _make(self, count: int) -> None:
+        for switch in self._switches:
+            self._grid.removeWidget(switch)
+            switch.deleteLater()
+        self._switches = []
+        for level in range(count):
+            switch = QCheckBox()
+            switch.setObjectName(f"{self._name}-{level + 1}")
+            switch.setFont(theme.font(theme.SMALL))
+            switch.setChecked(True)
+            switch.toggled.connect(self.changed)
+            self._switches.append(switch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        if not self._switches:
+            return
+        widest = max(switch.sizeHint().width() for switch in self._switches) + self._grid.horizontalSpacing()
+        columns = max(1, min(len(self._switches), self.width() // widest))
+        for number, switch in enumerate(self._switches):
+            self._grid.addWidget(switch, number // columns, number % columns, Qt.AlignmentFlag.AlignLeft)
+        for column in range(len(self._switches) + 1):
+            self._grid.setColumnStretch(column, int(column == columns))
