@@ -385,3 +385,30 @@ def test_a_runs_weights_bring_its_network_and_its_answers(labelled: Path, tmp_pa
     assert certain.ignored is None
     assert "choose weights" in certain.note
     assert (fresh.prior.tolist(), fresh.box.tolist()) == (certain.prior.tolist(), certain.box.tolist())
+
+
+def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        empty, other = document.images()[2].id, document.images()[1].id
+        document.do(edits.SetState((other,), State.IN_WORK))
+    wanted = (
+        recipes.preset("quick-cpu").with_detector("yolov1").changed({"width": 0.05, "mosaic": 0.0, "hold_out": 0.0})
+    )
+    eyes, wish = work.Eyes(), Wish(labelled, 0, wanted, empty, "yolov1", FRESH, True, 0, None)
+    nothing, outside = eyes.do(wish), eyes.do(replace(wish, image=other))
+    assert isinstance(nothing, Look)
+    assert isinstance(outside, Look)
+    assert (len(nothing.boxes), nothing.positives) == (0, 0)
+    assert nothing.note == "No box is in sight."
+    assert "step" in nothing.about
+    assert outside.note == work.NOT_TRAINED
+    assert "as it is" in outside.about
+    assert len(outside.boxes) == outside.positives == 1
+
+
+def test_a_project_without_labels_says_what_to_do(project: Path) -> None:
+    with Document.open(project) as document:
+        image = document.images()[0].id
+    wish = Wish(project, 0, recipe(), image, "yolov1", FRESH, False, 0, None)
+    with pytest.raises(WorkbenchError, match="no labels yet"):
+        work.Eyes().do(wish)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.anchors import Fit, Pool
+from workbench.anchors import Fit, Pool, Step
 from workbench.core.applied import Applied
 from workbench.errors import WorkbenchError
-from workbench.ui.anchors.work import Boxes, Choices, boxes_of
+from workbench.ui.anchors.work import Boxes, Choices, Fitted, boxes_of
 from workbench.ui.session import Session
 
 MOST_IMAGES = 200
@@ -15,18 +19,24 @@ MOST_IMAGES = 200
 
 
 class Following(QObject):
-    """`moved(step, boxes)` after an edit; `lost` where it can't follow and all must be computed anew."""
+    """`moved(step)` after an edit; `lost` where it can't follow and all must be computed anew.
 
-    moved = Signal(object, object)
+    What an edit costs does not depend on the number of boxes: those of touched images lie beside the others.
+    """
+
+    moved = Signal(object)
     lost = Signal()
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._fit: Fit | None = None
-        self._boxes: Boxes | None = None
+        self._boxes: Boxes | None = None  # as the job found them
+        self._order: NDArray[np.int64] = np.zeros(0, np.int64)  # their rows by image
+        self._sorted: NDArray[np.int64] = np.zeros(0, np.int64)  # the images in that order
+        self._since: dict[int, Boxes] = {}  # of images that were touched since
         self._choices: Choices | None = None
-        self._touched: set[int] = set()  # since the job that computes has read the project
+        self._touched: set[int] = set()  # since the job began to read the project
         session.edited.connect(self._edited)
 
     @property
@@ -37,20 +47,26 @@ class Following(QObject):
     def is_following(self) -> bool:
         return self._fit is not None
 
+    @property
+    def parts(self) -> tuple[Boxes | None, Mapping[int, Boxes]]:
+        """For `merged`."""
+        return self._boxes, dict(self._since)
+
     def begin(self, choices: Choices) -> None:
         """A job is about to read the project: edits from now on may be missing in what it finds."""
-        self._choices, self._fit, self._boxes = choices, None, None
-        self._touched = set()
+        self.stop()
+        self._choices = choices
 
-    def follow(self, fit: Fit, boxes: Boxes | None) -> None:
+    def follow(self, fitted: Fitted, boxes: Boxes | None) -> None:
         """The job's end."""
-        self._fit, self._boxes = fit, boxes
+        self._fit, self._boxes = fitted.fit, boxes
+        self._order, self._sorted = fitted.order, fitted.images
         if self._touched:
             self._go()
 
     def stop(self) -> None:
         self._fit = self._boxes = self._choices = None
-        self._touched = set()
+        self._touched, self._since = set(), {}
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
@@ -65,21 +81,42 @@ class Following(QObject):
 
     def _go(self) -> None:
         document = self._session.document
-        fit, boxes, choices = self._fit, self._boxes, self._choices
-        touched, self._touched = frozenset(self._touched), set()
-        if document is None or fit is None or boxes is None or choices is None:
+        fit, choices = self._fit, self._choices
+        touched, self._touched = self._touched, set()
+        if document is None or fit is None or choices is None:
             return
         if len(touched) > MOST_IMAGES:
             self.lost.emit()
             return
         fresh = boxes_of(document.snapshot(touched), choices, is_whole=False)
-        left, gone = boxes.without(touched)
+        gone = np.concatenate([self._sizes(image) for image in touched])
         if not len(gone) and not len(fresh):
             return
         try:
-            step = fit.refit(boxes.sizes[gone], fresh.sizes)
+            step = fit.refit(gone, fresh.sizes, tries=False)
         except WorkbenchError:  # too few are left, or others than were known
             self.lost.emit()
             return
-        self._boxes = left.plus(fresh)
-        self.moved.emit(step, self._boxes)
+        for image in touched:
+            self._since[image] = fresh.of(image)
+        self.moved.emit(step)
+
+    def settle(self) -> Step | None:
+        """A moment after an edit, for what it left undone: some ten milliseconds."""
+        return None if self._fit is None else self._fit.try_elsewhere()
+
+    def _sizes(self, image: int) -> NDArray[np.float64]:
+        """Of the boxes that the fit has of it."""
+        assert self._boxes is not None
+        if image in self._since:
+            return self._since[image].sizes
+        first, last = np.searchsorted(self._sorted, [image, image + 1])
+        return self._boxes.sizes[self._order[first:last]]
+
+
+def merged(boxes: Boxes, since: Mapping[int, Boxes]) -> Boxes:
+    """All boxes as they are now: any thread."""
+    left = boxes.without(frozenset(since))
+    for more in since.values():
+        left = left.plus(more)
+    return left

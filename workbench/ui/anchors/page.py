@@ -22,12 +22,12 @@ from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar, PlotBar
-from workbench.ui.anchors.follow import Following
+from workbench.ui.anchors.follow import Following, merged
 from workbench.ui.anchors.panel import Panel
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.sets import KEPT, Entry, kept, to_setting
 from workbench.ui.anchors.sizes_plot import Bars, SizesPlot
-from workbench.ui.anchors.work import SPLITS, Boxes, ByCount, Choices, Fitted, Taken, Told, clouds_of, compute
+from workbench.ui.anchors.work import SPLITS, Boxes, ByCount, Choices, Fitted, Taken, Told, compute, taken
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
@@ -35,6 +35,7 @@ from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 WAIT = 200  # ms after the last change of a choice before computing, so that a spin box can be held down
+RENEW = 300  # ms after an edit until the picture follows
 PANEL = 344  # px
 CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
 
@@ -47,6 +48,7 @@ class AnchorsPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._boxes: Boxes | None = None
+        self._count = 0  # boxes, each once
         self._job: Job | None = None
         self._choices: Choices | None = None  # what is shown was computed by
         self._step: Step | None = None  # being shown, of the film or by hand
@@ -56,6 +58,8 @@ class AnchorsPage(Page):
         self._playback = Playback(self)
         self._later = QTimer(self, singleShot=True, interval=WAIT)
         self._later.timeout.connect(self.compute)
+        self._renew = QTimer(self, singleShot=True, interval=RENEW)
+        self._renew.timeout.connect(self._redraw)
         self._build()
         self._playback.shown.connect(self._show_step)
         self._following.moved.connect(self._follow)
@@ -154,10 +158,13 @@ class AnchorsPage(Page):
     def shown(self) -> None:
         if self._choices is None and self._job is None:
             self.refresh()
+        elif self._step is not None:
+            self._plot.set_centres(self._step.centres)
         self._show_sets()
 
     def closing(self) -> None:
         self._later.stop()
+        self._renew.stop()
         self._playback.clear()
         self._drop_job()
         self._following.stop()
@@ -245,11 +252,12 @@ class AnchorsPage(Page):
         elif isinstance(event, ByCount):
             self._add_count(event)
         elif isinstance(event, Fitted):
-            self._following.follow(event.fit, self._boxes)
+            self._following.follow(event, self._boxes)
 
     def _take(self, taken: Taken) -> None:
         self._boxes, self._clouds = taken.boxes, taken.clouds
-        self._about = f"{words.count(len(np.unique(taken.boxes.ids)), 'box')} of {words.count(taken.images, 'image')}."
+        self._count = taken.count
+        self._about = f"{words.count(taken.count, 'box')} of {words.count(taken.images, 'image')}."
         self._drop_region()
         self._draw()
         self._show_sets()
@@ -280,6 +288,8 @@ class AnchorsPage(Page):
     def _ended(self) -> None:
         if self.sender() is self._job:
             self._job = None
+            if self._following.is_following and self.isVisible():
+                self._show_details()
 
     @property
     def _each(self) -> int:
@@ -322,7 +332,8 @@ class AnchorsPage(Page):
     def _show(self, step: Step) -> None:
         assert self._choices is not None
         self._step = step
-        self._plot.set_centres(step.centres)
+        if self.isVisible():
+            self._plot.set_centres(step.centres)
         self._panel.show_step(step, self._choices.px, self._each)
 
     @Slot()
@@ -374,16 +385,9 @@ class AnchorsPage(Page):
             self._show_details()
             self._show_sets()
 
-    @Slot(object, object)
-    def _follow(self, step: Step, boxes: Boxes) -> None:
-        """The project was edited: the fit has moved along."""
-        self._boxes = boxes
-        self._about = (
-            f"{words.count(len(np.unique(boxes.ids)), 'box')} of {words.count(len(np.unique(boxes.images)), 'image')}."
-        )
-        self._clouds = clouds_of(boxes)
-        self._drop_region()
-        self._draw()
+    @Slot(object)
+    def _follow(self, step: Step) -> None:
+        """The project was edited, and the fit has moved along: the numbers at once, the picture a little later."""
         if self._hand:
             assert self._step is not None
             assert self._following.pool is not None
@@ -392,9 +396,23 @@ class AnchorsPage(Page):
             self._playback.end_with(step)
             self._show(step)
             self._progress.setText("The anchors follow your edits.")
-        if self.isVisible():
-            self._show_details()
-            self._show_sets()
+        self._renew.start()
+
+    @Slot()
+    def _redraw(self) -> None:
+        """All boxes as they are now; in a job, as a million of them take a while."""
+        step = self._following.settle()
+        if step is not None and not self._hand and self._step is not None and step.mean_iou > self._step.mean_iou:
+            self._playback.end_with(step)
+            self._show(step)
+        boxes, since = self._following.parts
+        if boxes is None or self._job is not None:
+            return
+        job = Job("Drawing the boxes", lambda _: iter((taken(merged(boxes, since)),)))
+        job.reported.connect(self._reported)
+        job.finished.connect(self._ended)
+        self._job = job
+        self.session.start(job)
 
     # --- looking at boxes ---
 
@@ -432,7 +450,7 @@ class AnchorsPage(Page):
         if self._hand:
             return self._hand
         assert self._choices is not None
-        choices, count = self._choices, 0 if self._boxes is None else len(np.unique(self._boxes.ids))
+        choices, count = self._choices, self._count
         more = f", scaled by {choices.scale:g}" if choices.scale else ""
         chance = ", then by chance" if choices.refines else ""
         return (

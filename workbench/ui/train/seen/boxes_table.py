@@ -16,7 +16,7 @@ _SWATCH = 12
 
 
 class BoxesTable(QTableWidget):
-    """Boxes that nothing learns come first, what is to be ignored last. `box_chosen(row of the look's boxes)`, -1 for none."""
+    """Boxes that nothing learns come first, ignored ones last. `box_chosen(row of the look's boxes)`, -1 for none."""
 
     box_chosen = Signal(int)
 
