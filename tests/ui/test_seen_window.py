@@ -356,6 +356,7 @@ def test_the_real_eyes_show_what_the_loss_computes(qtbot: QtBot, open_window: Op
     assert look is not None
     assert look.negative is not None
     assert int(look.negative.sum()) == 3 * max(look.positives, 1)
+    assert len(np.unique(look.cells, axis=0)) == sum(rows * columns for rows, columns in look.grids)
     assert look.passed_over > 0
 
 

@@ -21,7 +21,9 @@ from torchvision.ops import nms
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
+from workbench.detectors.parts.default_boxes import padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Roles
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
 
@@ -32,6 +34,9 @@ ANCHORS = 3  # per cell: one size in three shapes
 POOLED_CELLS = 49  # each proposal is seen as 7 x 7 cells
 SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
 BETA = 1 / 9  # where the smooth L1 turns from square to straight, as in torchvision
+
+UNKNOWN = "Which negatives are learnt is drawn at random in every step: choose weights to see a draw."
+HIGH, LOW = 0.7, 0.3  # overlap above which an anchor learns a box, and below which background
 
 Lists = list[dict[str, Tensor]]
 
@@ -166,16 +171,50 @@ class FasterRcnn(Detector):
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         """Of the first network."""
-        grids = [(size[0] // FINEST, size[1] // FINEST)]
-        while len(grids) < LEVELS:
-            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
-        anchors = self._spread(tuple(grids), targets.boxes.device)
-        overlaps = (
-            anchor_matching.overlaps(boxes, real, anchors)
-            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
-        )
-        matches = torch.stack([anchor_matching.match(iou, 0.7, 0.3, keep_best=True) for iou in overlaps])
-        return foreign.placed(matches, tuple(grids), (ANCHORS,) * LEVELS)
+        grids = foreign.halved(size, FINEST, LEVELS)
+        matches = self._match(targets, self._spread(grids, targets.boxes.device))
+        return foreign.placed(matches, grids, (ANCHORS,) * LEVELS)
+
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector; of the first network. With outputs, anchors are drawn as in the loss, by torch's generator."""
+        grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[MAPS : MAPS + LEVELS])
+        anchors = self._spread(grids, targets.boxes.device)
+        matches = self._match(targets, anchors)
+        roles = self._matched(targets, matches, anchors) if raw is None else self._drawn(targets, matches, anchors)
+        return foreign.told(
+            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, roles, whole=raw is not None, targets=targets,
+            real=matching.real(targets), why=lambda i, m: self._why(targets, matches, anchors, i, m), note=UNKNOWN,
+        )  # fmt: skip
+
+    def _overlaps(self, targets: Targets, anchors: Tensor) -> list[Tensor]:
+        pairs = zip(targets.boxes, matching.real(targets), strict=True)
+        return [anchor_matching.overlaps(boxes, real, anchors) for boxes, real in pairs]
+
+    def _match(self, targets: Targets, anchors: Tensor) -> Tensor:
+        """(B, N) the box of each anchor of the first network, BACKGROUND or BETWEEN."""
+        found = self._overlaps(targets, anchors)
+        return torch.stack([anchor_matching.match(iou, HIGH, LOW, keep_best=True) for iou in found])
+
+    @torch.no_grad()
+    def _matched(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
+        """What every anchor could learn."""
+        positive = matches >= 0
+        _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
+        background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
+        return Roles(positive, ~positive & ~background, background)
+
+    def _drawn(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
+        """What those learn that were drawn, at most 256 per image and half of them positive."""
+        roles = self._matched(targets, matches, anchors)
+        labels = torch.where(roles.ignored, -1, roles.positive.long())
+        positive, negative = self.net.rpn.fg_bg_sampler(list(labels))
+        return Roles(torch.stack(positive).bool(), roles.ignored, torch.stack(negative).bool())
+
+    def _why(self, targets: Targets, matches: Tensor, anchors: Tensor, image: int, box: int) -> str:
+        """Why a box to be found has no positive."""
+        if (matches[image] == box).any():
+            return "none of its anchors was drawn this time"
+        return anchor_matching.why_none(self._overlaps(targets, anchors)[image], box, "anchor")
 
     @property
     def anchor_need(self) -> None:
@@ -200,25 +239,25 @@ class FasterRcnn(Detector):
         ]
         proposals = self._proposals(raw, objectness, numbers)
         return {
-            **self._first_loss(raw, objectness, numbers, lists, targets),
+            **self._first_loss(raw, objectness, numbers, targets),
             **self._second_loss(raw, proposals, lists, targets),
         }
 
-    def _first_loss(
-        self, raw: Raw, objectness: Tensor, numbers: Tensor, lists: Lists, targets: Targets
-    ) -> dict[str, Tensor]:  # fmt: skip
-        rpn, anchors = self.net.rpn, self._anchors(raw)
-        labels, matched = rpn.assign_targets_to_anchors([anchors] * len(lists), lists)
-        _, share = matching.best_overlap(anchors.expand(len(lists), -1, 4), targets)
-        labels = [
-            torch.where((some == 0) & (part > anchor_matching.CROWD_SHARE), -1.0, some)
-            for some, part in zip(labels, share, strict=True)
-        ]
-        if not any((some >= 0).any() for some in labels):
+    def _first_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """As torchvision's rpn.compute_loss, with what was drawn laid open."""
+        anchors = self._anchors(raw)
+        matches = self._match(targets, anchors)
+        roles = self._drawn(targets, matches, anchors)
+        positive, counted = roles.positive.flatten(), roles.counted.flatten()
+        if not counted.any():
             return {"proposal": objectness.sum() * 0, "proposal box": numbers.sum() * 0}
-        wanted = rpn.box_coder.encode(matched, [anchors] * len(lists))
-        proposal, box = rpn.compute_loss(objectness, numbers, labels, wanted)
-        return {"proposal": proposal, "proposal box": box}
+        rows, _ = padded(targets)
+        truth = rows.gather(1, matches.clamp(min=0)[..., None].expand(-1, -1, 4))
+        truth = torch.where(roles.positive[..., None], truth, anchors)
+        wanted = torch.cat(self.net.rpn.box_coder.encode(list(truth), [anchors] * len(truth)))
+        box = functional.smooth_l1_loss(numbers[positive], wanted[positive], beta=BETA, reduction="sum")
+        proposal = functional.binary_cross_entropy_with_logits(objectness.flatten()[counted], positive[counted].float())
+        return {"proposal": proposal, "proposal box": box / counted.sum()}
 
     def _second_loss(
         self, raw: Raw, proposals: list[Tensor], lists: Lists, targets: Targets

@@ -23,6 +23,7 @@ from workbench.detectors.parts import foreign, matching, priors
 from workbench.detectors.parts.anchor_matching import CROWD_SHARE
 from workbench.detectors.parts.default_boxes import padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Roles
 from workbench.detectors.parts.losses import iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
@@ -102,11 +103,35 @@ class Fcos(Detector):
         return Candidates(boxes, (foreign.flat(raw[:LEVELS], self.label_count).sigmoid() * centre).sqrt())
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        grids = [(size[0] // FINEST, size[1] // FINEST)]
-        while len(grids) < LEVELS:
-            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
-        squares = self._spread(tuple(grids), targets.boxes.device)
-        return foreign.placed(self._match(targets, squares), tuple(grids), (1,) * LEVELS)
+        grids = foreign.halved(size, FINEST, LEVELS)
+        squares = self._spread(grids, targets.boxes.device)
+        return foreign.placed(self._match(targets, squares), grids, (1,) * LEVELS)
+
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector. Nothing here depends on outputs."""
+        grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[:LEVELS])
+        squares = self._spread(grids, targets.boxes.device)
+        matches = self._match(targets, squares)
+        return foreign.told(
+            "point", squares, grids, (1,) * LEVELS, matches, self._roles(targets, matches, squares), whole=True,
+            targets=targets, real=matching.real(targets), why=lambda i, m: self._why(targets, squares, i, m),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _roles(self, targets: Targets, matches: Tensor, squares: Tensor) -> Roles:
+        """What becomes of every point."""
+        positive = matches >= 0
+        _, share = matching.best_overlap(squares.expand(len(matches), -1, 4), targets)
+        return Roles(positive, ~positive & (share > CROWD_SHARE), ~positive & (share <= CROWD_SHARE))
+
+    def _why(self, targets: Targets, squares: Tensor, image: int, box: int) -> str:
+        """Why a box to be found has no positive."""
+        inside, in_range = self._reach(targets.boxes[image : image + 1, box : box + 1].float(), squares)
+        if not inside.any():
+            return "no point lies in it near its middle: it is smaller than the finest level's cells"
+        if not (inside & in_range).any():
+            return "outside of the range of every level that has a point near its middle"
+        return "a smaller box has all its points"
 
     @property
     def anchor_need(self) -> None:
@@ -117,10 +142,18 @@ class Fcos(Detector):
 
     def _match(self, targets: Targets, squares: Tensor) -> Tensor:
         """(B, N) the smallest box that a point lies in, near its centre and of its level's sizes; -1 for none."""
-        assert isinstance(self.settings, FcosSettings)
         boxes, real = targets.boxes.float(), matching.real(targets)
         if not boxes.shape[1]:
             return torch.full((len(boxes), len(squares)), -1, dtype=torch.int64, device=boxes.device)
+        inside, in_range = self._reach(boxes, squares)
+        answers = inside & in_range & real[:, None]
+        area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+        smallest, index = torch.where(answers, area[:, None], torch.inf).min(-1)
+        return torch.where(smallest < torch.inf, index, -1)
+
+    def _reach(self, boxes: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, M) each: whether the point lies in the box near its centre, and whether its level takes the size."""
+        assert isinstance(self.settings, FcosSettings)
         points, stride = (squares[:, :2] + squares[:, 2:]) / 2, squares[:, 2] - squares[:, 0]
         centres = (boxes[..., :2] + boxes[..., 2:]) / 2
         near = (points[None, :, None] - centres[:, None]).abs().amax(-1)  # (B, N, M)
@@ -129,11 +162,8 @@ class Fcos(Detector):
         least = torch.where(stride == stride.min(), 0.0, stride * 4)[:, None]
         most = torch.where(stride == stride.max(), torch.inf, stride * 8)[:, None]
         longest = sides.amax(-1)
-        answers = (near < self.settings.centre_radius * stride[:, None]) & (sides.amin(-1) > 0)
-        answers = answers & (longest > least) & (longest < most) & real[:, None]
-        area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
-        smallest, index = torch.where(answers, area[:, None], torch.inf).min(-1)
-        return torch.where(smallest < torch.inf, index, -1)
+        inside = (near < self.settings.centre_radius * stride[:, None]) & (sides.amin(-1) > 0)
+        return inside, (longest > least) & (longest < most)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Sums over the batch, divided by its positives."""
@@ -151,13 +181,12 @@ class Fcos(Detector):
         centre = functional.binary_cross_entropy_with_logits(
             foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(truth, squares), reduction="none"
         )
-        with torch.no_grad():
-            _, share = matching.best_overlap(squares.expand(len(matches), -1, 4), targets)
+        counted = self._roles(targets, matches, squares).counted
         number = positive.sum().clamp(min=1)
         return {
             "box": torch.where(positive, box * weight, 0.0).sum() / number,
             "centre": torch.where(positive, centre * weight, 0.0).sum() / number,
-            "label": torch.where(positive | (share <= CROWD_SHARE), label * weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * weight, 0.0).sum() / number,
         }
 
 

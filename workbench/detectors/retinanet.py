@@ -26,6 +26,7 @@ from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
 from workbench.detectors.parts.default_boxes import decode, encode, padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Roles
 from workbench.detectors.parts.losses import iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
@@ -124,10 +125,30 @@ class RetinaNet(Detector):
         return foreign.placed(self._match(targets, anchors), grids, (ANCHORS,) * LEVELS)
 
     def _grids_at(self, size: tuple[int, int]) -> foreign.Grids:
-        grids = [(size[0] // FINEST, size[1] // FINEST)]
-        while len(grids) < LEVELS:
-            grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
-        return tuple(grids)
+        return foreign.halved(size, FINEST, LEVELS)
+
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector. Nothing here depends on outputs."""
+        grids = self._grids_at(size) if raw is None else foreign.grids_of(raw[:LEVELS])
+        anchors = self._spread(grids, targets.boxes.device)
+        matches = self._match(targets, anchors)
+        return foreign.told(
+            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, self._roles(targets, matches, anchors), whole=True,
+            targets=targets, real=matching.real(targets),
+            why=lambda i, m: anchor_matching.why_none(self._overlaps(targets, anchors)[i], m, "anchor"),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _roles(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
+        """What becomes of every anchor."""
+        positive = matches >= 0
+        _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
+        background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
+        return Roles(positive, ~positive & ~background, background)
+
+    def _overlaps(self, targets: Targets, anchors: Tensor) -> list[Tensor]:
+        pairs = zip(targets.boxes, matching.real(targets), strict=True)
+        return [anchor_matching.overlaps(boxes, real, anchors) for boxes, real in pairs]
 
     @property
     def anchor_need(self) -> None:
@@ -140,11 +161,8 @@ class RetinaNet(Detector):
         """(B, N) the box of each anchor, BACKGROUND or BETWEEN."""
         assert isinstance(self.settings, RetinaNetSettings)
         high, low = self.settings.positive_iou, self.settings.negative_iou
-        overlaps = (
-            anchor_matching.overlaps(boxes, real, anchors)
-            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
-        )
-        return torch.stack([anchor_matching.match(iou, high, low, keep_best=True) for iou in overlaps])
+        found = self._overlaps(targets, anchors)
+        return torch.stack([anchor_matching.match(iou, high, low, keep_best=True) for iou in found])
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Per image, divided by its positives, then averaged over images."""
@@ -164,12 +182,10 @@ class RetinaNet(Detector):
             foreign.flat(raw[:LEVELS], self.label_count), wanted.float(), self.settings.focal_alpha,
             self.settings.focal_gamma,
         ).sum(-1)  # fmt: skip
-        with torch.no_grad():
-            _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
-            background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
+        counted = self._roles(targets, matches, anchors).counted
         return {
             "box": (torch.where(positive, box * weight, 0.0).sum(1) / number).mean(),
-            "label": (torch.where(positive | background, label * weight, 0.0).sum(1) / number).mean(),
+            "label": (torch.where(counted, label * weight, 0.0).sum(1) / number).mean(),
         }
 
     def _box_loss(self, numbers: Tensor, truth: Tensor, anchors: Tensor) -> Tensor:

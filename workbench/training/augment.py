@@ -76,7 +76,7 @@ def augmented(
     Pictures without boxes are not put together with others: what is seen of them might not be what they show.
     """
     random = np.random.default_rng((settings.seed, 2, step))
-    pieces = _pieces(random, data, indices, settings, side, calm)
+    pieces = drawn_pieces(random, data, indices, settings, side, calm)
     lights = light.drawn(random, settings, len(indices))
     images = np.empty((len(indices), side, side, 3), np.uint8)
     for piece in range(len(pieces.place)):
@@ -105,7 +105,7 @@ def _boxed(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.ones(len(indices), bool) if data.pictures is None else data.pictures[indices] < 0
 
 
-def _pieces(
+def drawn_pieces(
     random: np.random.Generator, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, side: int,
     calm: bool,
 ) -> Pieces:  # fmt: skip
@@ -207,23 +207,23 @@ def _boxes(data: Dataset, pieces: Pieces) -> _Rows:
     rows = np.arange(len(piece)) + np.repeat(data.offsets[pieces.source] - np.cumsum(counts) + counts, counts)
     whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece, None] + pieces.b[piece, None]
     whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)  # mirrored: left and right change places
-    cut = _common(whole, pieces.window[piece])
-    covered = _area(_common(cut, pieces.hole[piece]))
+    cut = common(whole, pieces.window[piece])
+    covered = area_of(common(cut, pieces.hole[piece]))
     sides = cut[:, 2:] - cut[:, :2]
-    visible = _area(cut) - covered
+    visible = area_of(cut) - covered
     seen = (sides > 0).all(axis=1) & (visible > 0)
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
     sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
     return _Rows(cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen])
 
 
-def _common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.float64]:
+def common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.float64]:
     """(n, 4) what each box shares with its window; without area where they do not meet."""
     low, high = np.maximum(boxes[:, :2], windows[:, :2]), np.minimum(boxes[:, 2:], windows[:, 2:])
     return np.concatenate([low, high], axis=1)
 
 
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def area_of(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     area: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
     return area
 

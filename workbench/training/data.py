@@ -63,8 +63,8 @@ def load(
     WorkbenchError if not a single image can be read.
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
-    snapshot = _with_pictures(snapshot, [file for file, _ in pictures])
-    store = _Store(snapshot, px, how, _room(len(snapshot), px, scratch))
+    snapshot = with_pictures(snapshot, [file for file, _ in pictures])
+    store = PixelStore(snapshot, px, how, _room(len(snapshot), px, scratch))
     told = time.monotonic()
     with ThreadPoolExecutor(threads, "read") as pool:
         for start in range(0, len(snapshot), READ_AHEAD):
@@ -82,7 +82,7 @@ def load(
     return replace(data, pictures=shown[sorted(store.fits)]) if pictures else data
 
 
-def _with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
+def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
     """The snapshot and after it images without boxes, whose sizes are not known yet."""
     if not files:
         return snapshot
@@ -96,7 +96,7 @@ def _with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
     )
 
 
-class _Store:
+class PixelStore:
     """Where threads put what they read."""
 
     def __init__(self, snapshot: Snapshot, px: int, how: How, pixels: NDArray[np.uint8]) -> None:

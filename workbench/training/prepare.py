@@ -120,7 +120,7 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
         why = (
             "lie in a cell with another one"
             if detector.one_per_cell
-            else "are nearest to nothing that answers for them"
+            else "have no cell, anchor or point of their own"
         )
         notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes, which {why}."))
     return notes

@@ -37,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
     Command("help-labels", "Labels in and out", (), "mdi6.help-circle-outline"),
+    Command("help-anchors", "Reading the anchors page", (), "mdi6.help-circle-outline"),
     Command("help-detectors", "Choosing a detector", (), "mdi6.help-circle-outline"),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),

@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
         self._find = action("find", self.show_finder)
         self._detectors = action("help-detectors", partial(self.show_help, "choosing-a-detector"))
         self._formats = action("help-labels", partial(self.show_help, "labels-in-and-out"))
+        self._anchors_help = action("help-anchors", partial(self.show_help, "reading-the-anchors-page"))
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
@@ -128,7 +129,7 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         view.addActions(list(self._themes.values()))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self._detectors, self._formats, self._keys, self._log, self._plugins])
+        help_menu.addActions([self._formats, self._anchors_help, self._detectors, self._keys, self._log, self._plugins])
         help_menu.addSeparator()
         help_menu.addAction(self._about)
         return bar

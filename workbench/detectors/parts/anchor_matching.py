@@ -45,3 +45,11 @@ def match_defaults(iou: Tensor, threshold: float) -> Tensor:
     order = torch.arange(boxes, device=iou.device)
     forced = found.new_full((anchors + 1,), -1).scatter_reduce_(0, slots, order, "amax")[:-1]
     return torch.where(forced >= 0, forced, found)
+
+
+def why_none(iou: Tensor, box: int, noun: str) -> str:
+    """Why a box to be found has no positive: iou (M, N) as overlaps() gives it; `noun` as "anchor"."""
+    most = float(iou[box].max())
+    if most <= 0:
+        return f"it overlaps no {noun}"
+    return f"the {noun} that overlaps it most, by {most:.2f}, answers for another box"

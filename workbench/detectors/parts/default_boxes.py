@@ -17,9 +17,11 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
 from workbench.detectors.parts import anchor_matching, foreign, losses, matching
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Roles
 
 VARIANCES = (10.0, 10.0, 5.0, 5.0)  # the inverse of the paper's code's 0.1, 0.1, 0.2, 0.2
 NEGATIVES_PER_POSITIVE = 3.0
+UNKNOWN = "Which negatives are learnt depends on what the network predicts, the worst ones: choose weights to see them."
 LARGEST_LOG_SIDE = 4.135166556742356  # log(1000 / 16): torchvision's bound
 
 
@@ -58,13 +60,39 @@ class DefaultBoxHead(nn.Module):
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         return foreign.placed(self._match(targets), self.grids, self.per_cell)
 
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector. Without outputs it is not known which negatives are the hardest. `size` is the head's own."""
+        matches = self._match(targets)
+        label = None if raw is None else self._label_loss(self.split(raw)[0], targets, matches)
+        return foreign.told(
+            "anchor", self.defaults, self.grids, self.per_cell, matches, self._roles(targets, matches, label),
+            whole=label is not None, targets=targets, real=matching.real(targets), note=UNKNOWN,
+            why=lambda i, m: anchor_matching.why_none(self._overlaps(targets)[i], m, "default box"),
+        )  # fmt: skip
+
+    def _overlaps(self, targets: Targets) -> list[Tensor]:
+        pairs = zip(targets.boxes, matching.real(targets), strict=True)
+        return [anchor_matching.overlaps(boxes, real, self.defaults) for boxes, real in pairs]
+
     def _match(self, targets: Targets) -> Tensor:
         """(B, N) the box of each default box, or a negative number."""
-        found = [
-            anchor_matching.match_defaults(anchor_matching.overlaps(boxes, real, self.defaults), self.iou)
-            for boxes, real in zip(targets.boxes, matching.real(targets), strict=True)
-        ]
-        return torch.stack(found)
+        return torch.stack([anchor_matching.match_defaults(iou, self.iou) for iou in self._overlaps(targets)])
+
+    def _label_loss(self, logits: Tensor, targets: Targets, matches: Tensor) -> Tensor:
+        """(B, N) cross-entropy of each default box, that of the background where it has no box."""
+        there = padded(targets)[1].gather(1, matches.clamp(min=0))
+        wanted = torch.where(matches >= 0, there + 1, 0)
+        return functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+
+    @torch.no_grad()
+    def _roles(self, targets: Targets, matches: Tensor, label: Tensor | None) -> Roles:
+        """What becomes of every default box; without their losses all negatives count."""
+        positive = matches >= 0  # (B, N)
+        _, share = matching.best_overlap(self.defaults.expand(len(matches), -1, 4), targets)
+        ignored = ~positive & (share > anchor_matching.CROWD_SHARE)
+        free = ~positive & ~ignored
+        most = NEGATIVES_PER_POSITIVE * positive.sum(1).clamp(min=1)
+        return Roles(positive, ignored, free if label is None else losses.hardest(label, free, most))
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         logits, numbers = self.split(raw)
@@ -77,13 +105,8 @@ class DefaultBoxHead(nn.Module):
         there = labels.gather(1, index)
         weight = torch.where(positive, self.label_weights[there], 1.0)
         box = functional.smooth_l1_loss(numbers, encode(truth, self.defaults, VARIANCES), reduction="none").sum(-1)
-        wanted = torch.where(positive, there + 1, 0)
-        label = functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
-        with torch.no_grad():
-            _, share = matching.best_overlap(self.defaults.expand(len(logits), -1, 4), targets)
-            free = ~positive & (share <= anchor_matching.CROWD_SHARE)
-            most = NEGATIVES_PER_POSITIVE * positive.sum(1).clamp(min=1)
-            counted = positive | losses.hardest(label, free, most)
+        label = self._label_loss(logits, targets, matches)
+        counted = self._roles(targets, matches, label).counted
         number = positive.sum().clamp(min=1)
         return {
             "box": torch.where(positive, box * weight, 0.0).sum() / number,

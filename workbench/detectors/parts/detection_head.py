@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from workbench.detectors.parts import losses, matching
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Pairs, Roles, cells, explain, laid
 
 CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
 
@@ -31,12 +32,30 @@ class DetectionRules:
     background_weight: float = 0.5
 
 
+UNKNOWN = "Which of a cell's boxes answers depends on what the network predicts: choose weights to see it."
+
+
 @dataclass(frozen=True)
 class _Outputs:
     labels: Tensor  # (B, L, C)
     confidence: Tensor  # (B, L, P)
     numbers: Tensor  # (B, L, P, 4) as the network has them
     boxes: Tensor  # (B, L, P, 4) xyxy pixels of the network input
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What the cell of each box says of it. Where a box is not counted, of a harmless one."""
+
+    cell: Tensor  # (B, M)
+    counted: Tensor  # (B, M) bool
+    labels: Tensor  # (B, M, C)
+    confidence: Tensor  # (B, M, P)
+    numbers: Tensor  # (B, M, P, 4)
+    truth: Tensor  # (B, M, 4) xyxy pixels
+    best: Tensor  # (B, M) which of the P answers
+    iou: Tensor  # (B, M)
+    roles: Roles  # over L * P
 
 
 class DetectionHead(nn.Module):
@@ -98,6 +117,27 @@ class DetectionHead(nn.Module):
         place, zero = cell[image, box], torch.zeros_like(image)
         return Assignment(image, zero, place // self.side, place % self.side, zero, box)
 
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector. Without outputs it is known which cells answer, not which of a cell's boxes: the first stands.
+
+        `size` is that of the head, which takes no other.
+        """
+        each, grids = self.box_count, ((self.side, self.side),)
+        layout = laid("cell", cells(grids, [each], (self.px, self.px)), grids, [each])
+        cell, counted = self._cells(targets)
+        image, box = counted.nonzero(as_tuple=True)
+        roles, place = None, torch.zeros_like(cell)
+        if raw is not None:
+            taught = self._taught(self.split(raw), targets)
+            roles, place = taught.roles, taught.best
+        pairs: Pairs = (image, (cell * each + place)[image, box], box)
+        note = UNKNOWN if roles is None else ""
+        return explain(layout, pairs, roles, targets, matching.real(targets), lambda i, m: self._why(cell[i, m]), note)
+
+    def _why(self, cell: Tensor) -> str:
+        row, column = int(cell) // self.side + 1, int(cell) % self.side + 1
+        return f"another box has its cell: row {row}, column {column} of {self.side} × {self.side}"
+
     def _cells(self, targets: Targets) -> tuple[Tensor, Tensor]:
         """(B, M) the cell of each box's centre, and whether it learns the box: of several, the first (rule 5)."""
         centres = (targets.boxes[..., :2] + targets.boxes[..., 2:]).float() / 2 * (self.side / self.px)
@@ -109,8 +149,7 @@ class DetectionHead(nn.Module):
         first = table.scatter_reduce_(1, wanted, order, "amin").gather(1, wanted) == order
         return cell, first & (wanted < count)
 
-    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        rules, out = self.rules, self.split(raw)
+    def _taught(self, out: _Outputs, targets: Targets) -> _Taught:
         cell, counted = self._cells(targets)
         labels, confidence, numbers, boxes = (
             tensor.gather(1, cell.view(*cell.shape, *[1] * (tensor.ndim - 2)).expand(-1, -1, *tensor.shape[2:]))
@@ -118,17 +157,25 @@ class DetectionHead(nn.Module):
         )  # each (B, M, ...): what the cell of each box says
         truth = torch.where(counted[..., None], targets.boxes.float(), targets.boxes.new_tensor([0.0, 0, 1, 1]))
         best, iou = self._responsible(boxes.detach(), truth)
+        roles = self._roles(out, targets, cell, best, counted)
+        return _Taught(cell, counted, labels, confidence, numbers, truth, best, iou, roles)
+
+    def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        rules, out = self.rules, self.split(raw)
+        taught = self._taught(out, targets)
+        counted = taught.counted
         weight = self.label_weights[targets.labels.clamp(min=0)]
-        mine = best[..., None, None].expand(-1, -1, 1, 4)
-        box = (numbers.gather(2, mine)[:, :, 0] - self._encoded(truth, cell)).square().sum(-1)
-        wanted = iou if rules.rescore else torch.ones_like(iou)
-        confident = (confidence.gather(2, best[..., None])[..., 0] - wanted).square()
+        mine = taught.best[..., None, None].expand(-1, -1, 1, 4)
+        own = taught.numbers.gather(2, mine)[:, :, 0]
+        box = (own - self._encoded(taught.truth, taught.cell)).square().sum(-1)
+        wanted = taught.iou if rules.rescore else torch.ones_like(taught.iou)
+        confident = (taught.confidence.gather(2, taught.best[..., None])[..., 0] - wanted).square()
         there = nn.functional.one_hot(targets.labels.clamp(min=0), self.label_count).float()
-        label = (labels - there).square().sum(-1)
+        label = (taught.labels - there).square().sum(-1)
+        background = torch.where(taught.roles.negative, out.confidence.flatten(1).square(), 0.0).sum()
         terms = {
             "box": rules.box_weight * torch.where(counted, box * weight, 0.0).sum(),
-            "objectness": torch.where(counted, confident * weight, 0.0).sum()
-            + rules.background_weight * self._background(out, targets, cell, best, counted),
+            "objectness": torch.where(counted, confident * weight, 0.0).sum() + rules.background_weight * background,
             "label": torch.where(counted, label * weight, 0.0).sum(),
         }
         return {name: term / 2 / len(raw[0]) for name, term in terms.items()}  # Darknet's deltas are differences
@@ -149,15 +196,16 @@ class DetectionHead(nn.Module):
         centres, sides = torch.split(_centred(truth), 2, dim=-1)
         return torch.cat([centres / self.px * self.side - corner, (sides / self.px).sqrt()], dim=-1)
 
-    def _background(self, out: _Outputs, targets: Targets, cell: Tensor, best: Tensor, counted: Tensor) -> Tensor:
-        """Squared confidences of all boxes that answer for nothing, the other box of a cell with an object too."""
-        confidence = out.confidence.flatten(1)  # (B, L * P)
-        slots = torch.where(counted, cell * self.box_count + best, confidence.shape[1])
-        answers = torch.zeros(len(confidence), confidence.shape[1] + 1, dtype=torch.bool, device=confidence.device)
+    def _roles(self, out: _Outputs, targets: Targets, cell: Tensor, best: Tensor, counted: Tensor) -> Roles:
+        """Background are all boxes that answer for nothing, the other box of a cell with an object too."""
+        count = self.side**2 * self.box_count
+        slots = torch.where(counted, cell * self.box_count + best, count)
+        answers = torch.zeros(len(cell), count + 1, dtype=torch.bool, device=cell.device)
         answers = answers.scatter_(1, slots, True)[:, :-1]
         with torch.no_grad():
             _, share = matching.best_overlap(out.boxes.detach().flatten(1, 2), targets)
-        return torch.where(answers | (share > CROWD_SHARE), 0.0, confidence.square()).sum()
+        crowd = share > CROWD_SHARE
+        return Roles(answers, ~answers & crowd, ~answers & ~crowd)
 
 
 def _centred(boxes: Tensor) -> Tensor:

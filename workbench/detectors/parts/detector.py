@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from workbench.core.nms import Kind
 from workbench.core.resize import How
 from workbench.detectors import AnchorNeed, DetectorSettings
+from workbench.detectors.parts.explained import Explained
 from workbench.errors import WorkbenchError
 
 Raw = tuple[Tensor, ...]
@@ -110,6 +111,8 @@ class Head(Protocol):
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment: ...
 
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained: ...
+
     @property
     def need(self) -> AnchorNeed | None: ...
 
@@ -191,6 +194,18 @@ class Detector(nn.Module):
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         """Positives for `targets` at network input `size` (H, W)."""
         return self.head.assignment(targets, size)
+
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """What the loss makes of every prior at network input `size` (H, W), by the loss's own code.
+
+        `raw`: what forward() gave for these images; without it only what does not depend on it is told. Call it
+        without gradients. WorkbenchError where a plugin's detector does not tell.
+        """
+        tell = getattr(getattr(self, "head", None), "explained", None)
+        if tell is None:
+            raise WorkbenchError(f"{self.title} does not say what its loss makes of each cell, anchor or point.")
+        found: Explained = tell(raw, targets, size)
+        return found
 
     @property
     def anchor_need(self) -> AnchorNeed | None:

@@ -5,8 +5,8 @@ B = images, A = boxes per cell, K = numbers per box, N = boxes of all levels in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,10 +16,11 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench.detectors import DetectorSettings
-from workbench.detectors.parts.detector import Assignment, Pretrained
+from workbench.detectors.parts.detector import Assignment, Pretrained, Targets
+from workbench.detectors.parts.explained import Explained, Roles, explain, laid
+from workbench.detectors.parts.explained import Grids as Grids
 from workbench.settings import setting
 
-Grids = tuple[tuple[int, int], ...]  # rows and columns per level
 LICENCE = "BSD 3-Clause, as torchvision; trained on COCO, whose annotations are CC BY 4.0"
 
 
@@ -104,6 +105,14 @@ def grids_of(maps: Sequence[Tensor]) -> Grids:
     return tuple((int(level.shape[2]), int(level.shape[3])) for level in maps)
 
 
+def halved(size: tuple[int, int], finest: int, levels: int) -> Grids:
+    """Rows and columns of a pyramid's maps for an input of `size` (H, W), `finest` pixels per cell of the first."""
+    grids = [(size[0] // finest, size[1] // finest)]
+    while len(grids) < levels:
+        grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
+    return tuple(grids)
+
+
 def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment:
     """One row per box that answers: matches (B, N), the index of the true box or a negative number."""
     image, slot = (matches >= 0).nonzero(as_tuple=True)
@@ -114,6 +123,19 @@ def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment
     each, columns = torch.tensor(per_cell)[level], torch.tensor([columns for _, columns in grids])[level]
     cell = inside // each
     return Assignment(image.cpu(), level, cell // columns, cell % columns, inside % each, matches[image, slot].cpu())
+
+
+def told(
+    kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int], matches: Tensor, roles: Roles, *, whole: bool,
+    targets: Targets, real: Tensor, why: Callable[[int, int], str], note: str = "",
+) -> Explained:  # fmt: skip
+    """For matches (B, N) as `placed` takes them. `whole`: the negatives are known, without a `note` why not."""
+    image, prior = roles.positive.nonzero(as_tuple=True)
+    found = explain(
+        laid(kind, boxes, grids, per_cell), (image, prior, matches[image, prior]), roles, targets, real, why,
+        "" if whole else note,
+    )  # fmt: skip
+    return found if whole else replace(found, negative=None)
 
 
 def pretrained(weights: Any, *, background: bool, norm_eps: float = 1e-5) -> Pretrained:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from workbench.detectors.parts import coding, losses, matching, priors
 from workbench.detectors.parts.detector import Candidates, Raw, Targets
+from workbench.detectors.parts.explained import Pairs, Roles
 from workbench.detectors.parts.yolo_head import CROWD_SHARE, Rules, YoloHead
 
 STRIDE = 32
@@ -70,21 +71,36 @@ class RegionHead(YoloHead):
         logits, grid = self.flat(raw)
         answers = self._taught(targets, grid)
         picked = logits.gather(1, answers.slots[..., None].expand(-1, -1, logits.shape[-1]))  # (B, M, 5 + C)
-        with torch.no_grad():
-            iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
-            free = ~answers.positive & (share <= CROWD_SHARE)  # (B, N), neither a box's nor in an ignore region
-            if targets.pictures is not None:  # of which it is not known where something is
-                free = free & (targets.pictures < 0)[:, None]
+        roles, free = self._judged_by(logits, targets, answers, grid)
         terms = {
             "box": self._box_term(picked, answers, grid),
-            "objectness": self._objectness_term(picked, answers, grid)
-            + self._background_term(logits, free & (iou <= self.region.ignore_iou)),
+            "objectness": self._objectness_term(picked, answers, grid) + self._background_term(logits, roles.negative),
             "label": self._label_term(picked[..., 5:], answers),
             "warm-up": self._warm_up_term(logits, free),
         }
         if self.training:
             self.seen += len(logits)
         return {name: term / len(logits) for name, term in terms.items()}
+
+    @torch.no_grad()
+    def _judged_by(
+        self, logits: Tensor, targets: Targets, answers: Taught, grid: priors.Priors
+    ) -> tuple[Roles, Tensor]:  # fmt: skip
+        """What becomes of every prior; and (B, N) which are neither a box's nor in an ignore region."""
+        iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
+        free = ~answers.positive & (share <= CROWD_SHARE)
+        if targets.pictures is not None:  # of which it is not known where something is
+            free = free & (targets.pictures < 0)[:, None]
+        background = free & (iou <= self.region.ignore_iou)
+        return Roles(answers.positive, ~answers.positive & ~background, background), free
+
+    def _roles(self, outputs: Tensor, targets: Targets, grid: priors.Priors) -> Roles:
+        return self._judged_by(outputs, targets, self._taught(targets, grid), grid)[0]
+
+    def pairs(self, targets: Targets, grid: priors.Priors) -> Pairs:
+        taught = self._taught(targets, grid)
+        image, box = taught.counted.nonzero(as_tuple=True)
+        return image, taught.slots[image, box], box
 
     def _taught(self, targets: Targets, grid: priors.Priors) -> Taught:
         """Rule 13: the anchor of the best shape in the cell of the box's centre."""

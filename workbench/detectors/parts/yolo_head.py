@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from workbench.detectors import AnchorNeed
 from workbench.detectors.parts import coding, losses, matching, priors
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
+from workbench.detectors.parts.explained import Explained, Layout, Pairs, Roles, explain, laid
 
 CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
+UNKNOWN = "Which cells are ignored depends on what the network predicts: choose weights to see them."
 
 
 @dataclass(frozen=True)
@@ -130,15 +132,55 @@ class YoloHead(nn.Module):
     def match(self, targets: Targets, grid: priors.Priors) -> matching.Matches:
         return matching.match(targets, grid, self.anchors.float(), self.rules.match_iou)
 
-    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        """One row per positive at network input `size` (H, W), by image, then box, then level."""
-        grid = self.spread([(size[0] // stride, size[1] // stride) for stride in self.strides])
+    def _counted(self, matches: matching.Matches, count: int) -> Tensor:
+        """(B, M, K) bool: the pairs whose boxes are learnt (rule 5)."""
+        return matches.taken if self.rules.add_boxes else matching.owners(matches, count)
+
+    def pairs(self, targets: Targets, grid: priors.Priors) -> Pairs:
+        """Every prior and box that it learns, by image, then box, then level."""
         matches = self.match(targets, grid)
-        image, box, pair = matches.taken.nonzero(as_tuple=True)
-        table, slots = grid.pairs, matches.slots[image, box, pair]
-        cell = (slots - table.first[pair]) // table.per_cell[pair]
-        row, column = cell // table.columns[pair], cell % table.columns[pair]
-        return Assignment(image, table.level[pair], row, column, table.place[pair], box)
+        image, box, pair = self._counted(matches, len(grid)).nonzero(as_tuple=True)
+        return image, matches.slots[image, box, pair], box
+
+    def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
+        """One row per pair of a positive and a box that it learns, at network input `size` (H, W)."""
+        grid = self._at(size)
+        image, slots, box = self.pairs(targets, grid)
+        layout, slots = self.layout(grid), slots.cpu()
+        return Assignment(
+            image.cpu(), layout.level[slots], layout.row[slots], layout.column[slots], layout.anchor[slots], box.cpu()
+        )
+
+    def _at(self, size: tuple[int, int]) -> priors.Priors:
+        return self.spread([(size[0] // stride, size[1] // stride) for stride in self.strides])
+
+    def layout(self, grid: priors.Priors) -> Layout:
+        """Anchors about the middle of their cells."""
+        middle, halves = (grid.cells + 0.5) * grid.strides, grid.anchors / 2
+        grids = tuple((grid.height // stride, grid.width // stride) for stride in self.strides)
+        boxes = torch.cat([middle - halves, middle + halves], dim=1)
+        return laid("anchor", boxes, grids, [len(mask) for mask in self.masks])
+
+    def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
+        """See Detector. Without outputs, positives alone are known."""
+        outputs, grid = (None, self._at(size)) if raw is None else self.flat(raw)
+        roles = None if outputs is None else self._roles(outputs, targets, grid)
+        pairs, real = self.pairs(targets, grid), matching.real(targets)
+        note = UNKNOWN if roles is None else ""
+        return explain(
+            self.layout(grid), pairs, roles, targets, real, lambda i, m: self._why(targets, grid, i, m), note
+        )
+
+    def _roles(self, outputs: Tensor, targets: Targets, grid: priors.Priors) -> Roles:
+        return self._judged(outputs, targets, self._answers(outputs, targets, grid), grid)[0]
+
+    def _why(self, targets: Targets, grid: priors.Priors, image: int, box: int) -> str:
+        """Why a box to be found has no positive."""
+        if self.match(targets, grid).taken[image, box].any():
+            return "another box has its cell and anchor"
+        sides = targets.boxes[image, box, 2:] - targets.boxes[image, box, :2]
+        width, height = self.anchors[matching.shape_iou(sides.float(), self.anchors.float()).argmax()].tolist()
+        return f"its best anchor, {width:.0f} × {height:.0f} px, belongs to no level"
 
     def _answers(self, outputs: Tensor, targets: Targets, grid: priors.Priors) -> _Answers:
         matches = self.match(targets, grid)
@@ -146,8 +188,7 @@ class YoloHead(nn.Module):
         flat = slots.reshape(len(outputs), -1, 1).expand(-1, -1, outputs.shape[-1])
         picked = outputs.gather(1, flat).view(*slots.shape, outputs.shape[-1])
         predicted = coding.decode(picked[..., :4], *grid.at(slots), activated=self.rules.activated)
-        owner = matching.owners(matches, len(grid))
-        counted = matches.taken if self.rules.add_boxes else owner
+        owner, counted = matching.owners(matches, len(grid)), self._counted(matches, len(grid))
         truth = torch.where(counted[..., None], targets.boxes.float()[:, :, None], _unit(predicted))
         labels = matching.slot_labels(matches, targets.labels, len(grid), self.label_count)
         weight = self.label_weights[targets.labels.clamp(min=0)][..., None]
@@ -177,6 +218,13 @@ class YoloHead(nn.Module):
 
     def _objectness(self, outputs: Tensor, targets: Targets, answers: _Answers, grid: priors.Priors) -> Tensor:
         """Towards 1 at positives and 0 elsewhere, but for ignored priors (rules 19, 21)."""
+        roles, loss, weight = self._judged(outputs, targets, answers, grid)
+        return (torch.where(roles.counted, loss, 0.0) * weight).sum()
+
+    def _judged(
+        self, outputs: Tensor, targets: Targets, answers: _Answers, grid: priors.Priors
+    ) -> tuple[Roles, Tensor, Tensor]:  # fmt: skip
+        """What becomes of every prior, and (B, N) each: how wrong its objectness is, and how much that weighs."""
         rules = self.rules
         with torch.no_grad():
             weight = self._at_slots(answers, answers.weight.expand_as(answers.predicted[..., 0]), len(grid))
@@ -184,23 +232,24 @@ class YoloHead(nn.Module):
             boxes = coding.decode_all(outputs[..., :4], grid, activated=rules.activated)
             iou, share = matching.best_overlap(boxes, targets)
             likely = self._probability(outputs[..., 5:]).amax(-1) > rules.ignore_label
-            ignored, crowd = (iou > rules.ignore_iou) & likely, share > CROWD_SHARE
+            found, crowd = (iou > rules.ignore_iou) & likely, share > CROWD_SHARE
             wanted = self._rescored(answers, grid) if rules.rescore else positive.float()
-            counted = positive | ~(ignored | crowd)
+            ignored = ~positive & (found | crowd)
             if any(rules.smooth_objectness):
                 smooth = priors.by_level(rules.smooth_objectness, grid.levels).bool()
-                wanted = torch.where(smooth, torch.where(ignored, iou, 0.0), wanted)
-                counted = torch.where(smooth, positive | ~crowd, counted)
+                wanted = torch.where(smooth, torch.where(found, iou, 0.0), wanted)
+                ignored = torch.where(smooth, ~positive & crowd, ignored)
+            negative = ~positive & ~ignored
         loss = losses.pull(outputs[..., 4], wanted, rules.activated)
         if rules.focal_gamma:
             loss = loss * losses.focal_weight(self._probability(outputs[..., 4]), wanted, rules.focal_gamma)
         if rules.negatives_per_positive:
             most = rules.negatives_per_positive * positive.sum(1).clamp(min=1)
-            counted = positive | losses.hardest(loss.detach(), counted & ~positive, most)
+            negative = losses.hardest(loss.detach(), negative, most)
         weight = torch.where(positive, weight, 1.0)
         if rules.objectness_weight:
             weight = weight * priors.by_level(rules.objectness_weight, grid.levels)
-        return (torch.where(counted, loss, 0.0) * weight).sum()
+        return Roles(positive, ignored, negative), loss, weight
 
     def _at_slots(self, answers: _Answers, values: Tensor, count: int) -> Tensor:
         """(B, M, K) values of pairs that answer, above 0 -> (B, N): the largest in each prior's slot, 0 in others."""

@@ -314,8 +314,8 @@ class SizesPlot(Plot):
 
 
 def _plain_numbers(values: Iterable[float], _scale: float, _spacing: float) -> list[str]:
-    """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²."""
-    return [f"{10**value:.4g}" for value in values]
+    """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²; of those between, 1, 2 and 5 have room."""
+    return [f"{10**value:.4g}" if f"{10**value:e}"[0] in "125" else "" for value in values]
 
 
 class Bars(pg.PlotWidget):  # type: ignore[misc]

@@ -37,7 +37,9 @@ class ScalesView(QWidget):
         self.words = QLabel(wordWrap=True)
         self.words.setObjectName("anchors-scales-words")
         self.words.setTextFormat(Qt.TextFormat.PlainText)
-        column = QVBoxLayout(self)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.words.setContentsMargins(4, 4, 4, 4)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.detector)
         column.addWidget(self.table, 1)
@@ -52,6 +54,7 @@ class ScalesView(QWidget):
     def show_details(self, details: Details | None) -> None:
         levels = () if details is None else details.levels
         self.table.setVisible(bool(levels))
+        self._column.setStretchFactor(self.words, 0 if levels else 1)
         self.table.setRowCount(len(levels))
         for row, level in enumerate(levels):
             sizes = ", ".join(f"{w:.0f}×{h:.0f}" for w, h in level.anchors)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QUrl
 from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.files import resource
 from workbench.ui import theme
 
-PAGES = {"choosing-a-detector": "Choosing a detector", "labels-in-and-out": "Labels in and out"}
+PAGES = {
+    "labels-in-and-out": "Labels in and out",
+    "reading-the-anchors-page": "Reading the anchors page",
+    "choosing-a-detector": "Choosing a detector",
+}
 
 
 class HelpWindow(QDialog):
@@ -22,6 +27,7 @@ class HelpWindow(QDialog):
         text.setAccessibleName("Help")
         text.setFrameShape(QTextBrowser.Shape.NoFrame)
         text.document().setDocumentMargin(3 * theme.GRID)
+        text.document().setBaseUrl(QUrl.fromLocalFile(f"{resource('help')}/"))  # where its pictures are
         text.setMarkdown(resource("help", f"{name}.md").read_text(encoding="utf-8"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

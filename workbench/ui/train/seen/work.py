@@ -228,7 +228,8 @@ def _cells(explained: Explained, side: int) -> NDArray[np.float64]:
     shape = np.array([(side / columns, side / rows) for rows, columns in layout.grids])[layout.level.numpy()]
     priors = layout.boxes.double().numpy()
     middle = (priors[:, :2] + priors[:, 2:]) / 2
-    return np.concatenate([middle - shape / 2, middle + shape / 2], axis=1)
+    cells = np.concatenate([middle - shape / 2, middle + shape / 2], axis=1)
+    return np.asarray(cells.round(3))  # so that those of one place are the same, and painted once
 
 
 def _about(recipe: Recipe, seen: Seen) -> str:

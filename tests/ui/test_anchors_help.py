@@ -1,0 +1,82 @@
+"""What the help page on anchors tells of BCCD is what the page shows of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QTextBrowser
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench import anchors
+from workbench.core.document import Document
+from workbench.core.files import resource
+from workbench.exchange import apply_import, plan_import
+from workbench.ui.anchors import details, work
+
+PAGE = resource("help", "reading-the-anchors-page.md").read_text(encoding="utf-8")
+WORDS = re.sub(r"\s+", " ", PAGE)
+
+
+@pytest.fixture(scope="module")
+def blood(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = test_data / "data" / "bccd" / "BCCD"
+    folder = tmp_path_factory.mktemp("blood")
+    with Document.create(folder / "p") as document:
+        apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
+    return folder / "p"
+
+
+@pytest.mark.slow
+def test_the_numbers_are_those_of_the_page(blood: Path) -> None:
+    events = list(work.compute(blood, work.Choices(9, 416, "stretch", "train", 0.0, "median", False, 0)))
+    (taken,) = [event for event in events if isinstance(event, work.Taken)]
+    counts = {event.k: event.step for event in events if isinstance(event, work.ByCount)}
+    assert f"({taken.count:,} boxes of the training images)" in WORDS
+    said = {"one anchor reaches a mean IoU of": 1, "four": 4, "six": 6, "nine": 9, "fifteen": 15}
+    for word, k in said.items():
+        assert f"{word} {100 * counts[k].mean_iou:.1f} %" in WORDS, k
+    assert counts[4].recall > 0.99
+    fitted = [event.step for event in events if isinstance(event, work.Told)][-1]
+    found = details.details(details.Wish(taken.boxes, fitted.centres, None, 416))
+    names = [label.name for label in taken.boxes.names]
+    worst_served = min(found.labels, key=lambda one: one.mean_iou)
+    assert names[worst_served.number] == "Platelets"
+    assert f"served worst ({100 * worst_served.mean_iou:.1f} %)" in WORDS
+    worst = min(found.labels, key=lambda one: one.worst)
+    assert names[worst.number] == "RBC"
+    assert taken.boxes.sizes[worst.worst_row].max() < 1, "less than one pixel"
+
+
+@pytest.mark.slow
+def test_what_it_says_of_detectors_is_so(blood: Path) -> None:
+    events = work.compute(blood, work.Choices(9, 416, "stretch", "train", 0.0, "median", False, 0))
+    taken = next(event for event in events if isinstance(event, work.Taken))
+    pool = anchors.Pool.of(taken.boxes.sizes)
+    lost = {}
+    for name in ("yolov1", "yolov2", "yolov3"):
+        need = details.need_of(name)
+        *_, step = anchors.kmeans(pool, need.count or 9)
+        found = details.details(details.Wish(taken.boxes, step.centres, need, 416))
+        lost[name] = " ".join(sentence for _, sentence in found.sentences)
+    cells, share, least = re.search(r"(7 × 7) cells.*: (\d+) of .* at least (\d+)", lost["yolov1"]).groups()  # type: ignore[union-attr]
+    assert f"each of its {cells} cells learns a single box" in WORDS
+    assert f"{share} have their middle in a cell with another's: at least {least} can't be learnt" in WORDS
+    numbers = [re.search(r"(\d+) boxes want a cell", lost[name]).group(1) for name in ("yolov2", "yolov3")]  # type: ignore[union-attr]
+    assert "YOLOv2 loses {} to that rule, YOLOv3 loses {}.".format(*numbers) in WORDS
+
+
+def test_its_pictures_are_there_and_shown(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    window.show_help("reading-the-anchors-page")
+    browser = find(window, QTextBrowser, "help-text")
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", PAGE)
+    assert len(pictures) == 2
+    for picture in pictures:
+        loaded = browser.document().resource(QTextDocument.ResourceType.ImageResource, QUrl(picture))
+        assert loaded is not None, picture
+        assert resource("help", picture).stat().st_size < 300_000

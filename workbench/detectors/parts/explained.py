@@ -1,0 +1,125 @@
+"""What a loss makes of every prior, laid open: which are positive, ignored or negative, and why a box has none.
+
+B = images, M = most boxes of an image, N = priors (anchors, cells or points of all levels), P = pairs of a positive and
+a box. A detector's loss takes its masks from `Roles`, made in one place for the loss and for explained(): so what is
+shown is what is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Targets
+
+Grids = tuple[tuple[int, int], ...]  # rows and columns per level
+Pairs = tuple[Tensor, Tensor, Tensor]  # (P,) each: image, prior, box
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The masks of a loss. A prior in none of them was passed over: a negative that was not chosen or drawn."""
+
+    positive: Tensor  # (B, N) bool: learns a box
+    ignored: Tensor  # (B, N) bool: neither object nor background
+    negative: Tensor  # (B, N) bool: learns that nothing is there
+
+    @property
+    def counted(self) -> Tensor:
+        return self.positive | self.negative
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the N priors of an input lie, level by level from the first output on, there row by row."""
+
+    kind: str  # "anchor", "cell" or "point"
+    boxes: Tensor  # (N, 4) xyxy pixels: anchors about the middle of their cells, or the cells; of points their squares
+    level: Tensor  # (N,) int64
+    row: Tensor  # (N,)
+    column: Tensor  # (N,)
+    anchor: Tensor  # (N,) index within the cell
+    grids: Grids
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The assignment of a batch. `ignored` and `negative` are None where they depend on outputs that were not given.
+
+    A positive may answer for several boxes, where the loss adds them up: then it stands in several pairs.
+    """
+
+    layout: Layout
+    image: Tensor  # (P,) int64
+    prior: Tensor  # (P,)
+    box: Tensor  # (P,) index into the image's boxes
+    positive: Tensor  # (B, N) bool
+    ignored: Tensor | None  # (B, N) bool
+    negative: Tensor | None  # (B, N) bool
+    reasons: Mapping[tuple[int, int], str]  # (image, box) without a positive: why
+    note: str = ""  # what depends on the network's outputs
+
+
+def explain(
+    layout: Layout, pairs: Pairs, roles: Roles | None, targets: Targets, real: Tensor, why: Callable[[int, int], str],
+    note: str = "", ignored: Tensor | None = None,
+) -> Explained:  # fmt: skip
+    """`real` (B, M): boxes to be found. `why`(image, box) says why one of them has no positive.
+
+    `ignored` is used where there are no `roles`: what is known of it without outputs.
+    """
+    image, prior, box = (one.cpu() for one in pairs)
+    if roles is None:
+        positive = torch.zeros(len(real), len(layout), dtype=torch.bool)
+        positive[image, prior] = True
+        return Explained(
+            layout, image, prior, box, positive, None if ignored is None else ignored.cpu(), None,
+            _reasons(targets, real, image, box, why), note,
+        )  # fmt: skip
+    return Explained(
+        layout, image, prior, box, roles.positive.cpu(), roles.ignored.cpu(), roles.negative.cpu(),
+        _reasons(targets, real, image, box, why), note,
+    )  # fmt: skip
+
+
+def _reasons(
+    targets: Targets, real: Tensor, image: Tensor, box: Tensor, why: Callable[[int, int], str]
+) -> dict[tuple[int, int], str]:  # fmt: skip
+    missing = (targets.labels >= 0).cpu()
+    missing[image, box] = False
+    found: dict[tuple[int, int], str] = {}
+    for i, m in missing.nonzero().tolist():
+        width, height = (targets.boxes[i, m, 2:] - targets.boxes[i, m, :2]).tolist()
+        if targets.ignore[i, m]:
+            found[i, m] = "it is to be ignored: neither object nor background"
+        elif not real[i, m]:
+            found[i, m] = f"smaller than a pixel of the input: {width:.1f} × {height:.1f} px"
+        else:
+            found[i, m] = why(i, m)
+    return found
+
+
+def laid(kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int]) -> Layout:
+    """The places of boxes (N, 4) that lie in the order (level, row, column, anchor)."""
+    parts = []
+    for level, ((rows, columns), each) in enumerate(zip(grids, per_cell, strict=True)):
+        place = torch.cartesian_prod(torch.arange(rows), torch.arange(columns), torch.arange(each)).view(-1, 3)
+        parts.append(torch.cat([torch.full((len(place), 1), level), place], dim=1))
+    level_, row, column, anchor = torch.cat(parts).unbind(1)
+    return Layout(kind, boxes.cpu(), level_, row, column, anchor, grids)
+
+
+def cells(grids: Grids, per_cell: Sequence[int], size: tuple[int, int]) -> Tensor:
+    """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior."""
+    table = laid("cell", torch.zeros(0, 4), grids, per_cell)
+    shape = torch.tensor([[size[0] / rows, size[1] / columns] for rows, columns in grids])[table.level]
+    low = torch.stack([table.column * shape[:, 1], table.row * shape[:, 0]], dim=1)
+    return torch.cat([low, low + shape.flip(1)], dim=1)

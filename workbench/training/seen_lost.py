@@ -1,0 +1,73 @@
+"""Boxes of an augmented image that its network does not learn, and in words why: cut off, too small, to be ignored.
+
+The shares and sides are those of `augment`, which decides; here is only said what happened. k = boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.project import XYXY
+from workbench.training import augment
+from workbench.training.augment import LEAST_SIDE, LEAST_VISIBLE, Pieces
+from workbench.training.data import Dataset
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A box that is not learnt. `gone`: there is nothing of it; else what is left of it is ignored."""
+
+    row: int  # of the snapshot's boxes
+    source: int  # its image
+    xyxy: XYXY  # where all of it would lie, in pixels of the input
+    gone: bool
+    reason: str
+
+
+def lost(data: Dataset, pieces: Pieces, which: NDArray[np.int64]) -> tuple[Lost, ...]:
+    """Of the pieces at `which`, all in one image of a batch, the boxes that are not learnt."""
+    return tuple(one for piece in which.tolist() for one in _of_piece(data, pieces, piece))
+
+
+def _of_piece(data: Dataset, pieces: Pieces, piece: int) -> list[Lost]:
+    source = int(pieces.source[piece])
+    rows = np.arange(data.offsets[source], data.offsets[source + 1])
+    whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece] + pieces.b[piece]
+    whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)
+    window, hole = (np.tile(edge[piece], (len(rows), 1)) for edge in (pieces.window, pieces.hole))
+    cut = augment.common(whole, window)
+    hidden = augment.area_of(augment.common(cut, hole))
+    area, inside = augment.area_of(whole), augment.area_of(cut)
+    found = []
+    for k, row in enumerate(rows.tolist()):
+        sides = (cut[k, 2:] - cut[k, :2]).clip(0)
+        share = (inside[k] - hidden[k]) / max(area[k], 1e-9)
+        gone = not (sides > 0).all() or inside[k] <= hidden[k]
+        reason = _reason(sides, share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
+        if reason:
+            x0, y0, x1, y1 = whole[k].tolist()
+            found.append(Lost(row, source, (x0, y0, x1, y1), gone, reason))
+    return found
+
+
+def _reason(
+    sides: NDArray[np.float64], share: float, covered: bool, gone: bool, ignored: bool, flag: str
+) -> str:  # fmt: skip
+    """Empty for a box that is learnt."""
+    where = "behind the part of another image" if covered else "outside of what is seen of its image"
+    if gone:
+        return f"it lies {where}"
+    if ignored:
+        return f"it is marked as {flag}: neither object nor background"
+    if share < LEAST_VISIBLE:
+        return f"only {share:.0%} of it is in sight: ignored below {LEAST_VISIBLE:.0%}"
+    if (sides < LEAST_SIDE).any():
+        return f"{sides[0]:.1f} × {sides[1]:.1f} px is left of it: ignored below {LEAST_SIDE:g} px"
+    return ""
+
+
+def _flag(data: Dataset, row: int) -> str:
+    return "a crowd" if data.snapshot.crowd[row] else "difficult"
