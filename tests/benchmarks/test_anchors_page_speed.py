@@ -108,7 +108,6 @@ def test_a_box_more_moves_the_anchors_within_a_frame(qtbot: QtBot, open_window: 
         page._following._edited(applied)  # and once more, alone
         costs.append(1000 * (time.thread_time() - begun))
     assert page._step is not before
-    print(
-        f"{BOXES:,} boxes: following an edit takes {np.median(costs):.1f} ms of processor time, at most {max(costs):.1f}"
-    )
+    said = f"{np.median(costs):.1f} ms of processor time, at most {max(costs):.1f}"
+    print(f"{BOXES:,} boxes: following an edit takes {said}")
     assert np.median(costs) < 16

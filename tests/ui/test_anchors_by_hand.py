@@ -34,7 +34,6 @@ from workbench.ui.anchors.playback import AT_ONCE
 from workbench.ui.anchors.sizes_plot import SizesPlot
 from workbench.ui.main_window import MainWindow
 
-
 LEFT = Qt.MouseButton.LeftButton
 
 
