@@ -1,4 +1,4 @@
-"""Commands about a project and its labels: new, import, split, export-labels, anchors, check."""
+"""Commands about a project and its labels: new, import, split, export-labels, check."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.anchors import Update
 from workbench.cli.options import Json, Project, app, keep_text, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.files import left_out_sentence, walk_images
 from workbench.core.project import Snapshot
-from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
 
 FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
@@ -305,42 +303,6 @@ def autosync(
         for file in files[:20]:
             say(f"{name}: {file}")
     say(synced.sentence)
-
-
-@app.command()
-def anchors(
-    project: Project,
-    k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,
-    size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
-    resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(HOWS)}.")] = "stretch",
-    update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
-    seed: Annotated[int, typer.Option("--seed", help="Where the clustering begins.")] = 0,
-    use: Annotated[bool, typer.Option("--use", help="Keep them in the project: training will use them.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Cluster the box sizes by IoU k-means, as the YOLOv2 paper does."""
-    from workbench import anchors as clustering
-    from workbench.core import edits
-
-    one_of("resize", resize, list(HOWS))
-    with project_of(project, write=use) as document:
-        found = clustering.anchor_set(document.snapshot(), k, size, resize=resize, update=update, seed=seed)
-        if use:
-            document.do(edits.ChangeSetting("anchors", found.to_setting()))
-    if as_json:
-        result(
-            {"anchors": [list(pair) for pair in found.sizes], "input_px": size, "mean_iou": found.mean_iou,
-             "recall": found.recall, "used": use},
-            as_json=True,
-        )  # fmt: skip
-        return
-    table(
-        ["anchor", "width px", "height px"], [[i + 1, f"{w:.1f}", f"{h:.1f}"] for i, (w, h) in enumerate(found.sizes)]
-    )
-    say(
-        f"Mean IoU {found.mean_iou:.3f}, best possible recall {found.recall:.3f}."
-        + (" Kept in the project." if use else "")
-    )
 
 
 @app.command()

@@ -1,0 +1,111 @@
+"""The command about anchors: its numbers, its formats that can be pasted, its picture."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench import anchors, console
+from workbench.anchors.plot import HEIGHT, WIDTH, draw_plot
+from workbench.cli import main
+from workbench.core.document import Document
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def cells(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("anchors") / "cells"
+    assert main(["new", str(project), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")]) == console.DONE
+    assert main(["import", str(project), str(test_data / "data/bccd/BCCD")]) == console.DONE
+    return project
+
+
+def out(arguments: list[str], capsys: Capture) -> str:
+    capsys.readouterr()
+    assert main(["anchors", *arguments]) == console.DONE
+    return capsys.readouterr().out
+
+
+def test_json_has_the_numbers_of_the_engine_and_of_published_sets(cells: Path, capsys: Capture) -> None:
+    told = json.loads(out([str(cells), "--k", "4", "--published", "yolov3", "--published", "ssd300", "--json"], capsys))
+    with Document.open(cells, read_only=True) as document:
+        sizes = anchors.sizes_of(anchors.trained(document.snapshot()), 416)
+    step = anchors.judge(sizes, told["anchors"])
+    assert told["mean_iou"] == pytest.approx(step.mean_iou)
+    assert told["ratio_recall"] == pytest.approx(step.ratio_recall)
+    for name, one in told["published"].items():
+        assert one["mean_iou"] == pytest.approx(anchors.mean_iou(sizes, anchors.PUBLISHED[name].at(416)))
+        assert one["mean_iou"] < told["mean_iou"]
+
+
+def test_text_compares_and_explains(cells: Path, capsys: Capture) -> None:
+    capsys.readouterr()
+    assert main(["anchors", str(cells), "--k", "3", "--published", "yolov2-voc"]) == console.DONE
+    shown = capsys.readouterr()
+    assert "YOLOv2, Pascal VOC" in shown.out + shown.err
+    assert "best possible recall" in shown.out + shown.err
+
+
+def test_each_format_can_be_pasted(cells: Path, capsys: Capture) -> None:
+    told = json.loads(out([str(cells), "--k", "3", "--format", "json"], capsys))
+    sizes = np.array(told["anchors"])
+    assert (told["input_px"], told["resize"]) == (416, "stretch")
+    code = out([str(cells), "--k", "3", "--format", "python"], capsys)
+    assert ast.literal_eval(ast.parse(code).body[0].value) == [tuple(size) for size in sizes.tolist()]  # type: ignore[attr-defined]
+    line = out([str(cells), "--k", "3", "--format", "cfg"], capsys)
+    assert line.startswith("anchors = ")
+    numbers = np.array([float(text) for text in line.partition("=")[2].split(",")]).reshape(-1, 2)
+    np.testing.assert_allclose(numbers, sizes, atol=0.51)
+
+
+def test_a_scale_widens_the_anchors(cells: Path, capsys: Capture) -> None:
+    plain, scaled = (
+        json.loads(out([str(cells), "--k", "3", "--scale", scale, "--json"], capsys)) for scale in ("0", "0.9")
+    )
+    assert "scale 0.9" in scaled["source"]
+    assert scaled["mean_iou"] < plain["mean_iou"]
+    assert scaled["anchors"][-1][0] > plain["anchors"][-1][0]
+
+
+def test_a_plot_is_drawn_into_a_new_folder(cells: Path, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "plots" / "nine anchors.png"
+    shown = json.loads(out([str(cells), "--k", "9", "--plot", str(file), "--published", "yolov3", "--json"], capsys))
+    assert shown["plot"] == str(file)
+    with Image.open(file) as image:
+        assert image.size == (WIDTH, HEIGHT)
+        colours = image.getcolors(maxcolors=WIDTH * HEIGHT)
+    assert colours is not None
+    assert max(colours)[1] == (255, 255, 255)  # a light ground
+    assert len(colours) > 500
+
+
+@pytest.mark.parametrize("count", [1, 3, 30_000])
+@pytest.mark.parametrize("k", [1, 50])
+def test_few_and_many_boxes_and_anchors_are_drawn(count: int, k: int, tmp_path: Path) -> None:
+    sizes = np.random.default_rng(0).lognormal(3, 1, (count, 2))
+    centres = np.random.default_rng(1).lognormal(3, 1, (k, 2))
+    curve = list(anchors.curve(sizes, 2))
+    empty, drawn = tmp_path / "empty.png", tmp_path / "drawn.png"
+    draw_plot(drawn, "some", sizes, anchors.judge(sizes, centres), curve, {"others": [(9, 9)]})
+    draw_plot(empty, "some", sizes[:0], anchors.judge(sizes, centres), curve, {"others": [(9, 9)]})
+    with Image.open(drawn) as one, Image.open(empty) as other:
+        assert one.size == other.size
+        assert one.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--published", "yolov9"], "--published must be one of yolov2-voc"),
+        (["--format", "xml"], "--format must be one of text, cfg, json, python, not 'xml'"),
+    ],
+)
+def test_what_does_not_exist_is_said(arguments: list[str], sentence: str, cells: Path, capsys: Capture) -> None:
+    assert main(["anchors", str(cells), *arguments]) == console.FAILED
+    assert sentence in capsys.readouterr().err.replace("\n", " ")

@@ -1,0 +1,66 @@
+"""Finds the anchors that fit a project's boxes: k-means on box sizes with 1 - IoU as the distance, step by step.
+
+Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger", 2016 (arXiv 1612.08242), section 2, "Dimension Clusters".
+There a centre moves to the mean of its boxes; that costs three points of mean IoU against the median (measured over
+ten samples of COCO), because the objective is nearly one of absolute distances in log size. `update="mean"` is the
+paper's, the default is the median, each box weighted by how much its IoU would change: that stands still only where
+the mean IoU does.
+
+n boxes, m rows of a pool (distinct sizes, or cells of a histogram of log sizes when there are many), k anchors. A size
+is (width, height) in pixels of the network input. IoU is that of two rectangles with a common corner.
+
+pool.py -> starts.py -> climb.py -> search.py -> clustering.py (steps, curve), refit.py (follows edits), genetic.py;
+steps.py judges any anchors, sizes.py reads a project, levels.py knows what goes where, published.py and texts.py are
+sets of others and ways out.
+"""
+
+from workbench.anchors.cells import Sharing, centres_of, sharing
+from workbench.anchors.climb import UPDATES, Update
+from workbench.anchors.clustering import best, curve, kmeans
+from workbench.anchors.genetic import refine
+from workbench.anchors.levels import NO_LEVEL, by_level, level_shares, smaller_than_cell
+from workbench.anchors.overlap import RATIO, RECALL_IOU, assign, best_possible_recall, ious, mean_iou
+from workbench.anchors.pool import Pool
+from workbench.anchors.published import PUBLISHED, PublishedSet
+from workbench.anchors.refit import Fit
+from workbench.anchors.search import RESTARTS
+from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained
+from workbench.anchors.steps import Step, judge
+from workbench.anchors.texts import as_cfg, as_json, as_python
+
+__all__ = [
+    "NO_LEVEL",
+    "PUBLISHED",
+    "QUANTILES",
+    "RATIO",
+    "RECALL_IOU",
+    "RESTARTS",
+    "UPDATES",
+    "Fit",
+    "Pool",
+    "PublishedSet",
+    "Sharing",
+    "Step",
+    "Update",
+    "anchor_set",
+    "as_cfg",
+    "as_json",
+    "as_python",
+    "assign",
+    "best",
+    "best_possible_recall",
+    "by_level",
+    "centres_of",
+    "curve",
+    "ious",
+    "judge",
+    "kmeans",
+    "level_shares",
+    "mean_iou",
+    "refine",
+    "sharing",
+    "sizes_and_rows",
+    "sizes_of",
+    "smaller_than_cell",
+    "trained",
+]  # fmt: skip

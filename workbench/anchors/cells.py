@@ -1,0 +1,44 @@
+"""How many boxes have their centre in a cell with another's: a grid whose cells learn one box each loses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.project import Snapshot
+from workbench.core.resize import scales_and_offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Of `boxes`, those whose cell has another centre too, and those that a cell with one box each can't learn."""
+
+    boxes: int
+    sharing: int
+    lost: int
+
+
+def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str) -> NDArray[np.float64]:
+    """(n, 2) where the middles of the boxes `rows` come to lie in the network's input, in pixels."""
+    pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
+    scales, offsets = scales_and_offsets(pictures, px, resize)
+    image = np.repeat(np.arange(len(snapshot.images)), np.diff(snapshot.offsets))[rows]
+    boxes = snapshot.boxes[rows]
+    return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2 * scales[image] + offsets[image])
+
+
+def sharing(
+    images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
+) -> Sharing:
+    """Of centres (n, 2) in `images` (n,) with cells of `cell` pixels. `kinds` (n,): only those of one kind meet."""
+    places = [images, *np.floor(centres / cell).astype(np.int64).T]
+    keys = np.column_stack(places if kinds is None else [*places, kinds])
+    if not len(keys):
+        return Sharing(0, 0, 0)
+    order = np.lexsort(keys.T)
+    fresh = np.ones(len(keys), bool)
+    fresh[1:] = (np.diff(keys[order], axis=0) != 0).any(axis=1)
+    counts = np.diff(np.append(np.flatnonzero(fresh), len(keys)))
+    return Sharing(len(keys), int(counts[counts > 1].sum()), int((counts - 1).sum()))

@@ -1,0 +1,88 @@
+"""K-means step by step, its end alone, and how well each number of anchors does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from workbench.anchors.climb import UPDATES, Update
+from workbench.anchors.overlap import Doubles, answer, rows_of
+from workbench.anchors.pool import Pool
+from workbench.anchors.search import RESTARTS, Found, search
+from workbench.anchors.steps import Step, judged
+from workbench.errors import WorkbenchError
+
+CURVE_RESTARTS = 4
+
+
+def kmeans(
+    sizes: Pool | ArrayLike, k: int, seed: int = 0, *, update: Update = "median", restarts: int = RESTARTS
+) -> Iterator[Step]:
+    """The steps of the best of `restarts` starts, the others being run unseen. Same seed, same steps.
+
+    With update "median" the mean IoU never falls from one step to the next; in a later step a centre may have been put
+    elsewhere. With "mean", the paper's, it is k-means alone. No cluster is ever empty.
+    WorkbenchError when there are fewer than `k` distinct sizes.
+    """
+    pool = _whole(sizes)
+    found = search(pool, k, seed, checked(update), max(1, restarts))
+    before: Step | None = None
+    for centres in found.trail[:-1]:
+        moved = 0.0 if before is None else float(np.abs(centres - before.centres).max())
+        step = judged(pool, centres, before.iteration + 1 if before else 0, moved, done=False)
+        if before is not None and (moved == 0 or (update == "median" and step.mean_iou < before.mean_iou)):
+            continue
+        if (centres == found.centres).all() or (update == "median" and step.mean_iou > found.reached):
+            continue
+        yield step
+        before = step
+    yield _last(sizes, pool, found, before)
+
+
+def best(
+    sizes: Pool | ArrayLike, k: int, seed: int = 0, restarts: int = RESTARTS, *, update: Update = "median"
+) -> Step:
+    """The last step of `kmeans`, but for its number."""
+    pool = _whole(sizes)
+    return _last(sizes, pool, search(pool, k, seed, checked(update), max(1, restarts)), None)
+
+
+def curve(sizes: Pool | ArrayLike, most: int = 15, seed: int = 0, update: Update = "median") -> Iterator[Step]:
+    """The best of some starts for each number of anchors from 1 to `most`, or to the number of distinct sizes.
+
+    With "median" the mean IoU never falls: the anchors before, and one more on the worst served boxes, are a start.
+    """
+    pool = sizes if isinstance(sizes, Pool) else Pool.of(sizes)
+    before: Doubles | None = None
+    for k in range(1, min(most, len(pool.keys)) + 1):
+        given = None if before is None else _one_more(pool, before)[None]
+        found = search(pool, k, seed, checked(update), CURVE_RESTARTS, brief=True, given=given)
+        before = found.centres
+        yield judged(pool, before, k - 1)
+
+
+def checked(update: str) -> Update:
+    """WorkbenchError for another than UPDATES has."""
+    for one in UPDATES:
+        if update == one:
+            return one
+    raise WorkbenchError(f"Centres move by {' or '.join(UPDATES)}, not by '{update}'.")
+
+
+def _whole(sizes: Pool | ArrayLike) -> Pool:
+    return sizes if isinstance(sizes, Pool) else Pool.of(sizes)
+
+
+def _last(sizes: Pool | ArrayLike, pool: Pool, found: Found, before: Step | None) -> Step:
+    """Judged on every box where the pool's rows are cells."""
+    moved = 0.0 if before is None else float(np.abs(found.centres - before.centres).max())
+    given = pool if isinstance(sizes, Pool) or not pool.bin else rows_of(sizes)
+    return judged(given, found.centres, before.iteration + 1 if before else 0, moved)
+
+
+def _one_more(pool: Pool, centres: Doubles) -> Doubles:
+    """(k + 1, 2): with the row that loses most."""
+    quality = answer(pool.sizes, centres)[1]
+    return np.concatenate([centres, pool.sizes[[int((pool.weights * (1 - quality)).argmax())]]])

@@ -1,0 +1,88 @@
+"""IoU of sizes: of two rectangles with a common corner, as the YOLOv2 paper compares a box with an anchor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Doubles = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+RECALL_IOU = 0.5  # a box is within reach of an anchor above this IoU
+RATIO = 4.0  # or, as current trainers count, while neither side is this many times that of the anchor
+_CHUNK = 65_536  # sizes per IoU matrix: a few MB
+
+
+def weighted(weights: NDArray[Any], values: NDArray[Any]) -> Doubles:
+    """(m,), (..., m) -> (...) weighted sums. Not by BLAS, whose second thread spins on for milliseconds after each."""
+    return np.asarray(np.einsum("m,...m->...", weights, values))
+
+
+def rows_of(sizes: ArrayLike) -> Doubles:
+    """Anything that holds sizes as (n, 2)."""
+    return np.asarray(sizes, np.float64).reshape(-1, 2)
+
+
+def is_usable(sizes: Doubles) -> NDArray[np.bool_]:
+    """(n,) sizes that are finite and have an area."""
+    return np.asarray(np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1))
+
+
+def ious(sizes: Doubles, centres: Doubles) -> Doubles:
+    """(n, 2), (k, 2) -> (n, k) IoU of rectangles with a common corner."""
+    overlap = np.minimum(sizes[:, None, 0], centres[None, :, 0]) * np.minimum(sizes[:, None, 1], centres[None, :, 1])
+    union = sizes.prod(axis=1)[:, None] + centres.prod(axis=1)[None, :] - overlap
+    return np.asarray(overlap / union)
+
+
+def answer(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
+    """(n,) best centre, the first of equals, and (n,) its IoU; in chunks, as a million sizes are many."""
+    rows, anchors = rows_of(sizes), rows_of(centres)
+    where, how_well = np.zeros(len(rows), np.int64), np.zeros(len(rows))
+    for start in range(0, len(rows), _CHUNK):
+        span = slice(start, start + _CHUNK)
+        width, height = rows[span].T.copy()
+        area, best, nearest = width * height, how_well[span], where[span]
+        for index, (w, h) in enumerate(anchors.tolist()):
+            overlap = np.minimum(width, w)
+            overlap *= np.minimum(height, h)
+            overlap /= area + w * h - overlap
+            nearest[overlap > best] = index
+            np.maximum(best, overlap, out=best)
+    return where, how_well
+
+
+def ratios(sizes: ArrayLike, centres: ArrayLike) -> Doubles:
+    """(n,) how many times as long one side is as the other, at the worse of the two, for the nearest centre by that."""
+    rows = rows_of(sizes)
+    result = np.full(len(rows), math.inf)
+    for start in range(0, len(rows), _CHUNK):
+        span = slice(start, start + _CHUNK)
+        width, height = rows[span].T.copy()
+        for w, h in rows_of(centres).tolist():
+            across, down = width / w, height / h
+            np.maximum(across, 1 / across, out=across)
+            np.maximum(down, 1 / down, out=down)
+            np.maximum(across, down, out=across)
+            np.minimum(result[span], across, out=result[span])
+    return result
+
+
+def assign(sizes: ArrayLike, centres: ArrayLike) -> Numbers:
+    """(n,) the centre with the highest IoU for each size, the first of equals."""
+    return answer(sizes, centres)[0]
+
+
+def mean_iou(sizes: ArrayLike, centres: ArrayLike) -> float:
+    """Mean over the sizes of the IoU with their best centre; NaN without sizes."""
+    found = answer(sizes, centres)[1]
+    return float(found.mean()) if len(found) else math.nan
+
+
+def best_possible_recall(sizes: ArrayLike, centres: ArrayLike, iou: float = RECALL_IOU) -> float:
+    """Share of the sizes that have a centre with an IoU above `iou`; NaN without sizes."""
+    found = answer(sizes, centres)[1]
+    return float((found > iou).mean()) if len(found) else math.nan

@@ -1,0 +1,110 @@
+"""A fit that follows edits: a changed box moves the anchors within a frame, however many boxes there are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from workbench.anchors.climb import Climb, Update
+from workbench.anchors.clustering import checked
+from workbench.anchors.overlap import Doubles
+from workbench.anchors.pool import Pool, pool_of
+from workbench.anchors.search import RESTARTS, check, coarse_of, search, transplanted
+from workbench.anchors.starts import seeds
+from workbench.anchors.steps import Step, by_area, judged
+
+FRESH_SHARE = 0.1  # of the boxes: after so many edits a whole search is made, after so many at once from the start
+_MOVES = 2  # after an edit; what is left is done after the next one
+_GAIN = 1e-6  # of mean IoU: the move that wins less is the last
+_EXPLORERS, _LIFE = 2, 16  # fits that begin anew beside this one, and for how many turns they look for better places
+_BETTER = 5e-5  # of mean IoU: for less no centre jumps
+
+
+class Fit:
+    """The best anchors of a pool of boxes, kept so: `pool` and `step` are those after the last edit.
+
+    Not for two threads at once. The same edits in the same order give the same anchors.
+    """
+
+    def __init__(
+        self,
+        sizes: Pool | ArrayLike,
+        k: int,
+        seed: int = 0,
+        update: Update = "median",
+        restarts: int = RESTARTS,
+    ) -> None:
+        """WorkbenchError when there are fewer than `k` distinct sizes."""
+        self.k, self.seed, self.update, self.restarts = k, seed, checked(update), restarts
+        self.pool = pool_of(sizes)
+        self._edits = 0
+        self._pending = 0  # boxes changed since all was searched
+        self._age = 0  # of the explorers, in turns
+        self._explorers = np.zeros((0, k, 2))
+        self._fresh(self.pool)
+
+    def _fresh(self, pool: Pool) -> None:
+        self._pending = 0
+        centres = search(pool, self.k, self.seed, self.update, self.restarts).centres
+        self.pool, self.step = pool, judged(pool, centres)
+
+    def refit(self, removed: ArrayLike, added: ArrayLike, *, tries: bool = True) -> Step:
+        """The anchors after the sizes `removed` (r, 2) went and `added` (a, 2) came.
+
+        They climb on from where they were; beside that one of them is tried elsewhere, and explorers begin from fresh
+        starts and go a step of their way at each edit, and what is better is taken: so a thousand edits are as good
+        as a fresh start. Many changes at once are a fresh start.
+        Without `tries` that is left to `try_elsewhere`, for who can't wait.
+        WorkbenchError, and nothing changed, if a removed one was not there or fewer than k distinct sizes are left.
+        """
+        pool = self.pool.replaced(removed, added)
+        check(pool, self.k)
+        changed = np.size(removed) // 2 + np.size(added) // 2
+        self._edits += 1
+        self._pending += changed
+        if changed > 2 and changed > FRESH_SHARE * len(pool):
+            self._fresh(pool)
+            return self.step
+        self.pool = pool
+        climb = Climb(pool, self.step.centres[None], self.update, (1.0,)).run(_MOVES, _GAIN)
+        centres, reached = climb.centres[0], float(climb.reached[0])
+        if tries and self.update == "median" and self.k > 1:
+            centres = self._challenged(pool, centres, reached)
+        return self._taken(centres)
+
+    def try_elsewhere(self) -> Step:
+        """The part of `refit` that looks for better anchors farther away, as often as one likes."""
+        if self.update == "median" and self.k > 1:
+            self._edits += 1
+            return self._taken(self._challenged(self.pool, self.step.centres, self.step.mean_iou))
+        return self.step
+
+    def _taken(self, centres: Doubles) -> Step:
+        centres = by_area(centres)
+        moved = float(np.abs(centres - self.step.centres).max())
+        self.step = judged(self.pool, centres, self.step.iteration + 1, moved)
+        return self.step
+
+    def _challenged(self, pool: Pool, centres: Doubles, reached: float) -> Doubles:
+        """`centres`, or what is better: one of them put elsewhere, or what one of the explorers has found by now."""
+        if self._pending > FRESH_SHARE * len(pool):
+            self._pending = 0
+            found = search(pool, self.k, self._edits, restarts=self.restarts, given=centres[None])
+            return found.centres if found.reached > reached + _BETTER else centres
+        coarse = coarse_of(pool)
+        if self._age % _LIFE == 0:
+            self._explorers = seeds(coarse, self.k, [(self.seed, self._edits, one) for one in range(_EXPLORERS)])
+        self._age += 1
+        all_of_them = np.concatenate([centres[None], self._explorers])
+        draws = [np.random.default_rng((self.seed, self._edits, one, 1)) for one in range(len(all_of_them))]
+        moved = transplanted(coarse, all_of_them, draws)
+        climb = Climb(coarse, np.concatenate([all_of_them, moved]), shares=()).run(5, _GAIN)
+        stayed, went = np.split(climb.reached, 2)
+        better = (went > stayed)[1:, None, None]
+        staying, going = np.split(climb.centres, 2)
+        self._explorers = np.where(better, going[1:], staying[1:])
+        best = int(climb.reached.argmax())
+        if climb.reached[best] < stayed[0] + _BETTER:
+            return centres
+        ended = Climb(pool, climb.centres[[best]]).run(_MOVES, _GAIN)
+        return ended.centres[0] if ended.reached[0] > reached + _BETTER else centres

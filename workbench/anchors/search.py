@@ -1,0 +1,194 @@
+"""The best of many starts: k-means from each, then single centres put elsewhere for as long as that helps.
+
+Most of it happens on a coarse histogram, and what does best there is finished on the pool itself. Where many boxes
+have exactly the same side, as boxes drawn on small images do, each such side is a little summit of its own, which a
+histogram does not have: then the best few look for other places on the pool too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.anchors.climb import SHARES, Climb, Update
+from workbench.anchors.overlap import Doubles, weighted
+from workbench.anchors.pool import Pool
+from workbench.anchors.starts import seeds
+from workbench.anchors.steps import by_area
+from workbench.errors import WorkbenchError
+
+RESTARTS = 8
+COARSE = 48  # bins of the histogram on which starts compete
+_COARSE_ABOVE = 1_000  # rows; a smaller pool is its own
+_SPOTS = 4  # where a centre could go, of which the best is taken
+_GAIN = 1e-5  # of mean IoU: a move on the coarse histogram that wins less is the last
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How long is searched. `first`: moves from the starts, of which the best `chains` go on; each then puts a centre
+    elsewhere `rounds` times, with `moves` after it; at last the best few do so `fine` times on the pool itself.
+    """
+
+    first: int
+    chains: int
+    rounds: int
+    moves: int
+    fine: int = 0
+
+
+_SMALL = _Plan(first=30, chains=1_000, rounds=18, moves=6)
+_EXACT = _Plan(first=30, chains=1_000, rounds=10, moves=6, fine=8)
+_CELLS = _Plan(first=4, chains=4, rounds=8, moves=4)
+_BRIEF = _Plan(first=4, chains=4, rounds=2, moves=6)  # for a curve, whose numbers help each other
+_FINALISTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best centres (k, 2), their mean IoU on the pool, and the centres on the way there, first to last."""
+
+    centres: Doubles
+    reached: float
+    trail: list[Doubles]
+
+
+def search(
+    pool: Pool,
+    k: int,
+    seed: int = 0,
+    update: Update = "median",
+    restarts: int = RESTARTS,
+    *,
+    brief: bool = False,
+    given: Doubles | None = None,
+) -> Found:
+    """The best of `restarts` starts by k-means++ and of `given` (g, k, 2); with "mean" nothing is put elsewhere.
+
+    WorkbenchError when there are fewer than `k` distinct sizes.
+    """
+    check(pool, k)
+    coarse = coarse_of(pool) if update == "median" else pool
+    begun = seeds(coarse, k, [(seed, start) for start in range(restarts)])
+    if given is not None:
+        begun = np.concatenate([begun, given])
+    climb = Climb(coarse, begun, update, () if pool.bin else SHARES)
+    if update == "mean":
+        climb.run()
+        best = int(climb.reached.argmax())
+        trail = [step[best] for step in climb.path]
+        return Found(trail[-1], float(climb.reached[best]), trail)
+    plan = _BRIEF if brief else _SMALL if coarse is pool else _CELLS if pool.bin else _EXACT
+    climb.run(plan.first, _GAIN)
+    members = _Members(climb.centres, climb.reached, [[step[i] for step in climb.path] for i in range(len(begun))])
+    chains = plan.chains if k <= 9 else 2 * plan.chains
+    if len(begun) > chains:
+        members = members.only(chains)
+    draws = [np.random.default_rng((seed, chain, 1)) for chain in range(len(members.centres))]
+    more = max(k / 9, (k / 9) ** 2)  # the more centres, the more ways to be stuck
+    rounds = math.ceil(plan.rounds * more) if k > 1 else 0
+    for turn in range(rounds):
+        if turn in (rounds // 2, rounds * 3 // 4):
+            members.cull()
+        members.breed(coarse, draws, plan.moves)
+    if plan.fine and k > 1:
+        members = members.only(_FINALISTS).moved_to(pool)
+        for _ in range(math.ceil(plan.fine * more)):
+            members.breed(pool, draws[: len(members.centres)], plan.moves)
+    last = members.only(1).moved_to(pool, 40, _GAIN / 10 if pool.bin else 0.0)
+    trail = [by_area(step) for step in last.trails[0]]
+    return Found(trail[-1], float(last.reached[0]), trail)
+
+
+def check(pool: Pool, k: int) -> None:
+    """WorkbenchError when there are fewer than `k` distinct sizes."""
+    found = len(pool.keys)
+    if k < 1:
+        raise WorkbenchError(f"The number of anchors must be at least 1, not {k}.")
+    if not found:
+        raise WorkbenchError("There are no boxes to compute anchors from. Draw or import some first.")
+    if found < k:
+        sizes = "is only one box size" if found == 1 else f"are only {found} different box sizes"
+        raise WorkbenchError(f"There {sizes}, too few for {k} anchors. Choose {found}, or draw more boxes.")
+
+
+def coarse_of(pool: Pool, bins: int = COARSE) -> Pool:
+    return pool.binned(bins) if len(pool.keys) > _COARSE_ABOVE else pool
+
+
+class _Members:
+    """Sets of centres (R, k, 2), with what they reached (R,) and how each came about."""
+
+    def __init__(self, centres: Doubles, reached: Doubles, trails: list[list[Doubles]]) -> None:
+        self.centres, self.reached, self.trails = centres, reached, trails
+
+    def breed(self, pool: Pool, draws: list[np.random.Generator], moves: int) -> None:
+        """One centre of each is put elsewhere, and the result climbs; it takes the place of its origin if better."""
+        climb = Climb(pool, transplanted(pool, self.centres, draws), shares=()).run(moves, _GAIN)
+        for index in np.flatnonzero(climb.reached > self.reached):
+            self.centres[index], self.reached[index] = climb.centres[index], climb.reached[index]
+            self.trails[index] = [*self.trails[index], climb.centres[index]]
+
+    def moved_to(self, pool: Pool, moves: int = 20, gain: float = _GAIN) -> _Members:
+        """The same after climbing on another pool."""
+        climb = Climb(pool, self.centres).run(moves, gain)
+        trails = [[*trail, *(step[i] for step in climb.path)] for i, trail in enumerate(self.trails)]
+        return _Members(climb.centres, climb.reached, trails)
+
+    def only(self, count: int) -> _Members:
+        order = self.best(count)
+        return _Members(self.centres[order], self.reached[order], [self.trails[index] for index in order])
+
+    def cull(self) -> None:
+        """The better half twice."""
+        order = np.resize(self.best((len(self.reached) + 1) // 2), len(self.reached))
+        self.centres, self.reached = self.centres[order], self.reached[order]
+        self.trails = [self.trails[index] for index in order]
+
+    def best(self, count: int) -> list[int]:
+        return [int(index) for index in np.argsort(-self.reached, kind="stable")[:count]]
+
+
+def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator], tries: int = _SPOTS) -> Doubles:
+    """(R, k, 2) with one centre of each start put on another row of the pool.
+
+    Of `tries` rows drawn by their 1 - IoU, and of all centres, the pair whose exchange leaves the highest mean IoU:
+    with the best and the second best IoU of each row at hand, a row costs as much as a centre in an assignment.
+    """
+    count, k, _ = centres.shape
+    width, height = pool.sides.astype(np.float32)
+    area, weights = width * height, pool.weights
+    best, second = np.zeros((2, count, len(area)), np.float32)
+    nearest = np.zeros(best.shape, np.int64)
+
+    def overlaps(sides: NDArray[np.floating]) -> NDArray[np.float32]:
+        w, h = sides.astype(np.float32).T[:, :, None]
+        iou = np.minimum(width, w)
+        iou *= np.minimum(height, h)
+        iou /= area + w * h - iou
+        return np.asarray(iou)
+
+    for index in range(k):
+        iou = overlaps(centres[:, index])
+        better = iou > best
+        np.maximum(second, np.minimum(iou, best), out=second)
+        np.copyto(nearest, index, where=better)
+        np.maximum(best, iou, out=best)
+    nearest += k * np.arange(count)[:, None]
+    total = np.cumsum(weights * np.maximum(1 - best, 1e-9), axis=1)
+    spots = np.stack([np.searchsorted(line, draw.random(tries) * line[-1]) for line, draw in zip(total, draws)])
+    spots = np.minimum(spots, len(area) - 1)
+    won = np.empty((tries, count, k))
+    for number, rows in enumerate(spots.T):
+        iou = overlaps(pool.sizes[rows])
+        kept = np.maximum(iou, best)
+        lost = np.bincount(nearest.ravel(), (weights * (np.maximum(iou, second) - kept)).ravel(), count * k)
+        won[number] = weighted(weights, kept)[:, None] + lost.reshape(count, k)
+    which = won.transpose(1, 0, 2).reshape(count, -1).argmax(axis=1)
+    every = np.arange(count)
+    result = centres.copy()
+    result[every, which % k] = pool.sizes[spots[every, which // k]]
+    return result

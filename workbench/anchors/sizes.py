@@ -1,0 +1,95 @@
+"""The sizes of a project's boxes as training will see them, and the anchors that fit those."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.anchors.climb import Update
+from workbench.anchors.clustering import best
+from workbench.anchors.overlap import Doubles, Numbers, is_usable
+from workbench.core.project import AnchorSet, Snapshot, Split
+
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of what augmentation draws
+LEAST_VISIBLE = 0.25  # as training/augment.py leaves boxes out of which less is seen
+LEAST_SIDE = 2.0  # px, likewise
+
+
+def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> Doubles:
+    """(n, 2) widths and heights of the snapshot's boxes in pixels of a square network input of side `px`.
+
+    Left out: crowd regions, boxes without area, and boxes of images whose size is not known. With `scale`, see
+    `sizes_and_rows`.
+    """
+    return sizes_and_rows(snapshot, px, resize, scale)[0]
+
+
+def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> tuple[Doubles, Numbers]:
+    """`sizes_of`, and (n,) the row of each in snapshot.boxes.
+
+    `scale` is training's setting of that name: images are enlarged (1 + scale) ** u times about their middle, u even
+    between -1 and 1. A box is then a range of sizes, for which it is given five times, at the QUANTILES of u, its row
+    repeated: a box counts as five, so shares and means are those of boxes and counts are five times theirs. What an
+    enlarged image loses at its border is cut off, and a box of which training would learn nothing at that scale
+    (less than LEAST_VISIBLE is seen, or a side is below LEAST_SIDE) is not given at that scale.
+    """
+    pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
+    scales = np.repeat(_scales(pictures, px, resize), np.diff(snapshot.offsets), axis=0)  # (boxes, 2)
+    sizes = (snapshot.boxes[:, 2:] - snapshot.boxes[:, :2]) * scales
+    usable = is_usable(sizes) & ~snapshot.crowd
+    if scale == 0:
+        rows = np.flatnonzero(usable)
+        return sizes[rows], rows
+    whole = np.repeat(pictures, np.diff(snapshot.offsets), axis=0)
+    middles = (snapshot.boxes[:, 2:] + snapshot.boxes[:, :2] - whole) / 2 * scales  # (boxes, 2) px from the middle
+    seen = np.stack([_seen(sizes, middles, (1 + scale) ** (2 * share - 1), px) for share in QUANTILES], axis=1)
+    kept = usable[:, None] & (seen > 0).all(axis=2)
+    rows = np.repeat(np.arange(len(sizes)), kept.sum(axis=1))
+    return seen[kept], rows
+
+
+def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
+    """(n, 2) px that are seen of boxes around `middles` when all is enlarged; 0 where it is too little."""
+    low, high = zoom * (middles - sizes / 2), zoom * (middles + sizes / 2)
+    cut = np.minimum(high, px / 2) - np.maximum(low, -px / 2)
+    enough = (cut >= LEAST_SIDE).all(axis=1) & (cut.prod(axis=1) >= LEAST_VISIBLE * (zoom * sizes).prod(axis=1))
+    return np.where(enough[:, None], cut, 0.0)
+
+
+def _scales(pictures: Doubles, px: int, resize: str) -> Doubles:
+    """(images, 2) network pixels per image pixel, as core.resize.fit scales; 0 where the size is not known."""
+    known = np.maximum(pictures, 1)
+    if resize.endswith("stretch"):
+        fitted = np.full_like(known, px)
+    else:
+        fitted = np.maximum(known * px // known.max(axis=1, keepdims=True), 1)
+    return np.asarray(np.where(pictures > 0, fitted / known, 0.0))
+
+
+def trained(snapshot: Snapshot) -> Snapshot:
+    """What training sees: the images of the splits train and none, or all, if those have no boxes."""
+    seen = snapshot.only(splits=(Split.TRAIN, Split.NONE))
+    return seen if len(seen.boxes) else snapshot
+
+
+def anchor_set(
+    snapshot: Snapshot,
+    k: int,
+    px: int,
+    *,
+    resize: str = "stretch",
+    seed: int = 0,
+    update: Update = "median",
+    scale: float = 0.0,
+) -> AnchorSet:
+    """The best `k` anchors for the boxes that training sees (`trained`), at all its scales if `scale` is given."""
+    sizes, rows = sizes_and_rows(trained(snapshot), px, resize, scale)
+    step = best(sizes, k, seed, update=update)
+    scales = f", scale {scale:g}" if scale else ""
+    return AnchorSet(
+        sizes=tuple((float(w), float(h)) for w, h in step.centres),
+        input_px=px,
+        resize=resize,
+        mean_iou=step.mean_iou,
+        recall=step.recall,
+        source=f"IoU k-means, k {k}, {update}, seed {seed}, {len(np.unique(rows))} boxes{scales}",
+    )

@@ -1,0 +1,65 @@
+"""What is known about a set of anchors: how many boxes each has, the mean IoU, and the share of boxes within reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from workbench.anchors.overlap import RATIO, RECALL_IOU, Doubles, Numbers, answer, is_usable, ratios, rows_of, weighted
+from workbench.anchors.pool import Pool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """The state of a fit after an iteration; iteration 0 is the start. The last one has `done`.
+
+    `centres` are sorted by area, `counts` are boxes. `moved` is how far the centre that moved most went, in pixels.
+    """
+
+    iteration: int
+    centres: Doubles  # (k, 2)
+    counts: Numbers  # (k,) at least 1 each; of centres that somebody moved by hand perhaps 0
+    mean_iou: float
+    recall: float  # share of the boxes with an IoU above RECALL_IOU
+    ratio_recall: float  # share of the boxes whose sides differ from those of an anchor by less than RATIO times
+    moved: float
+    done: bool
+
+
+def judge(given: Pool | ArrayLike, centres: ArrayLike) -> Step:
+    """How any centres do, in the order in which they are given; on a pool in milliseconds, to follow a dragged one.
+
+    Sizes (n, 2) are answered one by one, a pool by its rows. NaN without boxes.
+    """
+    return judged(given, rows_of(centres))
+
+
+def judged(
+    given: Pool | ArrayLike, centres: Doubles, iteration: int = 0, moved: float = 0.0, *, done: bool = True
+) -> Step:
+    if isinstance(given, Pool):
+        sizes, weights = given.sizes, given.weights
+    else:
+        sizes = rows_of(given)
+        sizes = sizes[is_usable(sizes)]
+        weights = np.ones(len(sizes))
+    nearest, quality = answer(sizes, centres)
+    boxes = weights.sum() or np.nan
+    return Step(
+        iteration=iteration,
+        centres=centres,
+        counts=np.bincount(nearest, weights, minlength=len(centres)).astype(np.int64),
+        mean_iou=float(weighted(weights, quality) / boxes),
+        recall=float(weighted(weights, quality > RECALL_IOU) / boxes),
+        ratio_recall=float(weighted(weights, ratios(sizes, centres) < RATIO) / boxes),
+        moved=moved,
+        done=done,
+    )
+
+
+def by_area(centres: Doubles) -> Doubles:
+    """(..., k, 2) by area, then by width: the order in which detectors number their anchors."""
+    order = np.lexsort((centres[..., 0], centres.prod(axis=-1)))
+    return np.take_along_axis(centres, order[..., None], axis=-2)

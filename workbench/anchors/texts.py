@@ -1,0 +1,43 @@
+"""Anchors as text to be pasted elsewhere: a line of a Darknet cfg, JSON, Python. Each can be read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from workbench.core.project import AnchorSet
+
+
+def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0, digits: int | None = None) -> str:
+    """`anchors = 10,13,  16,30, ...`, as [yolo] has it: whole pixels of the network input.
+
+    With `cell` (32 for YOLOv2) as [region] has it: in cells of that many pixels, with four decimals. `digits`: other
+    decimals. No side becomes 0.
+    """
+    unit = cell or 1.0
+    places = (4 if cell else 0) if digits is None else digits
+    pairs = [",".join(f"{max(side / unit, 10.0**-places):.{places}f}" for side in size) for size in sizes]
+    return "anchors = " + ",  ".join(pairs)
+
+
+def as_json(chosen: AnchorSet) -> str:
+    """The sizes in pixels with the input side and the resize rule they hold for, and where they come from."""
+    return json.dumps(
+        {
+            "anchors": [[round(side, 2) for side in size] for size in chosen.sizes],
+            "input_px": chosen.input_px,
+            "resize": chosen.resize,
+            "mean_iou": round(chosen.mean_iou, 4),
+            "recall": round(chosen.recall, 4),
+            "source": chosen.source,
+        },
+        ensure_ascii=False,
+    )
+
+
+def as_python(chosen: AnchorSet) -> str:
+    """A list of tuples, below a remark that says what they hold for."""
+    pairs = ", ".join(f"({w:.2f}, {h:.2f})" for w, h in chosen.sizes)
+    source = " ".join(chosen.source.split())  # a remark is one line
+    of = f"; {source}" if source else ""
+    return f"# width, height in pixels at {chosen.input_px} px, {chosen.resize}{of}\nANCHORS = [{pairs}]\n"
