@@ -118,9 +118,7 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
     wanted = int((~small & ~data.ignore).sum())
     if learnt < wanted:
         why = (
-            "lie in a cell with another one"
-            if detector.one_per_cell
-            else "have no cell, anchor or point of their own"
+            "lie in a cell with another one" if detector.one_per_cell else "have no cell, anchor or point of their own"
         )
         notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes, which {why}."))
     return notes
