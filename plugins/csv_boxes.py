@@ -18,6 +18,7 @@ from workbench.api import (
     Snapshot,
     State,
     WorkbenchError,
+    distinct_paths,
     files,
     formats,
 )
@@ -68,22 +69,22 @@ class CsvBoxes:
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         """Images lie beside the table, under the paths they have in the project."""
-        return tuple(image.path for image in snapshot.images)
+        return tuple(distinct_paths(snapshot.images))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         """Write boxes.csv into `folder`."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
-        for index, image in enumerate(snapshot.images):
+        for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
             rows = snapshot.rows(index)
             if rows.start == rows.stop and image.state not in (State.DONE, State.VERIFIED):
                 continue  # a row would say that there is nothing in the image
             for box, label in zip(snapshot.boxes[rows], snapshot.label_index[rows], strict=True):
                 name = snapshot.labels[int(label)].name
-                table.writerow([image.path, image.width, image.height, name, *(repr(float(v)) for v in box)])
+                table.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in box)])
             if rows.start == rows.stop:
-                table.writerow([image.path, image.width, image.height, "", "", "", "", ""])
+                table.writerow([place, image.width, image.height, "", "", "", "", ""])
         files.atomic_write(folder / "boxes.csv", text.getvalue().encode("utf-8", "replace"))
         return (folder / "boxes.csv",)
 

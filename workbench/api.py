@@ -20,13 +20,14 @@ from workbench.core.project import FLAGS, XYXY, Box, Image, Label, Snapshot, Spl
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import Format, ReadBox, ReadImage, Reading, ReadSettings, Remark, Source
+from workbench.formats.parts.layout import distinct_paths
 from workbench.inference import exporters
 from workbench.settings import setting
 
 __all__ = [
     "FLAGS", "XYXY", "AnchorNeed", "Box", "DetectorSettings", "Format", "Image", "Label", "ReadBox", "ReadImage",
     "ReadSettings", "Reading", "Refused", "Remark", "Snapshot", "Source", "Split", "State", "WorkbenchError", "boxes",
-    "detector", "detectors", "exporters", "files", "formats", "images", "parts", "setting",
+    "detector", "detectors", "distinct_paths", "exporters", "files", "formats", "images", "parts", "setting",
 ]  # fmt: skip
 
 

@@ -34,9 +34,9 @@ def seconds(act: Callable[[], object], times: int = 3) -> float:
 def row_loop(sizes: np.ndarray, k: int, nearest_of: Callable[..., np.ndarray], middle: str) -> float:
     """Seconds of the whole loop, its turns counted by its quick form; in the short form one turn of it is timed.
 
-    The number of turns depends much on where it begins: the median of five.
+    The number of turns depends much on where it begins: the mean of ten.
     """
-    turns = int(np.median([anchor_ways.loop(sizes, k, seed, middle)[1] for seed in range(5)]))
+    turns = float(np.mean([anchor_ways.loop(sizes, k, seed, middle)[1] for seed in range(10)]))
     centres = anchor_ways.drawn(sizes, k, 0)
     return turns * seconds(lambda: nearest_of(sizes, centres), 3 if FULL else 1)
 
@@ -49,7 +49,7 @@ def genetic(sizes: np.ndarray, k: int) -> float:
 
 
 @pytest.mark.slow
-def test_b1_eight_starts_cost_a_hundredth_of_eight_row_loops_and_of_one_genetic_search(test_data: Path) -> None:
+def test_b1_eight_starts_cost_a_hundredth_of_one_row_loop_and_of_one_genetic_search(test_data: Path) -> None:
     sizes = anchor_sets.many(test_data, 10_000)
     ours = seconds(lambda: anchors.best(sizes, 9))
     rows = row_loop(sizes, 9, anchor_ways.row_loop_nearest, "median")
@@ -59,8 +59,8 @@ def test_b1_eight_starts_cost_a_hundredth_of_eight_row_loops_and_of_one_genetic_
         f"10,000 boxes, k 9: ours with 8 starts {1000 * ours:.0f} ms; one row loop {rows / ours:.0f} x, one scalar loop"
         f" {scalars / ours:.0f} x, genetic {chance / ours:.0f} x that"
     )
-    assert ours <= 8 * rows / 100
-    assert ours <= 8 * scalars / 100
+    assert ours <= rows / (100 if FULL else 75)  # on a busy machine a millisecond more of ours is much
+    assert ours <= scalars / (100 if FULL else 75)
     assert ours <= chance / 100
 
 

@@ -157,8 +157,10 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
         asked.setDefaultButton(next(button for button, way in ways.items() if way is good))
     if ways:
         asked.setInformativeText("The damaged file is kept beside it. What is made of the text has no edits to undo.")
-    asked.exec()
-    chosen = next((way for button, way in ways.items() if button is asked.clickedButton()), None)
+    clicked: list[object] = []
+    asked.buttonClicked.connect(clicked.append)
+    asked.exec()  # after it the window may be gone, and the question with it
+    chosen = next((way for button, way in ways.items() if button in clicked), None)
     if chosen is not None:
         _behind("Going back to what the project was", lambda: backups.restore(folder, chosen))
     return chosen is not None
