@@ -32,13 +32,17 @@ def seconds(act: Callable[[], object], times: int = 3) -> float:
 
 
 def row_loop(sizes: np.ndarray, k: int, nearest_of: Callable[..., np.ndarray], middle: str) -> float:
-    """Seconds of the whole loop, its turns counted by its quick form; in the short form one turn of it is timed.
+    """Seconds of the whole loop; in the short form one turn of it is timed, and turns are counted by its quick form.
 
     The number of turns depends much on where it begins: the mean of ten.
     """
+    if FULL:
+        return float(
+            np.mean([seconds(lambda s=s: anchor_ways.loop(sizes, k, s, middle, nearest_of), 1) for s in range(10)])  # type: ignore[misc]
+        )
     turns = float(np.mean([anchor_ways.loop(sizes, k, seed, middle)[1] for seed in range(10)]))
     centres = anchor_ways.drawn(sizes, k, 0)
-    return turns * seconds(lambda: nearest_of(sizes, centres), 3 if FULL else 1)
+    return turns * seconds(lambda: nearest_of(sizes, centres), 1)
 
 
 def genetic(sizes: np.ndarray, k: int) -> float:

@@ -141,11 +141,12 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     """
     from workbench.core import backups
 
+    owner = QApplication.activeWindow()  # asked before the waiting dialog is one, which takes its children along
     good, text = _behind(
         "Looking for good copies of the project", lambda: (backups.newest_good(folder), backups.text_of(folder))
     )
     asked = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence)
-    asked.setParent(QApplication.activeWindow(), asked.windowFlags())
+    asked.setParent(owner, asked.windowFlags())
     asked.setObjectName("restore-question")
     asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Close))
     ways: dict[QPushButton, backups.Backup | mirror.Text] = {}
@@ -159,7 +160,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
         asked.setInformativeText("The damaged file is kept beside it. What is made of the text has no edits to undo.")
     clicked: list[object] = []
     asked.buttonClicked.connect(clicked.append)
-    asked.exec()  # after it the window may be gone, and the question with it
+    asked.exec()
     chosen = next((way for button, way in ways.items() if button in clicked), None)
     if chosen is not None:
         _behind("Going back to what the project was", lambda: backups.restore(folder, chosen))
