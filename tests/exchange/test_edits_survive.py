@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.test_comparing import FIRST, changes, draw, edges, write
+from tests.exchange.test_comparing import FIRST, changes, draw, edges, folder, write
 from tests.formats.making import picture, text, voc_file, voc_object
-from workbench import exchange, formats
+from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.exchange import Changed, ImportSettings, apply_import, autosync, export_labels, keep_files, plan_import
+from workbench.exchange.recognising import what_is_there
+
+__all__ = ["folder"]  # a fixture
 
 
 def come_in(
@@ -25,14 +28,6 @@ def come_in(
     plan = plan_import(document, path, format, images, ImportSettings(on_existing=how))
     keep_files(document.folder, plan, apply_import(document, plan))
     return plan.sentence
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("a", "b"):
-        write(tmp_path / "set", name, *FIRST)
-        picture(tmp_path / "set" / "JPEGImages" / f"{name}.jpg", grey=ord(name))
-    return tmp_path / "set"
 
 
 @pytest.fixture
@@ -275,7 +270,7 @@ def test_a_place_without_labels_is_told_for_what_it_is(tmp_path: Path) -> None:
     picture(tmp_path / "pictures" / "a.jpg")
     text(tmp_path / "empty.zip", "")
     text(tmp_path / "letter.txt", "Dear Sir")
-    told = {file.name: exchange.importing.what_is_there(file) for file in sorted(tmp_path.iterdir())}
+    told = {file.name: what_is_there(file) for file in sorted(tmp_path.iterdir())}
     assert {name: sentence.removeprefix(str(tmp_path / name)) for name, sentence in told.items()} == {
         "empty.zip": " is empty.",
         "letter.txt": ": no labels of a known format are in this file.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -28,10 +30,13 @@ from workbench import anchors
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
+from workbench.ui.anchors import page as page_module
+from workbench.ui.anchors import work
 from workbench.ui.anchors.cloud import BINS, POINTS, cloud
 from workbench.ui.anchors.page import AnchorsPage
 from workbench.ui.anchors.playback import AT_ONCE
 from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.anchors.work import Boxes, Taken, taken
 from workbench.ui.main_window import MainWindow
 
 LEFT = Qt.MouseButton.LeftButton
@@ -222,7 +227,7 @@ def test_colours_and_axes_are_only_another_look(hand: Hand) -> None:
     before = hand.rows()
     colours = find(hand.window, QComboBox, "anchors-colours")
     for log in (True, False):
-        hand.page._bar.log.setChecked(log)
+        hand.page._plots.bar.log.setChecked(log)
         for name in ("label", "split", "anchor"):
             colours.setCurrentIndex(colours.findData(name))
             find(hand.window, SizesPlot, "anchors-plot").grab()
@@ -285,3 +290,52 @@ def test_few_boxes_are_points() -> None:
     sizes, labels = many(POINTS)
     assert cloud(sizes, {"label": labels}, False).cells is None
     assert len(cloud(np.zeros((0, 2)), {"label": labels[:0]}, True)) == 0
+
+
+def test_an_edit_leaves_what_a_person_looks_at(hand: Hand) -> None:
+    plot = find(hand.window, SizesPlot, "anchors-plot")
+    plot._area.setRange(QRectF(QPointF(5, 5), QPointF(30, 30)), padding=0)
+    before = plot._area.viewRange()
+    draw(hand, 60)
+    hand.qtbot.waitUntil(lambda: hand.text("anchors-about").startswith("27 boxes of 2 images."))
+    assert plot._area.viewRange() == before
+
+
+def draw(hand: Hand, width: float) -> None:
+    document = hand.window.session.document
+    box = Box(0, document.images()[0].id, document.labels()[0].id, (0, 0, width, 40))
+    hand.window.session.do(edits.AddBoxes((box,)))
+
+
+def test_an_edit_while_the_one_before_is_being_drawn_is_drawn_too(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, begun = threading.Event(), []
+
+    def slow(boxes: Boxes) -> Taken:
+        begun.append(len(boxes))
+        assert go_on.wait(20)
+        return taken(boxes)
+
+    monkeypatch.setattr(page_module, "taken", slow)
+    draw(hand, 60)
+    hand.qtbot.waitUntil(lambda: begun == [27])
+    draw(hand, 61)
+    with hand.qtbot.waitSignal(hand.page._renew.timeout):  # which finds the job at work
+        pass
+    go_on.set()
+    hand.qtbot.waitUntil(lambda: hand.text("anchors-about").startswith("28 boxes of 2 images."))
+
+
+def test_sets_are_judged_when_the_fit_comes_after_the_film(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def late(*given: Any) -> anchors.Fit:
+        assert go_on.wait(20)
+        return anchors.Fit(*given)
+
+    monkeypatch.setattr(work, "Fit", late)
+    hand.tab(1)
+    find(hand.window, QPushButton, "anchors-run").click()
+    hand.qtbot.waitUntil(lambda: hand.page._playback.over)
+    assert {row[2] for row in hand.rows("anchors-sets")} == {"–"}
+    go_on.set()
+    hand.qtbot.waitUntil(lambda: "–" not in {row[2] for row in hand.rows("anchors-sets")})

@@ -8,6 +8,7 @@ from workbench.anchors.climb import Update
 from workbench.anchors.clustering import best
 from workbench.anchors.overlap import Doubles, Numbers, is_usable
 from workbench.core.project import AnchorSet, Snapshot, Split
+from workbench.core.resize import scales_and_offsets
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of what augmentation draws
 LEAST_VISIBLE = 0.25  # as training/augment.py leaves boxes out of which less is seen
@@ -33,7 +34,8 @@ def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: 
     (less than LEAST_VISIBLE is seen, or a side is below LEAST_SIDE) is not given at that scale.
     """
     pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
-    scales = np.repeat(_scales(pictures, px, resize), np.diff(snapshot.offsets), axis=0)  # (boxes, 2)
+    by_image = scales_and_offsets(pictures, px, resize)[0]
+    scales = np.repeat(by_image, np.diff(snapshot.offsets), axis=0)  # (boxes, 2)
     sizes = (snapshot.boxes[:, 2:] - snapshot.boxes[:, :2]) * scales
     usable = is_usable(sizes) & ~snapshot.crowd
     if scale == 0:
@@ -53,16 +55,6 @@ def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
     cut = np.minimum(high, px / 2) - np.maximum(low, -px / 2)
     enough = (cut >= LEAST_SIDE).all(axis=1) & (cut.prod(axis=1) >= LEAST_VISIBLE * (zoom * sizes).prod(axis=1))
     return np.where(enough[:, None], cut, 0.0)
-
-
-def _scales(pictures: Doubles, px: int, resize: str) -> Doubles:
-    """(images, 2) network pixels per image pixel, as core.resize.fit scales; 0 where the size is not known."""
-    known = np.maximum(pictures, 1)
-    if resize.endswith("stretch"):
-        fitted = np.full_like(known, px)
-    else:
-        fitted = np.maximum(known * px // known.max(axis=1, keepdims=True), 1)
-    return np.asarray(np.where(pictures > 0, fitted / known, 0.0))
 
 
 def trained(snapshot: Snapshot) -> Snapshot:

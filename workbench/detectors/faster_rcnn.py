@@ -180,32 +180,20 @@ class FasterRcnn(Detector):
         grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[MAPS : MAPS + LEVELS])
         anchors = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, anchors)
-        roles = self._matched(targets, matches, anchors) if raw is None else self._drawn(targets, matches, anchors)
+        roles = anchor_matching.roles(targets, matches, anchors)
+        roles = roles if raw is None else self._drawn(roles)
         return foreign.told(
             "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, roles, whole=raw is not None, targets=targets,
             real=matching.real(targets), why=lambda i, m: self._why(targets, matches, anchors, i, m), note=UNKNOWN,
         )  # fmt: skip
 
-    def _overlaps(self, targets: Targets, anchors: Tensor) -> list[Tensor]:
-        pairs = zip(targets.boxes, matching.real(targets), strict=True)
-        return [anchor_matching.overlaps(boxes, real, anchors) for boxes, real in pairs]
-
     def _match(self, targets: Targets, anchors: Tensor) -> Tensor:
         """(B, N) the box of each anchor of the first network, BACKGROUND or BETWEEN."""
-        found = self._overlaps(targets, anchors)
+        found = anchor_matching.all_overlaps(targets, anchors)
         return torch.stack([anchor_matching.match(iou, HIGH, LOW, keep_best=True) for iou in found])
 
-    @torch.no_grad()
-    def _matched(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
-        """What every anchor could learn."""
-        positive = matches >= 0
-        _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
-        background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
-        return Roles(positive, ~positive & ~background, background)
-
-    def _drawn(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
+    def _drawn(self, roles: Roles) -> Roles:
         """What those learn that were drawn, at most 256 per image and half of them positive."""
-        roles = self._matched(targets, matches, anchors)
         labels = torch.where(roles.ignored, -1, roles.positive.long())
         positive, negative = self.net.rpn.fg_bg_sampler(list(labels))
         return Roles(torch.stack(positive).bool(), roles.ignored, torch.stack(negative).bool())
@@ -214,7 +202,7 @@ class FasterRcnn(Detector):
         """Why a box to be found has no positive."""
         if (matches[image] == box).any():
             return "none of its anchors was drawn this time"
-        return anchor_matching.why_none(self._overlaps(targets, anchors)[image], box, "anchor")
+        return anchor_matching.why_none(targets, anchors, image, box)
 
     @property
     def anchor_need(self) -> None:
@@ -247,7 +235,7 @@ class FasterRcnn(Detector):
         """As torchvision's rpn.compute_loss, with what was drawn laid open."""
         anchors = self._anchors(raw)
         matches = self._match(targets, anchors)
-        roles = self._drawn(targets, matches, anchors)
+        roles = self._drawn(anchor_matching.roles(targets, matches, anchors))
         positive, counted = roles.positive.flatten(), roles.counted.flatten()
         if not counted.any():
             return {"proposal": objectness.sum() * 0, "proposal box": numbers.sum() * 0}

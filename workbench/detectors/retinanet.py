@@ -26,7 +26,7 @@ from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
 from workbench.detectors.parts.default_boxes import decode, encode, padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
-from workbench.detectors.parts.explained import Explained, Roles
+from workbench.detectors.parts.explained import Explained
 from workbench.detectors.parts.losses import iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
@@ -133,22 +133,10 @@ class RetinaNet(Detector):
         anchors = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, anchors)
         return foreign.told(
-            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, self._roles(targets, matches, anchors), whole=True,
-            targets=targets, real=matching.real(targets),
-            why=lambda i, m: anchor_matching.why_none(self._overlaps(targets, anchors)[i], m, "anchor"),
+            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, anchor_matching.roles(targets, matches, anchors),
+            whole=True, targets=targets, real=matching.real(targets),
+            why=lambda i, m: anchor_matching.why_none(targets, anchors, i, m),
         )  # fmt: skip
-
-    @torch.no_grad()
-    def _roles(self, targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
-        """What becomes of every anchor."""
-        positive = matches >= 0
-        _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
-        background = (matches == anchor_matching.BACKGROUND) & (share <= anchor_matching.CROWD_SHARE)
-        return Roles(positive, ~positive & ~background, background)
-
-    def _overlaps(self, targets: Targets, anchors: Tensor) -> list[Tensor]:
-        pairs = zip(targets.boxes, matching.real(targets), strict=True)
-        return [anchor_matching.overlaps(boxes, real, anchors) for boxes, real in pairs]
 
     @property
     def anchor_need(self) -> None:
@@ -161,7 +149,7 @@ class RetinaNet(Detector):
         """(B, N) the box of each anchor, BACKGROUND or BETWEEN."""
         assert isinstance(self.settings, RetinaNetSettings)
         high, low = self.settings.positive_iou, self.settings.negative_iou
-        found = self._overlaps(targets, anchors)
+        found = anchor_matching.all_overlaps(targets, anchors)
         return torch.stack([anchor_matching.match(iou, high, low, keep_best=True) for iou in found])
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
@@ -182,7 +170,7 @@ class RetinaNet(Detector):
             foreign.flat(raw[:LEVELS], self.label_count), wanted.float(), self.settings.focal_alpha,
             self.settings.focal_gamma,
         ).sum(-1)  # fmt: skip
-        counted = self._roles(targets, matches, anchors).counted
+        counted = anchor_matching.roles(targets, matches, anchors).counted
         return {
             "box": (torch.where(positive, box * weight, 0.0).sum(1) / number).mean(),
             "label": (torch.where(counted, label * weight, 0.0).sum(1) / number).mean(),

@@ -16,8 +16,8 @@ from workbench.exchange.importing import (
     apply_import,
     keep_files,
     plan_import,
-    recognise,
 )
+from workbench.exchange.recognising import recognise
 
 __all__ = [
     "Changed",

@@ -7,8 +7,6 @@ step of undo. A damaged file refuses the whole import with all damage in one mes
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,6 @@ from pathlib import Path
 from workbench import formats
 from workbench.core import edits, words
 from workbench.core.document import Document
-from workbench.core.files import IMAGE_SUFFIXES
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
@@ -24,12 +21,11 @@ from workbench.exchange.comparing import Changed, Comparison, Difference
 from workbench.exchange.label_names import cleaned
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp
+from workbench.exchange.recognising import recognise
 from workbench.formats import Reading, ReadSettings, Remark
 from workbench.formats.parts.report import Report
 from workbench.settings import setting
 
-_LOOKED_AT = 10_000
-"""Files of a folder without labels that are looked at to say what it holds."""
 _RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
 
 
@@ -119,43 +115,6 @@ class ImportReport:
 
     def count(self, level: str) -> int:
         return sum(1 for remark in self.remarks if remark.level == level)
-
-
-def recognise(path: Path) -> str:
-    """The name of the one format that `path` is of. WorkbenchError if it is none or may be several."""
-    path = Path(path)
-    if not path.exists():
-        raise WorkbenchError(f"There is no file or folder {path}.")
-    found = formats.recognise(path)
-    if not found:
-        names = ", ".join(formats.load_all().names())
-        raise WorkbenchError(
-            f"{what_is_there(path)} Known are {names};"
-            " give the folder that holds the annotation files, or name the format with --format."
-        )
-    if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
-        seen = " and ".join(name for name, _ in found)
-        raise WorkbenchError(
-            f"{path}: labels of several formats were found here ({seen})."
-            f" Name one with --format, such as --format {found[0][0]}, or give the folder of one of them."
-        )
-    return found[0][0]
-
-
-def what_is_there(path: Path) -> str:
-    """A sentence about a path in which no labels of a known format were found."""
-    if path.is_file():
-        return (
-            f"{path} is empty." if not path.stat().st_size else f"{path}: no labels of a known format are in this file."
-        )
-    files = itertools.islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT)
-    counts = Counter(file.suffix.lower() in IMAGE_SUFFIXES for file in files)
-    if not counts:
-        return f"{path}: there are no files in this folder."
-    if not counts[False]:
-        many = "there is 1 picture" if counts[True] == 1 else f"there are {counts[True]:,} pictures"
-        return f"{path}: {many} and no label file."
-    return f"{path}: no labels of a known format were found here."
 
 
 def plan_import(

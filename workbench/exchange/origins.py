@@ -27,7 +27,7 @@ from workbench.formats import Reading, Source
 from workbench.formats.parts.layout import shown
 
 FOLDER = "imports"
-_CUT_OFF = "SELECT id FROM origin WHERE step > 0 AND step NOT IN (SELECT seq FROM journal)"
+_CUT_OFF = "SELECT id FROM origin WHERE step > 0 AND NOT EXISTS (SELECT 1 FROM journal WHERE seq = step)"
 """Imports that were undone, and after which something else was done: nothing brings them back."""
 _OUTDATED = """
 SELECT id FROM origin WHERE format = ?1 AND id NOT IN (
@@ -190,7 +190,7 @@ def _free(folder: Path, stem: str) -> Path:
 def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, list[Origin]]:
     """By image, the newest import first. Of one `image` only, if given."""
     about, how = {}, {}
-    undone = "step > 0 AND step NOT IN (SELECT seq FROM journal WHERE undone = 0)"
+    undone = "step > 0 AND NOT EXISTS (SELECT 1 FROM journal WHERE seq = step AND undone = 0)"
     rows = connection.execute(f"SELECT id, format, archive, labels, base, {undone} FROM origin")
     for id, format, archive, labels, base, is_undone in map(tuple, rows):
         about[id] = format, archive, tuple(json.loads(labels))

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from workbench.detectors.parts import matching
+from workbench.detectors.parts.detector import Targets
+from workbench.detectors.parts.explained import Roles
+
 BACKGROUND, BETWEEN = -1, -2
 CROWD_SHARE = 0.5  # an anchor with more than this share of itself inside an ignore region is not called background
 
@@ -17,6 +21,21 @@ CROWD_SHARE = 0.5  # an anchor with more than this share of itself inside an ign
 def overlaps(boxes: Tensor, real: Tensor, anchors: Tensor) -> Tensor:
     """IoU (M, N); -1 for boxes that are not to be found, `real` (M,) False."""
     return torch.where(real[:, None], box_iou(boxes.float(), anchors), -1.0)
+
+
+def all_overlaps(targets: Targets, anchors: Tensor) -> list[Tensor]:
+    """`overlaps` of every image."""
+    real = matching.real(targets)
+    return [overlaps(boxes, one, anchors) for boxes, one in zip(targets.boxes, real, strict=True)]
+
+
+@torch.no_grad()
+def roles(targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
+    """What becomes of every anchor whose `matches` (B, N) are a box, BACKGROUND or BETWEEN; no crowd is background."""
+    positive = matches >= 0
+    _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
+    background = (matches == BACKGROUND) & (share <= CROWD_SHARE)
+    return Roles(positive, ~positive & ~background, background)
 
 
 def match(iou: Tensor, high: float, low: float, *, keep_best: bool) -> Tensor:
@@ -47,9 +66,9 @@ def match_defaults(iou: Tensor, threshold: float) -> Tensor:
     return torch.where(forced >= 0, forced, found)
 
 
-def why_none(iou: Tensor, box: int, noun: str) -> str:
-    """Why a box to be found has no positive: iou (M, N) as overlaps() gives it; `noun` as "anchor"."""
-    most = float(iou[box].max())
+def why_none(targets: Targets, anchors: Tensor, image: int, box: int, noun: str = "anchor") -> str:
+    """Why a box to be found has no positive."""
+    most = float(box_iou(targets.boxes[image, box : box + 1].float(), anchors).max())
     if most <= 0:
         return f"it overlaps no {noun}"
     return f"the {noun} that overlaps it most, by {most:.2f}, answers for another box"

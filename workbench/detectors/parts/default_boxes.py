@@ -67,16 +67,13 @@ class DefaultBoxHead(nn.Module):
         return foreign.told(
             "anchor", self.defaults, self.grids, self.per_cell, matches, self._roles(targets, matches, label),
             whole=label is not None, targets=targets, real=matching.real(targets), note=UNKNOWN,
-            why=lambda i, m: anchor_matching.why_none(self._overlaps(targets)[i], m, "default box"),
+            why=lambda i, m: anchor_matching.why_none(targets, self.defaults, i, m, "default box"),
         )  # fmt: skip
-
-    def _overlaps(self, targets: Targets) -> list[Tensor]:
-        pairs = zip(targets.boxes, matching.real(targets), strict=True)
-        return [anchor_matching.overlaps(boxes, real, self.defaults) for boxes, real in pairs]
 
     def _match(self, targets: Targets) -> Tensor:
         """(B, N) the box of each default box, or a negative number."""
-        return torch.stack([anchor_matching.match_defaults(iou, self.iou) for iou in self._overlaps(targets)])
+        found = anchor_matching.all_overlaps(targets, self.defaults)
+        return torch.stack([anchor_matching.match_defaults(iou, self.iou) for iou in found])
 
     def _label_loss(self, logits: Tensor, targets: Targets, matches: Tensor) -> Tensor:
         """(B, N) cross-entropy of each default box, that of the background where it has no box."""

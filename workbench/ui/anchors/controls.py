@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -86,11 +86,6 @@ class ChoicesForm(QWidget):
             self.k.value(), self.px.value(), self.resize_how.currentData(), self.part.currentData(),
             self.scale.value() / 100, self.update_rule.currentData(), self.refines.isChecked(), self.seed.value(),
         )  # fmt: skip
-
-    def set_quietly(self, k: int) -> None:
-        """Another number of anchors, without computing anything."""
-        with QSignalBlocker(self.k):
-            self.k.setValue(k)
 
 
 class PlaybackBar(QWidget):

@@ -61,7 +61,6 @@ class Details:
     labels: tuple[OfLabel, ...]
     levels: tuple[OfLevel, ...]
     sentences: tuple[tuple[bool, str], ...]  # whether it is a warning, and what
-    quality: NDArray[np.float64]  # (n,) IoU of each box with its best anchor
 
 
 def details(wish: Wish) -> Details:
@@ -69,7 +68,7 @@ def details(wish: Wish) -> Details:
     boxes, centres = wish.boxes, wish.centres
     nearest, quality = answer(boxes.sizes, centres)
     levels, sentences = _levels(wish, nearest)
-    return Details(_labels(boxes, quality), levels, tuple(sentences), quality)
+    return Details(_labels(boxes, quality), levels, tuple(sentences))
 
 
 def _labels(boxes: Boxes, quality: NDArray[np.float64]) -> tuple[OfLabel, ...]:

@@ -9,35 +9,32 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench import anchors
 from workbench.anchors import Step
-from workbench.core import edits, words
+from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar, PlotBar
+from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar
 from workbench.ui.anchors.follow import Following, merged
 from workbench.ui.anchors.panel import Panel
 from workbench.ui.anchors.playback import Playback
-from workbench.ui.anchors.sets import KEPT, Entry, kept, to_setting
-from workbench.ui.anchors.sizes_plot import Bars, SizesPlot
-from workbench.ui.anchors.work import SPLITS, Boxes, ByCount, Choices, Fitted, Taken, Told, compute, taken
+from workbench.ui.anchors.plots import Plots
+from workbench.ui.anchors.sets import KEPT, SHOWN, Entry, all_sets, kept, to_setting
+from workbench.ui.anchors.work import Boxes, ByCount, Choices, Fitted, Taken, Told, compute, taken
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets.next_step import NextStep
-from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 WAIT = 200  # ms after the last change of a choice before computing, so that a spin box can be held down
 RENEW = 300  # ms after an edit until the picture follows
 PANEL = 344  # px
-CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
 
 
 class AnchorsPage(Page):
@@ -53,7 +50,6 @@ class AnchorsPage(Page):
         self._choices: Choices | None = None  # what is shown was computed by
         self._step: Step | None = None  # being shown, of the film or by hand
         self._hand = ""  # where that comes from, if not from the film
-        self._region: NDArray[np.int64] = np.zeros(0, np.int64)
         self._following = Following(session, self)
         self._playback = Playback(self)
         self._later = QTimer(self, singleShot=True, interval=WAIT)
@@ -76,52 +72,16 @@ class AnchorsPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
-        self._plot = SizesPlot()
-        self._plot.setObjectName("anchors-plot")
-        self._plot.setAccessibleName("Boxes by width and height, and the anchors")
-        self._plot.clicked.connect(self._show_box)
-        self._plot.brushed.connect(self._brushed)
-        self._plot.dragged.connect(self._dragged)
-        self._plot.dropped.connect(self._show_details)
-        self._bars = Bars(self._plot, 0), Bars(self._plot, 1)
-        self._curves = Plot("step", "share of 1", corner=BOTTOM_RIGHT, whole_x=True)
-        self._curves.setObjectName("anchors-curves")
-        self._by_count = Plot("number of anchors", "share of 1", corner=BOTTOM_RIGHT, whole_x=True)
-        self._by_count.setObjectName("anchors-by-count")
-        self._count_line: pg.InfiniteLine | None = None
+        self._plots = Plots()
+        self._plots.box_clicked.connect(self._show_box)
+        self._plots.images_chosen.connect(self._show_images)
+        self._plots.dragged.connect(self._dragged)
+        self._plots.dropped.connect(self._show_details)
         row = QHBoxLayout(self._full)
         row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         row.setSpacing(theme.GRID)
-        row.addLayout(self._plots(), 1)
+        row.addWidget(self._plots, 1)
         row.addWidget(self._side())
-
-    def _plots(self) -> QVBoxLayout:
-        self._bar = PlotBar()
-        self._bar.coloured.connect(self._plot.set_colouring)
-        self._bar.log_set.connect(self._draw)
-        self._bar.choosing.connect(self._plot.set_chooses)
-        self._bar.gallery_asked.connect(self._show_gallery)
-        self._bar.region_dropped.connect(self._drop_region)
-        beside = QHBoxLayout()
-        beside.setSpacing(0)
-        left = QVBoxLayout()
-        left.setSpacing(0)
-        left.addWidget(self._bars[0])
-        left.addWidget(self._plot, 1)
-        right = QVBoxLayout()
-        right.setSpacing(0)
-        right.addSpacing(self._bars[0].height())
-        right.addWidget(self._bars[1], 1)
-        beside.addLayout(left, 1)
-        beside.addLayout(right)
-        below = QHBoxLayout()
-        below.addWidget(self._curves)
-        below.addWidget(self._by_count)
-        column = QVBoxLayout()
-        column.addWidget(self._bar)
-        column.addLayout(beside, 3)
-        column.addLayout(below, 2)
-        return column
 
     def _side(self) -> QWidget:
         self._form = ChoicesForm()
@@ -159,7 +119,7 @@ class AnchorsPage(Page):
         if self._choices is None and self._job is None:
             self.refresh()
         elif self._step is not None:
-            self._plot.set_centres(self._step.centres)
+            self._plots.show_centres(self._step.centres)
         self._show_sets()
 
     def closing(self) -> None:
@@ -221,8 +181,7 @@ class AnchorsPage(Page):
             return
         choices = self._form.choices()
         self._following.begin(choices)
-        self._curves.forget()
-        self._by_count.forget()
+        self._plots.begin(choices.k)
         if self._hand:  # moving one by hand had paused the film
             self._playback.play(True)
         self._hand, self._step = "", None
@@ -250,33 +209,14 @@ class AnchorsPage(Page):
         elif isinstance(event, Told):
             self._playback.add(event.step)
         elif isinstance(event, ByCount):
-            self._add_count(event)
+            self._plots.add_count(event.step)
         elif isinstance(event, Fitted):
             self._following.follow(event, self._boxes)
 
     def _take(self, taken: Taken) -> None:
-        self._boxes, self._clouds = taken.boxes, taken.clouds
-        self._count = taken.count
-        self._about = f"{words.count(taken.count, 'box')} of {words.count(taken.images, 'image')}."
-        self._drop_region()
-        self._draw()
+        self._boxes, self._count = taken.boxes, taken.count
+        self._plots.show_boxes(taken, fit=not self._following.is_following)
         self._show_sets()
-
-    def _add_count(self, event: ByCount) -> None:
-        values = (event.step.mean_iou, event.step.recall, event.step.ratio_recall)
-        self._mark_count()
-        for name, value in zip(CURVES, values, strict=True):
-            known = self._by_count.data(name) if name in self._by_count.names() else ((), ())
-            self._by_count.curve(name, [*known[0], event.k], [*known[1], value])
-
-    def _mark_count(self) -> None:
-        """How many there are now, in the curves over all numbers."""
-        if self._count_line is None:
-            self._count_line = pg.InfiniteLine(angle=90)
-            self._by_count.addItem(self._count_line, ignoreBounds=True)
-        self._count_line.setPen(pg.mkPen(theme.colour("muted"), width=1, style=Qt.PenStyle.DashLine))
-        if self._choices is not None:
-            self._count_line.setValue(self._choices.k)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
@@ -290,6 +230,7 @@ class AnchorsPage(Page):
             self._job = None
             if self._following.is_following and self.isVisible():
                 self._show_details()
+                self._show_sets()  # which can be judged only now
 
     @property
     def _each(self) -> int:
@@ -298,31 +239,12 @@ class AnchorsPage(Page):
 
     # --- showing ---
 
-    @Slot()
-    def _draw(self) -> None:
-        """The cloud of boxes, with the axes as chosen."""
-        if self._boxes is None:
-            return
-        cloud = self._clouds[self._bar.log.isChecked()]
-        palettes = {
-            "label": [label.colour for label in self._boxes.names],
-            "split": [theme.series(number) for number in range(len(SPLITS))],
-        }
-        self._plot.set_cloud(cloud, self._boxes.groups, palettes)
-        for bars in self._bars:
-            bars.show_cloud(cloud)
-
     @Slot(object)
     def _show_step(self, step: Step) -> None:
         """A step of the film."""
         self._hand = ""
         self._show(step)
-        so_far = self._playback.steps[: self._playback.position + 1]
-        at = list(range(len(so_far)))
-        for name, values in zip(
-            CURVES, zip(*((one.mean_iou, one.recall, one.ratio_recall) for one in so_far), strict=True), strict=True
-        ):
-            self._curves.curve(name, at, values)
+        self._plots.show_steps(self._playback.steps[: self._playback.position + 1])
         word = "nothing moves any more" if step.done else f"moved by up to {step.moved:.1f} px"
         self._progress.setText(f"Step {self._playback.position}: {word}.")
         if step.done:
@@ -333,7 +255,7 @@ class AnchorsPage(Page):
         assert self._choices is not None
         self._step = step
         if self.isVisible():
-            self._plot.set_centres(step.centres)
+            self._plots.show_centres(step.centres)
         self._panel.show_step(step, self._choices.px, self._each)
 
     @Slot()
@@ -346,17 +268,9 @@ class AnchorsPage(Page):
         document = self.session.document
         if document is None or self._choices is None:
             return
-        px, used = self._choices.px, document.anchors()
-        entries = [] if self._step is None else [Entry("as shown", _pairs(self._step), self._source())]
-        if used is not None:
-            entries.append(Entry("in use", _scaled(used, px), used.source))
-        own = kept(document.setting(KEPT))
-        entries += [Entry(name, _scaled(one, px), one.source, own=True) for name, one in own]
-        entries += [
-            Entry(one.title, tuple((w * px / one.px, h * px / one.px) for w, h in one.sizes), one.paper)
-            for one in anchors.PUBLISHED.values()
-        ]
-        self._panel.show_sets(entries, self._following.pool, self._as_set())
+        shown, used = self._as_set(), document.anchors()
+        entries = all_sets(self._choices.px, shown, used, kept(document.setting(KEPT)))
+        self._panel.show_sets(entries, self._following.pool, shown)
         self._panel.show_used(used)
 
     # --- by hand ---
@@ -380,7 +294,7 @@ class AnchorsPage(Page):
 
     @Slot(object)
     def _look_at(self, entry: Entry) -> None:
-        if entry.name != "as shown":
+        if entry.name != SHOWN:
             self._by_hand(np.array(entry.sizes), entry.name)
             self._show_details()
             self._show_sets()
@@ -406,7 +320,10 @@ class AnchorsPage(Page):
             self._playback.end_with(step)
             self._show(step)
         boxes, since = self._following.parts
-        if boxes is None or self._job is not None:
+        if boxes is None:
+            return
+        if self._job is not None:  # it does not know of the last edits
+            self._renew.start()
             return
         job = Job("Drawing the boxes", lambda _: iter((taken(merged(boxes, since)),)))
         job.reported.connect(self._reported)
@@ -424,25 +341,9 @@ class AnchorsPage(Page):
         self.session.boxes_asked.emit((int(self._boxes.ids[row]),))
 
     @Slot(object)
-    def _brushed(self, rows: NDArray[np.int64]) -> None:
-        assert self._boxes is not None
-        self._region = rows
-        boxes, images = len(np.unique(self._boxes.ids[rows])), len(np.unique(self._boxes.images[rows]))
-        self._bar.show_region(f"{words.count(boxes, 'box')} of {words.count(images, 'image')} in the region.")
-
-    @Slot()
-    def _drop_region(self) -> None:
-        self._region = np.zeros(0, np.int64)
-        self._plot.show_region(None)
-        self._bar.show_region("")
-        self._bar.about.setText(f"{self._about} Click one to see it on its image.")
-
-    @Slot()
-    def _show_gallery(self) -> None:
-        if self._boxes is not None and len(self._region):
-            images = frozenset(np.unique(self._boxes.images[self._region]).tolist())
-            self.session.page_asked.emit("data")
-            self.session.images_asked.emit(images, "with boxes in a region of the Anchors page")
+    def _show_images(self, images: frozenset[int]) -> None:
+        self.session.page_asked.emit("data")
+        self.session.images_asked.emit(images, "with boxes in a region of the Anchors page")
 
     # --- using and keeping ---
 
@@ -493,11 +394,3 @@ class AnchorsPage(Page):
         if document is not None:
             others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
             self.session.do(edits.ChangeSetting(KEPT, to_setting(others) or None))
-
-
-def _pairs(step: Step) -> tuple[tuple[float, float], ...]:
-    return tuple((float(w), float(h)) for w, h in step.centres)
-
-
-def _scaled(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
-    return tuple((w * px / one.input_px, h * px / one.input_px) for w, h in one.sizes)

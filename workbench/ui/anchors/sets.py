@@ -28,6 +28,7 @@ from workbench.core.project import AnchorSet
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables with a name and what AnchorSet has."""
+SHOWN = "as shown"
 _COLUMNS = ("Set", "", "Mean IoU", "> 0.5", "< 4 ×")
 
 
@@ -56,6 +57,20 @@ def kept(setting: Any) -> list[tuple[str, AnchorSet]]:
 
 def to_setting(sets: Sequence[tuple[str, AnchorSet]]) -> list[dict[str, Any]]:
     return [{"name": name, **one.to_setting()} for name, one in sets]
+
+
+def all_sets(
+    px: int, shown: AnchorSet | None, used: AnchorSet | None, own: Sequence[tuple[str, AnchorSet]]
+) -> list[Entry]:
+    """What is shown and used, what is kept, and what is published: for an input side of `px`."""
+    sets = [(SHOWN, shown), ("in use", used)]
+    entries = [Entry(name, _scaled(one.sizes, px / one.input_px), one.source) for name, one in sets if one is not None]
+    entries += [Entry(name, _scaled(one.sizes, px / one.input_px), one.source, own=True) for name, one in own]
+    return entries + [Entry(one.title, one.at(px), one.paper) for one in anchors.PUBLISHED.values()]
+
+
+def _scaled(sizes: Sequence[tuple[float, float]], factor: float) -> tuple[tuple[float, float], ...]:
+    return tuple((w * factor, h * factor) for w, h in sizes)
 
 
 class SetsTable(QWidget):

@@ -16,7 +16,8 @@ from workbench.core import archives
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, ImportReport, ImportSettings
-from workbench.exchange.importing import replan, what_is_there
+from workbench.exchange.importing import replan
+from workbench.exchange.recognising import what_is_there
 from workbench.formats.parts import watching
 from workbench.ui.counted import Counted
 from workbench.ui.data.importing.findings import Findings, findings
