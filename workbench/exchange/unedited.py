@@ -45,7 +45,8 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
         for origin in several:
             if origin.format == format and origin.file:
                 came[origin.id, origin.file][id] = origin
-    chosen: dict[Path, Origin] = {}
+    restored, late = 0, dict[Path, bytes]()  # `late` count pixels from another number than what is written here
+    bases = set[int | None]()
     with Archives(project / origins.FOLDER) as archives:
         for file, told in by_file.items():
             first = next(iter(told))
@@ -54,20 +55,23 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
                 is_whole = said.keys() == told.keys() and all(
                     is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in told.items()
                 )
-                if is_whole and archives.bytes_of(one) is not None:
-                    chosen[file] = one
-                    break
-        if len(chosen) < len(by_file):  # what is written anew counts from 1, and one folder has one way
-            chosen = {file: one for file, one in chosen.items() if one.base in (None, 1)}
-        for file, one in chosen.items():
-            data = archives.bytes_of(one)
-            if data is not None:
-                atomic_write(folder / file, data, sync=False)
-    bases = {one.base for one in chosen.values()}
-    if not bases <= {None, 1} and (len(bases) > 1 or _base_of(member, folder) not in bases):
-        for file in member.write(snapshot, folder):
-            chosen.pop(file.relative_to(folder), None)
-    return len(chosen)
+                data = archives.bytes_of(one) if is_whole else None
+                if data is None:
+                    continue
+                if one.base in (None, 1):
+                    atomic_write(folder / file, data, sync=False)
+                    restored += 1
+                else:
+                    late[file] = data
+                    bases.add(one.base)
+                break
+    if late and len(late) == len(by_file) and len(bases) == 1:  # one folder has one way to count
+        for file, data in late.items():
+            atomic_write(folder / file, data, sync=False)
+        if _base_of(member, folder) in bases:
+            return len(late)
+        member.write(snapshot, folder)
+    return restored
 
 
 def _base_of(member: Keeps, folder: Path) -> int | None:
