@@ -58,3 +58,23 @@ def test_a_resumed_run_predicts_from_its_own_steps(clock: Clock) -> None:
     clock.now += 3.0
     counting.add({"box": 1.0}, 0.1)
     assert counting.progress(11).seconds_left == 27.0  # 9 of 20 steps left at 3 s
+
+
+def test_a_report_holds_the_largest_gradient_and_forgets_it(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    for norm in (2.0, 7.0, 3.0):
+        counting.add({"box": 1.0}, 0.1, norm)
+    clock.now += 1.0
+    assert counting.progress(3).gradient_norm == 7.0
+    counting.add({"box": 1.0}, 0.1, 4.0)
+    assert counting.progress(4).gradient_norm == 4.0
+
+
+def test_the_use_of_the_processor_is_a_share_of_all_its_cores(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = iter([10.0, 13.0, 13.0])
+    monkeypatch.setattr(time, "process_time", lambda: next(worked))
+    monkeypatch.setattr(meter.machine, "cores", lambda: 4)
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    counting.add({"box": 1.0}, 0.1)
+    clock.now += 1.0
+    assert counting.progress(1).device_use == 0.75  # 3 s of work in 1 s of four cores

@@ -34,7 +34,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """At most 20 a second. `terms` are the loss terms by name, averaged since the last Progress."""
+    """At most 20 a second. `terms` are the loss terms by name, averaged since the last Progress.
+
+    `gradient_norm` is the largest since then, before clipping; `device_use` the share of the device's time that was
+    used (all cores of the processor, or the graphics card), 0 to 1; both NaN where not known.
+    """
 
     step: int
     steps: int
@@ -46,12 +50,16 @@ class Progress:
     images_per_second: float
     seconds_left: float
     memory_bytes: int = 0
+    gradient_norm: float = float("nan")
+    device_use: float = float("nan")
     time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Validation after an epoch. AP by the COCO definition; `per_label` AP50 by name; absent = no boxes."""
+    """Validation after an epoch. AP by the COCO definition; `per_label` AP50 by name, `per_label_ap` AP; absent = no
+    boxes.
+    """
 
     epoch: int
     step: int
@@ -62,6 +70,7 @@ class Evaluated:
     images: int
     seconds: float
     best: bool
+    per_label_ap: dict[str, float] = field(default_factory=dict)
     time: float = 0.0
 
 

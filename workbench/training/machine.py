@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import time
@@ -93,6 +94,14 @@ def _trial(convolution: nn.Module, images: Tensor, bf16: bool) -> Trial:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return out.detach().float(), clock() - start
+
+
+def graphics_use(device: torch.device) -> float:
+    """The share of the last moments in which the graphics card computed; NaN where its library can't be asked."""
+    try:
+        return float(torch.cuda.utilization(device)) / 100
+    except (ModuleNotFoundError, RuntimeError, AttributeError):  # pynvml is not installed, or knows nothing
+        return math.nan
 
 
 def cores() -> int:

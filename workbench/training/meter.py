@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 
 import psutil
 import torch
 
+from workbench.training import machine
 from workbench.training.events import Progress
 from workbench.training.schedule import Plan
 
@@ -23,6 +25,8 @@ class Meter:
         self._began = time.monotonic()
         self._first_step = 0
         self._process = psutil.Process()
+        self._cores = machine.cores()
+        self._rate, self._norm = 0.0, math.nan  # of the last step; the largest since the last report
         self._speed = 0.0  # images per second
         self._clear()
 
@@ -32,11 +36,12 @@ class Meter:
 
     def rest(self) -> None:
         """What is measured next starts now."""
-        self._since = time.monotonic()
+        self._since, self._worked = time.monotonic(), time.process_time()
 
-    def add(self, terms: dict[str, float], rate: float) -> None:
+    def add(self, terms: dict[str, float], rate: float, gradient_norm: float = math.nan) -> None:
         self._steps += 1
         self._rate = rate
+        self._norm = max(gradient_norm, self._norm) if self._norm == self._norm else gradient_norm
         for name, value in terms.items():
             self._sums[name] += value
 
@@ -55,6 +60,7 @@ class Meter:
             step=done, steps=self.plan.steps, epoch=self.plan.epoch(done), epochs=self.plan.epochs, terms=terms,
             loss=sum(terms.values()), learning_rate=self._rate, images_per_second=self._speed,
             seconds_left=per_step * (self.plan.steps - done), memory_bytes=self._memory(),
+            gradient_norm=self._norm, device_use=self._use(now),
         )  # fmt: skip
         self._clear()
         return report
@@ -62,8 +68,15 @@ class Meter:
     def _clear(self) -> None:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._steps = 0
-        self._rate = 0.0
-        self._since = time.monotonic()
+        self._rate, self._norm = 0.0, math.nan
+        self.rest()
+
+    def _use(self, now: float) -> float:
+        if self.device.type == "cuda":
+            return machine.graphics_use(self.device)
+        if self.device.type != "cpu":
+            return math.nan
+        return min((time.process_time() - self._worked) / max(now - self._since, 1e-6) / self._cores, 1.0)
 
     def _memory(self) -> int:
         if self.device.type == "cuda":

@@ -238,7 +238,7 @@ class _Training:
             terms = self.stepper.step(batch, coming_rate, self.done, attack)
             self.done += 1
             self.average.update(self.done)
-            self.meter.add(terms, coming_rate)
+            self.meter.add(terms, coming_rate, self.stepper.gradient_norm)
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: from now on {self.stepper.micro} images go through at once, not {micro}."
                 yield Message("warning", sentence)
@@ -309,6 +309,7 @@ class _Training:
             scores.images,
             scores.seconds,
             better,
+            scores.per_label_ap,
         )
         if saved:
             yield saved

@@ -51,6 +51,7 @@ class Stepper:
         auto = -(-settings.batch // SUBDIVISIONS) if settings.cross_norm else settings.batch
         self.micro = min(settings.mini_batch or auto, -(-settings.batch // len(self.crew)))
         self._parameters = [p for p in detector.parameters() if p.requires_grad]
+        self.gradient_norm = math.nan  # of the last step, before it was clipped
 
     def step(
         self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0
@@ -161,7 +162,8 @@ class Stepper:
                 " Lower the learning rate, or make the warm-up longer."
             )
         longest = self.settings.clip_gradient or math.inf
-        if not math.isfinite(float(nn.utils.clip_grad_norm_(self._parameters, longest))):
+        self.gradient_norm = float(nn.utils.clip_grad_norm_(self._parameters, longest))
+        if not math.isfinite(self.gradient_norm):
             raise Diverged(
                 "The gradient is not a number any more. The last good checkpoint is kept."
                 " Lower the learning rate, or set clip_gradient to 10."

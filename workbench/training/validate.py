@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Scores:
     ap50: float
     ap75: float
     per_label: dict[str, float]  # AP50, labels without boxes left out
+    per_label_ap: dict[str, float]  # AP, likewise
     images: int
     seconds: float
 
@@ -57,9 +59,13 @@ def evaluate(
     result = metrics.evaluate(data.snapshot, [detections for part in found for detections in part])
     return Scores(
         ap=result.ap, ap50=result.ap50, ap75=result.ap75,
-        per_label={n: float(v) for n, v in zip(result.labels, result.per_label_ap50, strict=True) if math.isfinite(v)},
+        per_label=_known(result.labels, result.per_label_ap50), per_label_ap=_known(result.labels, result.per_label_ap),
         images=len(data), seconds=time.monotonic() - start,
     )  # fmt: skip
+
+
+def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
+    return {label: float(value) for label, value in zip(labels, values, strict=True) if math.isfinite(value)}
 
 
 def _found(
