@@ -12,6 +12,7 @@ import torch
 from workbench.training import machine, prepare, recipes
 from workbench.training.augment import Batch
 from workbench.training.machine import Precision
+from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
 CPU = torch.device("cpu")
@@ -32,7 +33,7 @@ def batch() -> Batch:
 def stepper(precision: str, layout: torch.memory_format) -> Stepper:
     recipe = recipes.preset("quick-cpu").changed({"input_px": SIDE, "width": 1.0})
     made = Stepper(
-        prepare.build(recipe, 3, None), replace(recipe.training, batch=IMAGES), CPU, Precision(precision, "")
+        prepare.build(recipe, 3, None), replace(recipe.training, batch=IMAGES), Runtime(CPU, Precision(precision, ""))
     )
     made.detector.to(memory_format=layout)  # type: ignore[call-overload]
     return made

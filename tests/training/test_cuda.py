@@ -19,6 +19,7 @@ from workbench.training import machine, run
 from workbench.training.augment import Batch
 from workbench.training.events import Control, Evaluated, Finished, Progress, Started
 from workbench.training.machine import Precision
+from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 
@@ -89,7 +90,7 @@ def some_batch(number: int, side: int = 64, count: int = 4) -> Batch:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_detector_trains(name: str, precision: str) -> None:
-    stepper = Stepper(build(name, width=0.25), FEW, CUDA, Precision(precision, ""))
+    stepper = Stepper(build(name, width=0.25), FEW, Runtime(CUDA, Precision(precision, "")))
     totals = [sum(stepper.step(some_batch(0), 1e-3, number).values()) for number in range(12)]
     stepper.close()
     assert all(np.isfinite(totals))
@@ -115,7 +116,9 @@ def test_memory_that_runs_out_halves_the_part_and_goes_on(tmp_path: Path) -> Non
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties(0).total_memory
     stepper = Stepper(
-        build("yolov3-tiny", width=1.0, px=416), dataclasses.replace(FEW, batch=64), CUDA, Precision("fp32", "")
+        build("yolov3-tiny", width=1.0, px=416),
+        dataclasses.replace(FEW, batch=64),
+        Runtime(CUDA, Precision("fp32", "")),
     )
     held = torch.cuda.memory_reserved()
     torch.cuda.set_per_process_memory_fraction((held + 3 * 2**30) / whole)

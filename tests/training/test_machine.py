@@ -29,18 +29,45 @@ def test_what_is_asked_for_is_used() -> None:
 def test_auto_takes_bf16_where_it_is_faster_and_right(
     monkeypatch: pytest.MonkeyPatch, fast: float, error: float, name: str, why: str
 ) -> None:
-    monkeypatch.setattr(machine, "_trials", lambda device: ((torch.ones(2), 1.0), (torch.ones(2) + error, fast)))
+    monkeypatch.setattr(machine, "_trials", lambda device, half: ((torch.ones(2), 1.0), (torch.ones(2) + error, fast)))
     chosen = machine.chosen_precision("auto", CPU)
     assert chosen.name == name
     assert why in chosen.why
 
 
 def test_auto_survives_a_device_without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trials(device: torch.device) -> None:
+    def trials(device: torch.device, half: torch.dtype) -> None:
         raise RuntimeError("not implemented for 'BFloat16'")
 
     monkeypatch.setattr(machine, "_trials", trials)
     assert machine.chosen_precision("auto", CPU).name == "fp32"
+
+
+@pytest.mark.parametrize("name", ["bf16", "fp16"])
+def test_numbers_that_were_asked_for_and_give_wrong_results_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(machine, "_trials", lambda device, half: ((torch.ones(2), 1.0), (torch.ones(2) / 0, 0.1)))
+    chosen = machine.chosen_precision(name, CPU)
+    assert chosen.name == "fp32"
+    assert f"{name} gave wrong results" in chosen.why
+
+
+def test_old_graphics_cards_are_tried_in_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert machine.half_of(torch.device("cuda")) == "fp16"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    assert machine.half_of(torch.device("cuda")) == "bf16"
+
+
+def test_the_loss_is_scaled_down_by_gradients_that_are_too_large_and_up_after_a_while() -> None:
+    scale = machine.LossScale(8.0)
+    assert scale.follow(False)
+    assert scale.value == 4.0
+    for _ in range(machine.PATIENCE):
+        assert scale.follow(True)
+    assert scale.value == 8.0
+    assert [scale.follow(False) for _ in range(4)] == [True, True, True, False]  # 4, 2, 1, and no further
 
 
 def test_measuring_leaves_the_random_state_alone() -> None:

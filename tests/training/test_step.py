@@ -19,6 +19,7 @@ from workbench.training import step
 from workbench.training.augment import Batch
 from workbench.training.ema import Average
 from workbench.training.machine import Precision
+from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Diverged, Stepper, make_optimizer
 
@@ -53,7 +54,9 @@ def batch() -> Batch:
 
 def stepper(kind: type[Toy] = Plain, threads: int = 1, **changes: Any) -> Stepper:
     torch.manual_seed(0)
-    return Stepper(kind(ToySettings(input_px=64), 2), replace(CALM, **changes), CPU, Precision("fp32", ""), threads)
+    return Stepper(
+        kind(ToySettings(input_px=64), 2), replace(CALM, **changes), Runtime(CPU, Precision("fp32", "")), threads
+    )
 
 
 def test_a_step_in_parts_is_the_whole_step() -> None:

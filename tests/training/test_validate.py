@@ -16,8 +16,7 @@ from workbench.detectors.parts.detector import Raw
 from workbench.training import data, validate
 from workbench.training.data import Dataset
 from workbench.training.events import Control
-
-CPU = torch.device("cpu")
+from workbench.training.runtime import Runtime
 
 
 class Knowing(Toy):
@@ -40,7 +39,7 @@ def load(snapshot: Snapshot, folder: Path) -> Dataset:
 
 def test_perfect_boxes_score_one(tmp_path: Path) -> None:
     detector = Knowing(ToySettings(input_px=64), 2).eval()
-    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), CPU, 3, Control())
+    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), Runtime(), 3, Control())
     assert scores is not None
     assert (scores.ap, scores.ap50, scores.ap75, scores.images) == (1.0, 1.0, 1.0, 8)
     assert scores.per_label == {"top": 1.0, "bottom": 1.0}
@@ -59,7 +58,7 @@ def test_boxes_are_scored_in_the_pixels_of_the_original(tmp_path: Path) -> None:
     images = tuple(replace(image, width=128, height=128) for image in snapshot.images)
     double = replace(snapshot, images=images, boxes=snapshot.boxes * 2)
     detector = Knowing(ToySettings(input_px=64), 2).eval()
-    scores = validate.evaluate(detector, load(double, tmp_path), CPU, 3, Control())
+    scores = validate.evaluate(detector, load(double, tmp_path), Runtime(), 3, Control())
     assert scores is not None
     assert scores.ap == 1.0
 
@@ -76,14 +75,16 @@ class Torn(Knowing):
 def test_boxes_are_thinned_out_as_published(kind: Kind, ap50: float, tmp_path: Path) -> None:
     detector = Torn(ToySettings(input_px=64), 2).eval()
     detector.published_nms = (kind, 0.45)
-    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), CPU, 3, Control())
+    scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), Runtime(), 3, Control())
     assert scores is not None
     assert scores.ap50 == pytest.approx(ap50, abs=0.02)
 
 
 def test_a_label_without_boxes_has_no_number(tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path).take([0, 1])
-    scores = validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), load(snapshot, tmp_path), CPU, 3, Control())
+    scores = validate.evaluate(
+        Knowing(ToySettings(input_px=64), 2).eval(), load(snapshot, tmp_path), Runtime(), 3, Control()
+    )
     assert scores is not None
     assert scores.per_label == {"top": 1.0}
 
@@ -92,4 +93,4 @@ def test_an_evaluation_stops_when_asked(tmp_path: Path) -> None:
     dataset = load(make_snapshot(tmp_path), tmp_path)
     control = Control()
     control.stop.set()
-    assert validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), dataset, CPU, 3, control) is None
+    assert validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), dataset, Runtime(), 3, control) is None

@@ -36,6 +36,11 @@ class Batch:
     labels: NDArray[np.int64]  # (B, M)
     ignore: NDArray[np.bool_]  # (B, M)
     pictures: NDArray[np.int64] | None = None  # (B,) see Dataset
+    of: int = 0  # images of the whole batch, where these are one process's part of it; 0: these are all
+
+    @property
+    def whole(self) -> int:
+        return self.of or len(self.images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,24 +74,34 @@ def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
 
 
 def augmented(
-    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool
-) -> Batch:
+    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool,
+    part: slice = slice(None),
+) -> Batch:  # fmt: skip
     """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic, MixUp or CutMix.
 
-    Pictures without boxes are not put together with others: what is seen of them might not be what they show.
+    `part`: of the batch that is made here. All numbers are drawn for the whole batch, so it does not depend on how it
+    is dealt out. Pictures without boxes are not put together with others: what is seen of them might not be what they
+    show.
     """
     random = np.random.default_rng((settings.seed, 2, step))
     pieces = drawn_pieces(random, data, indices, settings, side, calm)
     lights = light.drawn(random, settings, len(indices))
-    images = np.empty((len(indices), side, side, 3), np.uint8)
-    for piece in range(len(pieces.place)):
-        _warp(data, pieces, piece, images)
-    for image, one in zip(images, lights, strict=True):
-        light.recolour(image, one)
+    count, mixing = len(indices), settings.mixup and not calm
+    here = np.arange(count)[part]
+    painted = np.union1d(here, (here + 1) % count) if mixing else here
+    images = np.empty((count, side, side, 3), np.uint8)  # what is not painted takes no memory
+    for piece in np.flatnonzero(np.isin(pieces.place, painted)):
+        _warp(data, pieces, int(piece), images)
+    for image in painted:
+        light.recolour(images[image], lights[image])
     rows = _boxes(data, pieces)
-    if settings.mixup and not calm:
-        rows = _mix(random, images, rows, settings.mixup, _boxed(data, indices))
-    return Batch(images, *_padded(_shuffled(random, rows), len(indices)), _shown(data, indices))
+    if mixing:
+        rows = _mix(random, images, rows, settings.mixup, _boxed(data, indices), here)
+    shown = _shown(data, indices)
+    boxes, labels, ignore = _padded(_shuffled(random, rows), count)
+    return Batch(
+        images[part], boxes[part], labels[part], ignore[part], None if shown is None else shown[part], of=count
+    )
 
 
 def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
@@ -183,15 +198,21 @@ def _warp(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) 
 
 
 def _mix(
-    random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float, boxed: NDArray[np.bool_]
-) -> _Rows:
-    """Blend some images with their neighbours in the batch as they were, and give them the boxes of both."""
+    random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float, boxed: NDArray[np.bool_],
+    here: NDArray[np.int64],
+) -> _Rows:  # fmt: skip
+    """Blend some images with their neighbours in the batch as they were, and give them the boxes of both.
+
+    Only the images `here` are blended.
+    """
     count = len(images)
     chosen, weight = random.random(count) < share, random.beta(BLEND, BLEND, count)
-    before, other = images.copy(), (np.arange(count) + 1) % count
+    other = (np.arange(count) + 1) % count
     chosen = chosen & boxed & boxed[other]
-    for i in np.flatnonzero(chosen):
-        images[i] = cv2.addWeighted(before[i], weight[i], before[other[i]], 1 - weight[i], 0)
+    blended = here[chosen[here]]
+    before = {int(i): images[i].copy() for i in np.union1d(blended, other[blended])}
+    for i in map(int, blended):
+        images[i] = cv2.addWeighted(before[i], weight[i], before[int(other[i])], 1 - weight[i], 0)
     extra = [np.flatnonzero(rows.place == other[i]) for i in np.flatnonzero(chosen)]
     taken = np.concatenate([np.arange(len(rows.place)), *extra]).astype(np.int64)
     place = np.concatenate([rows.place, np.repeat(np.flatnonzero(chosen), [len(some) for some in extra])])

@@ -35,7 +35,7 @@ __all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "l
 __all__ += ["load_weights", "provenance", "read_header", "save_detector", "save_state"]
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
-STATE_VERSION = 1
+STATE_VERSION = 2
 LARGEST_INPUT = 4096  # pixels; settings allow 2,048
 
 
@@ -74,6 +74,8 @@ class State:
     precision: str  # "bf16" or "fp32", as it was measured at the start
     micro_batch: int  # images at once, smaller than the batch where memory did not suffice
     header: str  # CheckpointHeader as JSON
+    loss_scale: float = 0.0  # of fp16, see machine.LossScale; 0: none
+    scaled_for: int = 0  # good steps since it was moved
 
 
 def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:

@@ -24,6 +24,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torchvision.ops import DropBlock2d
 
 from workbench.detectors.parts.detector import Detector
+from workbench.training.runtime import Runtime
 
 FEWEST = 2  # images of a part: what batch norms need to see
 Part = TypeVar("Part")
@@ -90,6 +91,27 @@ class Crew:
         for statistics in self._statistics[1:]:
             torch._foreach_add_(first, statistics)
         torch._foreach_div_(first, len(self))
+
+
+class Counts:
+    """What a network counts in a step, to be made that of all processes together: see Crew, of whose members they are
+    the like.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._seen, self._statistics = _seen(detector), _statistics(detector)
+        self._before = [count.clone() for count in self._seen]
+
+    @torch.no_grad()
+    def add_up(self, runtime: Runtime) -> None:
+        runtime.sum(self._statistics)
+        if self._statistics:
+            torch._foreach_div_(self._statistics, runtime.world)
+        for count, before in zip(self._seen, self._before, strict=True):
+            count -= before
+        runtime.sum(self._seen)
+        for count, before in zip(self._seen, self._before, strict=True):
+            count += before
 
 
 def _statistics(detector: nn.Module) -> list[Tensor]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 
+NAN = float("nan")  # one object, so that events that lack the same numbers are equal
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -50,8 +52,8 @@ class Progress:
     images_per_second: float
     seconds_left: float
     memory_bytes: int = 0
-    gradient_norm: float = float("nan")
-    device_use: float = float("nan")
+    gradient_norm: float = NAN
+    device_use: float = NAN
     time: float = 0.0
 
 
@@ -156,7 +158,7 @@ def from_json(line: str) -> Event:
 def _number(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _number(item) for key, item in value.items()}
-    return float("nan") if value is None else value
+    return NAN if value is None else value
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,8 @@ from workbench.errors import WorkbenchError
 
 WORTH = 1.1  # bf16 must be at least this much faster than fp32
 ROUNDS = 6
+AMPERE = (8, 0)  # compute capability of the first graphics cards with bf16
+PATIENCE = 2000  # steps before the loss is scaled higher
 FIRM = 0.05  # largest difference of the two results, as a share of the range
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's malloc.h
 KEEP = 2**31 - 1  # bytes of freed memory that stay with the process
@@ -26,13 +28,34 @@ LARGEST_UNMAPPED = 32 * 2**20  # the most that glibc takes for M_MMAP_THRESHOLD
 
 @dataclass(frozen=True)
 class Precision:
-    """Numbers that the network is computed in: "bf16" or "fp32", and a sentence about why."""
+    """Numbers that the network is computed in: "bf16", "fp16" or "fp32", and a sentence about why."""
 
     name: str
     why: str
 
     def autocast(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.name == "bf16")
+        kind = torch.float16 if self.name == "fp16" else torch.bfloat16
+        return torch.autocast(device.type, dtype=kind, enabled=self.name != "fp32")
+
+
+@dataclass
+class LossScale:
+    """What the loss is multiplied by so that fp16 holds its gradients, as torch.amp.GradScaler moves it: halved when
+    they are too large for it, doubled after 2,000 steps that went well.
+    """
+
+    value: float = 2.0**16
+    good: int = 0  # steps since it was moved
+
+    def follow(self, fine: bool) -> bool:
+        """Take in whether the last gradients were finite; False when it can't become any smaller."""
+        if not fine:
+            self.value, self.good = self.value / 2, 0
+            return self.value >= 1
+        self.good += 1
+        if self.good == PATIENCE:
+            self.value, self.good = self.value * 2, 0
+        return True
 
 
 def chosen_device(name: str) -> torch.device:
@@ -47,29 +70,45 @@ def chosen_device(name: str) -> torch.device:
     return device
 
 
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
 def chosen_precision(wanted: str, device: torch.device) -> Precision:
-    """As asked for; "auto" times a small convolution in both on this device and checks that the results agree."""
-    if wanted != "auto":
-        return Precision(wanted, f"The network is computed in {wanted}, as the recipe says.")
-    if device.type == "mps":
+    """As asked for, if it gives right results on this device; "auto" also asks whether it is faster.
+
+    Both are seen on a small convolution. Graphics cards before Ampere have no bf16 of their own: auto tries fp16 there.
+    """
+    if wanted == "fp32":
+        return Precision("fp32", "The network is computed in fp32, as the recipe says.")
+    if device.type == "mps" and wanted == "auto":
         return Precision("fp32", "The network is computed in fp32 on Apple's GPU.")
+    name = half_of(device) if wanted == "auto" else wanted
     try:
-        (exact, slow), (rough, fast) = _trials(device)
-    except RuntimeError:  # no kernel for bf16 on this device
-        return Precision("fp32", "The network is computed in fp32: this device has no bf16.")
+        (exact, slow), (rough, fast) = _trials(device, HALVES[name])
+    except RuntimeError:  # no kernel for these numbers on this device
+        return Precision("fp32", f"The network is computed in fp32: this device has no {name}.")
     close = bool(torch.isfinite(rough).all()) and float((rough - exact).abs().max() / exact.abs().max()) < FIRM
     if not close:
-        return Precision("fp32", "The network is computed in fp32: bf16 gave wrong results on this device.")
+        return Precision("fp32", f"The network is computed in fp32: {name} gave wrong results on this device.")
+    if wanted != "auto":
+        return Precision(name, f"The network is computed in {name}, as the recipe says.")
+    times = f"{slow / fast:.1f}"
     if slow / fast < WORTH:
-        return Precision("fp32", f"The network is computed in fp32: bf16 is only {slow / fast:.1f} times as fast here.")
-    return Precision("bf16", f"The network is computed in bf16, {slow / fast:.1f} times as fast as fp32 here.")
+        return Precision("fp32", f"The network is computed in fp32: {name} is only {times} times as fast here.")
+    return Precision(name, f"The network is computed in {name}, {times} times as fast as fp32 here.")
+
+
+def half_of(device: torch.device) -> str:
+    """The half-sized numbers that suit the device."""
+    old = device.type == "cuda" and torch.cuda.get_device_capability(device) < AMPERE
+    return "fp16" if old else "bf16"
 
 
 Trial = tuple[Tensor, float]
 
 
-def _trials(device: torch.device) -> tuple[Trial, Trial]:
-    """Output and best time (s) of a convolution forward and backward, channels last: in fp32 and in bf16.
+def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
+    """Results and best time (s) of a convolution forward and backward, channels last: in fp32 and in `half`.
 
     On the processor one thread is timed by its own clock, so that other programs don't tip the balance.
     """
@@ -78,22 +117,24 @@ def _trials(device: torch.device) -> tuple[Trial, Trial]:
         convolution = nn.Conv2d(64, 64, 3, padding=1).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = torch.randn(4, 64, 40, 40).to(device=device, memory_format=torch.channels_last).requires_grad_()
     with one_thread_each():
-        rounds = [[_trial(convolution, images, bf16) for bf16 in (False, True)] for _ in range(ROUNDS)]
+        rounds = [[_trial(convolution, images, kind) for kind in (None, half)] for _ in range(ROUNDS)]
     exact, rough = rounds[-1][0][0], rounds[-1][1][0]
     slow, fast = (min(trial[kind][1] for trial in rounds[1:]) for kind in (0, 1))  # the first round warms up
     return (exact, slow), (rough, fast)
 
 
-def _trial(convolution: nn.Module, images: Tensor, bf16: bool) -> Trial:
+def _trial(convolution: nn.Module, images: Tensor, half: torch.dtype | None) -> Trial:
+    """The convolution's output and the images' gradient in one row, and the time."""
     device = images.device
     clock = time.thread_time if device.type == "cpu" else time.perf_counter
     start = clock()
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+    with torch.autocast(device.type, dtype=half, enabled=half is not None):
         out = convolution(images)
-    torch.autograd.grad(out.float().sum(), [images, *convolution.parameters()])
+    slope, *_ = torch.autograd.grad(out.float().sum(), [images, *convolution.parameters()])
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return out.detach().float(), clock() - start
+    took = clock() - start
+    return torch.cat([out.detach().float().flatten(), slope.float().flatten()]), took
 
 
 def graphics_use(device: torch.device) -> float:
@@ -111,11 +152,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
+def one_thread_each() -> AbstractContextManager[None]:
     """Let every operation of torch run on one core, and go back to what was set before; see crew.py for why."""
+    return threads_each(1)
+
+
+@contextmanager
+def threads_each(count: int) -> Iterator[None]:
+    """Let every operation of torch run on so many cores, and go back to what was set before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

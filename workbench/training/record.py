@@ -7,18 +7,21 @@ import io
 import json
 import os
 import time
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from workbench.core import window
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
+from workbench.training.runs import ABOUT
 
 EVENTS, RECIPE, DATA = "events.jsonl", "settings.toml", "data.npz"
 _ARRAYS = ("offsets", "boxes", "label_index", "flags", "box_ids")
@@ -58,13 +61,25 @@ class EventLog:
         os.close(self._handle)
 
 
+class NoLog:
+    """What a process writes that is not the main one of a training: nothing."""
+
+    def add(self, event: AnyEvent) -> AnyEvent:
+        return event
+
+    def close(self) -> None:
+        pass
+
+
 def write_request(request: RunRequest) -> None:
     """Freeze recipe, anchors and data in the run's folder, for `resume` and for the record."""
     recipes.write(request.recipe, request.folder / RECIPE)
     anchors = request.anchors and {**dataclasses.asdict(request.anchors)}
+    seen = request.snapshot.window
     head = {
         "version": 1,
         "digest": request.snapshot.digest,
+        "window": [seen.low, seen.high] if seen else None,
         "anchors": anchors,
         "start": str(request.start) if request.start else "",
         "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
@@ -76,6 +91,8 @@ def write_request(request: RunRequest) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
+    about = {"version": 1, "digest": head["digest"], "images": len(request.snapshot)}
+    atomic_write(request.folder / ABOUT, json.dumps(about))
 
 
 def read_request(folder: Path) -> RunRequest:
@@ -91,7 +108,7 @@ def read_request(folder: Path) -> RunRequest:
         raise Refused(
             file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
         ) from error
-    except (ValueError, KeyError, TypeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise Refused(
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
@@ -113,7 +130,18 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
         arrays["label_index"],
         arrays["flags"],
         arrays["box_ids"],
+        window=window.from_setting(head.get("window")),
     )
+
+
+def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
+    """The anchors and the file of weights that a run was asked to begin with; None where there is no record of it."""
+    try:
+        with np.load(folder / DATA, allow_pickle=False) as arrays:
+            head = json.loads(arrays["head"].tobytes())
+        return _anchors(head["anchors"]), Path(head["start"]) if head.get("start") else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _anchors(values: Mapping[str, Any] | None) -> AnchorSet | None:

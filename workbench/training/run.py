@@ -17,13 +17,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from workbench import detectors
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import augment, checkpoint, machine, prepare, recipes, record, schedule, validate, weights
+from workbench.training import augment, checkpoint, machine, prepare, record, saving, schedule, validate, weights
 from workbench.training.augment import Batch
 from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
 from workbench.training.data import Dataset, load
@@ -41,25 +39,29 @@ from workbench.training.events import (
 )  # fmt: skip
 from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
+from workbench.training.runtime import Runtime
+from workbench.training.saving import Standing
 from workbench.training.step import Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
 
 SAVE_EVERY = 60.0  # seconds between two saves of the last checkpoint: what a kill may cost
 LOOK_EVERY = 0.1  # seconds between two looks at the pause flag
+PAUSE, STOP = 1, 2
 
 
-def train(request: RunRequest, control: Control | None = None) -> Iterator[Event]:
+def train(request: RunRequest, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
     """Train as `request` says, yielding events, which are also appended to events.jsonl in the run's folder.
 
     WorkbenchError when the training can't start (no boxes, no such device, folder in use); once Started was yielded,
     failures are the event Failed, the last one. Set `control.stop` for an orderly end with Finished(stopped=True).
-    Changes torch's seed and, while it runs, its number of threads.
+    Changes torch's seed and, while it runs, its number of threads. With a `runtime` of several processes each of them
+    calls this with the same request; the main one writes the files.
     """
-    control = control or Control()
-    with _locked(request.folder), contextlib.closing(record.EventLog(request.folder)) as log:
-        training = _Training(request, control, log)
-        with machine.one_thread_each():
+    control, runtime = control or Control(), runtime or Runtime()
+    with _locked(request.folder, runtime), contextlib.closing(_log(request.folder, runtime)) as log:
+        training = _Training(request, control, log, runtime)
+        with machine.threads_each(runtime.threads):
             steps = training.events()
             try:
                 with contextlib.closing(steps):  # type: ignore[type-var]
@@ -75,13 +77,21 @@ def train(request: RunRequest, control: Control | None = None) -> Iterator[Event
                 raise
 
 
-def resume(folder: Path, control: Control | None = None) -> Iterator[Event]:
+def resume(folder: Path, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
     """Go on with the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
-    return train(record.read_request(Path(folder)), control)
+    runtime = runtime or Runtime()
+    return train(runtime.share(lambda: record.read_request(Path(folder))), control, runtime)
+
+
+def _log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
+    return record.EventLog(folder) if runtime.main else record.NoLog()
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, runtime: Runtime) -> Iterator[None]:
+    if not runtime.main:
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -96,36 +106,37 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 class _Training:
-    """The state of one training. `done` counts completed steps."""
+    """One training."""
 
-    def __init__(self, request: RunRequest, control: Control, log: record.EventLog) -> None:
-        self.request, self.control, self.log = request, control, log
+    def __init__(
+        self, request: RunRequest, control: Control, log: record.EventLog | record.NoLog, runtime: Runtime
+    ) -> None:
+        self.request, self.control, self.log, self.runtime = request, control, log, runtime
         self.recipe, self.settings = request.recipe, request.recipe.training
-        self.threads = min(self.settings.threads or machine.cores(), machine.cores())
+        most = max(machine.cores() // runtime.neighbours, 1)
+        self.threads = min(self.settings.threads or most, most)
         self.started = False
         self.left = False  # closed or interrupted from outside: nobody takes events any more
-        self.done = self.evaluated = self.stale = 0
-        self.best, self.best_ap50 = -1.0, 0.0
+        self.standing = Standing()
         self.early = False
-        self.metrics: dict[str, float] = {}
         self.notes: list[Message] = []
-        self.earlier = 0.0  # seconds of training before this resume
         self.data: Dataset
         self.validation: Dataset
 
     def _resolve(self) -> None:
         """Read in what the detector's settings name by file, so that the run's record stands alone."""
         names = tuple(label.name for label in self.request.snapshot.labels)
-        self.recipe = replace(self.recipe, detector_settings=self.recipe.detector_settings.resolved(names))
+        own = self.runtime.share(lambda: self.recipe.detector_settings.resolved(names))
+        self.recipe = replace(self.recipe, detector_settings=own)
         self.request = replace(self.request, recipe=self.recipe)
 
     def events(self) -> Iterator[Event]:
         machine.keep_freed_memory()
         self._resolve()
         self.clock = time.monotonic()
-        state = self._saved_state() if self.request.resume else None
+        state = self.runtime.share(self._saved_state) if self.request.resume else None
         yield from self._read()
-        if self.control.stop.is_set():
+        if self.runtime.agree(self.control.stop.is_set()):
             step = state.step if state else 0
             yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
             return
@@ -169,11 +180,12 @@ class _Training:
         ))  # fmt: skip
 
     def _build(self, state: State | None) -> None:
-        torch.manual_seed(self.settings.seed)
-        device = machine.chosen_device(self.settings.device)
+        self.runtime.check_same(self.data.snapshot.digest, "images of this training can be read")
+        self.runtime.begin(self.settings.seed)
+        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.check(detector, self.data)
-        if state is None and self.request.start is not None:
+        if state is None and self.request.start is not None and self.runtime.main:  # the others take over its weights
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
@@ -181,16 +193,14 @@ class _Training:
             self.settings = replace(self.settings, sizes=0.0)
             sentence = f"{detector.title} takes images of one size only, so the input side does not vary."
             self.notes.append(Message("info", sentence))
-        wanted = state.precision if state else self.settings.precision
-        precision = machine.chosen_precision(wanted, device)
-        self.notes.append(Message("info", precision.why))
-        self.stepper = Stepper(detector, self.settings, device, precision, self.threads)
+        self.notes.append(Message("info", self.runtime.precision.why))
+        self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
-        self.meter = Meter(self.plan, device)
+        self.meter = Meter(self.plan, self.runtime.device)
         if state is None:
-            record.write_request(self.request)
+            self.runtime.share(lambda: record.write_request(self.request))
         else:
             self._restore(state)
         self.started = True
@@ -199,9 +209,10 @@ class _Training:
         detector = self.stepper.detector
         yield Started(
             run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
-            device=str(self.stepper.device), precision=self.stepper.precision.name, images=len(self.data),
+            device=self.runtime.where, precision=self.runtime.precision.name, images=len(self.data),
             validation_images=len(self.validation), epochs=self.settings.epochs, steps=self.plan.steps,
-            parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad), resumed_step=self.done,
+            parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
+            resumed_step=self.standing.done,
         )  # fmt: skip
         yield from self.notes
 
@@ -226,82 +237,94 @@ class _Training:
 
     def _steps(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
         coming = self._order(ahead)
-        while self.done < self.plan.steps and not self.early:
-            if self.control.pause.is_set():
+        while self.standing.done < self.plan.steps and not self.early:
+            if self._wish() == PAUSE:
                 yield from self._wait()
             if self.control.stop.is_set():
                 return
-            batch, coming_rate = coming.result(), schedule.learning_rate(self.settings, self.done, self.plan.steps)
+            batch, coming_rate = (
+                coming.result(),
+                schedule.learning_rate(self.settings, self.standing.done, self.plan.steps),
+            )
             coming = self._order(ahead, 1)
             micro = self.stepper.micro
-            attack = schedule.attack(self.settings, self.done, self.plan.steps)
-            terms = self.stepper.step(batch, coming_rate, self.done, attack)
-            self.done += 1
-            self.average.update(self.done)
+            attack = schedule.attack(self.settings, self.standing.done, self.plan.steps)
+            terms = self.stepper.step(batch, coming_rate, self.standing.done, attack)
+            self.standing.done += 1
+            self.average.update(self.standing.done)
             self.meter.add(terms, coming_rate, self.stepper.gradient_norm)
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: from now on {self.stepper.micro} images go through at once, not {micro}."
                 yield Message("warning", sentence)
-            if self.meter.due or self.plan.ends_epoch(self.done):
-                yield self.meter.progress(self.done)
-            if self.plan.ends_epoch(self.done):
+            if self.meter.due or self.plan.ends_epoch(self.standing.done):
+                yield self.meter.progress(self.standing.done)
+            if self.plan.ends_epoch(self.standing.done):
                 yield from self._end_epoch()
 
     def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[Batch]:
-        return ahead.submit(self._batch, self.done + later)
+        return ahead.submit(self._batch, self.standing.done + later)
 
     def _batch(self, step: int) -> Batch:
         """The batch of a step; made in the background while the step before is computed."""
         total = self.plan.steps
         side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
         calm = schedule.is_calm(self.settings, step, total)
-        return augment.augmented(self.data, self.plan.indices(step), self.settings, step, side, calm=calm)
+        part = self.runtime.part(self.settings.batch)
+        return augment.augmented(self.data, self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
+
+    def _wish(self) -> int:
+        """What any process was asked for: STOP, which is then asked of this one too, PAUSE, or nothing."""
+        own = STOP if self.control.stop.is_set() else PAUSE if self.control.pause.is_set() else 0
+        wish = self.runtime.agree(own)
+        if wish == STOP:
+            self.control.stop.set()
+        return wish
 
     def _wait(self) -> Iterator[Event]:
-        yield Paused(True, self.done)
-        while self.control.pause.is_set() and not self.control.stop.wait(LOOK_EVERY):
-            pass
+        yield Paused(True, self.standing.done)
+        while self._wish() == PAUSE:
+            self.control.stop.wait(LOOK_EVERY)
         self.meter.rest()
-        yield Paused(False, self.done)
+        yield Paused(False, self.standing.done)
 
     # --- between epochs ---
 
     def _end_epoch(self) -> Iterator[Event]:
-        epoch = self.plan.epoch(self.done)
+        epoch = self.plan.epoch(self.standing.done)
         every = self.settings.evaluate_every
-        if self.done == self.plan.steps or (every and epoch % every == 0):
+        if self.standing.done == self.plan.steps or (every and epoch % every == 0):
             yield from self._evaluate()
-        if time.monotonic() - self.saved > SAVE_EVERY:
+        if self.runtime.main and time.monotonic() - self.saved > SAVE_EVERY:
             yield self._save_last()
 
     def _pending_evaluation(self) -> Iterator[Event]:
         """The evaluation that a stop cut short, so that a resumed run evaluates as a straight one."""
         every = self.settings.evaluate_every
-        due = self.done == self.plan.steps or (every and self.plan.epoch(self.done) % every == 0)
-        if self.plan.ends_epoch(self.done) and due and self.evaluated < self.done:
+        due = self.standing.done == self.plan.steps or (every and self.plan.epoch(self.standing.done) % every == 0)
+        if self.plan.ends_epoch(self.standing.done) and due and self.standing.evaluated < self.standing.done:
             yield from self._evaluate()
 
     def _evaluate(self) -> Iterator[Event]:
         scores = validate.evaluate(
-            self.average.detector, self.validation, self.stepper.device, self.settings.batch, self.control, self.threads
+            self.average.detector, self.validation, self.runtime, self.settings.batch, self.control, self.threads
         )  # fmt: skip
         if scores is None:
             return
-        self.evaluated = self.done
-        self.metrics = scores.numbers()
-        value = self.metrics[self.settings.best_by]
-        better = value > self.best
-        self.stale = 0 if better else self.stale + 1
-        epoch = self.plan.epoch(self.done)
+        self.standing.evaluated = self.standing.done
+        self.standing.metrics = scores.numbers()
+        value = self.standing.metrics[self.settings.best_by]
+        better = value > self.standing.best
+        self.standing.stale = 0 if better else self.standing.stale + 1
+        epoch = self.plan.epoch(self.standing.done)
         saved = None
         if better:
-            self.best, self.best_ap50 = value, scores.ap50
-            saved = self._save_weights(BEST)
-        self.early = 0 < self.settings.patience <= self.stale
+            self.standing.best, self.standing.best_ap50 = value, scores.ap50
+            saved = self._save_weights(BEST) if self.runtime.main else None
+        self.early = 0 < self.settings.patience <= self.standing.stale
         self.meter.rest()
         yield Evaluated(
             epoch,
-            self.done,
+            self.standing.done,
             scores.ap,
             scores.ap50,
             scores.ap75,
@@ -313,23 +336,27 @@ class _Training:
         )
         if saved:
             yield saved
-        if self.early and self.done < self.plan.steps:
-            yield Message("info", f"AP has not risen for {self.stale} evaluations: the training ends early.")
+        if self.early and self.standing.done < self.plan.steps:
+            yield Message("info", f"AP has not risen for {self.standing.stale} evaluations: the training ends early.")
 
     # --- checkpoints ---
 
     def _last_words(self) -> list[Event]:
         """Save, and the last events."""
-        stopped = self.done < self.plan.steps and not self.early
-        saved = self._save_last()
-        epoch, seconds = self.plan.epoch(self.done), self._seconds()
-        return [saved, Finished(self.done, epoch, stopped, self.best_ap50, seconds, str(self.request.folder))]
+        stopped = self.standing.done < self.plan.steps and not self.early
+        saved = [self._save_last()] if self.runtime.main else []
+        epoch, seconds = self.plan.epoch(self.standing.done), self._seconds()
+        return [
+            *saved,
+            Finished(self.standing.done, epoch, stopped, self.standing.best_ap50, seconds, str(self.request.folder)),
+        ]
 
     def _save_last(self) -> Saved | Message:
         """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
         self.saved = time.monotonic()
         try:
-            checkpoint.save_state(self.request.folder / STATE, self._state())
+            state = saving.state(self.stepper, self.average, self.standing, self._header(), self._seconds())
+            checkpoint.save_state(self.request.folder / STATE, state)
             return self._save_weights(LAST)
         except checkpoint.NotFinite as error:
             return Message("warning", error.sentence)
@@ -337,63 +364,25 @@ class _Training:
     def _save_weights(self, name: str) -> Saved:
         file = self.request.folder / name
         checkpoint.save_detector(file, self.average.detector.state_dict(), self._header())
-        return Saved(name.removesuffix(".safetensors"), str(file), self.done)
+        return Saved(name.removesuffix(".safetensors"), str(file), self.standing.done)
 
     def _seconds(self) -> float:
-        return self.earlier + time.monotonic() - self.clock
+        return self.standing.earlier + time.monotonic() - self.clock
 
     def _header(self) -> CheckpointHeader:
-        detector = self.stepper.detector
-        return CheckpointHeader(
-            detector=self.recipe.detector,
-            detector_settings=recipes.to_dict(self.recipe)["detector_settings"],
-            labels=self.request.snapshot.labels,
-            anchors=detector.anchors,
-            input_px=self.recipe.detector_settings.input_px,
-            resize=detector.resize,
-            window=self.request.snapshot.window,
-            epoch=self.plan.epoch(self.done),
-            step=self.done,
-            metrics=self.metrics,
-            data_digest=self.request.snapshot.digest,
-            provenance=checkpoint.provenance(
-                {
-                    "run": self.request.name,
-                    "images": len(self.data),
-                    "precision": self.stepper.precision.name,
-                    "seconds": round(self._seconds(), 1),
-                    "recipe": recipes.to_dict(self.recipe),
-                    "seen": self.done * self.settings.batch,
-                    "begun from": self.request.start.name if self.request.start else "",
-                }
-            ),
+        return saving.header(
+            self.request,
+            self.stepper,
+            self.standing,
+            self.plan.epoch(self.standing.done),
+            len(self.data),
+            self._seconds(),
         )
 
-    def _state(self) -> State:
-        device = self.stepper.device
-        return State(
-            step=self.done, detector=self.stepper.detector.state_dict(), average=self.average.detector.state_dict(),
-            optimizer=self.stepper.optimizer.state_dict(), rng=torch.get_rng_state(),
-            device_rng=torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-            best=self.best, best_ap50=self.best_ap50, stale=self.stale, evaluated=self.evaluated,
-            seconds=self._seconds(), precision=self.stepper.precision.name, micro_batch=self.stepper.micro,
-            header=self._header().to_json(),
-        )  # fmt: skip
-
     def _restore(self, state: State) -> None:
-        self.stepper.detector.load_state_dict(state.detector)
-        self.average.detector.load_state_dict(state.average)
-        self.stepper.optimizer.load_state_dict(state.optimizer)
-        self.stepper.micro = state.micro_batch
-        torch.set_rng_state(state.rng)
-        if state.device_rng is not None and self.stepper.device.type == "cuda":
-            torch.cuda.set_rng_state(state.device_rng, self.stepper.device)
-        self.done, self.evaluated, self.stale = state.step, state.evaluated, state.stale
-        self.best, self.best_ap50, self.earlier = state.best, state.best_ap50, state.seconds
-        header = checkpoint.header_of(state, STATE)
-        self.metrics = header.metrics
-        before = header.provenance.get("images")
+        self.standing = saving.restore(state, self.stepper, self.average)
+        before = checkpoint.header_of(state, STATE).provenance.get("images")
         if before != len(self.data):
             sentence = f"{len(self.data):,} images can be read now, {before:,} could when the run was saved."
             self.notes.append(Message("warning", f"{sentence} It goes on, but not exactly as it would have."))
-        self.meter.begin(self.done)
+        self.meter.begin(self.standing.done)

@@ -68,6 +68,10 @@ class TrainingSettings:
         False, "Batch norms count all mini-batches of a batch so far: CmBN (YOLOv4, arXiv 2004.10934, figure 4).",
         group="Regularisation",
     )  # fmt: skip
+    sync_norm: bool = setting(
+        False, "Batch norms count the images of all processes under torchrun (arXiv 1711.07240): for few images each.",
+        group="Regularisation",
+    )  # fmt: skip
     self_adversarial: float = setting(
         0.0, "Share of steps, after the warm-up, on images that were changed so that the network finds nothing in them:"
         " self-adversarial training (YOLOv4, arXiv 2004.10934; Darknet: 0.5).",
@@ -81,8 +85,9 @@ class TrainingSettings:
     # the learning rate over time
     schedule: str = setting(
         "cosine", "How the learning rate falls: along a cosine (Loshchilov 2016, arXiv 1608.03983), in steps (Darknet),"
-        " or not at all.",
-        choices=("cosine", "step", "constant"), group="Schedule",
+        " or not at all; one-cycle: it rises for the first 0.3 of the run and falls along a cosine (Smith 2018, arXiv"
+        " 1708.07120), without a warm-up of its own.",
+        choices=("cosine", "step", "constant", "one-cycle"), group="Schedule",
     )  # fmt: skip
     final_rate: float = setting(
         0.01, "Where the cosine ends, as a share of the learning rate.", low=0.0, high=1.0, group="Schedule"
@@ -99,6 +104,11 @@ class TrainingSettings:
     warm_up_power: float = setting(
         1.0, "Shape of the rise: 1 is a straight line, 4 is Darknet's burn-in.", low=0.1, high=10.0, group="Schedule"
     )
+    freeze: float = setting(
+        0.0, "Share of the run, at its beginning, in which the backbone's weights stay as they came from a file, so"
+        " that what starts fresh behind it doesn't spoil them; 0: never.",
+        low=0.0, high=1.0, group="Schedule",
+    )  # fmt: skip
 
     # augmentation
     flip: float = setting(
@@ -201,7 +211,7 @@ class TrainingSettings:
     device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", group="Machine")
     precision: str = setting(
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
-        choices=("auto", "bf16", "fp32"), group="Machine",
+        choices=("auto", "bf16", "fp16", "fp32"), group="Machine",
     )  # fmt: skip
     threads: int | None = setting(
         None, "Processor cores to compute on; auto: all, as far as the batch can be dealt out.",

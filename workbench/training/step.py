@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Sequence
@@ -13,10 +14,12 @@ from torch import Tensor, nn
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
+from workbench.detectors.parts.sync_norm import use_sync_norms
 from workbench.errors import WorkbenchError
 from workbench.training.augment import Batch
-from workbench.training.crew import Crew, size_for
-from workbench.training.machine import Precision
+from workbench.training.crew import Counts, Crew, size_for
+from workbench.training.machine import LossScale
+from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 
 NORMS_SETTLED = 100  # steps, see settle_norms
@@ -30,38 +33,43 @@ class Diverged(WorkbenchError):
 
 
 class Stepper:
-    """Trains `detector`, moved to `device`. Close it at the end.
+    """Trains `detector`, moved to the runtime's device. Close it at the end.
 
     A batch goes through in parts: on the processor one for each of `threads` cores, at the same time; elsewhere in
-    parts of `micro` images, one after the other, where memory is short. The result of a step does not depend on the
-    parts, but for batch norm's statistics and rounding.
+    parts of `micro` images, one after the other, where memory is short; of several processes each takes its own. The
+    result of a step does not depend on the parts, but for batch norm's statistics and rounding.
     """
 
-    def __init__(
-        self, detector: Detector, settings: TrainingSettings, device: torch.device, precision: Precision,
-        threads: int = 1,
-    ) -> None:  # fmt: skip
+    def __init__(self, detector: Detector, settings: TrainingSettings, runtime: Runtime, threads: int = 1) -> None:
+        device = runtime.device
         self.detector = detector.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.settings, self.device, self.precision = settings, device, precision
+        self.settings, self.runtime, self.device = settings, runtime, device
         self.optimizer = make_optimizer(detector, settings)
         if settings.cross_norm:
             use_cross_norms(detector)
-        alone = device.type != "cpu" or settings.cross_norm  # cross norms see one mini-batch after the other
+        elif settings.sync_norm and runtime.world > 1:
+            use_sync_norms(detector)
+        part = runtime.part(settings.batch)
+        here = part.stop - part.start
+        alone = device.type != "cpu" or settings.cross_norm or runtime.world > 1
         self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
-        auto = -(-settings.batch // SUBDIVISIONS) if settings.cross_norm else settings.batch
-        self.micro = min(settings.mini_batch or auto, -(-settings.batch // len(self.crew)))
-        self._parameters = [p for p in detector.parameters() if p.requires_grad]
+        auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
+        self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
+        self.scale = LossScale() if runtime.precision.name == "fp16" else None
         self.gradient_norm = math.nan  # of the last step, before it was clipped
+        self._parameters = [p for p in detector.parameters() if p.requires_grad]
+        self._wrapped = runtime.wrap(_Whole(detector, runtime))
 
     def step(
         self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0
     ) -> dict[str, float]:  # fmt: skip
         """Loss terms by name, averaged over images. Diverged if not finite; the weights are then unchanged.
 
-        `number`: of the step, from 0. `attack`: how strongly the images are first turned against the network, see
-        _turned(). WorkbenchError if a single image does not fit into memory.
+        `batch`: this process's part of it. `number`: of the step, from 0. `attack`: how strongly the images are first
+        turned against the network, see _turned(). WorkbenchError if a single image does not fit into memory.
         """
         self._attack = attack
+        self.runtime.seed(self.settings.seed, number)
         if number <= NORMS_SETTLED:
             for member in self.crew.members:
                 settle_norms(member, number)
@@ -69,7 +77,8 @@ class Stepper:
         while terms is None:  # outside the except block, whose traceback would keep the tensors alive
             self._halve()
             terms = self._gradients(batch)
-        self._check(terms)
+        if not self._check(terms):
+            return terms
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group.get(SHARE, 1.0)
         self.optimizer.step()
@@ -77,6 +86,8 @@ class Stepper:
 
     def idle(self) -> list[str]:
         """What was asked for and can't do anything here, in sentences."""
+        if self.settings.sync_norm and self.runtime.world == 1:
+            return ["One process trains, so sync_norm does nothing."]
         if not self.settings.cross_norm:
             return []
         if not cross_norms(self.detector):
@@ -96,34 +107,58 @@ class Stepper:
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
         parts = [slice(start, start + self.micro) for start in range(0, len(batch.images), self.micro)]
+        results = self._alone(batch, parts) if self._wrapped is None else self._together(batch, parts)
+        if results is None:
+            return None
+        names = list(results[0])
+        total = torch.stack([torch.stack(list(terms.values())) for terms in results]).sum(dim=0)
+        self.runtime.sum([total])
+        return dict(zip(names, total.tolist(), strict=True))  # one wait for the device
+
+    def _alone(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
+        """This process is the only one: the parts go through the crew."""
         try:
             results = self.crew.work(lambda member, some: self._part(member, batch, some), parts)
         except torch.OutOfMemoryError:
             return None
         for parameter, gradients in zip(self._parameters, zip(*(one for one, _ in results), strict=True), strict=True):
             parameter.grad = _laid_as(_sum(gradients), parameter)
-        names = list(results[0][1])
-        total = torch.stack([torch.stack(list(terms.values())) for _, terms in results]).sum(dim=0)
-        return dict(zip(names, total.tolist(), strict=True))  # one wait for the device
+        return [terms for _, terms in results]
 
     def _part(self, member: Detector, batch: Batch, some: slice) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
         """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
+        loss, terms = _Whole(member, self.runtime)(*self._inputs(member, batch, some), self._share(batch, some))
+        gradients = torch.autograd.grad(self._scaled(loss), self._parameters, allow_unused=True)
+        return gradients, terms
+
+    def _together(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]]:
+        """One of several processes: their gradients are averaged as the last part's come."""
+        assert self._wrapped is not None
+        counts = Counts(self.detector)
+        found = []
+        for number, some in enumerate(parts):
+            with contextlib.nullcontext() if number == len(parts) - 1 else self._wrapped.no_sync():  # type: ignore[operator]
+                inputs = self._inputs(self.detector, batch, some)
+                try:
+                    loss, terms = self._wrapped(*inputs, self._share(batch, some))
+                    torch.autograd.backward(self._scaled(loss * self.runtime.world))
+                except torch.OutOfMemoryError as error:  # the others wait for this one's gradients
+                    sentence = f"The memory of {self.device} does not hold {len(inputs[0])} images."
+                    raise WorkbenchError(f"{sentence} Resume with mini_batch {self.micro // 2}.", error) from error
+            found.append(terms)
+        counts.add_up(self.runtime)
+        return found
+
+    def _inputs(self, member: Detector, batch: Batch, some: slice) -> tuple[Tensor, Targets]:
         images, targets = on_device(batch, some, self.device)
-        if self._attack:
-            images = self._turned(member, images)
-        try:
-            with self.precision.autocast(self.device):
-                raw = member(images)
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            sentence = "Batch norm needs more than one image at a time here. Choose a larger batch or input side."
-            raise WorkbenchError(sentence, error) from error
-        share = len(images) / len(batch.images)
-        terms = {name: term * share for name, term in member.loss(raw, targets).items()}
-        loss = sum(terms.values(), torch.zeros((), device=self.device))
-        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
-        return gradients, {name: term.detach() for name, term in terms.items()}
+        return (self._turned(member, images) if self._attack else images), targets
+
+    def _share(self, batch: Batch, some: slice) -> float:
+        """Of the whole batch."""
+        return len(batch.images[some]) / batch.whole
+
+    def _scaled(self, loss: Tensor) -> Tensor:
+        return loss if self.scale is None else loss * self.scale.value
 
     def _turned(self, member: Detector, images: Tensor) -> Tensor:
         """The images changed so that the network finds nothing in them: self-adversarial training (YOLOv4, section
@@ -135,7 +170,7 @@ class Stepper:
         )
         member.eval()
         try:
-            with self.precision.autocast(self.device):
+            with self.runtime.autocast():
                 raw = member(leaf)
             loss = sum(member.loss(raw, nothing).values(), torch.zeros((), device=self.device)) * count
             (slope,) = torch.autograd.grad(loss, leaf)
@@ -154,20 +189,49 @@ class Stepper:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _check(self, terms: dict[str, float]) -> None:
+    def _check(self, terms: dict[str, float]) -> bool:
+        """Whether the step may be taken. Diverged if it never can be again."""
+        if self.scale is not None:
+            torch._foreach_div_([p.grad for p in self._parameters if p.grad is not None], self.scale.value)
+        longest = self.settings.clip_gradient or math.inf
+        self.gradient_norm = float(nn.utils.clip_grad_norm_(self._parameters, longest))
         odd = [name for name, value in terms.items() if not math.isfinite(value)]
+        fine = not odd and math.isfinite(self.gradient_norm)
+        if self.scale is not None and self.scale.follow(fine):
+            return fine
         if odd:
             raise Diverged(
                 f"The loss is not a number any more (term '{odd[0]}'). The last good checkpoint is kept."
                 " Lower the learning rate, or make the warm-up longer."
             )
-        longest = self.settings.clip_gradient or math.inf
-        self.gradient_norm = float(nn.utils.clip_grad_norm_(self._parameters, longest))
-        if not math.isfinite(self.gradient_norm):
+        if not fine:
             raise Diverged(
                 "The gradient is not a number any more. The last good checkpoint is kept."
                 " Lower the learning rate, or set clip_gradient to 10."
             )
+        return True
+
+
+class _Whole(nn.Module):
+    """Network and loss as one: under DistributedDataParallel every use of a weight must lie within one forward."""
+
+    def __init__(self, detector: Detector, runtime: Runtime) -> None:
+        super().__init__()
+        self.detector, self.runtime = detector, runtime
+
+    def forward(self, images: Tensor, targets: Targets, share: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss times `share`, and its terms likewise."""
+        try:
+            with self.runtime.autocast():
+                raw = self.detector(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            sentence = "Batch norm needs more than one image at a time here. Choose a larger batch or input side."
+            raise WorkbenchError(sentence, error) from error
+        terms = {name: term * share for name, term in self.detector.loss(raw, targets).items()}
+        loss = sum(terms.values(), torch.zeros((), device=images.device))
+        return loss, {name: term.detach() for name, term in terms.items()}
 
 
 def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:

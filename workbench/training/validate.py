@@ -20,6 +20,7 @@ from workbench.detectors.parts.detector import Detector
 from workbench.training import augment
 from workbench.training.data import Dataset
 from workbench.training.events import Control
+from workbench.training.runtime import Runtime
 from workbench.training.step import on_device
 
 OVERLAP = 0.6  # of NMS, as inference.evaluate has it, so that both give the same numbers
@@ -43,24 +44,37 @@ class Scores:
 
 
 def evaluate(
-    detector: Detector, data: Dataset, device: torch.device, batch: int, control: Control, threads: int = 1
+    detector: Detector, data: Dataset, runtime: Runtime, batch: int, control: Control, threads: int = 1
 ) -> Scores | None:
-    """Scores of `detector`, in evaluation mode, on `data`; None when asked to stop meanwhile.
+    """Scores of `detector`, in evaluation mode, on `data`; None when some process was asked to stop meanwhile.
 
     Computed in float32 whatever the training uses, so that an evaluation of the checkpoint gives the same numbers.
-    On the processor `threads` batches go through at the same time.
+    On the processor `threads` batches go through at the same time; of several processes each takes some.
     """
-    start = time.monotonic()
+    start, device = time.monotonic(), runtime.device
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
+    own = parts[runtime.rank :: runtime.world]
     with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
-        found = list(pool.map(lambda part: _found(detector, data, part, device, control), parts))
-    if control.stop.is_set():
+        found = list(pool.map(lambda part: _found(detector, data, part, device, control), own))
+    if runtime.agree(control.stop.is_set()):
         return None
-    result = metrics.evaluate(data.snapshot, [detections for part in found for detections in part])
+    everyones = runtime.gather(found)
+    return runtime.share(lambda: _scores(data, _dealt_back(everyones, len(parts)), time.monotonic() - start))
+
+
+def _dealt_back(everyones: Sequence[list[list[Detections]]], parts: int) -> list[Detections]:
+    """In the order of the images: process r had the parts r, r + R, ..."""
+    return [
+        detections for part in range(parts) for detections in everyones[part % len(everyones)][part // len(everyones)]
+    ]
+
+
+def _scores(data: Dataset, found: list[Detections], seconds: float) -> Scores:
+    result = metrics.evaluate(data.snapshot, found)
     return Scores(
         ap=result.ap, ap50=result.ap50, ap75=result.ap75,
         per_label=_known(result.labels, result.per_label_ap50), per_label_ap=_known(result.labels, result.per_label_ap),
-        images=len(data), seconds=time.monotonic() - start,
+        images=len(data), seconds=seconds,
     )  # fmt: skip
 
 

@@ -1,0 +1,62 @@
+"""Batch norms that count the images of all processes of a training (Peng et al., MegDet, arXiv 1711.07240, section 3.2).
+
+torch.nn.SyncBatchNorm does the same on graphics cards only; these also work on processors, where the tests run, and
+keep the class that the other parts look for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+class SyncNorm2d(nn.BatchNorm2d):
+    """A batch norm by the same names. In training every process must call it the same number of times."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(images)
+        wide = images.float()
+        sums = torch.cat([wide.sum((0, 2, 3)), wide.square().sum((0, 2, 3)), wide.new_tensor([wide[:, 0].numel()])])
+        total: Tensor = _Sum.apply(sums)
+        count = total[-1].detach()
+        mean, square = (total[:-1] / count).chunk(2)
+        variance = (square - mean.square()).clamp(min=0)
+        self._remember(mean.detach(), variance.detach(), count)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (wide * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(images.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+        """Move the running statistics as torch does, the variance being the unbiased one."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; the gradient of each one's part is the sum of all gradients."""
+
+    @staticmethod
+    def forward(context: Any, part: Tensor) -> Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        whole = gradient.contiguous().clone()
+        dist.all_reduce(whole)
+        return whole
+
+
+def use_sync_norms(network: nn.Module) -> None:
+    """Make every batch norm of the network, which keeps its numbers, one of these."""
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SyncNorm2d

@@ -1,0 +1,112 @@
+"""Where a training is computed: by one process on one device, or, under torchrun, by several (torchrun.py).
+
+The loop asks a Runtime and knows nothing of processes. Rank 0, the main one, writes all files and shows all events;
+every process computes its part of each batch and holds the same weights.
+
+Refused: Lightning Fabric or Accelerate for these few methods. Both wrap optimiser and loader in objects of their own,
+and a resumed run could not be held to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.training import machine
+from workbench.training.machine import Precision
+from workbench.training.settings import TrainingSettings
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """One process on one device. `choose` comes before anything else but `share`."""
+
+    rank, world = 0, 1
+
+    def __init__(self, device: torch.device | None = None, precision: Precision | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.precision = precision or Precision("fp32", "")
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    @property
+    def where(self) -> str:
+        """The device, for people."""
+        return str(self.device)
+
+    def choose(self, settings: TrainingSettings, precision: str) -> None:
+        """Take the device that the settings name, and numbers that it computes well. WorkbenchError: no such device."""
+        self.device = machine.chosen_device(settings.device)
+        self.precision = machine.chosen_precision(precision, self.device)
+
+    def autocast(self) -> torch.autocast:
+        return self.precision.autocast(self.device)
+
+    def seed(self, seed: int, step: int) -> None:
+        """Before each step: nothing, one process draws on where it was (its state is saved)."""
+
+    def wrap(self, network: nn.Module) -> nn.Module | None:
+        """The network to call so that gradients are averaged over the processes; None where there is but one."""
+        return None
+
+    def part(self, count: int) -> slice:
+        """Which of a batch's `count` images are computed here."""
+        return slice(0, count)
+
+    @property
+    def neighbours(self) -> int:
+        """How many processes share this machine's cores."""
+        return 1
+
+    @property
+    def threads(self) -> int:
+        """Cores for one operation of torch; see crew.py for why it is one."""
+        return 1
+
+    def begin(self, seed: int) -> None:
+        """Before the network is made: the same weights everywhere."""
+        torch.manual_seed(seed)
+
+    def agree(self, wish: int) -> int:
+        """The greatest of what the processes wish."""
+        return wish
+
+    def check_same(self, value: str, what: str) -> None:
+        """WorkbenchError if the processes have different values, that is, not the same `what`."""
+
+    def share(self, make: Callable[[], T]) -> T:
+        """What `make` gives in the main process, in all of them; a WorkbenchError from it is raised in all."""
+        return make()
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, by rank, in the main one; elsewhere nothing."""
+        return [value]
+
+    def sum(self, tensors: Sequence[Tensor]) -> None:
+        """Add the tensors of all processes, in place. They have one type and device."""
+
+    def close(self) -> None:
+        """Leave the others. Call once, at the end."""
+
+    def rng(self) -> tuple[Tensor, Tensor | None]:
+        """The random state of the processor, and that of the graphics card."""
+        device = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return torch.get_rng_state(), device
+
+    def set_rng(self, cpu: Tensor, device: Tensor | None) -> None:
+        torch.set_rng_state(cpu)
+        if device is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(device, self.device)
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

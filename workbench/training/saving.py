@@ -1,0 +1,77 @@
+"""What a training puts into its checkpoints, and takes out of them to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.training import checkpoint, machine, recipes
+from workbench.training.checkpoint import STATE, CheckpointHeader, State
+from workbench.training.ema import Average
+from workbench.training.request import RunRequest
+from workbench.training.step import Stepper
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a training is: what no network or optimiser holds."""
+
+    done: int = 0  # completed steps
+    evaluated: int = 0  # step of the last evaluation
+    stale: int = 0  # evaluations since the best one
+    best: float = -1.0  # value of `best_by`, before the first evaluation -1
+    best_ap50: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation
+    earlier: float = 0.0  # seconds of training before this resume
+
+
+def header(
+    request: RunRequest, stepper: Stepper, standing: Standing, epoch: int, images: int, seconds: float
+) -> CheckpointHeader:
+    """What a checkpoint says about itself."""
+    recipe, detector = recipes.to_dict(request.recipe), stepper.detector
+    return CheckpointHeader(
+        detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
+        labels=request.snapshot.labels, anchors=detector.anchors, input_px=request.recipe.detector_settings.input_px,
+        resize=detector.resize, window=request.snapshot.window, epoch=epoch, step=standing.done,
+        metrics=standing.metrics, data_digest=request.snapshot.digest,
+        provenance=checkpoint.provenance(
+            {
+                "run": request.name,
+                "images": images,
+                "precision": stepper.runtime.precision.name,
+                "processes": stepper.runtime.world,
+                "seconds": round(seconds, 1),
+                "recipe": recipe,
+                "seen": standing.done * stepper.settings.batch,
+                "begun from": request.start.name if request.start else "",
+            }
+        ),
+    )  # fmt: skip
+
+
+def state(stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float) -> State:
+    """All that is needed to go on."""
+    rng, device_rng = stepper.runtime.rng()
+    scale = stepper.scale or machine.LossScale(0.0)
+    return State(
+        step=standing.done, detector=stepper.detector.state_dict(), average=average.detector.state_dict(),
+        optimizer=stepper.optimizer.state_dict(), rng=rng, device_rng=device_rng,
+        best=standing.best, best_ap50=standing.best_ap50, stale=standing.stale, evaluated=standing.evaluated,
+        seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro,
+        header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
+    )  # fmt: skip
+
+
+def restore(state: State, stepper: Stepper, average: Average) -> Standing:
+    """Put what was saved back into network, optimiser and random state; and where the training stood."""
+    stepper.detector.load_state_dict(state.detector)
+    average.detector.load_state_dict(state.average)
+    stepper.optimizer.load_state_dict(state.optimizer)
+    stepper.micro = min(state.micro_batch, stepper.micro)  # another number of processes has other parts
+    if stepper.scale is not None and state.loss_scale:
+        stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
+    stepper.runtime.set_rng(state.rng, state.device_rng)
+    metrics = checkpoint.header_of(state, STATE).metrics
+    return Standing(
+        state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
+    )
