@@ -97,11 +97,16 @@ def _shown(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def stop_on_signal(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts."""
+def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts.
+
+    `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
+    """
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
+            if patient:
+                return
             raise KeyboardInterrupt
         stop.set()
         err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")

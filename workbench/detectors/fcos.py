@@ -55,6 +55,7 @@ class Fcos(Detector):
     paper = "Tian, Shen, Chen, He: FCOS: Fully Convolutional One-Stage Object Detection, 2019, arXiv 1904.01355"
     summary = "Without anchors to choose: for objects of very different shapes, given a graphics card and time."
     settings_class: ClassVar[type[DetectorSettings]] = FcosSettings
+    shared_divisor = True
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's: 26 epochs, falling after 16 and 22
         "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,

@@ -96,6 +96,7 @@ class Ssd300(Detector):
     paper = "Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg: SSD: Single Shot MultiBox Detector, 2016, arXiv 1512.02325"
     summary = "Six maps of default boxes on VGG-16, at 300 pixels; for objects that are not very small."
     settings_class: ClassVar[type[DetectorSettings]] = SsdSettings
+    shared_divisor = True
     published: ClassVar[Mapping[str, Any]] = {  # the authors' for COCO
         "epochs": 109, "batch": 32, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 0,
         "schedule": "step", "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 0.857, "contrast": 1.5,

@@ -50,6 +50,7 @@ class SsdLite(Detector):
     paper = "Sandler et al.: MobileNetV2, 2018, arXiv 1801.04381; Howard et al.: MobileNetV3, 2019, arXiv 1905.02244"
     summary = "Computes less than any other here: for phones and small boards. Misses small objects."
     settings_class: ClassVar[type[DetectorSettings]] = SsdLiteSettings
+    shared_divisor = True
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's
         "epochs": 660, "batch": 192, "momentum": 0.9, "weight_decay": 0.00004, "learning_rate": 0.15, "warm_up": 1000,
         "schedule": "cosine", "final_rate": 0.0, "overlap_crop": 0.857,

@@ -72,7 +72,7 @@ class State:
     evaluated: int  # step of the last evaluation
     seconds: float  # of training so far
     precision: str  # "bf16" or "fp32", as it was measured at the start
-    micro_batch: int  # images at once, smaller than the batch where memory did not suffice
+    micro_batch: int  # images at once where memory did not suffice for more; 0: it did
     header: str  # CheckpointHeader as JSON
     loss_scale: float = 0.0  # of fp16, see machine.LossScale; 0: none
     scaled_for: int = 0  # good steps since it was moved

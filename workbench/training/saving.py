@@ -57,7 +57,7 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
         step=standing.done, detector=stepper.detector.state_dict(), average=average.detector.state_dict(),
         optimizer=stepper.optimizer.state_dict(), rng=rng, device_rng=device_rng,
         best=standing.best, best_ap50=standing.best_ap50, stale=standing.stale, evaluated=standing.evaluated,
-        seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro,
+        seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro if stepper.halved else 0,
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
     )  # fmt: skip
 
@@ -67,7 +67,8 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
     stepper.detector.load_state_dict(state.detector)
     average.detector.load_state_dict(state.average)
     stepper.optimizer.load_state_dict(state.optimizer)
-    stepper.micro = min(state.micro_batch, stepper.micro)  # another number of processes has other parts
+    if state.micro_batch:
+        stepper.micro, stepper.halved = min(state.micro_batch, stepper.micro), True
     if stepper.scale is not None and state.loss_scale:
         stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
     stepper.runtime.set_rng(state.rng, state.device_rng)

@@ -55,6 +55,7 @@ class Stepper:
         self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
         auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
         self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
+        self.halved = False  # because memory ran out
         self.scale = LossScale() if runtime.precision.name == "fp16" else None
         self.gradient_norm = math.nan  # of the last step, before it was clipped
         self._parameters = [p for p in detector.parameters() if p.requires_grad]
@@ -118,29 +119,33 @@ class Stepper:
     def _alone(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
         """This process is the only one: the parts go through the crew."""
         try:
-            results = self.crew.work(lambda member, some: self._part(member, batch, some), parts)
+            shares = self._shares(batch, parts)
+            shared = list(zip(parts, shares, strict=True))
+            results = self.crew.work(lambda member, one: self._part(member, batch, *one), shared)
         except torch.OutOfMemoryError:
             return None
         for parameter, gradients in zip(self._parameters, zip(*(one for one, _ in results), strict=True), strict=True):
             parameter.grad = _laid_as(_sum(gradients), parameter)
         return [terms for _, terms in results]
 
-    def _part(self, member: Detector, batch: Batch, some: slice) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
+    def _part(
+        self, member: Detector, batch: Batch, some: slice, share: Tensor
+    ) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
         """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
-        loss, terms = _Whole(member, self.runtime)(*self._inputs(member, batch, some), self._share(batch, some))
+        loss, terms = _Whole(member, self.runtime)(*self._inputs(member, batch, some), share)
         gradients = torch.autograd.grad(self._scaled(loss), self._parameters, allow_unused=True)
         return gradients, terms
 
     def _together(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]]:
         """One of several processes: their gradients are averaged as the last part's come."""
         assert self._wrapped is not None
-        counts = Counts(self.detector)
+        counts, shares = Counts(self.detector), self._shares(batch, parts)
         found = []
         for number, some in enumerate(parts):
             with contextlib.nullcontext() if number == len(parts) - 1 else self._wrapped.no_sync():  # type: ignore[operator]
                 inputs = self._inputs(self.detector, batch, some)
                 try:
-                    loss, terms = self._wrapped(*inputs, self._share(batch, some))
+                    loss, terms = self._wrapped(*inputs, shares[number])
                     torch.autograd.backward(self._scaled(loss * self.runtime.world))
                 except torch.OutOfMemoryError as error:  # the others wait for this one's gradients
                     sentence = f"The memory of {self.device} does not hold {len(inputs[0])} images."
@@ -153,9 +158,19 @@ class Stepper:
         images, targets = on_device(batch, some, self.device)
         return (self._turned(member, images) if self._attack else images), targets
 
-    def _share(self, batch: Batch, some: slice) -> float:
-        """Of the whole batch."""
-        return len(batch.images[some]) / batch.whole
+    def _shares(self, batch: Batch, parts: list[slice]) -> list[Tensor]:
+        """How much each part's mean counts in that of the whole batch: by its images or, where the loss is divided by
+        the positives of all images, by those.
+        """
+        counts = torch.tensor([float(len(batch.images[some])) for some in parts], device=self.device)
+        if not self.detector.shared_divisor or (len(parts) == 1 and self.runtime.world == 1):
+            return list(counts / batch.whole)
+        size = batch.images.shape[1], batch.images.shape[2]
+        found = [self.detector.assignment(_targets(batch, some, self.device), size) for some in parts]
+        counts = torch.tensor([float(len(one.image)) for one in found], device=self.device)
+        total = counts.sum()
+        self.runtime.sum([total])
+        return list(counts.clamp(min=1) / total.clamp(min=1))
 
     def _scaled(self, loss: Tensor) -> Tensor:
         return loss if self.scale is None else loss * self.scale.value
@@ -184,7 +199,7 @@ class Stepper:
                 f"The memory of {self.device} does not hold the training of a single image."
                 " Choose a smaller input side, a smaller width or another detector."
             )
-        self.micro = -(-self.micro // 2)
+        self.micro, self.halved = -(-self.micro // 2), True
         self.optimizer.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -219,7 +234,7 @@ class _Whole(nn.Module):
         super().__init__()
         self.detector, self.runtime = detector, runtime
 
-    def forward(self, images: Tensor, targets: Targets, share: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, images: Tensor, targets: Targets, share: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss times `share`, and its terms likewise."""
         try:
             with self.runtime.autocast():
@@ -231,6 +246,8 @@ class _Whole(nn.Module):
             raise WorkbenchError(sentence, error) from error
         terms = {name: term * share for name, term in self.detector.loss(raw, targets).items()}
         loss = sum(terms.values(), torch.zeros((), device=images.device))
+        if self.runtime.world > 1:  # the others wait for the gradients of weights that this part does not reach
+            loss = loss + 0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
         return loss, {name: term.detach() for name, term in terms.items()}
 
 
@@ -250,9 +267,13 @@ def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
 def on_device(batch: Batch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
     """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
     images = torch.from_numpy(batch.images[some]).to(device, non_blocking=True)
+    return images.permute(0, 3, 1, 2).float() / 255, _targets(batch, some, device)
+
+
+def _targets(batch: Batch, some: slice, device: torch.device) -> Targets:
     boxes, labels, ignore = (torch.from_numpy(array[some]) for array in (batch.boxes, batch.labels, batch.ignore))
     pictures = None if batch.pictures is None else torch.from_numpy(batch.pictures[some])
-    return images.permute(0, 3, 1, 2).float() / 255, Targets(boxes, labels, ignore, pictures).to(device)
+    return Targets(boxes, labels, ignore, pictures).to(device)
 
 
 def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

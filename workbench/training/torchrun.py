@@ -10,6 +10,7 @@ R = processes ("ranks", "world").
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -27,6 +28,12 @@ from workbench.training.settings import TrainingSettings
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
+_NEW = "forward_sync_buffers"  # the name in torch 2.15 for what was "broadcast_buffers"
+_BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
+
+
+class ToldElsewhere(WorkbenchError):
+    """What the main process has said already."""
 
 
 def started() -> bool:
@@ -71,14 +78,12 @@ class Torchrun(Runtime):
         torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Weights become those of rank 0. A weight that a batch does not reach is no error."""
-        for buffer in network.buffers():  # weights are taken over below
-            dist.broadcast(buffer, src=0)
+        """Weights and counts become those of rank 0."""
         cards = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(
-            network, device_ids=cards, broadcast_buffers=False, find_unused_parameters=True,
-            gradient_as_bucket_view=True,
-        )  # fmt: skip
+        for buffer in network.buffers():  # weights are taken over by what follows
+            dist.broadcast(buffer, src=0)
+        options: dict[str, Any] = {"device_ids": cards, "gradient_as_bucket_view": True, _BUFFERS: False}  # see Counts
+        return DistributedDataParallel(network, **options)
 
     def part(self, count: int) -> slice:
         """As even as can be, the longer ones first; WorkbenchError if there is not an image for each."""
@@ -118,7 +123,7 @@ class Torchrun(Runtime):
                 said = [None, WorkbenchError(error.sentence)]
         dist.broadcast_object_list(said, src=0, device=CPU)
         if said[1] is not None:
-            raise said[1]
+            raise said[1] if self.main else ToldElsewhere(said[1].sentence)
         return said[0]  # type: ignore[no-any-return]
 
     def gather(self, value: T) -> list[T]:

@@ -144,6 +144,7 @@ class Detector(nn.Module):
     darknet: ClassVar[bool] = False  # whether it is a network of Darknet's, whose .weights it reads and writes
     multiple: ClassVar[int] = 32  # what the input side must be a multiple of
     pretrained: ClassVar[Pretrained | None] = None
+    shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the layers that give the outputs, as label_rows() has them
@@ -184,7 +185,10 @@ class Detector(nn.Module):
         raise NotImplementedError
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        """Named terms, each a scalar averaged over images (not over cells); their sum is minimised."""
+        """Named terms, each a scalar averaged over images (not over cells); their sum is minimised.
+
+        Detectors with `shared_divisor` divide by the batch's positives instead, as their authors do.
+        """
         return self.head.loss(raw, targets)
 
     def candidates(self, raw: Raw) -> Candidates:

@@ -98,10 +98,10 @@ def _reasons(
     found: dict[tuple[int, int], str] = {}
     for i, m in missing.nonzero().tolist():
         width, height = (targets.boxes[i, m, 2:] - targets.boxes[i, m, :2]).tolist()
-        if targets.ignore[i, m]:
-            found[i, m] = "it is to be ignored: neither object nor background"
-        elif not real[i, m]:
+        if min(width, height) < 1:  # training has it ignored: it says nothing of why
             found[i, m] = f"smaller than a pixel of the input: {width:.1f} × {height:.1f} px"
+        elif not real[i, m]:
+            found[i, m] = "it is to be ignored: neither object nor background"
         else:
             found[i, m] = why(i, m)
     return found

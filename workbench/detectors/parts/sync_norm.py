@@ -20,14 +20,15 @@ class SyncNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().forward(images)
         wide = images.float()
-        sums = torch.cat([wide.sum((0, 2, 3)), wide.square().sum((0, 2, 3)), wide.new_tensor([wide[:, 0].numel()])])
-        total: Tensor = _Sum.apply(sums)
-        count = total[-1].detach()
-        mean, square = (total[:-1] / count).chunk(2)
-        variance = (square - mean.square()).clamp(min=0)
+        sums: Tensor = _Sum.apply(torch.cat([wide.sum((0, 2, 3)), wide.new_tensor([wide[:, 0].numel()])]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        away = wide - mean[:, None, None]  # a mean of squares less the square of the mean would lose digits
+        squares: Tensor = _Sum.apply(away.square().sum((0, 2, 3)))
+        variance = squares / count
         self._remember(mean.detach(), variance.detach(), count)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return (wide * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(images.dtype)
+        return (away * scale[:, None, None] + self.bias[:, None, None]).to(images.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
@@ -35,6 +36,8 @@ class SyncNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
 
