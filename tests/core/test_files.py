@@ -100,3 +100,19 @@ def test_a_link_in_a_circle_hides_nothing_else(tmp_path: Path) -> None:
     found = files.scan_images(tmp_path)
     assert len(found) == 22
     assert {"10 loop.jpg", "sub/x.png"} <= set(found)
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".last.state.pt.4711.0cdf0a7a.tmp", "last.state.pt", ".mine.tmp", "a.4711.0cdf0a7a.tmp"):
+        (tmp_path / name).write_text("x")
+    files.forget_unfinished(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"last.state.pt", ".mine.tmp", "a.4711.0cdf0a7a.tmp"}
+
+
+def test_the_name_that_is_written_to_is_one_of_those(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), files.atomic_path(tmp_path / "a.txt") as temporary:
+        other = temporary.with_name(temporary.name)
+        raise KeyError
+    other.write_text("as if killed")
+    files.forget_unfinished(tmp_path)
+    assert not other.exists()

@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm")
 )
+_UNFINISHED = re.compile(r"^\..+\.[0-9]+\.[0-9a-f]{8}\.tmp$")  # as atomic_path names them
 _NUMBER = re.compile(r"([0-9]+)")
 _LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes, and characters: longer names no disk holds
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
@@ -49,6 +50,15 @@ def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
     """Replace `path` with `data` (text as UTF-8 with LF), wholly or not at all. `sync` as in `atomic_path`."""
     with atomic_path(path, sync) as temporary, open(temporary, "xb") as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Remove what writers that were killed left in `folder`. Call it while nobody else writes there."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _UNFINISHED.match(entry.name):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
 
 
 def sync_all() -> None:

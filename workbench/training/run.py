@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench import detectors
+from workbench.core.files import forget_unfinished
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
@@ -99,6 +100,7 @@ def _locked(folder: Path, runtime: Runtime) -> Iterator[None]:
     lock = Lock(folder)
     if not lock.held:
         raise WorkbenchError(f"The run {folder.name} is in use by {lock.holder}. Stop it there first.")
+    forget_unfinished(folder)
     try:
         yield
     finally:
