@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.settings import rows
+from workbench.training import validate
 
 plugins.loaded()
 NAMES = detectors.load_all().names()
@@ -300,3 +302,16 @@ def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
             continue
         assert sorted(anchor for mask in need.masks for anchor in mask) == list(range(count))
         assert detector.loss(detector(images()), TWO)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_losses_of_single_images_average_to_that_of_the_batch(name: str) -> None:
+    detector = build(name).eval()
+    with torch.inference_mode():
+        raw = detector(images())
+        each = validate._each_loss(detector, raw, TWO)
+        whole = float(sum(detector.loss(raw, TWO).values()))
+    assert len(each) == len(TWO.labels)
+    assert all(map(math.isfinite, each))
+    if not detector.shared_divisor and not detector.samples:
+        assert sum(each) / len(each) == pytest.approx(whole, rel=1e-4)

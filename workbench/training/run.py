@@ -42,6 +42,7 @@ from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
 from workbench.training.saving import Standing
+from workbench.training.side import Side
 from workbench.training.step import Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
@@ -201,6 +202,7 @@ class _Training:
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, self.runtime.device)
+        self.side = Side(self.request, self.data, self.validation, self.runtime, self.threads, self.control)
         if state is None:
             self.runtime.share(lambda: record.write_request(self.request))
         else:
@@ -323,6 +325,7 @@ class _Training:
             self.standing.best, self.standing.best_ap50 = value, scores.ap50
             saved = self._save_weights(BEST) if self.runtime.main else None
         self.early = 0 < self.settings.patience <= self.standing.stale
+        yield from self.side.after(self.average.detector, scores, epoch, self.standing.done)
         self.meter.rest()
         yield Evaluated(
             epoch,
@@ -388,3 +391,4 @@ class _Training:
             sentence = f"{len(self.data):,} images can be read now, {before:,} could when the run was saved."
             self.notes.append(Message("warning", f"{sentence} It goes on, but not exactly as it would have."))
         self.meter.begin(self.standing.done)
+        self.side.begin(self.standing.done)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from torch import Tensor
 from workbench.core import boxes as geometry
 from workbench.core import metrics
 from workbench.core.detections import FLOOR, MOST, Candidates, Detections, Kind
-from workbench.detectors.parts.detector import Detector
+from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.training import augment
 from workbench.training.data import Dataset
 from workbench.training.events import Control
@@ -25,11 +27,12 @@ from workbench.training.step import on_device
 
 OVERLAP = 0.6  # of NMS, as inference.evaluate has it, so that both give the same numbers
 LIMIT = 300
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What an evaluation found; NaN where no box counts."""
+    """What an evaluation found; NaN where no box counts. `found` and `losses` by image, in the main process only."""
 
     ap: float
     ap50: float
@@ -38,6 +41,8 @@ class Scores:
     per_label_ap: dict[str, float]  # AP, likewise
     images: int
     seconds: float
+    found: tuple[Detections, ...] = ()
+    losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def numbers(self) -> dict[str, float]:
         return {"ap": self.ap, "ap50": self.ap50, "ap75": self.ap75}
@@ -58,15 +63,49 @@ def evaluate(
         found = list(pool.map(lambda part: _found(detector, data, part, device, control), own))
     if runtime.agree(control.stop.is_set()):
         return None
-    everyones = runtime.gather(found)
-    return runtime.share(lambda: _scores(data, _dealt_back(everyones, len(parts)), time.monotonic() - start))
+    rows = _dealt_back(runtime.gather(found), len(parts))
+    scores = runtime.share(lambda: _scores(data, [detections for detections, _ in rows], time.monotonic() - start))
+    return replace(scores, found=tuple(one for one, _ in rows), losses=np.array([loss for _, loss in rows], np.float32))
 
 
-def _dealt_back(everyones: Sequence[list[list[Detections]]], parts: int) -> list[Detections]:
-    """In the order of the images: process r had the parts r, r + R, ..."""
-    return [
-        detections for part in range(parts) for detections in everyones[part % len(everyones)][part // len(everyones)]
-    ]
+def losses(
+    detector: Detector, data: Dataset, indices: NDArray[np.int64], runtime: Runtime, batch: int, control: Control,
+    threads: int = 1,
+) -> NDArray[np.float32] | None:  # fmt: skip
+    """The loss of each of these images, in evaluation mode; in the main process. None when asked to stop meanwhile."""
+    parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
+    own, device = parts[runtime.rank :: runtime.world], runtime.device
+    with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
+        found = list(pool.map(lambda part: _judged(detector, data, part, device, control), own))
+    if runtime.agree(control.stop.is_set()):
+        return None
+    return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
+
+
+def _judged(
+    detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
+) -> list[float]:
+    if control.stop.is_set():
+        return []
+    images, targets = on_device(augment.plain(data, indices), slice(None), device)
+    with torch.inference_mode():
+        return _each_loss(detector, detector(images), targets)
+
+
+def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
+    """The loss of every image of a batch by itself."""
+    with torch.random.fork_rng() if detector.samples else contextlib.nullcontext():  # the training draws as if not
+        sums = []
+        for i in range(len(targets.labels)):
+            terms = detector.loss(tuple(level[i : i + 1] for level in raw), targets.only(slice(i, i + 1)))
+            sums.append(torch.stack(list(terms.values())).sum())
+    return [float(value) for value in torch.stack(sums).tolist()] if sums else []
+
+
+def _dealt_back(everyones: Sequence[list[list[T]]], parts: int) -> list[T]:
+    """In the order of the images: process r had the parts r, r + R, ... Nothing where nothing was gathered."""
+    count = len(everyones)
+    return [one for part in range(parts) for one in everyones[part % count][part // count]] if everyones else []
 
 
 def _scores(data: Dataset, found: list[Detections], seconds: float) -> Scores:
@@ -84,16 +123,19 @@ def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
 
 def _found(
     detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
-) -> list[Detections]:
-    """Detections of the images at `indices`; of none once asked to stop."""
+) -> list[tuple[Detections, float]]:
+    """Detections and loss of the images at `indices`; of none once asked to stop."""
     if control.stop.is_set():
         return []
-    images, _ = on_device(augment.plain(data, indices), slice(None), device)
+    images, targets = on_device(augment.plain(data, indices), slice(None), device)
     with torch.inference_mode():
-        boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(detector(images)).best(MOST))
+        raw = detector(images)
+        boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(raw).best(MOST))
+        each = _each_loss(detector, raw, targets)
     rows = zip(boxes.float(), scores.float(), labels, strict=True)
     kind = detector.published_nms[0]
-    return [_detections(data, int(i), kind, *row) for i, row in zip(indices, rows, strict=True)]
+    found = [_detections(data, int(i), kind, *row) for i, row in zip(indices, rows, strict=True)]
+    return list(zip(found, each, strict=True))
 
 
 def _detections(data: Dataset, index: int, kind: Kind, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:

@@ -36,6 +36,11 @@ class Targets:
     ignore: Tensor  # (B, M) bool
     pictures: Tensor | None = None  # (B,) int64: what a picture without boxes shows, -1 for images with boxes
 
+    def only(self, images: slice) -> Targets:
+        """Those of some of the images."""
+        pictures = None if self.pictures is None else self.pictures[images]
+        return Targets(self.boxes[images], self.labels[images], self.ignore[images], pictures)
+
     def to(self, device: torch.device | str) -> Targets:
         boxes, labels, ignore = (t.to(device, non_blocking=True) for t in (self.boxes, self.labels, self.ignore))
         pictures = None if self.pictures is None else self.pictures.to(device, non_blocking=True)

@@ -1,0 +1,64 @@
+"""The loss of each image by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.test_run import MakeRequest, only
+from workbench.training import image_losses, run, watched
+from workbench.training.events import Evaluated, Message
+from workbench.training.image_losses import NONE
+
+
+def test_newer_losses_take_the_place_of_older_ones_and_what_is_no_number_is_left_out() -> None:
+    first = NONE.with_new(np.array([4, 5]), np.array([1.0, 2.0], np.float32), 1)
+    both = first.with_new(np.array([5, 6, 7]), np.array([3.0, 4.0, np.nan], np.float32), 2)
+    assert [tuple(row) for row in zip(both.images, both.losses, both.epochs, strict=True)] == [
+        (4, 1.0, 1), (5, 3.0, 2), (6, 4.0, 2),
+    ]  # fmt: skip
+
+
+def test_losses_come_back_and_a_damaged_file_is_none(tmp_path: Path) -> None:
+    losses = NONE.with_new(np.array([4, 5]), np.array([1.5, 2.0], np.float32), 3)
+    image_losses.write(tmp_path, losses)
+    again = image_losses.read(tmp_path)
+    assert again.images.tolist() == [4, 5]
+    assert again.losses.tolist() == [1.5, 2.0]
+    (tmp_path / image_losses.FILE).write_bytes((tmp_path / image_losses.FILE).read_bytes()[:100])
+    assert len(image_losses.read(tmp_path)) == 0
+
+
+def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: MakeRequest) -> None:
+    request = request_of(epochs=12)
+    list(run.train(request))
+    losses = image_losses.read(request.folder)
+    assert set(losses.images.tolist()) == {1, 2, 3, 4, 5, 6, 7, 8}  # six are learnt, two evaluated
+    assert np.isfinite(losses.losses).all()
+    assert set(losses.epochs[losses.images > 6].tolist()) == {12}
+    looks = watched.read(request.folder)
+    assert [look.epoch for look in looks] == list(range(1, 13))
+    assert [picture.image for picture in looks[-1].pictures] == [7, 8]
+
+
+def test_an_image_with_a_wrong_label_has_the_highest_loss(request_of: MakeRequest) -> None:
+    request = request_of(epochs=60, learning_rate=0.02, mosaic=0.0)
+    request.snapshot.label_index[2] = 1 - request.snapshot.label_index[2]  # the others of its kind are right
+    request.snapshot.label_index[6] = 1 - request.snapshot.label_index[6]  # of validation: never learnt
+    list(run.train(request))
+    losses = image_losses.read(request.folder)
+    assert losses.images[np.argmax(losses.losses)] == 7
+
+
+def test_a_full_disk_for_pictures_does_not_end_a_training(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(watched, "keep", full)
+    events = list(run.train(request_of()))
+    assert only(events, Evaluated)[-1].epoch == 4
+    assert any("No space left" in message.sentence for message in only(events, Message))

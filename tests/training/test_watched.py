@@ -1,0 +1,46 @@
+"""The pictures of a training: the same few images after each evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.training.toys import make_snapshot
+from workbench.core.detections import Detections
+from workbench.training import watched
+
+NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+TWO = Detections(
+    np.array([[1, 2, 30.04, 40], [5, 5, 9, 9]], np.float32),
+    np.array([0.9, 0.02], np.float32),
+    np.array([1, 0], np.int32),
+)
+
+
+def test_images_with_boxes_are_watched_evenly(tmp_path: Path) -> None:
+    assert watched.chosen(make_snapshot(tmp_path, train=20, validation=0)) == (0, 2, 5, 7, 10, 12, 15, 17)
+    assert watched.chosen(make_snapshot(tmp_path, train=3, validation=0)) == (0, 1, 2)
+
+
+def test_what_was_found_comes_back_without_the_faint_ones(tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=2, validation=0)
+    watched.keep(tmp_path, 1, 6, snapshot, [TWO, NOTHING])
+    (look,) = watched.read(tmp_path)
+    first, second = look.pictures
+    assert (look.epoch, look.step, first.image, first.name) == (1, 6, 1, "0.png")
+    np.testing.assert_array_equal(first.boxes, np.array([[1, 2, 30, 40]], np.float32))
+    assert (first.labels, float(first.scores[0]), len(second.boxes)) == (("bottom",), np.float32(0.9), 0)
+
+
+def test_an_epoch_that_was_done_again_counts_once_and_torn_lines_not_at_all(tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=1, validation=0)
+    for epoch, found in ((1, NOTHING), (2, NOTHING), (1, TWO)):
+        watched.keep(tmp_path, epoch, epoch * 6, snapshot, [found])
+    with open(tmp_path / watched.FILE, "a") as file:
+        file.write('{"epoch": 3, "step": 9, "pictures": [{"image": 1, "na\n[]\n{"epoch": 4}\n')
+    assert [(look.epoch, len(look.pictures[0].boxes)) for look in watched.read(tmp_path)] == [(1, 1), (2, 0)]
+
+
+def test_a_run_without_pictures_has_none(tmp_path: Path) -> None:
+    assert watched.read(tmp_path) == ()

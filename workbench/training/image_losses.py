@@ -1,0 +1,62 @@
+"""The loss of each image by itself, as the network of a running training sees it: labels that are wrong stand out.
+
+Images are looked at as they are, without augmentation, by the averaged weights: those of validation at each evaluation,
+those of training a share at a time, so that it costs little. No torch here: the window reads the file.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.files import atomic_write
+
+FILE = "image_losses.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageLosses:
+    """Rows in no order; `epochs` says after which epoch the loss was taken."""
+
+    images: NDArray[np.int64]  # (n,) ids in the project
+    losses: NDArray[np.float32]  # (n,)
+    epochs: NDArray[np.int32]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def with_new(self, images: NDArray[np.int64], losses: NDArray[np.float32], epoch: int) -> ImageLosses:
+        """These, but with newer ones for `images`; losses that are no numbers are left out."""
+        real = np.isfinite(losses)
+        old = ~np.isin(self.images, images)
+        return ImageLosses(
+            np.concatenate([self.images[old], images[real]]),
+            np.concatenate([self.losses[old], losses[real]]),
+            np.concatenate([self.epochs[old], np.full(int(real.sum()), epoch, np.int32)]),
+        )
+
+
+NONE = ImageLosses(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+
+def write(folder: Path, losses: ImageLosses) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, images=losses.images, losses=losses.losses, epochs=losses.epochs)
+    atomic_write(folder / FILE, buffer.getvalue(), sync=False)  # can be computed again
+
+
+def read(folder: Path) -> ImageLosses:
+    """NONE if there are none, or the file is damaged."""
+    try:
+        with np.load(io.BytesIO((folder / FILE).read_bytes()), allow_pickle=False) as arrays:
+            images, losses, epochs = (arrays[name] for name in ("images", "losses", "epochs"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return NONE
+    if not (images.shape == losses.shape == epochs.shape and images.ndim == 1):
+        return NONE
+    return ImageLosses(images.astype(np.int64), losses.astype(np.float32), epochs.astype(np.int32))
