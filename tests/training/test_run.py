@@ -34,6 +34,7 @@ from workbench.training.events import (
 )  # fmt: skip
 from workbench.training.prepare import parts
 from workbench.training.run import RunRequest, resume, train
+from workbench.training.schedule import Plan
 
 MakeRequest = Callable[..., RunRequest]
 STEPS = 6
@@ -262,6 +263,8 @@ def test_a_loss_that_is_no_number_ends_the_run_and_never_reaches_a_checkpoint(
     events = list(train(request))
     assert isinstance(events[-1], Failed)
     assert "not a number" in events[-1].sentence
+    step = [request.snapshot.images[i].name for i in Plan(6, 4, 4, 1).indices(3)]
+    assert events[-1].sentence.endswith(f"It was at step 4, learning rate 0.0253, on {', '.join(step)}.")
     state = checkpoint.load_state(request.folder / "last.state.pt")
     assert state.step == 3
     assert all(

@@ -16,10 +16,12 @@ from workbench.training.augment import LEAST_SIDE
 from workbench.training.data import Dataset
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe
+from workbench.training.schedule import Plan
 from workbench.training.settings import TrainingSettings
 
 FEWEST_HELD_OUT = 1
 HEAVIEST = 10.0  # that a label may weigh
+NAMED = 8  # images of a step that went wrong
 AT_ONCE = 64  # images whose boxes are matched with anchors at a time
 
 
@@ -122,3 +124,10 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
         )
         notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes, which {why}."))
     return notes
+
+
+def told(data: Dataset, plan: Plan, step: int, rate: float) -> str:
+    """A step (from 0), for a person who looks for what spoilt it."""
+    names = [data.snapshot.images[int(i)].name for i in plan.indices(step)]
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"It was at step {step + 1:,}, learning rate {rate:.3g}, on {', '.join(names[:NAMED])}{more}."

@@ -43,7 +43,7 @@ from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
 from workbench.training.saving import Standing
 from workbench.training.side import Side
-from workbench.training.step import Stepper
+from workbench.training.step import Diverged, Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
 
@@ -246,17 +246,17 @@ class _Training:
                 yield from self._wait()
             if self.control.stop.is_set():
                 return
-            batch, coming_rate = (
-                coming.result(),
-                schedule.learning_rate(self.settings, self.standing.done, self.plan.steps),
-            )
+            batch, done, micro = coming.result(), self.standing.done, self.stepper.micro
+            rate = schedule.learning_rate(self.settings, done, self.plan.steps)
             coming = self._order(ahead, 1)
-            micro = self.stepper.micro
-            attack = schedule.attack(self.settings, self.standing.done, self.plan.steps)
-            terms = self.stepper.step(batch, coming_rate, self.standing.done, attack)
+            try:
+                attack = schedule.attack(self.settings, done, self.plan.steps)
+                terms = self.stepper.step(batch, rate, done, attack)
+            except Diverged as error:
+                raise Diverged(f"{error.sentence} {prepare.told(self.data, self.plan, done, rate)}", error) from error
             self.standing.done += 1
             self.average.update(self.standing.done)
-            self.meter.add(terms, coming_rate, self.stepper.gradient_norm)
+            self.meter.add(terms, rate, self.stepper.gradient_norm)
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: from now on {self.stepper.micro} images go through at once, not {micro}."
                 yield Message("warning", sentence)
