@@ -14,7 +14,7 @@ from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
-from workbench.training import data
+from workbench.training import data, keeping
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Message
 
@@ -79,7 +79,7 @@ def test_not_one_readable_image_is_an_error(tmp_path: Path) -> None:
 
 
 def test_more_images_than_memory_are_mapped_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(keeping, "MEMORY_SHARE", 0.0)
     mapped, _ = load(make_snapshot(tmp_path / "images"), tmp_path)
     assert isinstance(mapped.pixels, np.memmap)
     monkeypatch.undo()

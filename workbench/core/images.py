@@ -14,6 +14,7 @@ tiles for the window.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ from workbench.core.pixels import Window
 from workbench.core.quiet import quiet
 from workbench.core.refusals import not_an_image, not_readable
 from workbench.errors import Refused
+
+DIGEST = 16  # bytes of digest(): two of a million files are alike by chance once in 10^26 times
 
 __all__ = [
     "FORMATS", "HUGE_LIMIT", "PIXEL_LIMIT", "ImageInfo", "Window",
@@ -112,6 +115,12 @@ def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> 
         with _pillow(io.BytesIO(data), file, limit) as (image, about):
             stored = _decode(image, about, data, window, file)
         return _as_told(np.ascontiguousarray(stored), about, file)
+
+
+def digest(file: Path) -> bytes:
+    """DIGEST bytes that tell the file's content from any other's. Raises Refused if it can't be read."""
+    with _refusing(file):
+        return hashlib.blake2b(whole_file(file), digest_size=DIGEST).digest()
 
 
 def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:

@@ -6,15 +6,15 @@ Python's lock free, so threads help. Kept in memory, or in a temporary file mapp
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
@@ -22,11 +22,13 @@ from workbench.core import images
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, How, fit
 from workbench.errors import Refused, WorkbenchError
+from workbench.training import keeping
 from workbench.training.events import Control, Message
+from workbench.training.pixel_cache import PixelCache
 
-MEMORY_SHARE = 0.4  # of what is free now: more goes to a mapped file
 TELL_EVERY = 5.0  # seconds between two messages while images are read
 NAMED = 5  # unreadable images named in the message, the others are counted
+LONGEST = 60.0  # seconds of reading one image before it is named: a disk that went to sleep needs ten
 READ_AHEAD = 64  # images handed to the threads at a time, so that Stop need not wait for all
 
 
@@ -54,32 +56,58 @@ class Dataset:
 
 def load(
     snapshot: Snapshot, px: int, how: How, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
-    pictures: Sequence[tuple[Path, int]] = (),
+    pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, wish: str = "auto",
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot`, telling about progress and unreadable files; and return a Dataset.
 
     pictures: further images without boxes, and the number of what each shows.
-    `scratch` is a folder for the mapped file. Returns early, with what was read, when asked to stop.
+    `scratch` is a folder for the mapped file. `cache` is one for images that are kept for later trainings: always if
+    `wish` is "disk", never if it is "memory", else if reading them takes long or they don't fit into memory.
+    Returns early, with what was read, when asked to stop. A file that takes long is named.
     WorkbenchError if not a single image can be read.
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
-    store = PixelStore(snapshot, px, how, _room(len(snapshot), px, scratch))
-    told = time.monotonic()
-    with ThreadPoolExecutor(threads, "read") as pool:
-        for start in range(0, len(snapshot), READ_AHEAD):
-            list(pool.map(store.read, range(start, min(start + READ_AHEAD, len(snapshot)))))
-            if control.stop.is_set():
-                break
-            if time.monotonic() - told > TELL_EVERY:
-                told = time.monotonic()
-                yield Message("info", f"Read {start + READ_AHEAD:,} of {len(snapshot):,} images.")
+    with contextlib.ExitStack() as closing:
+        kept, words = keeping.opened(cache, wish, snapshot, px, how, threads)
+        if words:
+            yield Message("info", words)
+        if kept is None:
+            store = PixelStore(snapshot, px, how, _room(len(snapshot), px, scratch))
+        else:
+            closing.callback(kept.close)
+            store = KeptStore(snapshot, px, how, kept)
+        yield from _read_all(store, threads, control)
     if store.problems:
         yield Message("warning", _told(store.problems))
     if not store.fits:
         raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
     data = store.dataset(ignore_difficult)
     return replace(data, pictures=shown[sorted(store.fits)]) if pictures else data
+
+
+def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Message]:
+    count, told, slow = len(store.snapshot), time.monotonic(), set[int]()
+    with ThreadPoolExecutor(threads, "read") as pool:
+        for start in range(0, count, READ_AHEAD):
+            waiting = {pool.submit(store.read, index) for index in range(start, min(start + READ_AHEAD, count))}
+            while waiting:
+                done, waiting = wait(waiting, TELL_EVERY)
+                for one in done:
+                    one.result()
+                if control.stop.is_set():
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return
+                hanging = store.hanging(LONGEST) - slow
+                slow |= hanging
+                for index in sorted(hanging):
+                    file = store.snapshot.files[index]
+                    yield Message(
+                        "warning", f"{file} has been read for {LONGEST:.0f} seconds. Is its disk still there?"
+                    )
+            if time.monotonic() - told > TELL_EVERY:
+                told = time.monotonic()
+                yield Message("info", f"Read {min(start + READ_AHEAD, count):,} of {count:,} images.")
 
 
 def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
@@ -103,15 +131,29 @@ class PixelStore:
         self.snapshot, self.px, self.how, self.pixels = snapshot, px, how, pixels
         self.fits: dict[int, Fit] = {}
         self.problems: dict[int, str] = {}
+        self._since: dict[int, float] = {}  # when the reading of an image began
 
     def read(self, index: int) -> None:
+        self._since[index] = time.monotonic()
         try:
-            square, self.fits[index] = fit(
-                images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.how
-            )
-            self.pixels[index] = np.rint(square)  # Darknet's ways give fractions, for which there is no room here
+            self._take(index)
         except Refused as error:
             self.problems[index] = error.sentence
+        finally:
+            del self._since[index]
+
+    def hanging(self, seconds: float) -> set[int]:
+        """Images that have been read for longer than this."""
+        now = time.monotonic()
+        return {index for index, since in self._since.copy().items() if now - since > seconds}
+
+    def _take(self, index: int) -> None:
+        square, self.fits[index] = fit(images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.how)
+        self.pixels[index] = np.rint(square)  # Darknet's ways give fractions, for which there is no room here
+
+    def _row(self, index: int) -> int:
+        """Where the image's pixels are."""
+        return index
 
     def dataset(self, ignore_difficult: bool) -> Dataset:
         rows = sorted(self.fits)
@@ -119,7 +161,7 @@ class PixelStore:
         boxes = [self._moved(usable, i, self.fits[row]) for i, row in enumerate(rows)]
         ignore = usable.crowd | usable.difficult if ignore_difficult else usable.crowd
         return Dataset(
-            snapshot=usable, pixels=self.pixels, rows=np.array(rows, np.int64),
+            snapshot=usable, pixels=self.pixels, rows=np.array([self._row(row) for row in rows], np.int64),
             fits=tuple(self.fits[row] for row in rows),
             boxes=np.concatenate(boxes).astype(np.float32), labels=usable.label_index.astype(np.int64),
             ignore=ignore.astype(bool), offsets=usable.offsets.astype(np.int64),
@@ -131,9 +173,24 @@ class PixelStore:
         return way.forward(geometry.clip(boxes, image.width, image.height))
 
 
+class KeptStore(PixelStore):
+    """Where the pixels are those of a cache."""
+
+    def __init__(self, snapshot: Snapshot, px: int, how: How, kept: PixelCache) -> None:
+        super().__init__(snapshot, px, how, kept.pixels)
+        self.kept = kept
+        self._rows: dict[int, int] = {}
+
+    def _take(self, index: int) -> None:
+        self._rows[index], self.fits[index] = self.kept.read(self.snapshot.files[index], self.how, self.snapshot.window)
+
+    def _row(self, index: int) -> int:
+        return self._rows[index]
+
+
 def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
     shape = (count, px, px, 3)
-    if np.prod(shape, dtype=float) < MEMORY_SHARE * psutil.virtual_memory().available:
+    if keeping.fits_memory(count, px):
         return np.empty(shape, np.uint8)
     try:
         with tempfile.TemporaryFile(dir=scratch) as file:  # gone when the mapping is

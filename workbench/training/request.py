@@ -26,5 +26,10 @@ class RunRequest:
     start: Path | None = None
 
     @property
+    def cache(self) -> Path:
+        """Where what can be computed again may be kept: the project's folder for that, if this is a project's run."""
+        return (self.folder.parent.parent if self.folder.parent.name == "runs" else self.folder) / "cache"
+
+    @property
     def name(self) -> str:
         return self.folder.name

@@ -176,11 +176,15 @@ class _Training:
         self, part: Snapshot, px: int, pictures: Sequence[tuple[Path, int]] = ()
     ) -> Generator[Event, None, Dataset]:  # fmt: skip
         how = detectors.load_all().get(self.recipe.detector).chosen_resize(self.recipe.detector_settings)
-        return (yield from load(
+        wish = "disk" if self.runtime.neighbours > 1 else self.settings.keep_images  # neighbours share what is there
+        self.runtime.in_turn(True)
+        loaded = yield from load(
             part, px, how,
             ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
-            control=self.control, pictures=pictures,
-        ))  # fmt: skip
+            control=self.control, pictures=pictures, cache=self.request.cache, wish=wish,
+        )  # fmt: skip
+        self.runtime.in_turn(False)
+        return loaded
 
     def _build(self, state: State | None) -> None:
         self.runtime.check_same(self.data.snapshot.digest, "images of this training can be read")

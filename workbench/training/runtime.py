@@ -95,6 +95,11 @@ class Runtime:
     def close(self) -> None:
         """Leave the others. Call once, at the end."""
 
+    def in_turn(self, first: bool) -> None:
+        """Two barriers: the first process of each machine goes on at once with `first`, the others wait until it calls
+        this without; so they find on disk what it made.
+        """
+
     def rng(self) -> tuple[Tensor, Tensor | None]:
         """The random state of the processor, and that of the graphics card."""
         device = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None

@@ -213,6 +213,11 @@ class TrainingSettings:
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
         choices=("auto", "bf16", "fp16", "fp32"), group="Machine",
     )  # fmt: skip
+    keep_images: str = setting(
+        "auto", "Where images are kept at the input side while they are learnt: in memory, or on disk in the project's"
+        " cache folder, for the next training too; auto: on disk where reading them takes long.",
+        choices=("auto", "memory", "disk"), group="Machine",
+    )  # fmt: skip
     threads: int | None = setting(
         None, "Processor cores to compute on; auto: all, as far as the batch can be dealt out.",
         low=1, high=1024, group="Machine",

@@ -13,6 +13,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from workbench.training.settings import TrainingSettings
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
+PATIENCE = timedelta(hours=3)  # until a process that waits gives up: one may read images meanwhile
 _NEW = "forward_sync_buffers"  # the name in torch 2.15 for what was "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
@@ -51,7 +53,7 @@ class Torchrun(Runtime):
 
     def __init__(self) -> None:
         super().__init__()
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
 
     @property
@@ -130,6 +132,10 @@ class Torchrun(Runtime):
         everyone: list[Any] | None = [None] * self.world if self.main else None
         dist.gather_object(value, everyone, dst=0)
         return everyone or []
+
+    def in_turn(self, first: bool) -> None:
+        if first == (here() != 0):
+            dist.barrier()
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
         if not tensors:

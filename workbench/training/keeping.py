@@ -1,0 +1,97 @@
+"""Whether the images of a training are kept on disk for the next one: if reading them takes long and there is room."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from workbench.core import images
+from workbench.core.project import Snapshot
+from workbench.core.resize import How, fit
+from workbench.core.words import count
+from workbench.errors import Refused
+from workbench.training import pixel_cache
+from workbench.training.pixel_cache import PixelCache
+
+MEMORY_SHARE = 0.4  # of what is free now: more goes to a mapped file
+DISK_SHARE = 0.5  # of what is free there
+LONG = 20.0  # seconds of reading that are worth keeping
+TRIED = 8  # images that are read to know
+SPARE = 3  # times as many rows as there are images, and the cache begins anew
+
+
+def size(images: int, px: int) -> int:
+    """Bytes of so many images at this side."""
+    return images * px * px * 3
+
+
+def fits_memory(images: int, px: int) -> bool:
+    return size(images, px) < MEMORY_SHARE * float(psutil.virtual_memory().available)
+
+
+def opened(
+    cache: Path | None, wish: str, snapshot: Snapshot, px: int, how: How, threads: int
+) -> tuple[PixelCache | None, str]:
+    """The cache to use, with room for these images, if any; and a sentence for people, or nothing to say.
+
+    The caller closes it. None as well where the disk is full, or another training adds to it just now.
+    """
+    if cache is None or wish == "memory":
+        return None, ""
+    folder = pixel_cache.folder_of(cache, px, how, snapshot.window)
+    try:
+        return _opened(folder, wish, snapshot, px, how, threads)
+    except OSError as error:
+        return None, f"Images are not kept for the next training: {folder} could not be written ({error.strerror})."
+
+
+def _opened(
+    folder: Path, wish: str, snapshot: Snapshot, px: int, how: How, threads: int
+) -> tuple[PixelCache | None, str]:
+    there = (folder / pixel_cache.ROWS).exists()
+    if wish == "auto" and not there and fits_memory(len(snapshot), px):
+        seconds = _seconds(snapshot, px, how) / max(threads, 1)
+        if seconds < LONG:
+            return None, ""
+    kept = PixelCache(folder, px)
+    try:
+        known = kept.known(snapshot.files)
+        if kept.may_add and len(kept) > SPARE * len(snapshot) + TRIED and known < len(snapshot):
+            kept.close()
+            pixel_cache.begin_anew(folder)
+            kept, known = PixelCache(folder, px), 0
+        new = len(snapshot) - known
+        free = shutil.disk_usage(folder).free
+        if new and (not kept.may_add or size(new, px) > DISK_SHARE * free):
+            kept.close()
+            return None, ""
+        kept.make_room(new)
+    except BaseException:
+        kept.close()
+        raise
+    if not new:
+        return kept, f"All {count(len(snapshot), 'image')} were read before and are taken from {folder}."
+    return kept, (
+        f"{count(new, 'image')} of {len(snapshot):,} are read and kept at {px} px for the next training:"
+        f" {size(len(snapshot), px) / 1e9:.2f} GB in {folder}, which may be deleted at any time."
+    )
+
+
+def _seconds(snapshot: Snapshot, px: int, how: How) -> float:
+    """How long reading takes on one core, from a few images evenly over all."""
+    some = snapshot.files[:: max(len(snapshot) // TRIED, 1)][:TRIED]
+    return _read(some, snapshot, px, how) / max(len(some), 1) * len(snapshot)
+
+
+def _read(files: Sequence[Path], snapshot: Snapshot, px: int, how: How) -> float:
+    begun = time.perf_counter()
+    for file in files:
+        try:
+            fit(images.read(file, snapshot.window), px, how)
+        except Refused:
+            continue
+    return time.perf_counter() - begun

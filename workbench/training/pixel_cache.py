@@ -1,0 +1,169 @@
+"""Images that were read for an earlier training, at its input side, so that the next one begins at once.
+
+A folder for each side and way of resizing (cache/training/416-stretch in the project): pixels.u8 holds rows of
+px * px * 3 bytes, rows.npz what each row is: the digest of the file's bytes, and where the image came to lie. A file
+that is where it was, as large and as old as it was, is not read again; one that was moved is read but not decoded.
+The folder may be deleted at any time. One process adds rows, any number may use them.
+
+Refused: a file for each image, which makes a hundred thousand of them; and a file for each set of images, which is made
+anew for one that was added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import shutil
+import threading
+import zipfile
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import images, resize
+from workbench.core.files import atomic_write
+from workbench.core.lock import Lock
+from workbench.core.resize import Fit, How
+from workbench.core.window import Window
+
+PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
+VERSION = 1
+DIGEST = images.DIGEST  # bytes
+
+
+def folder_of(cache: Path, px: int, how: How, window: Window | None) -> Path:
+    """Where images of this side, resized in this way and of more than 8 bits read by this window, are kept."""
+    read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
+    return cache / "training" / f"{px}-{how}{read}"
+
+
+class PixelCache:
+    """Open for adding if nobody else has it so. Close it: until then, what was added is not known to others."""
+
+    def __init__(self, folder: Path, px: int) -> None:
+        self.folder, self.px = folder, px
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(folder, LOCK)
+        self._guard = threading.Lock()  # threads add rows
+        self._digests: list[bytes] = []
+        self._fits: list[Fit] = []
+        self._files: dict[str, tuple[int, int]] = {}  # row by file, and a number that changes when the file does
+        self._read_rows()
+        self._row_of = {digest: row for row, digest in enumerate(self._digests)}
+        self._added = 0
+        self.pixels: NDArray[np.uint8] = np.zeros((0, px, px, 3), np.uint8)
+
+    @property
+    def may_add(self) -> bool:
+        return self._lock.held
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    @property
+    def row_bytes(self) -> int:
+        return self.px * self.px * 3
+
+    def known(self, files: Sequence[Path]) -> int:
+        """How many of the files are kept and as they were."""
+        return sum(self.row(file) is not None for file in files)
+
+    def row(self, file: Path) -> int | None:
+        """Where the file's image is, without reading the file; None if it is not kept, or has changed."""
+        kept = self._files.get(str(file))
+        return kept[0] if kept is not None and kept[1] == _stamp(file) else None
+
+    def make_room(self, count: int) -> None:
+        """Map the file, with room for so many more rows if this process may add some; OSError if the disk is full."""
+        rows = len(self) + (count if self.may_add else 0)
+        path = self.folder / PIXELS
+        if self.may_add:
+            if count and shutil.disk_usage(self.folder).free < count * self.row_bytes:
+                raise OSError(28, "No space left on device", str(path))
+            with open(path, "ab") as file:
+                file.truncate(max(rows, 1) * self.row_bytes)
+        self.pixels = np.memmap(
+            path, np.uint8, "r+" if self.may_add else "r", shape=(max(rows, 1), self.px, self.px, 3)
+        )
+
+    def read(self, file: Path, how: How, window: Window | None) -> tuple[int, Fit]:
+        """The row of an image and where it came to lie, read and kept if it is not yet. For threads.
+
+        Refused if the file is no whole image.
+        """
+        row = self.row(file)
+        if row is not None:
+            return row, self._fits[row]
+        stamp, digest = _stamp(file), images.digest(file)  # in this order: a file that changes meanwhile is read again
+        square = fit = None
+        if digest not in self._row_of:
+            square, fit = resize.fit(images.read(file, window), self.px, how)
+        with self._guard:
+            row = self._row_of.get(digest)
+            if row is None:
+                assert square is not None
+                assert fit is not None
+                row = self._row_of[digest] = len(self._digests)
+                self._digests.append(digest)
+                self._fits.append(fit)
+                self.pixels[row] = np.rint(square)  # Darknet's ways give fractions
+            self._files[str(file)] = (row, stamp)
+            self._added += 1
+            return row, self._fits[row]
+
+    def close(self) -> None:
+        """Write down what was added, pixels first: a kill between the two costs only their reading."""
+        try:
+            if self._added and self.may_add:
+                if isinstance(self.pixels, np.memmap):
+                    self.pixels.flush()
+                self._write_rows()
+        finally:
+            self._lock.release()
+
+    def _read_rows(self) -> None:
+        try:
+            with np.load(io.BytesIO((self.folder / ROWS).read_bytes()), allow_pickle=False) as kept:
+                digests, fits = kept["digests"], kept["fits"]
+                names, rows, stamps = kept["names"].tobytes().decode().split("\0"), kept["rows"], kept["stamps"]
+                if int(kept["version"]) != VERSION or len(digests) != len(fits) or len(rows) != len(stamps):
+                    return
+                room = (self.folder / PIXELS).stat().st_size // self.row_bytes
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return
+        if len(digests) > room or (len(rows) and not 0 <= rows.min() <= rows.max() < len(digests)):
+            return
+        self._digests = [digest.tobytes() for digest in digests]
+        self._fits = [Fit(*map(float, row)) for row in fits]
+        self._files = dict(zip(names, zip(map(int, rows), map(int, stamps), strict=True), strict=False))
+
+    def _write_rows(self) -> None:
+        buffer = io.BytesIO()
+        rows = np.array([row for row, _ in self._files.values()], np.int64)
+        stamps = np.array([stamp for _, stamp in self._files.values()], np.int64)
+        digests = np.frombuffer(b"".join(self._digests), np.uint8).reshape(-1, DIGEST)
+        fits = np.array([astuple(fit) for fit in self._fits], np.float64).reshape(-1, 4)
+        names = np.frombuffer("\0".join(self._files).encode(errors="surrogateescape"), np.uint8)
+        np.savez(buffer, version=VERSION, digests=digests, fits=fits, rows=rows, stamps=stamps, names=names)
+        atomic_write(self.folder / ROWS, buffer.getvalue())
+
+
+def begin_anew(folder: Path) -> None:
+    """Forget all that is kept in `folder`."""
+    for name in (ROWS, PIXELS):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _stamp(file: Path) -> int:
+    """A number that changes when the file's size or time does; -1 if it is not there."""
+    try:
+        about = file.stat()
+    except OSError:
+        return -1
+    mixed = hashlib.blake2b(f"{about.st_size} {about.st_mtime_ns}".encode(), digest_size=8).digest()
+    return int.from_bytes(mixed, "big") >> 1
