@@ -38,6 +38,7 @@ from workbench.training.events import (
     Saved,
     Started,
 )  # fmt: skip
+from workbench.training.launch import train_together
 from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
@@ -61,6 +62,9 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     calls this with the same request; the main one writes the files.
     """
     control, runtime = control or Control(), runtime or Runtime()
+    if request.recipe.training.processes > 1 and runtime.world == 1:
+        yield from train_together(request, control)
+        return
     with _locked(request.folder, runtime), contextlib.closing(_log(request.folder, runtime)) as log:
         training = _Training(request, control, log, runtime)
         with machine.threads_each(runtime.threads):

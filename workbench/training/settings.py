@@ -209,6 +209,11 @@ class TrainingSettings:
         low=0, high=2**31 - 1, group="Machine",
     )  # fmt: skip
     device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", group="Machine")
+    processes: int = setting(
+        1, "Processes that train together on this machine, each with its part of every batch and a graphics card of its"
+        " own; without one, with its share of the cores. Several machines: see torchrun in the help.",
+        low=1, high=64, group="Machine",
+    )  # fmt: skip
     precision: str = setting(
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
         choices=("auto", "bf16", "fp16", "fp32"), group="Machine",

@@ -1,0 +1,93 @@
+"""Two processes that one starts, follows, pauses and stops; they end when it does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch.distributed
+
+from tests.training.toys import make_snapshot
+from workbench.errors import WorkbenchError
+from workbench.training import launch, recipes, run, runs, together
+from workbench.training.events import Control, Event, Finished, Paused, Progress, Saved, Started
+from workbench.training.request import RunRequest
+
+pytestmark = [
+    pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of PyTorch trains in one process only"),
+    pytest.mark.slow,
+]
+
+
+def request_in(folder: Path, **changes: object) -> RunRequest:
+    settings = {"input_px": 64, "width": 0.1, "processes": 2, "epochs": 2, "batch": 4, "device": "cpu", **changes}
+    recipe = recipes.plain("yolov4-tiny").changed({"precision": "fp32", **settings})
+    return RunRequest(folder / "runs" / "two", make_snapshot(folder / "images"), recipe)
+
+
+def test_its_events_are_those_of_a_training_and_it_goes_on_after_a_pause_and_a_stop(tmp_path: Path) -> None:
+    control, seen = Control(), list[Event]()
+    for event in run.train(request_in(tmp_path, epochs=200, evaluate_every=0), control):
+        seen.append(event)
+        if isinstance(event, Progress) and not control.pause.is_set():
+            control.pause.set()
+        if isinstance(event, Paused) and event.paused:
+            control.stop.set()
+    assert [event.device for event in seen if isinstance(event, Started)] == ["2 x cpu"]
+    assert any(isinstance(event, Paused) for event in seen)
+    assert isinstance(seen[-1], Finished)
+    assert seen[-1].stopped
+    assert any(isinstance(event, Saved) for event in seen)
+    folder = tmp_path / "runs" / "two"
+    assert runs.info(folder).state == "stopped"
+    assert not [name for name in (together.STOP, together.PAUSE, together.LAUNCHER) if (folder / name).exists()]
+    stopping = Control()
+    for event in run.resume(folder, stopping):
+        if isinstance(event, Started):
+            assert event.resumed_step == seen[-1].step
+            stopping.stop.set()
+    assert isinstance(event, Finished)
+
+
+def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -> None:
+    request = request_in(tmp_path, batch=1)
+    with pytest.raises(WorkbenchError, match="can't be dealt out to 2 processes"):
+        list(run.train(request))
+    runs.forget_unstarted(request.folder)
+    assert not request.folder.exists()
+
+
+def test_they_end_in_order_when_whoever_started_them_is_killed(tmp_path: Path) -> None:
+    request = request_in(tmp_path, epochs=100_000, evaluate_every=0)
+    launch.record.write_request(request)
+    starter = "import sys; from pathlib import Path; from workbench.training import run\n"
+    starter += "for event in run.resume(Path(sys.argv[1])): print(type(event).__name__, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", starter, str(request.folder)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert any(line.strip() == b"Progress" for line in parent.stdout)
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert len(children) >= 2
+        parent.send_signal(signal.SIGKILL)
+    assert not list(_alive(children, until=time.monotonic() + 60))
+    assert runs.info(request.folder).state == "stopped"
+
+
+def _alive(processes: list[psutil.Process], until: float) -> Iterator[psutil.Process]:
+    _, alive = psutil.wait_procs(processes, timeout=max(until - time.monotonic(), 0))
+    yield from alive
+
+
+def test_flags_are_files(tmp_path: Path) -> None:
+    flag = together.FileFlag(tmp_path / together.PAUSE)
+    assert not flag.is_set()
+    (tmp_path / together.PAUSE).touch()
+    assert flag.wait(5)
+    (tmp_path / together.PAUSE).unlink()
+    time.sleep(2 * together.LOOK_EVERY)
+    assert not flag.is_set()

@@ -1,0 +1,128 @@
+"""Trains on several graphics cards of this machine from one process that has none of it in itself: the window's, say.
+
+torchrun is started as a child (together.py); its events are passed on as they come. Stop and pause go the other way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.training import events, record, runs
+from workbench.training.events import Control, Event, Failed, Finished, Started
+from workbench.training.request import RunRequest
+from workbench.training.together import LAUNCHER, PAUSE, STOP
+
+LOG = "processes.log"  # what the processes say besides events
+LOOK_EVERY = 0.1  # seconds between two looks at what is asked for
+PATIENCE = 120.0  # seconds for an orderly end, which writes a checkpoint
+
+
+def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
+    """Train as requested, in as many processes as the settings say. As run.train(), of which this is another way."""
+    folder, processes = request.folder, request.recipe.training.processes
+    if getattr(sys, "frozen", False):
+        raise WorkbenchError("This build of the program trains in one process. Install it with pip for several.")
+    if not request.resume:
+        folder.mkdir(parents=True, exist_ok=True)
+        record.write_request(request)
+    for name in (STOP, PAUSE):
+        (folder / name).unlink(missing_ok=True)
+    launcher = Lock(folder, LAUNCHER)
+    try:
+        if not launcher.held:
+            raise WorkbenchError(f"The run {folder.name} is in use by {launcher.holder}. Stop it there first.")
+        with open(folder / LOG, "ab") as log, _started(folder, processes, request.resume, log) as child:
+            yield from _passed_on(child, folder, control)
+    except _Refused:
+        if not request.resume:  # nothing began, so nothing is to be kept
+            for name in (record.RECIPE, record.DATA, runs.ABOUT, LOG):
+                (folder / name).unlink(missing_ok=True)
+        raise
+    finally:
+        for name in (STOP, PAUSE):
+            (folder / name).unlink(missing_ok=True)
+        launcher.release()
+        (folder / LAUNCHER).unlink(missing_ok=True)
+
+
+class _Refused(WorkbenchError):
+    """The processes would not begin."""
+
+
+@contextlib.contextmanager
+def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The child; at the end it is asked to stop and waited for."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
+        "-m", "workbench.training.together", str(folder), "go-on" if resume else "begin",
+    ]  # fmt: skip
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+    try:
+        yield child
+    finally:
+        try:
+            if child.poll() is None:
+                (folder / STOP).touch()
+            child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        finally:
+            assert child.stdout is not None
+            child.stdout.close()
+
+
+def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -> Iterator[Event]:
+    lines: queue.Queue[bytes | None] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(child, lines), name="processes")
+    reader.start()
+    begun = last = None
+    try:
+        while True:
+            _ask(folder, control)
+            try:
+                line = lines.get(timeout=LOOK_EVERY)
+            except queue.Empty:
+                continue
+            if line is None:
+                break
+            with contextlib.suppress(WorkbenchError):  # a line that is no event: a library's, which prints
+                last = events.from_json(line.decode("utf-8", "replace"))
+                begun = begun or isinstance(last, Started)
+                if isinstance(last, Failed) and not begun:
+                    break
+                yield last
+    finally:
+        if child.poll() is None:
+            (folder / STOP).touch()
+        reader.join()
+    if isinstance(last, Failed) and not begun:
+        raise _Refused(last.sentence)
+    if not isinstance(last, Finished | Failed):
+        yield Failed(f"The processes ended without a word, with code {child.wait()}. What they said: {folder / LOG}")
+
+
+def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _ask(folder: Path, control: Control) -> None:
+    """Hand on what is asked for."""
+    if control.stop.is_set():
+        (folder / STOP).touch()
+    if control.pause.is_set():
+        (folder / PAUSE).touch()
+    else:
+        (folder / PAUSE).unlink(missing_ok=True)
