@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Failed, Finished, Message, Progress, Started, from_json, to_json
-from workbench.training.record import EventLog, read_request
+from workbench.training.record import EventLog, read_request, write_request
 from workbench.training.run import RunRequest, train
 
 MakeRequest = Callable[..., RunRequest]
@@ -116,3 +118,45 @@ def test_a_project_that_moved_with_its_images_can_be_resumed(request_of: MakeReq
     (tmp_path / "images").rename(moved / "images")
     back = read_request(moved / "a" / "run")
     assert all(file.exists() for file in back.snapshot.files)
+
+
+def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_their_checkpoints(
+    request_of: MakeRequest,
+) -> None:
+    request = request_of()
+    happening = train(request)
+    next(happening)
+    info = runs.info(request.folder)
+    assert (info.digest, info.images, info.validation_images) == (request.snapshot.digest, 6, 2)
+    happening.close()  # type: ignore[attr-defined]
+    (request.folder / "data.json").unlink()
+    assert runs.info(request.folder).digest == request.snapshot.digest
+    (request.folder / "last.safetensors").write_bytes(b"torn")
+    assert runs.info(request.folder).digest == ""
+    (request.folder / "data.json").write_text("[1]", "utf-8")
+    assert runs.info(request.folder).digest == ""
+
+
+def test_of_a_long_run_only_the_newest_progress_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = leave(tmp_path / "a", STARTED, *(replace(PROGRESS, step=step) for step in range(1, 500)))
+    with open(folder / "events.jsonl", "ab") as file:
+        file.write(b'{"event": "Progress", "step": 500, "ste\n')  # torn, and gone on with
+    read: list[str] = []
+    monkeypatch.setattr(runs.events, "from_json", lambda line: read.append(line) or from_json(line))
+    info = runs.info(folder)
+    assert (info.step, info.epoch, info.epochs, len(read)) == (499, 2, 4, 2)
+
+
+def test_hidden_folders_are_no_runs(tmp_path: Path) -> None:
+    leave(tmp_path / ".trash", STARTED)
+    assert runs.runs(tmp_path) == ()
+
+
+def test_the_window_of_images_with_more_than_8_bits_is_part_of_the_record(request_of: MakeRequest) -> None:
+    request = request_of()
+    request = replace(request, snapshot=replace(request.snapshot, window=Window(100.0, 3000.0)))
+    request.folder.mkdir(parents=True)
+    write_request(request)
+    back = read_request(request.folder)
+    assert back.snapshot.window == Window(100.0, 3000.0)
+    assert back.snapshot.digest == request.snapshot.digest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import time
@@ -10,14 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.files import natural_key, safe_name
+from workbench.core.files import natural_key, safe_name, stamp
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
-from workbench.training import events
+from workbench.training import events, header
 from workbench.training.events import Evaluated, Event, Failed, Finished, Progress, Started
 
-EVENTS, RECIPE = "events.jsonl", "settings.toml"
+EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
+ABOUT = "data.json"
+"""The digest of a run's data, beside data.npz, which takes 0.1 s to read for 10,000 images."""
+_PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,10 @@ class RunInfo:
     best_ap: float  # NaN before the first evaluation
     best_ap50: float
     sentence: str = ""  # why it failed
+    images: int = 0  # that it learns from
+    validation_images: int = 0
+    digest: str = ""  # of its data, empty where that is not known
+    note: str = ""  # what a person wrote about it
 
     @property
     def best(self) -> Path | None:
@@ -56,11 +65,16 @@ class RunInfo:
         kept = any((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
         return kept and self.state in ("stopped", "interrupted", "failed")
 
+    @property
+    def extendable(self) -> bool:
+        """Whether it has ended by itself and could go on for more epochs: imported weights could not."""
+        return self.state == "finished" and all((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
+
 
 def runs(folder: Path) -> tuple[RunInfo, ...]:
-    """The runs in a project's folder `runs`, newest first."""
+    """The runs in a project's folder `runs`, newest first. Hidden folders are none, such as kept_runs.TRASH."""
     try:
-        folders = [entry for entry in Path(folder).iterdir() if entry.is_dir() and (entry / EVENTS).exists()]
+        folders = [entry for entry in Path(folder).iterdir() if entry.name[0] != "." and (entry / EVENTS).is_file()]
     except OSError:
         return ()
     found = [info(entry) for entry in folders]
@@ -70,7 +84,7 @@ def runs(folder: Path) -> tuple[RunInfo, ...]:
 def info(folder: Path) -> RunInfo:
     """What is known about the run in `folder`."""
     started, ended, progress, failed, best_ap, best_ap50 = None, None, None, "", float("nan"), float("nan")
-    for event in read_events(folder):
+    for event in outline(folder):
         if isinstance(event, Started):
             started, ended = started or event, None
             epochs = event.epochs
@@ -87,6 +101,8 @@ def info(folder: Path) -> RunInfo:
         state=_state(folder, ended), started=started.time if started else 0.0,
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
+        images=started.images if started else 0, validation_images=started.validation_images if started else 0,
+        digest=_digest(folder), note=note(folder),
     )  # fmt: skip
 
 
@@ -96,13 +112,46 @@ def read_events(folder: Path, start: int = 0) -> Iterator[Event]:
         with open(folder / EVENTS, "rb") as file:
             file.seek(start)
             for line in file:
-                if line.endswith(b"\n") and line.strip():
-                    try:
-                        yield events.from_json(line.decode("utf-8", "replace"))
-                    except WorkbenchError:
-                        continue
+                yield from _parsed(line)
     except OSError:
         return
+
+
+def outline(folder: Path) -> tuple[Event, ...]:
+    """The events of a run, of all Progress only the newest, as the last: a long run has a hundred thousand of them.
+
+    Read again only if the file has changed: 50 runs of 20,000 steps take 1.5 s, and are listed at each save of another.
+    """
+    file = folder / EVENTS
+    try:
+        now = stamp(file)
+        known = _outlines.get(file)
+        if known is None or known[0] != now:
+            known = _outlines[file] = now, tuple(_outline(file))
+    except OSError:
+        return ()
+    return known[1]
+
+
+_outlines: dict[Path, tuple[tuple[int, int], tuple[Event, ...]]] = {}
+
+
+def _outline(file: Path) -> Iterator[Event]:
+    newest = b""
+    with open(file, "rb") as lines:
+        for line in lines:
+            if line.startswith(_PROGRESS):
+                newest = line if line.endswith(b"}\n") else newest
+            else:
+                yield from _parsed(line)
+    yield from _parsed(newest)
+
+
+def _parsed(line: bytes) -> Iterator[Event]:
+    """Nothing for a torn or foreign line."""
+    if line.endswith(b"\n") and line.strip():
+        with contextlib.suppress(WorkbenchError):
+            yield events.from_json(line.decode("utf-8", "replace"))
 
 
 def new_folder(folder: Path, detector: str) -> Path:
@@ -169,6 +218,24 @@ def _recipe(folder: Path) -> str:
         return str(tomllib.loads((folder / RECIPE).read_text(encoding="utf-8")).get("name", ""))
     except (OSError, ValueError):
         return ""
+
+
+def note(folder: Path) -> str:
+    """What a person wrote about the run in `folder`."""
+    try:
+        return (folder / NOTE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _digest(folder: Path) -> str:
+    """Of the run's data; an older run has it in the head of its checkpoints only."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((folder / ABOUT).read_bytes())["digest"])
+    for name in ("best.safetensors", "last.safetensors"):
+        with contextlib.suppress(WorkbenchError):
+            return header.read_header(folder / name).data_digest
+    return ""
 
 
 def when(seconds: float) -> str:

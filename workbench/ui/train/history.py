@@ -1,100 +1,169 @@
-"""The runs of the project so far: choosing one shows its curves, and an interrupted one can be gone on with."""
+"""The runs of the project so far: choosing one shows its curves, several are compared, and what can be done with them.
+
+What is asked for here is done by `run_deeds`.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from workbench.core.words import count
+from workbench.training.kept_runs import KEPT_DAYS, Deleted
+from workbench.training.runs import RunInfo, when
+from workbench.ui import actions, theme
+from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
+from workbench.ui.widgets.elided import Elided
+
+MOST_LISTED = 12  # deleted runs in the menu
+RESUME_HELP = "Go on from the last checkpoint, with the data and the settings the run began with."
+INSPECT_HELP = "See what this run finds in the images."
+EXTEND_HELP = (
+    "A finished run goes on for more epochs, as a run of its own that begins where this one ended; this one stays as it"
+    " is. You are asked how many, and told what it does to the learning rate."
 )
-
-from workbench.training import runs
-from workbench.training.runs import RunInfo
-from workbench.ui import theme
-
-COLUMNS = ("run", "state", "epochs", "best AP50", "best AP", "started")
+FORK_HELP = (
+    "Put this run's detector, settings and anchors into the form at the left: change what you like, then start a run"
+    " of the project's data of today."
+)
+DELETE_HELP = f"Moved to the trash, where they can be taken back for {KEPT_DAYS} days"
+COMPARE_HELP = "Choose two or more runs (Ctrl+click, Shift+click) to see their curves, settings and AP side by side."
 
 
 class RunList(QWidget):
-    """`chosen(RunInfo)` for a click on a row, `resume_asked(RunInfo)` and `inspect_asked(RunInfo)` for the buttons."""
+    """`chosen(RunInfo)` for a click on a row, `resume_asked(RunInfo)` and `inspect_asked(RunInfo)` for the buttons.
+
+    `compare_asked` and `delete_asked` carry a tuple of RunInfo; `restore_asked(Deleted)` and `empty_asked` are for the
+    trash; `take_back_asked` undoes what `offer_to_take_back` told.
+    """
 
     chosen = Signal(object)
     resume_asked = Signal(object)
     inspect_asked = Signal(object)
+    compare_asked = Signal(object)
+    rename_asked = Signal(object, str)
+    note_asked = Signal(object, str)
+    delete_asked = Signal(object)
+    extend_asked = Signal(object)
+    fork_asked = Signal(object)
+    restore_asked = Signal(object)
+    empty_asked = Signal()
+    take_back_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._runs: tuple[RunInfo, ...] = ()
-        self._may_resume = True
+        self._may_resume, self._may_fork = True, False
+        self._live = ""  # the name of the run that is trained now
         self._preferred = ""
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setObjectName("train-runs")
-        self.table.setAccessibleName("Runs")
-        self.table.setHorizontalHeaderLabels(list(COLUMNS))
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.setWordWrap(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.resume = QPushButton("Resume")
-        self.resume.setObjectName("train-resume")
-        self.resume.setToolTip("Go on from the last checkpoint, with the data and the settings the run began with.")
-        self.inspect = QPushButton("Inspect")
-        self.inspect.setObjectName("train-inspect")
-        self.inspect.setToolTip("See what this run finds in the images.")
-        self.table.itemSelectionChanged.connect(self._selected)
-        self.resume.clicked.connect(self._ask_resume)
-        self.inspect.clicked.connect(self._ask_inspect)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.resume)
-        buttons.addWidget(self.inspect)
+        self.table = RunsTable()
+        self.told = Elided()
+        self.told.setObjectName("train-runs-told")
+        self.told.setProperty("role", "muted")
+        self.take_back = _button("train-runs-undo", "Undo", "Take back what was deleted.")
+        self.compare = _button("train-compare", "Compare", COMPARE_HELP)
+        self.more = _button("train-runs-more", "More", "What else can be done with the chosen runs.")
+        self.resume = _button("train-resume", "Resume", RESUME_HELP)
+        self.inspect = _button("train-inspect", "Inspect", INSPECT_HELP)
+        self._make_actions()
+        self._make_menu()
+        self._lay_out()
+        self._connect()
+        self.offer_to_take_back("")
+        self._enable()
+
+    def _make_actions(self) -> None:
+        self._do_resume = actions.make(self, "resume-run", self._ask_resume)
+        self._do_inspect = actions.make(self, "inspect-run", self._ask_inspect)
+        self._do_compare = actions.make(self, "compare-runs", self._ask_compare)
+        self._do_rename = actions.make(self, "rename-run", self._type_name)
+        self._do_note = actions.make(self, "note-run", self._type_note)
+        self._do_extend = actions.make(self, "extend-run", self._ask_extend)
+        self._do_fork = actions.make(self, "fork-run", self._ask_fork)
+        self._do_delete = actions.make(self, "delete-runs", self._ask_delete)
+
+    def _make_menu(self) -> None:
+        self.menu = QMenu(self, toolTipsVisible=True)
+        self.menu.setObjectName("train-runs-menu")
+        self.menu.aboutToShow.connect(self._explain)
+        self.menu.addActions([self._do_resume, self._do_extend, self._do_fork])
+        self.menu.addSeparator()
+        self.menu.addActions([self._do_inspect, self._do_compare])
+        self.menu.addSeparator()
+        self.menu.addActions([self._do_rename, self._do_note, self._do_delete])
+        self.menu.addSeparator()
+        self.trash = self.menu.addMenu("Deleted runs")
+        self.trash.setObjectName("train-runs-trash")
+        self._sure = QMenu("Delete for good", self.trash)
+        self._sure.setObjectName("train-runs-empty")
+        self.more.setMenu(self.menu)
+        self.set_deleted((), 0)
+
+    def _lay_out(self) -> None:
+        foot = QHBoxLayout()
+        foot.setSpacing(theme.GRID)
+        foot.addWidget(self.told, 1)
+        for button in (self.take_back, self.compare, self.more, self.resume, self.inspect):
+            foot.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.GRID, 0, 0)
         column.addWidget(self.table, 1)
-        column.addLayout(buttons)
-        self._enable()
+        column.addLayout(foot)
+
+    def _connect(self) -> None:
+        self.table.itemSelectionChanged.connect(self._selected)
+        self.table.activated.connect(self._show)
+        self.table.renamed.connect(self.rename_asked)
+        self.table.noted.connect(self.note_asked)
+        self.table.take_back_asked.connect(self.take_back_asked)
+        self.table.customContextMenuRequested.connect(self._pop_up)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.take_back.clicked.connect(self.take_back_asked)
+        self.compare.clicked.connect(self._ask_compare)
+        self.resume.clicked.connect(self._ask_resume)
+        self.inspect.clicked.connect(self._ask_inspect)
+
+    # --- what it shows ---
 
     def set_runs(self, found: Sequence[RunInfo]) -> None:
-        """Show these runs; the selection stays on the run of the same name. Does not emit `chosen`."""
-        name = self.selected.name if self.selected else self._preferred
-        self._runs = tuple(found)
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(found))
-        for row, run in enumerate(found):
-            for column, text in enumerate(_texts(run)):
-                cell = QTableWidgetItem(text)
-                cell.setToolTip(run.sentence or str(run.folder))
-                if 2 <= column <= 4:
-                    cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(row, column, cell)
-            if run.name == name:
-                self.table.selectRow(row)
-        if name not in {run.name for run in found}:
-            self.table.clearSelection()
-        self.table.blockSignals(False)
+        """Show these runs; the selection stays on the runs of the same names. Does not emit `chosen`."""
+        self.table.set_runs(found, [self._preferred])
         self._enable()
+
+    def set_deleted(self, deleted: Sequence[Deleted], size: int) -> None:
+        """What is in the trash, and its bytes."""
+        self.trash.clear()
+        self.trash.setEnabled(bool(deleted))
+        for one in deleted[:MOST_LISTED]:
+            entry = self.trash.addAction(f"Take back '{one.name}', deleted {when(one.deleted)}".replace("&", "&&"))
+            entry.triggered.connect(lambda _=False, one=one: self.restore_asked.emit(one))
+        if len(deleted) > MOST_LISTED:
+            self.trash.addAction(f"… and {len(deleted) - MOST_LISTED} older ones").setEnabled(False)
+        self.trash.addSeparator()
+        self.trash.addMenu(self._sure)
+        self._sure.clear()
+        entry = self._sure.addAction(f"Delete {count(len(deleted), 'run')}, {size / 1e6:,.0f} MB: there is no undo")
+        entry.triggered.connect(lambda _=False: self.empty_asked.emit())
+
+    def offer_to_take_back(self, words: str) -> None:
+        """Say what was done, with a button to undo it; "" when there is nothing to take back."""
+        self.told.setText(words)
+        self.take_back.setVisible(bool(words))
+        self.table.to_take_back = bool(words)
 
     def prefer(self, name: str) -> None:
         """Select this run at the next listing if none is selected: Resume and Inspect are meant for it."""
         self._preferred = name
 
-    def allow_resume(self, on: bool) -> None:
-        """False while another training runs."""
-        self._may_resume = on
+    def allow_resume(self, on: bool, live: str = "") -> None:
+        """False while another training runs: `live`, which must not be moved."""
+        self._may_resume, self._live = on, live
+        self._enable()
+
+    def allow_fork(self, on: bool) -> None:
+        """Whether there is a form that the settings of a run can be put into."""
+        self._may_fork = on
         self._enable()
 
     def clear_selection(self) -> None:
@@ -106,19 +175,59 @@ class RunList(QWidget):
 
     @property
     def selected(self) -> RunInfo | None:
-        rows = self.table.selectionModel().selectedRows()
-        return self._runs[rows[0].row()] if rows and rows[0].row() < len(self._runs) else None
+        """The run that is chosen, None if it is not one alone."""
+        return self.table.chosen[0] if len(self.table.chosen) == 1 else None
 
     def _enable(self) -> None:
-        run = self.selected
-        self.resume.setEnabled(self._may_resume and run is not None and run.resumable)
-        self.inspect.setEnabled(run is not None and run.checkpoint is not None)
+        run, chosen = self.selected, self.table.chosen
+        at_rest = not any(one.state == "running" or one.name == self._live for one in chosen)
+        may_resume = self._may_resume and run is not None and run.resumable
+        may_inspect = run is not None and run.checkpoint is not None
+        for button, action, on in (
+            (self.resume, self._do_resume, may_resume),
+            (self.inspect, self._do_inspect, may_inspect),
+            (self.compare, self._do_compare, len(chosen) > 1),
+        ):
+            button.setEnabled(on)
+            action.setEnabled(on)
+        self._do_rename.setEnabled(run is not None and at_rest)
+        self._do_note.setEnabled(run is not None)
+        self._do_delete.setEnabled(bool(chosen) and at_rest)
+        self._do_extend.setEnabled(self._may_resume and run is not None and run.extendable)
+        self._do_fork.setEnabled(self._may_fork and run is not None)
+
+    # --- what is asked for ---
+
+    @Slot()
+    def _explain(self) -> None:
+        """More than their words; a change of keys makes tooltips anew."""
+        for action, help in (
+            (self._do_resume, RESUME_HELP),
+            (self._do_extend, EXTEND_HELP),
+            (self._do_fork, FORK_HELP),
+            (self._do_inspect, INSPECT_HELP),
+            (self._do_compare, COMPARE_HELP),
+            (self._do_delete, DELETE_HELP),
+        ):
+            action.setToolTip(help)
 
     @Slot()
     def _selected(self) -> None:
         self._enable()
         if self.selected is not None:
             self.chosen.emit(self.selected)
+
+    @Slot()
+    def _show(self, *_: object) -> None:
+        """Enter: the curves of one, a comparison of several."""
+        if self.selected is not None:
+            self.chosen.emit(self.selected)
+        else:
+            self._ask_compare()
+
+    @Slot(QPoint)
+    def _pop_up(self, at: QPoint) -> None:
+        self.menu.popup(self.table.viewport().mapToGlobal(at))
 
     @Slot()
     def _ask_resume(self) -> None:
@@ -128,9 +237,36 @@ class RunList(QWidget):
     def _ask_inspect(self) -> None:
         self.inspect_asked.emit(self.selected)
 
+    @Slot()
+    def _ask_compare(self) -> None:
+        if len(self.table.chosen) > 1:
+            self.compare_asked.emit(self.table.chosen)
 
-def _texts(run: RunInfo) -> tuple[str, ...]:
-    numbers = ("–" if math.isnan(value) else f"{value:.3f}" for value in (run.best_ap50, run.best_ap))
-    imported = run.state == "finished" and not run.epochs
-    epochs = "imported" if imported else f"{run.epoch:,} / {run.epochs:,}"
-    return (run.name, run.state, epochs, *numbers, runs.when(run.started))
+    @Slot()
+    def _ask_delete(self) -> None:
+        self.delete_asked.emit(self.table.chosen)
+
+    @Slot()
+    def _ask_extend(self) -> None:
+        self.extend_asked.emit(self.selected)
+
+    @Slot()
+    def _ask_fork(self) -> None:
+        self.fork_asked.emit(self.selected)
+
+    @Slot()
+    def _type_name(self) -> None:
+        if self.selected is not None:
+            self.table.type_in(self.selected, NAME)
+
+    @Slot()
+    def _type_note(self) -> None:
+        if self.selected is not None:
+            self.table.type_in(self.selected, NOTE)
+
+
+def _button(name: str, word: str, help: str) -> QPushButton:
+    made = QPushButton(word)
+    made.setObjectName(name)
+    made.setToolTip(help)
+    return made

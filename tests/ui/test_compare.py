@@ -1,0 +1,272 @@
+"""Runs beside one another: what is read of them, which settings differ, AP of each label, and the window."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QTableWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.training.test_runs import STARTED, leave
+from tests.ui.hand import find
+from tests.ui.test_train_page import label_all, session
+from workbench.training import kept_runs
+from workbench.training.events import Evaluated, Event, Finished, Progress
+from workbench.ui import theme
+from workbench.ui.session import Session
+from workbench.ui.train.compare import differences
+from workbench.ui.train.compare.differences import best_of
+from workbench.ui.train.compare.reading import POINTS, Compared, read
+from workbench.ui.train.compare.window import CompareWindow
+from workbench.ui.widgets.plot import Plot
+
+__all__ = ["session"]  # the fixture
+NAN = math.nan
+RECIPE = """name = "quick"
+detector = "{detector}"
+[detector_settings]
+{own}
+[training]
+epochs = {epochs}
+step_at = [0.8, 0.9]
+"""
+
+
+def progress(step: int, loss: float) -> Progress:
+    return Progress(step, 6, step // 2, 3, {"box": loss}, loss, 0.1, 10.0, 1.0)
+
+
+def evaluated(epoch: int, ap50: float, best: bool, **labels: float) -> Evaluated:
+    each = {name: value / 2 for name, value in labels.items()}
+    return Evaluated(epoch, 2 * epoch, ap50 / 2, ap50, 0.0, labels, 2, 0.1, best, each)
+
+
+FIRST = (
+    STARTED, progress(1, 9.0), progress(2, 8.0), evaluated(1, 0.2, True, cell=0.3), progress(4, 7.0),
+    evaluated(2, 0.6, True, cell=0.8, spot=0.4), progress(6, 5.0), evaluated(3, 0.5, False, cell=0.9),
+    Finished(6, 3, False, 0.6, 65.0, "/x"),
+)  # fmt: skip
+SECOND = (STARTED, progress(2, 4.0), evaluated(1, 0.4, True, spot=0.5, dust=0.1))
+
+
+def left(
+    folder: Path, events: Sequence[Event], digest: str = "", *, detector: str = "toy", own: str = "", epochs: int = 4
+) -> Path:
+    leave(folder, *events)
+    (folder / "settings.toml").write_text(RECIPE.format(detector=detector, own=own, epochs=epochs), "utf-8")
+    if digest:
+        (folder / "data.json").write_text(json.dumps({"digest": digest}), "utf-8")
+    return folder
+
+
+def known(folder: Path) -> Compared:
+    found = read(folder)
+    assert found is not None
+    return found
+
+
+# --- reading ---
+
+
+def test_a_run_is_read_with_its_curves_and_its_best_evaluation(tmp_path: Path) -> None:
+    run = known(left(tmp_path / "a", FIRST, "ab" * 32))
+    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 4, 6], [9, 8, 7, 5])
+    assert (run.epochs, [one.ap50 for one in run.evaluations]) == ([1, 2, 3], [0.2, 0.6, 0.5])
+    assert run.best is not None
+    assert (run.best.epoch, run.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
+    assert (run.seconds, run.info.digest) == (65.0, "ab" * 32)
+    assert read(tmp_path / "absent") is None
+
+
+def test_what_a_killed_run_did_after_its_last_save_is_left_out(tmp_path: Path) -> None:
+    resumed = dataclasses.replace(STARTED, resumed_step=2)
+    events = (STARTED, progress(1, 9.0), progress(2, 8.0), progress(3, 99.0), evaluated(2, 0.9, True), resumed)
+    run = known(left(tmp_path / "a", (*events, progress(3, 7.0), evaluated(2, 0.3, True))))
+    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 3], [9, 8, 7])
+    assert [one.ap50 for one in run.evaluations] == [0.3]
+
+
+def test_a_long_loss_is_averaged(tmp_path: Path) -> None:
+    run = known(left(tmp_path / "a", (STARTED, *(progress(step, step % 2) for step in range(4 * POINTS)))))
+    assert len(run.step) == POINTS
+    assert run.step[:2].tolist() == [1.5, 5.5]
+    assert set(run.loss.tolist()) == {0.5}
+
+
+# --- what differs ---
+
+
+def rows(*compared: Compared) -> dict[str, tuple[str, ...]]:
+    return {row.title: row.values for row in differences.differing(compared)}
+
+
+def test_only_settings_that_differ_are_told(tmp_path: Path) -> None:
+    one = known(left(tmp_path / "a", FIRST, "ab" * 32, own="width = 0.5\nresize = 'stretch'", epochs=4))
+    other = known(left(tmp_path / "b", SECOND, "cd" * 32, own="width = 1\nresize = 'stretch'", epochs=30))
+    assert rows(one, other) == {"Data": ("abababa", "cdcdcdc"), "Width": ("0.5", "1"), "Epochs": ("4", "30")}
+    assert rows(one, one) == {}
+    assert "different data" in differences.warning([one, other])
+    assert differences.warning([one, one]) == ""
+
+
+def test_what_only_one_detector_has_comes_last_and_a_setting_that_is_missing_had_its_default(tmp_path: Path) -> None:
+    one = known(left(tmp_path / "a", FIRST, own="masks = 'fixed'\nwidth = 0.5"))
+    other = known(left(tmp_path / "b", SECOND, detector="dream", own="width = 1"))
+    (tmp_path / "b" / "settings.toml").write_text("[detector_settings]\nwidth = 1\n[training]\nbatch = 8", "utf-8")
+    other = known(tmp_path / "b")
+    found = rows(one, other)
+    assert list(found)[-1] == "Masks"
+    assert found["Masks"] == ("fixed", "–")
+    assert (found["Batch"], found["Epochs"]) == (("16", "8"), ("4", "100"))
+    (tmp_path / "b" / "settings.toml").write_text("torn", "utf-8")
+    assert rows(one, known(tmp_path / "b"))["Batch"] == ("16", "–")
+
+
+def test_each_label_has_its_ap_of_the_best_epoch_in_the_order_of_the_project(tmp_path: Path) -> None:
+    compared = [known(left(tmp_path / "a", FIRST)), known(left(tmp_path / "b", SECOND))]
+    compared.append(known(left(tmp_path / "c", (STARTED,))))
+    found = differences.per_label(compared, ["spot", "other"])
+    assert [row.label for row in found] == ["all labels", "spot", "cell", "dust"]
+    assert str(found[0].ap50) == "(0.6, 0.4, nan)"
+    assert str(found[1].ap50) == "(0.4, 0.5, nan)"
+    assert str(found[1].ap) == "(0.2, 0.25, nan)"
+    assert str(found[2].ap50) == "(0.8, nan, nan)"
+    assert differences.per_label(compared[2:], ["spot"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ((0.5, 0.7), {1}),
+        ((0.7, 0.2, 0.7), {0, 2}),
+        ((0.5, NAN), set()),
+        ((NAN,), set()),
+        ((0.5004, 0.5001), set()),
+        ((0.5004, 0.5001, 0.2), {0, 1}),
+    ],
+)
+def test_the_best_is_marked_where_there_is_something_to_be_better_than(values: tuple[float], best: set[int]) -> None:
+    assert best_of(values) == best
+
+
+# --- the window ---
+
+
+def table(window: QWidget, name: str) -> list[list[str]]:
+    found = find(window, QTableWidget, name)
+    columns = [column for column in range(found.columnCount()) if not found.isColumnHidden(column)]
+    return [[found.item(row, column).text() for column in columns] for row in range(found.rowCount())]
+
+
+def heads(window: QWidget, name: str) -> list[str]:
+    found = find(window, QTableWidget, name)
+    return [found.horizontalHeaderItem(column).text() for column in range(found.columnCount())]
+
+
+@pytest.fixture
+def owner(qtbot: QtBot) -> QWidget:
+    widget = QWidget()
+    widget.resize(1280, 720)
+    qtbot.addWidget(widget)
+    return widget
+
+
+@pytest.fixture
+def folders(session: Session) -> list[Path]:
+    label_all(session)  # the label 'cell'
+    assert session.document is not None
+    runs = session.document.runs_folder
+    return [left(runs / "first", FIRST, "ab" * 32), left(runs / "second", SECOND, "cd" * 32, epochs=30)]
+
+
+@pytest.fixture
+def window(qtbot: QtBot, session: Session, owner: QWidget, folders: list[Path]) -> Iterator[CompareWindow]:
+    kept_runs.write_note(folders[1], "another rate\nfor more epochs")
+    window = CompareWindow(session, folders, owner)
+    window.show()
+    qtbot.waitUntil(lambda: len(table(window, "compare-runs")) == 2)
+    yield window
+    window.close()
+
+
+def test_curves_lie_on_one_another_and_tables_beside(window: CompareWindow) -> None:
+    for name, x, y in (
+        ("compare-ap50", [1, 2, 3], [0.2, 0.6, 0.5]), ("compare-ap", [1, 2, 3], [0.1, 0.3, 0.25]),
+        ("compare-loss", [1, 2, 4, 6], [9, 8, 7, 5]),
+    ):  # fmt: skip
+        plot = find(window, Plot, name)
+        assert plot.names() == ("first", "second")
+        assert [part.tolist() for part in plot.data("first")] == [x, y]
+    first, second = table(window, "compare-runs")
+    assert first[:8] == ["first", "toy", "finished", "3 / 4", "0.600", "0.300", "2", "1:05"]
+    assert second[-1] == "another rate ↵ for more epochs"
+    assert table(window, "compare-settings") == [["Data", "abababa", "cdcdcdc"], ["Epochs", "4", "30"]]
+    assert heads(window, "compare-labels") == ["label", "first", "second"]
+    labels = [["all labels", "0.600", "0.400"], ["cell", "0.800", "–"], ["spot", "0.400", "0.500"]]
+    assert table(window, "compare-labels") == [*labels, ["dust", "–", "0.100"]]
+    find(window, QComboBox, "compare-which").setCurrentText("AP")
+    assert table(window, "compare-labels")[2] == ["spot", "0.200", "0.250"]
+    bold = find(window, QTableWidget, "compare-labels").item(2, 2).font().bold()
+    assert bold
+    assert "began with different data" in find(window, QLabel, "compare-warning").text()
+    find(window, QCheckBox, "compare-log").click()
+    assert find(window, Plot, "compare-loss").is_log
+
+
+def test_a_run_has_one_colour_everywhere_in_either_theme(window: CompareWindow) -> None:
+    for mode in ("dark", "light"):
+        theme.apply(mode)
+        colours = [theme.series(number) for number in range(2)]
+        runs = find(window, QTableWidget, "compare-runs")
+        swatches = [runs.item(row, 0).icon().pixmap(12, 12).toImage().pixelColor(6, 6).name() for row in range(2)]
+        assert swatches == colours
+        head = find(window, QTableWidget, "compare-labels").horizontalHeaderItem(2)
+        assert head.icon().pixmap(12, 12).toImage().pixelColor(6, 6).name() == colours[1]
+        plot = find(window, Plot, "compare-loss")
+        pens = [item.opts["pen"].color().name() for item in plot.getPlotItem().listDataItems()]
+        assert colours == [pen for pen in pens if pen in colours]
+
+
+def test_it_follows_runs_that_go_on_are_renamed_or_deleted(
+    qtbot: QtBot, window: CompareWindow, session: Session, folders: list[Path]
+) -> None:
+    with open(folders[1] / "events.jsonl", "ab") as file:
+        file.write(b'{"event": "Evaluated", "epoch": 2, "step": 4, "ap": 0.4, "ap50": 0.8, "ap75": 0.1,'
+                   b' "per_label": {}, "images": 2, "seconds": 0.1, "best": true}\n')  # fmt: skip
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: table(window, "compare-runs")[1][4] == "0.800")
+    window.renamed(folders[0], kept_runs.rename(folders[0], "better"))
+    qtbot.waitUntil(lambda: heads(window, "compare-settings") == ["setting", "better", "second"])
+    assert find(window, Plot, "compare-ap").names() == ("better", "second")
+    kept_runs.delete(folders[0].with_name("better"))
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: [row[0] for row in table(window, "compare-runs")] == ["second"])
+    (curve,) = (item for item in find(window, Plot, "compare-ap").getPlotItem().listDataItems() if len(item.xData))
+    assert curve.opts["pen"].color().name() == theme.series(0)  # as the table has it
+
+
+def test_runs_without_a_difference_and_without_an_evaluation_say_so(
+    qtbot: QtBot, session: Session, owner: QWidget, tmp_path: Path
+) -> None:
+    window = CompareWindow(session, [left(tmp_path / name, (STARTED,)) for name in "ab"], owner)
+    window.show()
+    assert window.settings.words == "Reading the runs …"
+    qtbot.waitUntil(lambda: len(table(window, "compare-runs")) == 2)
+    assert (window.settings.words, window.labels.words) == (
+        "These runs have the same settings and the same data.",
+        "None of these runs was evaluated yet.",
+    )
+    assert find(window, QLabel, "compare-warning").text() == ""
+    window.close()
+
+
+def test_it_goes_with_the_project(qtbot: QtBot, session: Session, owner: QWidget, folders: list[Path]) -> None:
+    window = CompareWindow(session, folders, owner)
+    window.show()
+    with qtbot.waitSignal(window.destroyed):
+        session.close()

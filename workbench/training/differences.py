@@ -1,0 +1,81 @@
+"""What differs from a preset in a recipe that began as one, setting by setting, in words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench import settings
+from workbench.core.words import count
+
+if TYPE_CHECKING:
+    from workbench.training.recipes import Recipe
+
+NAMED = 6  # in a sentence; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting, its value in the preset, and the one that it has now."""
+
+    name: str
+    title: str
+    before: Any
+    now: Any
+
+    @property
+    def words(self) -> str:
+        return f"{self.title}: {shown(self.before)} → {shown(self.now)}"
+
+
+def shown(value: Any) -> str:
+    """A setting's value as the form shows it."""
+    if value is None:
+        return "auto"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(shown, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def between(before: Any, now: Any) -> Iterator[Difference]:
+    """Of two values of the same settings class, in the order of its fields."""
+    for row in settings.rows(type(now)):
+        pair = getattr(before, row.name), getattr(now, row.name)
+        if pair[0] != pair[1]:
+            yield Difference(row.name, row.title, *pair)
+
+
+def differences(recipe: Recipe) -> tuple[Difference, ...]:
+    """From the preset of the recipe's name, made for its detector; from its own file where none is called so."""
+    return of(_preset(recipe.name, recipe.detector) or recipe.untouched(), recipe)
+
+
+@functools.lru_cache(maxsize=64)  # a form asks at every key
+def _preset(name: str, detector: str) -> Recipe | None:
+    from workbench.training import recipes  # which asks here what was changed of one
+
+    return recipes.preset(name).untouched(detector) if name in recipes.names() else None
+
+
+def of(before: Recipe, now: Recipe) -> tuple[Difference, ...]:
+    """Of two recipes for one detector; the network's settings first."""
+    own = between(before.detector_settings, now.detector_settings)
+    return (*own, *between(before.training, now.training))
+
+
+def sentence(recipe: Recipe, found: tuple[Difference, ...]) -> str:
+    """ "2 settings differ from “Few images”: ..."; empty where none does."""
+    if not found:
+        return ""
+    some = ", ".join(one.words for one in found[:NAMED]) + (
+        f", and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    )
+    return f"{heading(recipe, len(found))}: {some}."
+
+
+def heading(recipe: Recipe, number: int) -> str:
+    return f"{count(number, 'setting')} {'differs' if number == 1 else 'differ'} from “{recipe.title}”"

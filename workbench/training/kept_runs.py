@@ -1,0 +1,206 @@
+"""What is done with runs after they were trained: rename, note, delete and take back, use again. No torch here.
+
+A deleted run is moved into the folder `.trash` among the runs, where `restore` finds it; `empty_trash` deletes what has
+been there for longer than KEPT_DAYS. A run is never moved while somebody trains it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.core.files import atomic_write, safe_name
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.training import record
+from workbench.training.runs import EVENTS, NOTE, RECIPE
+
+if TYPE_CHECKING:
+    from workbench.core.project import AnchorSet
+    from workbench.training.recipes import Recipe
+
+TRASH = ".trash"
+KEPT_DAYS = 30
+
+
+# --- names and notes ---
+
+
+def rename(folder: Path, wanted: str) -> Path:
+    """Give the run in `folder` another name, which is its folder's; returns the folder.
+
+    WorkbenchError while it is trained, for a name that is taken (in any case of letters), and for one that some system
+    would not take.
+    """
+    name = unicodedata.normalize("NFC", wanted.strip())
+    if name == folder.name:
+        return folder
+    if not name:
+        raise WorkbenchError("A run needs a name. Type one.")
+    if safe_name(name) != name:
+        raise WorkbenchError(f"'{name}' can't be a folder's name on every system. '{safe_name(name)}' can.")
+    if name.casefold() in {entry.name.casefold() for entry in existing(folder).parent.iterdir() if entry != folder}:
+        raise WorkbenchError(f"There is a run called '{name}' already. Choose another name.")
+    return _move(folder, folder.with_name(name))
+
+
+def write_note(folder: Path, text: str) -> None:
+    """Keep `text` with the run in `folder`; an empty one takes the note away."""
+    file = existing(folder) / NOTE
+    if text.strip():
+        atomic_write(file, text.strip() + "\n")
+        return
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be deleted: {error.strerror or error}.", error) from error
+
+
+# --- deleting and taking back ---
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A run in the trash: it is in `folder`, `deleted` in seconds since 1970."""
+
+    name: str
+    folder: Path
+    deleted: float
+
+
+def delete(folder: Path) -> Deleted:
+    """Move the run in `folder` to the trash. WorkbenchError while it is trained."""
+    now = time.time_ns()
+    shelf = existing(folder).parent / TRASH / str(now)
+    try:
+        shelf.mkdir(parents=True)
+    except OSError as error:
+        raise WorkbenchError(f"The folder {shelf} could not be made: {error.strerror or error}.", error) from error
+    try:
+        return Deleted(folder.name, _move(folder, shelf / folder.name), now / 1e9)
+    except BaseException:
+        shelf.rmdir()
+        raise
+
+
+def restore(deleted: Deleted) -> Path:
+    """Take a run back from the trash, with a number behind its name if that is taken now; returns its folder."""
+    shelf = existing(deleted.folder).parent
+    target = free_folder(shelf.parent.parent, deleted.name)
+    _move(deleted.folder, target)
+    with contextlib.suppress(OSError):
+        shelf.rmdir()
+    return target
+
+
+def deleted_runs(folder: Path) -> tuple[Deleted, ...]:
+    """What the trash of a project's folder `runs` holds, the newest first."""
+    return tuple(
+        Deleted(entry.name, entry, seconds)
+        for seconds, shelf in sorted(_shelves(folder), reverse=True)
+        for entry in sorted(shelf.iterdir())
+        if (entry / EVENTS).is_file()
+    )
+
+
+def size_of(deleted: Deleted) -> int:
+    """Bytes on disk."""
+    files = (Path(where) / name for where, _, names in os.walk(deleted.folder) for name in names)
+    total = 0
+    for file in files:
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
+def empty_trash(folder: Path, days: float = KEPT_DAYS) -> None:
+    """Delete for good what was put into the trash of a project's folder `runs` more than `days` days ago."""
+    for seconds, shelf in _shelves(folder):
+        if time.time() - seconds >= days * 86_400:
+            for entry in shelf.iterdir():
+                with contextlib.suppress(OSError):
+                    (entry / EVENTS).unlink()  # first: without it nobody takes back a run of which a part is gone
+            shutil.rmtree(shelf, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / TRASH).rmdir()
+
+
+def _shelves(folder: Path) -> Iterator[tuple[float, Path]]:
+    """When something was deleted, and the folder that it is in; nothing that somebody else put there."""
+    try:
+        entries = list((folder / TRASH).iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.isascii() and entry.name.isdigit() and entry.is_dir():
+            yield int(entry.name) / 1e9, entry
+
+
+# --- using again ---
+
+
+@dataclass(frozen=True, eq=False)
+class Fork:
+    """What a run was asked to do. `recorded`: whether anchors and start are known, which imported weights have not."""
+
+    name: str
+    recipe: Recipe
+    anchors: AnchorSet | None
+    start: Path | None
+    recorded: bool
+
+
+def fork(folder: Path) -> Fork:
+    """The recipe of the run in `folder` and what it began with. Loads the detectors, and with them torch."""
+    from workbench.training import recipes
+
+    recipe = recipes.read(existing(folder) / RECIPE)
+    wishes = record.read_wishes(folder)
+    anchors, start = wishes or (None, None)
+    return Fork(folder.name, recipe, anchors, start, wishes is not None)
+
+
+# --- what these share ---
+
+
+def existing(folder: Path) -> Path:
+    """The folder; WorkbenchError if it holds no run."""
+    if not (folder / EVENTS).is_file():
+        raise WorkbenchError(f"There is no run called '{folder.name}' any more.")
+    return folder
+
+
+def free_folder(folder: Path, name: str) -> Path:
+    """`name` in `folder`, or with the first number behind it that makes it free."""
+    taken = {entry.name.casefold() for entry in folder.iterdir()}
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return folder / free
+
+
+def _move(folder: Path, target: Path) -> Path:
+    """Rename a run's folder with its lock in hand, so that no training begins meanwhile."""
+    lock = Lock(folder)
+    try:
+        if not lock.held:
+            raise WorkbenchError(f"The run '{folder.name}' is in use by {lock.holder}. Stop it there first.")
+        if os.name == "nt":
+            lock.release()  # Windows moves no folder with an open file in it
+        os.rename(folder, target)
+    except OSError as error:
+        why = error.strerror or error
+        raise WorkbenchError(
+            f"The run '{folder.name}' could not be moved: {why}. Close what uses its files, and try again.", error
+        ) from error
+    finally:
+        lock.release()
+    return target

@@ -1,0 +1,138 @@
+"""What several runs have apart: rows of settings that differ, and AP of each label. No Qt here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench import settings
+from workbench.training.differences import shown
+from workbench.training.settings import TrainingSettings
+from workbench.ui.train.compare.reading import Compared
+
+NONE = "–"
+DIGITS = 3  # of an AP
+ALL = "all labels"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of the table: a value for each run, in their order."""
+
+    title: str
+    values: tuple[str, ...]
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfLabel:
+    """AP50 and AP of a label in each run's best epoch, NaN where it is not known. `is_whole`: of all labels."""
+
+    label: str
+    ap50: tuple[float, ...]
+    ap: tuple[float, ...]
+    is_whole: bool = False
+
+
+def differing(compared: Sequence[Compared]) -> tuple[Difference, ...]:
+    """What differs between the runs: the data and the start first, the settings of the network and the training, and
+    last what only some of the detectors have.
+    """
+    network = list(_of_network(compared))
+    shared = [row for row in network if NONE not in row.values]
+    rows = (*_facts(compared), *shared, *_of_training(compared), *(row for row in network if NONE in row.values))
+    return tuple(row for row in rows if len(set(row.values)) > 1)
+
+
+def _facts(compared: Sequence[Compared]) -> Iterator[Difference]:
+    facts: tuple[tuple[str, Callable[[Compared], str], str], ...] = (
+        ("Detector", lambda run: run.info.detector or NONE, ""),
+        ("Recipe", lambda run: str(run.recipe.get("title") or run.recipe.get("name") or NONE), ""),
+        ("Data", lambda run: run.info.digest[:7] or NONE, "Of the project when the run began."),
+        ("Images to learn from", lambda run: f"{run.info.images:,}", ""),
+        ("Images to validate on", lambda run: f"{run.info.validation_images:,}", ""),
+        ("Labels", lambda run: ", ".join(x.name for x in run.head.labels) if run.head else NONE, ""),
+        ("Begun from", _begun_from, "The file of weights that the training began with."),
+        ("Anchors", _anchors, "Width × height in pixels of the network's input."),
+        ("Computed on", lambda run: f"{run.started.device}, {run.started.precision}" if run.started else NONE, ""),
+    )
+    for title, value, help in facts:
+        yield Difference(title, tuple(value(run) for run in compared), help)
+
+
+def _begun_from(run: Compared) -> str:
+    return NONE if run.head is None else str(run.head.provenance.get("begun from") or "fresh weights")
+
+
+def _anchors(run: Compared) -> str:
+    if run.head is None:
+        return NONE
+    return ", ".join(f"{w:.0f}×{h:.0f}" for w, h in run.head.anchors) or "none"
+
+
+def _of_network(compared: Sequence[Compared]) -> Iterator[Difference]:
+    tables = [_table(run, "detector_settings") for run in compared]
+    for name in dict.fromkeys(name for table in tables for name in table):
+        values = tuple(shown(table[name]) if name in table else NONE for table in tables)
+        yield Difference(name.replace("_", " ").capitalize(), values, "Of the detector")
+
+
+def _of_training(compared: Sequence[Compared]) -> Iterator[Difference]:
+    """A setting that a run's file lacks had its default."""
+    tables = [_table(run, "training") for run in compared]
+    for row in settings.rows(TrainingSettings):
+        missing = [None if row.optional else row.default] * len(tables)
+        values = tuple(
+            shown(table.get(row.name, default)) if table else NONE
+            for table, default in zip(tables, missing, strict=True)
+        )
+        yield Difference(row.title, values, row.help)
+
+
+def _table(run: Compared, name: str) -> Mapping[str, Any]:
+    found = run.recipe.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def per_label(compared: Sequence[Compared], order: Sequence[str]) -> tuple[OfLabel, ...]:
+    """All labels together, then each: those of the project in `order`, then others."""
+    bests = [run.best for run in compared]
+    if not any(bests):
+        return ()
+    whole = OfLabel(
+        ALL,
+        tuple(math.nan if best is None else best.ap50 for best in bests),
+        tuple(math.nan if best is None else best.ap for best in bests),
+        is_whole=True,
+    )
+    seen = {name: None for best in bests if best is not None for name in (*best.per_label, *best.per_label_ap)}
+    names = [name for name in order if name in seen] + [name for name in seen if name not in order]
+    return (
+        whole,
+        *(OfLabel(name, _each(bests, "per_label", name), _each(bests, "per_label_ap", name)) for name in names),
+    )
+
+
+def _each(bests: Sequence[Any], field: str, name: str) -> tuple[float, ...]:
+    return tuple(math.nan if best is None else getattr(best, field).get(name, math.nan) for best in bests)
+
+
+def best_of(values: Sequence[float]) -> set[int]:
+    """Which of the values are the largest as they are shown; none where fewer than two are known, or all are alike."""
+    known = [round(value, DIGITS) for value in values if not math.isnan(value)]
+    if len(known) < 2 or max(known) == min(known):
+        return set()
+    return {number for number, value in enumerate(values) if round(value, DIGITS) == max(known)}
+
+
+def warning(compared: Sequence[Compared]) -> str:
+    """Why the numbers of these runs can't be held against each other, "" if they can."""
+    digests = {run.info.digest for run in compared if run.info.digest}
+    if len(digests) > 1:
+        return (
+            "These runs began with different data, so their AP may be of different images or labels. To compare them on"
+            " the same ones, look with each on the Inspect page."
+        )
+    return ""

@@ -1,0 +1,96 @@
+"""What a comparison needs to know of a run, read from its folder in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.events import Evaluated, Event, Finished, Progress, Started
+from workbench.training.header import CheckpointHeader, read_header
+from workbench.training.runs import RECIPE, RunInfo
+
+Floats = NDArray[np.float64]
+POINTS = 300  # of a loss curve: each is the mean of as many steps, or the curves of several runs hide each other
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One run. `loss` is the sum of the terms; `best` the evaluation that the best checkpoint is of, if there is one.
+
+    `recipe` is the table of settings.toml, empty if it can't be read. `seconds` of training, NaN if it did not end.
+    """
+
+    info: RunInfo
+    step: Floats  # (n,)
+    loss: Floats  # (n,)
+    evaluations: tuple[Evaluated, ...]
+    best: Evaluated | None
+    started: Started | None
+    seconds: float
+    recipe: dict[str, Any]
+    head: CheckpointHeader | None  # of the best checkpoint, or the last
+
+    @property
+    def epochs(self) -> list[float]:
+        return [event.epoch for event in self.evaluations]
+
+
+def read(folder: Path) -> Compared | None:
+    """None if there is no run in `folder` any more."""
+    if not (folder / runs.EVENTS).is_file():
+        return None
+    info = runs.info(folder)
+    lived = _lived(runs.read_events(folder))
+    evaluations = tuple(event for event in lived if isinstance(event, Evaluated))
+    best = [event for event in evaluations if event.best]
+    step, loss = _averaged([(event.step, event.loss) for event in lived if isinstance(event, Progress)])
+    return Compared(
+        info=info, step=step, loss=loss, evaluations=evaluations, best=best[-1] if best else None,
+        started=next((event for event in reversed(lived) if isinstance(event, Started)), None),
+        seconds=next((event.seconds for event in reversed(lived) if isinstance(event, Finished)), math.nan),
+        recipe=_recipe(folder), head=_head(info),
+    )  # fmt: skip
+
+
+def _lived(events: Iterable[Event]) -> list[Event]:
+    """Without what a killed run did after its last save: the resumed one did these steps again."""
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, Started):
+            since = event.resumed_step
+            kept = [e for e in kept if not isinstance(e, Progress | Evaluated) or e.step <= since]
+        kept.append(event)
+    return kept
+
+
+def _averaged(points: list[tuple[int, float]]) -> tuple[Floats, Floats]:
+    """(n,) steps and (n,) losses with n <= POINTS: means of neighbours of which each is as many points."""
+    if not points:
+        return np.zeros(0), np.zeros(0)
+    table = np.array(points, np.float64)
+    parts = np.array_split(table, min(POINTS, len(table)))
+    means = np.array([part.mean(axis=0) for part in parts])
+    return means[:, 0], means[:, 1]
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _head(info: RunInfo) -> CheckpointHeader | None:
+    with contextlib.suppress(WorkbenchError):
+        return read_header(info.checkpoint) if info.checkpoint is not None else None
+    return None

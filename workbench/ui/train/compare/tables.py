@@ -1,0 +1,156 @@
+"""The tables of a comparison: the runs, the settings that differ, AP of each label. Columns or rows are the runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from workbench.training import runs
+from workbench.ui import theme
+from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
+from workbench.ui.train.compare.reading import Compared
+from workbench.ui.widgets.status_bar import duration
+
+ROW = 24  # px
+LEAST = 72  # px of a run's column
+SUMMARY = ("run", "detector", "state", "epochs", "best AP50", "best AP", "at epoch", "trained for", "started", "note")
+_NUMBERS = range(3, 8)
+WHICH = ("AP50", "AP")
+
+
+class Table(QTableWidget):
+    """Rows to read and to copy from. `say` puts words where rows would be."""
+
+    def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = ""
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setMinimumSectionSize(LEAST)
+        self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
+
+    def say(self, words: str) -> None:
+        self.words = words
+        self.viewport().update()
+
+    def put(
+        self, row: int, column: int, text: str, *, tip: str = "", right: bool = False, bold: bool = False,
+        icon: QIcon | None = None,
+    ) -> None:  # fmt: skip
+        cell = QTableWidgetItem(text)
+        cell.setToolTip(tip or text)
+        if right:
+            cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if bold:
+            cell.setFont(theme.font(theme.BODY, bold=True))
+        if icon is not None:
+            cell.setIcon(icon)
+        self.setItem(row, column, cell)
+
+    def head(self, column: int, text: str, *, tip: str = "", icon: QIcon | None = None, right: bool = False) -> None:
+        cell = QTableWidgetItem(text)
+        cell.setToolTip(tip or text)
+        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        cell.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        if icon is not None:
+            cell.setIcon(icon)
+        self.setHorizontalHeaderItem(column, cell)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.words and not self.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("muted"))
+            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self.words)
+            painter.end()
+
+
+def swatch(colour: str) -> QIcon:
+    made = QPixmap(12, 12)
+    made.fill(QColor(colour))
+    return QIcon(made)
+
+
+def show_runs(table: Table, compared: Sequence[Compared]) -> None:
+    """The runs with their colours."""
+    table.setColumnCount(len(SUMMARY))
+    for column, title in enumerate(SUMMARY):
+        table.head(column, title, right=column in _NUMBERS)
+    table.setRowCount(len(compared))
+    for row, run in enumerate(compared):
+        info = run.info
+        at = NONE if run.best is None else f"{run.best.epoch:,}"
+        lasted = NONE if math.isnan(run.seconds) else duration(run.seconds)
+        texts = (
+            info.name, info.detector, info.state, f"{info.epoch:,} / {info.epochs:,}", number(info.best_ap50),
+            number(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),
+        )  # fmt: skip
+        for column, text in enumerate(texts):
+            tip = info.note if column == len(texts) - 1 else ""
+            icon = None if column else swatch(theme.series(row))
+            table.put(row, column, text, tip=tip, right=column in _NUMBERS, icon=icon)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    noted = any(run.info.note for run in compared)
+    table.setColumnHidden(len(SUMMARY) - 1, not noted)
+    if noted:
+        header.setSectionResizeMode(len(SUMMARY) - 1, QHeaderView.ResizeMode.Stretch)
+
+
+def show_settings(table: Table, found: Sequence[Difference], compared: Sequence[Compared]) -> None:
+    table.setColumnCount(1 + len(compared))
+    table.head(0, "setting")
+    for column, run in enumerate(compared, start=1):
+        table.head(column, run.info.name, icon=swatch(theme.series(column - 1)))
+    table.setRowCount(len(found))
+    for row, one in enumerate(found):
+        table.put(row, 0, one.title, tip=one.help or one.title)
+        for column, text in enumerate(one.values, start=1):
+            table.put(row, column, text)
+    table.say("" if found else "These runs have the same settings and the same data.")
+    _stretch(table)
+
+
+def show_labels(
+    table: Table, found: Sequence[OfLabel], compared: Sequence[Compared], colours: Mapping[str, str], what: str
+) -> None:
+    """`what`: one of WHICH. The best of a row is bold."""
+    table.setColumnCount(1 + len(compared))
+    table.head(0, "label")
+    for column, run in enumerate(compared, start=1):
+        tip = f"{what} of {run.info.name}, in its best epoch"
+        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series(column - 1)), right=True)
+    table.setRowCount(len(found))
+    for row, one in enumerate(found):
+        icon = swatch(colours[one.label]) if one.label in colours and not one.is_whole else None
+        table.put(row, 0, one.label, bold=one.is_whole, icon=icon)
+        values = one.ap50 if what == "AP50" else one.ap
+        best = best_of(values)
+        for place, value in enumerate(values):
+            both = f"AP50 {number(one.ap50[place])}, AP {number(one.ap[place])}"
+            table.put(row, 1 + place, number(value), tip=both, right=True, bold=place in best)
+    table.say("" if found else "None of these runs was evaluated yet.")
+    _stretch(table)
+
+
+def number(value: float) -> str:
+    return NONE if math.isnan(value) else f"{value:.{DIGITS}f}"
+
+
+def _stretch(table: Table) -> None:
+    """What the rows are is read whole; the runs share the room that is left, and many scroll."""
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)

@@ -1,0 +1,262 @@
+"""The table of runs: sorted by any column, several chosen with Ctrl and Shift, names and notes typed in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from workbench.core.files import natural_key
+from workbench.core.words import count
+from workbench.training import runs
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+
+COLUMNS = ("run", "detector", "state", "epochs", "best AP50", "best AP", "data", "started", "note")
+NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
+EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
+TYPING = 360  # px for a note
+ROW, LEAST_ROWS = 24, 3  # px; rows that are seen in the smallest window
+_NUMBERS = (EPOCHS, AP50, AP)
+_RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_Index = QModelIndex | QPersistentModelIndex
+_BREAK = " ↵ "  # how the end of a line is shown and typed in a note
+
+
+class RunsTable(QTableWidget):
+    """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after typing; it shows nothing of it by itself.
+
+    `take_back_asked` for Ctrl+Z while there is something `to_take_back`: the window's own undo is for labels.
+    """
+
+    renamed = Signal(object, str)
+    noted = Signal(object, str)
+    take_back_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(COLUMNS), parent)
+        self._runs: dict[str, RunInfo] = {}
+        self._today = ""
+        self._waiting: Sequence[RunInfo] | None = None  # came while somebody typed
+        self.to_take_back = False
+        self.setObjectName("train-runs")
+        self.setAccessibleName("Runs")
+        for column, title in enumerate(COLUMNS):
+            head = QTableWidgetItem(title)
+            head.setTextAlignment(_side(column))
+            self.setHorizontalHeaderItem(column, head)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        self.setMinimumHeight((1 + LEAST_ROWS) * ROW + 2 * self.frameWidth())
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setHighlightSections(False)
+        for wide in (NAME, NOTE):
+            header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
+        header.setSortIndicator(STARTED, Qt.SortOrder.DescendingOrder)
+        self.setColumnHidden(NOTE, True)
+        self.setItemDelegateForColumn(NOTE, _WideEditor(self))
+        self.itemChanged.connect(self._typed)
+        self.cellDoubleClicked.connect(self._double_clicked)
+
+    # --- what it shows ---
+
+    def set_runs(self, found: Sequence[RunInfo], select: Sequence[str] = ()) -> None:
+        """Show these runs; chosen ones stay chosen, or those called `select` are if none is. No signals."""
+        if self.is_editing:
+            self._waiting = found
+            return
+        there = {run.name for run in found}
+        chosen = [run.name for run in self.chosen if run.name in there] or [name for name in select if name in there]
+        self._runs = {run.name: run for run in found}
+        self.blockSignals(True)
+        self.setSortingEnabled(False)
+        self.setRowCount(len(found))
+        for row, run in enumerate(found):
+            for column in range(len(COLUMNS)):
+                self.setItem(row, column, self._cell(run, column))
+        self.setSortingEnabled(True)
+        self.setColumnHidden(NOTE, not any(run.note for run in found))
+        self._choose(chosen)
+        self.blockSignals(False)
+        self.viewport().update()
+
+    def set_today(self, digest: str) -> None:
+        """What the project's data is now, "" while nobody knows."""
+        if digest != self._today:
+            self._today = digest
+            self.blockSignals(True)
+            for row in range(self.rowCount()):
+                self._cell_at(row, DATA).setToolTip(self._about_data(self._run_in(row)))
+            self.blockSignals(False)
+
+    def _cell(self, run: RunInfo, column: int) -> QTableWidgetItem:
+        cell = _Cell(_text(run, column))
+        cell.setData(_KEY, _key(run, column))
+        cell.setData(_RUN, run.name)
+        cell.setToolTip(self._about_data(run) if column == DATA else _about(run))
+        cell.setTextAlignment(_side(column))
+        return cell
+
+    def _about_data(self, run: RunInfo) -> str:
+        if not run.images:
+            return "Weights that were imported: what they learnt from is not known."
+        words = f"{count(run.images, 'image')} to learn from, {run.validation_images:,} to validate on."
+        if not run.digest:
+            return words
+        words += f"\nThe project's data then: {run.digest[:16]}"
+        if not self._today:
+            return words
+        same = "It is the same today." if run.digest == self._today else "It has changed since."
+        return f"{words}\n{same}"
+
+    # --- what is chosen ---
+
+    @property
+    def chosen(self) -> tuple[RunInfo, ...]:
+        """In the order of the rows."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return tuple(self._run_in(row) for row in rows)
+
+    def _cell_at(self, row: int, column: int) -> QTableWidgetItem:
+        item = self.item(row, column)
+        assert item is not None
+        return item
+
+    def _run_in(self, row: int) -> RunInfo:
+        return self._runs[self._cell_at(row, NAME).data(_RUN)]
+
+    def _row_of(self, name: str) -> int:
+        return next((row for row in range(self.rowCount()) if self._cell_at(row, NAME).data(_RUN) == name), -1)
+
+    def _choose(self, names: Sequence[str]) -> None:
+        model, flag = self.selectionModel(), QItemSelectionModel.SelectionFlag
+        model.clearSelection()
+        rows = [row for row in map(self._row_of, names) if row >= 0]
+        for row in rows:
+            model.select(self.model().index(row, NAME), flag.Select | flag.Rows)
+        if rows:
+            model.setCurrentIndex(self.model().index(rows[0], NAME), flag.NoUpdate)
+
+    # --- typing in place ---
+
+    @property
+    def is_editing(self) -> bool:
+        return self.state() == QAbstractItemView.State.EditingState
+
+    def type_in(self, run: RunInfo, column: int) -> None:
+        """Let a person type the name or the note of a run."""
+        self.setColumnHidden(NOTE, column != NOTE and self.isColumnHidden(NOTE))
+        item = self._cell_at(self._row_of(run.name), column)
+        self.setFocus()
+        self.setCurrentItem(item)
+        self.editItem(item)
+
+    @Slot(QTableWidgetItem)
+    def _typed(self, item: QTableWidgetItem) -> None:
+        run = self._runs[item.data(_RUN)]
+        if item.column() == NAME:
+            self.renamed.emit(run, item.text())
+        elif item.column() == NOTE:
+            self.noted.emit(run, item.text().replace(_BREAK, "\n"))
+
+    @Slot(int, int)
+    def _double_clicked(self, row: int, column: int) -> None:
+        if column == NOTE:
+            self.type_in(self._run_in(row), NOTE)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        super().closeEditor(editor, hint)
+        found, self._waiting = self._waiting, None
+        self.set_runs(tuple(self._runs.values()) if found is None else found)
+
+    # --- Qt ---
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes_back(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._takes_back(event):
+            self.take_back_asked.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def _takes_back(self, event: QKeyEvent) -> bool:
+        return self.to_take_back and not self.is_editing and event.matches(QKeySequence.StandardKey.Undo)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("muted"))
+            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), EMPTY)
+            painter.end()
+
+
+class _WideEditor(QStyledItemDelegate):
+    """A note is typed in more room than its column has."""
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:
+        super().updateEditorGeometry(editor, option, index)
+        area = editor.geometry()
+        editor.setGeometry(area.adjusted(min(0, area.width() - TYPING), 0, 0, 0))
+
+
+class _Cell(QTableWidgetItem):
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        return bool(self.data(_KEY) < other.data(_KEY))
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _text(run: RunInfo, column: int) -> str:
+    if column in (AP50, AP):
+        value = run.best_ap50 if column == AP50 else run.best_ap
+        return "–" if math.isnan(value) else f"{value:.3f}"
+    imported = run.state == "finished" and not run.epochs
+    images = run.images + run.validation_images
+    return {
+        NAME: run.name,
+        DETECTOR: run.detector,
+        STATE: run.state,
+        EPOCHS: "imported" if imported else f"{run.epoch:,} / {run.epochs:,}",
+        DATA: f"{run.digest[:7]} · {images:,}" if run.digest else f"{images:,}" if images else "–",
+        STARTED: runs.when(run.started),
+        NOTE: run.note.replace("\n", _BREAK),
+    }[column]
+
+
+def _key(run: RunInfo, column: int) -> str | float:
+    """What a column is sorted by; what is not known is less than all else."""
+    values = {EPOCHS: float(run.epoch), AP50: run.best_ap50, AP: run.best_ap, STARTED: run.started}
+    if column not in values:
+        return natural_key(_text(run, column))
+    return -1.0 if math.isnan(values[column]) else values[column]
+
+
+def _about(run: RunInfo) -> str:
+    return "\n".join(part for part in (run.note, run.sentence, str(run.folder)) if part)
