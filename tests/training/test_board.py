@@ -15,15 +15,28 @@ from workbench.training.events import Evaluated, Message, Progress
 def test_events_pass_through_and_can_be_read_back(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = [
-        Progress(1, 2, 1, 1, {"box": 0.5}, 0.75, 0.01, 20.0, 3.0),
+        Progress(1, 2, 1, 1, {"box": 0.5}, 0.75, 0.01, 20.0, 3.0, 1_500_000_000, 2.5, 0.25),
         Message("info", "hello"),
-        Evaluated(1, 2, 0.25, 0.5, 0.125, {"cat": 0.5}, 4, 1.0, True),
+        Progress(2, 2, 1, 1, {"box": 0.25}, 0.5, 0.01, 20.0, 0.0),  # whose gradient and machine are not known
+        Evaluated(1, 2, 0.25, 0.5, 0.125, {"cat": 0.5}, 4, 1.0, True, {"cat": 0.25}),
     ]
     assert list(board.mirrored(events, tmp_path)) == events
     read = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     read.Reload()
-    assert [(s.step, s.value) for s in read.Scalars("loss/box")] == [(1, 0.5)]
-    assert [(s.step, s.value) for s in read.Scalars("validation/AP50")] == [(2, 0.5)]
+    assert {name: [(s.step, s.value) for s in read.Scalars(name)] for name in read.Tags()["scalars"]} == {
+        "loss/sum": [(1, 0.75), (2, 0.5)],
+        "loss/box": [(1, 0.5), (2, 0.25)],
+        "learning rate": [(1, pytest.approx(0.01)), (2, pytest.approx(0.01))],
+        "gradient norm": [(1, 2.5)],
+        "images per second": [(1, 20.0), (2, 20.0)],
+        "device use (%)": [(1, 25.0)],
+        "memory (GB)": [(1, 1.5)],
+        "validation/AP": [(2, 0.25)],
+        "validation/AP50": [(2, 0.5)],
+        "validation/AP75": [(2, 0.125)],
+        "AP50/cat": [(2, 0.5)],
+        "AP/cat": [(2, 0.25)],
+    }
 
 
 def test_a_missing_tensorboard_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

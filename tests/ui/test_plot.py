@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
 from workbench.ui.train.curves import Curves
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT
+from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot
 from workbench.ui.widgets.whole_axis import WholeAxis
 
@@ -125,3 +131,174 @@ def test_the_axis_of_things_that_are_counted_begins_at_nothing(qtbot: QtBot) -> 
     qtbot.wait(50)
     low, high = plot.getPlotItem().vb.viewRange()[0]
     assert 0 <= low < 1 < high
+
+
+# --- the logarithmic axis ---
+
+
+def drawn(plot: Plot, name: str) -> list[float]:
+    """The y of a curve's points in the plot's own places."""
+    items = [item for item in plot.getPlotItem().listDataItems() if item.opts.get("name") == name]
+    return list(items[0].getData()[1])
+
+
+def note(plot: Plot) -> str:
+    found = plot.findChild(QLabel, "plot-note")
+    assert isinstance(found, QLabel)
+    return found.text() if found.isVisible() else ""
+
+
+def test_a_logarithmic_axis_draws_powers_of_ten_evenly(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    plot.curve("box", [1, 2, 3], [100.0, 1.0, 0.01])
+    plot.set_log(True)
+    assert drawn(plot, "box") == [2.0, 0.0, -2.0]
+    assert plot.data("box")[1].tolist() == [100.0, 1.0, 0.01]
+    assert note(plot) == ""
+    plot.set_log(False)
+    assert drawn(plot, "box") == [100.0, 1.0, 0.01]
+
+
+def test_what_has_no_logarithm_lies_on_the_lowest_line_and_is_counted(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    plot.set_log(True)
+    plot.curve("box", [1, 2, 3, 4], [1.0, 0.0, -5.0, math.nan])
+    assert drawn(plot, "box")[:3] == pytest.approx([0.0, math.log10(0.5), math.log10(0.5)])
+    plot.curve("label", [1, 2], [0.2, 0.1])  # the lowest line goes below it, for the curve before too
+    assert drawn(plot, "box")[1] == pytest.approx(math.log10(0.05))
+    assert note(plot) == "2 values of 0 or less: on the lowest line"
+    plot.set_log(False)
+    assert note(plot) == ""
+    assert drawn(plot, "box")[:3] == [1.0, 0.0, -5.0]
+
+
+def test_nothing_but_zeros_can_be_drawn_on_a_logarithmic_axis(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    plot.curve("box", [1, 2], [0.0, 0.0])
+    plot.set_log(True)
+    plot.grab()
+    assert np.isfinite(drawn(plot, "box")).all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1.0, 1.9, {"1.2", "1.8"}),  # within a power of ten, where pyqtgraph names nothing
+        (0.0009, 1.1, {"0.001", "0.01", "0.1", "1"}),
+        (1e-9, 1e9, {"1e-6", "1", "1e6"}),
+    ],
+)
+def test_a_logarithmic_axis_names_plain_numbers_at_every_range(low: float, high: float, expected: set[str]) -> None:
+    axis = LogAxis("left")
+    axis.setLogMode(y=True)
+    found = [
+        text
+        for spacing, values in axis.tickValues(math.log10(low), math.log10(high), 200)
+        for text in axis.tickStrings(values, 1, spacing)
+        if text
+    ]
+    assert expected <= set(found)
+    assert len(found) == len(set(found)) <= 12
+
+
+# --- many points, and smoothed ones ---
+
+
+def test_of_many_points_those_are_drawn_that_can_be_told_apart_with_every_peak(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss", dense=True))
+    y = np.zeros(8_000)
+    y[4_321], y[1_234] = 7.0, -3.0
+    plot.curve("box", np.arange(8_000), y)
+    points = drawn(plot, "box")
+    assert len(points) < 1_000
+    assert (max(points), min(points)) == (7.0, -3.0)
+    assert len(plot.data("box")[0]) == 8_000
+
+
+def test_zooming_in_shows_every_point_there_and_show_all_brings_the_others_back(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss", dense=True))
+    plot.curve("box", np.arange(8_000), np.arange(8_000))
+    plot.getPlotItem().vb.setXRange(4_000, 4_050, padding=0)
+    assert drawn(plot, "box") == list(range(3_999, 4_052))
+    next(action for action in plot.actions() if action.text() == "Show all").trigger()
+    plot.grab()
+    low, high = plot.getPlotItem().vb.viewRange()[0]
+    assert low <= 0
+    assert high >= 7_999
+
+
+def test_a_smoothed_curve_has_what_was_measured_behind_it_and_in_its_table(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss term"))
+    plot.curve("box", [1, 2], [4.0, 3.0], raw=np.array([4.0, 2.0]))
+    assert drawn(plot, "box") == [4.0, 3.0]
+    faint = [item for item in plot.getPlotItem().items if isinstance(item, pg.PlotCurveItem)]
+    assert [list(item.getData()[1]) for item in faint] == [[4.0, 2.0]]
+    assert plot.to_csv() == "curve,step,loss term,smoothed\nbox,1.0,4.0,4.0\nbox,2.0,2.0,3.0\n"
+    plot.curve("box", [1, 2], [4.0, 2.0])
+    assert not any(isinstance(item, pg.PlotCurveItem) for item in plot.getPlotItem().items)
+    assert plot.to_csv() == "curve,step,loss term\nbox,1.0,4.0\nbox,2.0,2.0\n"
+
+
+# --- the legend's names ---
+
+
+def click_name(plot: Plot, number: int) -> None:
+    """A click on the words of a legend's line."""
+    label = plot.getPlotItem().legend.items[number][1]
+    at = plot.mapFromScene(label.mapToScene(label.boundingRect().center()))
+    QTest.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def visible(plot: Plot) -> dict[str, bool]:
+    items = plot.getPlotItem().listDataItems()
+    return {item.opts["name"]: item.isVisible() for item in items if isinstance(item, pg.PlotDataItem)}
+
+
+@pytest.mark.qt_log_ignore("not accepted by receiving widget", extend=True)  # pyqtgraph takes it and says no
+def test_a_click_on_a_name_hides_its_curve_which_stays_hidden_when_drawn_anew(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    for name in ("box", "label"):
+        plot.curve(name, GRID, GRID, raw=GRID)
+    qtbot.waitUntil(lambda: plot.getPlotItem().legend.width() > 0)
+    click_name(plot, 0)
+    assert visible(plot) == {"box": False, "label": True}
+    faint = [item for item in plot.getPlotItem().items if isinstance(item, pg.PlotCurveItem)]
+    assert [item.isVisible() for item in faint] == [False, True]
+    plot.forget()
+    for name in ("label", "box"):
+        plot.curve(name, GRID, GRID)
+    assert visible(plot) == {"label": True, "box": False}
+    qtbot.wait(400)  # a second click soon after the first is a double click
+    click_name(plot, 1)
+    assert visible(plot) == {"label": True, "box": True}
+
+
+def test_the_menu_hides_and_shows_curves_for_those_without_a_mouse(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    plot.curve("box & label", GRID, GRID)
+    menu = next(action.menu() for action in plot.actions() if action.text() == "Curves")
+    menu.aboutToShow.emit()
+    assert [(action.text(), action.isChecked()) for action in menu.actions()] == [("box && label", True)]
+    menu.actions()[0].trigger()  # which also tells the menu
+    assert visible(plot) == {"box & label": False}
+
+
+def test_names_are_words_and_long_ones_are_cut_in_the_middle(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("epoch", "AP"))
+    plot.curve("<b>cat", GRID, GRID)
+    plot.curve("a label with a name that nobody reads to its end", GRID, GRID)
+    labels = [label for _, label in plot.getPlotItem().legend.items]
+    assert labels[0].item.toPlainText() == "<b>cat"
+    assert labels[1].item.toPlainText() == "a label wit…to its end"
+    assert "nobody reads" in labels[1].toolTip()
+
+
+def test_a_legend_of_many_names_is_no_higher_than_its_plot(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("epoch", "AP"))
+    plot.resize(400, 180)
+    for number in range(10):
+        plot.curve(f"label {number}", GRID, GRID + number)
+    plot.place_legend()
+    legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
+    assert legend.height() <= box.height()
+    assert legend.width() <= box.width()

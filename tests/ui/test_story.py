@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 
-from workbench.training.events import Evaluated, Finished, Message, Paused, Progress, Saved
-from workbench.ui.train.story import MOST_POINTS, told
+import numpy as np
+import pytest
+
+from workbench.training.events import Evaluated, Finished, Message, Paused, Progress, Saved, Started
+from workbench.ui.train import series
+from workbench.ui.train.series import MOST_POINTS, Series
+from workbench.ui.train.story import told
 
 
 def progress(step: int, terms: dict[str, float]) -> Progress:
@@ -14,11 +19,12 @@ def progress(step: int, terms: dict[str, float]) -> Progress:
 
 def test_each_term_has_a_value_for_each_step() -> None:
     story = told([progress(1, {"box": 4.0}), progress(2, {"box": 3.0, "label": 1.0}), progress(3, {"label": 0.5})])
-    assert story.step == [1, 2, 3]
-    assert story.terms["box"][:2] == [4.0, 3.0]
+    assert story.step.tolist() == [1, 2, 3]
+    assert story.terms["box"][:2].tolist() == [4.0, 3.0]
     assert math.isnan(story.terms["box"][2])
     assert math.isnan(story.terms["label"][0])
-    assert story.terms["label"][1:] == [1.0, 0.5]
+    assert story.terms["label"][1:].tolist() == [1.0, 0.5]
+    assert story.loss.tolist() == [4.0, 4.0, 0.5]
 
 
 def test_the_log_has_what_a_person_wants_to_know_and_no_progress() -> None:
@@ -46,4 +52,49 @@ def test_a_long_run_keeps_a_bounded_number_of_points_with_the_newest() -> None:
     assert len(story.step) <= MOST_POINTS
     assert len(story.step) == len(story.terms["box"]) == len(story.learning_rate) == len(story.speed)
     assert story.step[-1] >= 3 * MOST_POINTS - 2
-    assert story.step == sorted(story.step)
+    assert (np.diff(story.step) > 0).all()
+
+
+def test_the_first_hour_of_a_long_run_keeps_its_share_of_the_points() -> None:
+    """Points that are dropped one in two, again and again, are soon all of the newest minutes."""
+    story = told(progress(step, {"box": 1.0}) for step in range(1, 5 * MOST_POINTS))
+    apart = np.diff(story.step)
+    assert apart.min() * 2 >= apart[:-1].max()
+
+
+def test_points_that_become_one_have_their_mean_and_the_largest_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MOST_POINTS", 4)
+    found = Series(peaks=("norm",))
+    values = (1.0, 3.0, math.nan, 5.0, 7.0, 9.0, 4.0)
+    for step, value in enumerate(values, start=1):
+        found.add(step, {"loss": value, "norm": value})
+    assert found.step.tolist() == [2, 4, 6, 7]  # 1 and 2, 3 and 4, 5 and 6, and the newest
+    assert found.column("loss").tolist() == [2.0, 5.0, 8.0, 4.0]
+    assert found.column("norm").tolist() == [3.0, 5.0, 9.0, 4.0]
+    found.add(8, {"loss": 6.0, "norm": 2.0})
+    assert found.step.tolist() == [2, 4, 6, 8]
+    assert found.column("loss").tolist() == [2.0, 5.0, 8.0, 5.0]
+    assert found.column("norm").tolist() == [3.0, 5.0, 9.0, 4.0]
+
+
+def test_what_the_machine_did_is_told_in_units_of_people() -> None:
+    event = Progress(1, 9, 1, 1, {}, 1.0, 0.1, 20.0, 60.0, 1_500_000_000, 2.5, 0.75)
+    unknown = Progress(2, 9, 1, 1, {}, 1.0, 0.1, 20.0, 60.0)
+    story = told([event, unknown])
+    for values, first in ((story.memory, 1.5), (story.device_use, 75.0), (story.gradient_norm, 2.5)):
+        assert values[0] == first
+        assert math.isnan(values[1])
+
+
+def test_steps_that_a_run_repeats_after_a_kill_are_drawn_once() -> None:
+    def started(step: int) -> Started:
+        return Started("first", "runs/first", "fcos", "cpu", "fp32", 8, 2, 4, 40, 99, resumed_step=step)
+
+    def evaluated(epoch: int) -> Evaluated:
+        return Evaluated(epoch, 10 * epoch, 0.1, 0.2, 0.1, {}, 2, 0.1, True)
+
+    before = [started(0), progress(10, {"box": 4.0}), evaluated(1), progress(20, {"box": 3.0}), evaluated(2)]
+    story = told([*before, started(10), progress(15, {"box": 2.0})])
+    assert story.step.tolist() == [10, 15]
+    assert story.terms["box"].tolist() == [4.0, 2.0]
+    assert [event.epoch for event in story.evaluations] == [1]

@@ -63,7 +63,12 @@ def load(file: Path) -> dict[str, Candidates]:
 
 
 def save(file: Path, known: Mapping[str, Candidates]) -> None:
-    """Replace the file. float32 as they were predicted: metrics from the cache are those from the network."""
+    """Replace the file. float32 as they were predicted: metrics from the cache are those from the network.
+
+    Nothing, if the run's folder has gone: it was renamed or deleted meanwhile.
+    """
+    if not file.parent.parent.is_dir():
+        return
     entries = [Candidates.none(), *known.values()]
     arrays = {
         "images": np.array(list(known), "U64"),

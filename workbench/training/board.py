@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,14 +18,15 @@ def require() -> None:
 
 
 def mirrored(events: Iterable[Event], folder: Path) -> Iterator[Event]:
-    """Pass `events` on, and write what they say of loss, learning rate, speed and AP into `folder`/tensorboard."""
+    """Pass `events` on, and write what they say of loss, AP and the machine into `folder`/tensorboard."""
     require()
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
         for event in events:
             for name, value in _scalars(event):
-                writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
+                if value == value:  # NaN is not known
+                    writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
             yield event
 
 
@@ -33,7 +35,11 @@ def _scalars(event: Event) -> Iterator[tuple[str, float]]:
         yield "loss/sum", event.loss
         yield from ((f"loss/{name}", value) for name, value in event.terms.items())
         yield "learning rate", event.learning_rate
+        yield "gradient norm", event.gradient_norm
         yield "images per second", event.images_per_second
+        yield "device use (%)", 100 * event.device_use
+        yield "memory (GB)", event.memory_bytes / 1e9 or math.nan
     elif isinstance(event, Evaluated):
         yield from (("validation/AP", event.ap), ("validation/AP50", event.ap50), ("validation/AP75", event.ap75))
         yield from ((f"AP50/{name}", value) for name, value in event.per_label.items())
+        yield from ((f"AP/{name}", value) for name, value in event.per_label_ap.items())

@@ -1,6 +1,6 @@
 """Trains on several graphics cards of this machine from one process that has none of it in itself: the window's, say.
 
-torchrun is started as a child (together.py); its events are passed on as they come. Stop and pause go the other way.
+torchrun is started as a child (cli/together.py); its events are passed on as they come. Stop and pause go the other way.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> Iter
     """The child; at the end it is asked to stop and waited for."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
-        "-m", "workbench.training.together", str(folder), "go-on" if resume else "begin",
+        "-m", "workbench.cli.together", str(folder), "go-on" if resume else "begin",
     ]  # fmt: skip
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
     try:

@@ -1,21 +1,14 @@
-"""What torchrun runs for launch.py: `-m workbench.training.together FOLDER begin | go-on`, FOLDER being the run's.
+"""How processes that train together are stopped and paused from outside: by files in the run's folder, on every system.
 
-The main process writes each event as a line of JSON to its output. It is stopped and paused by files in the folder,
-which work on every system, and stops in order when whoever launched it is gone.
+They also stop, in order, when whoever launched them is gone.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.lock import Lock
-from workbench.errors import WorkbenchError
-from workbench.training import events
-from workbench.training.events import Control, Event, Failed
 
 STOP, PAUSE, LAUNCHER = ".stop", ".pause", "launcher.lock"
 LOOK_EVERY = 0.05  # seconds between two looks at a file
@@ -67,30 +60,3 @@ class StopFlag(FileFlag):
             return lock.held
         finally:
             lock.release()
-
-
-def main(folder: Path, how: str) -> int:
-    from workbench import plugins
-    from workbench.training import record, run, torchrun
-
-    plugins.loaded()
-    with torchrun.joined() as runtime:
-        control = Control(stop=StopFlag(folder), pause=FileFlag(folder / PAUSE)) if runtime.main else Control()
-        try:
-            request = runtime.share(lambda: record.read_request(folder))
-            for event in run.train(replace(request, resume=how == "go-on"), control, runtime):
-                if runtime.main:
-                    _say(event)
-        except WorkbenchError as error:
-            if not isinstance(error, torchrun.ToldElsewhere):
-                _say(Failed(error.sentence, repr(error.cause or "")))
-            return 1
-    return 0
-
-
-def _say(event: Event) -> None:
-    os.write(1, (events.to_json(event) + "\n").encode())
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,50 +1,198 @@
-"""The four plots of a run: loss terms, average precision, learning rate, and speed."""
+"""The plots of a run while it trains and afterwards: loss, AP, learning rate, speed, gradient norm, what it uses."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QWidget
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
+import numpy as np
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.core.project import LABEL_COLOURS
+from workbench.errors import WorkbenchError
 from workbench.ui import theme
+from workbench.ui.train import per_label, saving
+from workbench.ui.train.plot_bar import PlotBar
+from workbench.ui.train.plot_grid import PlotGrid
+from workbench.ui.train.series import Floats
+from workbench.ui.train.smoothing import smoothed
 from workbench.ui.train.story import Story
-from workbench.ui.widgets.legend import Place
-from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
+from workbench.ui.train.train_plot import CSV, TrainPlot
+
+SEEN = 400  # of so many points one more is not seen: a pixel's width
+AT_LEAST = 1.0  # seconds until it is drawn nevertheless
+_ONLY = {"rate": "learning rate", "speed": "images a second", "norm": "gradient norm", "use": "device use",
+         "memory": "memory"}  # fmt: skip
+"""The curve of a plot with one."""
+_SMOOTH = ("speed", "norm", "use")
 
 
 class Curves(QWidget):
-    """`show_story` draws all; cheap enough for ten times a second."""
+    """`show_story` draws what is shown; cheap enough for ten times a second.
+
+    `said` tells of a file that was written, `failed(WorkbenchError)` of one that was not.
+    """
+
+    said = Signal(str)
+    failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.loss = _plot("train-plot-loss", "step", "loss term")
-        self.ap = _plot("train-plot-ap", "epoch", "AP", corner=BOTTOM_RIGHT)
-        self.rate = _plot("train-plot-rate", "step", "learning rate", legend=False)
-        self.speed = _plot("train-plot-speed", "step", "images/s", legend=False)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(theme.GRID)
-        for number, plot in enumerate((self.loss, self.ap, self.rate, self.speed)):
-            grid.addWidget(plot, number // 2, number % 2)
-        grid.setRowStretch(0, 3)
-        grid.setRowStretch(1, 2)
+        self._name, self._story = "", Story()
+        self._colours: Mapping[str, str] = {}
+        self._drawn_rows, self._drawn_at = 0, 0.0
+        self._drawn_ap: tuple[int, bool] | None = None  # evaluations, and whether there are steps; None: none yet
+        self.bar, self.grid = PlotBar(), PlotGrid()
+        self.loss, self.ap, self.rate, self.speed = map(self.grid.plot, ("loss", "ap", "rate", "speed"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID // 2)
+        column.addWidget(self.bar)
+        column.addWidget(self.grid, 1)
+        self._connect()
+        self.grid.choose(self.bar.kept_plots)
+        self._plots_changed()
+
+    def _connect(self) -> None:
+        self.bar.plots_chosen.connect(self._choose)
+        self.bar.all_asked.connect(self.grid.show_all)
+        self.bar.labels_chosen.connect(self._draw_ap)
+        self.bar.smoothing_changed.connect(self.draw)
+        self.bar.save_asked.connect(self._save)
+        self.grid.changed.connect(self._plots_changed)
+        self.grid.save_asked.connect(self._save)
+        theme.theme().changed.connect(self._draw_ap)  # whose colours are mixed for the ground
+
+    # --- what is shown ---
+
+    def set_label_colours(self, colours: Mapping[str, str]) -> None:
+        """The project's colours by label."""
+        if colours != self._colours:
+            self._colours = dict(colours)
+            self._draw_ap()
 
     def clear(self) -> None:
-        for plot in (self.loss, self.ap, self.rate, self.speed):
+        self._name, self._story, self._drawn_ap = "", Story(), None
+        for plot in self.grid.made:
+            plot.start_over()
+            plot.note("")
+
+    def show_story(self, story: Story, name: str = "", *, now: bool = True) -> None:
+        """Draw run `name`. Not `now`: only if one would see a difference."""
+        if story is not self._story:
+            self._drawn_ap = None
+        self._name, self._story = name, story
+        if now or self._is_worth():
+            self.draw()
+
+    def _is_worth(self) -> bool:
+        grown = len(self._story.series) - self._drawn_rows
+        return (
+            grown > self._drawn_rows // SEEN
+            or self._drawn_ap != self._ap_state
+            or time.monotonic() - self._drawn_at > AT_LEAST
+        )
+
+    @property
+    def _ap_state(self) -> tuple[int, bool]:
+        return len(self._story.evaluations), len(self._story.series) > 0
+
+    @Slot()
+    def draw(self) -> None:
+        story = self._story
+        shown = {plot.kind.name for plot in self.grid.shown}
+        step = story.step
+        if "loss" in shown:
+            self._draw_loss(step)
+        for name in shown & set(_ONLY):
+            self._draw_only(name, step)
+        if "ap" in shown and self._drawn_ap != self._ap_state:
+            self._draw_ap()
+        self._drawn_rows, self._drawn_at, self._drawn_ap = len(step), time.monotonic(), self._ap_state
+
+    def _draw_loss(self, step: Floats) -> None:
+        terms = self._story.terms
+        for number, (name, values) in enumerate(terms.items()):
+            self._curve(self.loss, name, step, values, number)
+        if len(terms) > 1:
+            self._curve(self.loss, "sum", step, self._story.loss, "text")
+
+    def _draw_only(self, name: str, step: Floats) -> None:
+        story, plot = self._story, self.grid.plot(name)
+        values = {"rate": story.learning_rate, "speed": story.speed, "norm": story.gradient_norm,
+                  "use": story.device_use, "memory": story.memory}[name]  # fmt: skip
+        known = not np.isnan(values).all()
+        plot.note("" if known or not len(step) else "not known of this run")
+        if not known:
             plot.forget()
+        elif name in _SMOOTH:
+            self._curve(plot, _ONLY[name], step, values, 0)
+        else:
+            plot.curve(_ONLY[name], step, values)
 
-    def show_story(self, story: Story) -> None:
-        for name, values in story.terms.items():
-            self.loss.curve(name, story.step, values)
-        if story.step:
-            self.rate.curve("learning rate", story.step, story.learning_rate)
-            self.speed.curve("images a second", story.step, story.speed)
-        if story.evaluations:
-            epochs = [event.epoch for event in story.evaluations]
-            self.ap.curve("AP50", epochs, [event.ap50 for event in story.evaluations])
-            self.ap.curve("AP", epochs, [event.ap for event in story.evaluations])
+    def _curve(self, plot: TrainPlot, name: str, step: Floats, values: Floats, colour: int | str) -> None:
+        weight = self.bar.smoothing
+        if weight:
+            plot.curve(name, step, smoothed(values, weight), colour, raw=values)
+        else:
+            plot.curve(name, step, values, colour)
 
+    @Slot()
+    def _draw_ap(self) -> None:
+        found = self._story.evaluations
+        epochs = [event.epoch for event in found]
+        names = {name for event in found for name in event.per_label}
+        self.bar.offer_find(len(names))
+        self.ap.name_y("AP50" if self.bar.what == per_label.AP50 else "AP")
+        if self.bar.what == per_label.ALL:
+            self.ap.forget(set(self.ap.names()) - {"AP50", "AP"})
+            if found:
+                self.ap.curve("AP50", epochs, [event.ap50 for event in found], 0)
+                self.ap.curve("AP", epochs, [event.ap for event in found], 1)
+            self.ap.note("" if found or not len(self._story.series) else "not evaluated yet")
+            return
+        curves, words = per_label.label_curves(found, self.bar.what, self.bar.sought)
+        self.ap.forget()  # so that the legend begins with the lowest
+        for curve in curves:
+            own = self._colours.get(curve.name, LABEL_COLOURS[curve.number % len(LABEL_COLOURS)])
+            self.ap.curve(curve.name, epochs, curve.values, per_label.readable(own))
+        self.ap.note(words)
 
-def _plot(name: str, x: str, y: str, *, legend: bool = True, corner: Place = TOP_RIGHT) -> Plot:
-    plot = Plot(x, y, legend=legend, corner=corner, whole_x=True)
-    plot.setObjectName(name)
-    plot.setMinimumSize(160, 110)
-    return plot
+    # --- which plots ---
+
+    @Slot(object)
+    def _choose(self, names: tuple[str, ...]) -> None:
+        self.grid.choose(names)
+        self._plots_changed()
+
+    @Slot()
+    def _plots_changed(self) -> None:
+        self.bar.show_plots([plot.kind for plot in self.grid.shown], self.grid.alone, not self.grid.chosen)
+        self._drawn_ap = None
+        self.draw()
+
+    # --- saving ---
+
+    @Slot(str, str)
+    def _save(self, plot: str, suffix: str) -> None:
+        """Ask where to, and save what is seen now."""
+        title = self.grid.plot(plot).kind.title if plot else "plots"
+        run = self._name or "run"
+        if suffix == CSV:
+            data: bytes | str = self.grid.plot(plot).to_csv()
+        else:
+            data = saving.picture(self.grid.plot(plot) if plot else self.grid.page, f"{run}: {title}" if plot else run)
+        dialog = saving.ask(self, f"{run} {title.lower()}", suffix)
+        dialog.fileSelected.connect(partial(self._write, data))
+        dialog.open()
+
+    def _write(self, data: bytes | str, file: str) -> None:
+        try:
+            saving.save(Path(file), data)
+        except WorkbenchError as error:
+            self.failed.emit(error)
+        else:
+            self.said.emit(f"Saved {Path(file).name} in {Path(file).parent}.")

@@ -18,22 +18,25 @@ from workbench.training.events import (
     Saved,
     Started,
 )
+from workbench.ui.train.series import Floats, Series
 
-MOST_POINTS = 8_000  # more than pixels: then every second point goes
+_TERM = "term "  # before the names of loss terms, which a detector chooses
+_SUM, _RATE, _SPEED, _NORM, _MEMORY, _USE = "loss", "rate", "speed", "norm", "memory", "use"
+
+
+def _series() -> Series:
+    return Series(peaks=(_NORM, _MEMORY))
 
 
 @dataclass(slots=True)
 class Story:
-    """Lists grow with `add`; `terms[name]` is as long as `step`, NaN where a term was missing."""
+    """Grows with `add`. What is asked of it by step are arrays as long as `step`, NaN where something was not known."""
 
     started: Started | None = None
     progress: Progress | None = None
     ended: Finished | Failed | None = None
     paused: bool = False
-    step: list[float] = field(default_factory=list)
-    terms: dict[str, list[float]] = field(default_factory=dict)
-    learning_rate: list[float] = field(default_factory=list)
-    speed: list[float] = field(default_factory=list)  # images per second
+    series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -44,7 +47,7 @@ class Story:
         elif isinstance(event, Paused):
             self.paused = event.paused
         elif isinstance(event, Started):
-            self.started, self.ended, self.paused = self.started or event, None, False
+            self._begin(event)
         elif isinstance(event, Evaluated):
             self.evaluations.append(event)
         elif isinstance(event, Finished | Failed):
@@ -54,17 +57,58 @@ class Story:
             clock = time.strftime("%H:%M:%S  ", time.localtime(event.time)) if event.time else ""
             self.log.append(clock + words)
 
+    def _begin(self, event: Started) -> None:
+        """A run that goes on repeats the steps after its last checkpoint; what it reported of them before is gone."""
+        self.started, self.ended, self.paused = self.started or event, None, False
+        self.series.cut(event.resumed_step)
+        self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
+
     def _add_progress(self, event: Progress) -> None:
         self.progress = event
-        self.step.append(event.step)
-        self.learning_rate.append(event.learning_rate)
-        self.speed.append(event.images_per_second)
-        for name in (*self.terms, *(name for name in event.terms if name not in self.terms)):
-            column = self.terms.setdefault(name, [math.nan] * (len(self.step) - 1))
-            column.append(event.terms.get(name, math.nan))
-        if len(self.step) > MOST_POINTS:
-            for column in (self.step, self.learning_rate, self.speed, *self.terms.values()):
-                del column[1::2]
+        terms = {_TERM + name: value for name, value in event.terms.items()}
+        memory = event.memory_bytes / 1e9 or math.nan  # 0 is not known
+        own = {_SUM: event.loss, _RATE: event.learning_rate, _SPEED: event.images_per_second,
+               _NORM: event.gradient_norm, _MEMORY: memory, _USE: 100 * event.device_use}  # fmt: skip
+        self.series.add(event.step, terms | own)
+
+    @property
+    def step(self) -> Floats:
+        return self.series.step
+
+    @property
+    def terms(self) -> dict[str, Floats]:
+        """The loss terms by name."""
+        names = [name for name in self.series.names if name.startswith(_TERM)]
+        return {name.removeprefix(_TERM): self.series.column(name) for name in names}
+
+    @property
+    def loss(self) -> Floats:
+        """The sum of the terms."""
+        return self.series.column(_SUM)
+
+    @property
+    def learning_rate(self) -> Floats:
+        return self.series.column(_RATE)
+
+    @property
+    def speed(self) -> Floats:
+        """Images a second."""
+        return self.series.column(_SPEED)
+
+    @property
+    def gradient_norm(self) -> Floats:
+        """The largest since the point before, before clipping."""
+        return self.series.column(_NORM)
+
+    @property
+    def memory(self) -> Floats:
+        """GB (of 1e9 bytes)."""
+        return self.series.column(_MEMORY)
+
+    @property
+    def device_use(self) -> Floats:
+        """Percent."""
+        return self.series.column(_USE)
 
 
 def told(events: Iterable[Event]) -> Story:

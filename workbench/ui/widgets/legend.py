@@ -1,13 +1,18 @@
-"""A plot's legend that goes where it covers least of the curves."""
+"""A plot's legend: it goes where it covers least of the curves, and a click on a name hides or shows its curve."""
 
 from __future__ import annotations
 
+import html
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+
+from workbench.ui import theme
 
 Floats = NDArray[np.float64]
 Place = tuple[float, float]
@@ -23,14 +28,80 @@ SAMPLES = 400  # points of a curve that are looked at: about one per pixel of a 
 MUCH = 0.02  # share of the samples: for less the legend does not move, so that it does not jump while curves grow
 
 
+LONGEST = 24  # letters of a name; longer ones are cut in the middle, the tooltip has the whole
+HIDDEN = 110  # of 255: how much is left of the name of a hidden curve
+COLUMNS = 3  # at most
+MANY = 5  # names, which still stand apart in a small plot
+ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px of a line, of one that stands close, and round a name, as pyqtgraph has it
+HELP = "Click to hide or show"
+
+
+class Sample(pg.graphicsItems.LegendItem.ItemSample):  # type: ignore[misc]
+    """A piece of the curve; of a hidden one a pale ring, where pyqtgraph has a dark eye that no dark theme shows."""
+
+    def paint(self, painter: QPainter, *args: object) -> None:
+        painter.translate(0, (self.height() - ROW) / 2)
+        if self.item.isVisible():
+            super().paint(painter, *args)
+            return
+        painter.setPen(pg.mkPen(theme.colour("muted", HIDDEN), width=1))
+        painter.drawEllipse(QRectF(6, 6, 8, 8))
+
+
 class Legend(pg.LegendItem):  # type: ignore[misc]
     """`avoid` moves it, unless a person has dragged it somewhere."""
 
     def __init__(self, preferred: Place) -> None:
-        super().__init__(offset=None)
+        super().__init__(offset=None, sampleType=Sample)
         self._places = (preferred, *(place for place in PLACES if place != preferred))
         self.place = preferred
         self.was_moved = False
+
+    def addItem(self, item: object, name: str) -> None:
+        super().addItem(item, html.escape(cut(name)))
+        for part in self.items[-1]:
+            part.setToolTip(f"{html.escape(name)}<br>{HELP}")
+            part.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._ink(*self.items[-1])
+
+    def restyle(self) -> None:
+        """Take the colours of the theme; names of hidden curves are pale."""
+        self.setBrush(theme.colour("plot", 200))  # names stay readable over a curve
+        for sample, label in self.items:
+            self._ink(sample, label)
+        self.update()
+
+    def _ink(self, sample: Sample, label: pg.LabelItem) -> None:
+        ink = theme.colour("text") if sample.item.isVisible() else theme.colour("muted", HIDDEN)
+        label.setText(label.text, color=ink)
+        sample.update()
+
+    def fit(self, height: float) -> None:
+        """As many columns as it takes to be no higher than `height`, in px."""
+        if self.items:
+            self._pack(len(self.items) > MANY)
+            row = max(part.height() for part in self.items[0])
+            fitting = max(int((height - 2 * EDGE) // row), 1)
+            self.setColumnCount(min(math.ceil(len(self.items) / fitting), COLUMNS))
+            self.updateSize()
+
+    def _pack(self, close: bool) -> None:
+        """Many names are written smaller and closer."""
+        size = theme.font(theme.SMALL if close else theme.BODY).pointSizeF()
+        row = CLOSE_ROW if close else ROW
+        for sample, label in self.items:
+            if sample.height() != row:
+                sample.setFixedHeight(row)
+                label.item.document().setDocumentMargin(0 if close else MARGIN)
+                label.setText(label.text, size=f"{size:g}pt")
+
+    def mouseClickEvent(self, event: object) -> None:
+        """A click on a name is one on its sample."""
+        at = event.pos()  # type: ignore[attr-defined]
+        for sample, label in self.items:
+            if label.geometry().contains(at):
+                sample.mouseClickEvent(event)
+                return
 
     def setParentItem(self, parent: object) -> None:
         super().setParentItem(parent)
@@ -41,11 +112,14 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self.was_moved = True
         super().autoAnchor(pos, relative)
 
-    def avoid(self, inks: Sequence[Floats]) -> None:
-        """Go where the fewest of these points, each (n, 2) in px of the plot, are; stay if that is hardly better."""
+    def avoid(self, inks: Sequence[Floats], taken: QRectF | None = None) -> None:
+        """Go where the fewest of these points, each (n, 2) in px of the plot, are; stay if that is hardly better.
+
+        `taken`: an area with other words, which is as bad as all curves.
+        """
         if self.was_moved or not inks:
             return
-        ink = np.concatenate(inks)
+        ink = np.concatenate([*inks, _filled(taken, sum(map(len, inks)))])
         covered = {place: self._covered(place, ink) for place in self._places}
         best = min(self._places, key=covered.__getitem__)
         if covered[self.place] - covered[best] > MUCH * len(ink):
@@ -67,6 +141,20 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self.place = place
         offset = tuple(EDGE * (1 - 2 * share) for share in place)
         self.anchor(itemPos=place, parentPos=place, offset=offset)
+
+
+def cut(name: str) -> str:
+    """A name with at most LONGEST letters."""
+    half = (LONGEST - 1) // 2
+    return name if len(name) <= LONGEST else f"{name[:half].rstrip()}…{name[-half:].lstrip()}"
+
+
+def _filled(area: QRectF | None, count: int) -> Floats:
+    """`count` points (n, 2) at the middle of an area, so that whatever covers it covers them; none if it is empty."""
+    if area is None or area.isEmpty():
+        return np.zeros((0, 2))
+    corners = [(area.left(), area.top()), (area.right(), area.top()), (area.center().x(), area.center().y())]
+    return np.tile(np.array(corners), (max(count // len(corners), 1), 1))
 
 
 def inked(x: Floats, y: Floats, seen: Sequence[Sequence[float]], area: QRectF) -> Floats:

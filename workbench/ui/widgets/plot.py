@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
+from workbench.core.words import count
 from workbench.ui import theme
+from workbench.ui.widgets import drawn
+from workbench.ui.widgets.drawn import Floats
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT, Legend, Place, inked
+from workbench.ui.widgets.log_axis import LogAxis
+from workbench.ui.widgets.plot_curve import PlotCurve
+from workbench.ui.widgets.plot_note import PlotNote
 from workbench.ui.widgets.whole_axis import WholeAxis
 
 __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
-WIDTH = 2.0  # px of a curve
 SETTLED = 100  # ms after the last change until the legend looks for its place
+LEAST_WIDTH = 200  # px that a plot is taken to have before it is shown
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """Curves and points by name. `curve` draws or redraws one; colours follow the theme."""
+    """Curves and points by name. `curve` draws or redraws one; colours follow the theme.
+
+    A click on a curve's name in the legend hides it; it stays hidden when it is drawn anew, also after `forget`.
+    """
 
     def __init__(
         self,
@@ -34,31 +44,41 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         legend: bool = True,
         corner: Place = TOP_RIGHT,
         whole_x: bool = False,
+        dense: bool = False,
         view_box: pg.ViewBox | None = None,
     ) -> None:
         """`x` and `y`: axis names with units, like "width (px)".
 
         `corner`: where curves rarely are: the legend goes there unless another place is freer. `whole_x`: x counts
-        things, such as steps, so that there is nothing to name between two, and nothing below 0. `view_box`: another
+        things, such as steps, so that there is nothing to name between two, and nothing below 0. `dense`: x rises
+        and there may be thousands of points, of which those that can be told apart are drawn. `view_box`: another
         than pyqtgraph's own.
         """
-        axes = {"bottom": WholeAxis("bottom")} if whole_x else None
-        super().__init__(parent, axisItems=axes, **({} if view_box is None else {"viewBox": view_box}))
+        axes = {"left": LogAxis("left"), **({"bottom": WholeAxis("bottom")} if whole_x else {})}
+        box = {} if view_box is None else {"viewBox": view_box}
+        super().__init__(parent, axisItems=axes, enableMenu=False, **box)  # its menus take half of the making
+        vb = self.getPlotItem().vb
         if whole_x:
-            self.getPlotItem().vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
+            vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
         self._axes = (x, y)
-        self._curves: dict[str, pg.PlotDataItem] = {}
-        self._styles: dict[str, tuple[int | str, Qt.PenStyle]] = {}
+        self._curves: dict[str, PlotCurve] = {}
+        self._hidden: set[str] = set()
+        self._dense, self._log_y, self._floor = dense, False, math.inf
+        self._words = ""
+        self._note = PlotNote(self)
         self._soon = QTimer(self, singleShot=True, interval=SETTLED)
         self._soon.timeout.connect(self.place_legend)
         if legend:
-            self.getPlotItem().legend = Legend(corner)  # clicking a sample there hides its curve
-            self.getPlotItem().legend.setParentItem(self.getPlotItem().vb)
-            self.getPlotItem().vb.sigRangeChanged.connect(self._legend_later)
-            self.getPlotItem().vb.sigResized.connect(self._legend_later)
+            self.getPlotItem().legend = Legend(corner)
+            self.getPlotItem().legend.setParentItem(vb)
+            self.getPlotItem().legend.sigSampleClicked.connect(self._toggled)
+            vb.sigRangeChanged.connect(self._legend_later)
+            vb.sigResized.connect(self._legend_later)
+        if dense:
+            vb.sigXRangeChanged.connect(self._zoomed)
+            vb.sigResized.connect(self.redraw)
         for side in ("bottom", "left"):
             self.getPlotItem().getAxis(side).enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
-        self.setMenuEnabled(False)
         self.hideButtons()
         self._offer_copies()
         theme.theme().changed.connect(self.restyle)
@@ -68,15 +88,29 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def restyle(self) -> None:
         """Take the colours of the theme."""
         theme.style_plot(self)
-        colour = theme.colours().muted
         if self.getPlotItem().legend is not None:
-            self.getPlotItem().legend.setBrush(theme.colour("plot", 200))  # names stay readable over a curve
-        for side, name in zip(("bottom", "left"), self._axes, strict=True):
-            size = f"{theme.font(theme.SMALL).pointSizeF():g}pt"
-            self.getPlotItem().setLabel(side, name, **{"color": colour, "font-size": size})
-        for name, item in self._curves.items():
-            item.setPen(self._pen(name))
-            item.setSymbolBrush(self._colour(name))
+            self.getPlotItem().legend.restyle()
+        self._name_axes()
+        for curve in self._curves.values():
+            curve.restyle()
+
+    def close(self) -> None:
+        """Pyqtgraph's end of a plot, after which there is nothing to draw on."""
+        self._soon.stop()
+        theme.theme().changed.disconnect(self.restyle)
+        super().close()
+
+    def name_y(self, y: str) -> None:
+        """Another name, with its unit, for the axis at the left."""
+        if y != self._axes[1]:
+            self._axes = (self._axes[0], y)
+            self._name_axes()
+
+    def _name_axes(self) -> None:
+        size = f"{theme.font(theme.SMALL).pointSizeF():g}pt"
+        x, y = self._axes
+        for side, name in (("bottom", x), ("left", f"{y}, log" if self._log_y else y)):
+            self.getPlotItem().setLabel(side, name, **{"color": theme.colours().muted, "font-size": size})
 
     def curve(
         self,
@@ -87,46 +121,148 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         *,
         style: Qt.PenStyle = Qt.PenStyle.SolidLine,
         points: bool = False,
+        raw: np.ndarray | None = None,
     ) -> None:
-        """Draw curve `name`, or give it new data. `colour`: number of theme.series, a theme colour's name, or next."""
-        item = self._curves.get(name)
-        if item is None:
-            self._styles[name] = (len(self._curves) if colour is None else colour, style)
-            item = self.plot(name=name, pen=self._pen(name), symbolPen=None, symbolSize=6)
-            self._curves[name] = item
-        alone = points or len(x) == 1  # a curve of one point would be nothing
-        item.setSymbol("o" if alone else None)
-        item.setSymbolBrush(self._colour(name))
-        item.setData(np.asarray(x, float), np.asarray(y, float))
+        """Draw curve `name`, or give it new data. `colour`: number of theme.series, a theme colour's name, or next.
+
+        `raw`: what `y` was smoothed from; it is drawn faintly behind, and is what `data` gives.
+        """
+        curve = self._curves.get(name)
+        if curve is None:
+            curve = PlotCurve(len(self._curves) if colour is None else colour, style)
+            curve.restyle()
+            curve.show(name not in self._hidden)
+            self._curves[name] = curve
+            if self._dense:  # only what is in sight is drawn, so nothing is left for pyqtgraph to limit
+                curve.item.setDynamicRangeLimit(None)
+            curve.item.opts["name"] = name  # what the legend reads
+            self.addItem(curve.item)
+        curve.take(np.asarray(x, float), np.asarray(y, float), raw, points)
+        if not self._log_y or not self._renew_floor():
+            self._draw(curve)
+        if self._log_y:
+            self._show_note()
         self._legend_later()
 
     def forget(self, names: Iterable[str] | None = None) -> None:
         """Take curves away, all by default."""
         for name in tuple(self._curves if names is None else names):
-            item = self._curves.pop(name, None)
-            if item is not None:
-                del self._styles[name]
-                self.removeItem(item)
+            curve = self._curves.pop(name, None)
+            if curve is not None:
+                curve.forget_under(self)
+                self.removeItem(curve.item)
+
+    def start_over(self) -> None:
+        """Take all curves away, and what was zoomed to: around a single point pyqtgraph keeps the range before."""
+        self.forget()
+        vb = self.getPlotItem().vb
+        vb.setRange(xRange=(0, 1), yRange=(0, 1), padding=0, disableAutoRange=False)
+        vb.enableAutoRange()
 
     def names(self) -> tuple[str, ...]:
         """The curves there are, in the order in which they came."""
         return tuple(self._curves)
 
     def data(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) x and (n,) y of a curve."""
-        x, y = self._curves[name].getOriginalDataset()
-        return (np.zeros(0), np.zeros(0)) if x is None else (x, y)
+        """(n,) x and (n,) y of a curve, as measured."""
+        return self._curves[name].x, self._curves[name].numbers
 
     def to_csv(self) -> str:
-        """All curves as rows of curve, x, y."""
+        """All curves as rows of curve, x, y as measured, and, if there are smoothed ones, y as smoothed."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("curve", *self._axes))
-        for name in self._curves:
-            writer.writerows((name, *point) for point in zip(*(part.tolist() for part in self.data(name)), strict=True))
+        any_smooth = any(curve.raw is not None for curve in self._curves.values())
+        writer.writerow(("curve", *self._axes, *(("smoothed",) if any_smooth else ())))
+        for name, curve in self._curves.items():
+            columns = [curve.x.tolist(), curve.numbers.tolist(), *([curve.y.tolist()] if any_smooth else [])]
+            writer.writerows((name, *point) for point in zip(*columns, strict=True))
         return out.getvalue()
 
+    def note(self, words: str) -> None:
+        """A few words in the plot's corner, "" for none."""
+        self._words = words
+        self._show_note()
+
+    # --- the logarithmic axis ---
+
+    @property
+    def is_log(self) -> bool:
+        return self._log_y
+
+    @Slot(bool)
+    def set_log(self, on: bool) -> None:
+        """Whether y is logarithmic. Numbers without a logarithm then lie on the lowest line, and a note says so."""
+        if on != self._log_y:
+            self._log_y = on
+            self.getPlotItem().getAxis("left").setLogMode(y=on)
+            self._name_axes()
+            self._renew_floor()
+            self.getPlotItem().vb.enableAutoRange(y=True)
+            self.redraw()
+
+    def _renew_floor(self) -> bool:
+        """Where 0 is drawn: below all that is above it. True if that has changed and all was drawn anew."""
+        least = min((curve.least for curve in self._curves.values()), default=math.inf)
+        floor = least / 2 if math.isfinite(least) else 1.0
+        if floor == self._floor:
+            return False
+        self._floor = floor
+        self.redraw()
+        return True
+
+    # --- drawing ---
+
+    @Slot()
+    def redraw(self, *_: object) -> None:
+        for curve in self._curves.values():
+            self._draw(curve)
+        self._show_note()
+
+    @Slot()
+    def _zoomed(self, *_: object) -> None:
+        if not self.getPlotItem().vb.autoRangeEnabled()[0]:
+            self.redraw()
+
+    def _draw(self, curve: PlotCurve) -> None:
+        smooth = curve.raw is not None
+        x, y = self._seen(curve.x, curve.y, smooth)
+        curve.draw(x, y, crowded=not smooth and len(x) < len(curve.x) and drawn.is_busy(y))
+        if curve.raw is None:
+            curve.forget_under(self)
+        else:
+            curve.draw_under(self, *self._seen(curve.x, curve.raw, False))
+
+    def _seen(self, x: Floats, y: Floats, smooth: bool) -> tuple[Floats, Floats]:
+        """The points that are drawn, where they are drawn."""
+        vb = self.getPlotItem().vb
+        if self._dense:
+            if not vb.autoRangeEnabled()[0]:
+                part = drawn.within(x, *vb.viewRange()[0])
+                x, y = x[part], y[part]
+            x, y = drawn.thinned(x, y, max(int(vb.width()), LEAST_WIDTH), smooth)
+        return x, drawn.logarithms(y, self._floor) if self._log_y else y
+
+    def _show_note(self) -> None:
+        below = sum(curve.below for curve in self._curves.values() if curve.shown) if self._log_y else 0
+        lowest = f"{count(below, 'value')} of 0 or less: on the lowest line" if below else ""
+        self._note.say("\n".join(words for words in (self._words, lowest) if words))
+
     # --- the legend ---
+
+    def show_curve(self, name: str, on: bool) -> None:
+        """Show or hide a curve, as a click in the legend does."""
+        (self._hidden.discard if on else self._hidden.add)(name)
+        if name in self._curves:
+            self._curves[name].show(on)
+            self._show_note()
+            self._legend_later()
+            self.getPlotItem().legend.restyle()
+
+    @Slot(object)
+    def _toggled(self, item: object) -> None:
+        for name, curve in self._curves.items():
+            if curve.item is item:
+                self.show_curve(name, curve.shown)
 
     @Slot()
     def _legend_later(self, *_: object) -> None:
@@ -139,19 +275,13 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         legend = self.getPlotItem().legend
         if legend is not None:
             vb = self.getPlotItem().vb
-            shown = [name for name, item in self._curves.items() if item.isVisible()]
-            legend.avoid([inked(*self.data(name), vb.viewRange(), vb.rect()) for name in shown])
+            legend.fit(vb.rect().height())
+            inks = [inked(*self._placed(curve), vb.viewRange(), vb.rect()) for curve in self._curves.values()
+                    if curve.shown]  # fmt: skip
+            legend.avoid(inks, self._note.area())
 
-    # --- painting ---
-
-    def _pen(self, name: str) -> object:
-        return pg.mkPen(self._colour(name), width=WIDTH, style=self._styles[name][1])
-
-    def _colour(self, name: str) -> str:
-        colour = self._styles[name][0]
-        if isinstance(colour, int):
-            return theme.series(colour)
-        return str(getattr(theme.colours(), colour, colour))
+    def _placed(self, curve: PlotCurve) -> tuple[Floats, Floats]:
+        return curve.x, drawn.logarithms(curve.y, self._floor) if self._log_y else curve.y
 
     # --- the menu ---
 
@@ -165,10 +295,30 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             action = QAction(text, self)
             action.triggered.connect(slot)
             self.addAction(action)
+        if self.getPlotItem().legend is not None:
+            self._menu = QMenu("Curves", self)
+            self._menu.aboutToShow.connect(self._list_curves)
+            self._menu.triggered.connect(self._curve_chosen)
+            self.addAction(self._menu.menuAction())
+
+    @Slot()
+    def _list_curves(self) -> None:
+        """What the legend does, for those who use the keyboard."""
+        self._menu.clear()
+        for name, curve in self._curves.items():
+            action = self._menu.addAction(name.replace("&", "&&"))
+            action.setData(name)
+            action.setCheckable(True)
+            action.setChecked(curve.shown)
+
+    @Slot(QAction)
+    def _curve_chosen(self, action: QAction) -> None:
+        self.show_curve(action.data(), action.isChecked())
 
     @Slot()
     def _show_all(self) -> None:
         self.getPlotItem().enableAutoRange()
+        self.redraw()  # with the points that were out of sight
 
     @Slot()
     def _copy_picture(self) -> None:

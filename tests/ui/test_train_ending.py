@@ -1,0 +1,264 @@
+"""How a training ends: the ways to stop, what is told of it, and when it will be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import find
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
+from workbench.training.request import RunRequest
+from workbench.training.settings import TrainingSettings
+from workbench.ui.session import Session
+from workbench.ui.train import ending, progress
+from workbench.ui.train.ending import Notice
+from workbench.ui.train.progress import ProgressPanel
+from workbench.ui.train.story import Story, told
+
+
+def evaluated(epoch: int, best: bool = True) -> Evaluated:
+    return Evaluated(epoch, 10 * epoch, epoch / 10, epoch / 5, 0.1, {}, 5, 0.1, best)
+
+
+def seen(seconds_left: float) -> Progress:
+    return Progress(10, 400, 1, 40, {"box": 1.0}, 1.0, 0.1, 20.0, seconds_left, 1_500_000_000)
+
+
+STARTED = Started("tiny-1", "runs/tiny-1", "fcos", "cpu", "fp32", 8, 2, 40, 400, 99)
+
+
+# --- after the next evaluation ---
+
+
+class Training:
+    """Two steps an epoch, an evaluation after it, then its checkpoint; writes down what it has computed."""
+
+    def __init__(self) -> None:
+        self.computed: list[str] = []
+        self.closed = False
+
+    def events(self, control: Control) -> Iterator[Event]:
+        try:
+            for epoch in range(1, 4):
+                for step in (1, 2):
+                    if control.stop.is_set():
+                        yield Finished(2 * epoch + step - 3, epoch, True, 0.2, 1.0, "runs/tiny-1")
+                        return
+                    self.computed.append(f"step {epoch}.{step}")
+                    yield seen(60.0)
+                self.computed.append(f"evaluation {epoch}")
+                yield evaluated(epoch)
+                yield Saved("best", "best.safetensors", 2 * epoch)
+        finally:
+            self.closed = True
+
+
+def test_after_the_next_evaluation_not_one_step_is_computed() -> None:
+    training, control, after = Training(), Control(), threading.Event()
+    events = []
+    for event in ending.stopping(training.events(control), control, after):
+        events.append(event)
+        if training.computed == ["step 1.1"]:
+            after.set()
+    assert training.computed == ["step 1.1", "step 1.2", "evaluation 1"]
+    assert [type(event).__name__ for event in events[-3:]] == ["Evaluated", "Saved", "Finished"]
+
+
+def test_a_wish_that_was_taken_back_in_time_stops_nothing() -> None:
+    training, control, after = Training(), Control(), threading.Event()
+    after.set()
+    for _ in ending.stopping(training.events(control), control, after):
+        after.clear()
+    assert training.computed[-1] == "evaluation 3"
+    assert not control.stop.is_set()
+
+
+def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> None:
+    training, control = Training(), Control()
+    own = training.events(control)  # held, so that it is not Python that closes it
+    events = ending.stopping(own, control, threading.Event())
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert training.closed
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, False), (1, True), (5, True)])
+def test_a_run_that_evaluates_only_at_its_end_is_known(tmp_path: Path, every: int, expected: bool) -> None:
+    recipe = SimpleNamespace(training=TrainingSettings(evaluate_every=every))  # without PyTorch
+    assert ending.evaluates(RunRequest(tmp_path, None, recipe)) == expected  # type: ignore[arg-type]
+    (tmp_path / "settings.toml").write_text(f"[training]\nevaluate_every = {every}\n")
+    assert ending.evaluates(tmp_path) == expected
+
+
+def test_a_run_without_settings_is_taken_to_evaluate(tmp_path: Path) -> None:
+    assert ending.evaluates(tmp_path)
+
+
+# --- what is told ---
+
+
+def test_what_ended_is_told_with_its_best_and_its_time() -> None:
+    finished = Finished(400, 40, False, 0.6, 3_725.0, "runs/tiny-1")
+    stopped = Finished(30, 3, True, 0.4, 190.0, "runs/tiny-1")
+    failed = Failed("The disk is full. Make room and resume.", "ENOSPC")
+    best = [STARTED, evaluated(2), evaluated(3, best=False)]
+    assert [ending.sentence("tiny-1", told(events)) for events in (
+        [*best, finished], [*best, stopped], [STARTED, stopped], [*best, failed], best,
+    )] == [
+        "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2.",
+        "The training of tiny-1 was stopped in epoch 3 after 3:10. Best: AP50 0.400, AP 0.200 in epoch 2.",
+        "The training of tiny-1 was stopped in epoch 3 after 3:10. It was not evaluated.",
+        "The training of tiny-1 failed. The disk is full. Make room and resume.",
+        "",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def owner(qtbot: QtBot) -> QWidget:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    return widget
+
+
+ENDED = told([STARTED, evaluated(2), Finished(400, 40, False, 0.6, 60.0, "runs/tiny-1")])
+
+
+def heard(session: Session) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    session.message.connect(lambda level, words: found.append((level, words)))
+    return found
+
+
+def test_one_who_works_elsewhere_is_called_and_told_again_on_coming_back(
+    qtbot: QtBot, owner: QWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[QWidget] = []
+    monkeypatch.setattr(QApplication, "alert", called.append)
+    session = Session()
+    messages, notice = heard(session), Notice(session, owner)
+    notice.tell("tiny-1", ENDED)
+    assert called == [owner]
+    assert [level for level, _ in messages] == ["info"]
+    for _ in range(2):
+        QApplication.sendEvent(owner, QEvent(QEvent.Type.WindowActivate))
+    assert len(messages) == 2
+    assert messages[0] == messages[1]
+
+
+def test_one_who_looks_on_is_told_once(qtbot: QtBot, owner: QWidget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QApplication, "alert", lambda _: pytest.fail("called"))
+    owner.show()
+    with qtbot.waitActive(owner):
+        owner.activateWindow()
+    session = Session()
+    messages = heard(session)
+    Notice(session, owner).tell("tiny-1", ENDED)
+    QApplication.sendEvent(owner, QEvent(QEvent.Type.WindowActivate))
+    assert len(messages) == 1
+
+
+def test_a_failure_is_told_as_one_and_not_twice(owner: QWidget) -> None:
+    session = Session()
+    messages, notice = heard(session), Notice(session, owner)
+    story = told([STARTED, Failed("The loss is not a number any more.")])
+    notice.tell("tiny-1", story, told=True)
+    assert messages == []
+    notice.tell("tiny-1", story)
+    assert messages == [("error", "The training of tiny-1 failed. The loss is not a number any more.")]
+
+
+# --- the panel ---
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> ProgressPanel:
+    made = ProgressPanel()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def title(panel: ProgressPanel) -> str:
+    return str(find(panel, QLabel, "train-title").text())
+
+
+def running(panel: ProgressPanel, *events: Event) -> str:
+    panel.show_story("tiny-1", told([STARTED, *events]), True)
+    return title(panel)
+
+
+def test_the_time_of_the_clock_is_told_when_it_takes_long(
+    panel: ProgressPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = time.mktime((2026, 3, 4, 12, 0, 0, 0, 0, -1))
+    monkeypatch.setattr(progress.time, "time", lambda: noon)
+    assert running(panel, seen(599.0)) == "tiny-1: training, 9:59 left"
+    assert running(panel, seen(9_120.0)) == "tiny-1: training, 2:32:00 left, until 14:32"
+    assert running(panel, seen(float("nan"))) == "tiny-1: training, ? left"
+    assert running(panel, seen(9_120.0), Paused(True, 10)) == "tiny-1: paused"
+
+
+def test_another_day_is_named() -> None:
+    noon = time.mktime((2026, 3, 4, 12, 0, 0, 0, 0, -1))  # a Wednesday
+    day = 86_400
+    said = [progress.clock(noon + apart, noon) for apart in (3_600, day, 30 * day)]
+    thursday, april = (time.strftime(part, time.localtime(noon + n * day)) for part, n in (("%a", 1), ("%b", 30)))
+    assert said[0] == "13:00"
+    assert said[1].startswith(f"{thursday} ")
+    assert said[2].startswith(f"03 {april} ")
+
+
+def test_memory_is_told_in_the_unit_of_the_status_bar(panel: ProgressPanel) -> None:
+    running(panel, seen(60.0))
+    assert find(panel, QLabel, "train-numbers").text().endswith("1.5 GB")
+
+
+def test_a_failed_run_says_why_in_the_panel(panel: ProgressPanel) -> None:
+    failure = find(panel, QLabel, "train-failure")
+    panel.show_story("tiny-1", told([STARTED, seen(60.0), Failed("The disk is full. Make room and resume.")]), False)
+    assert (title(panel), failure.text()) == ("tiny-1: failed", "The disk is full. Make room and resume.")
+    assert failure.isVisible()
+    panel.show_story("tiny-2", Story(), False)
+    assert not failure.isVisible()
+
+
+def test_the_ways_to_stop_are_there_while_it_trains_and_say_what_they_do(qtbot: QtBot, panel: ProgressPanel) -> None:
+    ways = find(panel, QToolButton, "train-stop-ways")
+    assert running(panel, seen(60.0)) == "tiny-1: training, 1:00 left"
+    assert ways.isVisible()
+    after, now = (find(panel, QAction, f"train-stop-{way}") for way in ("after", "now"))
+    with qtbot.waitSignal(panel.stop_after_asked) as asked:
+        after.trigger()
+    assert asked.args == [True]
+    assert running(panel, seen(60.0)) == "tiny-1: training, stops after the next evaluation"
+    assert find(panel, QPushButton, "train-stop").isEnabled()
+    with qtbot.waitSignal(panel.stop_after_asked) as asked:  # taken back
+        after.trigger()
+    assert asked.args == [False]
+    with qtbot.waitSignal(panel.stop_asked):
+        now.trigger()
+    panel.show_story("tiny-1", told([STARTED, seen(60.0)]), True, stopping=True)
+    assert title(panel) == "tiny-1: stopping …"
+    assert not ways.isEnabled()
+    panel.show_story("tiny-1", ENDED, False)
+    assert not ways.isVisible()
+
+
+def test_where_nothing_is_evaluated_before_the_end_there_is_nothing_to_wait_for(panel: ProgressPanel) -> None:
+    after = find(panel, QAction, "train-stop-after")
+    after.setChecked(True)
+    panel.begin(False)
+    assert not after.isEnabled()
+    assert "only at its end" in after.toolTip()
+    panel.begin(True)
+    assert after.isEnabled()
+    assert not after.isChecked()

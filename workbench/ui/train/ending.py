@@ -1,0 +1,113 @@
+"""How a training ends: after the next evaluation if a person asked for that, and what is told when it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished
+from workbench.training.request import RunRequest
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train import work
+from workbench.ui.train.story import Story
+from workbench.ui.train.work import Train
+from workbench.ui.widgets.status_bar import duration
+
+AnyEvent = TypeVar("AnyEvent")
+
+
+def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
+    """Pass `events` on. While `after` is set the next evaluation is the last: the training stops when it is taken in.
+
+    In the training's thread, so that not one step of the next epoch is computed.
+    """
+    with contextlib.closing(events):  # type: ignore[type-var]
+        for event in events:
+            if isinstance(event, Evaluated) and after.is_set():
+                control.stop.set()
+            yield event
+
+
+def events(train: Train, request: RunRequest | Path, job: Job, after: threading.Event) -> Iterator[Event | Story]:
+    """What `job` does: the events of a training that reads its flags, and `after` as `stopping` says."""
+    control = Control(job.stop, job.pause)
+    return stopping(work.events(train, request, control), control, after)
+
+
+def evaluates(request: RunRequest | Path) -> bool:
+    """Whether the training evaluates before its end; a path is a run to go on with."""
+    if isinstance(request, RunRequest):
+        return request.recipe.training.evaluate_every > 0
+    try:
+        kept = tomllib.loads((request / runs.RECIPE).read_text(encoding="utf-8"))
+        return int(kept["training"]["evaluate_every"]) > 0
+    except (OSError, ValueError, KeyError, TypeError):  # it will be told when the run can't go on
+        return True
+
+
+def sentence(name: str, story: Story) -> str:
+    """What ended, its best AP, and how long it took; why, if it failed. "" if it ended without a word."""
+    ended = story.ended
+    if isinstance(ended, Failed):
+        return f"The training of {name} failed. {ended.sentence}"
+    if not isinstance(ended, Finished):
+        return ""
+    word = f"was stopped in epoch {ended.epoch:,}" if ended.stopped else "has finished"
+    return f"The training of {name} {word} after {duration(ended.seconds)}. {_best(story)}"
+
+
+def _best(story: Story) -> str:
+    best = next((event for event in reversed(story.evaluations) if event.best), None)
+    if best is None or math.isnan(best.ap50):
+        return "It was not evaluated."
+    return f"Best: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}."
+
+
+class Notice(QObject):
+    """Tells of an ended training in the corner; if the person works elsewhere, the window asks for attention too, and
+    the corner says it again when they are back.
+    """
+
+    def __init__(self, session: Session, owner: QWidget) -> None:
+        super().__init__(owner)
+        self._session, self._owner = session, owner
+        self._waiting: tuple[str, str] | None = None
+        self._watched: QWidget | None = None
+
+    def tell(self, name: str, story: Story, told: bool = False) -> None:
+        """The story of this run has ended. `told`: the corner has it already."""
+        words = sentence(name, story)
+        if not words:
+            return
+        failed = isinstance(story.ended, Failed)
+        if isinstance(story.ended, Failed) and not told:
+            self._session.tell(WorkbenchError(words, story.ended.cause))
+        elif not failed:
+            self._session.inform(words)
+        window = self._owner.window()
+        if not window.isActiveWindow():
+            self._waiting = ("error" if failed else "info", words)
+            self._watch(window)
+            QApplication.alert(window)
+
+    def _watch(self, window: QWidget) -> None:
+        if self._watched is not window:
+            self._watched = window
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.WindowActivate and self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._session.message.emit(*waiting)
+        return False

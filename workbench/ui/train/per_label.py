@@ -1,0 +1,71 @@
+"""Which labels' AP is drawn over the epochs: a few can be told apart, so of many those that are found worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtGui import QColor
+
+from workbench.training.events import Evaluated
+from workbench.ui import theme
+from workbench.ui.train.series import Floats
+
+ALL, AP50, AP = "all labels", "AP50 per label", "AP per label"
+CHOICES = (ALL, AP50, AP)
+MOST = 10  # curves that can still be followed
+READABLE = 2.5  # contrast of a curve with its ground, at least: label colours are made for photographs
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCurve:
+    """`number` is the label's among all of the run, for a colour that stays; `values` 0..1, NaN where it has no box."""
+
+    name: str
+    number: int
+    values: Floats
+
+
+def label_curves(evaluations: Sequence[Evaluated], what: str, find: str = "") -> tuple[tuple[LabelCurve, ...], str]:
+    """The curves by AP50 or AP, the lowest of now first, and words on what was left out ("" for nothing).
+
+    `find`: only labels with this in their name.
+    """
+    rows = [event.per_label_ap if what == AP else event.per_label for event in evaluations]
+    names = sorted({name for row in rows for name in row})
+    if not names:
+        return (), f"{what} is not known of this run." if evaluations else ""
+    found = [(number, name) for number, name in enumerate(names) if find.casefold() in name.casefold()]
+    if not found:
+        return (), f"No label has “{find}” in its name."
+    curves = [LabelCurve(name, number, _values(rows, name)) for number, name in found]
+    curves.sort(key=lambda curve: _last(curve.values))
+    if len(curves) <= MOST:
+        return tuple(curves), ""
+    some = f" with “{find}”" if find else ""
+    return tuple(curves[:MOST]), f"the {MOST} lowest of {len(curves):,} labels{some}"
+
+
+def _values(rows: Sequence[dict[str, float]], name: str) -> Floats:
+    return np.array([row.get(name, math.nan) for row in rows])
+
+
+def _last(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if len(known) else math.inf
+
+
+def readable(colour: str) -> str:
+    """`colour`, mixed with the text's as far as a thin line of it needs on a plot's ground."""
+    ground, ink = theme.colours().plot, theme.colour("text")
+    own = QColor(colour)
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8):
+        mixed = QColor.fromRgbF(*(
+            float(a * (1 - share) + b * share)
+            for a, b in zip(own.getRgbF()[:3], ink.getRgbF()[:3], strict=True)  # type: ignore[index]
+        ))  # fmt: skip
+        if theme.contrast(mixed.name(), ground) >= READABLE:
+            return mixed.name()
+    return ink.name()

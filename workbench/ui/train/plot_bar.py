@@ -1,0 +1,208 @@
+"""The line above the plots of a run: which are shown, whose AP, how much is smoothed, and what can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSlider, QToolButton, QWidget
+
+from workbench.ui import preferences, theme
+from workbench.ui.train import per_label, smoothing
+from workbench.ui.train.train_plot import CSV, KINDS, PNG, PlotKind
+from workbench.ui.widgets.elided import ElidedCombo
+
+_PLOTS, _SMOOTHING = "train/plots", "train/smoothing"
+AUTOMATIC = "As many as fit"
+
+
+class PlotBar(QWidget):
+    """What it was set to is kept for the next start, but for the labels, which are a project's."""
+
+    plots_chosen = Signal(object)  # their names; none: as many as fit
+    all_asked = Signal()  # the plot that has all the room is to give it back
+    labels_chosen = Signal()  # `what` or `find` has changed
+    smoothing_changed = Signal()
+    save_asked = Signal(str, str)  # a plot's name, "" for all that are shown; "png" or "csv"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown: tuple[PlotKind, ...] = ()
+        self.plots = _menu_button("train-plots", "Plots", "mdi6.view-grid-outline", "Which plots are shown.")
+        self.back = _tool("train-plots-all", "All plots", "mdi6.arrow-left", "Show the other plots again.")
+        self.back.clicked.connect(self.all_asked)
+        self.save = _menu_button(
+            "train-plots-save", "Save", "mdi6.tray-arrow-down", "Save plots as pictures and their numbers as CSV."
+        )
+        self._offer_plots()
+        self.save.menu().aboutToShow.connect(self._offer_files)
+        self.save.menu().triggered.connect(self._ask_save)  # also from the menus within
+        self.labels = ElidedCombo("Whose average precision the plot over the epochs shows.")
+        self.labels.setObjectName("train-ap-of")
+        self.labels.setAccessibleName("AP of")
+        self.labels.setMinimumWidth(80)
+        self.labels.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContents)
+        self.labels.addItems([f"AP: {per_label.ALL}", per_label.AP50, per_label.AP])
+        self.labels.currentIndexChanged.connect(self._labels_chosen)
+        self._find = QLineEdit(placeholderText="find labels", clearButtonEnabled=True)
+        self._find.setObjectName("train-find-labels")
+        self._find.setAccessibleName("Find labels")
+        self._find.setMinimumWidth(56)
+        self._find.setMaximumWidth(120)
+        self._find.setToolTip("Only labels with this in their name; empty: those with the lowest AP.")
+        self._find.textChanged.connect(self.labels_chosen)
+        self._make_slider()
+        self._lay_out()
+        self.show_plots((), "", False)
+
+    def _make_slider(self) -> None:
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, round(100 * smoothing.MOST))
+        self.slider.setObjectName("train-smoothing")
+        self.slider.setAccessibleName("Smoothing")
+        self.slider.setMinimumWidth(48)
+        self.slider.setMaximumWidth(160)
+        self.slider.setToolTip(
+            "How much the noisy curves are smoothed: loss, gradient norm, speed, device use.\n"
+            "The faint curve behind is what was measured. 0 shows that alone."
+        )
+        self._value = QLabel()
+        self._value.setObjectName("train-smoothing-value")
+        self._value.setProperty("role", "muted")
+        self._value.setFixedWidth(self._value.fontMetrics().horizontalAdvance("0.00 "))
+        self.slider.setValue(_kept_smoothing())
+        self._value.setText(f"{self.smoothing:.2f}")
+        self.slider.valueChanged.connect(self._smoothing_changed)
+
+    def _lay_out(self) -> None:
+        words = QLabel("Smoothing")
+        words.setProperty("role", "muted")
+        words.setBuddy(self.slider)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        for control in (self.plots, self.back, self.labels, self._find):
+            row.addWidget(control)
+        row.addStretch(1)
+        for widget in (words, self.slider, self._value, self.save):
+            row.addWidget(widget)
+
+    # --- what was chosen ---
+
+    @property
+    def kept_plots(self) -> tuple[str, ...]:
+        """The plots that were chosen when the program ran last; none: as many as fit."""
+        known = [kind.name for kind in KINDS]
+        return tuple(name for name in str(preferences.get(_PLOTS, "")).split("+") if name in known)
+
+    @property
+    def what(self) -> str:
+        """One of per_label.CHOICES."""
+        return per_label.CHOICES[self.labels.currentIndex()]
+
+    @property
+    def sought(self) -> str:
+        """What names of labels are to have in them."""
+        return "" if self._find.isHidden() else self._find.text().strip()
+
+    @property
+    def smoothing(self) -> float:
+        return self.slider.value() / 100
+
+    # --- what is there ---
+
+    def show_plots(self, shown: Sequence[PlotKind], alone: str, automatic: bool) -> None:
+        """These plots are shown now; `alone`: the one that has all the room."""
+        self._shown = tuple(shown)
+        names = {kind.name for kind in shown}
+        self.back.setVisible(bool(alone))
+        self.plots.setVisible(not alone)
+        self.labels.setVisible("ap" in names)
+        self._automatic.setChecked(automatic)
+        for name, action in self._by_name.items():
+            action.setChecked(name in names)
+
+    def offer_find(self, labels: int) -> None:
+        """The run has this many labels: where there are more than curves can be told apart, they can be looked for."""
+        self._find.setVisible(self.what != per_label.ALL and labels > per_label.MOST and not self.labels.isHidden())
+
+    def _offer_plots(self) -> None:
+        menu = self.plots.menu()
+        self._automatic = menu.addAction(AUTOMATIC)
+        self._automatic.setCheckable(True)
+        self._automatic.triggered.connect(self._all_chosen)
+        menu.addSeparator()
+        self._by_name: dict[str, QAction] = {}
+        for kind in KINDS:
+            action = menu.addAction(kind.title)
+            action.setCheckable(True)
+            action.triggered.connect(self._plot_chosen)
+            self._by_name[kind.name] = action
+
+    @Slot()
+    def _plot_chosen(self) -> None:
+        """The last one can't be taken away: then there are as many as fit again."""
+        self._choose(tuple(name for name, action in self._by_name.items() if action.isChecked()))
+
+    @Slot()
+    def _all_chosen(self) -> None:
+        self._choose(())
+
+    def _choose(self, names: tuple[str, ...]) -> None:
+        preferences.put(_PLOTS, "+".join(names))
+        self.plots_chosen.emit(names)
+
+    def _offer_files(self) -> None:
+        menu = self.save.menu()
+        menu.clear()
+        words = "These plots as one picture …" if len(self._shown) > 1 else "This plot as a picture …"
+        menu.addAction(words).setData(("", PNG))
+        menu.addSeparator()
+        for kind in self._shown:
+            own = menu.addMenu(kind.title)
+            for text, suffix in (("As CSV …", CSV), ("As picture …", PNG)):
+                own.addAction(text).setData((kind.name, suffix))
+
+    @Slot(QAction)
+    def _ask_save(self, action: QAction) -> None:
+        self.save_asked.emit(*action.data())
+
+    @Slot()
+    def _labels_chosen(self) -> None:
+        self.labels_chosen.emit()
+
+    @Slot()
+    def _smoothing_changed(self) -> None:
+        self._value.setText(f"{self.smoothing:.2f}")
+        preferences.put(_SMOOTHING, self.slider.value())
+        self.smoothing_changed.emit()
+
+
+def _kept_smoothing() -> int:
+    """In percent."""
+    try:
+        return int(preferences.get(_SMOOTHING, round(100 * smoothing.USUAL)))
+    except (TypeError, ValueError):  # a file edited by hand
+        return round(100 * smoothing.USUAL)
+
+
+def _tool(name: str, word: str, icon: str, tip: str) -> QToolButton:
+    button = QToolButton(autoRaise=True)
+    button.setText(word)
+    button.setObjectName(name)
+    button.setAccessibleName(word)
+    button.setToolTip(tip)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    theme.set_icon(button, icon)
+    return button
+
+
+def _menu_button(name: str, word: str, icon: str, tip: str) -> QToolButton:
+    button = _tool(name, word, icon, tip)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    menu = QMenu(button)
+    menu.setObjectName(f"{name}-menu")
+    button.setMenu(menu)
+    return button

@@ -1,0 +1,135 @@
+"""Lays out the plots of a run: as many as fit, or those that a person chose, or one alone; scrolls if there is need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
+
+from workbench.ui import theme
+from workbench.ui.train.train_plot import KINDS, TrainPlot
+
+ROOMY = (360, 180)  # px of a plot that is read with ease
+FEWEST = 4  # plots, however small the window
+SHAPE = 1.8  # width by height of a plot that shows a curve well
+
+
+class PlotGrid(QScrollArea):
+    """`changed` when other plots are shown than before. A plot is made when it is first asked for: 30 ms each."""
+
+    changed = Signal()
+    save_asked = Signal(str, str)  # of a plot: its name, and "png" or "csv"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, widgetResizable=True)
+        self._plots: dict[str, TrainPlot] = {}
+        self._chosen: tuple[str, ...] = ()  # none: as many as fit
+        self._alone = ""
+        self._placed: tuple[tuple[str, ...], int] = ((), 0)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.page = QWidget()
+        self._grid = QGridLayout(self.page)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(theme.GRID)
+        self.setWidget(self.page)
+        self._place()
+
+    def plot(self, name: str) -> TrainPlot:
+        """The plot of this name, shown or not."""
+        found = self._plots.get(name)
+        if found is None:
+            kind = next(kind for kind in KINDS if kind.name == name)
+            found = self._plots[name] = TrainPlot(kind, self.page)
+            found.hide()
+            found.alone_asked.connect(self._alone_asked)
+            found.save_asked.connect(self.save_asked)
+        return found
+
+    @property
+    def made(self) -> tuple[TrainPlot, ...]:
+        return tuple(self._plots.values())
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names that a person chose; none: as many as fit."""
+        return self._chosen
+
+    @property
+    def alone(self) -> str:
+        """The name of the one plot that has all the room, "" if none has."""
+        return self._alone
+
+    @property
+    def shown(self) -> tuple[TrainPlot, ...]:
+        return tuple(self.plot(name) for name in self._placed[0])
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Show these, or as many as fit if none are named."""
+        self._chosen, self._alone = tuple(names), ""
+        self._place()
+
+    @Slot()
+    def show_all(self) -> None:
+        """Take the room back that one plot has."""
+        self._alone = ""
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    @Slot()
+    def _alone_asked(self) -> None:
+        sender = self.sender()
+        if isinstance(sender, TrainPlot):
+            self._alone = "" if self._alone else sender.kind.name
+            self._place()
+
+    def _names(self) -> tuple[str, ...]:
+        if self._alone:
+            return (self._alone,)
+        names = tuple(kind.name for kind in KINDS)
+        if self._chosen:
+            return tuple(name for name in names if name in self._chosen)
+        return names[: max((self.width() // ROOMY[0]) * (self.height() // ROOMY[1]), FEWEST)]
+
+    def _place(self) -> None:
+        names = self._names()
+        columns = best_columns(len(names), self.width(), self.height())
+        if (names, columns) == self._placed:
+            return
+        before, self._placed = self._placed[0], (names, columns)
+        for name, plot in self._plots.items():
+            self._grid.removeWidget(plot)
+            plot.setVisible(name in names)
+        spare = -len(names) % columns
+        for number, plot in enumerate(self.shown):
+            place = number + (spare if number else 0)
+            self._grid.addWidget(plot, place // columns, place % columns, 1, 1 if number else 1 + spare)
+            plot.show()
+        for line in range(len(KINDS)):
+            self._grid.setRowStretch(line, int(line * columns < len(names) + spare))
+            self._grid.setColumnStretch(line, int(line < columns))
+        if names != before:
+            self.changed.emit()
+
+
+def best_columns(count: int, width: int, height: int) -> int:
+    """How many plots lie side by side, so that `count` of them have the best shape. The first fills spare places."""
+
+    def badness(columns: int) -> float:
+        shape = (width / columns) / max(height / math.ceil(count / columns), 1)
+        first = (1 + -count % columns) * shape
+        return (count - 1) * _off(shape) + _off(first)
+
+    return min(range(1, max(count, 1) + 1), key=badness)
+
+
+def _off(shape: float) -> float:
+    """How far a plot is from the best shape; twice as far is four times as bad."""
+    return math.log(max(shape, 1e-3) / SHAPE) ** 2
