@@ -193,7 +193,8 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
     if keeping.fits_memory(count, px):
         return np.empty(shape, np.uint8)
     try:
-        with tempfile.TemporaryFile(dir=scratch) as file:  # gone when the mapping is
+        place = scratch if scratch.is_dir() else None  # another machine than the run's
+        with tempfile.TemporaryFile(dir=place) as file:  # gone when the mapping is
             return np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as error:
         raise WorkbenchError(

@@ -12,6 +12,7 @@ PAGES = {
     "labels-in-and-out": "Labels in and out",
     "reading-the-anchors-page": "Reading the anchors page",
     "choosing-a-detector": "Choosing a detector",
+    "training-on-several": "Training on one GPU, on eight, on a cluster",
 }
 
 
