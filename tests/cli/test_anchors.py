@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from workbench import anchors, console
-from workbench.anchors.plot import HEIGHT, WIDTH, draw_plot
+from workbench.anchors.plot import HEIGHT, WIDTH, _beyond, draw_plot
 from workbench.cli import main
 from workbench.core.document import Document
 
@@ -37,10 +37,12 @@ def test_json_has_the_numbers_of_the_engine_and_of_published_sets(cells: Path, c
     with Document.open(cells, read_only=True) as document:
         sizes = anchors.sizes_of(anchors.trained(document.snapshot()), 416)
     step = anchors.judge(sizes, told["anchors"])
-    assert told["mean_iou"] == pytest.approx(step.mean_iou)
-    assert told["ratio_recall"] == pytest.approx(step.ratio_recall)
+    assert told["mean_iou"] == pytest.approx(step.mean_iou, abs=1e-5)
+    assert told["ratio_recall"] == pytest.approx(step.ratio_recall, abs=1e-5)
+    numbers = [side for size in told["anchors"] for side in size] + [told["mean_iou"], told["recall"]]
+    assert all(len(repr(number).partition(".")[2]) <= 6 for number in numbers), "none that only a computer needs"
     for name, one in told["published"].items():
-        assert one["mean_iou"] == pytest.approx(anchors.mean_iou(sizes, anchors.PUBLISHED[name].at(416)))
+        assert one["mean_iou"] == pytest.approx(anchors.mean_iou(sizes, anchors.PUBLISHED[name].at(416)), abs=1e-5)
         assert one["mean_iou"] < told["mean_iou"]
 
 
@@ -50,12 +52,23 @@ def test_text_compares_and_explains(cells: Path, capsys: Capture) -> None:
     shown = capsys.readouterr()
     assert "YOLOv2, Pascal VOC" in shown.out + shown.err
     assert "best possible recall" in shown.out + shown.err
+    lines = shown.out.splitlines()
+    head = next(row for row, line in enumerate(lines) if line.startswith("anchor"))
+    assert lines[head].split() == ["anchor", "width", "px", "height", "px", "boxes", "share", "%"]
+    rows = [line.split() for line in lines[head + 1 : head + 4]]
+    with Document.open(cells, read_only=True) as document:
+        boxes = len(anchors.sizes_of(anchors.trained(document.snapshot()), 416))
+    assert sum(int(row[3].replace(",", "")) for row in rows) == boxes
+    assert sum(float(row[4]) for row in rows) == pytest.approx(100, abs=0.2)
+    ends = [line.index(row[3]) + len(row[3]) for line, row in zip(lines[head + 1 :], rows, strict=False)]
+    assert len(set(ends)) == 1, "numbers stand right under each other"
 
 
 def test_each_format_can_be_pasted(cells: Path, capsys: Capture) -> None:
     told = json.loads(out([str(cells), "--k", "3", "--format", "json"], capsys))
     sizes = np.array(told["anchors"])
     assert (told["input_px"], told["resize"]) == (416, "stretch")
+    assert 0.9 < told["ratio_recall"] <= 1
     code = out([str(cells), "--k", "3", "--format", "python"], capsys)
     assert ast.literal_eval(ast.parse(code).body[0].value) == [tuple(size) for size in sizes.tolist()]  # type: ignore[attr-defined]
     line = out([str(cells), "--k", "3", "--format", "cfg"], capsys)
@@ -73,8 +86,8 @@ def test_a_scale_widens_the_anchors(cells: Path, capsys: Capture) -> None:
     assert scaled["anchors"][-1][0] > plain["anchors"][-1][0]
 
 
-def test_a_plot_is_drawn_into_a_new_folder(cells: Path, tmp_path: Path, capsys: Capture) -> None:
-    file = tmp_path / "plots" / "nine anchors.png"
+def test_a_plot_is_drawn(cells: Path, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "nine anchors.png"
     shown = json.loads(out([str(cells), "--k", "9", "--plot", str(file), "--published", "yolov3", "--json"], capsys))
     assert shown["plot"] == str(file)
     with Image.open(file) as image:
@@ -83,6 +96,29 @@ def test_a_plot_is_drawn_into_a_new_folder(cells: Path, tmp_path: Path, capsys: 
     assert colours is not None
     assert max(colours)[1] == (255, 255, 255)  # a light ground
     assert len(colours) > 500
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("x.jpg", "--plot draws a PNG, and x.jpg is not named so. Call it x.png."),
+        ("nowhere/x.png", "to draw x.png into. Make it, or choose another."),
+    ],
+)
+def test_what_cannot_become_a_png_is_refused_and_nothing_made(
+    name: str, sentence: str, cells: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["anchors", str(cells), "--plot", str(tmp_path / name)]) == console.FAILED
+    assert sentence in capsys.readouterr().err.replace("\n", " ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_boxes_beyond_the_frame_are_named() -> None:
+    assert _beyond(np.zeros((0, 2))) == ""
+    assert _beyond(np.array([[0.66, 0.87]])) == ", 1 beyond the frame (0.66 x 0.87 px)"
+    assert _beyond(np.array([[400.0, 400], [0.66, 0.87], [1, 2]])) == (
+        ", 3 beyond the frame (0.66 x 0.87 and 400 x 400 px)"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 3, 30_000])

@@ -123,7 +123,7 @@ def test_the_anchors_are_used_and_that_is_undone(qtbot: QtBot, page: AnchorsPage
     kept = session.document.anchors()
     assert kept is not None
     assert (kept.sizes, kept.input_px, kept.mean_iou) == (((10, 20), (100, 50)), 416, 1.0)
-    assert text(page, "anchors-in-use").startswith("In use: 2 for 416 px")
+    assert text(page, "anchors-in-use").startswith("In training: 2, made for 416 px")
     session.undo()
     assert session.document.anchors() is None
     assert "published" in text(page, "anchors-in-use")
@@ -180,6 +180,9 @@ def test_a_single_step_pauses_and_moves_by_one(qtbot: QtBot, page: AnchorsPage, 
     page.shown()
     qtbot.waitUntil(lambda: text(page, "anchors-progress").startswith("Step"))
     press(qtbot, page, "anchors-pause")
+    step = find(page, QPushButton, "anchors-step")
+    assert isinstance(step, QPushButton)
+    qtbot.waitUntil(step.isEnabled)
     before = text(page, "anchors-progress")
     press(qtbot, page, "anchors-step")
     first, second = (int(words.split()[1].rstrip(":")) for words in (before, text(page, "anchors-progress")))

@@ -14,9 +14,10 @@ steps.py judges any anchors, sizes.py reads a project, levels.py knows what goes
 sets of others and ways out.
 """
 
-from workbench.anchors.cells import Sharing, centres_of, sharing
+from workbench.anchors.cells import Sharing, centres_of, meeting, places_of, sharing
 from workbench.anchors.climb import UPDATES, Update
 from workbench.anchors.clustering import best, curve, kmeans
+from workbench.anchors.colours import ANCHOR_COLOURS, anchor_colour
 from workbench.anchors.genetic import refine
 from workbench.anchors.levels import NO_LEVEL, by_level, level_shares, smaller_than_cell
 from workbench.anchors.overlap import RATIO, RECALL_IOU, assign, best_possible_recall, ious, mean_iou
@@ -24,11 +25,12 @@ from workbench.anchors.pool import Pool
 from workbench.anchors.published import PUBLISHED, PublishedSet
 from workbench.anchors.refit import Fit
 from workbench.anchors.search import RESTARTS
-from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained
+from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained, trained_or_all
 from workbench.anchors.steps import Step, judge
-from workbench.anchors.texts import as_cfg, as_json, as_python
+from workbench.anchors.texts import as_cfg, as_json, as_python, percent, whole_numbers
 
 __all__ = [
+    "ANCHOR_COLOURS",
     "NO_LEVEL",
     "PUBLISHED",
     "QUANTILES",
@@ -42,6 +44,7 @@ __all__ = [
     "Sharing",
     "Step",
     "Update",
+    "anchor_colour",
     "anchor_set",
     "as_cfg",
     "as_json",
@@ -57,10 +60,15 @@ __all__ = [
     "kmeans",
     "level_shares",
     "mean_iou",
+    "meeting",
+    "percent",
+    "places_of",
     "refine",
     "sharing",
     "sizes_and_rows",
     "sizes_of",
     "smaller_than_cell",
     "trained",
+    "trained_or_all",
+    "whole_numbers",
 ]  # fmt: skip

@@ -33,12 +33,26 @@ def sharing(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
 ) -> Sharing:
     """Of centres (n, 2) in `images` (n,) with cells of `cell` pixels. `kinds` (n,): only those of one kind meet."""
+    places = places_of(images, centres, cell, kinds)
+    counts = np.bincount(places)
+    return Sharing(len(places), int(counts[counts > 1].sum()), int((counts - 1).sum()))
+
+
+def places_of(
+    images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """(n,) the number of the cell (and kind) of each centre, as `sharing` counts them: from 0 on, none is left out."""
     places = [images, *np.floor(centres / cell).astype(np.int64).T]
     keys = np.column_stack(places if kinds is None else [*places, kinds])
     if not len(keys):
-        return Sharing(0, 0, 0)
+        return np.zeros(0, np.int64)
     order = np.lexsort(keys.T)
-    fresh = np.ones(len(keys), bool)
-    fresh[1:] = (np.diff(keys[order], axis=0) != 0).any(axis=1)
-    counts = np.diff(np.append(np.flatnonzero(fresh), len(keys)))
-    return Sharing(len(keys), int(counts[counts > 1].sum()), int((counts - 1).sum()))
+    fresh = (np.diff(keys[order], axis=0) != 0).any(axis=1)
+    found = np.zeros(len(keys), np.int64)
+    found[order[1:]] = np.cumsum(fresh)
+    return found
+
+
+def meeting(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(m,) the rows whose place is another's too; `places` as places_of() gives them."""
+    return np.flatnonzero(np.bincount(places)[places] > 1) if len(places) else places

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from workbench.anchors.colours import anchor_colour
 from workbench.anchors.overlap import Doubles, assign, rows_of
 from workbench.anchors.steps import Step
+from workbench.anchors.texts import percent
 from workbench.core.files import atomic_path
-from workbench.core.project import LABEL_COLOURS
 
 WIDTH, HEIGHT = 1500, 820  # px
 DENSE = 20_000  # boxes: more are drawn as a density, fewer as dots
 _PAPER, _INK, _MUTED, _GRID = "#ffffff", "#1f2328", "#59636e", "#e4e7eb"
-_COLOURS = tuple(colour for colour in LABEL_COLOURS if colour not in ("#f0e442", "#b3b3b3", "#56b4e9"))
 FEW = 0.002  # of the boxes at either end may lie beyond the frame
 _MOST_RECTANGLES = 50
 
@@ -75,17 +75,22 @@ def draw_plot(
     others: Mapping[str, ArrayLike] | None = None,
     what: str = "boxes",
 ) -> None:
-    """Write a PNG. sizes (n, 2) in network pixels; `curve` is clustering's; `others` are further sets by name."""
+    """Write a PNG into a folder that is there.
+
+    sizes (n, 2) in network pixels; `curve` is clustering's; `others` are further sets by name.
+    """
     image = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     draw = ImageDraw.Draw(image)
-    numbers = f"mean IoU {step.mean_iou:.1%}, recall {step.recall:.1%} (IoU > .5), {step.ratio_recall:.1%} (sides < 4x)"
+    numbers = (
+        f"mean IoU {percent(step.mean_iou)}, recall {percent(step.recall)} (IoU above 0.5),"
+        f" {percent(step.ratio_recall)} (sides within 4 x)"
+    )
     draw.text((24, 18), title, _INK, _font(24), "lt")
     draw.text((24, 52), numbers, _MUTED, _font(18), "lt")
     rows = rows_of(sizes)
     _scatter(image, draw, rows, step.centres, {name: rows_of(one) for name, one in (others or {}).items()}, what)
     _elbow(draw, curve, len(step.centres))
     _rectangles(draw, step.centres)
-    file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(file) as part:
         image.save(part, "PNG")
 
@@ -102,9 +107,8 @@ def _scatter(
     everything = np.concatenate([edges, centres, *others.values()])
     low, high = everything.min(axis=0) / 1.3, everything.max(axis=0) * 1.3
     inside = ((sizes > low) & (sizes < high)).all(axis=1)
-    beyond = len(sizes) - int(inside.sum())
     axes = _Axes((88, 124, 860, HEIGHT - 70), (low[0], high[0]), (low[1], high[1]), log=True)
-    several = f"{len(sizes):,} {what} in the colour of their anchor" + (f", {beyond:,} beyond the frame" * (beyond > 0))
+    several = f"{len(sizes):,} {what} in the colour of their anchor{_beyond(sizes[~inside])}"
     axes.frame(draw, _log_ticks(low[0], high[0]), _log_ticks(low[1], high[1]), (several, "width (px)", "height (px)"))
     sizes = sizes[inside]
     across, down = axes.at(sizes[:, 0], sizes[:, 1])
@@ -121,6 +125,16 @@ def _scatter(
         draw.rectangle((axes.right - width - 46, y - 11, axes.right - 6, y + 11), fill=_PAPER)
         _mark(draw, axes.right - width - 32, y, number)
         draw.text((axes.right - width - 16, y), name, _INK, _font(14), "lm")
+
+
+def _beyond(sizes: Doubles) -> str:
+    """Which are not in the frame: the farthest of them."""
+    if not len(sizes):
+        return ""
+    area = sizes.prod(axis=1)
+    ends = (sizes[area.argmin()], sizes[area.argmax()])[: len(sizes)]
+    told = " and ".join(f"{w:.3g} x {h:.3g}" for w, h in ends)
+    return f", {len(sizes):,} beyond the frame ({told} px)"
 
 
 def _crosses(draw: ImageDraw.ImageDraw, across: Doubles, down: Doubles) -> None:
@@ -147,7 +161,7 @@ def _paint(image: Image.Image, across: Doubles, down: Doubles, nearest: NDArray[
     reach = range(-2, 3) if dots else range(2)
     cover = np.zeros((HEIGHT, WIDTH), np.float32)
     mixed = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    table = np.array([_rgb(_COLOURS[i % len(_COLOURS)]) for i in range(int(nearest.max(initial=0)) + 1)], np.float32)
+    table = np.array([_rgb(anchor_colour(i)) for i in range(int(nearest.max(initial=0)) + 1)], np.float32)
     for dy in reach:
         for dx in reach:
             if dots and dx * dx + dy * dy > 5:
@@ -172,8 +186,8 @@ def _elbow(draw: ImageDraw.ImageDraw, curve: Sequence[Step], k: int) -> None:
     """Mean IoU and both recalls against the number of anchors."""
     lines = (
         ("mean IoU", "#0072b2", [step.mean_iou for step in curve]),
-        ("recall, IoU > .5", "#d55e00", [step.recall for step in curve]),
-        ("recall, sides < 4x", "#009e73", [step.ratio_recall for step in curve]),
+        ("IoU above 0.5", "#d55e00", [step.recall for step in curve]),
+        ("sides within 4 x", "#009e73", [step.ratio_recall for step in curve]),
     )
     last = max(len(curve), 2)
     floor = np.floor(10 * min(min(values) for _, _, values in lines)) / 10 if curve else 0.0
@@ -203,7 +217,7 @@ def _rectangles(draw: ImageDraw.ImageDraw, centres: Doubles) -> None:
     room = bottom - top
     scale = min(room / centres[:, 1].max(), 0.5 * (right - left) / centres[:, 0].max())
     for number, (w, h) in list(enumerate(centres.tolist()))[:_MOST_RECTANGLES]:
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = anchor_colour(number)
         draw.rectangle((left, bottom - h * scale, left + w * scale, bottom), outline=colour, width=2)
     line = max(10, min(20, room // max(len(centres), 1)))
     fits = room // line
@@ -212,7 +226,7 @@ def _rectangles(draw: ImageDraw.ImageDraw, centres: Doubles) -> None:
         column, row = divmod(number, fits)
         text = f"{number + 1}: {w:.0f} x {h:.0f}"
         place = x + column * 118, top + row * line + line / 2
-        draw.rectangle((place[0], place[1] - 4, place[0] + 9, place[1] + 5), fill=_COLOURS[number % len(_COLOURS)])
+        draw.rectangle((place[0], place[1] - 4, place[0] + 9, place[1] + 5), fill=anchor_colour(number))
         draw.text((place[0] + 16, place[1]), text, _INK, _font(min(14, line - 1)), "lm")
 
 

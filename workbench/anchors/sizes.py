@@ -59,8 +59,13 @@ def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
 
 def trained(snapshot: Snapshot) -> Snapshot:
     """What training sees: the images of the splits train and none, or all, if those have no boxes."""
+    return trained_or_all(snapshot)[0]
+
+
+def trained_or_all(snapshot: Snapshot) -> tuple[Snapshot, bool]:
+    """`trained`, and whether that is all images because no training image has a box."""
     seen = snapshot.only(splits=(Split.TRAIN, Split.NONE))
-    return seen if len(seen.boxes) else snapshot
+    return (seen, False) if len(seen.boxes) else (snapshot, len(snapshot.boxes) > 0)
 
 
 def anchor_set(

@@ -1,9 +1,12 @@
-"""Anchors as text to be pasted elsewhere: a line of a Darknet cfg, JSON, Python. Each can be read back."""
+"""Anchors as text to be pasted elsewhere (a line of a Darknet cfg, JSON, Python; each can be read back), and shares."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.project import AnchorSet
 
@@ -20,19 +23,21 @@ def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0, digits: int | No
     return "anchors = " + ",  ".join(pairs)
 
 
-def as_json(chosen: AnchorSet) -> str:
-    """The sizes in pixels with the input side and the resize rule they hold for, and where they come from."""
-    return json.dumps(
-        {
-            "anchors": [[round(side, 2) for side in size] for size in chosen.sizes],
-            "input_px": chosen.input_px,
-            "resize": chosen.resize,
-            "mean_iou": round(chosen.mean_iou, 4),
-            "recall": round(chosen.recall, 4),
-            "source": chosen.source,
-        },
-        ensure_ascii=False,
-    )
+def as_json(chosen: AnchorSet, ratio_recall: float | None = None) -> str:
+    """The sizes in pixels with the input side and the resize rule they hold for, and where they come from.
+
+    `ratio_recall`: Step's, which a set does not keep.
+    """
+    told = {
+        "anchors": [[round(side, 2) for side in size] for size in chosen.sizes],
+        "input_px": chosen.input_px,
+        "resize": chosen.resize,
+        "mean_iou": round(chosen.mean_iou, 4),
+        "recall": round(chosen.recall, 4),
+        "ratio_recall": None if ratio_recall is None else round(ratio_recall, 4),
+        "source": chosen.source,
+    }
+    return json.dumps({key: value for key, value in told.items() if value is not None}, ensure_ascii=False)
 
 
 def as_python(chosen: AnchorSet) -> str:
@@ -41,3 +46,24 @@ def as_python(chosen: AnchorSet) -> str:
     source = " ".join(chosen.source.split())  # a remark is one line
     of = f"; {source}" if source else ""
     return f"# width, height in pixels at {chosen.input_px} px, {chosen.resize}{of}\nANCHORS = [{pairs}]\n"
+
+
+def whole_numbers(counts: ArrayLike, total: int) -> NDArray[np.int64]:
+    """(k,) whole numbers in the proportions of `counts` (k,) that add up to `total`: the largest remainders go up."""
+    parts = np.asarray(counts, np.float64)
+    exact = parts * (total / parts.sum() if parts.sum() else 0.0)
+    found = np.floor(exact).astype(np.int64)
+    short = (total - int(found.sum())) if parts.sum() else 0
+    found[np.argsort(found - exact, kind="stable")[:short]] += 1
+    return found
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """ "88.6 %"; what is not all is never rounded to 100 %, and what is not nothing never to 0 %."""
+    scale = 10**digits
+    tenths = round(100 * share * scale)
+    if tenths >= 100 * scale and share < 1:
+        tenths = 100 * scale - 1
+    if tenths <= 0 < share:
+        tenths = 1
+    return f"{tenths / scale:.{digits}f} %"

@@ -13,6 +13,7 @@ from workbench.cli.options import Json, Project, app, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.project import AnchorSet
 from workbench.core.resize import HOWS
+from workbench.errors import WorkbenchError
 
 FORMATS = ("text", "cfg", "json", "python")
 CURVE = 15
@@ -48,11 +49,13 @@ def anchors(
 
     one_of("resize", resize, list(HOWS))
     one_of("format", format, list(FORMATS))
+    _check_plot(plot)
     names = [one_of("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()
         found = engine.anchor_set(snapshot, k, size, resize=resize, update=update, seed=seed, scale=scale)
-        sizes = engine.sizes_of(engine.trained(snapshot), size, resize, scale)
+        sizes, rows = engine.sizes_and_rows(engine.trained(snapshot), size, resize, scale)
+        boxes = len(set(rows.tolist()))
         if use:
             document.do(edits.ChangeSetting("anchors", found.to_setting()))
         called = document.folder.name
@@ -70,49 +73,70 @@ def anchors(
     if as_json:
         result(_told(found, step, judged, plot, used=use), as_json=True)
     elif format != "text":
-        print({"cfg": engine.as_cfg(found.sizes), "json": engine.as_json(found)}.get(format, engine.as_python(found)))
+        as_text = {"cfg": engine.as_cfg(found.sizes), "json": engine.as_json(found, step.ratio_recall)}
+        print(as_text.get(format, engine.as_python(found)))
     else:
-        _show(found, step, judged)
+        _show(found, step, judged, boxes)
         if plot is not None:
             say(f"Drawn into {plot}.")
         if use:
             say("Kept in the project.")
 
 
+def _check_plot(plot: Path | None) -> None:
+    """Before minutes are spent. WorkbenchError for what can't become a PNG."""
+    if plot is None:
+        return
+    if plot.suffix.lower() != ".png":
+        name = plot.with_suffix(".png").name
+        raise WorkbenchError(f"--plot draws a PNG, and {plot.name} is not named so. Call it {name}.")
+    if not plot.parent.is_dir():
+        raise WorkbenchError(f"There is no folder {plot.parent} to draw {plot.name} into. Make it, or choose another.")
+
+
+def _shares(step: Step) -> tuple[float, float, float]:
+    return step.mean_iou, step.recall, step.ratio_recall
+
+
+def _rounded(step: Step) -> dict[str, float]:
+    return {name: round(getattr(step, name), 6) for name in ("mean_iou", "recall", "ratio_recall")}
+
+
 def _told(found: AnchorSet, step: Step, judged: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "anchors": [list(pair) for pair in found.sizes], "input_px": found.input_px, "mean_iou": found.mean_iou,
-        "recall": found.recall, "ratio_recall": step.ratio_recall, "source": found.source, "used": used,
+        "anchors": [[round(side, 3) for side in pair] for pair in found.sizes], "input_px": found.input_px,
+        **_rounded(step), "source": found.source, "used": used,
     }  # fmt: skip
     if judged:
-        told["published"] = {
-            name: {"mean_iou": one.mean_iou, "recall": one.recall, "ratio_recall": one.ratio_recall}
-            for name, one in judged.items()
-        }
+        told["published"] = {name: _rounded(one) for name, one in judged.items()}
     if plot is not None:
         told["plot"] = str(plot)
     return told
 
 
-def _show(found: AnchorSet, step: Step, judged: dict[str, Step]) -> None:
-    total = max(int(step.counts.sum()), 1)
+def _show(found: AnchorSet, step: Step, judged: dict[str, Step], boxes: int) -> None:
+    shares = step.counts / max(int(step.counts.sum()), 1)
+    counts = engine.whole_numbers(step.counts, boxes)
     table(
-        ["anchor", "width px", "height px", "boxes"],
+        ["anchor", "width px", "height px", "boxes", "share %"],
         [
-            [number, f"{w:.1f}", f"{h:.1f}", f"{count / total:.1%}"]
-            for number, ((w, h), count) in enumerate(zip(found.sizes, step.counts.tolist(), strict=True), 1)
+            [number, f"{w:.1f}", f"{h:.1f}", count, f"{100 * share:.1f}"]
+            for number, ((w, h), count, share) in enumerate(
+                zip(found.sizes, counts.tolist(), shares.tolist(), strict=True), 1
+            )
         ],
     )
+    percent = engine.percent
     say(
-        f"Mean IoU {found.mean_iou:.3f}, best possible recall {found.recall:.3f}"
-        f" ({step.ratio_recall:.3f} by sides that differ less than {engine.RATIO:g} times)."
+        f"Mean IoU {percent(found.mean_iou)}, best possible recall {percent(found.recall)} (IoU above"
+        f" {engine.RECALL_IOU:g}), {percent(step.ratio_recall)} by sides that differ less than {engine.RATIO:g} times."
     )
     if judged:
         rows = {"these": step, **{PUBLISHED[name].title: one for name, one in judged.items()}}
         table(
-            ["set", "anchors", "mean IoU", "recall", "recall by sides"],
+            ["set", "anchors", "mean IoU %", "recall %", "recall by sides %"],
             [
-                [name, len(one.centres), f"{one.mean_iou:.3f}", f"{one.recall:.3f}", f"{one.ratio_recall:.3f}"]
+                [name, len(one.centres), *(engine.percent(share)[:-2] for share in _shares(one))]
                 for name, one in rows.items()
             ],
         )

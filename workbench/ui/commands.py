@@ -40,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("help-labels", "Labels in and out", (), "mdi6.help-circle-outline"),
     Command("help-anchors", "Reading the anchors page", (), "mdi6.help-circle-outline"),
     Command("help-detectors", "Choosing a detector", (), "mdi6.help-circle-outline"),
+    Command("help-training", "Training on one GPU, on eight, on a cluster", (), "mdi6.help-circle-outline"),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),
     Command("plugins", "Plugins", (), "mdi6.puzzle-outline"),

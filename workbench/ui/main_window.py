@@ -19,6 +19,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
+from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
 from workbench.ui.widgets.status_bar import StatusBar
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._renew_undo)
+        self.session.undo_changed.connect(self._renew_undo)
         self.session.page_asked.connect(self.show_page)
         self.session.import_asked.connect(self.import_weights)
         self.session.help_asked.connect(self.show_help)
@@ -89,13 +91,15 @@ class MainWindow(QMainWindow):
         self._close = action("close-project", self.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
-        self._undo = action("undo", self.session.undo)
-        self._redo = action("redo", self.session.redo)
+        self._seen = action("seen", partial(open_seen, self.session, self))
+        self._undo = action("undo", self.session.undo_last)
+        self._redo = action("redo", self.session.redo_last)
         self._history = action("history", self.show_history)
         self._find = action("find", self.show_finder)
         self._detectors = action("help-detectors", partial(self.show_help, "choosing-a-detector"))
         self._formats = action("help-labels", partial(self.show_help, "labels-in-and-out"))
         self._anchors_help = action("help-anchors", partial(self.show_help, "reading-the-anchors-page"))
+        self._several_help = action("help-training", partial(self.show_help, "training-on-several"))
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
@@ -126,10 +130,12 @@ class MainWindow(QMainWindow):
         edit.addAction(self._find)
         view = bar.addMenu("&View")
         view.addActions(list(self._page_actions.values()))
+        view.addAction(self._seen)
         view.addSeparator()
         view.addActions(list(self._themes.values()))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self._formats, self._anchors_help, self._detectors, self._keys, self._log, self._plugins])
+        pages = [self._formats, self._anchors_help, self._detectors, self._several_help]
+        help_menu.addActions([*pages, self._keys, self._log, self._plugins])
         help_menu.addSeparator()
         help_menu.addAction(self._about)
         return bar
@@ -207,7 +213,8 @@ class MainWindow(QMainWindow):
     def _document_changed(self) -> None:
         document = self.session.document
         self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
-        for action in (self._close, self._find, self._weights, self._history, *self._page_actions.values()):
+        on_project = (self._close, self._find, self._weights, self._seen, self._history, *self._page_actions.values())
+        for action in on_project:
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
         self._renew_undo()
@@ -218,10 +225,9 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _renew_undo(self, _applied: object = None) -> None:
-        document = self.session.document
         for action, word, what in (
-            (self._undo, "Undo", document.undo_title if document else ""),
-            (self._redo, "Redo", document.redo_title if document else ""),
+            (self._undo, "Undo", self.session.undo_title),
+            (self._redo, "Redo", self.session.redo_title),
         ):
             action.setEnabled(bool(what))
             action.setText(f"{word}: {what}" if what else word)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -28,6 +28,20 @@ _LARGE = 5000
 """Images from which an edit of all of them is felt."""
 
 
+class PageUndo(Protocol):
+    """What the page that is shown can take back by itself, before an edit of the project is; "" for nothing."""
+
+    @property
+    def undo_title(self) -> str: ...
+
+    @property
+    def redo_title(self) -> str: ...
+
+    def undo(self) -> None: ...
+
+    def redo(self) -> None: ...
+
+
 class Session(QObject):
     """The window's state. `document` is None while the start page is shown."""
 
@@ -41,6 +55,7 @@ class Session(QObject):
     boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen
     import_asked = Signal()  # a page asks for the window that imports weights
     help_asked = Signal(str)  # a help page by name
+    undo_changed = Signal()  # what the shown page can take back by itself
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
@@ -58,6 +73,7 @@ class Session(QObject):
         self.image_id = 0
         self.label_id = 0
         self.jobs: list[Job] = []
+        self.page_undo: PageUndo | None = None
         self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
         self._unlisten: Callable[[], None] = lambda: None
@@ -137,6 +153,31 @@ class Session(QObject):
 
     def split_off(self, boxes: tuple[Box, ...], name: str) -> Applied | None:
         return self._try(lambda document: document.split_off(boxes, name))
+
+    @property
+    def undo_title(self) -> str:
+        """What Ctrl+Z would take back, "" for nothing."""
+        own = self.page_undo.undo_title if self.page_undo else ""
+        return own or (self.document.undo_title if self.document else "")
+
+    @property
+    def redo_title(self) -> str:
+        own = self.page_undo.redo_title if self.page_undo else ""
+        return own or (self.document.redo_title if self.document else "")
+
+    def undo_last(self) -> None:
+        """Ctrl+Z: what the shown page takes back by itself, else the project's newest edit."""
+        if self.page_undo is not None and self.page_undo.undo_title:
+            self.page_undo.undo()
+        else:
+            self.undo()
+
+    def redo_last(self) -> None:
+        """Ctrl+Shift+Z."""
+        if self.page_undo is not None and self.page_undo.redo_title:
+            self.page_undo.redo()
+        else:
+            self.redo()
 
     def undo(self) -> Applied | None:
         return self._show(self._try(lambda document: document.undo()))

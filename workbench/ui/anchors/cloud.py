@@ -14,6 +14,8 @@ POINTS = 20_000
 """Boxes above which a density is painted: points would lie on each other, and paint slower than the screen renews."""
 BINS = 256
 _BARS = 96  # of a histogram beside an axis
+_ROOM = 0.06  # of the range, beyond the outermost boxes
+_LEAST_LOG = 0.15  # of a logarithm: where all boxes are of one size there is still an axis with ticks
 _FAINT = 0.25  # opacity of a bin with a single box
 
 Doubles = NDArray[np.float64]
@@ -92,7 +94,7 @@ def _area(places: Doubles, log: bool) -> tuple[Doubles, Doubles]:
     low, high = places.min(axis=0), places.max(axis=0)
     if not log:
         low = np.zeros(2)  # where sizes begin
-    room = np.maximum((high - low) * 0.04, 1e-3)
+    room = np.maximum((high - low) * _ROOM, _LEAST_LOG if log else 1e-3)
     return (low - room if log else low), high + room
 
 

@@ -1,4 +1,8 @@
-"""What a set of anchors means for each label and for each output level of a detector, worked out behind the window."""
+"""What a set of anchors means for each label and for each output level of a detector, worked out behind the window.
+
+Every box counts once: where augmentation gives it several sizes, by their mean for its label, and at the middle one of
+them for its scale. m = boxes.
+"""
 
 from __future__ import annotations
 
@@ -10,153 +14,221 @@ from numpy.typing import NDArray
 from workbench import anchors
 from workbench.anchors.overlap import answer
 from workbench.core import words
-from workbench.ui.anchors.work import Boxes
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a detector wants of anchors. `levels`: (stride in px, its anchors by ascending area), () without anchors.
-
-    `cells`: per side of a grid whose cells learn one box each, 0 where anchors tell boxes of one cell apart.
-    """
-
-    name: str
-    title: str
-    count: int
-    levels: tuple[tuple[int, tuple[int, ...]], ...]
-    cells: int = 0
+from workbench.ui.anchors.rules import Need, Own
+from workbench.ui.anchors.work import Boxes, Chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
+    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none."""
+
     boxes: Boxes
     centres: NDArray[np.float64]
     need: Need | None
     px: int
+    own: Own | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OfLabel:
-    """Of one label: its boxes, their mean IoU with their best anchors, the worst and whose, and how many are below
-    an IoU of one half."""
+    """Of one label: its boxes, their mean IoU with their best anchors, the worst, and those below one half."""
 
     number: int
-    boxes: int
+    boxes: Chosen
     mean_iou: float
     worst: float
-    worst_row: int
-    below: int
+    worst_box: Chosen
+    below: Chosen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OfLevel:
+    """`anchors` of the project, or the detector's own boxes; () of points."""
+
     stride: int
     anchors: tuple[tuple[float, float], ...]
-    boxes: int
+    boxes: Chosen
     share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """`link`: the part of the text that shows `chosen`."""
+
+    text: str
+    is_warning: bool = False
+    link: str = ""
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Details:
     labels: tuple[OfLabel, ...]
     levels: tuple[OfLevel, ...]
-    sentences: tuple[tuple[bool, str], ...]  # whether it is a warning, and what
+    sentences: tuple[Sentence, ...]
 
 
 def details(wish: Wish) -> Details:
     """Some tenths of a second for a million boxes."""
-    boxes, centres = wish.boxes, wish.centres
-    nearest, quality = answer(boxes.sizes, centres)
-    levels, sentences = _levels(wish, nearest)
-    return Details(_labels(boxes, quality), levels, tuple(sentences))
+    levels, sentences = _levels(wish)
+    return Details(_labels(wish.boxes, wish.centres), levels, tuple(sentences))
 
 
-def _labels(boxes: Boxes, quality: NDArray[np.float64]) -> tuple[OfLabel, ...]:
-    found = []
-    for number in np.unique(boxes.labels).tolist():
-        rows = np.flatnonzero(boxes.labels == number)
-        its = quality[rows]
-        worst = int(its.argmin())
-        below = int((its < anchors.RECALL_IOU).sum())
-        found.append(OfLabel(number, len(rows), float(its.mean()), float(its[worst]), int(rows[worst]), below))
+def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[OfLabel, ...]:
+    if not len(boxes):
+        return ()
+    starts = boxes.starts
+    counts = np.diff(np.append(starts, len(boxes)))
+    quality = np.add.reduceat(answer(boxes.sizes, centres)[1], starts) / counts  # (m,)
+    of_box, found = boxes.labels[starts], []
+    for number in np.unique(of_box).tolist():
+        its = np.flatnonzero(of_box == number)
+        name, worst = boxes.names[number].name, int(its[quality[its].argmin()])
+        below = its[quality[its] < anchors.RECALL_IOU]
+        found.append(
+            OfLabel(
+                number, boxes.chosen(starts[its], f"of {name}"), float(quality[its].mean()), float(quality[worst]),
+                boxes.chosen(starts[[worst]], f"of {name}"),
+                boxes.chosen(starts[below], f"of {name} below an IoU of {anchors.RECALL_IOU:g}"),
+            )
+        )  # fmt: skip
     return tuple(found)
 
 
-def _levels(wish: Wish, nearest: NDArray[np.int64]) -> tuple[tuple[OfLevel, ...], list[tuple[bool, str]]]:
-    need, boxes, k = wish.need, wish.boxes, len(wish.centres)
+def _levels(wish: Wish) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
+    need = wish.need
     if need is None:
         return (), []
+    if need.problem:
+        return (), [Sentence(need.problem, is_warning=True)]
     if need.cells:
-        return (), [_one_per_cell(need, boxes, wish.px)]
+        return (), [_one_per_cell(need, wish.boxes, wish.px)]
+    if wish.own is not None:
+        return _own(need, wish.own, wish.boxes, wish.px)
     if not need.levels:
-        fixed = f"{need.title} takes no anchors of a project: what it learns by is fixed."
-        return (), [(False, f"{fixed} What the trainer sees, on the Train page, shows it.")]
-    if k != need.count:
-        wants = f"{need.title} wants {words.count(need.count, 'anchor')}, and these are {k}."
-        return (), [(True, f"{wants} Choose {need.count} above.")]
-    order = np.argsort(wish.centres.prod(axis=1), kind="stable")
-    centres = wish.centres[order]
-    level_of = anchors.by_level(boxes.sizes, centres, [mask for _, mask in need.levels])
-    counts = np.bincount(level_of[level_of >= 0], minlength=len(need.levels))
+        return (), [Sentence(f"{need.title} takes no anchors of a project: what it learns by is fixed.")]
+    return _by_anchors(need, wish.boxes, wish.centres)
+
+
+def _by_anchors(
+    need: Need, boxes: Boxes, centres: NDArray[np.float64]
+) -> tuple[tuple[OfLevel, ...], list[Sentence]]:  # fmt: skip
+    centres = centres[np.argsort(centres.prod(axis=1), kind="stable")]
+    rows = boxes.middles
+    sizes = boxes.sizes[rows]
+    level_of = anchors.by_level(sizes, centres, [mask for _, mask in need.levels])
     found = tuple(
         OfLevel(
-            stride, tuple((float(w), float(h)) for w, h in centres[list(mask)]), int(count), count / max(len(boxes), 1)
+            stride, tuple((float(w), float(h)) for w, h in centres[list(mask)]),
+            boxes.chosen(rows[level_of == level], f"at the scale of stride {stride}"),
+            float((level_of == level).sum()) / max(len(rows), 1),
         )
-        for (stride, mask), count in zip(need.levels, counts.tolist(), strict=True)
-    )
-    return found, _warnings(need, boxes, nearest, level_of, found)
+        for level, (stride, mask) in enumerate(need.levels)
+    )  # fmt: skip
+    told = [*_empty_levels(found), *_unserved(boxes, rows, level_of), *_too_small(boxes, rows, found)]
+    told += _lost(boxes, rows, anchors.assign(sizes, centres), level_of, found)
+    if not told:
+        told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
+    if need.count != need.published:
+        told.append(
+            Sentence(
+                f"{need.title} was published with {words.count(need.published, 'anchor')}. Training takes these"
+                f" {need.count} too, spread over its scales as above."
+            )
+        )
+    return found, told
 
 
-def _one_per_cell(need: Need, boxes: Boxes, px: int) -> tuple[bool, str]:
-    seen = anchors.sharing(boxes.images, boxes.centres, px / need.cells)
+def _empty_levels(levels: tuple[OfLevel, ...]) -> list[Sentence]:
+    return [
+        Sentence(
+            f"No box goes to the scale of stride {level.stride}: a part of the network learns nothing there.", True
+        )
+        for level in levels
+        if not len(level.boxes.ids)
+    ]
+
+
+def _unserved(boxes: Boxes, rows: NDArray[np.int64], level_of: NDArray[np.int64]) -> list[Sentence]:
+    without = np.flatnonzero(level_of == anchors.NO_LEVEL)
+    if not len(without):
+        return []
+    count = words.count(len(without), "box")
+    verb = "is" if len(without) == 1 else "are"
+    text = f"{verb} nearest to an anchor that no scale uses, and not learnt."
+    return [_linked(count, text, boxes, rows[without], "whose anchor no scale uses")]
+
+
+def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...]) -> list[Sentence]:
+    finest = min(level.stride for level in levels)
+    small = rows[anchors.smaller_than_cell(boxes.sizes[rows], finest)]
+    if not len(small):
+        return []
+    verb = "is" if len(small) == 1 else "are"
+    text = f"{verb} smaller than a cell of the finest scale ({finest} px)."
+    return [_linked(words.count(len(small), "box"), text, boxes, small, f"smaller than {finest} px")]
+
+
+def _lost(
+    boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], level_of: NDArray[np.int64],
+    levels: tuple[OfLevel, ...],
+) -> list[Sentence]:  # fmt: skip
+    """Boxes whose cell and anchor is another's."""
+    lost, meeting = 0, []
+    for place, level in enumerate(levels):
+        its = np.flatnonzero(level_of == place)
+        places = anchors.places_of(boxes.images[rows[its]], boxes.centres[rows[its]], level.stride, nearest[its])
+        lost += len(places) - len(np.unique(places))
+        meeting.append(rows[its[anchors.meeting(places)]])
+    if not lost:
+        return []
+    wants = "it wants" if lost == 1 else "each wants"
+    text = f"can't be learnt: {wants} the same anchor of the same cell as another box, which is learnt in its place."
+    return [_linked(words.count(lost, "box"), text, boxes, np.concatenate(meeting), "that want a cell of another's")]
+
+
+def _linked(count: str, text: str, boxes: Boxes, rows: NDArray[np.int64], which: str) -> Sentence:
+    return Sentence(f"{count} {text}", True, count, boxes.chosen(rows, which))
+
+
+def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
+    rows = boxes.middles
+    images, centres, cell = boxes.images[rows], boxes.centres[rows], px / need.cells
+    seen = anchors.sharing(images, centres, cell)
     told = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
     if not seen.lost:
-        return False, f"{told}no two boxes of an image have their middles in one cell."
-    return True, (
-        f"{told}{seen.sharing:,} of {words.count(seen.boxes, 'box')} have their middle in a cell with another's, so at"
-        f" least {seen.lost:,} can't be learnt, whatever the anchors."
-    )
+        return Sentence(f"{told}no two boxes of an image have their middles in one cell.")
+    link = f"{seen.sharing:,} of {words.count(seen.boxes, 'box')}"
+    meeting = rows[anchors.meeting(anchors.places_of(images, centres, cell))]
+    return Sentence(
+        f"{told}{link} have their middle in a cell with another's, so at"
+        f" least {seen.lost:,} can't be learnt, whatever the anchors.",
+        True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
+    )  # fmt: skip
 
 
-def _warnings(
-    need: Need, boxes: Boxes, nearest: NDArray[np.int64], level_of: NDArray[np.int64], levels: tuple[OfLevel, ...]
-) -> list[tuple[bool, str]]:
-    told = [
-        (True, f"No box goes to the scale of stride {level.stride}: a part of the network learns nothing there.")
-        for level in levels
-        if not level.boxes
-    ]
-    finest = min(level.stride for level in levels)
-    small = int(anchors.smaller_than_cell(boxes.sizes, finest).sum())
-    if small:
-        is_are = "box is" if small == 1 else "boxes are"
-        told.append((True, f"{small:,} {is_are} smaller than a cell of the finest scale ({finest} px)."))
-    lost = 0
-    for place, level in enumerate(levels):
-        rows = np.flatnonzero(level_of == place)
-        lost += anchors.sharing(boxes.images[rows], boxes.centres[rows], level.stride, nearest[rows]).lost
-    if lost:
-        which = "box wants" if lost == 1 else "boxes want"
-        told.append((True, f"{lost:,} {which} a cell and an anchor that another box has: one of them is learnt."))
-    if not told:
-        told.append((False, "Every scale has boxes, and no two want the same anchor of the same cell."))
-    return told
-
-
-def detectors() -> tuple[tuple[str, str], ...]:
-    """(name, title) of all; loads torch, so in a thread."""
-    from workbench import detectors as known
-
-    return tuple((name, kind.title) for name, kind in known.load_all())
-
-
-def need_of(name: str) -> Need:
-    """In a thread, too. WorkbenchError for a detector that can't be made without more settings."""
-    from workbench import detectors as known
-
-    kind = known.load_all().get(name)
-    made = known.build(name, kind.settings_class(width=0.1), 1)  # narrow: only its rules are asked
-    need = made.anchor_need
-    levels = () if need is None else tuple(zip(need.strides, need.masks, strict=True))
-    cells = int(made.head.side) if kind.one_per_cell else 0  # type: ignore[attr-defined]
-    return Need(name, kind.title, 0 if need is None else need.count, levels, cells)
+def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
+    """By the detector's own boxes or points."""
+    rows, asked = boxes.middles, int(own.seen.sum())
+    found = tuple(
+        OfLevel(
+            stride, own.sizes[level], boxes.chosen(rows[own.learnt[level]], f"that {need.title} learns at {stride} px"),
+            float(own.learnt[level].sum()) / max(asked, 1),
+        )
+        for level, stride in enumerate(own.strides)
+    )  # fmt: skip
+    what = "boxes" if any(own.sizes) else "points"
+    told = [Sentence(f"{need.title} takes no anchors of a project: it has {what} of its own. A box may be learnt at"
+                     " several scales.")]  # fmt: skip
+    missed = rows[own.seen & ~own.learnt.any(axis=0)]
+    if len(missed):
+        count = words.count(len(missed), "box")
+        verb = "is" if len(missed) == 1 else "are"
+        text = f"{verb} learnt nowhere: none of its {what} answers for {'it' if len(missed) == 1 else 'them'}."
+        told.insert(0, _linked(count, text, boxes, missed, f"that {need.title} learns nowhere"))
+    told += _empty_levels(found)
+    if asked < len(rows):
+        told.append(Sentence(f"Worked out on {words.count(asked, 'box')} of {words.count(own.images, 'image')}."))
+    if own.px != px:
+        told.append(Sentence(f"At its own input side, {own.px} px."))
+    return found, told

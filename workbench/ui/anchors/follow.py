@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.anchors import Fit, Pool, Step
 from workbench.core.applied import Applied
+from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 from workbench.ui.anchors.work import Boxes, Choices, Fitted, boxes_of
 from workbench.ui.session import Session
@@ -36,6 +37,7 @@ class Following(QObject):
         self._sorted: NDArray[np.int64] = np.zeros(0, np.int64)  # the images in that order
         self._since: dict[int, Boxes] = {}  # of images that were touched since
         self._choices: Choices | None = None
+        self._fell_back = False  # no training image had a box, so those of all images are taken
         self._touched: set[int] = set()  # since the job began to read the project
         session.edited.connect(self._edited)
 
@@ -46,6 +48,11 @@ class Following(QObject):
     @property
     def is_following(self) -> bool:
         return self._fit is not None
+
+    @property
+    def has_missed(self) -> bool:
+        """Edits came while the job was at work."""
+        return bool(self._touched)
 
     @property
     def parts(self) -> tuple[Boxes | None, Mapping[int, Boxes]]:
@@ -61,6 +68,7 @@ class Following(QObject):
         """The job's end."""
         self._fit, self._boxes = fitted.fit, boxes
         self._order, self._sorted = fitted.order, fitted.images
+        self._fell_back = fitted.fell_back
         if self._touched:
             self._go()
 
@@ -85,10 +93,13 @@ class Following(QObject):
         touched, self._touched = self._touched, set()
         if document is None or fit is None or choices is None:
             return
-        if len(touched) > MOST_IMAGES:
+        if len(touched) > MOST_IMAGES or self._fell_back:  # a training image may have a box now
             self.lost.emit()
             return
-        fresh = boxes_of(document.snapshot(touched), choices, is_whole=False)
+        snapshot = document.snapshot(touched)
+        if choices.part == "train":  # those of other splits are left out
+            snapshot = snapshot.only(splits=(Split.TRAIN, Split.NONE))
+        fresh = boxes_of(snapshot, choices)
         gone = np.concatenate([self._sizes(image) for image in touched])
         if not len(gone) and not len(fresh):
             return

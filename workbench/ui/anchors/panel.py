@@ -3,50 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.anchors import Pool, Step
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
-from workbench.ui.anchors.details import Details, Need, Wish, details, detectors, need_of
+from workbench.ui.actions import tooltip
+from workbench.ui.anchors.details import Details, Wish, details
 from workbench.ui.anchors.result import AnchorsTable, Numbers
+from workbench.ui.anchors.rules import Need, Own, OwnWish, detectors, need_of, own_levels
 from workbench.ui.anchors.sets import Entry, SetsTable
 from workbench.ui.anchors.tables import LabelsView, ScalesView
 from workbench.ui.anchors.work import Boxes
 from workbench.ui.background import Background
-from workbench.ui.session import Session
+from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.elided import Elided
 
-_SCALES, _LABELS = 2, 3
+_ANCHORS, _SCALES, _LABELS = 0, 2, 3
 _USUAL = "yolov3"
+_LOW = 420  # px, in which numbers above each other would leave no room for tables
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """What the tabs are about."""
+
+    boxes: Boxes
+    centres: NDArray[np.float64]
+    px: int
 
 
 class Panel(QWidget):
-    """What it is told to show; and what a person asks for, as signals."""
+    """What it is told to show; and what a person asks for, as signals.
+
+    `boxes_asked(Chosen)`: they are to be seen; `served_asked(number)`: those that an anchor serves.
+    """
 
     typed = Signal(int, float, float)
+    refused = Signal(str)
+    copied = Signal(str)
     set_chosen = Signal(object)
     kept = Signal(str)
     dropped = Signal(str)
     use_asked = Signal()
     published_asked = Signal()
-    box_asked = Signal(int)
+    boxes_asked = Signal(object)
+    served_asked = Signal(int)
     details_asked = Signal()
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
-        self._background: Background | None = None
+        self._background: Background | None = None  # for the tables
+        self._rules: Background | None = None  # for what detectors want: it loads torch, which takes seconds
         self._wish: Wish | None = None
-        self._boxes: Boxes | None = None
-        self._each = 1
+        self._given: _Given | None = None
+        self._offered = False
         self._needs: dict[str, Need] = {}
-        self._asked_detectors = False
+        self._own: tuple[OwnWish, Own] | None = None
+        self._shows: tuple[str, int, int] | None = None  # detector, input side, anchors
         self.numbers = Numbers()
         self.table, self.sets, self.scales, self.labels = AnchorsTable(), SetsTable(), ScalesView(), LabelsView()
         self.tabs = QTabWidget()
@@ -55,10 +76,10 @@ class Panel(QWidget):
             (self.table, "Anchors"), (self.sets, "Sets"), (self.scales, "Scales"), (self.labels, "Labels"),
         ):  # fmt: skip
             self.tabs.addTab(widget, title)
-        self.use = QPushButton("Use these anchors")
+        self.use = QPushButton("Use in training")
         self.use.setObjectName("anchors-use")
         self.use.setProperty("role", "primary")
-        self.use.setToolTip("Trainings of this project will use these. Can be undone.")
+        self.use.setToolTip(f"{tooltip(BY_NAME['anchors-use'])}. Can be undone.")
         self.in_use = Elided()
         self.in_use.setObjectName("anchors-in-use")
         self.published = QPushButton("Use the published ones again")
@@ -75,77 +96,147 @@ class Panel(QWidget):
 
     def _connect(self) -> None:
         self.table.typed.connect(self.typed)
+        self.table.refused.connect(self.refused)
+        self.table.served_asked.connect(self.served_asked)
         self.sets.chosen.connect(self.set_chosen)
         self.sets.kept.connect(self.kept)
         self.sets.dropped.connect(self.dropped)
+        self.sets.copied.connect(self.copied)
         self.scales.detector_chosen.connect(self._detector_chosen)
-        self.labels.worst_asked.connect(self.box_asked)
+        self.scales.asked.connect(self.boxes_asked)
+        self.labels.asked.connect(self.boxes_asked)
         self.tabs.currentChanged.connect(self._tab_changed)
         self.use.clicked.connect(self.use_asked)
         self.published.clicked.connect(self.published_asked)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.numbers.set_low(self.height() < _LOW)
+        super().resizeEvent(event)
+
     # --- what is shown ---
 
-    def show_step(self, step: Step | None, px: int, each: int) -> None:
+    def show_step(self, step: Step | None, px: int, boxes: int) -> None:
+        """`boxes`: how many there are, each once."""
         self.use.setEnabled(step is not None)
         self.numbers.show_step(step, px)
-        self.table.show_step(step, each)
+        self.table.show_step(step, px, boxes)
+
+    def begin(self, px: int) -> None:
+        """Others are being computed: what the tables say holds no longer."""
+        self._wish = self._given = self._shows = None
+        self.show_step(None, px, 0)
+        if self._offered:
+            self.scales.wait("Computing …")
+
+    def select_anchor(self, number: int) -> None:
+        """Show an anchor in the table."""
+        self.tabs.setCurrentIndex(_ANCHORS)
+        self.table.selectRow(number)
 
     def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
         self.sets.show_sets(entries, pool, shown)
 
     def show_used(self, used: AnchorSet | None) -> None:
-        self.published.setVisible(used is not None)
+        self.published.setEnabled(used is not None)
         if used is None:
-            self.in_use.setText("In use: those published with the detector.")
+            self.in_use.setText("In training: the published anchors of its detector.")
             self.in_use.setToolTip("")
             return
-        self.in_use.setText(f"In use: {len(used.sizes)} for {used.input_px} px, mean IoU {100 * used.mean_iou:.1f} %.")
-        self.in_use.setToolTip(f"{used.source}\n" + ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes))
+        told = f"In training: {len(used.sizes)}, made for {used.input_px} px, mean IoU {100 * used.mean_iou:.1f} %."
+        self.in_use.setText(told)
+        sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
+        self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")
 
-    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], px: int, each: int) -> None:
-        """For the tabs that are open; they are worked out in a thread."""
-        self._boxes, self._each = boxes, each
-        if self.tabs.currentIndex() not in (_SCALES, _LABELS):
+    def forget(self) -> None:
+        """Nothing to show: no boxes, or none that could be clustered."""
+        self._wish = self._given = self._own = self._shows = None
+        if self._rules is not None and self._offered:
+            self._rules.ask([])
+        self.show_step(None, 416, 0)
+        self.show_sets((), None, None)
+        self.scales.show_details(None)
+        self.labels.show_details(None, ())
+
+    # --- scales and labels ---
+
+    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], px: int) -> None:
+        """For the tab that is open; it is worked out in a thread."""
+        self._given = _Given(boxes, centres, px)
+        self._ask()
+
+    def _ask(self) -> None:
+        given, need, own = self._given, None, None
+        if given is None or self.tabs.currentIndex() not in (_SCALES, _LABELS):
             return
-        need = self._needs.get(str(self.scales.detector.currentData()))
-        self._wish = Wish(boxes, centres, need, px)
-        if self.tabs.currentIndex() == _SCALES and not self._asked_detectors:
-            self._asked_detectors = True
-            self.scales.words.setText("Looking at the detectors …")
-            self._ask(["detectors"])
-        else:
-            self._ask([self._wish])
-
-    def _ask(self, wishes: list[object]) -> None:
+        if self.tabs.currentIndex() == _SCALES:
+            need = self._need(given)
+            if need is None:
+                return
+            if not (need.published or need.cells or need.problem):
+                own = self._own_of(need, given)
+                if own is None:
+                    return
+        self._wish = Wish(given.boxes, given.centres, need, given.px, own)
         if self._background is None:
             self._background = Background("Anchors in detail", _work, self)
             self._background.done.connect(self._done)
-        self._background.ask(wishes)  # type: ignore[arg-type]
+        self._background.ask([self._wish])
+
+    def _need(self, given: _Given) -> Need | None:
+        """Of the chosen detector, for so many anchors; None while it is being found out."""
+        if not self._offered:
+            self.scales.wait("Loading the detectors, once: this takes some seconds …")
+            self._ask_rules("detectors")
+            return None
+        name, count = str(self.scales.detector.currentData()), len(given.centres)
+        if self._shows != (name, given.px, count):
+            self._shows = (name, given.px, count)
+            self.scales.wait("Computing …")
+        need = self._needs.get(name)
+        if need is None or (need.published and need.count != count):
+            self._ask_rules((name, count))
+            return None
+        return need
+
+    def _own_of(self, need: Need, given: _Given) -> Own | None:
+        """Where a detector without anchors learns these boxes; None while it is being found out."""
+        if self._own is not None:
+            wish, own = self._own
+            if (wish.name, wish.px) == (need.name, given.px) and wish.boxes is given.boxes:
+                return own
+        self._ask_rules(OwnWish(given.boxes, need.name, given.px))
+        return None
+
+    def _ask_rules(self, wish: OwnWish | tuple[str, int] | str) -> None:
+        if self._rules is None:
+            self._rules = Background("What detectors want of anchors", _rule, self)
+            self._rules.done.connect(self._done)
+        self._rules.ask([wish])
 
     @Slot(object, object)
     def _done(self, wish: object, result: object) -> None:
         if isinstance(result, WorkbenchError):
-            self.scales.show_details(None)
-            self.scales.words.setText(result.sentence)
+            self.scales.wait(result.sentence)
         elif wish == "detectors":
             assert isinstance(result, tuple)
+            self._offered = True
             self.scales.offer(result, str(preferences.get("anchors/detector", _USUAL)))
-            self._detector_chosen(str(self.scales.detector.currentData()))
+            self._ask()
         elif isinstance(result, Need):
             self._needs[result.name] = result
-            self.details_asked.emit()
-        elif wish is self._wish and isinstance(result, Details) and self._boxes is not None:
-            self.scales.show_details(result)
-            self.labels.show_details(result, self._boxes.names, self._each)
+            self._ask()
+        elif isinstance(result, Own) and isinstance(wish, OwnWish):
+            self._own = wish, result
+            self._ask()
+        elif wish is self._wish and isinstance(result, Details) and isinstance(wish, Wish):
+            if wish.need is not None:
+                self.scales.show_details(result)
+            self.labels.show_details(result, wish.boxes.names)
 
     @Slot(str)
     def _detector_chosen(self, name: str) -> None:
         preferences.put("anchors/detector", name)
-        if name in self._needs:
-            self.details_asked.emit()
-        else:
-            self._ask([f"need {name}"])
+        self._ask()
 
     @Slot(int)
     def _tab_changed(self, index: int) -> None:
@@ -153,19 +244,29 @@ class Panel(QWidget):
             self.details_asked.emit()
 
     def close_down(self) -> None:
-        """Wait for what is being worked out."""
+        """The project goes: wait for what is being worked out of it, which is little."""
         if self._background is not None:
             self._background.close()
             self._background.deleteLater()
             self._background = None
-        self._wish = self._boxes = None
+        self.forget()
+
+    def close_for_good(self) -> None:
+        """The window goes: what detectors want is of no project, and is waited for only now."""
+        self.close_down()
+        if self._rules is not None:
+            self._rules.close()
+            self._rules.deleteLater()
+            self._rules = None
 
 
-def _work(wish: object) -> object:
-    """In the background's thread; torch is loaded here, when detectors are first asked for."""
-    if wish == "detectors":
-        return detectors()
-    if isinstance(wish, str):
-        return need_of(wish.removeprefix("need "))
-    assert isinstance(wish, Wish)
+def _work(wish: Wish) -> object:
+    """In a thread."""
     return details(wish)
+
+
+def _rule(wish: OwnWish | tuple[str, int] | str) -> object:
+    """In a thread of its own: torch is loaded here, when detectors are first asked for."""
+    if isinstance(wish, OwnWish):
+        return own_levels(wish)
+    return detectors() if isinstance(wish, str) else need_of(*wish)

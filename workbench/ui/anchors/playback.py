@@ -46,6 +46,14 @@ class Playback(QObject):
             self._wake()
             self.changed.emit()
 
+    def show_end(self) -> None:
+        """The last step there is, also when it is being shown: something else may have been since."""
+        if self.steps:
+            self.position = -1
+            self._go(len(self.steps) - 1)
+            self._wake()
+            self.changed.emit()
+
     @property
     def step(self) -> Step | None:
         """The step being shown."""

@@ -14,9 +14,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench import anchors
 from workbench.anchors import Step
 from workbench.ui import theme
-from workbench.ui.anchors.sizes_plot import ToScale, cluster_colour
+from workbench.ui.anchors.to_scale import ToScale, cluster_colour
+
+_COUNT = 2
+_HEADS = (
+    ("width (px)", "Type another width, or drag the anchor in the plot."),
+    ("height (px)", "Type another height, or drag the anchor in the plot."),
+    ("boxes", "Boxes that this anchor fits better than the others do. A click shows them."),
+    ("share", "Of all boxes."),
+)
 
 
 class Numbers(QWidget):
@@ -28,9 +37,11 @@ class Numbers(QWidget):
         self.recall = _number("anchors-recall")
         self.ratio = _number("anchors-ratio")
         self.picture = ToScale()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(0)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(0)
+        self._pairs: list[tuple[QLabel, QLabel]] = []
+        self._is_low: bool | None = None
         rows = (
             ("Mean IoU", self.mean_iou, "Of each box with its best anchor; what the fit raises."),
             ("Recall: IoU > 0.5", self.recall, "Best possible recall: boxes with an anchor above an IoU of one half."),
@@ -40,53 +51,80 @@ class Numbers(QWidget):
                 "Boxes with an anchor whose sides are less than four times theirs, or they its: what Ultralytics asks.",
             ),
         )
-        for row, (title, number, help) in enumerate(rows):
+        for title, number, help in rows:
             name = QLabel(title)
             name.setProperty("role", "muted")
             for widget in (name, number):
                 widget.setToolTip(help)
-            grid.addWidget(name, 2 * row, 0)
-            grid.addWidget(number, 2 * row + 1, 0)
-        grid.addWidget(self.picture, 0, 1, 6, 1, Qt.AlignmentFlag.AlignRight)
-        grid.setColumnStretch(0, 1)
+            self._pairs.append((name, number))
+        self.set_low(False)
+
+    def set_low(self, on: bool) -> None:
+        """In a low window the numbers stand side by side, without the picture."""
+        if on == self._is_low:
+            return
+        self._is_low = on
+        for place, (name, number) in enumerate(self._pairs):
+            row, column = (0, place) if on else (2 * place, 0)
+            self._grid.addWidget(name, row, column)
+            self._grid.addWidget(number, row + 1, column)
+            number.setFont(theme.font(theme.BODY if on else theme.TITLE, bold=True))
+        if not on:
+            self._grid.addWidget(self.picture, 0, 1, 6, 1, Qt.AlignmentFlag.AlignRight)
+            self._grid.setColumnStretch(0, 1)
+        self.picture.setVisible(not on)  # only when it has its place: else it would be a window
 
     def show_step(self, step: Step | None, px: int) -> None:
         labels = (self.mean_iou, self.recall, self.ratio)
         values = (None,) * 3 if step is None else (step.mean_iou, step.recall, step.ratio_recall)
         for label, value in zip(labels, values, strict=True):
-            label.setText("–" if value is None else f"{100 * value:.1f} %")
+            label.setText("–" if value is None or value != value else anchors.percent(value))
         if step is not None:
             self.picture.show_anchors(step.centres, px)
 
 
 class AnchorsTable(QTableWidget):
-    """`typed(number, width, height)` when a person has typed another side."""
+    """`typed(number, width, height)` when a person has typed another side, `refused(why)` when it can't be one.
+
+    `served_asked(number)`: the boxes of an anchor are to be seen.
+    """
 
     typed = Signal(int, float, float)
+    refused = Signal(str)
+    served_asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, 4, parent)
+        super().__init__(0, len(_HEADS), parent)
         self.setObjectName("anchors-table")
         self.setAccessibleName("Anchors")
-        self.setHorizontalHeaderLabels(["width (px)", "height (px)", "boxes", "share"])
+        for column, (word, help) in enumerate(_HEADS):
+            head = QTableWidgetItem(word)
+            head.setToolTip(help)
+            self.setHorizontalHeaderItem(column, head)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().setDefaultSectionSize(24)
+        self.verticalHeader().hide()
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setToolTip("Type another width or height, or drag an anchor in the plot.")
         self.setMinimumHeight(96)
         self._step: Step | None = None
+        self._px = 0
         self.cellChanged.connect(self._changed)
+        self.cellClicked.connect(self._clicked)
+        theme.theme().changed.connect(self._restyle)
 
-    def show_step(self, step: Step | None, each: int) -> None:
-        """`each`: rows of the sizes that are one box."""
-        self._step = step
+    def show_step(self, step: Step | None, px: int, boxes: int) -> None:
+        """`px`: the input side, which no side exceeds. `boxes`: how many there are, each once."""
+        self._step, self._px = step, px
         with QSignalBlocker(self):
             self.setRowCount(0 if step is None else len(step.centres))
             if step is None:
                 return
             total = max(int(step.counts.sum()), 1)
-            for row, ((w, h), count) in enumerate(zip(step.centres.tolist(), step.counts.tolist(), strict=True)):
-                texts = (f"{w:.1f}", f"{h:.1f}", f"{round(count / each):,}", f"{100 * count / total:.1f} %")
+            counts = anchors.whole_numbers(step.counts, boxes)
+            for row, ((w, h), own, count) in enumerate(
+                zip(step.centres.tolist(), step.counts.tolist(), counts.tolist(), strict=True)
+            ):
+                texts = (f"{w:.1f}", f"{h:.1f}", f"{count:,}", anchors.percent(own / total))
                 for column, text in enumerate(texts):
                     self._cell(row, column).setText(text)
                 self._cell(row, 0).setIcon(_swatch(cluster_colour(row)))
@@ -97,23 +135,45 @@ class AnchorsTable(QTableWidget):
         if cell is None:
             cell = QTableWidgetItem()
             cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            cell.setToolTip(_HEADS[column][1])
             if column > 1:
                 cell.setFlags(cell.flags() & ~Qt.ItemFlag.ItemIsEditable)
+            if column == _COUNT:
+                cell.setForeground(theme.colour("accent"))
             self.setItem(row, column, cell)
         return cell
+
+    @Slot()
+    def _restyle(self) -> None:
+        with QSignalBlocker(self):
+            for row in range(self.rowCount()):
+                self._cell(row, _COUNT).setForeground(theme.colour("accent"))
+
+    @Slot(int, int)
+    def _clicked(self, row: int, column: int) -> None:
+        if column == _COUNT and self._step is not None and self._step.counts[row]:
+            self.served_asked.emit(row)
 
     @Slot(int, int)
     def _changed(self, row: int, column: int) -> None:
         if self._step is None or column > 1:
             return
+        text = self._cell(row, column).text().strip()
         try:
-            value = float(self._cell(row, column).text().replace(",", "."))
+            value = float(text.replace(",", "."))
         except ValueError:
             value = 0.0
         size = self._step.centres[row].tolist()
-        if 1 <= value <= 1e5:
-            size[column] = value
-        self.typed.emit(row, *size)  # what can't be is put right, too
+        if 1 <= value <= self._px:
+            if f"{value:.1f}" != f"{size[column]:.1f}":
+                size[column] = value
+                self.typed.emit(row, *size)
+                return
+        else:
+            side = ("width", "height")[column]
+            self.refused.emit(f"A {side} is a number from 1 to {self._px} (the input side in px), not “{text}”.")
+        with QSignalBlocker(self):
+            self._cell(row, column).setText(f"{size[column]:.1f}")
 
 
 def _swatch(colour: QColor) -> QIcon:

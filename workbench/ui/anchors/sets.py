@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QInputDialog,
     QMenu,
     QPushButton,
     QTableWidget,
@@ -25,21 +25,37 @@ from PySide6.QtWidgets import (
 from workbench import anchors
 from workbench.anchors import Pool
 from workbench.core.project import AnchorSet
+from workbench.ui import theme
+from workbench.ui.anchors.keep_window import KeepWindow
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables with a name and what AnchorSet has."""
-SHOWN = "as shown"
-_COLUMNS = ("Set", "", "Mean IoU", "> 0.5", "< 4 ×")
+SHOWN, CLUSTERED, EDITED, USED = "as shown", "clustered", "by hand", "in use"
+RESERVED = (SHOWN, CLUSTERED, EDITED, USED)
+_HEADS = (
+    ("Set", "A click looks at a set. A mark: kept in this project."),
+    ("k", "Number of anchors."),
+    ("Mean IoU", "Of each box with its best anchor, in percent."),
+    ("> 0.5", "Best possible recall: percent of the boxes with an anchor above an IoU of one half."),
+    ("< 4 ×", "Percent of the boxes with an anchor whose sides are less than four times theirs, or they its."),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A set by name, with sizes for the input side being looked at. `own`: kept in this project, and may go."""
+    """A set by name, with sizes for the input side being looked at; `source`: where they come from.
+
+    `own`: kept in this project, and may go.
+    """
 
     name: str
     sizes: tuple[tuple[float, float], ...]
-    help: str
+    source: str
     own: bool = False
+
+    @property
+    def key(self) -> tuple[bool, str]:
+        return self.own, self.name
 
 
 def kept(setting: Any) -> list[tuple[str, AnchorSet]]:
@@ -60,34 +76,47 @@ def to_setting(sets: Sequence[tuple[str, AnchorSet]]) -> list[dict[str, Any]]:
 
 
 def all_sets(
-    px: int, shown: AnchorSet | None, used: AnchorSet | None, own: Sequence[tuple[str, AnchorSet]]
+    px: int,
+    shown: AnchorSet | None,
+    clustered: AnchorSet | None,
+    edited: AnchorSet | None,
+    used: AnchorSet | None,
+    own: Sequence[tuple[str, AnchorSet]],
 ) -> list[Entry]:
-    """What is shown and used, what is kept, and what is published: for an input side of `px`."""
-    sets = [(SHOWN, shown), ("in use", used)]
-    entries = [Entry(name, _scaled(one.sizes, px / one.input_px), one.source) for name, one in sets if one is not None]
-    entries += [Entry(name, _scaled(one.sizes, px / one.input_px), one.source, own=True) for name, one in own]
-    return entries + [Entry(one.title, one.at(px), one.paper) for one in anchors.PUBLISHED.values()]
+    """What is shown, found, moved by hand and used, what is kept, and what is published: for an input side of `px`."""
+    sets = ((SHOWN, shown), (CLUSTERED, clustered), (EDITED, edited), (USED, used))
+    entries = [Entry(name, _at(one, px), one.source) for name, one in sets if one is not None]
+    entries += [Entry(name, _at(one, px), one.source, own=True) for name, one in own]
+    return entries + [Entry(one.title, one.at(px), f"{one.title}: {one.paper}") for one in anchors.PUBLISHED.values()]
 
 
-def _scaled(sizes: Sequence[tuple[float, float]], factor: float) -> tuple[tuple[float, float], ...]:
-    return tuple((w * factor, h * factor) for w, h in sizes)
+def _at(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
+    return tuple((w * px / one.input_px, h * px / one.input_px) for w, h in one.sizes)
 
 
 class SetsTable(QWidget):
-    """`chosen(entry)` to look at one; `kept(name)`: what is shown is to be kept under it; `dropped(name)`."""
+    """`chosen(entry)` to look at one; `kept(name)`: what is shown is to be kept under it; `dropped(name)`.
+
+    `copied(words)`: what the clipboard has now.
+    """
 
     chosen = Signal(object)
     kept = Signal(str)
     dropped = Signal(str)
+    copied = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._entries: tuple[Entry, ...] = ()
         self._shown: AnchorSet | None = None
-        self.table = QTableWidget(0, len(_COLUMNS))
+        self._ratio: float | None = None
+        self.table = QTableWidget(0, len(_HEADS))
         self.table.setObjectName("anchors-sets")
         self.table.setAccessibleName("Sets of anchors")
-        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
+        for place, (word, help) in enumerate(_HEADS):
+            head = QTableWidgetItem(word)
+            head.setToolTip(help)
+            self.table.setHorizontalHeaderItem(place, head)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -97,21 +126,22 @@ class SetsTable(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.table.setWordWrap(False)  # else the last of several lines is cut at its end
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.cellActivated.connect(self._activated)
         self.table.cellClicked.connect(self._activated)
         self.table.itemSelectionChanged.connect(self._enable)
         self.keep = _button("anchors-keep", "Keep as…", "Keep what is shown under a name, in this project")
-        self.drop = _button("anchors-forget", "Forget", "Take this set out of the project")
+        self.drop = _button("anchors-forget", "Remove", "Take the selected set out of the project. Can be undone.")
         self.copy = _button("anchors-copy", "Copy", "Copy what is shown, to be pasted elsewhere")
         menu = QMenu(self.copy)
-        for text, slot in (
-            ("as cfg line (YOLOv3 and later)", lambda: self._copy(lambda one: anchors.as_cfg(one.sizes))),
-            ("as cfg line (YOLOv2, in cells)", lambda: self._copy(lambda one: anchors.as_cfg(one.sizes, cell=32.0))),
-            ("as JSON", lambda: self._copy(anchors.as_json)),
-            ("as Python", lambda: self._copy(anchors.as_python)),
+        for text, make in (
+            ("as cfg line (YOLOv3 and later)", lambda one: anchors.as_cfg(one.sizes)),
+            ("as cfg line (YOLOv2, in cells)", lambda one: anchors.as_cfg(one.sizes, cell=32.0)),
+            ("as JSON", lambda one: anchors.as_json(one, self._ratio)),
+            ("as Python", anchors.as_python),
         ):
-            menu.addAction(text, slot)
+            menu.addAction(text, partial(self._copy, text, make))
         self.copy.setMenu(menu)
         self.keep.clicked.connect(self._keep)
         self.drop.clicked.connect(self._drop)
@@ -122,27 +152,43 @@ class SetsTable(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table, 1)
         column.addLayout(foot)
+        theme.theme().changed.connect(self._restyle)
         self._enable()
 
     def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
         """`shown`: what Copy and Keep are about."""
-        self._entries, self._shown = tuple(entries), shown
-        before = self.table.currentRow()
+        before = self._selected()
+        blocker = QSignalBlocker(self.table)
+        self._entries, self._shown, self._ratio = tuple(entries), shown, None
         self.table.setRowCount(len(self._entries))
         for row, entry in enumerate(self._entries):
             step = anchors.judge(pool, np.array(entry.sizes)) if pool is not None and len(pool) else None
             values = ("–",) * 3 if step is None else tuple(
-                f"{100 * value:.1f}" for value in (step.mean_iou, step.recall, step.ratio_recall)
+                anchors.percent(value)[:-2] for value in (step.mean_iou, step.recall, step.ratio_recall)
             )  # fmt: skip
+            if entry.key == (False, SHOWN) and step is not None:
+                self._ratio = step.ratio_recall
             for column, text in enumerate((entry.name, str(len(entry.sizes)), *values)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(entry.help)
+                item.setToolTip(f"{entry.name}\n{entry.source}")
+                if not column and entry.own:
+                    item.setIcon(theme.icon("mdi6.bookmark-outline"))
+                    item.setToolTip(f"{entry.name}, kept in this project\n{entry.source}")
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
-        if 0 <= before < len(self._entries):
-            self.table.selectRow(before)
+        keys = [entry.key for entry in self._entries]
+        if before in keys:
+            self.table.selectRow(keys.index(before))
+        else:
+            self.table.setCurrentCell(-1, -1)
+            self.table.clearSelection()
+        blocker.unblock()
         self._enable()
+
+    def _selected(self) -> tuple[bool, str] | None:
+        entry = self._entry()
+        return None if entry is None else entry.key
 
     def _entry(self) -> Entry | None:
         row = self.table.currentRow()
@@ -161,11 +207,11 @@ class SetsTable(QWidget):
 
     @Slot()
     def _keep(self) -> None:
-        taken = {entry.name for entry in self._entries}
-        name = next(f"Set {n}" for n in range(1, len(taken) + 2) if f"Set {n}" not in taken)
-        name, is_sure = QInputDialog.getText(self, "Keep these anchors", "Name", text=name)
-        if is_sure and name.strip():
-            self.kept.emit(name.strip())
+        own = frozenset(entry.name for entry in self._entries if entry.own)
+        others = frozenset(RESERVED) | {entry.name for entry in self._entries if not entry.own}
+        window = KeepWindow(own, others, self)
+        window.named.connect(self.kept)
+        window.open()
 
     @Slot()
     def _drop(self) -> None:
@@ -173,9 +219,17 @@ class SetsTable(QWidget):
         if entry is not None and entry.own:
             self.dropped.emit(entry.name)
 
-    def _copy(self, make: Any) -> None:
+    def _copy(self, words: str, make: Callable[[AnchorSet], str]) -> None:
         if self._shown is not None:
             QGuiApplication.clipboard().setText(make(self._shown))
+            self.copied.emit(f"Copied {len(self._shown.sizes)} {words}.")
+
+    @Slot()
+    def _restyle(self) -> None:
+        for row, entry in enumerate(self._entries):
+            item = self.table.item(row, 0)
+            if entry.own and item is not None:
+                item.setIcon(theme.icon("mdi6.bookmark-outline"))
 
 
 def _button(name: str, word: str, help: str) -> QPushButton:

@@ -10,68 +10,28 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QGraphicsPathItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QPen
+from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from workbench import anchors
-from workbench.core.project import LABEL_COLOURS
 from workbench.ui import theme
+from workbench.ui.anchors.bars import Colours, Points
 from workbench.ui.anchors.cloud import Cloud
+from workbench.ui.anchors.colour_key import ColourKey
+from workbench.ui.anchors.to_scale import cluster_colour
 from workbench.ui.widgets.plot import Plot
 
-BAR_ROOM = 48  # px
 REACH = 12.0  # screen pixels from a point that still mean it
+GRIP = 10.0  # and from the middle of an anchor
 AREAS = (32.0, 96.0)  # px: COCO's small and large objects begin there
-ASPECTS = {0.25: "1 : 4", 0.5: "1 : 2", 1.0: "1 : 1", 2.0: "2 : 1", 4.0: "4 : 1"}  # width by height
-_SIZE = 5  # px of a point
-_ROUND = 4_000  # points from which they are square, which paints four times as fast
-
-Colours = NDArray[np.uint8]
-
-
-def cluster_colour(number: int) -> QColor:
-    return QColor(LABEL_COLOURS[number % len(LABEL_COLOURS)])
+ASPECTS = {0.25: "4 × as high", 0.5: "2 × as high", 1.0: "square", 2.0: "2 × as wide", 4.0: "4 × as wide"}
+_TRIES = (0.0, 0.12, 0.24, 0.36)  # along a line, where its name may stand
 
 
 def _rgb(colours: Sequence[str]) -> Colours:
     found = [QColor(colour) for colour in colours]
     return np.array([(c.red(), c.green(), c.blue()) for c in found], np.uint8).reshape(-1, 3)
-
-
-class _Points(pg.GraphicsObject):  # type: ignore[misc]
-    """Up to some ten thousand points, a colour for each group of them: painted as one polygon a group."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._groups: list[tuple[QColor, NDArray[np.float64], NDArray[np.float64]]] = []
-        self._cap = Qt.PenCapStyle.RoundCap
-        self._area = QRectF()
-
-    def set_points(self, places: NDArray[np.float64], colours: Colours) -> None:
-        self.prepareGeometryChange()
-        self._groups = []
-        if len(places):
-            low, high = places.min(axis=0), places.max(axis=0)
-            self._area = QRectF(low[0], low[1], max(high[0] - low[0], 1e-9), max(high[1] - low[1], 1e-9))
-            codes = colours.astype(np.int64) @ (65_536, 256, 1)
-            for code in np.unique(codes).tolist():
-                made = QColor(code >> 16, code >> 8 & 255, code & 255, 150)
-                x, y = places[codes == code].T
-                self._groups.append((made, np.ascontiguousarray(x), np.ascontiguousarray(y)))
-        self._cap = Qt.PenCapStyle.RoundCap if len(places) < _ROUND else Qt.PenCapStyle.SquareCap
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        return self._area
-
-    def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
-        for colour, x, y in self._groups:
-            pen = QPen(colour, _SIZE)
-            pen.setCosmetic(True)
-            pen.setCapStyle(self._cap)
-            painter.setPen(pen)
-            painter.drawPointsNp(x, y)  # type: ignore[arg-type]  # arrays are what it is for
 
 
 class _Area(pg.ViewBox):  # type: ignore[misc]
@@ -112,12 +72,15 @@ class _Area(pg.ViewBox):  # type: ignore[misc]
 
 
 class SizesPlot(Plot):
-    """`clicked(row)`: of the box that was clicked. `brushed(rows)`: of those in a rectangle that was drawn.
+    """`clicked(row)`: of the box that was clicked, `anchor_clicked(number)`: of the anchor that was, without moving it.
 
-    `dragged(number, width, height)` while an anchor is moved by hand, `dropped()` after it.
+    `pointed(row, place on the screen)`: what that box is should be told. `brushed(rows)`: of the boxes in a rectangle
+    that was drawn. `dragged(number, width, height)` while an anchor is moved by hand, `dropped()` after it.
     """
 
     clicked = Signal(int)
+    anchor_clicked = Signal(int)
+    pointed = Signal(int, QPoint)
     brushed = Signal(object)
     dragged = Signal(int, float, float)
     dropped = Signal()
@@ -129,9 +92,12 @@ class SizesPlot(Plot):
         self._cloud: Cloud | None = None
         self._groups: Mapping[str, NDArray[np.int64]] = {}
         self._palettes: dict[str, Colours] = {}
+        self._keys: dict[str, Sequence[tuple[str, str]]] = {}
         self._colouring = "anchor"
         self._centres: NDArray[np.float64] = np.zeros((0, 2))
-        self._points, self._density = _Points(), pg.ImageItem(axisOrder="row-major")
+        self._px = 2048
+        self._points, self._density = Points(), pg.ImageItem(axisOrder="row-major")
+        self._key = ColourKey(self)
         self._lines: list[pg.GraphicsObject] = []
         self._handles: list[pg.TargetItem] = []
         self._is_setting = False
@@ -140,6 +106,8 @@ class SizesPlot(Plot):
             self.addItem(item)
         self._area.brushed.connect(self._brushed)
         self.scene().sigMouseClicked.connect(self._clicked)
+        self._area.sigResized.connect(self._draw_lines)  # other names have room
+        theme.theme().changed.connect(self._take_colours)
 
     # --- what is shown ---
 
@@ -154,6 +122,7 @@ class SizesPlot(Plot):
         """Show these boxes. `groups`: by colouring, (n,) numbers of its colours in `palettes`. `fit`: the axes."""
         self._cloud, self._groups = cloud, groups
         self._palettes = {name: _rgb(colours) for name, colours in palettes.items()}
+        self._key.show_colours(self._keys.get(self._colouring, ()))
         if cloud.log != self._log:
             self._log = cloud.log
             for side in ("left", "bottom"):
@@ -168,10 +137,36 @@ class SizesPlot(Plot):
         if fit:
             self.fit()
 
+    def show_nothing(self) -> None:
+        """No boxes and no anchors."""
+        self._cloud, self._centres = None, np.zeros((0, 2))
+        self._points.hide()
+        self._density.hide()
+        self._area.show_region(None)
+        self._key.show_colours(())
+        self._draw_lines()
+        self._place_handles()
+
+    @Slot()
     def fit(self) -> None:
+        """Show all boxes and anchors."""
         if self._cloud is not None:
-            low, high = self._cloud.low.tolist(), self._cloud.high.tolist()
-            self._area.setRange(QRectF(QPointF(*low), QPointF(*high)), padding=0)
+            places = self._places()
+            low = np.minimum(self._cloud.low, places.min(axis=0, initial=np.inf))
+            high = np.maximum(self._cloud.high, places.max(axis=0, initial=-np.inf))
+            room = np.where((low < self._cloud.low) | (high > self._cloud.high), 0.04 * (high - low), 0.0)
+            self._area.setRange(QRectF(QPointF(*(low - room).tolist()), QPointF(*(high + room).tolist())), padding=0)
+
+    def fit_anchors(self) -> None:
+        """Show all, if an anchor is out of sight."""
+        (left, right), (bottom, top) = self._area.viewRange()
+        places = self._places()
+        if ((places < (left, bottom)) | (places > (right, top))).any():
+            self.fit()
+
+    def _places(self) -> NDArray[np.float64]:
+        """(k, 2) where the anchors lie in the plot."""
+        return np.log10(np.maximum(self._centres, 1e-6)) if self._log else self._centres
 
     def set_centres(self, centres: NDArray[np.float64]) -> None:
         """Show these anchors (k, 2)."""
@@ -183,7 +178,16 @@ class SizesPlot(Plot):
     def set_colouring(self, name: str) -> None:
         """ "anchor", or one of the groups."""
         self._colouring = name
+        self._key.show_colours(self._keys.get(name, ()))
         self._paint_colours()
+
+    def set_keys(self, keys: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """By colouring: what its colours mean, (name, colour) each."""
+        self._keys = dict(keys)
+
+    def set_limit(self, px: int) -> None:
+        """The input side, beyond which no anchor is dragged."""
+        self._px = px
 
     def set_chooses(self, on: bool) -> None:
         """Whether a drag chooses a region, also without Shift."""
@@ -193,12 +197,11 @@ class SizesPlot(Plot):
         self._area.show_region(area)
 
     @Slot()
-    def restyle(self) -> None:
-        super().restyle()
-        if hasattr(self, "_handles") and self._cloud is not None:
-            self._draw_lines()
-            self._paint_colours()
-            self._place_handles()
+    def _take_colours(self) -> None:
+        """Of the theme, as Plot.restyle does."""
+        self._draw_lines()
+        self._paint_colours()
+        self._place_handles()
 
     def _paint_colours(self) -> None:
         cloud = self._cloud
@@ -228,7 +231,8 @@ class SizesPlot(Plot):
 
     # --- lines of one area and of one shape ---
 
-    def _draw_lines(self) -> None:
+    @Slot()
+    def _draw_lines(self, *_: object) -> None:
         for line in self._lines:
             self.removeItem(line)
         self._lines = []
@@ -237,31 +241,53 @@ class SizesPlot(Plot):
         high = 10**self._cloud.high if self._log else self._cloud.high
         low = 10**self._cloud.low if self._log else np.full(2, float(high.max()) / 200)
         w = np.geomspace(max(float(low[0]), 1e-3), float(high[0]), 64)
+        names: list[QRectF] = []
         for side in AREAS:
-            self._line(w, side * side / w, Qt.PenStyle.DashLine, f"{side:.0f} × {side:.0f} px", first=True)
+            self._line(w, side * side / w, Qt.PenStyle.DashLine, f"{side:.0f} × {side:.0f} px", names, first=True)
         for aspect, name in ASPECTS.items():
             style = Qt.PenStyle.SolidLine if aspect == 1 else Qt.PenStyle.DotLine
-            self._line(w, w / aspect, style, name, first=False)
+            self._line(w, w / aspect, style, name, names, first=False)
 
     def _line(
-        self, w: NDArray[np.float64], h: NDArray[np.float64], style: Qt.PenStyle, name: str, *, first: bool
-    ) -> None:
-        """Its name stands at its first or last point that is seen."""
+        self, w: NDArray[np.float64], h: NDArray[np.float64], style: Qt.PenStyle, name: str, names: list[QRectF], *,
+        first: bool,
+    ) -> None:  # fmt: skip
+        """Its name stands near its first or last point that is seen, where none of `names` is; else it has none."""
         assert self._cloud is not None
         x, y = (np.log10(w), np.log10(h)) if self._log else (w, h)
         seen = (y >= self._cloud.low[1]) & (y <= self._cloud.high[1])
         if seen.sum() < 2:
             return
-        line = pg.PlotCurveItem(x[seen], y[seen], pen=pg.mkPen(theme.colour("border"), width=1, style=style))
-        line.setZValue(-20)
+        x, y = x[seen], y[seen]
+        line = pg.PlotCurveItem(x, y, pen=pg.mkPen(theme.colour("border"), width=1, style=style))
         words = pg.TextItem(name, color=theme.colour("muted"), anchor=(0, 0) if first else (1, 0))
         words.setFont(theme.font(theme.SMALL))
-        place = np.flatnonzero(seen)[0 if first else -1]
-        words.setPos(float(x[place]), float(y[place]))
-        words.setZValue(-20)
-        for item in (line, words):
+        place = self._room_for(name, x, y, names, first=first)
+        for item in (line, words) if place is not None else (line,):
+            item.setZValue(-20)
             self.addItem(item, ignoreBounds=True)
             self._lines.append(item)
+        if place is not None:
+            words.setPos(float(x[place]), float(y[place]))
+
+    def _room_for(
+        self, name: str, x: NDArray[np.float64], y: NDArray[np.float64], names: list[QRectF], *, first: bool
+    ) -> int | None:
+        """The point of a line where its name covers no other name, in px of the fitted plot."""
+        assert self._cloud is not None
+        metrics = QFontMetricsF(theme.font(theme.SMALL))
+        wide, high = metrics.horizontalAdvance(name) + 8, metrics.height() + 4
+        room = np.array([max(self._area.width(), 300.0), max(self._area.height(), 200.0)])
+        span = np.maximum(self._cloud.high - self._cloud.low, 1e-9)
+        for share in _TRIES:
+            place = round(share * (len(x) - 1)) if first else round((1 - share) * (len(x) - 1))
+            across, up = (np.array([x[place], y[place]]) - self._cloud.low) / span * room
+            spot = QRectF(across if first else across - wide, room[1] - up, wide, high)
+            inside = spot.left() >= -2 and spot.right() <= room[0] + 2 and spot.bottom() <= room[1]
+            if inside and not any(spot.intersects(other) for other in names):
+                names.append(spot)
+                return place
+        return None
 
     # --- anchors that are dragged ---
 
@@ -275,7 +301,7 @@ class SizesPlot(Plot):
             self.addItem(handle, ignoreBounds=True)
             self._handles.append(handle)
         self._is_setting = True
-        places = np.log10(np.maximum(self._centres, 1e-6)) if self._log else self._centres
+        places = self._places()
         for number, handle in enumerate(self._handles):
             handle.setVisible(number < len(places))
             if number < len(places):
@@ -283,6 +309,8 @@ class SizesPlot(Plot):
                 handle.setPen(pg.mkPen(theme.colours().text, width=2))
                 handle.setHoverPen(pg.mkPen(theme.colours().accent, width=3))
                 handle.setBrush(pg.mkBrush(ink))
+                w, h = self._centres[number].tolist()
+                handle.setToolTip(f"Anchor of {w:.1f} × {h:.1f} px. Drag it; a click shows it in the table.")
                 if not handle.moving:
                     handle.setPos(*places[number].tolist())
         self._is_setting = False
@@ -291,7 +319,7 @@ class SizesPlot(Plot):
         if self._is_setting:
             return
         place = np.array([self._handles[number].pos().x(), self._handles[number].pos().y()])
-        width, height = np.clip(10**place if self._log else place, 1.0, 1e5).tolist()
+        width, height = np.clip(10**place if self._log else place, 1.0, self._px).tolist()
         self.dragged.emit(number, width, height)
 
     # --- clicks ---
@@ -300,11 +328,39 @@ class SizesPlot(Plot):
     def _clicked(self, event: object) -> None:
         if self._cloud is None or event.button() != Qt.MouseButton.LeftButton:  # type: ignore[attr-defined]
             return
-        at = self._area.mapSceneToView(event.scenePos())  # type: ignore[attr-defined]
-        unit = self._area.viewPixelSize()
-        row, apart = self._cloud.nearest((at.x(), at.y()), (float(unit[0]), float(unit[1])))
-        if apart <= REACH:
+        number = self._anchor_at(event.scenePos())  # type: ignore[attr-defined]
+        if number is not None:
+            self.anchor_clicked.emit(number)
+            return
+        row = self._row_at(event.scenePos())  # type: ignore[attr-defined]
+        if row is not None:
             self.clicked.emit(row)
+
+    def _anchor_at(self, place: QPointF) -> int | None:
+        """The anchor at a place of the scene."""
+        if not len(self._centres):
+            return None
+        at, unit = self._area.mapSceneToView(place), np.array(self._area.viewPixelSize())
+        apart = np.hypot(*((self._places() - (at.x(), at.y())) / unit).T)
+        return int(apart.argmin()) if apart.min() <= GRIP else None
+
+    def _row_at(self, place: QPointF) -> int | None:
+        """The box nearest to a place of the scene, if it is meant."""
+        if self._cloud is None:
+            return None
+        at, unit = self._area.mapSceneToView(place), self._area.viewPixelSize()
+        row, apart = self._cloud.nearest((at.x(), at.y()), (float(unit[0]), float(unit[1])))
+        return row if apart <= REACH else None
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Over a point: what it is."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            place = self.mapToScene(event.pos())
+            row = self._row_at(place) if self._anchor_at(place) is None else None
+            if row is not None:
+                self.pointed.emit(row, event.globalPos())
+                return True
+        return bool(super().viewportEvent(event))
 
     @Slot(object)
     def _brushed(self, area: QRectF) -> None:
@@ -316,83 +372,3 @@ class SizesPlot(Plot):
 def _plain_numbers(values: Iterable[float], _scale: float, _spacing: float) -> list[str]:
     """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²; of those between, 1, 2 and 5 have room."""
     return [f"{10**value:.4g}" if f"{10**value:e}"[0] in "125" else "" for value in values]
-
-
-class Bars(pg.PlotWidget):  # type: ignore[misc]
-    """The histogram beside an axis of the plot, whose range it follows: 0 above it, 1 at its right."""
-
-    def __init__(self, of: SizesPlot, axis: int, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._axis = axis
-        self._path = QGraphicsPathItem()
-        self.getPlotItem().vb.addItem(self._path, ignoreBounds=True)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setMouseEnabled(False, False)
-        (self.setXLink if axis == 0 else self.setYLink)(of)
-        (self.setFixedHeight if axis == 0 else self.setFixedWidth)(BAR_ROOM)
-        if axis == 0:  # as wide at the left as the plot's own axis, so that bars stand above their boxes
-            self.getPlotItem().getAxis("left").setStyle(showValues=False, tickLength=0)
-            of.getPlotItem().getAxis("left").geometryChanged.connect(lambda: self._align(of))
-        self.setAccessibleName("Boxes by width" if axis == 0 else "Boxes by height")
-        theme.theme().changed.connect(self.restyle)
-        self.restyle()
-
-    def _align(self, of: SizesPlot) -> None:
-        self.getPlotItem().getAxis("left").setWidth(of.getPlotItem().getAxis("left").width())
-
-    @Slot()
-    def restyle(self) -> None:
-        theme.style_plot(self)
-        self.getPlotItem().showGrid(False, False)
-        self.getPlotItem().hideAxis("bottom")
-        if self._axis:
-            self.getPlotItem().hideAxis("left")
-        else:
-            self.getPlotItem().getAxis("left").setPen(None)
-        ink = theme.colour("muted")
-        ink.setAlpha(140)
-        self._path.setBrush(ink)
-        self._path.setPen(QPen(Qt.PenStyle.NoPen))
-
-    def show_cloud(self, cloud: Cloud) -> None:
-        edges, counts = cloud.edges[self._axis], cloud.bars[self._axis]
-        along, up = np.repeat(edges, 2), np.concatenate([[0.0], np.repeat(counts, 2), [0.0]])
-        x, y = (along, up) if self._axis == 0 else (up, along)
-        self._path.setPath(pg.arrayToQPath(x, y))
-        most = max(float(counts.max(initial=0)), 1.0)
-        (self.setYRange if self._axis == 0 else self.setXRange)(0, most, padding=0)
-
-
-class ToScale(QWidget):
-    """The anchors as rectangles round one centre, in the network's square."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._centres: NDArray[np.float64] = np.zeros((0, 2))
-        self._px = 416
-        self.setToolTip("The anchors to scale in the network's square input.")
-
-    def sizeHint(self) -> QSize:
-        return QSize(120, 120)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(96, 96)
-
-    def show_anchors(self, centres: NDArray[np.float64], px: int) -> None:
-        self._centres, self._px = centres, px
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side = min(self.width(), self.height()) - 2.0
-        middle = QPointF(self.width() / 2, self.height() / 2)
-        painter.setPen(QPen(theme.colour("border"), 1))
-        painter.setBrush(theme.colour("surface"))
-        painter.drawRect(QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side))
-        painter.setBrush(QColor(0, 0, 0, 0))
-        for number, (width, height) in enumerate(self._centres * side / self._px):
-            painter.setPen(QPen(cluster_colour(number), 2))
-            painter.drawRect(QRectF(middle.x() - width / 2, middle.y() - height / 2, width, height))
-        painter.end()

@@ -1,124 +1,215 @@
-"""What a set of anchors means: for each scale of a detector, and for each label."""
+"""What a set of anchors means: for each scale of a detector, and for each label. Counts lead to the boxes counted."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHeaderView,
     QLabel,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from workbench import anchors
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.anchors.details import Details, OfLabel
+from workbench.ui.anchors.details import Details, OfLabel, OfLevel, Sentence
+from workbench.ui.widgets.elided import ElidedCombo
+
+_SCALE_HEADS = (
+    ("Stride", "Pixels of the network's input from one cell of the scale to the next."),
+    ("Anchors", "Those that the scale uses, or the detector's own boxes."),
+    ("Boxes", "Boxes that the scale learns. A click shows them."),
+    ("Share", "Of all boxes."),
+)
+_LABEL_HEADS = (
+    ("Label", "The worst served first."),
+    ("Boxes", "Boxes of the label. A click shows them."),
+    ("Mean IoU", "Of its boxes with their best anchors."),
+    ("Worst", "IoU of the box that fits worst. A click shows it on its image."),
+    ("< 0.5", "Boxes that no anchor covers by half. A click shows them."),
+)
+_ROW = 24  # px
 
 
 class ScalesView(QWidget):
-    """`detector_chosen(name)`."""
+    """`detector_chosen(name)`; `asked(Chosen)`: these boxes are to be seen."""
 
     detector_chosen = Signal(str)
+    asked = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.detector = QComboBox()
+        self._levels: tuple[OfLevel, ...] = ()
+        self._sentences: tuple[Sentence, ...] = ()
+        self.detector = ElidedCombo("Whose scales are shown. Nothing is chosen for training here.")
         self.detector.setObjectName("anchors-detector")
         self.detector.setAccessibleName("Detector whose scales are shown")
+        self.detector.setEnabled(False)
         self.detector.activated.connect(lambda _: self.detector_chosen.emit(str(self.detector.currentData())))
-        self.table = _table("anchors-scales", "Scales of the detector", ("Cell", "Anchors", "Boxes", "Share"), 1)
+        self.table = _table("anchors-scales", "Scales of the detector", _SCALE_HEADS, 1)
+        self.table.setWordWrap(True)
+        self.table.cellClicked.connect(self._clicked)
+        self.table.cellActivated.connect(self._clicked)
         self.words = QLabel(wordWrap=True)
         self.words.setObjectName("anchors-scales-words")
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setTextFormat(Qt.TextFormat.RichText)
+        flag = Qt.TextInteractionFlag
+        self.words.setTextInteractionFlags(flag.LinksAccessibleByMouse | flag.LinksAccessibleByKeyboard)
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.words.setContentsMargins(4, 4, 4, 4)
+        self.words.linkActivated.connect(self._linked)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setObjectName("anchors-scales-scroll")
+        self._scroll.setWidget(self.words)
+        self._scroll.setMinimumHeight(72)
+        self._scroll.viewport().setBackgroundRole(QPalette.ColorRole.Base)  # as the tables above and beside it
+        self.words.setAutoFillBackground(False)  # setWidget() has filled it
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.detector)
         column.addWidget(self.table, 1)
-        column.addWidget(self.words)
+        column.addWidget(self._scroll, 1)
+        theme.theme().changed.connect(self._renew)
+        self.show_details(None)
 
     def offer(self, detectors: Sequence[tuple[str, str]], chosen: str) -> None:
         self.detector.clear()
         for name, title in detectors:
             self.detector.addItem(title, name)
         self.detector.setCurrentIndex(max(0, self.detector.findData(chosen)))
+        self.detector.setEnabled(True)
+
+    def wait(self, sentence: str) -> None:
+        """What was shown is of something else: only the sentence is."""
+        self._show((), (Sentence(sentence),))
 
     def show_details(self, details: Details | None) -> None:
-        levels = () if details is None else details.levels
+        self._show(*((), ()) if details is None else (details.levels, details.sentences))
+
+    @property
+    def told(self) -> str:
+        """The sentences as plain text."""
+        return "\n".join(f"{'⚠ ' if one.is_warning else ''}{one.text}" for one in self._sentences)
+
+    def _show(self, levels: tuple[OfLevel, ...], sentences: tuple[Sentence, ...]) -> None:
+        self._levels, self._sentences = levels, sentences
         self.table.setVisible(bool(levels))
-        self._column.setStretchFactor(self.words, 0 if levels else 1)
+        self._column.setStretchFactor(self.table, 2 if levels else 0)
         self.table.setRowCount(len(levels))
         for row, level in enumerate(levels):
-            sizes = ", ".join(f"{w:.0f}×{h:.0f}" for w, h in level.anchors)
-            texts = (f"{level.stride} px", sizes, f"{level.boxes:,}", f"{100 * level.share:.1f} %")
+            sizes = ", ".join(f"{w:.0f}×{h:.0f}" for w, h in level.anchors) or "points"
+            texts = (f"{level.stride} px", sizes, f"{len(level.boxes.ids):,}", anchors.percent(level.share))
             for column, text in enumerate(texts):
                 item = _item(text, right=column != 1)
                 item.setToolTip(sizes)
-                if not level.boxes:
+                if not len(level.boxes.ids):
                     item.setForeground(theme.colour("error"))
-                self.table.setItem(row, column, item)
-        told = () if details is None else details.sentences
-        self.words.setText("\n".join(f"{'⚠ ' if is_warning else ''}{sentence}" for is_warning, sentence in told))
-
-
-class LabelsView(QWidget):
-    """`worst_asked(row)`: of the boxes, the one that fits worst of a label."""
-
-    worst_asked = Signal(int)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        columns = ("Label", "Boxes", "Mean IoU", "Worst", "< 0.5")
-        self.table = _table("anchors-labels", "Labels and how their boxes are served", columns, 0)
-        self.table.setToolTip("A click on a label's worst IoU shows that box on its image.")
-        self.table.cellClicked.connect(self._clicked)
-        self.table.cellActivated.connect(self._clicked)
-        self._rows: tuple[OfLabel, ...] = ()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.table)
-
-    def show_details(self, details: Details | None, labels: Sequence[Label], each: int) -> None:
-        self._rows = () if details is None else tuple(sorted(details.labels, key=lambda one: one.mean_iou))
-        self.table.setRowCount(len(self._rows))
-        for row, one in enumerate(self._rows):
-            label = labels[one.number]
-            boxes, below = round(one.boxes / each), round(one.below / each)
-            texts = (label.name, f"{boxes:,}", f"{100 * one.mean_iou:.1f} %", f"{100 * one.worst:.1f} %", f"{below:,}")
-            for column, text in enumerate(texts):
-                item = _item(text, right=column > 0)
-                item.setToolTip(label.name)
-                if not column:
-                    swatch = QPixmap(12, 12)
-                    swatch.fill(QColor(label.colour))
-                    item.setIcon(QIcon(swatch))
-                if column == 3:
+                elif column == 2:
                     item.setForeground(theme.colour("accent"))
                 self.table.setItem(row, column, item)
+        self.table.resizeRowsToContents()
+        self.words.setText("<br>".join(_as_html(number, one) for number, one in enumerate(sentences)))
+
+    @Slot()
+    def _renew(self) -> None:
+        self._show(self._levels, self._sentences)
 
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:
-        if column == 3:
-            self.worst_asked.emit(self._rows[row].worst_row)
+        if column == 2 and len(self._levels[row].boxes.ids):
+            self.asked.emit(self._levels[row].boxes)
+
+    @Slot(str)
+    def _linked(self, number: str) -> None:
+        self.asked.emit(self._sentences[int(number)].chosen)
 
 
-def _table(name: str, accessible: str, columns: Sequence[str], wide: int) -> QTableWidget:
-    table = QTableWidget(0, len(columns))
+def _as_html(number: int, one: Sentence) -> str:
+    text, link = html.escape(one.text), html.escape(one.link)
+    if one.chosen is not None and link:
+        ink = theme.colours().accent
+        text = text.replace(link, f'<a href="{number}" style="color: {ink}">{link}</a>', 1)
+    return f"⚠ {text}" if one.is_warning else text
+
+
+class LabelsView(QWidget):
+    """`asked(Chosen)`: these boxes are to be seen, the one that fits worst of a label, say."""
+
+    asked = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table = _table("anchors-labels", "Labels and how their boxes are served", _LABEL_HEADS, 0)
+        self.table.cellClicked.connect(self._clicked)
+        self.table.cellActivated.connect(self._clicked)
+        self._rows: tuple[OfLabel, ...] = ()
+        self._labels: Sequence[Label] = ()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table)
+        theme.theme().changed.connect(self._renew)
+
+    def show_details(self, details: Details | None, labels: Sequence[Label]) -> None:
+        self._rows = () if details is None else tuple(sorted(details.labels, key=lambda one: one.mean_iou))
+        self._labels = labels
+        self._renew()
+
+    @Slot()
+    def _renew(self) -> None:
+        self.table.setRowCount(len(self._rows))
+        for row, one in enumerate(self._rows):
+            label, percent = self._labels[one.number], anchors.percent
+            boxes, below = len(one.boxes.ids), len(one.below.ids)
+            texts = (label.name, f"{boxes:,}", percent(one.mean_iou), percent(one.worst), f"{below:,}")
+            for column, text in enumerate(texts):
+                item = _item(text, right=column > 0)
+                if not column:
+                    item.setToolTip(label.name)
+                    swatch = QPixmap(12, 12)
+                    swatch.fill(QColor(label.colour))
+                    item.setIcon(QIcon(swatch))
+                if self._chosen(row, column) is not None:
+                    item.setForeground(theme.colour("accent"))
+                    item.setToolTip(_LABEL_HEADS[column][1])
+                self.table.setItem(row, column, item)
+
+    def _chosen(self, row: int, column: int) -> object | None:
+        one = self._rows[row]
+        chosen = {1: one.boxes, 3: one.worst_box, 4: one.below}.get(column)
+        return chosen if chosen is not None and len(chosen.ids) else None
+
+    @Slot(int, int)
+    def _clicked(self, row: int, column: int) -> None:
+        chosen = self._chosen(row, column)
+        if chosen is not None:
+            self.asked.emit(chosen)
+
+
+def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: int) -> QTableWidget:
+    """`heads`: words and tooltip of each column; the column `wide` gets the room that is left."""
+    table = QTableWidget(0, len(heads))
     table.setObjectName(name)
     table.setAccessibleName(accessible)
-    table.setHorizontalHeaderLabels(list(columns))
+    for column, (word, help) in enumerate(heads):
+        head = QTableWidgetItem(word)
+        head.setToolTip(help)
+        table.setHorizontalHeaderItem(column, head)
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     table.horizontalHeader().setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
     table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
+    table.verticalHeader().setDefaultSectionSize(_ROW)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.setWordWrap(False)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from workbench import anchors
 from workbench.anchors import Fit, Pool, Step, Update
 from workbench.core.document import Document
 from workbench.core.project import Label, Snapshot, Split
+from workbench.errors import WorkbenchError
 from workbench.ui.anchors.cloud import Cloud, cloud
 
 MOST_ANCHORS = 15
@@ -33,14 +35,25 @@ class Choices:
     update: Update
     refines: bool
     seed: int
+    starts: int = anchors.RESTARTS  # of which the best is taken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Boxes that a person wants to see: (n,) ids and the images they are in; `words` go on after "12 boxes ..."."""
+
+    ids: NDArray[np.int64]
+    images: NDArray[np.int64]
+    words: str
 
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
     """The boxes as the network sees them, n rows: more than one for a box where augmentation scales it.
 
-    `ids` of the boxes, `images` ids; `labels` and `splits` are places in `names` and SPLITS; `centres` (n, 2) in
-    network pixels as they are without augmentation.
+    Rows of one box follow each other, from the smallest size to the largest. `ids` of the boxes, `images` ids;
+    `labels` and `splits` are places in `names` and SPLITS; `centres` (n, 2) in network pixels as they are without
+    augmentation.
     """
 
     sizes: NDArray[np.float64]  # (n, 2)
@@ -53,6 +66,24 @@ class Boxes:
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(m,) the first row of each box."""
+        if not len(self.ids):
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(np.concatenate([[True], self.ids[1:] != self.ids[:-1]]))
+
+    @property
+    def middles(self) -> NDArray[np.int64]:
+        """(m,) the row of each box with the middle one of its sizes: without augmentation its only one."""
+        ends = np.append(self.starts[1:], len(self))
+        return np.asarray((self.starts + ends) // 2)
+
+    def chosen(self, rows: NDArray[np.int64], words: str) -> Chosen:
+        """The boxes of these rows; `words` say which they are."""
+        ids, first = np.unique(self.ids[rows], return_index=True)
+        return Chosen(ids, self.images[rows][first], words)
 
     @property
     def groups(self) -> dict[str, NDArray[np.int64]]:
@@ -80,10 +111,13 @@ class Boxes:
         )  # fmt: skip
 
 
-def boxes_of(snapshot: Snapshot, choices: Choices, *, is_whole: bool = True) -> Boxes:
-    """`is_whole`: all images of the project; else some, of which those of other splits are left out as they are."""
-    if choices.part == "train":
-        snapshot = anchors.trained(snapshot) if is_whole else snapshot.only(splits=(Split.TRAIN, Split.NONE))
+def chosen_images(snapshot: Snapshot, part: str) -> tuple[Snapshot, bool]:
+    """Of the whole project, those of `part`; and whether that is all because no training image has a box."""
+    return anchors.trained_or_all(snapshot) if part == "train" else (snapshot, False)
+
+
+def boxes_of(snapshot: Snapshot, choices: Choices) -> Boxes:
+    """All boxes of these images."""
     sizes, rows = anchors.sizes_and_rows(snapshot, choices.px, choices.resize, choices.scale)
     owner = np.repeat(np.arange(len(snapshot.images)), np.diff(snapshot.offsets))[rows]
     ids = np.array([image.id for image in snapshot.images], np.int64)
@@ -102,6 +136,21 @@ class Taken:
     count: int  # of the boxes, each once
     images: int
     clouds: tuple[Cloud, Cloud]  # by whether axes are logarithmic
+    fell_back: bool = False  # no training image has a box: these are all images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """What any anchors can be judged by, before the first step."""
+
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is nothing to compute: the page says so in its place, not in the corner."""
+
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,46 +173,75 @@ class ByCount:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AllCounts:
+    """The same for every number, after an edit."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """What follows edits from now on; `order`: the rows of the boxes by their images, and `images` in that order."""
 
     fit: Fit
     order: NDArray[np.int64]
     images: NDArray[np.int64]
+    fell_back: bool = False  # as Taken has it
 
 
-Event = Taken | Told | ByCount | Fitted
+Event = Taken | Pooled | Told | ByCount | AllCounts | Fitted | Failed
 
 
 def compute(project: Path, choices: Choices, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """The boxes of the project as it is on disk; the steps; a ByCount for each number of anchors the boxes allow; and
-    a Fit. WorkbenchError where the boxes are too few."""
+    a Fit. Failed where the boxes are too few."""
+    try:
+        yield from _computed(project, choices, stopped)
+    except WorkbenchError as error:
+        yield Failed(error.sentence)
+
+
+def _computed(project: Path, choices: Choices, stopped: Callable[[], bool]) -> Iterator[Event]:
     with Document.open(project, read_only=True, check=False) as document:
-        snapshot = document.snapshot()
+        snapshot, fell_back = chosen_images(document.snapshot(), choices.part)
     boxes = boxes_of(snapshot, choices)
-    yield taken(boxes)
+    yield taken(boxes, fell_back)
     if stopped():
         return
     pool = Pool.of(boxes.sizes)
+    yield Pooled(pool)
+    for told in _fitting(pool, choices):
+        yield told
+        if stopped():
+            return
+    for step in anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update):
+        yield ByCount(step)
+        if stopped():
+            return
+    order = np.argsort(boxes.images, kind="stable")
+    fit = Fit(pool, choices.k, choices.seed, choices.update, choices.starts)
+    yield Fitted(fit, order, boxes.images[order], fell_back)
+
+
+def _fitting(pool: Pool, choices: Choices) -> Iterator[Told]:
+    """The film: k-means, and the refinement after it."""
     last: Step | None = None
-    for step in anchors.kmeans(pool, choices.k, choices.seed, update=choices.update):
+    for step in anchors.kmeans(pool, choices.k, choices.seed, update=choices.update, restarts=choices.starts):
         last = step
         yield Told(dataclasses.replace(step, done=step.done and not choices.refines), 0)
     assert last is not None
     if choices.refines:
         for step in anchors.refine(pool, last.centres, choices.seed):
             yield Told(step, 1)
-            if stopped():
-                return
-    for step in anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update):
-        yield ByCount(step)
-        if stopped():
-            return
-    order = np.argsort(boxes.images, kind="stable")
-    yield Fitted(Fit(pool, choices.k, choices.seed, choices.update), order, boxes.images[order])
 
 
-def taken(boxes: Boxes) -> Taken:
+def renewed(boxes: Callable[[], Boxes], pool: Pool, choices: Choices) -> Iterator[Event]:
+    """After an edit: the boxes, and the curve over the number of anchors, anew."""
+    yield taken(boxes())
+    yield AllCounts(tuple(anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update)))
+
+
+def taken(boxes: Boxes, fell_back: bool = False) -> Taken:
     """Some tenths of a second for a million."""
     clouds = cloud(boxes.sizes, boxes.groups, False), cloud(boxes.sizes, boxes.groups, True)
-    return Taken(boxes, len(np.unique(boxes.ids)), len(np.unique(boxes.images)), clouds)
+    return Taken(boxes, len(boxes.starts), len(np.unique(boxes.images)), clouds, fell_back)

@@ -42,12 +42,19 @@ class Messages(QFrame):
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.hide)
+        self._level = "info"
+        theme.theme().changed.connect(self._take_colours)
         parent.installEventFilter(self)
         self.hide()
 
+    @Slot()
+    def _take_colours(self) -> None:
+        self._icon.setPixmap(theme.icon(_ICONS.get(self._level, _ICONS["info"])).pixmap(20, 20))
+
     @Slot(str, str)
     def say(self, level: str, sentence: str) -> None:
-        self._icon.setPixmap(theme.icon(_ICONS.get(level, _ICONS["info"])).pixmap(20, 20))
+        self._level = level
+        self._take_colours()
         self._text.setText(sentence)
         self.setAccessibleName(sentence)
         self._timer.start(int(_SECONDS.get(level, 4.0) * 1000))

@@ -1,0 +1,157 @@
+"""Counting boxes for the Anchors page: each once, whole numbers, shares, cells that meet, fall-backs. Without Qt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from workbench import anchors
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split
+from workbench.ui.anchors import details, rules, work
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.0, "100.0 %"),
+        (0.99964, "99.9 %"),
+        (0.9994, "99.9 %"),
+        (0.5, "50.0 %"),
+        (0.0, "0.0 %"),
+        (0.00004, "0.1 %"),
+    ],
+)
+def test_only_all_is_100_percent_and_only_nothing_is_0(share: float, words: str) -> None:
+    assert anchors.percent(share) == words
+
+
+def test_whole_numbers_add_up_to_the_total() -> None:
+    assert anchors.whole_numbers([1, 1, 1], 10).tolist() == [4, 3, 3]
+    assert anchors.whole_numbers([15, 5, 0], 4).tolist() == [3, 1, 0]
+    assert anchors.whole_numbers([0, 0], 0).tolist() == [0, 0]
+
+
+def test_boxes_that_meet_in_a_cell_are_named() -> None:
+    images = np.array([1, 1, 1, 2])
+    centres = np.array([[5.0, 5], [30, 5], [9, 9], [5, 5]])
+    places = anchors.places_of(images, centres, 10.0)
+    assert anchors.meeting(places).tolist() == [0, 2]
+    assert anchors.sharing(images, centres, 10.0) == anchors.Sharing(4, 2, 1)
+
+
+def boxes(rows: list[tuple[int, int, float, float, float]], label: int = 0) -> work.Boxes:
+    """Rows of (box id, image, side, centre x, centre y)."""
+    values = np.array(rows, float).reshape(-1, 5)
+    ids, images = values[:, 0].astype(int), values[:, 1].astype(int)
+    labels = np.full(len(rows), label)
+    names = (Label(1, "cell"),)
+    return work.Boxes(values[:, [2, 2]], ids, images, labels, labels * 0, values[:, 3:], names)
+
+
+SCALED = boxes([(7, 1, 8, 50, 50), (7, 1, 10, 50, 50), (7, 1, 12, 50, 50), (9, 1, 40, 200, 200), (9, 1, 44, 200, 200)])
+"""Two boxes far apart, the first in three sizes, the second in two."""
+
+
+def need(name: str = "some", count: int = 2, published: int = 2, cells: int = 0) -> rules.Need:
+    levels = () if cells else ((16, (1,)), (8, tuple(n for n in range(count) if n != 1)))
+    return rules.Need(name, "Some", count, published, levels, cells)
+
+
+def test_sizes_of_one_box_do_not_share_its_cell() -> None:
+    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), need(cells=7), 416)
+    (sentence,) = details.details(wish).sentences
+    assert "no two boxes of an image have their middles in one cell" in sentence.text
+    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
+    found = details.details(wish)
+    assert [(level.stride, len(level.boxes.ids), level.share) for level in found.levels] == [(16, 1, 0.5), (8, 1, 0.5)]
+    assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
+
+
+def test_labels_count_each_box_once_and_name_them() -> None:
+    (label,) = details.details(details.Wish(SCALED, np.array([[10.0, 10], [10, 10]]), None, 416)).labels
+    assert label.boxes.ids.tolist() == [7, 9]
+    assert label.below.ids.tolist() == label.worst_box.ids.tolist() == [9]
+    assert label.below.images.tolist() == [1]
+    assert label.mean_iou == pytest.approx(((0.64 + 1 + 100 / 144) / 3 + (1 / 16 + 100 / 44**2) / 2) / 2)
+
+
+def test_boxes_that_a_detector_loses_can_be_shown() -> None:
+    crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
+    found = details.details(details.Wish(crowd, np.array([[10.0, 10], [40, 40]]), need(), 416))
+    (lost,) = [sentence for sentence in found.sentences if "can't be learnt" in sentence.text]
+    assert lost.text.startswith("1 box can't be learnt: it wants the same anchor of the same cell as another box")
+    assert (lost.link, lost.chosen.ids.tolist()) == ("1 box", [1, 2])  # type: ignore[union-attr]
+    (one,) = details.details(details.Wish(crowd, np.array([[10.0, 10]]), need(cells=7), 416)).sentences
+    assert one.link == "2 of 3 boxes"
+    assert one.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
+
+
+def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
+    centres = np.array([[10.0, 10], [40, 40], [80, 80]])
+    found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
+    assert [level.anchors for level in found.levels] == [((40.0, 40.0),), ((10.0, 10.0), (80.0, 80.0))]
+    assert found.sentences[-1].text == (
+        "Some was published with 2 anchors. Training takes these 3 too, spread over its scales as above."
+    )
+
+
+@pytest.mark.parametrize(("name", "count"), [("yolov4-tiny", 9), ("yolov2", 7)])
+def test_the_rule_is_that_of_the_detector_which_training_builds(name: str, count: int) -> None:
+    from workbench import detectors
+
+    found = rules.need_of(name, count)
+    kind = detectors.load_all().get(name)
+    sizes = tuple((10.0 * n, 10.0 * n) for n in range(1, count + 1))
+    made = detectors.build(name, kind.settings_class(width=0.1), 3, sizes)
+    assert made.anchor_need is not None
+    assert tuple(mask for _, mask in found.levels) == made.anchor_need.masks
+    assert (found.count, found.published) == (count, len(kind.published_anchors))
+
+
+def test_too_few_anchors_are_a_problem_in_words() -> None:
+    assert "at least 3 anchors" in rules.need_of("yolov3", 2).problem
+
+
+def test_a_detector_with_points_shows_where_it_learns() -> None:
+    some = boxes([(1, 1, 40, 100, 100), (2, 1, 300, 208, 208), (3, 2, 0.5, 50, 50)])
+    own = rules.own_levels(rules.OwnWish(some, "fcos", 416))
+    assert own.strides[:4] == (8, 16, 32, 64)
+    assert own.learnt.any(axis=0).tolist() == [True, True, False]
+    assert own.learnt[0].tolist() == [True, False, False], "small boxes at the finest"
+    fcos = rules.need_of("fcos")
+    found = details.details(details.Wish(some, np.zeros((0, 2)) + 1, fcos, 416, own))
+    assert found.sentences[0].text == "1 box is learnt nowhere: none of its points answers for it."
+    assert found.sentences[0].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
+
+
+def test_a_detector_that_needs_a_file_is_not_offered() -> None:
+    assert "darknet-cfg" not in dict(rules.detectors())
+
+
+@pytest.mark.parametrize(("split", "fell_back"), [(Split.TEST, True), (Split.TRAIN, False)])
+def test_that_all_images_stand_in_for_the_training_images_is_known(
+    split: Split, fell_back: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "photographs").mkdir()
+    PillowImage.new("RGB", (100, 100)).save(tmp_path / "photographs" / "a.png")
+    with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        (image,) = document.images()
+        document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, (0, 0, 10, 20)),)))
+        document.do(edits.SetSplit((image.id,), split))
+    choices = work.Choices(1, 416, "stretch", "train", 0.0, "median", False, 0)
+    events = list(work.compute(tmp_path / "p", choices))
+    (taken,) = [event for event in events if isinstance(event, work.Taken)]
+    assert (taken.count, taken.fell_back) == (1, fell_back)
+
+
+def test_too_few_boxes_are_an_event_and_no_error(tmp_path: Path) -> None:
+    Document.create(tmp_path / "p").close()
+    events = list(work.compute(tmp_path / "p", work.Choices(9, 416, "stretch", "all", 0.0, "median", False, 0)))
+    assert isinstance(events[-1], work.Failed)
+    assert events[-1].sentence

@@ -1,0 +1,194 @@
+"""The Anchors page: moves by hand are taken back before edits are, sets keep their names, provenance goes along."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QTableWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.anchors_hand import Hand, cells, hand
+from tests.ui.hand import find
+from workbench.anchors import PUBLISHED
+from workbench.core import edits
+from workbench.core.applied import Applied
+from workbench.core.project import Box
+from workbench.ui.anchors.hand_history import HandHistory
+from workbench.ui.anchors.sizes_plot import SizesPlot
+
+__all__ = ["cells", "hand"]  # fixtures
+FIT = "IoU k-means, median, seed 0, best of 8 starts, 26 boxes of train images"
+
+
+def drag(hand: Hand, width: float, height: float) -> None:
+    plot = find(hand.window, SizesPlot, "anchors-plot")
+    plot.dragged.emit(0, width / 2, height / 2)
+    plot.dragged.emit(0, width, height)
+    plot.dropped.emit()
+
+
+def press(hand: Hand, name: str) -> None:
+    find(hand.window, QPushButton, name).click()
+
+
+def act(hand: Hand, name: str) -> QAction:
+    action: QAction = find(hand.window, QAction, f"action-{name}")
+    assert action.isEnabled(), name
+    action.trigger()
+    return action
+
+
+def count(hand: Hand) -> int:
+    document = hand.window.session.document
+    return sum(len(document.boxes(image.id)) for image in document.images())
+
+
+def used(hand: Hand) -> str:
+    kept = hand.window.session.document.anchors()
+    return "" if kept is None else str(kept.source)
+
+
+def test_undo_takes_a_move_back_and_not_the_edit_before_it(hand: Hand) -> None:
+    fitted, boxes = hand.rows(), count(hand)
+    drag(hand, 60, 70)
+    moved = hand.rows()
+    assert moved != fitted
+    find(hand.window, QTableWidget, "anchors-table").item(0, 1).setText("80")
+    assert find(hand.window, QAction, "action-undo").text() == "Undo: Type an anchor's side"
+    act(hand, "undo")
+    assert hand.rows() == moved
+    act(hand, "undo")
+    assert (hand.rows(), count(hand)) == (fitted, boxes), "one drag is one move"
+    act(hand, "redo")
+    assert hand.rows() == moved
+    act(hand, "undo")
+    assert find(hand.window, QAction, "action-undo").text().startswith("Undo: Add 26 boxes")
+    act(hand, "undo")
+    assert count(hand) == 0, "then the project's, as elsewhere"
+
+
+def test_undo_goes_back_in_the_order_in_which_things_were_done(hand: Hand) -> None:
+    fitted = hand.rows()
+    drag(hand, 60, 70)
+    moved = hand.rows()
+    press(hand, "anchors-use")
+    assert used(hand)
+    act(hand, "undo")
+    assert (used(hand), hand.rows()) == ("", moved), "the last deed was the use"
+    act(hand, "undo")
+    assert hand.rows() == fitted
+    act(hand, "redo")
+    act(hand, "redo")
+    assert hand.rows() == moved
+    assert used(hand)
+
+
+def test_on_another_page_undo_is_the_projects(hand: Hand) -> None:
+    drag(hand, 60, 70)
+    moved = hand.rows()
+    act(hand, "page-label")
+    assert find(hand.window, QAction, "action-undo").text().startswith("Undo: Add 26 boxes")
+    act(hand, "page-anchors")
+    assert find(hand.window, QAction, "action-undo").text() == "Undo: Move an anchor"
+    assert hand.rows() == moved
+
+
+def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: QtBot) -> None:
+    history = HandHistory()
+    done = edit("do")
+    history.edited(done)
+    history.add("first", None, None)  # type: ignore[arg-type]
+    history.edited(edit("undo"))
+    assert history.undo_title == "", "it was made after the edit that is undone"
+    history.edited(edit("redo"))
+    assert history.undo_title == "first"
+    history.edited(edit("undo"))
+    history.edited(edit("do"))
+    assert history.undo_title == ""
+
+
+def edit(kind: str) -> Applied:
+    nothing = edits.Batch((), "nothing")
+    return Applied(kind, nothing, nothing, "nothing", frozenset(), False, False, False)
+
+
+def test_where_anchors_come_from_goes_along(hand: Hand) -> None:
+    hand.tab(1)
+    press(hand, "anchors-use")
+    assert used(hand) == FIT
+    hand.look_at("in use")
+    press(hand, "anchors-use")
+    assert used(hand) == FIT
+    drag(hand, 60, 70)
+    drag(hand, 61, 71)
+    press(hand, "anchors-use")
+    assert used(hand) == f"{FIT}, then moved by hand"
+    hand.look_at("YOLOv2, COCO")
+    hand.keep("theirs")
+    hand.look_at("clustered")
+    hand.look_at("theirs")
+    press(hand, "anchors-use")
+    paper = next(one.paper for one in PUBLISHED.values() if one.title == "YOLOv2, COCO")
+    assert used(hand) == f"YOLOv2, COCO: {paper}"
+    drag(hand, 60, 70)
+    press(hand, "anchors-use")
+    assert used(hand) == f"YOLOv2, COCO: {paper}, then moved by hand"
+
+
+def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: Hand) -> None:
+    hand.tab(1)
+    fitted = hand.rows()
+    drag(hand, 60, 70)
+    moved = hand.rows()
+    hand.look_at("YOLOv3")
+    assert [row[0] for row in hand.rows("anchors-sets")][:3] == ["as shown", "clustered", "by hand"]
+    hand.look_at("by hand")
+    assert hand.rows() == moved
+    hand.look_at("clustered")
+    assert hand.rows() == fitted
+
+
+def test_the_selected_set_stays_selected_when_others_come_and_go(hand: Hand) -> None:
+    hand.tab(1)
+    hand.keep("b")
+    hand.keep("c")
+    sets = find(hand.window, QTableWidget, "anchors-sets")
+    sets.selectRow(hand.set_row("c"))
+    press(hand, "anchors-use")  # puts a row above it
+    assert sets.item(sets.currentRow(), 0).text() == "c"
+    press(hand, "anchors-forget")
+    names = [row[0] for row in hand.rows("anchors-sets")]
+    assert ("b" in names, "c" in names) == (True, False)
+    assert not find(hand.window, QPushButton, "anchors-forget").isEnabled(), "none is selected now"
+
+
+def test_names_of_other_sets_are_not_taken_and_an_own_one_is_said_to_be_replaced(hand: Hand) -> None:
+    hand.tab(1)
+    hand.keep("mine")
+    sets = find(hand.window, QTableWidget, "anchors-sets")
+    assert not sets.item(hand.set_row("mine"), 0).icon().isNull(), "marked as kept"
+    assert sets.item(hand.set_row("YOLOv3"), 0).icon().isNull()
+    press(hand, "anchors-keep")
+    field, ok = find(hand.window, QLineEdit, "keep-anchors-name"), find(hand.window, QPushButton, "keep-anchors-ok")
+    told = find(hand.window, QLabel, "keep-anchors-told")
+    for name in ("as shown", "In use", "YOLOv3", "clustered", " "):
+        field.setText(name)
+        assert not ok.isEnabled(), name
+        assert bool(told.text()) == bool(name.strip()), name
+    field.setText("mine")
+    assert ok.text() == "Replace"
+    assert "would be replaced" in told.text()
+    ok.click()
+    assert [row[0] for row in hand.rows("anchors-sets")].count("mine") == 1
+
+
+def test_an_edit_of_boxes_keeps_what_was_moved(hand: Hand) -> None:
+    drag(hand, 60, 70)
+    document = hand.window.session.document
+    box = Box(0, document.images()[0].id, document.labels()[0].id, (0, 0, 60, 70))
+    hand.window.session.do(edits.AddBoxes((box,)))
+    assert hand.rows()[0][:2] == ["60.0", "70.0"]
+    act(hand, "undo")
+    assert count(hand) == 26
+    assert hand.rows()[0][:2] == ["60.0", "70.0"]
+    act(hand, "undo")
+    assert hand.rows()[0][:2] != ["60.0", "70.0"]

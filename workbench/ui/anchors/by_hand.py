@@ -1,0 +1,182 @@
+"""What a person does with anchors: drag, type, look at other sets, take that back, keep sets, hand them to training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench import anchors
+from workbench.anchors import Pool
+from workbench.core import edits
+from workbench.core.project import AnchorSet
+from workbench.ui.anchors.hand_history import HandHistory, Shown
+from workbench.ui.anchors.panel import Panel
+from workbench.ui.anchors.playback import Playback
+from workbench.ui.anchors.plots import Plots
+from workbench.ui.anchors.provenance import as_set, moved
+from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, Entry, all_sets, kept, to_setting
+from workbench.ui.anchors.work import Choices
+from workbench.ui.session import Session
+
+MOVED = "Moved by hand"
+
+
+class ByHand(QObject):
+    """`wanted(Shown, fit)`: this is to be on the page; `fit`: with all anchors in sight. `settled`: a change has ended.
+
+    It is told by `know` what is on the page. `said(words)`: what came of a deed.
+    """
+
+    wanted = Signal(object, bool)
+    settled = Signal()
+    said = Signal(str)
+
+    def __init__(
+        self, session: Session, panel: Panel, plots: Plots, playback: Playback, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._panel, self._playback = session, panel, playback
+        self._shown: Shown | None = None
+        self._edited: Shown | None = None  # what a person moved last, to be looked at again
+        self._dragged_from: Shown | None = None
+        self._choices: Choices | None = None
+        self._source = ""
+        self._pool: Pool | None = None
+        self.history = HandHistory(self)
+        self.history.wanted.connect(self._bring_back)
+        self.history.changed.connect(session.undo_changed)
+        session.edited.connect(self.history.edited)
+        plots.dragged.connect(self._drag)
+        plots.dropped.connect(self._drop)
+        panel.typed.connect(self._type)
+        panel.set_chosen.connect(self._look_at)
+        panel.kept.connect(self._keep)
+        panel.dropped.connect(self._remove)
+        panel.use_asked.connect(self.use)
+        panel.published_asked.connect(self._use_published)
+
+    def know(self, shown: Shown, choices: Choices, source: str, pool: Pool | None) -> None:
+        """What is on the page now, where that comes from, and what anchors are judged by."""
+        self._shown, self._choices, self._source, self._pool = shown, choices, source, pool
+
+    @property
+    def is_hand(self) -> bool:
+        return self._shown is not None and bool(self._shown.hand)
+
+    def forget(self) -> None:
+        """Other boxes, or other anchors of other choices."""
+        self._shown = self._edited = self._dragged_from = self._pool = None
+        self.history.forget()
+
+    def forget_moves(self) -> None:
+        """The film goes on: there is nothing to take back, but what was moved can be looked at again."""
+        self.history.forget()
+
+    # --- moving anchors ---
+
+    @Slot(int, float, float)
+    def _drag(self, number: int, width: float, height: float) -> None:
+        """Everything that depends on it is said anew, at each move."""
+        before = self._shown
+        if self._move(number, width, height) and self._dragged_from is None:
+            self._dragged_from = before
+
+    @Slot()
+    def _drop(self) -> None:
+        before, self._dragged_from = self._dragged_from, None
+        if before is not None and self._shown is not None:
+            self.history.add("Move an anchor", before, self._shown)
+            self.settled.emit()
+
+    @Slot(int, float, float)
+    def _type(self, number: int, width: float, height: float) -> None:
+        before = self._shown
+        if self._move(number, width, height):
+            assert before is not None
+            assert self._shown is not None
+            self.history.add("Type an anchor's side", before, self._shown)
+            self.settled.emit()
+
+    def _move(self, number: int, width: float, height: float) -> bool:
+        if self._shown is None or self._pool is None or number >= len(self._shown.step.centres):
+            return False
+        centres = self._shown.step.centres.copy()
+        centres[number] = width, height
+        self._edited = self._judged(centres, moved(self._source), MOVED)
+        self.wanted.emit(self._edited, False)
+        return True
+
+    def _judged(self, centres: NDArray[np.float64], source: str, hand: str) -> Shown:
+        assert self._pool is not None
+        return Shown(anchors.judge(self._pool, centres), source, hand)
+
+    @Slot(object)
+    def _bring_back(self, shown: Shown) -> None:
+        """Judged by the boxes that there are now."""
+        if self._pool is None:
+            return
+        self.wanted.emit(self._judged(shown.step.centres, shown.source, shown.hand), True)
+        self.settled.emit()
+
+    @Slot(object)
+    def _look_at(self, entry: Entry) -> None:
+        if entry.key == (False, SHOWN) or self._pool is None or self._shown is None:
+            return
+        if entry.key == (False, CLUSTERED):
+            self._playback.show_end()
+            return
+        before = self._shown
+        if entry.key == (False, EDITED) and self._edited is not None:
+            after = self._judged(self._edited.step.centres, self._edited.source, MOVED)
+        else:
+            after = self._judged(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
+        self.wanted.emit(after, True)
+        self.history.add(f"Look at {entry.name}", before, after)
+        self.settled.emit()
+
+    # --- sets ---
+
+    def show_sets(self, fit: AnchorSet | None, choices: Choices, pool: Pool | None) -> None:
+        """`fit`: the end of the film, if it has one."""
+        document = self._session.document
+        if document is None:
+            return
+        shown, used = self._as_set(), document.anchors()
+        edited = None if self._edited is None else as_set(self._edited.step, choices, self._edited.source)
+        entries = all_sets(choices.px, shown, fit, edited, used, kept(document.setting(KEPT)))
+        self._panel.show_sets(entries, pool, shown)
+        self._panel.show_used(used)
+
+    def _as_set(self) -> AnchorSet | None:
+        if self._shown is None or self._choices is None:
+            return None
+        return as_set(self._shown.step, self._choices, self._source)
+
+    @Slot()
+    def use(self) -> None:
+        """Trainings take what is shown from now on."""
+        chosen = self._as_set()
+        if chosen is not None:
+            self._session.do(edits.ChangeSetting("anchors", dataclasses.asdict(chosen)))
+            self.said.emit(f"Trainings use these {len(chosen.sizes)} anchors from now on.")
+
+    @Slot()
+    def _use_published(self) -> None:
+        self._session.do(edits.ChangeSetting("anchors", None))
+
+    @Slot(str)
+    def _keep(self, name: str) -> None:
+        document, chosen = self._session.document, self._as_set()
+        if document is not None and chosen is not None:
+            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            self._session.do(edits.ChangeSetting(KEPT, to_setting([*others, (name, chosen)])))
+
+    @Slot(str)
+    def _remove(self, name: str) -> None:
+        document = self._session.document
+        if document is not None:
+            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            self._session.do(edits.ChangeSetting(KEPT, to_setting(others) or None))

@@ -1,0 +1,54 @@
+"""What the colours of the points mean: names beside squares, in a corner of the plot."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+
+from workbench.ui import theme
+from workbench.ui.widgets.legend import cut
+
+MOST = 12
+"""Names; the list beside the plot has them all."""
+EDGE = 8  # px from the plot's sides
+
+
+class ColourKey(QLabel):
+    """Lies over its plot's upper right corner; the mouse goes through it."""
+
+    def __init__(self, plot: pg.PlotWidget) -> None:
+        super().__init__(plot, textFormat=Qt.TextFormat.RichText)
+        self.setObjectName("anchors-colour-key")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFont(theme.font(theme.SMALL))
+        self._colours: tuple[tuple[str, str], ...] = ()
+        plot.getPlotItem().vb.sigResized.connect(self._place)
+        theme.theme().changed.connect(self._say)
+        self.hide()
+
+    def show_colours(self, colours: Sequence[tuple[str, str]]) -> None:
+        """(name, colour) each; hidden without any."""
+        if tuple(colours) != self._colours:
+            self._colours = tuple(colours)
+            self._say()
+
+    def _say(self) -> None:
+        lines = [
+            f'<span style="color:{colour}">■</span> {html.escape(cut(name))}' for name, colour in self._colours[:MOST]
+        ]
+        if len(self._colours) > MOST:
+            lines.append(f"and {len(self._colours) - MOST:,} more")
+        self.setText("<br>".join(lines))
+        self.setVisible(bool(lines))
+        self._place()
+
+    def _place(self, *_: object) -> None:
+        plot = self.parentWidget()
+        assert isinstance(plot, pg.PlotWidget)
+        field = plot.getPlotItem().vb.sceneBoundingRect()
+        self.adjustSize()
+        self.move(int(field.right()) - self.width() - EDGE, int(field.top()) + EDGE)

@@ -1,0 +1,172 @@
+"""What detectors want of anchors, and where those with default boxes or points of their own learn a box.
+
+All of it loads torch, so it belongs into a thread. G = images at once, M = most boxes of one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import WorkbenchError
+from workbench.ui.anchors.work import Boxes
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector, Targets
+
+NARROWEST = 0.05  # width of the network that is built: its rules are the same at any width
+MOST_IMAGES = 400
+"""Whose boxes are assigned: SSD and the like compare every box with thousands of their own, in seconds."""
+SLOTS = 256  # images x boxes at once: bounds what is laid out, boxes x points x 4
+NEEDS_A_FILE = ("darknet-cfg",)
+"""Detectors that are nothing without a file of the person's, for which only the Train page asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a detector makes of `count` anchors, or what it has in their place.
+
+    `levels`: (stride in px, its anchors by ascending area), () without anchors. `published`: how many its authors give
+    it, 0 for one that takes none. `cells`: per side of a grid whose cells learn one box each, 0 where anchors tell
+    boxes of one cell apart. `problem`: why that number won't do.
+    """
+
+    name: str
+    title: str
+    count: int
+    published: int
+    levels: tuple[tuple[int, tuple[int, ...]], ...]
+    cells: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Own:
+    """Where a detector with boxes or points of its own learns the `boxes`, m of the Wish's `middles`.
+
+    `strides` of its L levels; `sizes`: (w, h) of its boxes there, () of points; `learnt`: (L, m) whether something of
+    the level answers for the box. `seen`: (m,) which boxes were asked about. `px`: its input side.
+    """
+
+    strides: tuple[int, ...]
+    sizes: tuple[tuple[tuple[float, float], ...], ...]
+    learnt: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+    images: int
+    px: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnWish:
+    """To work out an Own."""
+
+    boxes: Boxes
+    name: str
+    px: int
+
+
+def detectors() -> tuple[tuple[str, str], ...]:
+    """(name, title) of all that can be looked at here."""
+    from workbench import detectors as known
+
+    return tuple((name, kind.title) for name, kind in known.load_all() if name not in NEEDS_A_FILE)
+
+
+def need_of(name: str, count: int = 0) -> Need:
+    """By the very rule of training, which takes any number of anchors that is enough; 0: as many as published."""
+    from workbench import detectors as known
+
+    kind = known.load_all().get(name)
+    published = len(kind.published_anchors)
+    count = (count or published) if published else 0
+    sizes = tuple((8.0 * n, 8.0 * n) for n in range(1, count + 1)) or None
+    try:
+        made = known.build(name, kind.settings_class(width=NARROWEST), 1, sizes)
+    except WorkbenchError as error:
+        return Need(name, kind.title, count, published, (), problem=error.sentence)
+    need = made.anchor_need
+    levels = () if need is None else tuple(zip(need.strides, need.masks, strict=True))
+    cells = int(made.head.side) if kind.one_per_cell else 0  # type: ignore[attr-defined]
+    return Need(name, kind.title, count, published, levels, cells)
+
+
+def own_levels(wish: OwnWish) -> Own:
+    """By the assignment of the loss; boxes as they are without augmentation."""
+    import torch
+
+    made, px = _made(wish.name, wish.px)
+    boxes, rows = wish.boxes, wish.boxes.middles
+    half = boxes.sizes[rows] / 2
+    corners = np.concatenate([boxes.centres[rows] - half, boxes.centres[rows] + half], axis=1) * (px / wish.px)
+    images, of_image = np.unique(boxes.images[rows], return_inverse=True)
+    chosen = images[:: -(-len(images) // MOST_IMAGES)] if len(images) else images
+    seen = np.isin(images, chosen)[of_image]
+    grids, sizes = _layout(made, px)
+    learnt = np.zeros((len(grids), len(rows)), bool)
+    by_image = np.argsort(of_image, kind="stable")
+    parts = np.split(by_image, np.cumsum(np.bincount(of_image, minlength=len(images)))[:-1])
+    parts = sorted((part for part, image in zip(parts, images, strict=False) if image in set(chosen.tolist())), key=len)
+    while parts:
+        most = max(1, min(len(parts), SLOTS // max(len(parts[-1]), 1)))
+        batch, parts = parts[-most:], parts[:-most]
+        with torch.no_grad():
+            found = made.assignment(_targets(corners, batch), (px, px))
+        for level, image, target in zip(
+            found.level.tolist(), found.image.tolist(), found.target.tolist(), strict=True
+        ):  # fmt: skip
+            learnt[level, batch[image][target]] = True
+    return Own(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, seen, len(chosen), px)
+
+
+def _stride(px: int, cells: int) -> int:
+    """The power of two that gives so many cells, as halving does; of the coarsest levels how large their cells are."""
+    powers = (2**n for n in range(2, 9))
+    return next((one for one in powers if cells >= 4 and -(-px // one) == cells), round(px / cells))
+
+
+def _made(name: str, px: int) -> tuple[Detector, int]:
+    """The detector at this input side, or at its own if that can't be."""
+    from workbench import detectors as known
+
+    kind = known.load_all().get(name)
+    try:
+        return known.build(name, kind.settings_class(width=NARROWEST, input_px=px), 1), px
+    except WorkbenchError:
+        made = known.build(name, kind.settings_class(width=NARROWEST), 1)
+        return made, made.settings.input_px
+
+
+def _targets(corners: NDArray[np.float64], batch: list[NDArray[np.int64]]) -> Targets:
+    """Targets of G images, padded to M boxes."""
+    import torch
+
+    from workbench.detectors.parts.detector import Targets
+
+    shape = len(batch), max(map(len, batch))
+    boxes, labels = np.zeros((*shape, 4), np.float32), np.full(shape, -1)
+    for place, rows in enumerate(batch):
+        boxes[place, : len(rows)], labels[place, : len(rows)] = corners[rows], 0
+    return Targets(torch.from_numpy(boxes), torch.from_numpy(labels), torch.zeros(shape, dtype=torch.bool))
+
+
+def _layout(
+    made: Detector, px: int
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[tuple[float, float], ...], ...]]:  # fmt: skip
+    """Rows and columns of each level, and the sizes of its boxes; none where it has points."""
+    import torch
+
+    nothing = _targets(np.zeros((1, 4)), [np.zeros(1, np.int64)])
+    with torch.no_grad():
+        layout = made.explained(None, nothing, (px, px)).layout
+    if layout.kind != "anchor":
+        return layout.grids, ((),) * len(layout.grids)
+    sides = (layout.boxes[:, 2:] - layout.boxes[:, :2]).double().numpy()
+    levels, sizes = layout.level.numpy(), []
+    for level in range(len(layout.grids)):
+        own = np.unique(sides[levels == level].round(1), axis=0)
+        order = np.argsort(own.prod(axis=1), kind="stable")
+        sizes.append(tuple((float(w), float(h)) for w, h in own[order]))
+    return layout.grids, tuple(sizes)

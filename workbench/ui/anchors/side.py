@@ -1,0 +1,73 @@
+"""The right of the Anchors page: choices above, the film's controls, what happens, and the panel with the tables."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from workbench.anchors import Step
+from workbench.ui import theme
+from workbench.ui.actions import tooltip
+from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar
+from workbench.ui.anchors.panel import Panel
+from workbench.ui.anchors.playback import Playback
+from workbench.ui.commands import BY_NAME
+
+WIDTH = 344  # px
+HELP = "reading-the-anchors-page"
+
+
+class Side(QWidget):
+    """Holds the parts; `help_asked` with a help page's name."""
+
+    help_asked = Signal(str)
+
+    def __init__(self, playback: Playback, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form, self.bar, self.panel = ChoicesForm(), PlaybackBar(playback), Panel()
+        self.progress = QLabel(wordWrap=True)
+        self.progress.setObjectName("anchors-progress")
+        self.progress.setProperty("role", "muted")
+        self.progress.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.progress.setFixedHeight(2 * self.progress.fontMetrics().lineSpacing() + 2)  # nothing below jumps
+        self.again = QPushButton("Compute again")
+        self.again.setObjectName("anchors-run")
+        self.again.setToolTip(f"{tooltip(BY_NAME['anchors-compute'])}: goes back from what you moved to the fit.")
+        theme.set_icon(self.again, "mdi6.refresh")
+        self.panel.refused.connect(self.progress.setText)
+        self.panel.copied.connect(self.progress.setText)
+        self.setFixedWidth(WIDTH)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.form)
+        column.addLayout(self._row())
+        column.addWidget(self.bar)
+        column.addWidget(self.progress)
+        column.addWidget(self.panel, 1)
+
+    def _row(self) -> QHBoxLayout:
+        help = QToolButton()
+        help.setText("?")
+        help.setObjectName("anchors-help")
+        help.setAccessibleName("Reading the anchors page")
+        help.setToolTip("Reading the anchors page")
+        help.clicked.connect(self._ask_help)
+        row = QHBoxLayout()
+        row.addWidget(self.form.refines)
+        row.addWidget(self.again, 1)
+        row.addWidget(help)
+        return row
+
+    @Slot()
+    def _ask_help(self) -> None:
+        self.help_asked.emit(HELP)
+
+
+def words_of(step: Step, position: int, starts: int, *, is_refined: bool) -> str:
+    """What a step of the film did. `starts`: how many the film is the best of."""
+    stage = f", refining, generation {step.iteration:,}" if is_refined else ""
+    if not step.done:
+        return f"Step {position}{stage}: moved by up to {step.moved:.1f} px."
+    best = f" The best of {starts} starts." if starts > 1 else ""
+    return f"Step {position}{stage}: nothing moves any more.{best}"
