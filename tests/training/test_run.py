@@ -452,3 +452,14 @@ def test_a_project_of_test_images_alone_is_told_to_move_some(request_of: MakeReq
     images = tuple(dataclasses.replace(image, split=Split.TEST) for image in snapshot.images)
     with pytest.raises(WorkbenchError, match="All 8 images are in the test split"):
         list(train(request_of("a", dataclasses.replace(snapshot, images=images))))
+
+
+def test_a_training_that_finds_nothing_says_why_after_its_evaluation(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = Toy.candidates
+    monkeypatch.setattr(Toy, "candidates", lambda self, raw: candidates(self, tuple(level * 0 - 99 for level in raw)))
+    events = list(train(request_of()))
+    first = next(i for i, event in enumerate(events) if isinstance(event, Evaluated))
+    said = [event.sentence for event in events[first : first + 3] if isinstance(event, Message)]
+    assert any("too early" in sentence.lower() or "nothing" in sentence.lower() for sentence in said), said

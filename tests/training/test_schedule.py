@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.training.schedule import Plan, attack, input_side, is_calm, largest_side, learning_rate
+from workbench.training.schedule import (
+    Plan,
+    attack,
+    input_side,
+    is_calm,
+    is_frozen,
+    largest_side,
+    learning_rate,
+    momentum,
+    warm_up_steps,
+)
 from workbench.training.settings import TrainingSettings
 
 BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
@@ -28,10 +38,47 @@ BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
         ({"schedule": "cosine"}, 10, 1.0),
         ({"schedule": "cosine"}, 105, 0.55),  # the middle of what follows the warm-up
         ({"schedule": "cosine"}, 200, 0.1),
+        ({"schedule": "one-cycle"}, 0, 0.04),  # a 25th
+        ({"schedule": "one-cycle"}, 30, 0.52),  # the middle of the rise
+        ({"schedule": "one-cycle"}, 60, 1.0),  # 0.3 of 200
+        ({"schedule": "one-cycle"}, 130, 0.55),  # the middle of the fall
+        ({"schedule": "one-cycle"}, 200, 0.1),
+        ({"schedule": "one-cycle", "warm_up": 1000}, 30, 0.52),  # it has no other warm-up
     ],
 )
 def test_the_learning_rate_of_a_step(changes: dict[str, object], step: int, rate: float) -> None:
     assert learning_rate(replace(BASE, **changes), step, 200) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "expected"),
+    [("cosine", 100, 0.9), ("one-cycle", 0, 0.9), ("one-cycle", 30, 0.85), ("one-cycle", 60, 0.8),
+     ("one-cycle", 130, 0.85), ("one-cycle", 200, 0.9)],
+)  # fmt: skip
+def test_momentum_falls_while_the_rate_of_a_cycle_rises_and_stays_otherwise(
+    schedule: str, step: int, expected: float
+) -> None:
+    assert momentum(replace(BASE, schedule=schedule), step, 200) == pytest.approx(expected)
+
+
+def test_momentum_never_falls_below_zero() -> None:
+    assert momentum(replace(BASE, schedule="one-cycle", momentum=0.05), 60, 200) == 0
+
+
+@pytest.mark.parametrize(("changes", "end"), [({}, 10), ({"warm_up": 90}, 20), ({"schedule": "one-cycle"}, 60)])
+def test_the_step_from_which_the_rate_rises_no_more(changes: dict[str, object], end: int) -> None:
+    settings = replace(BASE, **changes)
+    assert warm_up_steps(settings, 200) == end
+    rates = [learning_rate(settings, step, 200) for step in range(end + 1)]
+    assert rates == sorted(rates)
+    assert learning_rate(settings, end + 1, 200) < 1
+
+
+@pytest.mark.parametrize(("share", "frozen"), [(0.0, 0), (0.25, 3), (0.3, 3), (1.0, 10)])
+def test_the_backbone_is_frozen_for_its_share_of_the_run(share: float, frozen: int) -> None:
+    """Of ten steps: 0.25 of ten are two and a half, so that the third begins before they are over."""
+    settings = TrainingSettings(freeze=share)
+    assert [is_frozen(settings, step, 10) for step in range(10)] == [True] * frozen + [False] * (10 - frozen)
 
 
 def test_batches_run_through_all_images_without_a_break() -> None:

@@ -277,3 +277,27 @@ def test_a_gradient_lies_in_memory_as_its_weight_does() -> None:
     assert torch.equal(laid, gradient)
     assert step._laid_as(laid, weight) is laid
     assert step._laid_as(None, weight) is None
+
+
+class Parted(Normed):
+    backbone = ("conv", "norm")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_backbone_at_rest_keeps_its_weights_and_counts_and_learns_again(threads: int) -> None:
+    made = stepper(Parted, threads=threads, weight_decay=0.1, freeze=0.5)
+    before = {name: tensor.clone() for name, tensor in made.detector.state_dict().items()}
+    for _ in range(3):
+        made.step(batch(), 0.1, rests=True)
+    moved = {n for n, tensor in made.detector.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert moved == {"out.weight", "out.bias"}
+    made.step(batch(), 0.1)
+    moved = {n for n, tensor in made.detector.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert {"conv.weight", "norm.weight", "norm.running_mean", "out.weight"} <= moved
+
+
+@pytest.mark.parametrize(("optimizer", "key", "value"), [("sgd", "momentum", 0.8), ("adamw", "betas", (0.8, 0.999))])
+def test_a_steps_own_momentum_is_the_optimisers(optimizer: str, key: str, value: object) -> None:
+    made = stepper(optimizer=optimizer)
+    made.step(batch(), 0.1, momentum=0.8)
+    assert all(group[key] == value for group in made.optimizer.param_groups)

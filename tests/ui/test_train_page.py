@@ -9,6 +9,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
@@ -154,7 +155,7 @@ def points(page: QWidget, plot: str, curve: str) -> int:
 def run_rows(page: QWidget) -> list[tuple[str, str]]:
     table = page.findChild(QTableWidget, "train-runs")
     assert isinstance(table, QTableWidget)
-    return [(table.item(row, 0).text(), table.item(row, 1).text()) for row in range(table.rowCount())]
+    return [(table.item(row, 0).text(), table.item(row, 2).text()) for row in range(table.rowCount())]
 
 
 def ready(qtbot: QtBot, page: TrainPage) -> None:
@@ -265,6 +266,23 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     table = page.findChild(QTableWidget, "train-runs")
     assert isinstance(table, QTableWidget)
     assert [index.row() for index in table.selectionModel().selectedRows()] == [0]  # Resume is meant for it
+
+
+def test_stop_after_the_next_evaluation_ends_with_it_and_the_end_is_told(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    label_all(session)
+    messages: list[str] = []
+    session.message.connect(lambda _, words: messages.append(words))
+    started(qtbot, page)
+    after = page.findChild(QAction, "train-stop-after")
+    assert isinstance(after, QAction)
+    after.trigger()
+    assert text(page, "train-title").endswith("training, stops after the next evaluation")
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert points(page, "loss", "box") % 10 == 0  # it evaluates after each tenth step
+    assert text(page, "train-title").endswith("stopped")
+    assert [words for words in messages if "was stopped in epoch" in words]
 
 
 def test_pause_holds_the_training_and_continue_lets_it_go_on(qtbot: QtBot, page: TrainPage, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""The loss of each image by itself, as the network of a running training sees it: labels that are wrong stand out.
+"""The loss of each image by itself, per box, as the network of a running training sees it: wrong labels stand out.
 
 Images are looked at as they are, without augmentation, by the averaged weights: those of validation at each evaluation,
 those of training a share at a time, so that it costs little. No torch here: the window reads the file.

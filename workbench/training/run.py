@@ -255,16 +255,21 @@ class _Training:
             if self.control.stop.is_set():
                 return
             batch, done, micro = coming.result(), self.standing.done, self.stepper.micro
-            rate = schedule.learning_rate(self.settings, done, self.plan.steps)
+            rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
             coming = self._order(ahead, 1)
             try:
-                attack = schedule.attack(self.settings, done, self.plan.steps)
-                terms = self.stepper.step(batch, rate, done, attack)
+                attack, rests = (
+                    schedule.attack(self.settings, done, steps),
+                    schedule.is_frozen(self.settings, done, steps),
+                )
+                momentum = schedule.momentum(self.settings, done, steps)
+                terms = self.stepper.step(batch, rate, done, attack, rests=rests, momentum=momentum)
             except Diverged as error:
                 raise Diverged(f"{error.sentence} {prepare.told(self.data, self.plan, done, rate)}", error) from error
             self.standing.done += 1
             self.average.update(self.standing.done)
             self.meter.add(terms, rate, self.stepper.gradient_norm)
+            self.side.learnt(sum(terms.values()))
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: from now on {self.stepper.micro} images go through at once, not {micro}."
                 yield Message("warning", sentence)
@@ -336,17 +341,10 @@ class _Training:
         yield from self.side.after(self.average.detector, scores, epoch, self.standing.done)
         self.meter.rest()
         yield Evaluated(
-            epoch,
-            self.standing.done,
-            scores.ap,
-            scores.ap50,
-            scores.ap75,
-            scores.per_label,
-            scores.images,
-            scores.seconds,
-            better,
-            scores.per_label_ap,
-        )
+            epoch, self.standing.done, scores.ap, scores.ap50, scores.ap75, scores.per_label, scores.images,
+            scores.seconds, better, scores.per_label_ap,
+        )  # fmt: skip
+        yield from self.side.why_zero(scores, self.standing.done, self.plan.steps)
         if saved:
             yield saved
         if self.early and self.standing.done < self.plan.steps:

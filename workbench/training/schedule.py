@@ -14,6 +14,9 @@ from workbench.training.settings import TrainingSettings
 
 SIZE_STEPS = 10  # steps between changes of the input side, as in Darknet
 STRIDE = 32  # input sides are multiples of it
+RISE = 0.3  # of a run with one cycle, as torch's OneCycleLR and fast.ai have it
+CYCLE_START = 1 / 25  # of the learning rate, likewise
+CYCLE_DIP = 0.1  # by which momentum falls while the rate rises (Smith 2018, arXiv 1803.09820: 0.95 to 0.85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ class Plan:
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     """The rate of the step with this number (from 0) of `steps`."""
-    warm_up = min(settings.warm_up, steps // 10)
+    warm_up = warm_up_steps(settings, steps)
+    if settings.schedule == "one-cycle":
+        start, end = (CYCLE_START, 1.0) if step < warm_up else (1.0, settings.final_rate)
+        return float(settings.learning_rate * _along(start, end, _cycle(step, warm_up, steps)))
     if step < warm_up:
         return float(settings.learning_rate * ((step + 1) / warm_up) ** settings.warm_up_power)
     if settings.schedule == "constant":
@@ -63,8 +69,36 @@ def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
         falls = sum(step >= share * steps for share in settings.step_at)
         return float(settings.learning_rate * 0.1**falls)
     progress = (step - warm_up) / max(steps - warm_up, 1)  # 0..1
-    height = (1 + math.cos(math.pi * progress)) / 2
-    return float(settings.learning_rate * (settings.final_rate + (1 - settings.final_rate) * height))
+    return float(settings.learning_rate * _along(1.0, settings.final_rate, progress))
+
+
+def warm_up_steps(settings: TrainingSettings, steps: int) -> int:
+    """The steps in which the learning rate rises: from the step of this number on it is at its height or falls."""
+    return round(RISE * steps) if settings.schedule == "one-cycle" else min(settings.warm_up, steps // 10)
+
+
+def momentum(settings: TrainingSettings, step: int, steps: int) -> float:
+    """The momentum (adamw: first beta) of the step with this number: with one cycle low where the rate is high."""
+    if settings.schedule != "one-cycle":
+        return settings.momentum
+    rise, low = warm_up_steps(settings, steps), max(settings.momentum - CYCLE_DIP, 0.0)
+    start, end = (settings.momentum, low) if step < rise else (low, settings.momentum)
+    return float(_along(start, end, _cycle(step, rise, steps)))
+
+
+def _cycle(step: int, rise: int, steps: int) -> float:
+    """0..1 on the way up, and again on the way down."""
+    return step / rise if step < rise else (step - rise) / max(steps - rise, 1)
+
+
+def _along(start: float, end: float, progress: float) -> float:
+    """From start to end along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def is_frozen(settings: TrainingSettings, step: int, steps: int) -> bool:
+    """Whether the backbone's weights stay as they are in the step with this number."""
+    return step < settings.freeze * steps
 
 
 def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
@@ -92,7 +126,7 @@ def _near(side: float) -> int:
 
 def attack(settings: TrainingSettings, step: int, steps: int) -> float:
     """How strongly the step's images are turned against the network; 0 for most steps (Darknet's rule 30)."""
-    if step < min(settings.warm_up, steps // 10) or not settings.self_adversarial:
+    if step < warm_up_steps(settings, steps) or not settings.self_adversarial:
         return 0.0
     if np.random.default_rng((settings.seed, 3, step)).random() >= settings.self_adversarial:
         return 0.0

@@ -8,13 +8,14 @@ import numpy as np
 
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import image_losses, validate, watched
+from workbench.training import image_losses, schedule, validate, watched, why_zero
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Message
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
 from workbench.training.validate import Scores
 
+MOST_LOSSES = 10_000
 JUDGED = 0.15  # of the images learnt, so many are looked at again; not learning, each costs a third: a twentieth in all
 
 
@@ -29,10 +30,31 @@ class Side:
         self.runtime, self.threads, self.control = runtime, threads, control
         self._losses = image_losses.read(request.folder) if request.resume else image_losses.NONE
         self._judged_at = self._next = 0  # step of the last look at training images, and the place of the next one
+        self._settings, self._looks = request.recipe.training, 0
+        self._falls: list[float] = []  # the loss of each step, until nobody asks why nothing is found
 
     def begin(self, step: int) -> None:
         """A resumed run starts at this step."""
         self._judged_at = step
+
+    def learnt(self, loss: float) -> None:
+        """Take in the loss of a step."""
+        if self._looks < why_zero.FIRST and len(self._falls) < MOST_LOSSES:
+            self._falls.append(loss)
+
+    def why_zero(self, scores: Scores, step: int, steps: int) -> Iterator[Message]:
+        """After the first evaluations: why nothing is found, where nothing is. In the main process."""
+        self._looks += 1
+        if self._looks > why_zero.FIRST or not self.runtime.main:
+            return
+        labels = len(self.data.snapshot.labels)
+        learnt = np.bincount(self.data.labels[~self.data.ignore], minlength=labels)
+        warm_up = schedule.warm_up_steps(self._settings, steps)
+        rate, optimizer = self._settings.learning_rate, self._settings.optimizer
+        learning = why_zero.Learning(step, steps, warm_up, self._falls, rate, optimizer)
+        truth = self.validation.snapshot
+        for sentence in why_zero.remarks(truth, scores.found, learnt, scores.ap50, scores.per_label, learning):
+            yield Message("warning", sentence)
 
     def after(self, detector: Detector, scores: Scores, epoch: int, step: int) -> Iterator[Message]:
         """Take in an evaluation, and look at some of the training images. Every process calls it.
@@ -61,4 +83,5 @@ class Side:
 
     def _take(self, data: Dataset, at: np.ndarray, losses: np.ndarray, epoch: int) -> None:
         ids = np.array([data.snapshot.images[int(i)].id for i in at], np.int64)
-        self._losses = self._losses.with_new(ids, losses, epoch)
+        boxes = np.maximum(np.diff(data.offsets)[at], 1)  # or a crowd would always come first
+        self._losses = self._losses.with_new(ids, (losses / boxes).astype(np.float32), epoch)

@@ -16,6 +16,7 @@ from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.detectors.parts.sync_norm import use_sync_norms
 from workbench.errors import WorkbenchError
+from workbench.training import freezing
 from workbench.training.augment import Batch
 from workbench.training.crew import Counts, Crew, size_for
 from workbench.training.machine import LossScale
@@ -58,18 +59,24 @@ class Stepper:
         self.halved = False  # because memory ran out
         self.scale = LossScale() if runtime.precision.name == "fp16" else None
         self.gradient_norm = math.nan  # of the last step, before it was clipped
-        self._parameters = [p for p in detector.parameters() if p.requires_grad]
+        self._all = [p for p in detector.parameters() if p.requires_grad]
+        self._at_rest = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
+        self.resting = False  # see freezing.py
         self._wrapped = runtime.wrap(_Whole(detector, runtime))
 
     def step(
-        self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0
+        self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
+        rests: bool = False, momentum: float | None = None,
     ) -> dict[str, float]:  # fmt: skip
         """Loss terms by name, averaged over images. Diverged if not finite; the weights are then unchanged.
 
         `batch`: this process's part of it. `number`: of the step, from 0. `attack`: how strongly the images are first
-        turned against the network, see _turned(). WorkbenchError if a single image does not fit into memory.
+        turned against the network, see _turned(). `rests`: the backbone learns nothing. `momentum`: of this step, if
+        it is not the settings'. WorkbenchError if a single image does not fit into memory.
         """
         self._attack = attack
+        if rests != self.resting:
+            self._let_rest(rests)
         self.runtime.seed(self.settings.seed, number)
         if number <= NORMS_SETTLED:
             for member in self.crew.members:
@@ -82,6 +89,10 @@ class Stepper:
             return terms
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group.get(SHARE, 1.0)
+            if momentum is not None:
+                group |= {"betas": (momentum, 0.999)} if "betas" in group else {"momentum": momentum}
+        if self.settings.freeze and self.settings.optimizer == "sgd":
+            self._begin_momentum()
         self.optimizer.step()
         return terms
 
@@ -101,6 +112,22 @@ class Stepper:
 
     def close(self) -> None:
         self.crew.close()
+
+    @property
+    def _parameters(self) -> list[nn.Parameter]:
+        """Those that learn now."""
+        return [p for p in self._all if id(p) not in self._at_rest] if self.resting else self._all
+
+    def _begin_momentum(self) -> None:
+        """torch's fused SGD wants either all weights to have moved before, or none; a zero is where each begins."""
+        for parameter in self._parameters:
+            if parameter.grad is not None and self.optimizer.state[parameter].get("momentum_buffer") is None:
+                self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+    def _let_rest(self, on: bool) -> None:
+        self.resting = on
+        for member in self.crew.members:
+            freezing.rest(member, on, weights=self._wrapped is None)
 
     def _gradients(self, batch: Batch) -> dict[str, float] | None:
         """The gradients of the batch, summed over its parts; None when memory ran out."""
@@ -152,6 +179,9 @@ class Stepper:
                     raise WorkbenchError(f"{sentence} Resume with mini_batch {self.micro // 2}.", error) from error
             found.append(terms)
         counts.add_up(self.runtime)
+        for parameter in self._all if self.resting else ():
+            if id(parameter) in self._at_rest:  # its gradient was waited for by all
+                parameter.grad = None
         return found
 
     def _inputs(self, member: Detector, batch: Batch, some: slice) -> tuple[Tensor, Targets]:
@@ -191,6 +221,8 @@ class Stepper:
             (slope,) = torch.autograd.grad(loss, leaf)
         finally:
             member.train()
+            if self.resting:
+                freezing.rest(member, True, weights=self._wrapped is None)
         return (images - self._attack * slope).clamp(0, 1)
 
     def _halve(self) -> None:

@@ -18,6 +18,8 @@ from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, walk
 from workbench.core.image_table import IdRows
 from workbench.core.project import Image, Split, State
+from workbench.ui import image_losses
+from workbench.ui.image_losses import Losses
 from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
 
@@ -38,6 +40,7 @@ class Order(StrEnum):
     NEWEST = "newest"  # in the project
     MOST = "most boxes"
     FEWEST = "fewest boxes"
+    LOSS = "highest loss"  # in the run that was evaluated last
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,19 @@ class Filter:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shown:
-    """What is seen of an image in a list: its number of boxes, why it can't be read, its thumbnail when it has come."""
+    """What is seen of an image in a list: its number of boxes, why it can't be read, its thumbnail when it has come.
+
+    `loss`: how many of the other images have a lower one, 0 to 1; NaN without a loss.
+    """
 
     image: Image
     boxes: int
     problem: str
     thumbnail: QImage | None
+    loss: float = math.nan
 
 
-def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
+def listed(document: Document, wanted: Filter, losses: Losses = image_losses.NONE) -> NDArray[np.int64]:
     """Ids of the images that pass a filter, in its order: a few milliseconds for 100,000."""
     images = document.images()
     counts = document.counts().of(images.ids)
@@ -106,6 +113,8 @@ def listed(document: Document, wanted: Filter) -> NDArray[np.int64]:
     elif wanted.order in (Order.DATE, Order.LATEST):
         dates = images.dates[passes] * (1 if wanted.order is Order.DATE else -1)
         ids = ids[np.argsort(np.where(dates, dates, np.inf), kind="stable")]  # those without a date last
+    elif wanted.order is Order.LOSS:
+        ids = ids[np.argsort(-losses.of(ids), kind="stable")]  # those without a loss last: NaN is sorted there
     elif wanted.order is not Order.NAME:
         ids = ids[np.argsort(counts[passes] * (-1 if wanted.order is Order.MOST else 1), kind="stable")]
     return ids
@@ -120,6 +129,7 @@ class ImagesModel(QAbstractListModel):
         super().__init__(parent)
         self._session = session
         self._thumbnails = thumbnails
+        self._losses = image_losses.of(session)
         self._filter = Filter()
         self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
         self._rows = IdRows(self._ids)
@@ -130,6 +140,7 @@ class ImagesModel(QAbstractListModel):
         session.images_found.connect(self._found)
         session.job_ended.connect(self._job_ended)
         thumbnails.made.connect(self._thumbnail_made)
+        self._losses.changed.connect(self._losses_changed)
         self.reload()
 
     # --- what it shows ---
@@ -166,7 +177,9 @@ class ImagesModel(QAbstractListModel):
     def _listed(self) -> NDArray[np.int64]:
         """The ids that pass the filter, in its order."""
         document = self._session.document
-        return listed(document, self._filter) if document is not None else np.zeros(0, np.int64)
+        if document is None:
+            return np.zeros(0, np.int64)
+        return listed(document, self._filter, self._losses.losses)
 
     # --- Qt's questions ---
 
@@ -181,7 +194,8 @@ class ImagesModel(QAbstractListModel):
             return image
         if role == SHOWN:
             problem = image.problem or self._thumbnails.problem(image)
-            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image))
+            loss = self._losses.losses.share(image.id)
+            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image), loss)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:
@@ -192,9 +206,9 @@ class ImagesModel(QAbstractListModel):
 
     def _tooltip(self, image: Image) -> str:
         size = f"{image.width} × {image.height}" if image.width else "size unknown"
-        lines = [image.path, f"{size} · {image.state} · split: {image.split}"]
+        lines = [image.path, f"{size} · {image.state} · split: {image.split}", self._losses.losses.words(image.id)]
         problem = image.problem or self._thumbnails.problem(image)
-        return "\n".join([*lines, problem] if problem else lines)
+        return "\n".join(line for line in (*lines, problem) if line)
 
     # --- finding one's way ---
 
@@ -295,6 +309,14 @@ class ImagesModel(QAbstractListModel):
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
         by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)
         return came_or_went or by_row or wanted.by_boxes
+
+    @Slot()
+    def _losses_changed(self) -> None:
+        ids = self._listed() if self._filter.order is Order.LOSS else self._ids
+        if not np.array_equal(ids, self._ids):
+            self._show(ids)
+        elif len(ids):
+            self.dataChanged.emit(self.index(0), self.index(len(ids) - 1))
 
     @Slot(int)
     def _thumbnail_made(self, id: int) -> None:

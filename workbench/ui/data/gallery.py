@@ -28,7 +28,8 @@ from PySide6.QtWidgets import (
 from workbench.core import edits
 from workbench.core.project import Split, State
 from workbench.ui import theme, thumbnails
-from workbench.ui.images_model import IMAGE, Filter, ImagesModel
+from workbench.ui.data.loss_bar import LossBar
+from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
@@ -47,6 +48,7 @@ class Gallery(QWidget):
         self.model = ImagesModel(session, thumbnails.of(session), self)
         self._view = _tiles(self.model)
         self._bar = ImageFilter(session)
+        self._losses = LossBar(session)
         self._count = QLabel()
         self._count.setObjectName("gallery-count")
         self._count.setProperty("role", "muted")
@@ -60,9 +62,11 @@ class Gallery(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
+        layout.addWidget(self._losses)
         layout.addWidget(self._view, 1)
         layout.addWidget(self._selection)
         self._bar.changed.connect(self._filter)
+        self._losses.highest_first.connect(self._highest_loss_first)
         self._view.activated.connect(self._activated)
         self._view.selectionModel().currentChanged.connect(self._current_changed)
         self._view.selectionModel().selectionChanged.connect(self._selection_changed)
@@ -100,6 +104,12 @@ class Gallery(QWidget):
     @Slot(object)
     def _filter(self, wanted: Filter) -> None:
         self.model.set_filter(wanted)
+        self._losses.first.setChecked(wanted.order is Order.LOSS)
+
+    @Slot(bool)
+    def _highest_loss_first(self, on: bool) -> None:
+        self._bar.more.set_order(Order.LOSS if on else Order.NAME)
+        self._view.scrollToTop()
 
     @Slot()
     def _keep_selection(self) -> None:

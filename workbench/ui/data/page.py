@@ -39,6 +39,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.start.intake import Described, describe
 from workbench.ui.start.projects import add_described
+from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
 
@@ -245,6 +246,8 @@ class DataPage(Page):
         delete.triggered.connect(lambda: self._delete_boxes(selected))
         for entry in (labels.menuAction(), delete):
             entry.setEnabled(count > 0)
+        menu.addSeparator()
+        add_to(menu, self.session, self)
         menu.addSeparator()
         menu.addActions([self._remove, self._trash])
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

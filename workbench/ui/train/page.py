@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
-from workbench.core.document import Document
-from workbench.core.project import Split
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Control, Failed, Saved, Started
+from workbench.training.events import Failed, Saved, Started
 from workbench.training.request import RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.background import Background
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train import work
+from workbench.ui.train import ending, work
+from workbench.ui.train.before import Before
+from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.history import RunList
+from workbench.ui.train.live.pane import LivePictures
+from workbench.ui.train.live.room import Room
 from workbench.ui.train.progress import ProgressPanel
+from workbench.ui.train.run_deeds import RunDeeds
 from workbench.ui.train.seen.opening import SeenButton
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.story import Story
@@ -54,8 +55,8 @@ class TrainPage(Page):
         self._shown_name = ""
         self._lines = 0  # of the shown story's log, that are on the screen
         self._dirty = False
-        self._list: Background | None = None
-        self._reader: Background | None = None
+        self._stop_after = threading.Event()
+        self._notice = ending.Notice(session, self)
         self._timer = QTimer(self, interval=REDRAW)
         self._timer.timeout.connect(self._redraw)
         self._build()
@@ -72,20 +73,25 @@ class TrainPage(Page):
         self._setup = Setup()
         self._setup.setFixedWidth(PANEL)
         SeenButton(self.session, self._setup)
+        self._before = Before(self.session, self._setup)
         self._progress = ProgressPanel()
         self._curves = Curves()
         self._log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self._log.setObjectName("train-log")
         self._runs = RunList()
+        self._deeds = RunDeeds(self.session, self._runs, self._setup)
+        self._pictures = LivePictures(self.session)
         tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
         tabs.addTab(self._runs, "Runs")
+        tabs.addTab(self._pictures, "Pictures")
         tabs.addTab(self._log, "Log")
         split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(self._curves)
         split.addWidget(tabs)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 1)
+        Room(split, tabs, self._pictures)
         right = QVBoxLayout()
         right.setSpacing(theme.GRID)
         right.addWidget(self._progress)
@@ -105,9 +111,16 @@ class TrainPage(Page):
         self._setup.start_from.fetch_asked.connect(self._fetch)
         self._progress.pause_asked.connect(self.pause)
         self._progress.stop_asked.connect(self.stop)
+        self._progress.stop_after_asked.connect(self.stop_after)
+        self._curves.said.connect(self.session.inform)
+        self._curves.failed.connect(self.session.tell)
         self._runs.chosen.connect(self._run_chosen)
         self._runs.resume_asked.connect(self.resume)
-        self._runs.inspect_asked.connect(self._inspect)
+        self._deeds.listed.connect(self._listed)
+        self._deeds.was_read.connect(self._read)
+        self._deeds.go_on_asked.connect(self.go_on)
+        self._deeds.renamed.connect(self._renamed)
+        self._deeds.deleted.connect(self._deleted)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self.session.job_ended.connect(self._job_ended)
@@ -132,17 +145,15 @@ class TrainPage(Page):
         self._stack.setCurrentWidget(self._full)
         self._load()
         self._describe_data()
-        self._list_runs()
+        self._deeds.list_runs()
         self._redraw(always=True)
 
     def closing(self) -> None:
         self._timer.stop()
         self._setup.network_size.close_down()
-        for background in (self._list, self._reader):
-            if background is not None:
-                background.close()
-                background.deleteLater()
-        self._list = self._reader = None
+        self._before.close_down()
+        self._pictures.close_down()
+        self._deeds.close()
 
     @Slot()
     def _document_changed(self) -> None:
@@ -192,20 +203,9 @@ class TrainPage(Page):
         if document is None:
             return
         training = self._setup.training_settings()
+        self._curves.set_label_colours({label.name: label.colour for label in document.labels()})
         self._setup.measure(tuple(label.name for label in document.labels()))
-        images = document.images()
-        used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
-        train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
-        validation = int((used & images.in_split(Split.VALIDATION)).sum())
-        if not train:
-            words = (
-                f"No image to train on: none is {training.states}. Mark labelled images as done on the Label page,"
-                " or choose other states under Data."
-            )
-        else:
-            held = f"{validation:,} to validate" if validation else f"{training.hold_out:.0%} of them held out"
-            words = f"{count(train, 'image')} to train on, {held}."
-            words += f" {_anchors(document)}" if self._setup.takes_anchors else ""
+        train, words = counted(document, training, self._setup.takes_anchors)
         self._setup.data.setText(words)
         wrong = self._setup.form.problems()
         if wrong:
@@ -242,22 +242,24 @@ class TrainPage(Page):
     @Slot(object)
     def resume(self, run: RunInfo) -> None:
         """Go on with a run from its last checkpoint."""
+        self.go_on(run.folder)
+
+    @Slot(object)
+    def go_on(self, folder: Path) -> None:
         if self._job is None:
-            self._begin(run.name, run.folder)
+            self._begin(folder.name, folder)
 
     def _begin(self, name: str, request: RunRequest | Path) -> None:
-        job = Job(
-            f"Training {name}",
-            lambda job: work.events(self._train, request, Control(job.stop, job.pause)),
-            ends_itself=True,
-        )
+        after = self._stop_after = threading.Event()
+        job = Job(f"Training {name}", lambda job: ending.events(self._train, request, job, after), ends_itself=True)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
         self._job = job
         self._live = Story()
         self._live_name = name
+        self._progress.begin(ending.evaluates(request))
         self._runs.clear_selection()
-        self._runs.allow_resume(False)
+        self._runs.allow_resume(False, name)
         self._show_story(name, self._live)
         self._describe_data()
         self._timer.start()
@@ -275,6 +277,12 @@ class TrainPage(Page):
             self._job.pause.clear()
             self._redraw(always=True)
 
+    @Slot(bool)
+    def stop_after(self, on: bool) -> None:
+        """Stop after the next evaluation, or no longer."""
+        (self._stop_after.set if on else self._stop_after.clear)()
+        self._redraw(always=True)
+
     @Slot(object)
     def _trained(self, event: object) -> None:
         """Only keep the event; the timer draws."""
@@ -288,12 +296,12 @@ class TrainPage(Page):
         self._dirty = True
         if isinstance(event, Started | Saved):
             self.session.runs_changed.emit()
-            self._list_runs()
+            self._deeds.list_runs()
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self._live is not None and isinstance(error, WorkbenchError):
-            self._live.log.append(error.sentence)
+            self._live.add(Failed(error.sentence))
             self._dirty = True
 
     @Slot(object)
@@ -308,12 +316,14 @@ class TrainPage(Page):
         self._runs.allow_resume(True)
         if refused:
             self._forget_refused()
+        elif self._live is not None:
+            self._notice.tell(self._live_name, self._live, isinstance(job, Job) and job.error is not None)
         self._runs.prefer(self._live_name)
         self._redraw(always=True)
         self._describe_data()
         if refused:
             self._setup.data.setText(refused)
-        self._list_runs()
+        self._deeds.list_runs()
         self.session.runs_changed.emit()
 
     def _refusal(self) -> str:
@@ -340,6 +350,7 @@ class TrainPage(Page):
         self._shown_name, self._shown, self._lines = name, story, 0
         self._log.clear()
         self._curves.clear()
+        self._pictures.show_run(name, story)
         self._redraw(always=True)
 
     @Slot()
@@ -351,53 +362,37 @@ class TrainPage(Page):
         live = self._job is not None and story is self._live
         stopping = self._job is not None and self._job.stop.is_set()
         self._progress.show_story(self._shown_name, story, live, stopping)
-        self._curves.show_story(story)
+        self._curves.show_story(story, self._shown_name, now=always)
         if len(story.log) > self._lines:
             self._log.appendPlainText("\n".join(story.log[self._lines :]))
             self._lines = len(story.log)
 
-    def _list_runs(self) -> None:
-        if self.session.document is None:
-            return
-        if self._list is None:
-            self._list = Background("Reading the runs", work.list_runs, self)
-            self._list.done.connect(self._listed)
-        self._list.ask([self.session.document.runs_folder])
-
-    def _read_run(self, folder: Path) -> None:
-        if self._reader is None:
-            self._reader = Background("Reading a run", work.read_story, self)
-            self._reader.done.connect(self._read)
-        self._reader.ask([folder])
-
-    @Slot(object, object)
-    def _listed(self, _folder: object, found: object) -> None:
-        if isinstance(found, tuple):
-            self._runs.set_runs(found)
-            self._setup.start_from.set_runs(found)
-            if not self._shown_name and found and self._job is None:
-                self._read_run(found[0].folder)
+    @Slot(object)
+    def _listed(self, found: tuple[RunInfo, ...]) -> None:
+        self._setup.start_from.set_runs(found)
+        if not self._shown_name and found and self._job is None:
+            self._deeds.read(found[0].folder)
 
     @Slot(object)
     def _run_chosen(self, run: RunInfo) -> None:
         if self._job is not None and run.name == self._live_name and self._live is not None:
             self._show_story(run.name, self._live)
         else:
-            self._read_run(run.folder)
+            self._deeds.read(run.folder)
 
     @Slot(object, object)
     def _read(self, folder: object, story: object) -> None:
         if isinstance(folder, Path) and isinstance(story, Story):
             self._show_story(folder.name, story)
 
+    @Slot(object, object)
+    def _renamed(self, old: Path, new: Path) -> None:
+        if self._shown_name == old.name:
+            self._shown_name = new.name
+            self._pictures.show_run(new.name, self._shown)
+            self._redraw(always=True)
+
     @Slot(object)
-    def _inspect(self, run: RunInfo) -> None:
-        self.session.run_asked.emit(run.name)
-        self.session.page_asked.emit("inspect")
-
-
-def _anchors(document: Document) -> str:
-    kept = document.anchors()
-    if kept is None:
-        return "Anchors: published."
-    return f"Anchors: the project's {len(kept.sizes)}, made for {kept.input_px} px."
+    def _deleted(self, folder: Path) -> None:
+        if self._shown_name == folder.name:
+            self._show_story("", Story())

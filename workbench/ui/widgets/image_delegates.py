@@ -1,4 +1,4 @@
-"""How an image looks in a list (a row) and in the gallery (a tile): picture, name, state, split, number of boxes."""
+"""How an image looks in a list (a row) and in the gallery (a tile): picture, loss, name, state, split, boxes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from workbench.core.project import Image, Split, State
 from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.images_model import SHOWN, Shown
+from workbench.ui.widgets.loss_scale import STRIP, paint_strip
 
 _Index = QModelIndex | QPersistentModelIndex
 STATE_ICONS = {
@@ -36,6 +37,7 @@ class ImageRow(QStyledItemDelegate):
         painter.save()
         chosen = _ground(painter, option, area)
         _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
+        paint_strip(painter, QRectF(area.x() + 8, area.bottom() - 4, 64, STRIP - 2), shown.loss)
         left = area.x() + 80
         words = QRectF(left, area.y() + 8, area.right() - left - 8, 20)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
@@ -60,6 +62,7 @@ class ImageTile(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = _ground(painter, option, area)
         _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), shown)
+        paint_strip(painter, QRectF(area.x() + 6, area.y() + 134, area.width() - 12, STRIP), shown.loss)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
         _elided(painter, words, shown.image.name)

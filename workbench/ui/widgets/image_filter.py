@@ -32,6 +32,7 @@ _EMPTY = "empty"
 ORDERS = {
     Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
     Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
+    Order.LOSS: "Highest loss in the last run first",
 }  # fmt: skip
 
 
@@ -200,8 +201,11 @@ class MoreFilter(QToolButton):
         fewest, most, low, high = (spin.value() if spin.value() > spin.minimum() else None for spin in self._spins)
         return Filter(order=Order(self._order.currentData()), fewest=fewest, most=most, side_from=low, side_to=high)
 
+    def set_order(self, order: Order) -> None:
+        self._order.setCurrentIndex(max(0, self._order.findData(order.value)))
+
     def set_filter(self, wanted: Filter) -> None:
-        self._order.setCurrentIndex(max(0, self._order.findData(wanted.order.value)))
+        self.set_order(wanted.order)
         values = (wanted.fewest, wanted.most, wanted.side_from, wanted.side_to)
         for spin, value in zip(self._spins, values, strict=True):
             spin.setValue(spin.minimum() if value is None else round(value))

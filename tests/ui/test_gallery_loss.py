@@ -1,0 +1,173 @@
+"""The loss of each image in the last run colours the gallery and orders it, also while a training runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QFrame, QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find, write_photographs
+from workbench.core.document import Document
+from workbench.training import events, image_losses
+from workbench.training.events import Evaluated
+from workbench.training.image_losses import NONE
+from workbench.ui.image_losses import Losses, of_run
+from workbench.ui.images_model import SHOWN
+from workbench.ui.job import Job
+from workbench.ui.main_window import MainWindow
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Five photographs of the ids 1 to 5."""
+    write_photographs(tmp_path / "photographs", [f"{name}.png" for name in "abcde"])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    return tmp_path / "project"
+
+
+def evaluated(project: Path, run: str, epoch: int, losses: dict[int, float], time: float) -> Evaluated:
+    """What a run leaves after an evaluation: the losses by image, and the event."""
+    folder = project / "runs" / run
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = image_losses.read(folder).with_new(np.array([*losses]), np.array([*losses.values()], np.float32), epoch)
+    image_losses.write(folder, kept)
+    event = Evaluated(epoch, 10 * epoch, 0.3, 0.5, 0.2, {}, 2, 0.1, True, time=time)
+    with open(folder / "events.jsonl", "a") as file:
+        file.write(events.to_json(event) + "\n")
+    return event
+
+
+def listed(window: MainWindow) -> list[str]:
+    model = find(window, QAbstractItemView, "gallery").model()
+    return [model.index(row, 0).data()[0] for row in range(model.rowCount())]
+
+
+def strips(window: MainWindow) -> list[float]:
+    model = find(window, QAbstractItemView, "gallery").model()
+    return [model.index(row, 0).data(SHOWN).loss for row in range(model.rowCount())]
+
+
+def about(window: MainWindow) -> str:
+    text: str = find(window, QLabel, "loss-about").text()
+    return text
+
+
+def highest_first(window: MainWindow) -> None:
+    QTest.mouseClick(find(window, QAbstractButton, "loss-first"), Qt.MouseButton.LeftButton)
+
+
+THREE = {2: 1.5, 3: 12.34, 5: 0.25}
+
+
+def three() -> Losses:
+    return of_run("tiny-2", NONE.with_new(np.array([5, 2, 3]), np.array([0.25, 1.5, 12.34], np.float32), 12))
+
+
+def test_a_loss_is_told_with_how_many_are_lower() -> None:
+    losses = of_run("tiny-2", NONE.with_new(np.arange(1, 102), np.arange(101, dtype=np.float32), 12))
+    assert losses.words(98) == "loss 97, higher than 97 % of the images, run tiny-2 after epoch 12"
+    assert losses.words(101) == "loss 100, the highest of 101 images, run tiny-2 after epoch 12"
+    assert losses.words(1) == "loss 0, the lowest of 101 images, run tiny-2 after epoch 12"
+    assert losses.words(400) == ""
+    assert three().words(3).startswith("loss 12.3, ")
+
+
+def test_shares_count_the_other_images_and_equal_losses_stand_equally() -> None:
+    losses = three()
+    assert [losses.share(id) for id in (5, 2, 3)] == [0, 0.5, 1]
+    assert np.isnan(losses.share(1))
+    np.testing.assert_array_equal(losses.of(np.array([1, 3, 9])), np.array([np.nan, 12.34, np.nan], np.float32))
+    equal = of_run("r", NONE.with_new(np.array([1, 2, 3]), np.array([7, 7, 9], np.float32), 1))
+    assert [equal.share(id) for id in (1, 2, 3)] == [0, 0, 1]
+
+
+def test_the_highest_losses_come_first_and_images_without_one_last(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    evaluated(project, "tiny-1", 3, THREE, time=100)
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images in tiny-1 after epoch 3")
+    assert listed(window) == list("abcde")
+    np.testing.assert_array_equal(strips(window), [np.nan, 0.5, 1, np.nan, 0])
+    highest_first(window)
+    assert listed(window) == list("cbead")
+    assert find(window, QComboBox, "filter-order").currentText() == "Highest loss in the last run first"
+    model = find(window, QAbstractItemView, "gallery").model()
+    tip = model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip.endswith("loss 12.3, the highest of 3 images, run tiny-1 after epoch 3")
+    highest_first(window)
+    assert listed(window) == list("abcde")
+
+
+def test_without_a_run_there_is_neither_line_nor_strip(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+    assert find(window, QFrame, "loss-bar").isHidden()
+    assert np.isnan(strips(window)).all()
+
+
+def test_the_run_that_was_evaluated_last_counts_whichever_file_is_newer(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    evaluated(project, "new", 1, {1: 1.0}, time=200)
+    evaluated(project, "old", 9, {1: 2.0, 2: 3.0}, time=100)
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 1 images in new after epoch 1")
+
+
+class Training:
+    """A job that reports an evaluation whenever one is put down for it."""
+
+    def __init__(self) -> None:
+        self.due = threading.Event()
+        self.next: list[Evaluated] = []
+
+    def __call__(self, job: Job) -> Iterator[Evaluated]:
+        while not job.stop.is_set():
+            if self.due.wait(0.01):
+                self.due.clear()
+                yield self.next.pop()
+
+    def report(self, event: Evaluated) -> None:
+        self.next.append(event)
+        self.due.set()
+
+
+def test_the_gallery_follows_the_running_training_and_keeps_what_is_selected(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    training = Training()
+    window.session.start(Job("Training tiny-1", training))
+    training.report(evaluated(project, "tiny-1", 1, THREE, time=100))
+    qtbot.waitUntil(lambda: find(window, QFrame, "loss-bar").isVisible())
+    highest_first(window)
+    assert listed(window) == list("cbead")
+    view = find(window, QAbstractItemView, "gallery")
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
+    training.report(evaluated(project, "tiny-1", 2, {1: 50.0, 3: 0.1}, time=200))
+    qtbot.waitUntil(lambda: listed(window) == list("abecd"))
+    assert about(window) == "Loss of 4 images in tiny-1 after epoch 2"
+    assert window.session.image_id == 2
+    assert find(window, QLabel, "gallery-selected").text() == "1 selected"
+    assert view.selectionModel().selectedIndexes()[0].data() == "b.png"
+
+
+def test_losses_of_a_project_that_was_closed_are_gone(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    evaluated(project, "tiny-1", 3, THREE, time=100)
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: find(window, QFrame, "loss-bar").isVisible())
+    Document.create(project.parent / "other", project.parent / "photographs").close()
+    window.open(project.parent / "other")
+    window.show_page("data")
+    assert find(window, QFrame, "loss-bar").isHidden()
+    assert np.isnan(strips(window)).all()
+    window.open(project)
+    window.show_page("data")
+    qtbot.waitUntil(lambda: find(window, QFrame, "loss-bar").isVisible())

@@ -1,0 +1,51 @@
+"""The line above the gallery that says whose loss colours the images, and puts the highest first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from workbench.ui import image_losses, theme
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.loss_scale import LossScale
+
+_HELP = "List the images with the highest loss first: wrong labels are among them"
+_ABOUT = (
+    "What the network of this run made of each image, as it was labelled when the run began.\n"
+    "Taken anew at each evaluation: of all images to validate, of some that are trained on."
+)
+
+
+class LossBar(QFrame):
+    """Hidden while there is no run with losses. `highest_first(bool)` when the button is pressed."""
+
+    highest_first = Signal(bool)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("loss-bar")
+        self._watch = image_losses.of(session)
+        self._about = Elided()
+        self._about.setObjectName("loss-about")
+        self._about.setProperty("role", "muted")
+        self._about.setToolTip(_ABOUT)
+        self.first = QPushButton("Highest loss first")
+        self.first.setCheckable(True)
+        self.first.setObjectName("loss-first")
+        self.first.setToolTip(_HELP)
+        self.first.clicked.connect(self.highest_first)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.GRID, 0, theme.GRID, theme.GRID)
+        row.setSpacing(2 * theme.GRID)
+        row.addWidget(self._about, 1)
+        row.addWidget(LossScale())
+        row.addWidget(self.first)
+        self._watch.changed.connect(self._renew)
+        self._renew()
+
+    @Slot()
+    def _renew(self) -> None:
+        losses = self._watch.losses
+        self.setVisible(len(losses) > 0)
+        self._about.setText(f"Loss of {len(losses):,} images in {losses.run} after epoch {losses.epoch:,}")

@@ -1,0 +1,179 @@
+"""The loss of each image in the run that was evaluated last, as the lists of images show and order it.
+
+Read in the background at each evaluation of a running training, and when runs come or go. n = images with a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.words import count
+from workbench.training import image_losses
+from workbench.ui.background import Background
+from workbench.ui.session import Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """Of one run, by ascending id."""
+
+    run: str
+    epoch: int  # after which the newest were taken
+    ids: NDArray[np.int64]  # (n,)
+    values: NDArray[np.float32]  # (n,)
+    lower: NDArray[np.int64]  # (n,) how many images have a lower loss
+    epochs: NDArray[np.int32]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The losses of these images, NaN where there is none."""
+        found = np.full(len(ids), np.nan, np.float32)
+        if len(self):
+            at = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
+            known = self.ids[at] == ids
+            found[known] = self.values[at[known]]
+        return found
+
+    def share(self, id: int) -> float:
+        """Of the other images, how many have a lower loss: 0 to 1; NaN without a loss."""
+        row = self._row(id)
+        return float("nan") if row < 0 else float(self.lower[row]) / max(len(self) - 1, 1)
+
+    def words(self, id: int) -> str:
+        """What the loss of an image is, for people; "" without one."""
+        row = self._row(id)
+        if row < 0:
+            return ""
+        loss = _number(float(self.values[row]))
+        return f"loss {loss}, {self._standing(row)}, run {self.run} after epoch {self.epochs[row]:,}"
+
+    def _standing(self, row: int) -> str:
+        others = len(self) - 1
+        if self.lower[row] == others:
+            return f"the highest of {count(len(self), 'image')}"
+        if self.lower[row] == 0:
+            return f"the lowest of {count(len(self), 'image')}"
+        return f"higher than {int(100 * self.lower[row] / others)} % of the images"
+
+    def _row(self, id: int) -> int:
+        row = int(np.searchsorted(self.ids, id))
+        return row if row < len(self) and self.ids[row] == id else -1
+
+
+def of_run(name: str, kept: image_losses.ImageLosses) -> Losses:
+    order = np.argsort(kept.images, kind="stable")
+    values = kept.losses[order]
+    lower = np.searchsorted(np.sort(values), values)
+    epoch = int(kept.epochs.max(initial=0))
+    return Losses(name, epoch, kept.images[order], values, lower, kept.epochs[order])
+
+
+NONE = of_run("", image_losses.NONE)
+
+
+class LossWatch(QObject):
+    """`losses` of the run that was evaluated last; `changed` when they are others."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.losses = NONE
+        self._session = session
+        self._background: Background | None = None  # while a project is open
+        self._asked = 0
+        session.document_changed.connect(self._document_changed)
+        session.closing.connect(self._close)
+        session.job_event.connect(self._job_event)
+        session.runs_changed.connect(self.read)
+        self.read()
+
+    @Slot()
+    def read(self) -> None:
+        """Look again which run was evaluated last; `changed` comes if it says something new."""
+        document = self._session.document
+        if document is None:
+            return
+        if self._background is None:
+            self._background = Background("Reading the losses of images", _read, self)
+            self._background.done.connect(self._came)
+        self._asked += 1
+        self._background.ask([(document.runs_folder, self._asked)])
+
+    @Slot(object, object)
+    def _job_event(self, _job: object, event: object) -> None:
+        from workbench.training.events import Evaluated  # after the window is painted
+
+        if isinstance(event, Evaluated):
+            self.read()
+
+    @Slot(object, object)
+    def _came(self, wish: tuple[Path, int], found: object) -> None:
+        document = self._session.document
+        if document is None or wish[0] != document.runs_folder or not isinstance(found, Losses):
+            return
+        if not _same(found, self.losses):
+            self.losses = found
+            self.changed.emit()
+
+    @Slot()
+    def _document_changed(self) -> None:
+        had, self.losses = len(self.losses), NONE
+        if had:
+            self.changed.emit()
+        self.read()
+
+    @Slot()
+    def _close(self) -> None:
+        """The thread ends before the project does."""
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None
+
+
+def of(session: Session) -> LossWatch:
+    """The losses of this session, which all lists share; made when first asked for."""
+    found = session.findChild(LossWatch)
+    return found if isinstance(found, LossWatch) else LossWatch(session)
+
+
+def _read(wish: tuple[Path, int]) -> Losses:
+    """Of the newest run in a project's folder of runs. In the background's thread."""
+    folder = _newest(wish[0])
+    return NONE if folder is None else of_run(folder.name, image_losses.read(folder))
+
+
+def _newest(folder: Path) -> Path | None:
+    """The run with losses whose latest evaluation is the latest of all: copying a project changes times of files."""
+    try:
+        found = [entry for entry in folder.iterdir() if entry.name[0] != "." and (entry / image_losses.FILE).is_file()]
+    except OSError:
+        return None
+    return max(found, key=_evaluated, default=None)
+
+
+def _evaluated(folder: Path) -> float:
+    """When, in seconds since 1970."""
+    from workbench.training import runs
+    from workbench.training.events import Evaluated
+
+    return max((event.time for event in runs.outline(folder) if isinstance(event, Evaluated)), default=0.0)
+
+
+def _same(one: Losses, other: Losses) -> bool:
+    return one.run == other.run and all(
+        np.array_equal(a, b) for a, b in ((one.ids, other.ids), (one.values, other.values), (one.epochs, other.epochs))
+    )
+
+
+def _number(loss: float) -> str:
+    """Three digits: losses are compared, not measured."""
+    return f"{loss:.3g}" if loss < 1000 else f"{loss:,.0f}"

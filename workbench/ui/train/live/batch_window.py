@@ -1,0 +1,202 @@
+"""The batch of a step as the network sees it: of the step that is computed now, or any other of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.session import Session
+from workbench.ui.train.live.batch_tiles import SIZE, TILE, BatchModel, BatchTile
+from workbench.ui.train.live.batch_work import Batches, Begin, Begun, Place, Tile
+from workbench.ui.train.story import Story
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.tile_view import TileView
+
+_AFTER = 150
+"""Milliseconds after the last change of the step until its batch is made: a spin box that is held down asks once."""
+_HELP = "Boxes are in their labels' colours; dashed: neither object nor background, so nothing is learnt from them."
+
+
+class BatchWindow(QDialog):
+    """Not modal. It makes a batch when asked to and does not follow: that would take from the training.
+
+    `do` does the work for a wish in a thread, or is a fake for tests.
+    """
+
+    def __init__(self, session: Session, parent: QWidget, do: Callable[[object], object] | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("batch-window")
+        self.setWindowTitle("The batch as the network sees it")
+        self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
+        self.ended = False
+        self._session = session
+        self._folder: Path | None = None
+        self._story = Story()
+        self._begun: Begun | None = None
+        self._askings = 0
+        self._batches = Batches()
+        self._work = Background("Making the batch", do or self._batches.do, self)  # type: ignore[arg-type]
+        self._later = QTimer(self, singleShot=True, interval=_AFTER)
+        self.model = BatchModel()
+        self._lay_out()
+        self._later.timeout.connect(self._ask)
+        self._work.done.connect(self._done)
+        self.step.valueChanged.connect(self._step_chosen)
+        self.now.clicked.connect(self.show_now)
+        self.view.activated.connect(self._open)
+        session.closing.connect(self.end)
+        self.resize(4 * SIZE.width() + 64, 2 * SIZE.height() + 88)  # a small batch
+
+    def _lay_out(self) -> None:
+        self.step = QSpinBox(minimum=1, maximum=1)
+        self.step.setObjectName("batch-step")
+        self.step.setAccessibleName("Step")
+        self.step.setGroupSeparatorShown(True)
+        self.step.setKeyboardTracking(False)
+        self.of = QLabel()
+        self.of.setObjectName("batch-of")
+        self.now = QPushButton("Now")
+        self.now.setObjectName("batch-now")
+        self.now.setAutoDefault(False)
+        self.now.setToolTip("The step that is being computed; of a run that has ended, its last one")
+        self.about = Elided()
+        self.about.setObjectName("batch-about")
+        self.about.setProperty("role", "muted")
+        self.about.setToolTip(_HELP)
+        self.view = TileView(SIZE)
+        self.view.setObjectName("batch-tiles")
+        self.view.setAccessibleName("Images of the batch")
+        self.view.setProperty("role", "flat")
+        self.view.setModel(self.model)
+        self.view.setItemDelegate(BatchTile(self.view))
+        row = QHBoxLayout()
+        row.setSpacing(theme.GRID)
+        row.addWidget(QLabel("Step"))
+        for widget in (self.step, self.of, self.now):
+            row.addWidget(widget)
+        row.addSpacing(theme.GRID)
+        row.addWidget(self.about, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*(2 * theme.GRID,) * 4)
+        column.setSpacing(theme.GRID)
+        column.addLayout(row)
+        column.addWidget(self.view, 1)
+
+    # --- what is shown ---
+
+    def show_run(self, folder: Path, story: Story) -> None:
+        """Show the batch of now of the run in `folder`; `story` grows while it trains."""
+        self._folder, self._story, self._begun = folder, story, None
+        self.setWindowTitle(f"The batch as the network sees it: {folder.name}")
+        self.model.begin(0)
+        self._say("Reading what the run was asked to do …")
+        self._askings += 1
+        self._work.ask([Begin(folder, story.started.images if story.started else 0, self._askings)])
+
+    @Slot()
+    def show_now(self) -> None:
+        """Show the step that is being computed."""
+        if self._folder is None or self._begun is None:
+            return
+        progress = self._story.progress
+        done = progress.step if progress else 0
+        with QSignalBlocker(self.step):
+            self.step.setValue(min(done + 1, self._begun.steps))
+        self._ask()
+
+    @Slot()
+    def _step_chosen(self) -> None:
+        self._later.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        self._later.stop()
+        if self._folder is None or self._begun is None:
+            return
+        self.model.begin(self._begun.batch)
+        self._tell()
+        step = self.step.value() - 1
+        self._work.ask([Place(self._folder, step, place) for place in range(self._begun.batch)])
+
+    @Slot(object, object)
+    def _done(self, wish: object, result: object) -> None:
+        if isinstance(wish, Begin):
+            if wish.number == self._askings:
+                self._take(result)
+        elif isinstance(wish, Place) and isinstance(result, Tile | WorkbenchError) and self._is_shown(wish):
+            self.model.put(wish.place, result)
+            self._tell()
+
+    def _is_shown(self, wish: Place) -> bool:
+        return (wish.folder, wish.step) == (self._folder, self.step.value() - 1) and self.model.rowCount() > 0
+
+    def _take(self, result: object) -> None:
+        if isinstance(result, WorkbenchError):
+            self._say(result.sentence, "error")
+        elif isinstance(result, Begun):
+            self._begun = result
+            with QSignalBlocker(self.step):
+                self.step.setRange(1, result.steps)
+            self.of.setText(f"of {result.steps:,}")
+            self.show_now()
+
+    def _tell(self) -> None:
+        """What is there, in words."""
+        begun, tiles = self._begun, self.model.tiles
+        if begun is None:
+            return
+        if self.model.done < begun.batch:
+            self._say(f"{self.model.done:,} of {count(begun.batch, 'image')} …")
+            return
+        sides = f" of {tiles[0].side} × {tiles[0].side} px" if tiles else ""
+        made = sum(bool(tile.others) for tile in tiles)
+        parts = [count(begun.batch, "image") + sides, f"{made:,} put together of several" if made else "", begun.note]
+        if any(tile.attacked for tile in tiles):
+            parts.append("In this step they are also turned against the network, which is not shown.")
+        self._say(". ".join(part.rstrip(".") for part in parts if part) + ".")
+
+    def _say(self, sentence: str, role: str = "muted") -> None:
+        if self.about.property("role") != role:
+            self.about.setProperty("role", role)
+            self.about.style().polish(self.about)
+        self.about.setText(sentence)
+        empty = not self.model.rowCount()
+        self.view.hint = sentence if empty else ""
+        self.about.setVisible(not empty)
+        self.view.viewport().update()
+        for widget in (self.step, self.now):
+            widget.setEnabled(self._begun is not None)
+
+    @Slot(QModelIndex)
+    def _open(self, index: QModelIndex) -> None:
+        tile, document = index.data(TILE), self._session.document
+        if isinstance(tile, Tile) and document is not None and document.images().has(tile.image):
+            self._session.select_image(tile.image)
+            self._session.page_asked.emit("label")
+
+    # --- ending ---
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Closed: it may come back, but works no more until then."""
+        self._later.stop()
+        self._work.ask(())
+        super().hideEvent(event)
+
+    @Slot()
+    def end(self) -> None:
+        """The project goes: so does this window, for good, once its thread is over."""
+        if self.ended:
+            return
+        self.ended = True
+        self.hide()
+        self._batches.leave()
+        self._work.close()
+        self.deleteLater()

@@ -1,0 +1,148 @@
+"""Makes the batch of any step of a run anew, image by image, by the code of its training. k = boxes of one image."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+
+from workbench.errors import WorkbenchError
+from workbench.training.seen_files import Files
+from workbench.ui.pictures import to_qimage
+
+if TYPE_CHECKING:  # torch with it
+    from workbench.training.request import RunRequest
+    from workbench.training.seen import Course, Seen
+
+SIDE = 320
+"""Pixels of a picture at most: more is not seen in a tile, and a batch has up to some hundred."""
+TRIES = 3  # each time another file turned out otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Read what the run in `folder` was asked to do. `images`: how many it could read, 0 where that is not known."""
+
+    folder: Path
+    images: int
+    number: int  # of the asking
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    batch: int  # images
+    steps: int
+    note: str  # what is to be known besides
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An image of the batch of a step. Both from 0."""
+
+    folder: Path
+    step: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """An image as the network gets it, made small."""
+
+    place: int
+    image: int  # id in the project of the one that was drawn; others may be in it
+    name: str
+    others: tuple[str, ...]  # names
+    picture: QImage
+    side: int  # pixels that the network gets; boxes are in them
+    boxes: NDArray[np.float64]  # (k, 4) xyxy
+    labels: tuple[str, ...]  # (k,) names
+    colours: tuple[str, ...]  # (k,)
+    ignore: NDArray[np.bool_]  # (k,) neither object nor background
+    attacked: bool  # the step turns its images against the network, which is not shown
+
+
+class Batches:
+    """Keeps the plan of one run from wish to wish. `do` in one thread only, `leave` in any."""
+
+    def __init__(self) -> None:
+        self._files = Files()
+        self._begun: Begin | None = None
+        self._request: RunRequest | None = None
+        self._course: Course | None = None
+        self._left = threading.Event()
+
+    def leave(self) -> None:
+        """Give up what is being done, for good."""
+        self._left.set()
+
+    def do(self, wish: Begin | Place) -> Begun | Tile:
+        """WorkbenchError where the run's record or an image file can't be read."""
+        if isinstance(wish, Begin):
+            return self._begin(wish)
+        return self._tile(wish)
+
+    def _begin(self, wish: Begin) -> Begun:
+        from workbench.training import record
+
+        self._begun = self._request = self._course = None
+        if not (wish.folder / record.DATA).exists():
+            raise WorkbenchError(f"{wish.folder.name} has no record of its images yet, or was not trained here.")
+        self._request = record.read_request(wish.folder)
+        course = self._made()
+        if wish.images and len(course.data) != wish.images:
+            self._look_at_all(course)
+            course = self._made()
+        self._begun, self._course = wish, course
+        plan, note = course.plan(), ""
+        if wish.images and len(course.data) != wish.images:
+            note = f"The training had {wish.images:,} images, {len(course.data):,} can be read now: batches may differ."
+        return Begun(plan.batch, plan.steps, note)
+
+    def _made(self) -> Course:
+        """With what is known of the files."""
+        from workbench.training import seen
+
+        assert self._request is not None
+        return seen.course(self._request.snapshot, self._request.recipe, self._files)
+
+    def _look_at_all(self, course: Course) -> None:
+        """Some could not be read, which moves all that come after: find out which."""
+        for file in course.snapshot.files:
+            if self._left.is_set():
+                raise WorkbenchError("Stopped.")
+            self._files.look(file, course.snapshot.window)
+
+    def _tile(self, wish: Place) -> Tile:
+        from workbench.training.seen import Otherwise
+
+        if self._begun is None or self._course is None or self._begun.folder != wish.folder:
+            raise WorkbenchError("Another run was chosen meanwhile.")
+        for _ in range(TRIES):
+            try:
+                return _tile(self._course.at(wish.step, wish.place), wish.place)
+            except Otherwise as error:  # now that is known
+                course = self._made()
+                if len(course.data) != len(self._course.data):  # it was there in the training: others stay in place
+                    raise WorkbenchError(error.sentence, error) from error
+                self._course = course
+        raise WorkbenchError("The image files change while they are read. Try again.")
+
+
+def _tile(seen: Seen, place: int) -> Tile:
+    labels = [seen.snapshot.labels[int(label)] for label in seen.labels]
+    images = [seen.snapshot.images[index] for index in seen.parts]
+    picture = to_qimage(seen.pixels)
+    if seen.side > SIDE:
+        smooth = Qt.TransformationMode.SmoothTransformation
+        picture = picture.scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+    return Tile(
+        place, images[0].id, images[0].name, tuple(image.name for image in images[1:]), picture, seen.side,
+        seen.boxes.astype(np.float64), tuple(label.name for label in labels), tuple(label.colour for label in labels),
+        seen.ignore, seen.attacked,
+    )  # fmt: skip

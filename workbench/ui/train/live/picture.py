@@ -1,0 +1,179 @@
+"""One image of a run: what is labelled in it as thin lines, what was found as dashed ones with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.words import count
+from workbench.ui import theme
+from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate
+from workbench.ui.pictures import Picture
+from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.widgets.view import View, fitted
+
+UNKNOWN = "#b3b3b3"
+"""The colour of a label that the project does not have any more."""
+UNDER = QColor(0, 0, 0, 150)
+DASHES = (3.0, 2.0)
+"""In widths of the line: longer gaps than Qt's, which are not seen on a box of 30 pixels."""
+MARGIN = 2.0
+"""Widget pixels round a fitted picture: there is little room."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Boxes are (n, 4) xyxy image pixels; labels are names, one for each box."""
+
+    image: int
+    name: str
+    found: NDArray[np.floating]
+    scores: NDArray[np.floating]  # descending
+    found_labels: tuple[str, ...]
+    truth: NDArray[np.floating]
+    truth_labels: tuple[str, ...]
+
+
+class LivePicture(PictureView):
+    """Drag moves, the wheel zooms, the view stays from epoch to epoch; `opened(image)` for a double click or Enter."""
+
+    opened = Signal(int)
+
+    def __init__(self, number: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(f"live-picture-{number}")
+        self.setMinimumSize(48, 36)
+        self.shown: Shown | None = None
+        self._colours: Mapping[str, str] = {}
+        self._least, self._shows_truth = 0.0, True
+
+    def show_found(self, shown: Shown, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
+        """Colours by label; scores below `least` are left out."""
+        self.shown, self._colours, self._least, self._shows_truth = shown, colours, least, shows_truth
+        words = f"{shown.name}: {self.count:,} found, {count(len(shown.truth), 'box')} labelled"
+        self.setAccessibleName(words)
+        self.setToolTip(f"{words}\nDouble click: open it on the Label page. Wheel: zoom. Drag: move.")
+        self.renew()
+
+    @property
+    def count(self) -> int:
+        """How many detections are shown."""
+        return int((self.shown.scores >= self._least).sum()) if self.shown else 0
+
+    def put(self, picture: Picture) -> None:
+        self.show_picture(picture, QSizeF(picture.width, picture.height), keep_view=True)
+
+    def fit(self) -> None:
+        super().fit()
+        self.view = self._whole
+
+    @property
+    def _whole(self) -> View:
+        return fitted(self.image_size, QSizeF(self.size()), MARGIN)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Never smaller than the whole picture."""
+        super().wheelEvent(event)
+        if self.view.scale <= self._whole.scale:
+            self.fit()
+
+    # --- painting ---
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        if self.shown is None or self.sentence or self.image_size.isEmpty():
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self._shows_truth:
+            self._paint(painter, self.shown.truth, self.shown.truth_labels, 1)
+        count = self.count
+        boxes, labels = self.shown.found[:count], self.shown.found_labels[:count]
+        rects = self._paint(painter, boxes, labels, 2, DASHES)
+        self._paint_words(painter, rects, labels, self.shown.scores[:count].tolist())
+        if not count:
+            self._paint_remark(painter)
+
+    def paint_overlay(self, painter: QPainter) -> None:
+        if self.hasFocus():
+            painter.setPen(theme.colour("accent"))
+            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+
+    def _paint(
+        self, painter: QPainter, boxes: NDArray[np.floating], labels: Sequence[str], width: int,
+        dashes: Sequence[float] = (),
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """The rectangles that were painted, (n, 4) x, y, width, height of the widget."""
+        rects = self.view.rects(boxes)
+        painter.setPen(line(UNDER, width + 1))
+        draw_rects(painter, rects)
+        for label in dict.fromkeys(labels):
+            pen = line(self._colour(label), width)
+            if dashes:
+                pen.setDashPattern(dashes)
+            painter.setPen(pen)
+            draw_rects(painter, rects[[one == label for one in labels]])
+        return rects
+
+    def _paint_words(
+        self, painter: QPainter, rects: NDArray[np.float64], labels: Sequence[str], scores: Sequence[float]
+    ) -> None:
+        """Label and score where there is room for them, else the score, else nothing; the surest last, on top."""
+        painter.setFont(theme.font(theme.SMALL))
+        metrics = QFontMetricsF(painter.font())
+        height = metrics.height()
+        rows = list(zip(rects.tolist(), labels, scores, strict=True))
+        for (x, y, wide, high), label, score in reversed(rows):
+            for words in (f"{label} {score:.2f}", f"{score:.2f}".removeprefix("0")):
+                needed = metrics.horizontalAdvance(words) + 8
+                if wide >= needed and high >= 2 * height:  # else there would be nothing but scores
+                    ink = self._colour(label)
+                    text = QColor(theme.text_on(ink.name()))
+                    name_plate(painter, QRectF(x, y, needed, height), words, ink, text)
+                    break
+
+    @property
+    def remark(self) -> str:
+        """What is said where nothing is shown."""
+        if self.shown is None or self.count:
+            return ""
+        return f"best {self.shown.scores[0]:.2f}" if len(self.shown.scores) else "nothing found"
+
+    def _paint_remark(self, painter: QPainter) -> None:
+        painter.setFont(theme.font(theme.SMALL))
+        metrics = QFontMetricsF(painter.font())
+        width, height = metrics.horizontalAdvance(self.remark) + 8, metrics.height()
+        area = QRectF((self.width() - width) / 2, self.height() - height - MARGIN, width, height)
+        name_plate(painter, area, self.remark, theme.colour("surface"), theme.colour("text"))
+
+    def _colour(self, label: str) -> QColor:
+        return QColor(self._colours.get(label, UNKNOWN))
+
+    # --- mouse and keys ---
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self.begin_pan(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.pan(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.end_pan()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._open()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._open()
+        else:
+            super().keyPressEvent(event)
+
+    def _open(self) -> None:
+        if self.shown is not None:
+            self.opened.emit(self.shown.image)
