@@ -40,7 +40,8 @@ def test_a_recipe_promises_nothing_of_a_detector_that_it_was_not_made_for(page: 
     choose(combo(page, "train-preset"), "quick-cpu")
     assert "five minutes" in text(page, "train-about")
     choose(combo(page, "train-detector"), "faster-rcnn")
-    assert text(page, "train-about") == "The training of “Quick, on a processor”, which was made for YOLOv4-tiny."
+    about = "The training of “Quick, on a processor”, which was made for YOLOv4-tiny, here with width 0.25."
+    assert text(page, "train-about") == about
     assert "Two stages" in text(page, "train-detector-about")
 
 
@@ -62,7 +63,7 @@ def test_published_weights_are_taken_whole_or_the_width_is_set_so(page: TrainPag
     file = tmp_path / "there.pth"
     file.touch()
     start.offer(PublishedWeights("ssd300", "https://example.org/a.pth", 1.0, "somebody", "BSD", file), "ssd300")
-    assert page._setup.form.text("width") == "0.5"
+    assert page._setup.form.text("width") == "0.25"
     choose(start, PUBLISHED)
     assert page._setup.form.values()["width"] == 1.0
     assert said == ["The published weights are of the whole network, so its width was set to 1."]

@@ -62,7 +62,7 @@ def _suggest_set(error: Exception) -> None:
 
     name = str(getattr(error, "option_name", "") or "").lstrip("-").replace("-", "_")
     context = getattr(error, "ctx", None)
-    if not name or context is None or context.info_name not in ("train", "import-weights"):
+    if not name or context is None or context.info_name not in ("train", "estimate", "import-weights"):
         return
     plugins.loaded()
     kinds = (member.settings_class for _, member in detectors.load_all())

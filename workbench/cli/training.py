@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,47 +16,52 @@ from workbench.console import result, say
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.core.project import AnchorSet, Snapshot
+    from workbench.training.findings import Finding
+    from workbench.training.recipes import Recipe
+    from workbench.training.request import RunRequest
     from workbench.training.runs import RunInfo
+    from workbench.training.runtime import Runtime
 
 
 def train(**given: Any) -> int | None:
-    """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues."""
+    """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues.
+
+    On several graphics cards or machines: torchrun --nproc-per-node 8 -m workbench train PROJECT
+    """
     from workbench import plugins
-    from workbench.report import show_training
-    from workbench.training import board, events, recipes, runs
-    from workbench.training import run as training
+    from workbench.training import board, torchrun
 
     if given["tensorboard"]:
         board.require()
     plugins.loaded()
-    control = events.Control()
-    as_json = given["as_json"]
-    with project_of(given["project"]) as document:
-        folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
-    if given["resume"] is not None:
-        run_folder = run_of(folder, given["resume"] or newest_run(folder))
-        _refuse_changes(given)
-        _refuse_finished(runs.info(run_folder))
-        happening = training.resume(run_folder, control)
-    else:
-        one_of("anchors", given["anchors"], ["project", "published"])
-        recipe = recipes.find(given["preset"])
-        if given["detector"]:
-            recipe = recipe.with_detector(given["detector"])
-        recipe = changed(recipe, _changes(given))
-        anchors = kept if given["anchors"] == "project" else None
-        start = _start(given["weights"], recipe.detector)
-        run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
-        happening = training.train(training.RunRequest(run_folder, snapshot, recipe, anchors, start=start), control)
-    if given["tensorboard"]:
-        happening = board.mirrored(happening, run_folder)
+    with torchrun.joined() as runtime:
+        try:
+            return _train(given, runtime)
+        except torchrun.ToldElsewhere:
+            return console.FAILED
+
+
+def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
+    from workbench.report import show_training
+    from workbench.training import board, events, runs
+    from workbench.training import run as training
+
+    control, as_json = events.Control(), given["as_json"]
+    request = runtime.share(lambda: _request(given))
+    happening = training.train(request, control, runtime)
+    if given["tensorboard"] and runtime.main:
+        happening = board.mirrored(happening, request.folder)
     try:
-        with console.stop_on_signal(control.stop):
+        with console.stop_on_signal(control.stop, patient=runtime.world > 1):
+            if not runtime.main:
+                return _follow(happening)
             if given["json_events"]:
                 return _print_events(happening)
             finished = show_training(happening, quiet=as_json)
     finally:
-        runs.forget_unstarted(run_folder)
+        if runtime.main:
+            runs.forget_unstarted(request.folder)
     said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": finished.best_ap50,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     result(said, as_json=as_json)
@@ -64,6 +69,97 @@ def train(**given: Any) -> int | None:
         say(f"Go on with: workbench train {given['project']} --resume {said['run']}", quiet=as_json)
         return console.INTERRUPTED
     return None
+
+
+def _request(given: dict[str, Any]) -> RunRequest:
+    """What the command line asks for."""
+    from workbench.training import record, runs
+    from workbench.training.request import RunRequest
+
+    with project_of(given["project"]) as document:
+        folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
+    if given["resume"] is not None:
+        run_folder = run_of(folder, given["resume"] or newest_run(folder))
+        _refuse_changes(given)
+        _refuse_finished(runs.info(run_folder))
+        return record.read_request(run_folder)
+    recipe, start = _recipe(given)
+    anchors = kept if given["anchors"] == "project" else None
+    _look_before(snapshot, recipe, anchors, start, quiet=given["as_json"] or given["json_events"])
+    run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
+    return RunRequest(run_folder, snapshot, recipe, anchors, start=start)
+
+
+def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
+    """The recipe that the flags make, and the file of weights to begin with."""
+    from workbench.training import recipes
+
+    one_of("anchors", given["anchors"], ["project", "published"])
+    recipe = recipes.find(given["preset"])
+    if given["detector"]:
+        recipe = recipe.with_detector(given["detector"])
+    recipe = changed(recipe, _changes(given))
+    return recipe, _start(given["weights"], recipe.detector)
+
+
+def _look_before(
+    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *, quiet: bool
+) -> None:  # fmt: skip
+    """Say what was changed of the recipe and what is odd, but for what the run says. WorkbenchError: hopeless."""
+    from workbench.training import differences, findings
+    from workbench.training.preflight import TOLD_BY_RUN, preflight
+
+    found = preflight(snapshot, recipe, anchors, start, ask=False)
+    for one in found:
+        if one.level == findings.STOPS:
+            raise WorkbenchError(one.text)
+    said = differences.sentence(recipe, differences.differences(recipe))
+    if said:
+        say(said, quiet=quiet)
+    for one in found:
+        if one.kind not in TOLD_BY_RUN:
+            say(_line(one), quiet=quiet)
+
+
+def _line(found: Finding) -> str:
+    return f"  {found.text}" if found.level == "info" else f"  {found.level}: {found.text}"
+
+
+def estimate(**given: Any) -> None:
+    """Say what a training would take in time, memory and disk: measures a few steps here, and trains nothing."""
+    from workbench import plugins
+    from workbench.training import differences, measuring
+    from workbench.training.preflight import preflight
+
+    plugins.loaded()
+    with project_of(given["project"]) as document:
+        snapshot, kept = document.snapshot(), document.anchors()
+    recipe, start = _recipe(given)
+    anchors = kept if given["anchors"] == "project" else None
+    found = preflight(snapshot, recipe, anchors, start)
+    apart = differences.differences(recipe)
+    made = measuring.estimate(snapshot, recipe, anchors)
+    if given["as_json"]:
+        odd = [{name: getattr(one, name) for name in ("level", "kind", "sentence", "advice", "count")} for one in found]
+        changes = [{"name": one.name, "preset": one.before, "now": one.now} for one in apart]
+        result({**made.values(), "differences": changes, "findings": odd}, as_json=True)
+        return
+    for sentence in (differences.sentence(recipe, apart), *map(_line, found), made.how):
+        if sentence:
+            say(sentence)
+    result(made.rows(), as_json=False)
+
+
+def _follow(happening: Iterable[Any]) -> int:
+    """A process that is not the main one says nothing; its exit code."""
+    from workbench.training import events
+
+    last = None
+    for event in happening:
+        last = event
+    if isinstance(last, events.Failed):
+        return console.FAILED
+    return console.INTERRUPTED if isinstance(last, events.Finished) and last.stopped else console.DONE
 
 
 def _start(text: str | None, detector: str) -> Path | None:
@@ -126,8 +222,11 @@ def _training_rows() -> tuple[settings.Row, ...]:
     return settings.rows(TrainingSettings)
 
 
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `train` one flag per field of TrainingSettings: the signature that typer reads is made from the rows."""
+def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -> Callable[..., Any]:
+    """Give a command one flag per field of TrainingSettings: the signature that typer reads is made from the rows.
+
+    `without`: names of options of `train` that it does not take.
+    """
     option, optional = typer.Option, inspect.Parameter.KEYWORD_ONLY
     own: list[tuple[str, Any, Any, Any]] = [
         ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.")),
@@ -179,6 +278,7 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             annotation=Annotated[kind, about],
         )
         for name, kind, default, about in own
+        if name not in without
     ]
     for row in _training_rows():
         kind = row.kind if row.kind in (int, float, bool) else str
@@ -192,3 +292,4 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 app.command(name="train")(_with_settings(train))
+app.command(name="estimate")(_with_settings(estimate, ("name", "resume", "tensorboard", "json_events")))

@@ -1,6 +1,6 @@
 """Trains on several graphics cards of this machine from one process that has none of it in itself: the window's, say.
 
-torchrun is started as a child (cli/together.py); its events are passed on as they come. Stop and pause go the other way.
+torchrun is started as a child (cli/together.py); its events are passed on. Stop and pause go the other way.
 """
 
 from __future__ import annotations

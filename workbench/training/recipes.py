@@ -1,10 +1,14 @@
-"""Recipes: named settings for a detector and its training, as TOML files that people can read, change and pass on."""
+"""Recipes: named settings for a detector and its training, as TOML files that people can read, change and pass on.
+
+A file's tables [detector_settings] and [training] are for the detector that it names; [for.NAME] is what else another
+one takes in place of these, so that one recipe suits all: a side that it is bound to, a width that a processor bears.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from workbench import detectors, settings
 from workbench.core.files import atomic_write, resource
 from workbench.detectors import DetectorSettings
 from workbench.errors import Refused, WorkbenchError
+from workbench.training import differences
 from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
@@ -27,13 +32,16 @@ UNTOUCHED = {
     "exposure": 1.0,
     "calm_share": 0.0,
 }
+SIDES = ("input_px", "width")  # every detector has them, even where it doesn't ask for them
+KEYS = ("name", "title", "about", "detector", "as_published", "detector_settings", "training", "for")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training besides the data and its anchors.
 
-    `as_published`: its numbers are those of the detector's authors, and another detector brings its own.
+    `as_published`: its numbers are those of the detector's authors, and another detector brings its own. `source`: the
+    tables that it was read from, by which its changes are known.
     """
 
     name: str
@@ -43,26 +51,49 @@ class Recipe:
     detector_settings: DetectorSettings
     training: TrainingSettings
     as_published: bool = False
+    source: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it was made with every detector in mind."""
+        return self.as_published or bool(self.source and self.source.get("for"))
+
+    def untouched(self, detector: str | None = None) -> Recipe:
+        """The recipe as its file has it, for this detector (None: its own of now), without what was changed since.
+
+        Input side and width are kept; of the other settings of a detector only what the file sets apart from its
+        defaults, and both have: an untouched default of one network is no wish for another. Then comes [for.NAME].
+        """
+        first = self if self.source is None else from_dict(self.source, self.name)
+        name = detector or self.detector
+        if name == first.detector:
+            return first
+        if first.as_published:
+            made = replace(first, detector=name, **_published(name))
+        else:
+            kind, old = detectors.load_all().get(name).settings_class, first.detector_settings
+            shared = {row.name for row in settings.rows(kind)}
+            apart = differences.between(type(old)(), old)
+            own = settings.changed(kind(), {one.name: one.now for one in apart if one.name in shared})
+            made = replace(first, detector=name, detector_settings=_with_sides(own, old, SIDES))
+        return made.changed(dict((self.source or {}).get("for", {}).get(name, {})))
 
     def with_detector(self, name: str) -> Recipe:
-        """The same training of another detector, with its own settings.
+        """The same training of another detector: as the file has it for that one, and what was changed since.
 
-        Input side and width are kept; of the others only what this recipe sets apart from its detector's defaults, and
-        both detectors have: an untouched default of one network is no wish for another.
+        Of the changes all go along that the other detector has too, and whose values are valid there.
         """
         if name == self.detector:
             return self
-        if self.as_published:
-            return replace(self, detector=name, **_published(name))
-        kind, old = detectors.load_all().get(name).settings_class, self.detector_settings
-        defaults = settings.to_dict(type(old)())
-        shared = {row.name for row in settings.rows(kind)}
-        kept = {
-            key: value for key, value in settings.to_dict(old).items() if key in shared and value != defaults.get(key)
-        }
-        made = settings.changed(kind(), kept)  # a detector that doesn't ask for side and width hands them on
-        made = replace(made, input_px=old.input_px, width=old.width)
-        return replace(self, detector=name, detector_settings=made)
+        before, made = self.untouched(), self.untouched(name)
+        rows = {row.name: row for row in (*settings.rows(type(made.detector_settings)), *_TRAINING_ROWS)}
+        kept = {one.name: one.now for one in differences.of(before, self) if _valid(rows.get(one.name), one.now)}
+        moved = [side for side in SIDES if _apart(before.detector_settings, self.detector_settings, side)]
+        made = made.changed(kept)
+        return replace(
+            made, detector_settings=_with_sides(made.detector_settings, self.detector_settings, moved),
+            name=self.name, title=self.title, about=self.about,
+        )  # fmt: skip
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:
         """A copy with settings of the detector or the training replaced by name, each checked."""
@@ -78,6 +109,25 @@ class Recipe:
             detector_settings=settings.changed(self.detector_settings, of_detector),
             training=settings.changed(self.training, rest),
         )
+
+
+_TRAINING_ROWS = settings.rows(TrainingSettings)
+
+
+def _valid(row: settings.Row | None, value: Any) -> bool:
+    try:
+        return row is not None and settings.checked(row, value) == value
+    except WorkbenchError:
+        return False
+
+
+def _apart(one: DetectorSettings, other: DetectorSettings, side: str) -> bool:
+    return bool(getattr(one, side) != getattr(other, side))
+
+
+def _with_sides(own: DetectorSettings, of: DetectorSettings, sides: Iterable[str]) -> DetectorSettings:
+    """Also for a detector that doesn't ask for side and width: it hands them on to the next."""
+    return replace(own, **{side: getattr(of, side) for side in sides})
 
 
 def _published(detector: str) -> dict[str, Any]:
@@ -137,7 +187,7 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
-    """The TOML file's tables: title, about, detector, [detector_settings], [training]."""
+    """The TOML file's tables: title, about, detector, [detector_settings], [training]; for this one detector only."""
     return {
         "name": recipe.name,
         "title": recipe.title,
@@ -151,10 +201,9 @@ def to_dict(recipe: Recipe) -> dict[str, Any]:
 
 def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
     """The inverse of to_dict(). WorkbenchError names the key that is unknown or out of range."""
-    known = ("name", "title", "about", "detector", "as_published", "detector_settings", "training")
-    unknown = [key for key in table if key not in known]
+    unknown = [key for key in table if key not in KEYS]
     if unknown:
-        raise WorkbenchError(f"A recipe has no key '{unknown[0]}'. It has: {', '.join(known)}.")
+        raise WorkbenchError(f"A recipe has no key '{unknown[0]}'. It has: {', '.join(KEYS)}.")
     detector = str(table.get("detector", "yolov4-tiny"))
     published = bool(table.get("as_published", False))
     base: dict[str, Any] = {
@@ -171,6 +220,7 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
         detector_settings=settings.changed(own, own.renewed(table.get("detector_settings", {}))),
         training=settings.changed(base["training"], dict(table.get("training", {}))),
         as_published=published,
+        source=table,
     )
 
 

@@ -22,7 +22,18 @@ from workbench.core.files import forget_unfinished
 from workbench.core.lock import Lock
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import augment, checkpoint, machine, prepare, record, saving, schedule, validate, weights
+from workbench.training import (
+    augment,
+    checkpoint,
+    machine,
+    preflight_boxes,
+    prepare,
+    record,
+    saving,
+    schedule,
+    validate,
+    weights,
+)
 from workbench.training.augment import Batch
 from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
 from workbench.training.data import Dataset, load
@@ -175,6 +186,9 @@ class _Training:
             note = "None of the images held out could be read: AP is computed on the training images and tells little."
             yield Message("warning", note)
             self.validation = yield from self._load(self.data.snapshot, own.input_px)
+        if self.runtime.main and not self.control.stop.is_set():
+            for found in preflight_boxes.copies(self.data, self.validation):
+                yield Message(found.level, found.text)
 
     def _load(
         self, part: Snapshot, px: int, pictures: Sequence[tuple[Path, int]] = ()
@@ -258,10 +272,7 @@ class _Training:
             rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
             coming = self._order(ahead, 1)
             try:
-                attack, rests = (
-                    schedule.attack(self.settings, done, steps),
-                    schedule.is_frozen(self.settings, done, steps),
-                )
+                attack, rests = schedule.attack(self.settings, done, steps), self._rests(done)
                 momentum = schedule.momentum(self.settings, done, steps)
                 terms = self.stepper.step(batch, rate, done, attack, rests=rests, momentum=momentum)
             except Diverged as error:
@@ -277,6 +288,10 @@ class _Training:
                 yield self.meter.progress(self.standing.done)
             if self.plan.ends_epoch(self.standing.done):
                 yield from self._end_epoch()
+
+    def _rests(self, step: int) -> bool:
+        """Whether the backbone learns nothing: only what came from a file may rest, not what fresh weights are."""
+        return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
 
     def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[Batch]:
         return ahead.submit(self._batch, self.standing.done + later)

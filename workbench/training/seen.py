@@ -4,34 +4,38 @@ n = training images, m = their boxes, k = boxes of one image as it is seen. Only
 (four in a mosaic) are read, so that it is there at once. Where a box came from is found without a second account of it:
 augmentation hands labels on untouched, so the boxes go through it once with their numbers in place of labels.
 
-What training meets and this can't: images whose files turn out to be damaged are left out of a training, which moves
-all that come after; and self-adversarial steps change the pixels by the network itself.
+Images whose files can't be read are left out of a training, which moves all that come after: `Files` knows them, once
+they were looked at. What training does and this doesn't: self-adversarial steps change the pixels by the network.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import detectors
-from workbench.core import images
-from workbench.core.project import Snapshot
-from workbench.core.resize import Fit, How, letterbox_size
-from workbench.errors import Refused, WorkbenchError
+from workbench.core.project import XYXY, Image, Snapshot, Split
+from workbench.core.resize import How
+from workbench.errors import WorkbenchError
 from workbench.training import augment, data, prepare, schedule
 from workbench.training.augment import Floats
 from workbench.training.data import Dataset
-from workbench.training.events import Control
 from workbench.training.recipes import Recipe
+from workbench.training.seen_boxes import way, without_pixels
+from workbench.training.seen_files import Files
 from workbench.training.seen_lost import Lost, lost
 from workbench.training.settings import TrainingSettings
 
-__all__ = ["Course", "Lost", "Seen", "as_it_is", "course"]
+__all__ = ["Course", "Lost", "Otherwise", "Seen", "as_it_is", "course", "way", "without_pixels"]
+
+TAKEN = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}  # by `states`
+
+
+class Otherwise(WorkbenchError):
+    """A file of a course turned out to be unreadable, or of another size: make the course anew with the same Files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,7 @@ class Seen:
     parts: tuple[int, ...]  # images of snapshot that are in it, the asked one first
     lost: tuple[Lost, ...]  # boxes that are not learnt; of an image that MixUp blended in nothing is told
     step: int = -1  # of the run, from 0; -1: as it is, without augmentation
+    steps: int = 0  # of the run
     place: int = 0  # in the step's batch
     calm: bool = True
     attacked: bool = False  # whether the step turns its images against the network, which is not shown
@@ -60,6 +65,20 @@ class Seen:
         """A batch of this image alone."""
         return augment.Batch(self.pixels[None], self.boxes[None], self.labels[None], self.ignore[None])
 
+    def ignored_as(self) -> dict[int, Lost]:
+        """What happened to the boxes that are there and ignored, by their place; of blended ones nothing is told."""
+        told: dict[int, list[Lost]] = {}
+        for one in self.lost:
+            if not one.gone:
+                told.setdefault(one.row, []).append(one)
+        found = {}
+        for m in np.flatnonzero(self.ignore).tolist():
+            of_row = told.get(int(self.rows[m]), [])  # several, where an image is in its own mosaic
+            if of_row:
+                found[m] = min(of_row, key=lambda one: _outside(self.boxes[m], one.xyxy))
+                of_row.remove(found[m])
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Course:
@@ -70,6 +89,8 @@ class Course:
     how: How
     data: Dataset  # all images, with their boxes but without pixels
     px: int  # side that images are kept at
+    files: Files
+    left_out: Mapping[int, str]  # ids of training images that can't be read, and why, as far as `files` knows
 
     @property
     def snapshot(self) -> Snapshot:
@@ -92,6 +113,18 @@ class Course:
             " It can be looked at as it is."
         )
 
+    def outside(self, image: Image) -> str:
+        """Why an image of the project is not trained on, as the end of a sentence; empty if it is."""
+        if image.id in self.left_out:
+            return f"its file can't be read: {self.left_out[image.id]}"
+        if any(one.id == image.id for one in self.snapshot.images):
+            return ""
+        if image.split in (Split.TEST, Split.VALIDATION):
+            return f"it is of the {image.split} split"
+        if image.state not in self.settings.used_states():
+            return f"it is {image.state}, and the recipe takes images that are {TAKEN[self.settings.states]}"
+        return "it is held out to validate on: no image has the split validation"
+
     def turn(self, index: int, epoch: int, seed: int | None = None) -> tuple[int, int]:
         """Step, and place in its batch, in which image `index` is drawn in `epoch`; both from 0."""
         plan = self.plan(seed)
@@ -102,7 +135,7 @@ class Course:
     def seen(self, index: int, epoch: int, seed: int | None = None) -> Seen:
         """Training image `index` in `epoch` (from 0). A `seed` other than the recipe's: as it might have been drawn.
 
-        Refused if one of the image files can't be read.
+        Otherwise if one of the image files is not what was known of it; its sentence says what it is.
         """
         step, place = self.turn(index, epoch, seed)
         return self.at(step, place, seed)
@@ -118,35 +151,39 @@ class Course:
         own = pieces.place == place
         blended = (pieces.place == (place + 1) % len(indices)) & bool(settings.mixup and not calm)
         read = self._with_pixels(np.unique(pieces.source[own | blended]))
-        batch = augment.augmented(_numbered(read), indices, settings, step, side, calm=calm)
-        there = batch.labels[place] >= 0
-        rows = batch.labels[place][there]
+        only = slice(place, place + 1)
+        batch = augment.augmented(_numbered(read), indices, settings, step, side, calm=calm, part=only)
+        there = batch.labels[0] >= 0
+        rows = batch.labels[0][there]
         sources = np.searchsorted(self.data.offsets, rows, side="right") - 1
         first = int(indices[place])
         among = dict.fromkeys([first, *pieces.source[own].tolist(), *sources.tolist()])
         return Seen(
-            self.snapshot, batch.images[place], batch.boxes[place][there], self.data.labels[rows],
-            batch.ignore[place][there], rows, sources, tuple(among),
-            lost(self.data, pieces, np.flatnonzero(own)), step, place, calm,
+            self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
+            batch.ignore[0][there], rows, sources, tuple(among),
+            lost(self.data, pieces, np.flatnonzero(own)), step, plan.steps, place, calm,
             schedule.attack(settings, step, plan.steps) > 0,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:
         """The data with the pixels of these images; in place of all others it has the first of them."""
-        part = _read(self.snapshot.take(sources.tolist()), self.px, self.how, self.settings)
-        known = tuple(self.data.fits[source] for source in sources)
-        for image, now, then in zip(part.snapshot.images, part.fits, known, strict=True):
-            if now != then:
-                raise WorkbenchError(f"{image.path} has another size now than the project knows. Check the data.")
+        part = self.snapshot.take(sources.tolist())
+        store = _read(part, self.px, self.how)
+        for index, image in enumerate(part.images):
+            if index in store.problems or store.fits[index] != self.data.fits[sources[index]]:
+                self.files.look(part.files[index], part.window)  # so that the next course knows it
+                size = f"{image.path} has another size now than the project knows. Check the data."
+                raise Otherwise(store.problems.get(index, size))
         rows = np.zeros(len(self.data), np.int64)
-        rows[sources] = part.rows
-        return replace(self.data, pixels=part.pixels, rows=rows)
+        rows[sources] = np.arange(len(sources))
+        return replace(self.data, pixels=store.pixels, rows=rows)
 
 
-def course(snapshot: Snapshot, recipe: Recipe) -> Course:
+def course(snapshot: Snapshot, recipe: Recipe, files: Files | None = None) -> Course:
     """The course of a training of `recipe` on `snapshot`, as run.train() would begin it.
 
-    WorkbenchError if there is nothing to train on. Reads headers of images only where the project lacks their size.
+    It is true where `files` knows all training images: of the others it believes that they can be read and have the
+    size that the project has. WorkbenchError if there is nothing to train on.
     """
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     recipe = replace(recipe, detector_settings=own)
@@ -155,58 +192,31 @@ def course(snapshot: Snapshot, recipe: Recipe) -> Course:
     px = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
     if kind.fixed_size:
         settings = replace(settings, sizes=0.0)
-    how, pictures = kind.chosen_resize(own), own.pictures()
-    return Course(recipe, settings, how, without_pixels(train, px, how, settings, pictures), px)
+    how, files = kind.chosen_resize(own), files or Files()
+    made = without_pixels(train, px, how, settings, own.pictures(), files)
+    return Course(recipe, settings, how, made, px, files, _left_out(train, made, files))
 
 
-def without_pixels(
-    snapshot: Snapshot, px: int, how: How, settings: TrainingSettings, pictures: Sequence[tuple[Path, int]] = ()
-) -> Dataset:
-    """What data.load() gives, with a single black image for all."""
-    shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
-    snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
-    store = data.PixelStore(snapshot, px, how, np.zeros((1, px, px, 3), np.uint8))
-    for index in range(len(snapshot)):
-        size = _size(snapshot, index)
-        if size is not None:
-            store.fits[index] = way(*size, px, how)
-    if not store.fits:
-        raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
-    made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
-    return replace(made, pictures=shown[sorted(store.fits)]) if pictures else made
-
-
-def _size(snapshot: Snapshot, index: int) -> tuple[int, int] | None:
-    """Width and height of the upright image; None if it can't be read."""
-    image = snapshot.images[index]
-    if image.width and image.height:
-        return image.width, image.height
-    try:
-        about = images.info(snapshot.files[index])
-    except Refused:
-        return None
-    return about.width, about.height
-
-
-def way(width: int, height: int, px: int, how: How) -> Fit:
-    """How core.resize.fit() brings an image of this size to the square, without its pixels."""
-    if how.endswith("stretch"):
-        return Fit(px / width, px / height)
-    w, h = letterbox_size(width, height, px)
-    return Fit(w / width, h / height, float((px - w) // 2), float((px - h) // 2))
+def _left_out(train: Snapshot, made: Dataset, files: Files) -> dict[int, str]:
+    there = {image.id for image in made.snapshot.images}
+    gone = [(image.id, file) for image, file in zip(train.images, train.files, strict=True) if image.id not in there]
+    return {id: files.look(file, train.window).problem for id, file in gone}
 
 
 def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
     """The image of this id, any of the project's, resized and no more: as it is evaluated.
 
-    Refused if its file can't be read.
+    WorkbenchError if its file can't be read.
     """
     index = next((i for i, one in enumerate(snapshot.images) if one.id == image), None)
     if index is None:
         raise WorkbenchError("This image is not in the project any more.")
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     how = detectors.load_all().get(recipe.detector).chosen_resize(own)
-    read = _read(snapshot.take([index]), own.input_px, how, recipe.training)
+    store = _read(snapshot.take([index]), own.input_px, how)
+    if store.problems:
+        raise WorkbenchError(store.problems[0])
+    read = store.dataset(recipe.training.difficult == "ignore")
     batch = augment.plain(_numbered(read), np.zeros(1, np.int64))
     there = batch.labels[0] >= 0
     rows = batch.labels[0][there] + int(snapshot.offsets[index])
@@ -216,6 +226,11 @@ def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
         batch.ignore[0][there], rows, np.full(len(rows), index), (index,),
         tuple(replace(one, row=one.row + int(snapshot.offsets[index]), source=index) for one in gone),
     )  # fmt: skip
+
+
+def _outside(box: Floats, whole: XYXY) -> float:
+    """How far a box reaches beyond another, in pixels."""
+    return float(max((np.array(whole[:2]) - box[:2]).max(), (box[2:] - np.array(whole[2:])).max()))
 
 
 def _untouched(read: Dataset) -> augment.Pieces:
@@ -230,22 +245,9 @@ def _numbered(read: Dataset) -> Dataset:
     return replace(read, labels=np.arange(len(read.boxes)))
 
 
-def _read(snapshot: Snapshot, px: int, how: How, settings: TrainingSettings) -> Dataset:
-    """By the training's own reading. Refused with the first file that can't be read."""
-    reading = data.load(
-        snapshot, px, how, ignore_difficult=settings.difficult == "ignore", threads=1,
-        scratch=Path(tempfile.gettempdir()), control=Control(),
-    )  # fmt: skip
-    told: WorkbenchError | None = None
-    while True:
-        try:
-            message = next(reading)
-        except StopIteration as end:
-            if told is not None:
-                raise told from None
-            read: Dataset = end.value
-            return read
-        except WorkbenchError as error:
-            raise told or error from None
-        if message.level == "warning":
-            told = WorkbenchError(message.sentence)
+def _read(snapshot: Snapshot, px: int, how: How) -> data.PixelStore:
+    """By the training's own reading."""
+    store = data.PixelStore(snapshot, px, how, np.zeros((len(snapshot), px, px, 3), np.uint8))
+    for index in range(len(snapshot)):
+        store.read(index)
+    return store

@@ -1,7 +1,7 @@
 """What a detector's loss makes of an image that is seen: every cell, anchor or point, by the loss's own code.
 
 Where the loss needs the network's answer to choose (the hardest negatives, predictions that are ignored), the network
-is run: with fresh weights, those that a training of the recipe begins with, or with those of a file.
+is run: with the weights that a training of the recipe begins with, or with those of a run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Detector
@@ -19,13 +20,23 @@ from workbench.training.recipes import Recipe
 from workbench.training.seen import Seen
 from workbench.training.step import on_device
 
+FIRST_STEP = "Where the network's answer decides, it is that of the first step, in every epoch."
+OF_RUN = "Where the network's answer decides, it is that of the run's weights."
+NORMS = "Its batch norms see this image alone here, in training the whole batch."
+DRAWN = "What is learnt is drawn at random in every step: this is one draw."
+TWO_STAGES = "Shown is the first network, which proposes; the second one, which learns from proposals, is not."
+
 
 @dataclass(frozen=True)
 class Assigned:
-    """`boxes` without a positive: (row of the seen boxes, why). `explained` is of a batch of one image."""
+    """`boxes` without a positive: (row of the seen boxes, why). `explained` is of a batch of one image.
+
+    `note`: what is to be known, where a training may make something else of the image; empty where it can't.
+    """
 
     explained: Explained
     unmatched: tuple[tuple[int, str], ...]
+    note: str = ""
 
     def of_box(self, box: int) -> list[int]:
         """Positives of a seen box, per level."""
@@ -33,36 +44,50 @@ class Assigned:
         return torch.bincount(level, minlength=len(self.explained.layout.grids)).tolist()  # type: ignore[no-any-return]
 
 
-def detector_of(recipe: Recipe, labels: tuple[str, ...], anchors: AnchorSet | None, file: Path | None) -> Detector:
+def detector_of(
+    recipe: Recipe, labels: tuple[str, ...], anchors: AnchorSet | None, file: Path | None, *, begun: bool = False
+) -> Detector:
     """The recipe's detector with the weights that its training begins with, or those of `file`.
 
-    Of a file, what fits is taken, and the network answers as in evaluation. WorkbenchError says what is wrong.
+    Of a file, what fits is taken, and the network answers as in evaluation; `begun`: the training begins with the
+    file. WorkbenchError says what is wrong.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         detector = prepare.build(recipe, len(labels), anchors)
-    if file is not None:
-        weights.start(detector, file, labels)
-        return detector.eval()
-    return detector.train()
+        if file is not None:
+            weights.start(detector, file, labels)
+    return detector.train(file is None or begun)
 
 
 def assigned(seen: Seen, detector: Detector, *, answers: bool = True) -> Assigned:
     """What the loss makes of `seen`. Without `answers` the network is not run, and what depends on it stays unknown.
 
-    Chance (dropout, anchors that are drawn) is that of the image's step. A fresh network's batch norms see this image
-    alone, a training's the whole batch: what it is like at its first step, not digit by digit.
+    What follows from the boxes alone is exactly the training's; where chance or a network's answer decide, see `note`.
     """
     images, targets = on_device(seen.batch(), slice(None), torch.device("cpu"))
     size = (seen.side, seen.side)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(max(seen.step, 0))
         found = detector.explained(None, targets, size)
-        if answers and found.note:
+        depends = bool(found.note)
+        if answers and depends:
             found = detector.explained(_raw(detector, images), targets, size)
     reasons = {m: why for (_, m), why in found.reasons.items()}
-    reasons |= {m: why for m, why in _ignored(seen).items() if m in reasons}
-    return Assigned(found, tuple(sorted(reasons.items())))
+    reasons |= {m: one.reason for m, one in seen.ignored_as().items() if m in reasons}
+    return Assigned(found, tuple(sorted(reasons.items())), _note(detector, found, answers and depends))
+
+
+def _note(detector: Detector, found: Explained, answered: bool) -> str:
+    """`answered`: the network's answer decided something."""
+    notes = [found.note]
+    if answered and detector.samples:
+        notes.append(DRAWN)
+    elif answered:
+        normed = detector.training and any(isinstance(module, _BatchNorm) for module in detector.modules())
+        notes += [FIRST_STEP if detector.training else OF_RUN, NORMS if normed else ""]
+    notes.append(TWO_STAGES if detector.later_multiply_adds else "")
+    return " ".join(note for note in notes if note)
 
 
 def _raw(detector: Detector, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -70,16 +95,3 @@ def _raw(detector: Detector, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return detector(images)  # type: ignore[no-any-return]
     except ValueError:  # batch norm over a map of one cell wants two values: the same twice changes no mean
         return tuple(level[:1] for level in detector(images.repeat(2, 1, 1, 1)))
-
-
-def _ignored(seen: Seen) -> dict[int, str]:
-    """Why boxes that are there are ignored, more exactly than a loss can know it."""
-    told: dict[int, list[str]] = {}
-    for one in seen.lost:
-        if not one.gone:
-            told.setdefault(one.row, []).append(one.reason)
-    found = {}
-    for m, (row, ignore) in enumerate(zip(seen.rows.tolist(), seen.ignore.tolist(), strict=True)):
-        if ignore and told.get(row):
-            found[m] = told[row].pop(0)
-    return found

@@ -6,8 +6,9 @@ of the network's input: small below 32 x 32, medium below 96 x 96, large.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,16 +18,26 @@ from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment, prepare
+from workbench.training import augment, machine, prepare
 from workbench.training.data import Dataset
+from workbench.training.events import Control
 from workbench.training.recipes import Recipe
-from workbench.training.seen import without_pixels
+from workbench.training.seen_boxes import without_pixels
+from workbench.training.seen_files import Files
+from workbench.training.seen_stop import Stoppable, Stopped, check
 
 SIZES = ("small", "medium", "large")
 BOUNDS = (32.0**2, 96.0**2)  # COCO's areas
 SLOTS = 256  # images x boxes at once: bounds what FCOS lays out, points x boxes x 4
 MOST_IMAGES = 64  # at once
 NARROWEST = 0.05  # width of the network that is built: what answers for what is the same at any width
+SECONDS = 0.1  # that a chunk should take, so that it is told how far it is
+
+Whole = NDArray[np.int64]
+
+
+def _none() -> Whole:
+    return np.zeros((0, 3), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +47,9 @@ class Coverage:
     detector: str
     title: str
     px: int
-    total: NDArray[np.int64]  # (C, 3) boxes to be found, by label and size
-    missed: NDArray[np.int64]  # (C, 3) those without a positive
-    images: tuple[int, ...] = ()  # ids of images with such boxes, those with the most first
+    total: Whole  # (C, 3) boxes to be found, by label and size
+    missed: Whole  # (C, 3) those without a positive
+    boxes: Whole = field(default_factory=_none)  # (m, 3) of each of those: its image's id, its label's index, its size
     problem: str = ""
 
     @property
@@ -46,23 +57,57 @@ class Coverage:
         """Of all boxes, those that are missed; 0 where there is none."""
         return float(self.missed.sum() / max(self.total.sum(), 1))
 
+    @property
+    def images(self) -> tuple[int, ...]:
+        return self.images_of()
+
+    def images_of(self, label: int | None = None, size: int | None = None) -> tuple[int, ...]:
+        """Ids of the images with boxes that are missed, of this label and size, those with the most first."""
+        some = np.ones(len(self.boxes), bool)
+        for column, wanted in ((1, label), (2, size)):
+            if wanted is not None:
+                some &= self.boxes[:, column] == wanted
+        ids, first, counts = np.unique(self.boxes[some, 0], return_index=True, return_counts=True)
+        return tuple(ids[np.lexsort((first, -counts))].tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How far the counting of one detector is: a share of its images, 0 to 1."""
+
+    title: str
+    share: float
+
 
 def coverages(
-    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str]
+    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str], files: Files | None = None
 ) -> Iterator[Coverage]:  # fmt: skip
     """One after the other, each with its own way to resize, at the recipe's input side or as it was published.
 
-    Images as they are, without augmentation. WorkbenchError if there is nothing to train on.
+    Images as they are, without augmentation, but those of which `files` knows that they can't be read. WorkbenchError
+    if there is nothing to train on.
     """
+    found = counting(snapshot, recipe, anchors, names, files)
+    return (one for one in found if isinstance(one, Coverage))
+
+
+def counting(
+    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str], files: Files | None = None,
+    control: Control | None = None,
+) -> Iterator[Coverage | Part]:  # fmt: skip
+    """As coverages(), with how far it is in between. Stopped within a fraction of a second once `control` asks."""
     train, _, _ = prepare.parts(snapshot, recipe.training)
     kept: dict[tuple[int, str], Dataset] = {}
-    for name in names:
-        yield _coverage(train, recipe, anchors, name, kept)
+    with machine.threads_each(1):  # small operations: beside other work, two threads take three times as long as one
+        for name in names:
+            yield Part(detectors.load_all().get(name).title, 0.0)
+            yield (yield from _coverage(train, recipe, anchors, name, kept, files, control))
 
 
 def _coverage(
-    train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, name: str, kept: dict[tuple[int, str], Dataset]
-) -> Coverage:  # fmt: skip
+    train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, name: str, kept: dict[tuple[int, str], Dataset],
+    files: Files | None, control: Control | None,
+) -> Generator[Part, None, Coverage]:  # fmt: skip
     kind, labels = detectors.load_all().get(name), len(train.labels)
     nothing = np.zeros((labels, len(SIZES)), np.int64)
     try:
@@ -70,47 +115,73 @@ def _coverage(
         settings = own.detector_settings.resolved(tuple(label.name for label in train.labels))
         px, how = settings.input_px, kind.chosen_resize(settings)
         own = replace(own, detector_settings=replace(settings, width=NARROWEST))
-        detector = prepare.build(own, labels, anchors)
+        with Stoppable(control, weights=False):
+            detector = prepare.build(own, labels, anchors)
+    except Stopped:
+        raise
     except WorkbenchError as error:
         return Coverage(name, kind.title, 0, nothing, nothing, problem=error.sentence)
     if (px, how) not in kept:
-        kept[px, how] = without_pixels(train, px, how, own.training)
+        kept[px, how] = without_pixels(train, px, how, own.training, files=files)
     data = kept[px, how]
-    found, wanted = answered(detector, data), ~data.ignore
+    found = np.zeros(len(data.boxes), bool)
+    for done in _answering(detector, data, found, control):
+        yield Part(kind.title, done)
+    wanted = ~data.ignore
     area = (data.boxes[:, 2:] - data.boxes[:, :2]).prod(axis=1)
-    cell = data.labels * len(SIZES) + np.digitize(area, BOUNDS)
+    size = np.digitize(area, BOUNDS)
+    cell = data.labels * len(SIZES) + size
     total, missed = (np.bincount(cell[some], minlength=nothing.size) for some in (wanted, wanted & ~found))
     return Coverage(
         name, kind.title, px, total.reshape(nothing.shape), missed.reshape(nothing.shape),
-        _images(data, wanted & ~found),
+        np.stack([_owners(data), data.labels, size], axis=1)[wanted & ~found],
     )  # fmt: skip
 
 
-def _images(data: Dataset, missed: NDArray[np.bool_]) -> tuple[int, ...]:
-    of_box = np.repeat(np.arange(len(data)), np.diff(data.offsets))
-    counts = np.bincount(of_box[missed], minlength=len(data))
-    order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    return tuple(data.snapshot.images[index].id for index in order.tolist())
+def _owners(data: Dataset) -> Whole:
+    """(m,) the id of each box's image."""
+    ids = np.array([image.id for image in data.snapshot.images], np.int64)
+    return np.repeat(ids, np.diff(data.offsets))
 
 
-def answered(detector: Detector, data: Dataset) -> NDArray[np.bool_]:
-    """(m,) whether anything learns the box, its image as it is at the data's side."""
+def answered(detector: Detector, data: Dataset, control: Control | None = None) -> NDArray[np.bool_]:
+    """(m,) whether anything learns the box, its image as it is at the data's side. Stopped once `control` asks."""
+    found = np.zeros(len(data.boxes), bool)
+    for _ in _answering(detector, data, found, control):
+        pass
+    return found
+
+
+def _answering(
+    detector: Detector, data: Dataset, found: NDArray[np.bool_], control: Control | None
+) -> Iterator[float]:  # fmt: skip
+    """Set `found` (m,) in chunks of about SECONDS; yields the share of the images that is done."""
     numbered = replace(data, labels=np.arange(len(data.boxes)))
     counts = np.diff(data.offsets)
     order = np.flatnonzero(counts)[np.argsort(counts[counts > 0], kind="stable")]  # padding is little then
-    found, first = np.zeros(len(data.boxes), bool), 0
+    first, slots = 0, augment.ROOM
     while first < len(order):
+        check(control)
         last = first + 1
-        while last < min(len(order), first + MOST_IMAGES) and (last + 1 - first) * _room(counts[order[last]]) <= SLOTS:
+        while last < min(len(order), first + MOST_IMAGES) and (last + 1 - first) * _room(counts[order[last]]) <= slots:
             last += 1
-        batch = augment.plain(numbered, order[first:last])
-        rows, padding = batch.labels.clip(0), batch.labels < 0
-        arrays = batch.boxes, np.where(padding, -1, data.labels[rows]), batch.ignore
-        with torch.no_grad():
-            pairs = detector.assignment(Targets(*map(torch.from_numpy, arrays)), (data.side, data.side))
-        found[rows[pairs.image.numpy(), pairs.target.numpy()]] = True
+        began = time.monotonic()
+        _answer(detector, numbered, data.labels, order[first:last], found, control)
+        slots = min(SLOTS, slots * 2) if time.monotonic() - began < SECONDS / 2 else max(augment.ROOM, slots // 2)
         first = last
-    return found
+        yield first / len(order)
+
+
+def _answer(
+    detector: Detector, numbered: Dataset, labels: Whole, images: Whole, found: NDArray[np.bool_],
+    control: Control | None,
+) -> None:  # fmt: skip
+    batch = augment.plain(numbered, images)
+    rows, padding = batch.labels.clip(0), batch.labels < 0
+    arrays = batch.boxes, np.where(padding, -1, labels[rows]), batch.ignore
+    with torch.no_grad(), Stoppable(control):
+        pairs = detector.assignment(Targets(*map(torch.from_numpy, arrays)), (numbered.side, numbered.side))
+    found[rows[pairs.image.numpy(), pairs.target.numpy()]] = True
 
 
 def _room(boxes: int) -> int:

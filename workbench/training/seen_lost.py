@@ -18,13 +18,17 @@ from workbench.training.data import Dataset
 
 @dataclass(frozen=True)
 class Lost:
-    """A box that is not learnt. `gone`: there is nothing of it; else what is left of it is ignored."""
+    """A box that is not learnt. `gone`: there is nothing of it; else what is left of it is ignored.
+
+    `small`: for its size alone, which no one wished: a larger input would learn it, or it has no area in its image.
+    """
 
     row: int  # of the snapshot's boxes
     source: int  # its image
     xyxy: XYXY  # where all of it would lie, in pixels of the input
     gone: bool
     reason: str
+    small: bool = False
 
 
 def lost(data: Dataset, pieces: Pieces, which: NDArray[np.int64]) -> tuple[Lost, ...]:
@@ -46,17 +50,17 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int) -> list[Lost]:
         sides = (cut[k, 2:] - cut[k, :2]).clip(0)
         share = (inside[k] - hidden[k]) / max(area[k], 1e-9)
         gone = not (sides > 0).all() or inside[k] <= hidden[k]
-        reason = _reason(sides, share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
-        if reason:
+        reason = _reason(share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
+        reason = "" if area[k] <= 0 else reason
+        small = not reason and bool((sides < LEAST_SIDE).any())
+        if reason or small:
             x0, y0, x1, y1 = whole[k].tolist()
-            found.append(Lost(row, source, (x0, y0, x1, y1), gone, reason))
+            found.append(Lost(row, source, (x0, y0, x1, y1), gone, reason or _too_small(sides), small))
     return found
 
 
-def _reason(
-    sides: NDArray[np.float64], share: float, covered: bool, gone: bool, ignored: bool, flag: str
-) -> str:  # fmt: skip
-    """Empty for a box that is learnt."""
+def _reason(share: float, covered: bool, gone: bool, ignored: bool, flag: str) -> str:
+    """Empty for a box that is learnt, if it is large enough."""
     where = "behind the part of another image" if covered else "outside of what is seen of its image"
     if gone:
         return f"it lies {where}"
@@ -64,9 +68,15 @@ def _reason(
         return f"it is marked as {flag}: neither object nor background"
     if share < LEAST_VISIBLE:
         return f"only {share:.0%} of it is in sight: ignored below {LEAST_VISIBLE:.0%}"
-    if (sides < LEAST_SIDE).any():
-        return f"{sides[0]:.1f} × {sides[1]:.1f} px is left of it: ignored below {LEAST_SIDE:g} px"
     return ""
+
+
+def _too_small(sides: NDArray[np.float64]) -> str:
+    """`sides` of what is in sight of it, in pixels of the input."""
+    if not (sides > 0).all():
+        return "it has no area in its image"
+    what = "smaller than a pixel of the input" if (sides < 1).any() else "too small"
+    return f"{what}: nothing below {LEAST_SIDE:g} px is learnt"
 
 
 def _flag(data: Dataset, row: int) -> str:

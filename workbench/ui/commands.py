@@ -103,6 +103,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("anchors-brush", "Choose a region at any time", ("Shift+drag",), "", "Anchors", by_hand=True),
     Command("anchors-use", "Use these anchors in training", ("U",), "", "Anchors"),
     Command("show-run", "Show the run's curves; of several: compare them", ("Enter",), "", "Train", by_hand=True),
+    Command("picture-epoch", "Pictures: the epoch before or after", ("Left", "Right"), "", "Train", by_hand=True),
     Command("several-runs", "Select several runs", ("Ctrl+click", "Shift+click"), "", "Train", by_hand=True),
     Command("compare-runs", "Compare the selected runs…", ("Ctrl+M",), "mdi6.chart-line", "Train"),
     Command("resume-run", "Resume the run", (), "mdi6.play", "Train"),

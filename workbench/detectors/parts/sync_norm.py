@@ -1,4 +1,4 @@
-"""Batch norms that count the images of all processes of a training (Peng et al., MegDet, arXiv 1711.07240, section 3.2).
+"""Batch norms that count the images of all processes of a training (Peng et al., MegDet, arXiv 1711.07240).
 
 torch.nn.SyncBatchNorm does the same on graphics cards only; these also work on processors, where the tests run, and
 keep the class that the other parts look for.

@@ -29,7 +29,7 @@ from workbench.ui.annotate.strip import Strip
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
-from workbench.ui.train.seen.opening import open_seen
+from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
 
 _AHEAD = (1, -1, 2)
@@ -91,7 +91,6 @@ class AnnotatePage(Page):
         self._out = make(self, "zoom-out", lambda: canvas.zoom_by(-1))
         self._keep = make(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
-        self._seen = make(self, "seen", lambda: open_seen(self.session, self))
         self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
 
     def _build(self) -> None:
@@ -394,5 +393,5 @@ class AnnotatePage(Page):
             menu.addSeparator()
             menu.addActions([self._copy, self._paste, self._all])
             menu.addSeparator()
-            menu.addAction(self._seen)
+            add_to(menu, self.session, self)
             menu.exec(event.globalPos())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
@@ -22,14 +23,17 @@ from PySide6.QtWidgets import (
 
 from workbench import settings
 from workbench.errors import WorkbenchError
+from workbench.training.differences import Difference, differences, shown
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.forms import Form
+from workbench.ui.train.changes import Changes
 from workbench.ui.train.network_size import NetworkSize
 from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 
+START = "Start training"
 OPEN_GROUPS = ("Network", "Length")
 
 
@@ -46,6 +50,9 @@ class Setup(QWidget):
         self._recipes: dict[str, Recipe] = {}
         self._choices: dict[str, DetectorChoice] = {}
         self._recipe: Recipe | None = None
+        self.hopeless = ""  # why nothing could be learnt, as far as it is known
+        self.look_first: Callable[[], bool] = lambda: False  # whether a start must wait for a look, which it asks for
+        self.starts_later = False
         self.loading = QLabel("Loading PyTorch …")
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
@@ -64,16 +71,19 @@ class Setup(QWidget):
         self.run_name = QLineEdit(placeholderText="automatic", maxLength=80)
         self.run_name.setObjectName("train-run-name")
         self.run_name.setToolTip("The name of the run's folder. Left empty, it is the detector's with a number.")
+        self.changes = Changes()
         self.form = Form("train-form")
         self.data = _muted("train-data")
-        self.start = QPushButton("Start training")
+        self.start = QPushButton(START)
         self.start.setObjectName("train-start")
         self.start.setProperty("role", "primary")
         self._lay_out()
         self.detector.activated.connect(self._detector_chosen)
         self.preset.activated.connect(self._preset_chosen)
         self.form.changed.connect(self.changed)
-        self.start.clicked.connect(self.start_asked)
+        self.changed.connect(self._compare)
+        self.changes.back_asked.connect(self._put_back)
+        self.start.clicked.connect(self._start_asked)
         self.start_from.activated.connect(self._fit_width)
         self._enable(False)
 
@@ -90,7 +100,7 @@ class Setup(QWidget):
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.form)
+        scroll.setWidget(self._scrolled())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
@@ -103,8 +113,18 @@ class Setup(QWidget):
         column.addWidget(self.data)
         column.addWidget(self.start)
 
+    def _scrolled(self) -> QWidget:
+        """What differs from the recipe, and below it the form: together they may be longer than the window."""
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.changes)
+        column.addWidget(self.form, 1)
+        return inside
+
     def _enable(self, on: bool) -> None:
-        for widget in (self.detector, self.preset, self.start_from, self.run_name, self.form):
+        for widget in (self.detector, self.preset, self.start_from, self.run_name, self.changes, self.form):
             widget.setEnabled(on)
 
     @property
@@ -148,10 +168,14 @@ class Setup(QWidget):
 
     def _about(self, recipe: Recipe) -> str:
         """What a recipe promises of its own detector, it doesn't promise of another."""
-        own = self._recipes.get(recipe.name, recipe).detector
+        preset = self._recipes.get(recipe.name, recipe)
+        own = preset.detector
         if recipe.as_published or recipe.detector == own or own not in self._choices:
             return recipe.about
-        return f"The training of “{recipe.title}”, which was made for {self._choices[own].title}."
+        values = dict((preset.source or {}).get("for", {}).get(recipe.detector, {}))
+        words = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in values.items())
+        but = f", here with {words}" if words else ""
+        return f"The training of “{recipe.title}”, which was made for {self._choices[own].title}{but}."
 
     @Slot()
     def _fit_width(self) -> None:
@@ -164,6 +188,48 @@ class Setup(QWidget):
     def recipe(self) -> Recipe | None:
         """The recipe with the form's values, None while nothing is loaded; WorkbenchError if a value is not valid."""
         return self._recipe.changed(self.form.values()) if self._recipe is not None else None
+
+    @Slot()
+    def _compare(self) -> None:
+        """Say what differs from the recipe; while a value is not valid, what differed before."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            if recipe is not None:
+                self.changes.show_changes(recipe, differences(recipe))
+
+    @Slot(object)
+    def _put_back(self, found: tuple[Difference, ...]) -> None:
+        self.form.set_values({one.name: "auto" if one.before is None else one.before for one in found})
+        self.changed.emit()
+
+    @Slot()
+    def _start_asked(self) -> None:
+        """Once it was looked at; not where nothing can be learnt: then it is said why."""
+        if self.starts_later:
+            return
+        self.starts_later = self.look_first()
+        if self.starts_later:
+            self.start.setText("Looking at it first …")
+        else:
+            self._start_now()
+
+    def looked(self) -> None:
+        """What stands in the form was looked at: what waited for that starts."""
+        if self.starts_later:
+            self.do_not_start()
+            self._start_now()
+
+    def do_not_start(self) -> None:
+        """What waits, waits no more."""
+        self.starts_later = False
+        self.start.setText(START)
+
+    def _start_now(self) -> None:
+        if self.hopeless:
+            self.data.setText(self.hopeless)
+            self.said.emit(self.hopeless)
+        else:
+            self.start_asked.emit()
 
     def training_settings(self) -> TrainingSettings:
         """The form's training settings where they are valid, else their defaults: for counting images."""
@@ -202,7 +268,7 @@ class Setup(QWidget):
     def _preset_chosen(self) -> None:
         """A recipe that is for every detector leaves the chosen one."""
         recipe = self._recipes[self.preset.currentData()]
-        if recipe.as_published and self.detector.currentData() is not None:
+        if recipe.for_all and self.detector.currentData() is not None:
             recipe = recipe.with_detector(self.detector.currentData())
         self.show_recipe(recipe)
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from workbench.ui import theme
-from workbench.ui.train.seen.picture import swatch_colour
+from workbench.ui.train.seen.colours import colour_of
 from workbench.ui.train.seen.work import Look
 
-COLUMNS = ("box", "size", "learnt by, per level")
+COLUMNS = ("box", "size", "learnt by")
 _ROW = Qt.ItemDataRole.UserRole
 _SWATCH = 12
+_SIZE = 76  # px for "0.3 × 10.4"
+_FINE = 10.0
+"""Pixels below which a side is told to a tenth."""
+
+
+class OneLine(QStyledItemDelegate):
+    """Cuts what is too long, where the table wraps it: names, not reasons."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.features &= ~QStyleOptionViewItem.ViewItemFeature.WrapText  # type: ignore[attr-defined]
 
 
 class BoxesTable(QTableWidget):
@@ -26,6 +45,10 @@ class BoxesTable(QTableWidget):
         self.setAccessibleName(accessible)
         self.setProperty("role", "flat")
         self.setHorizontalHeaderLabels(list(COLUMNS))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.horizontalHeaderItem(2)
+        assert header is not None
+        header.setToolTip("How many of each level learn the box, in the order of the levels below")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -33,34 +56,44 @@ class BoxesTable(QTableWidget):
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setStyleSheet("QTableWidget::item { padding: 3px 4px; }")
+        self.setItemDelegateForColumn(0, OneLine(self))
+        self.setItemDelegateForColumn(1, OneLine(self))
+        self.setMinimumSize(160, 60)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.horizontalHeader().setStretchLastSection(True)
-        self.setColumnWidth(0, 96)
-        self.setColumnWidth(1, 80)
         self.itemSelectionChanged.connect(self._selected)
 
-    def show_look(self, look: Look) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setColumnWidth(0, max(68, min(140, self.viewport().width() // 3)))
+        self.setColumnWidth(1, _SIZE)
+
+    def show_look(self, look: Look, inks: tuple[int, ...]) -> None:
+        """`inks` as of colours.inks."""
         self.blockSignals(True)
         self.clearSelection()
-        order = sorted(range(len(look.boxes)), key=lambda box: (bool(look.ignore[box]), not look.reasons[box], box))
-        self.setRowCount(len(order) + len(look.gone))
+        order = sorted(range(len(look.boxes)), key=lambda box: _place(look, box))
+        gone = sorted(look.gone, key=lambda one: not one.red)
+        self.setRowCount(len(order) + len(gone))
         for row, box in enumerate(order):
             x0, y0, x1, y1 = look.boxes[box].tolist()
             name = self._put(row, 0, look.labels[box], box)
             swatch = QPixmap(_SWATCH, _SWATCH)
-            swatch.fill(swatch_colour(look, box))
+            swatch.fill(colour_of(look, inks, box))
             name.setIcon(swatch)
-            self._put(row, 1, f"{x1 - x0:.0f} × {y1 - y0:.0f}", box, right=True)
-            counts = " · ".join(map(str, look.learnt_by(box)))
-            last = self._put(row, 2, look.reasons[box] or counts, box)
+            self._put(row, 1, size(x1 - x0, y1 - y0), box, right=True)
+            last = self._put(row, 2, look.reasons[box] or _learnt(look, box), box)
             if look.reasons[box]:
-                last.setForeground(QColor(theme.colours().muted if look.ignore[box] else theme.colours().error))
-        for row, (label, (x0, y0, x1, y1), reason) in enumerate(look.gone, start=len(order)):
-            self._put(row, 0, label, -1)
-            self._put(row, 1, f"{x1 - x0:.0f} × {y1 - y0:.0f}", -1, right=True)
-            self._put(row, 2, f"not in the picture: {reason}", -1).setForeground(QColor(theme.colours().muted))
+                last.setForeground(_ink(not look.ignore[box]))
+            elif look.sharing(box):
+                last.setToolTip(_shared(look, box))
+        for row, one in enumerate(gone, start=len(order)):
+            x0, y0, x1, y1 = one.xyxy
+            self._put(row, 0, one.label, -1)
+            self._put(row, 1, size(x1 - x0, y1 - y0), -1, right=True)
+            self._put(row, 2, one.reason, -1).setForeground(_ink(one.red))
         self.blockSignals(False)
 
     def _put(self, row: int, column: int, text: str, box: int, *, right: bool = False) -> QTableWidgetItem:
@@ -88,3 +121,30 @@ class BoxesTable(QTableWidget):
     def _selected(self) -> None:
         items = self.selectedItems()
         self.box_chosen.emit(items[0].data(_ROW) if items else -1)
+
+
+def _place(look: Look, box: int) -> tuple[bool, bool, int, int]:
+    """In the order of the project's boxes, as training draws another one for each image."""
+    return bool(look.ignore[box]), not look.reasons[box], int(look.ids[box]), box
+
+
+def _ink(red: bool) -> QColor:
+    return QColor(theme.colours().error if red else theme.colours().muted)
+
+
+def size(width: float, height: float) -> str:
+    """In pixels of the input; small ones to a tenth."""
+    return " × ".join(f"{side:.1f}" if min(width, height) < _FINE else f"{side:.0f}" for side in (width, height))
+
+
+def _learnt(look: Look, box: int) -> str:
+    """How many priors per level, the first output first."""
+    counts = "·".join(f"{count:,}" for count in look.learnt_by(box))
+    return f"{counts}, shared" if look.sharing(box) else counts
+
+
+def _shared(look: Look, box: int) -> str:
+    others = look.sharing(box)
+    named = ", ".join(f"{look.labels[k]} {size(*(look.boxes[k, 2:] - look.boxes[k, :2]).tolist())}" for k in others[:5])
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    return f"A {look.kind} that learns it learns also: {named}{more}"

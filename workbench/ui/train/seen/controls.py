@@ -1,44 +1,58 @@
-"""The line above the pictures: image, augmented or as it is, epoch, another roll of the dice, what is drawn."""
+"""The lines above the pictures: image, recipe, augmented or not, epoch, another roll of the dice, what is drawn."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from collections.abc import Sequence
 
-from workbench.ui import theme
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+
+from workbench.ui import keys, theme
+from workbench.ui.actions import shown
 from workbench.ui.widgets.elided import Elided
 
 
 class Controls(QWidget):
-    """`changed`: another look is wanted; `drawn_changed`: the same, drawn otherwise; `stepped(±1)`: an image on."""
+    """`changed`: another look is wanted; `drawn_changed`: the same, drawn otherwise; `stepped(±1)`: an image on.
+
+    `beside_changed`: a second detector is wanted, or no longer; `all_asked`: step through all images again. The
+    switches `ignored` and `negatives` are laid out by the owner.
+    """
 
     changed = Signal()
     drawn_changed = Signal()
     stepped = Signal(int)
+    beside_changed = Signal(bool)
+    all_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._seed = 0  # the recipe's
         self._roll = 0  # 0: the recipe's own seed
+        self._wanted = True  # augmented, where it can be
+        self._outside = ""
         self.image = Elided()
         self.image.setObjectName("seen-image")
         self.image.setFont(theme.font(bold=True))
+        self.recipe = Elided()
+        self.recipe.setObjectName("seen-recipe")
+        self.recipe.setProperty("role", "muted")
         self.previous = _arrow("seen-previous", "mdi6.chevron-left", "Previous image")
         self.next = _arrow("seen-next", "mdi6.chevron-right", "Next image")
-        self.augmented = _check("seen-augmented", "Augmented", "As training changes it; off: only resized")
-        self.augmented.setChecked(True)
+        self.among = QPushButton(autoDefault=False, flat=True)
+        self.among.setObjectName("seen-among")
+        self.among.hide()
+        self.beside = _check("seen-beside", "Compare", "A second detector beside the first, on the same image")
+        self.augmented = _check("seen-augmented", "Augmented", "")
         self.epoch = QSpinBox(minimum=1, maximum=1)
         self.epoch.setObjectName("seen-epoch")
         self.epoch.setAccessibleName("Epoch")
-        self.epoch.setToolTip("In which epoch of the training. The end of a run can be without mosaic and its like.")
         self.epoch.setPrefix("Epoch ")
         self.roll = QPushButton("Another roll", autoDefault=False)
         self.roll.setObjectName("seen-roll")
-        self.roll.setToolTip("As another seed would draw it")
         self.back = QPushButton("The recipe's roll", autoDefault=False)
         self.back.setObjectName("seen-roll-back")
-        self.back.setToolTip("As the recipe's own seed draws it: what the training computes")
-        self.seed = QLabel()
+        self.seed = Elided()
         self.seed.setObjectName("seen-seed")
         self.seed.setProperty("role", "muted")
         self.ignored = _check("seen-ignored", "Ignored", "Hatched: neither object nor background")
@@ -49,31 +63,42 @@ class Controls(QWidget):
         )
         for box in (self.ignored, self.negatives):
             box.setChecked(True)
+        self._commands: dict[QWidget, str] = {
+            self.previous: "previous-image", self.next: "next-image", self.beside: "seen-compare",
+            self.augmented: "seen-augmented", self.epoch: "seen-epoch", self.roll: "seen-roll",
+            self.back: "seen-roll-back",
+        }  # fmt: skip
         self._lay_out()
-        self.previous.clicked.connect(lambda: self.stepped.emit(-1))
-        self.next.clicked.connect(lambda: self.stepped.emit(1))
-        self.augmented.toggled.connect(self._enable)
-        self.augmented.toggled.connect(self.changed)
-        self.epoch.valueChanged.connect(self.changed)
-        self.roll.clicked.connect(self._another)
-        self.back.clicked.connect(self._own)
-        self.ignored.toggled.connect(self.drawn_changed)
-        self.negatives.toggled.connect(self.drawn_changed)
-        self._enable()
+        self._connect()
+        self.show_keys()
 
     def _lay_out(self) -> None:
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(theme.GRID)
         for widgets in (
-            (self.previous, self.next, self.image, self.ignored, self.negatives),
+            (self.previous, self.next, self.image, self.among, self.recipe, self.beside),
             (self.augmented, self.epoch, self.roll, self.back, self.seed),
         ):
             row = QHBoxLayout()
             row.setSpacing(theme.GRID)
             for widget in widgets:
-                row.addWidget(widget, int(widget in (self.image, self.seed)))
+                row.addWidget(widget, int(widget in (self.image, self.recipe, self.seed)))
             rows.addLayout(row)
+
+    def _connect(self) -> None:
+        self.previous.clicked.connect(lambda: self.stepped.emit(-1))
+        self.next.clicked.connect(lambda: self.stepped.emit(1))
+        self.among.clicked.connect(self.all_asked)
+        self.beside.toggled.connect(self.beside_changed)
+        self.augmented.toggled.connect(self._augmented_toggled)
+        self.epoch.valueChanged.connect(self.changed)
+        self.roll.clicked.connect(self._another)
+        self.back.clicked.connect(self._own)
+        self.ignored.toggled.connect(self.drawn_changed)
+        self.negatives.toggled.connect(self.drawn_changed)
+
+    # --- what is offered ---
 
     def offer(self, epochs: int, seed: int) -> None:
         """The recipe's."""
@@ -84,10 +109,57 @@ class Controls(QWidget):
         self.epoch.blockSignals(False)
         self._enable()
 
+    def show_recipe(self, title: str, help: str) -> None:
+        self.recipe.setText(title)
+        self.recipe.setToolTip(help)
+
+    def show_image(self, path: str, why_not: str = "") -> None:
+        """`why_not`: it is not trained on, which means that it can only be seen as it is."""
+        self.image.setText(path)
+        self.image.setToolTip(path)
+        self._outside = why_not
+        self._enable()
+
+    def show_among(self, ids: Sequence[int], image: int, words: str) -> None:
+        """That the arrows step through these images, and where that is."""
+        place = f"{ids.index(image) + 1:,} of " if image in ids else ""
+        self.among.setVisible(bool(ids))
+        self.among.setText(f"{place}{len(ids):,} {words}  ✕")
+        self.among.setToolTip(f"The arrows step through the {len(ids):,} {words}. Click to step through all again.")
+
+    def show_ends(self, first: bool, last: bool) -> None:
+        """Whether there is no image before, and none after."""
+        self.previous.setEnabled(not first)
+        self.next.setEnabled(not last)
+
+    def show_keys(self) -> None:
+        """The keys that are in force, in the tooltips."""
+        self._tell(self.previous, "Previous image")
+        self._tell(self.next, "Next image")
+        self._tell(self.beside, "A second detector beside the first, on the same image")
+        self._enable()
+
+    # --- what is wanted ---
+
+    @property
+    def wants_augmented(self) -> bool:
+        return self._wanted
+
+    def want_augmented(self, on: bool) -> None:
+        """Without telling."""
+        self._wanted = on
+        self._enable()
+
     @property
     def seed_wanted(self) -> int | None:
         """None for the recipe's own."""
         return self._seed + self._roll if self._roll else None
+
+    @Slot(bool)
+    def _augmented_toggled(self, on: bool) -> None:
+        self._wanted = on
+        self._enable()
+        self.changed.emit()
 
     @Slot()
     def _another(self) -> None:
@@ -101,13 +173,30 @@ class Controls(QWidget):
         self._enable()
         self.changed.emit()
 
-    @Slot()
     def _enable(self) -> None:
-        on = self.augmented.isChecked()
-        self.epoch.setEnabled(on)
-        self.roll.setEnabled(on)
+        """What can be chosen for this image, and why the rest can't."""
+        on, outside = self._wanted and not self._outside, f"Not trained on: {self._outside}"
+        self.augmented.blockSignals(True)
+        self.augmented.setChecked(on)
+        self.augmented.blockSignals(False)
+        self.augmented.setEnabled(not self._outside)
+        self._tell(self.augmented, outside if self._outside else "As training changes it; off: only resized")
+        for widget, help in (
+            (self.epoch, "In which epoch of the training. The end of a run can be without mosaic and its like."),
+            (self.roll, "As another seed would draw it"),
+            (self.back, "As the recipe's own seed draws it: what the training computes"),
+        ):
+            widget.setEnabled(on)
+            self._tell(widget, help if on else outside if self._outside else "Nothing is drawn: it is shown as it is")
         self.back.setEnabled(on and self._roll > 0)
-        self.seed.setText(f"seed {self._seed + self._roll}" if on and self._roll else "")
+        rolled = f"seed {self._seed + self._roll}" if on and self._roll else ""
+        self.seed.setText("Not trained on: shown as it is" if self._outside else rolled)
+        self.seed.setToolTip(outside if self._outside else "")
+
+    def _tell(self, widget: QWidget, words: str) -> None:
+        """With the key of its command."""
+        own = keys.of(self._commands[widget])
+        widget.setToolTip(f"{words}  ({shown(own[0])})" if own else words)
 
 
 def _check(name: str, text: str, help: str) -> QCheckBox:

@@ -30,8 +30,13 @@ class Levels(QWidget):
     def hidden(self) -> frozenset[int]:
         return frozenset(level for level, switch in enumerate(self._switches) if not switch.isChecked())
 
+    def clear(self) -> None:
+        """There is nothing to switch, until the next look."""
+        self.hide()
+
     def show_look(self, look: Look) -> None:
         """Switches stay as they are where the levels do."""
+        self.show()
         if len(look.grids) != len(self._switches):
             self._make(len(look.grids))
         counts = np.bincount(look.level[np.unique(look.prior)], minlength=len(look.grids)).tolist()

@@ -4,46 +4,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QDialog, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from workbench.errors import WorkbenchError
+from workbench.ui import keys, theme
+from workbench.ui.commands import BY_NAME
 from workbench.ui.session import Session
 
-if TYPE_CHECKING:  # the Label page is there before what the train page needs is imported
-    from workbench.training.recipes import Recipe
-    from workbench.ui.train.setup import Setup
-
-
-def open_seen(session: Session, page: QWidget) -> None:
-    """One window at a time; an open one takes the recipe anew."""
+if TYPE_CHECKING:  # the pages are there before what the train page needs is imported
     from workbench.ui.train.seen.window import SeenWindow
+    from workbench.ui.train.seen.work import Prepared
     from workbench.ui.train.setup import Setup
+
+
+def open_seen(session: Session, page: QWidget, _checked: bool = False) -> None:
+    """One window at a time; an open one takes the recipe anew, with its detector."""
+    from workbench.ui.train.seen.window import SeenWindow
 
     if session.document is None or not session.document.images():
         session.inform("There is no image to look at. Open a project, or add images on the Data page.")
         return
     top = page.window()
-
-    def recipe() -> Recipe | None:
-        """None while the train page was not seen, or where a value in its form is not valid."""
-        setup = top.findChild(Setup)
-        try:
-            return setup.recipe() if isinstance(setup, Setup) else None
-        except WorkbenchError:
-            return None
-
-    window = next((one for one in top.findChildren(SeenWindow) if not one.ended), None)
-    if window is None:
-        window = SeenWindow(session, top, recipe)
-    else:
-        window.take(recipe)
+    window = _open_one(top) or SeenWindow(session, top, lambda: _prepared(top))
     window.show()
+    window.take()
     window.raise_()
     window.activateWindow()
 
 
+def add_to(menu: QMenu, session: Session, page: QWidget) -> None:
+    """The command in a context menu of an image, which is the session's."""
+    command = BY_NAME["seen"]
+    action = menu.addAction(command.text)
+    action.setObjectName("menu-seen")
+    theme.set_icon(action, command.icon)
+    action.setShortcuts([QKeySequence(key) for key in keys.of(command.name)])
+    action.setShortcutVisibleInContextMenu(True)
+    action.triggered.connect(lambda: open_seen(session, page))
+
+
+def _open_one(top: QWidget) -> SeenWindow | None:
+    """By its name, so that its module is not loaded before it is needed."""
+    windows = [one for one in top.findChildren(QDialog, "seen-window") if not one.ended]  # type: ignore[attr-defined]
+    return windows[0] if windows else None  # type: ignore[return-value]
+
+
+def _prepared(top: QWidget) -> Prepared | None:
+    """None while the train page was not seen. WorkbenchError: a value in its form is not valid."""
+    from workbench.ui.train.seen.work import Prepared
+    from workbench.ui.train.setup import Setup
+
+    setup = top.findChild(Setup)
+    recipe = setup.recipe() if isinstance(setup, Setup) else None
+    return Prepared(recipe, setup.start_from.file) if recipe is not None and isinstance(setup, Setup) else None
+
+
 class SeenButton(QPushButton):
-    """Puts itself above the button that starts a training."""
+    """Puts itself above the button that starts a training; the window follows what is set below it."""
 
     def __init__(self, session: Session, setup: Setup) -> None:
         super().__init__("What the trainer sees…", setup)
@@ -53,3 +71,11 @@ class SeenButton(QPushButton):
         column = setup.layout()
         assert isinstance(column, QVBoxLayout)
         column.insertWidget(column.indexOf(setup.start), self)
+        setup.changed.connect(self._follow)
+        setup.start_from.currentIndexChanged.connect(self._follow)
+
+    @Slot()
+    def _follow(self) -> None:
+        window = _open_one(self.window())
+        if window is not None:
+            window.take(again=False)

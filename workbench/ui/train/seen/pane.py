@@ -1,37 +1,49 @@
-"""One detector's side of the window: which it is, with which weights, the picture, its levels, and a sentence."""
+"""One detector's side of the window: which it is, with which weights, the picture, its boxes and levels, a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.train.seen.boxes_table import BoxesTable
 from workbench.ui.train.seen.levels import Levels
 from workbench.ui.train.seen.picture import SeenPicture
-from workbench.ui.train.seen.work import CERTAIN, FRESH, Look, Weights
+from workbench.ui.train.seen.work import CERTAIN, FRESH, Begun, Look, Weights, Wish
 from workbench.ui.train.work import DetectorChoice
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
-_NOUNS = {"anchor": "anchor", "cell": "cell", "point": "point"}
-_SAY_AFTER = 200
-"""Milliseconds after which it is said that something is being done."""
+_BESIDE = (252, 380)
+"""Pixels that what is told gets beside the picture, at least and at most."""
+_BELOW = 220
+"""Pixels of height that it gets below: the same for all detectors, so that two are laid out alike."""
 
 
 class Pane(QWidget):
-    """`changed` when another detector or other weights were chosen. `name` begins the names of its parts."""
+    """`changed` when another detector or other weights were chosen, `box_chosen(row)` when a box was, -1 for none.
+
+    `name` begins the names of its parts. Table and words lie beside the picture or below it, where that leaves more of
+    it, until a person moves the border between them.
+    """
 
     changed = Signal()
+    box_chosen = Signal(int)
 
     def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._runs: tuple[RunInfo, ...] = ()
+        self._begun: Begun | None = None  # what the training starts from,
+        self._begun_by = ""  # with this detector
+        self._chosen: Weights | None = None  # None: as the training begins
         self.look: Look | None = None
+        self.shown: Wish | None = None  # what is shown, or refused
         self.detector = ElidedCombo(f"{accessible}: whose assignment is drawn")
         self.detector.setObjectName(f"{name}-detector")
         self.detector.setAccessibleName(accessible)
@@ -44,6 +56,7 @@ class Pane(QWidget):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(8)
         self.picture = SeenPicture(f"{name}-picture")
+        self.table = BoxesTable(f"{name}-boxes", f"Boxes and what of the {accessible.lower()} learns them")
         self.levels = Levels(f"{name}-level")
         self.about = Elided()
         self.about.setObjectName(f"{name}-about")
@@ -55,12 +68,12 @@ class Pane(QWidget):
         self.note.setProperty("role", "muted")
         for label in (self.words, self.note):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._waiting = QTimer(self, singleShot=True, interval=_SAY_AFTER)
-        self._waiting.timeout.connect(self._say_waiting)
         self._lay_out()
         self.detector.activated.connect(self._detector_chosen)
-        self.weights.activated.connect(self.changed)
+        self.weights.activated.connect(self._weights_chosen)
         self.levels.changed.connect(self._levels_changed)
+        self.picture.box_chosen.connect(self._picked)
+        self.table.box_chosen.connect(self._listed)
         self._offer_weights()
 
     def _lay_out(self) -> None:
@@ -68,15 +81,46 @@ class Pane(QWidget):
         head.setSpacing(theme.GRID)
         head.addWidget(self.detector, 3)
         head.addWidget(self.weights, 2)
+        self._told = QWidget()
+        told = QVBoxLayout(self._told)
+        told.setContentsMargins(0, 0, 0, 0)
+        told.setSpacing(theme.GRID // 2)
+        told.addWidget(self.table, 1)
+        for part in (self.levels, self.words, self.note):
+            told.addWidget(part)
+        self.split = QSplitter(childrenCollapsible=False)
+        self.split.addWidget(self.picture)
+        self.split.addWidget(self._told)
+        self.split.setStretchFactor(0, 1)
+        self._moved = False
+        self.split.splitterMoved.connect(self._split_moved)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GRID)
+        column.setSpacing(theme.GRID // 2)
         column.addLayout(head)
         column.addWidget(self.about)
-        column.addWidget(self.picture, 1)
-        column.addWidget(self.levels)
-        column.addWidget(self.words)
-        column.addWidget(self.note)
+        column.addWidget(self.split, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share()
+
+    def _share(self) -> None:
+        """Give the picture the larger of what it can have."""
+        wide, high = self.split.width(), self.split.height()
+        narrow = max(_BESIDE[0], min(_BESIDE[1], wide * 2 // 5))
+        room = wide - narrow
+        beside = room >= self.picture.minimumWidth() and min(room, high) >= min(wide, high - _BELOW)
+        direction = Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical
+        if direction != self.split.orientation() or not self._moved:
+            self._moved = False
+            self.split.setOrientation(direction)
+            self._told.setContentsMargins(*((theme.GRID, 0, 0, 0) if beside else (0, theme.GRID, 0, 0)))
+            self.split.setSizes([room, narrow] if beside else [high - _BELOW, _BELOW])
+
+    @Slot()
+    def _split_moved(self) -> None:
+        self._moved = True
 
     # --- what can be chosen ---
 
@@ -93,6 +137,13 @@ class Pane(QWidget):
         self.detector.setCurrentIndex(max(0, self.detector.findData(detector)))
         self._offer_weights()
 
+    def offer_start(self, file: Path | None, detector: str) -> None:
+        """The training of this detector begins with the weights of `file`."""
+        begun = None if file is None else Begun(file)
+        if (begun, detector) != (self._begun, self._begun_by):
+            self._begun, self._begun_by = begun, detector
+            self._offer_weights()
+
     @property
     def detector_name(self) -> str:
         """Empty while nothing can be chosen."""
@@ -101,18 +152,19 @@ class Pane(QWidget):
     @property
     def weights_wanted(self) -> Weights:
         data = self.weights.currentData()
-        return data if isinstance(data, Path) else str(data)
+        return data if isinstance(data, Path | Begun) else str(data)
 
     def _offer_weights(self) -> None:
-        kept = self.weights.currentData() if self.weights.count() else FRESH
         self.weights.clear()
+        if self._begun is not None and self._begun_by == self.detector_name:
+            self.weights.addItem(f"Start from {_name(self._begun.file, self._runs)}", self._begun)
         self.weights.addItem("Fresh weights", FRESH)
         self.weights.addItem("Without weights: what is certain", CERTAIN)
         for run in self._runs:
             file = run.checkpoint
             if run.detector == self.detector_name and file is not None:
                 self.weights.addItem(f"Run {run.name}", file)
-        rows = [row for row in range(self.weights.count()) if self.weights.itemData(row) == kept]
+        rows = [row for row in range(self.weights.count()) if self.weights.itemData(row) == self._chosen]
         self.weights.setCurrentIndex(rows[0] if rows else 0)
 
     @Slot()
@@ -120,40 +172,86 @@ class Pane(QWidget):
         self._offer_weights()
         self.changed.emit()
 
+    @Slot()
+    def _weights_chosen(self) -> None:
+        first = self.weights.currentIndex() == 0  # as the training begins, whatever that will be
+        self._chosen = None if first else self.weights_wanted
+        self.changed.emit()
+
     # --- what is shown ---
 
     def wait(self) -> None:
-        """A look was asked for: say so, if it takes long."""
-        if not self._waiting.isActive():
-            self._waiting.start()
+        """Something else was asked for: what is there is not it."""
+        self.picture.wait()
+        for label in (self.about, self.words, self.note):
+            label.setStyleSheet("color: transparent")  # the place is kept, so that nothing jumps
+        for part in (self.table, self.levels):
+            part.setEnabled(False)
 
-    @Slot()
-    def _say_waiting(self) -> None:
-        if self.look is None:
-            self.picture.say("Looking …", "muted")
-        self.about.setText("Looking …")
+    def settle(self) -> None:
+        """What is shown is what is asked for."""
+        self.picture.waits = False
+        self.picture.update()
+        for label in (self.about, self.words, self.note):
+            label.setStyleSheet("")
+        for part in (self.table, self.levels):
+            part.setEnabled(True)
 
-    def show_result(self, result: object) -> None:
-        """A Look, or the WorkbenchError in its place."""
-        self._waiting.stop()
-        if isinstance(result, Look):
-            self._show(result)
-        elif isinstance(result, WorkbenchError):
-            self.look = None
-            self.picture.look = None
-            self.picture.say(result.sentence)
-            for label in (self.about, self.words, self.note):
-                label.setText("")
-
-    def _show(self, look: Look) -> None:
+    def show_look(self, look: Look, colours: tuple[int, ...] | None = None) -> None:
+        """`colours` as of colours.inks, where another pane has given them."""
         self.look = look
         self.levels.show_look(look)
         self.picture.hidden = self.levels.hidden
-        self.picture.show_look(look)
+        self.picture.show_look(look, colours)
+        self.table.show_look(look, self.picture.inks)
         self.about.setText(look.about)
+        self.about.setToolTip(look.about)
         self.words.setText(summary(look))
         self.note.setText(look.note)
         self.note.setVisible(bool(look.note))
+        self.settle()
+
+    def recolour(self, colours: tuple[int, ...]) -> None:
+        """The same boxes in other colours, as of colours.inks."""
+        if self.look is not None and colours != self.picture.inks:
+            self.picture.inks = colours
+            self.picture.renew()
+            self.table.show_look(self.look, colours)
+            self.table.choose(self.picture.chosen)
+
+    def refuse(self, sentence: str) -> None:
+        """There is nothing to show, and why."""
+        self.look = None
+        self.levels.clear()
+        self.picture.refuse(sentence)
+        self.table.setRowCount(0)
+        for label in (self.about, self.words, self.note):
+            label.setText("")
+        self.note.hide()
+        self.settle()
+
+    def show_result(self, result: object) -> None:
+        """A Look, or the WorkbenchError in its place."""
+        if isinstance(result, Look):
+            self.show_look(result)
+        elif isinstance(result, WorkbenchError):
+            self.refuse(result.sentence)
+
+    def choose_box(self, box: int) -> None:
+        """Show what learns this box, in the picture and the table; -1: everything. Without telling."""
+        self.picture.choose(box)
+        self.table.choose(box)
+
+    @Slot(int)
+    def _picked(self, box: int) -> None:
+        """In the picture; the same one again: no longer."""
+        self._listed(-1 if box == self.picture.chosen else box)
+        self.table.choose(self.picture.chosen)
+
+    @Slot(int)
+    def _listed(self, box: int) -> None:
+        self.picture.choose(box)
+        self.box_chosen.emit(box)
 
     @Slot()
     def _levels_changed(self) -> None:
@@ -161,15 +259,24 @@ class Pane(QWidget):
         self.picture.renew()
 
 
+def _name(file: Path, runs: Sequence[RunInfo]) -> str:
+    """Of a run its own; all runs' files have the same."""
+    return next((f"run {run.name}" for run in runs if run.folder == file.parent), file.name)
+
+
 def summary(look: Look) -> str:
-    """What becomes of boxes and priors, in a sentence or two."""
-    wanted = sum(not ignore for ignore in look.ignore.tolist())
-    learnt = len(set(look.box.tolist()))
-    noun = _NOUNS[look.kind]
-    words = f"{learnt:,} of {count(wanted, 'box')} learnt, by {count(look.positives, noun)}."
+    """What becomes of boxes and priors, in a few sentences."""
+    wanted, learnt, noun = int((~look.ignore).sum()), len(set(look.box.tolist())), look.kind
+    words = f"{learnt:,} of {count(wanted, 'box')} learnt, by {count(look.positives, noun)}"
+    shared = len(look.shared)
+    words += f", {shared:,} of which {'learns' if shared == 1 else 'learn'} several. " if shared else ". "
+    if look.ignore.any():
+        boxes = count(int(look.ignore.sum()), "box")
+        words += f"{boxes} {'is' if int(look.ignore.sum()) == 1 else 'are'} ignored. "
+    parts = []
     if look.ignored is not None:
-        words += f" {int(look.ignored.sum()):,} ignored"
+        parts.append(count(int(look.ignored.sum()), f"ignored {noun}"))
     if look.negative is not None:
-        words += f", {int(look.negative.sum()):,} learn that nothing is there"
-        words += f", {look.passed_over:,} passed over" if look.passed_over else ""
-    return words if look.ignored is None else f"{words}."
+        parts.append(f"{int(look.negative.sum()):,} learn that nothing is there")
+        parts += [f"{look.passed_over:,} are passed over"] if look.passed_over else []
+    return words + (f"{', '.join(parts)}." if parts else "").strip()

@@ -1,7 +1,8 @@
 """The picture as the network gets it: boxes solid in colours of their own, and what answers for them in the same.
 
-Positives are cells filled and anchors dashed (points as dots), each with a line to its box; what is ignored is hatched;
-negatives that were chosen have crosses. A box that nothing learns is red. k = boxes, N = priors, P = positives.
+Positives are cells filled and anchors dashed (points as dots), each with a line to its box; cells that learn nothing
+and are ignored are hatched; negatives that were chosen have crosses. A box that nothing learns is red. legend.py says
+so beside it. k = boxes, N = priors, P = positives.
 """
 
 from __future__ import annotations
@@ -9,36 +10,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen, QTextOption
 from PySide6.QtWidgets import QWidget
 
-from workbench.core.project import LABEL_COLOURS
+from workbench.ui import theme
 from workbench.ui.annotate.boxes_painter import draw_rects, line
-from workbench.ui.train.seen.work import Look
+from workbench.ui.train.seen.colours import INKS, colour_of, inks
+from workbench.ui.train.seen.work import Floats, Look
 from workbench.ui.widgets.picture_view import PictureView
 
+MANY = 100
+"""Positives above which only their middles are shown until a box is chosen: more would hide the picture."""
+CROSS = 2.5
+"""Half the width of a cross, widget pixels."""
+UNDER = QColor(0, 0, 0, 150)
 _CLICK = 4.0
 """Pixels that the mouse may move in a click."""
-_CROSS = 2.5
-"""Half the width of a cross, widget pixels."""
 _LEGIBLE = 3.0
 """Widget pixels of a cell's side below which it is not hatched but filled."""
-_UNDER = QColor(0, 0, 0, 150)
-
-
-def box_colour(box: int) -> QColor:
-    """A box's own, so that neighbours of one label are told apart. None of them is red."""
-    chosen = [colour for colour in LABEL_COLOURS if colour not in ("#d55e00", "#f0027f", "#b3b3b3")]
-    return QColor(chosen[box % len(chosen)])
-
-
-def missed_colour() -> QColor:
-    """The bright red in both themes: a photograph is no lighter in the light theme."""
-    return QColor("#ff4d4d")
+_DOT, _RING = 3.2, 5.5
+_DIM = 175
+"""Of 255: how much a picture is covered that is not what was asked for."""
 
 
 class SeenPicture(PictureView):
-    """`box_chosen(row)` for a click on a box, -1 beside all. Drag moves, the wheel zooms, a double click fits."""
+    """`box_chosen(row)` for a click on a box, -1 beside all. Drag moves, the wheel zooms, a double click fits.
+
+    `wait` dims what is there, which is of another image or detector than those that are named now.
+    """
 
     box_chosen = Signal(int)
 
@@ -47,18 +46,32 @@ class SeenPicture(PictureView):
         self.setObjectName(name)
         self.setAccessibleName("The image as the network gets it")
         self.look: Look | None = None
+        self.inks: tuple[int, ...] = ()
         self.hidden: frozenset[int] = frozenset()  # levels
         self.shows_ignored = self.shows_negatives = True
         self.chosen = -1
+        self.waits = False
         self._pressed: QPointF | None = None
 
-    def show_look(self, look: Look) -> None:
-        """Keeps the view where the size is the same, so that steps can be compared."""
-        self.look = look
-        self.chosen = -1
+    def show_look(self, look: Look, colours: tuple[int, ...] | None = None) -> None:
+        """Keeps the view where the size is the same, so that steps can be compared. `colours` as of `inks`."""
+        self.look, self.inks = look, inks(look) if colours is None else colours
+        self.chosen, self.waits = -1, False
         size = QSizeF(look.side, look.side)
         self.show_picture(look.picture, size, keep_view=True)
         self.setAccessibleDescription(f"{look.about}. {len(look.boxes)} boxes, {look.positives} positives.")
+
+    def wait(self) -> None:
+        """Something else was asked for."""
+        self.waits = True
+        if self.look is None:
+            self.say("Looking …", "muted")
+        self.update()
+
+    def refuse(self, sentence: str) -> None:
+        """There is nothing to show, and why."""
+        self.look, self.waits = None, False
+        self.say(sentence)
 
     def choose(self, box: int) -> None:
         """Show only what answers for this box; -1: everything."""
@@ -82,76 +95,95 @@ class SeenPicture(PictureView):
         self._paint_positives(painter, look)
         self._paint_boxes(painter, look)
 
+    def paint_overlay(self, painter: QPainter) -> None:
+        if self.waits and not self.sentence:
+            painter.fillRect(self.rect(), theme.colour("canvas", _DIM))
+            painter.setPen(theme.colour("text"))
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Looking …")
+
+    def _paint_sentence(self, painter: QPainter) -> None:
+        """As PictureView's, but words are broken only where one alone is too long for a line."""
+        room = QRectF(self.rect()).adjusted(16, 16, -16, -16)
+        painter.setPen(theme.colour(self._ink))
+        option = QTextOption(Qt.AlignmentFlag.AlignCenter)
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        painter.drawText(room, self.sentence, option)
+
     def _visible(self, look: Look) -> NDArray[np.bool_]:
         """(N,) priors of levels that are shown."""
         return ~np.isin(look.level, list(self.hidden))
 
+    def hatched(self, look: Look) -> Floats:
+        """(n, 4) cells with something that is ignored and the middle of nothing that learns, also on other levels."""
+        if look.ignored is None:
+            return np.zeros((0, 4))
+        visible = self._visible(look)
+        cells = np.unique(look.cells[look.ignored & visible], axis=0)
+        learning = np.unique(look.cells[look.prior[visible[look.prior]]], axis=0)
+        middles = (learning[:, :2] + learning[:, 2:]) / 2
+        inside = (cells[:, None, :2] <= middles) & (middles < cells[:, None, 2:])  # (cells, middles, 2)
+        has = np.any(np.all(inside, axis=2), axis=1)
+        return np.asarray(cells[~has])
+
     def _hatch(self, painter: QPainter, look: Look, ignored: NDArray[np.bool_]) -> None:
-        rects = self.view.rects(np.unique(look.cells[ignored & self._visible(look)], axis=0))
         painter.setPen(Qt.PenStyle.NoPen)
-        for rect in rects.tolist():
-            fine = rect[2] < 2 * _LEGIBLE
-            painter.setBrush(QBrush(QColor(0, 0, 0, 90), Qt.BrushStyle.SolidPattern))
-            painter.drawRect(QRectF(*rect))
-            if not fine:
-                painter.setBrush(QBrush(QColor(210, 210, 210, 170), Qt.BrushStyle.BDiagPattern))
-                painter.drawRect(QRectF(*rect))
+        for rect in self.view.rects(self.hatched(look)).tolist():
+            hatch(painter, QRectF(*rect))
 
     def _paint_negatives(self, painter: QPainter, look: Look, negative: NDArray[np.bool_]) -> None:
         """A cross in the middle of each cell that has some: their anchors would cover the picture."""
         rects = self.view.rects(np.unique(look.cells[negative & self._visible(look)], axis=0))
-        x, y = (rects[:, :2] + rects[:, 2:] / 2).T
-        for ink, width in ((_UNDER, 3.0), (QColor("#ffffff"), 1.2)):
-            painter.setPen(QPen(ink, width))
-            for across in (_CROSS, -_CROSS):
-                painter.drawLines([QLineF(a - _CROSS, b - across, a + _CROSS, b + across) for a, b in zip(x, y)])
+        cross(painter, rects[:, :2] + rects[:, 2:] / 2)
 
     def _paint_positives(self, painter: QPainter, look: Look) -> None:
         shown = self._visible(look)[look.prior]
         if self.chosen >= 0:
             shown &= look.box == self.chosen
+        few = int(shown.sum()) <= MANY or self.chosen >= 0
         for box in np.unique(look.box[shown]).tolist():
-            priors = look.prior[shown & (look.box == box)]
-            self._paint_of_box(painter, look, box, priors)
+            self._paint_of_box(painter, look, box, look.prior[shown & (look.box == box)], few)
+        rings = np.intersect1d(look.prior[shown], look.shared)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for x, y in self._middles(look, rings).tolist():
+            ring(painter, QPointF(x, y))
 
-    def _paint_of_box(self, painter: QPainter, look: Look, box: int, priors: NDArray[np.int64]) -> None:
-        ink = box_colour(box)
+    def _middles(self, look: Look, priors: NDArray[np.int64]) -> Floats:
+        cells = self.view.rects(look.cells[priors])
+        return np.asarray(cells[:, :2] + cells[:, 2:] / 2)
+
+    def _paint_of_box(
+        self, painter: QPainter, look: Look, box: int, priors: NDArray[np.int64], few: bool
+    ) -> None:  # fmt: skip
+        ink = QColor(INKS[self.inks[box]])
         soft = QColor(ink)
         soft.setAlpha(70)
-        middles = self.view.rects(look.cells[priors])
-        middles = middles[:, :2] + middles[:, 2:] / 2
+        middles = self._middles(look, priors).tolist()
         x0, y0, x1, y1 = look.boxes[box].tolist()
         target = self.view.to_widget(QPointF((x0 + x1) / 2, (y0 + y1) / 2))
-        if look.kind != "point":
+        if look.kind != "point" and few:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(soft)
             draw_rects(painter, self.view.rects(np.unique(look.cells[priors], axis=0)))
-        if look.kind == "anchor":
+        if look.kind == "anchor" and few:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(ink, 1.2, Qt.PenStyle.DashLine))
             draw_rects(painter, self.view.rects(look.priors[priors]))
-        painter.setPen(QPen(ink, 1.0))
-        painter.drawLines([QLineF(QPointF(x, y), target) for x, y in middles.tolist()])
-        painter.setPen(QPen(_UNDER, 1.0))
-        painter.setBrush(ink)
-        for x, y in middles.tolist():
-            painter.drawEllipse(QPointF(x, y), 3.2, 3.2)
+        if few:
+            painter.setPen(QPen(ink, 1.0))
+            painter.drawLines([QLineF(QPointF(x, y), target) for x, y in middles])
+        for x, y in middles:
+            dot(painter, QPointF(x, y), ink, _DOT if few else 0.7 * _DOT)
 
     def _paint_boxes(self, painter: QPainter, look: Look) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         rects = self.view.rects(look.boxes)
-        painter.setPen(line(_UNDER, 4))
+        painter.setPen(line(UNDER, 4))
         draw_rects(painter, rects)
         for box, rect in enumerate(rects.tolist()):
             dimmed = self.chosen >= 0 and box != self.chosen
             painter.setOpacity(0.4 if dimmed else 1.0)
-            pen = line(box_colour(box), 2)
-            if look.ignore[box]:
-                pen = QPen(QColor("#d0d0d0"), 2, Qt.PenStyle.DashLine)
-            elif look.reasons[box]:
-                pen = line(missed_colour(), 3)
-            painter.setPen(pen)
+            painter.setPen(box_pen(colour_of(look, self.inks, box), bool(look.ignore[box]), bool(look.reasons[box])))
             painter.drawRect(QRectF(*rect))
         painter.setOpacity(1.0)
 
@@ -186,11 +218,39 @@ class SeenPicture(PictureView):
         return int(np.where(inside, area, np.inf).argmin())
 
 
-def swatch_colour(look: Look, box: int) -> QColor:
-    """As the box is painted, for lists."""
-    if look.ignore[box]:
-        return QColor("#b3b3b3")
-    return missed_colour() if look.reasons[box] else box_colour(box)
+# --- the signs, which the legend paints, too ---
 
 
-__all__ = ["SeenPicture", "box_colour", "missed_colour", "swatch_colour"]
+def box_pen(colour: QColor, ignored: bool, missed: bool) -> QPen:
+    if ignored:
+        return QPen(colour, 2, Qt.PenStyle.DashLine)
+    return line(colour, 3 if missed else 2)
+
+
+def hatch(painter: QPainter, rect: QRectF) -> None:
+    """Dark, with bright lines where there is room for them."""
+    painter.setBrush(QBrush(QColor(0, 0, 0, 90), Qt.BrushStyle.SolidPattern))
+    painter.drawRect(rect)
+    if rect.width() >= 2 * _LEGIBLE:
+        painter.setBrush(QBrush(QColor(210, 210, 210, 170), Qt.BrushStyle.BDiagPattern))
+        painter.drawRect(rect)
+
+
+def cross(painter: QPainter, middles: Floats) -> None:
+    for ink, width in ((UNDER, 3.0), (QColor("#ffffff"), 1.2)):
+        painter.setPen(QPen(ink, width))
+        for across in (CROSS, -CROSS):
+            painter.drawLines([QLineF(x - CROSS, y - across, x + CROSS, y + across) for x, y in middles.tolist()])
+
+
+def dot(painter: QPainter, middle: QPointF, ink: QColor, radius: float = _DOT) -> None:
+    painter.setPen(QPen(UNDER, 1.0))
+    painter.setBrush(ink)
+    painter.drawEllipse(middle, radius, radius)
+
+
+def ring(painter: QPainter, middle: QPointF) -> None:
+    """About the middle of what learns several boxes."""
+    for ink, width in ((UNDER, 3.4), (QColor("#ffffff"), 1.6)):
+        painter.setPen(QPen(ink, width))
+        painter.drawEllipse(middle, _RING, _RING)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -20,30 +19,35 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.training.recipes import Recipe
+from workbench.training.seen_files import Files
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.train.seen import work
+from workbench.ui.train.seen import eyes
+from workbench.ui.train.seen.coverage_rows import COLUMNS, Row, row_of
 
 if TYPE_CHECKING:
     from workbench.training.seen_coverage import Coverage
 
-COLUMNS = ("detector", "not learnt", "small", "medium", "large")
-_FOUND = Qt.ItemDataRole.UserRole
 _ABOUT = (
     "Boxes of the training images, as they are, that no cell, anchor or point would learn: small ones cover less than"
-    " 32 × 32 pixels of the input, large ones at least 96 × 96. A double click shows the image with the most of them."
+    " 32 × 32 pixels of the input, large ones at least 96 × 96. A double click on a number steps through its images."
 )
 
 
 class WholeSet(QWidget):
-    """`chosen(detector, image id)` for a double click or Enter. The counting runs in a job of the session."""
+    """`chosen(detector, image ids, what they are)` for a double click or Enter, `gallery_asked(ids, what)` by a button.
 
-    chosen = Signal(str, int)
+    The counting runs in a job of the session. `files`: what is known of the image files.
+    """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    chosen = Signal(str, object, str)
+    gallery_asked = Signal(object, str)
+
+    def __init__(self, session: Session, files: Files, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._files = files
         self._job: Job | None = None
         self._names: tuple[str, ...] = ()
         self._labels: tuple[str, ...] = ()
@@ -53,6 +57,8 @@ class WholeSet(QWidget):
         self.words.setProperty("role", "muted")
         self.button = QPushButton("Count", autoDefault=False)
         self.button.setObjectName("seen-count")
+        self.gallery = QPushButton("Show these images in the gallery", autoDefault=False)
+        self.gallery.setObjectName("seen-gallery")
         self.tree = QTreeWidget()
         self.tree.setObjectName("seen-whole")
         self.tree.setAccessibleName("Boxes that are not learnt, by detector, label and size")
@@ -60,25 +66,40 @@ class WholeSet(QWidget):
         self.tree.setHeaderLabels(list(COLUMNS))
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setUniformRowHeights(True)
+        self.tree.setStyleSheet("QTreeWidget::item { padding: 3px 8px 3px 0; }")
+        self._lay_out()
+        self.button.clicked.connect(self.count)
+        self.gallery.clicked.connect(self._ask_gallery)
+        self.tree.itemActivated.connect(self._activated)
+        self.tree.currentItemChanged.connect(self._enable)
+        self._enable()
+
+    def _lay_out(self) -> None:
         header = self.tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(48)
+        header.setSectionsClickable(True)
         for column in range(1, len(COLUMNS)):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self.tree.headerItem().setTextAlignment(column, right)
+        self.tree.setSortingEnabled(True)
+        self._unsort()
         row = QHBoxLayout()
+        row.addWidget(self.gallery)
         row.addStretch(1)
         row.addWidget(self.button)
         column_ = QVBoxLayout(self)
-        column_.setContentsMargins(theme.GRID, theme.GRID, 0, 0)
+        column_.setContentsMargins(0, theme.GRID, 0, 0)
         column_.setSpacing(theme.GRID)
         column_.addWidget(self.words)
         column_.addWidget(self.tree, 1)
         column_.addLayout(row)
-        self.button.clicked.connect(self.count)
-        self.tree.itemActivated.connect(self._activated)
-        self._enable()
+
+    def _unsort(self) -> None:
+        """In the order in which they are counted."""
+        self.tree.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
 
     def offer(self, names: Sequence[str], recipe: Recipe | None) -> None:
         """What would be counted. What was counted by another recipe says nothing any more."""
@@ -94,9 +115,10 @@ class WholeSet(QWidget):
         self.words.setText(_ABOUT)
 
     def stop(self) -> None:
-        if self._job is not None:
+        """Ask what counts to stop: it is over when its job is."""
+        if self._job is not None and not self._job.stop.is_set():
             self._job.stop.set()
-            self._job = None
+            self.words.setText("Stopping …")
         self._enable()
 
     @property
@@ -113,12 +135,12 @@ class WholeSet(QWidget):
         if document is None or not self._names:
             return
         self.tree.clear()
+        self._unsort()
         self._labels = tuple(label.name for label in document.labels())
         folder: Path = document.folder
-        recipe, names = self._recipe, self._names
-        job = Job("Counting what is learnt", lambda _: work.count(folder, recipe, names), self._session)
+        recipe, names, files = self._recipe, self._names, self._files
+        job = Job("Counting what is learnt", lambda job: eyes.count(folder, recipe, names, files, job), self._session)  # type: ignore[arg-type]
         job.reported.connect(self._reported)
-        job.failed.connect(self._failed)
         job.finished.connect(self._ended)
         self._job = job
         self.words.setText("Counting …")
@@ -126,61 +148,52 @@ class WholeSet(QWidget):
         self._enable()
 
     @Slot(object)
-    def _reported(self, found: object) -> None:
-        if self.sender() is self._job:
-            self._add(found)  # type: ignore[arg-type]
-            self.words.setText(f"Counting: {self.tree.topLevelItemCount()} of {len(self._names)} detectors.")
-
-    @Slot(object)
-    def _failed(self, error: object) -> None:
-        if self.sender() is self._job:
-            self.words.setText(getattr(error, "sentence", str(error)))
+    def _reported(self, event: object) -> None:
+        if self._job is None or self._job.stop.is_set():
+            return
+        if hasattr(event, "missed"):
+            self._add(event)  # type: ignore[arg-type]
+        done, share = self.tree.topLevelItemCount(), getattr(event, "share", 0.0)
+        now = f", {event.title} {share:.0%}" if hasattr(event, "title") and not hasattr(event, "missed") else ""
+        self.words.setText(f"Counting: {done:,} of {len(self._names):,} detectors{now}.")
 
     @Slot()
     def _ended(self) -> None:
-        if self.sender() is not self._job:
-            return
-        failed = self._job.error is not None if self._job else False
-        self._job = None
-        if not failed:
+        job, self._job = self._job, None
+        done = self.tree.topLevelItemCount()
+        if job is not None and job.error is not None:
+            self.words.setText(job.error.sentence)
+        elif job is not None and job.stop.is_set():
+            counted = f" after {done:,} of {len(self._names):,} detectors" if done else ""
+            self.words.setText(f"Stopped{counted}. Count begins anew.")
+        else:
             self.words.setText(_ABOUT)
         self._enable()
 
+    @Slot()
     def _enable(self) -> None:
-        self.button.setText("Stop" if self._job is not None else "Count")
-        self.button.setEnabled(self._job is not None or bool(self._names))
+        stopping = self._job is not None and self._job.stop.is_set()
+        self.button.setText("Stopping …" if stopping else "Stop" if self._job is not None else "Count")
+        self.button.setEnabled(not stopping and (self._job is not None or bool(self._names)))
+        self.gallery.setEnabled(bool(self._chosen()[0]))
 
     def _add(self, found: Coverage) -> None:
-        if found.problem:
-            item = QTreeWidgetItem([found.title, "–", "", "", ""])
-            for column in range(len(COLUMNS)):
-                item.setToolTip(column, f"{found.title}: {found.problem}")
-                item.setForeground(column, QColor(theme.colours().muted))
-        else:
-            item = _row(found.title, found.missed.sum(axis=0).tolist(), found.total.sum(axis=0).tolist())
-            for label, missed, total in zip(self._labels, found.missed.tolist(), found.total.tolist(), strict=False):
-                item.addChild(_row(label, missed, total))
-        for part in [item, *filter(None, (item.child(k) for k in range(item.childCount())))]:
-            part.setData(0, _FOUND, (found.detector, found.images[0] if found.images else 0))
-            part.setTextAlignment(0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            for column in range(1, len(COLUMNS)):
-                part.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.tree.addTopLevelItem(item)
+        row = row_of(found, self._labels)
+        self.tree.addTopLevelItem(row)
+        row.setFirstColumnSpanned(row.found is None)
+
+    def _chosen(self) -> tuple[tuple[int, ...], str]:
+        row = self.tree.currentItem()
+        return row.images(self.tree.currentColumn()) if isinstance(row, Row) else ((), "")
+
+    @Slot()
+    def _ask_gallery(self) -> None:
+        ids, words = self._chosen()
+        if ids:
+            self.gallery_asked.emit(ids, words)
 
     @Slot(QTreeWidgetItem, int)
-    def _activated(self, item: QTreeWidgetItem, _column: int) -> None:
-        detector, image = item.data(0, _FOUND)
-        self.chosen.emit(detector, image)
-
-
-def _row(name: str, missed: Sequence[int], total: Sequence[int]) -> QTreeWidgetItem:
-    """By size; the tooltips say of how many."""
-    pairs = [(sum(missed), sum(total)), *zip(missed, total, strict=True)]
-    item = QTreeWidgetItem([name, *(f"{some:,}" if all_ else "" for some, all_ in pairs)])
-    item.setToolTip(0, name)
-    for column, (some, all_) in enumerate(pairs, start=1):
-        if all_:
-            item.setToolTip(column, f"{name}: {some:,} of {all_:,} boxes are not learnt ({some / all_:.1%})")
-        if some:
-            item.setForeground(column, QColor(theme.colours().error))
-    return item
+    def _activated(self, row: QTreeWidgetItem, column: int) -> None:
+        if isinstance(row, Row) and row.found is not None:
+            ids, words = row.images(column)
+            self.chosen.emit(row.found.detector, ids, words)

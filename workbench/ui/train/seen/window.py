@@ -1,207 +1,245 @@
 """What the trainer sees: an image as it enters the network, what a detector's loss makes of it, two detectors side by
 side, and how many boxes of the whole set nothing would learn.
 
-All that is dear happens in one thread (`Background`) or in a job of the session; PyTorch is loaded there. The window
-follows the session's image, and looks anew when the project is edited.
+All that is dear happens in one thread (asking.py, eyes.py) or in a job of the session; PyTorch is loaded there. The
+window follows the session's image and the train page's settings, and looks anew when the project is edited.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.training.recipes import Recipe
-from workbench.ui import theme
-from workbench.ui.background import Background
+from workbench.training import differences
+from workbench.ui import keys, preferences, theme
+from workbench.ui.actions import make
 from workbench.ui.session import Session
-from workbench.ui.train.seen.boxes_table import BoxesTable
+from workbench.ui.train.seen.asking import Asking
+from workbench.ui.train.seen.colours import inks_as
 from workbench.ui.train.seen.controls import Controls
+from workbench.ui.train.seen.eyes import Eyes
+from workbench.ui.train.seen.image_steps import ImageSteps
+from workbench.ui.train.seen.legend import SeenLegend
 from workbench.ui.train.seen.pane import Pane
 from workbench.ui.train.seen.whole_set import WholeSet
-from workbench.ui.train.seen.work import Eyes, Members, Rest, Start, Wish
+from workbench.ui.train.seen.work import Checked, Look, Members, Prepared
+from workbench.ui.widgets.elided import Elided
 
-_AFTER = 60
-"""Milliseconds after the last change until a look is asked for: a spin box that is held down asks once."""
 SECOND = "yolov3"
 """The detector that is compared with first."""
-LIST_WIDTH = 380
+SIZE, SMALLEST = (1040, 640), (640, 480)
+_GEOMETRY, _LEGEND = "seen/window", "seen/legend"
 
-RecipeOf = Callable[[], Recipe | None]
+PreparedOf = Callable[[], Prepared | None]
 
 
 class SeenWindow(QDialog):
-    """Not modal. `recipe_of` gives the recipe as it stands on the train page, or None for the first preset.
+    """Not modal. `prepared_of` gives what the train page is set to, None for the first preset; or it raises why not.
 
-    `look` does the work for a wish in a thread, or is a fake for tests.
+    `eyes` does the work in a thread; another one for tests.
     """
 
     def __init__(
-        self, session: Session, parent: QWidget, recipe_of: RecipeOf, look: Callable[[object], object] | None = None
-    ) -> None:
+        self, session: Session, parent: QWidget, prepared_of: PreparedOf, eyes: Eyes | None = None
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self.setObjectName("seen-window")
         self.setWindowTitle("What the trainer sees")
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.ended = False
         self._session = session
-        self._recipe_of = recipe_of
-        self._recipe: Recipe | None = None
+        self._prepared_of = prepared_of
         self._members: Members | None = None
-        self._version = 0
-        self._wishes: dict[Wish, list[int]] = {}  # what was asked for last, and by which panes
-        self._eyes = Background("Looking as the trainer does", look or Eyes().do, self)
-        self._later = QTimer(self, singleShot=True, interval=_AFTER)
+        eyes = eyes or Eyes()
         self.controls = Controls()
         self.panes = (Pane("seen", "Detector"), Pane("seen-second", "Second detector"))
-        self._beside = QCheckBox("Compare with a second detector")
-        self._beside.setObjectName("seen-beside")
-        self.tables = (
-            BoxesTable("seen-boxes", "Boxes and what learns them"),
-            BoxesTable("seen-second-boxes", "Boxes and what of the second detector learns them"),
-        )
-        self._titles = (QLabel(), QLabel())
-        self.whole = WholeSet(session)
+        self.legend = SeenLegend()
+        self._files = Elided()
+        self._files.setObjectName("seen-files")
+        self._files.setProperty("role", "muted")
+        self.whole = WholeSet(session, eyes.files)
+        self.asking = Asking(session, self.controls, self.panes, eyes, self)
+        self._steps = ImageSteps(session, self.controls, self)
         self._lay_out()
         self._connect()
+        self._make_actions()
         self._show_second(False)
-        self.resize(1120, 720)
+        self._restore_size()
 
     def _lay_out(self) -> None:
-        pictures = QHBoxLayout()
-        pictures.setSpacing(2 * theme.GRID)
-        for pane in self.panes:
-            pictures.addWidget(pane, 1)
-        left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, theme.GRID, 0)
+        pictures = QSplitter(childrenCollapsible=False)
+        for number, pane in enumerate(self.panes):
+            pictures.addWidget(pane)
+            pictures.setStretchFactor(number, 1)
+        self._pictures = pictures
+        self._legend_on = QCheckBox("Legend")
+        self._legend_on.setObjectName("seen-legend-on")
+        self._legend_on.setToolTip("What the signs in the picture mean")
+        self._legend_on.setChecked(preferences.flag(_LEGEND, True))
+        foot = QHBoxLayout()
+        foot.setSpacing(2 * theme.GRID)
+        foot.addWidget(self._files, 1)
+        for switch in (self.controls.ignored, self.controls.negatives, self._legend_on):
+            foot.addWidget(switch)
+        image = QWidget()
+        column = QVBoxLayout(image)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
         column.setSpacing(theme.GRID)
         column.addWidget(self.controls)
-        column.addLayout(pictures, 1)
-        boxes = QWidget()
-        lists = QVBoxLayout(boxes)
-        lists.setContentsMargins(theme.GRID, theme.GRID, 0, 0)
-        lists.setSpacing(theme.GRID)
-        lists.addWidget(self._beside)
-        for title, table in zip(self._titles, self.tables, strict=True):
-            title.setProperty("role", "muted")
-            lists.addWidget(title)
-            lists.addWidget(table, 1)
+        column.addWidget(pictures, 1)
+        column.addWidget(self.legend)
+        column.addLayout(foot)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("seen-tabs")
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(boxes, "This image")
+        self.tabs.addTab(image, "This image")
         self.tabs.addTab(self.whole, "Whole set")
-        split = QSplitter()
-        split.addWidget(left)
-        split.addWidget(self.tabs)
-        split.setStretchFactor(0, 1)
-        split.setSizes([1120 - LIST_WIDTH, LIST_WIDTH])
-        split.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.addWidget(split)
+        layout.setContentsMargins(12, 4, 12, 8)
+        layout.addWidget(self.tabs)
 
     def _connect(self) -> None:
-        self._later.timeout.connect(self._ask)
-        self._eyes.done.connect(self._done)
-        self.controls.changed.connect(self._look_later)
+        self.asking.loaded.connect(self._loaded)
+        self.asking.looked.connect(self._show)
+        self.asking.checked.connect(self._files_checked)
+        self.controls.changed.connect(self.asking.look_later)
         self.controls.drawn_changed.connect(self._draw)
-        self.controls.stepped.connect(self._step)
-        self._beside.toggled.connect(self._show_second)
-        for pane, table in zip(self.panes, self.tables, strict=True):
-            pane.changed.connect(self._look_later)
-            pane.picture.box_chosen.connect(self._box_chosen)
-            table.box_chosen.connect(self._box_chosen)
-        self.whole.chosen.connect(self._show_worst)
+        self.controls.beside_changed.connect(self._show_second)
+        self._legend_on.toggled.connect(self._legend_toggled)
+        for pane in self.panes:
+            pane.changed.connect(self._pane_changed)
+            pane.box_chosen.connect(self._box_chosen)
+        self.whole.chosen.connect(self._show_missed)
+        self.whole.gallery_asked.connect(self._show_gallery)
         self.tabs.currentChanged.connect(self._tab_changed)
         self._session.image_changed.connect(self._image_changed)
         self._session.edited.connect(self._edited)
         self._session.closing.connect(self._end)
 
-    # --- beginning ---
+    def _make_actions(self) -> None:
+        """Their keys work in this window; Ctrl+K finds them while it is seen."""
+        controls, window = self.controls, Qt.ShortcutContext.WindowShortcut
+        made = [
+            make(self, name, slot, context=window)
+            for name, slot in (
+                ("seen-augmented", controls.augmented.click),
+                ("seen-epoch", lambda: controls.epoch.stepBy(int(controls.epoch.isEnabled()))),
+                ("seen-epoch-back", lambda: controls.epoch.stepBy(-int(controls.epoch.isEnabled()))),
+                ("seen-roll", controls.roll.click),
+                ("seen-roll-back", controls.back.click),
+                ("seen-compare", controls.beside.click),
+            )
+        ]
+        self._arrows = (self.addAction("Next image"), self.addAction("Previous image"))
+        self._arrows[0].triggered.connect(lambda: self._steps.step(1))
+        self._arrows[1].triggered.connect(lambda: self._steps.step(-1))
+        self._commands = (*made, *self._arrows)
+
+    def _renew_keys(self) -> None:
+        """Images are stepped through by the Label page's keys."""
+        for action, command in zip(self._arrows, ("next-image", "previous-image"), strict=True):
+            action.setShortcuts([QKeySequence(key) for key in keys.of(command)])
+        self.controls.show_keys()
+
+    def _restore_size(self) -> None:
+        room = QGuiApplication.primaryScreen().availableSize()
+        self.setMinimumSize(*SMALLEST)
+        self.resize(min(SIZE[0], room.width() - 64), min(SIZE[1], room.height() - 64))
+        kept = preferences.geometry(_GEOMETRY)
+        if not kept.isEmpty():
+            self.restoreGeometry(kept)
+
+    # --- what the train page is set to ---
 
     def _begin(self) -> None:
         document = self._session.document
         if document is None:
-            self.panes[0].picture.say("No project is open. Open one, or make one from a folder of photographs.")
+            self.panes[0].refuse("No project is open. Open one, or make one from a folder of photographs.")
             return
-        self._name_image()
+        self._steps.show()
         self.panes[0].picture.say("Loading PyTorch …", "muted")
-        self._eyes.ask([Start(document.runs_folder)])
+        self.asking.load(document.runs_folder)
 
-    def take(self, recipe_of: RecipeOf) -> None:
-        """Look with the recipe as it stands now."""
-        self._recipe_of = recipe_of
-        if self._members is not None:
-            self._take_recipe(self._members)
-
-    def _take_recipe(self, members: Members) -> None:
-        recipe = self._recipe_of() or next(iter(members.loaded.recipes), None)
-        if recipe is None or recipe == self._recipe:
+    @Slot(object)
+    def _loaded(self, result: object) -> None:
+        if not isinstance(result, Members):
+            self.panes[0].show_result(result)
             return
-        self._recipe = recipe
-        self.panes[0].choose(recipe.detector)
-        self.controls.offer(recipe.training.epochs, recipe.training.seed)
+        self._members = result
+        names = [choice.name for choice in result.loaded.detectors]
+        for pane, first in zip(self.panes, (names[0], SECOND if SECOND in names else names[-1]), strict=True):
+            pane.fill(result.loaded.detectors, result.runs, first)
+        if self.isVisible():
+            self.take()
+            self._tab_changed(self.tabs.currentIndex())
+
+    def take(self, prepared_of: PreparedOf | None = None, *, again: bool = True) -> None:
+        """Look with what the train page is set to now. `again`: also with its detector, if another was chosen here."""
+        self._prepared_of = prepared_of or self._prepared_of
+        if self._members is None or not self.isVisible():
+            return
+        asking, before = self.asking, self.asking.prepared
+        try:
+            asking.prepared, asking.problem = self._prepared_of() or self._first_preset(self._members), ""
+        except WorkbenchError as error:
+            asking.prepared, asking.problem = None, error.sentence
+        asking.wake()
+        if asking.prepared is not None:
+            detector = asking.prepared.recipe.detector
+            if again or before is None or before.recipe.detector != detector:
+                self.panes[0].choose(detector)
+            self._show_prepared(asking.prepared, self._members)
+        asking.look_later()
+
+    def _first_preset(self, members: Members) -> Prepared | None:
+        return next((Prepared(recipe) for recipe in members.loaded.recipes), None)
+
+    def _show_prepared(self, prepared: Prepared, members: Members) -> None:
+        recipe = prepared.recipe
+        for pane in self.panes:
+            pane.offer_start(prepared.start, recipe.detector)
+        changed = differences.differences(recipe)
+        title = f"{recipe.title}, {len(changed)} changed" if changed else recipe.title
+        help = differences.sentence(recipe, changed) or "Its settings are as its file has them."
+        self.controls.show_recipe(f"Recipe: {title}", f"The recipe on the Train page, {recipe.title}. {help}")
+        self._offer_epochs()
         self.whole.offer([choice.name for choice in members.loaded.detectors], recipe)
 
-    def _filled(self, members: Members) -> None:
-        self._members = members
-        names = [choice.name for choice in members.loaded.detectors]
-        for pane, first in zip(self.panes, (names[0], SECOND if SECOND in names else names[-1]), strict=True):
-            pane.fill(members.loaded.detectors, members.runs, first)
-        self._take_recipe(members)
-        self._ask()
+    def _offer_epochs(self) -> None:
+        """Of the first detector's training: the second is seen in it, too."""
+        if self.asking.prepared is not None:
+            training = self.asking.recipe_of(0)[0].training
+            self.controls.offer(training.epochs, training.seed)
 
-    # --- asking ---
+    # --- what came ---
 
-    def _wish(self, pane: Pane) -> Wish | None:
-        document = self._session.document
-        if document is None or self._recipe is None or not pane.detector_name or not self._session.image_id:
-            return None
-        return Wish(
-            document.folder, self._version, self._recipe, self._session.image_id, pane.detector_name,
-            pane.weights_wanted, self.controls.augmented.isChecked(), self.controls.epoch.value() - 1,
-            self.controls.seed_wanted,
-        )  # fmt: skip
+    @Slot(object)
+    def _files_checked(self, found: object) -> None:
+        assert isinstance(found, Checked)
+        self._files.setText(found.words)
+        self._files.setToolTip("\n".join(found.problems))
 
-    @Slot()
-    def _ask(self) -> None:
-        self._wishes = {}
-        for number, pane in enumerate(self.panes):
-            if number and not self._beside.isChecked():
-                continue
-            wish = self._wish(pane)
-            if wish is not None:
-                self._wishes.setdefault(wish, []).append(number)
-                pane.wait()
-        if not self._session.image_id:
-            self.panes[0].show_result(WorkbenchError("There is no image to look at. Add some on the Data page."))
-        self._eyes.ask(list(self._wishes))
-
-    @Slot(object, object)
-    def _done(self, wish: object, result: object) -> None:
-        if isinstance(wish, Start):
-            if isinstance(result, Members):
-                self._filled(result)
-            elif isinstance(result, WorkbenchError):
-                self.panes[0].show_result(result)
-            return
-        for number in self._wishes.get(wish, []):  # type: ignore[call-overload]
-            self._show(number, result)
-
+    @Slot(int, object)
     def _show(self, number: int, result: object) -> None:
-        pane, table = self.panes[number], self.tables[number]
-        pane.show_result(result)
-        self._draw()
-        self._titles[number].setText(f"{pane.look.title}, levels as below the picture" if pane.look else "")
-        if pane.look is not None:
-            table.show_look(pane.look)
+        pane, other = self.panes[number], self.panes[1 - number]
+        if number and isinstance(result, Look) and other.look is not None:
+            pane.show_look(result, inks_as(result, other.look, other.picture.inks))
         else:
-            table.setRowCount(0)
+            pane.show_result(result)
+        if not number:
+            self._steps.show(result.outside if isinstance(result, Look) else "")
+            if isinstance(result, Look) and other.look is not None:
+                other.recolour(inks_as(other.look, result, pane.picture.inks))
+        self._draw()
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]
+        self.legend.show_looks([pane.look for pane in seen if pane.look is not None])
 
     # --- choosing ---
 
@@ -213,88 +251,93 @@ class SeenWindow(QDialog):
             pane.picture.renew()
 
     @Slot(bool)
+    def _legend_toggled(self, on: bool) -> None:
+        preferences.put(_LEGEND, on)
+        self.legend.setVisible(on)
+
+    @Slot()
+    def _pane_changed(self) -> None:
+        if self.sender() is self.panes[0]:
+            self._offer_epochs()
+        self.asking.look_later()
+
+    @Slot(bool)
     def _show_second(self, on: bool) -> None:
-        for part in (self.panes[1], self.tables[1], self._titles[1]):
-            part.setVisible(on)
-        if on:
-            self._look_later()
+        self.panes[1].setVisible(on)
+        self.panes[0].setContentsMargins(0, 0, theme.GRID if on else 0, 0)
+        self.panes[1].setContentsMargins(theme.GRID, 0, 0, 0)
+        self._pictures.setSizes([1_000_000] * 2)  # halves
+        self.legend.setVisible(self._legend_on.isChecked())
+        self._show_legend()
+        self.asking.look_later()
 
     @Slot(int)
     def _box_chosen(self, box: int) -> None:
-        """Show what learns this box; again: everything."""
-        sender = self.sender()
-        for pane, table in zip(self.panes, self.tables, strict=True):
-            if sender in (pane.picture, table):
-                again = sender is pane.picture and pane.picture.chosen == box
-                pane.picture.choose(-1 if again else box)
-                if sender is pane.picture:
-                    table.choose(-1 if again else box)
-
-    @Slot(int)
-    def _step(self, by: int) -> None:
-        document = self._session.document
-        if document is None or not document.images().has(self._session.image_id):
-            return
-        images = document.images()
-        row = images.row_of(self._session.image_id) + by
-        if 0 <= row < len(images):
-            self._session.select_image(images[row].id)
+        """Show what learns the same box on the other side."""
+        pane = self.sender()
+        other = self.panes[0] if pane is self.panes[1] else self.panes[1]
+        assert isinstance(pane, Pane)
+        if pane.look is not None and other.look is not None:
+            other.choose_box(pane.look.twin(box, other.look) if box >= 0 else -1)
 
     @Slot(int)
     def _image_changed(self, _id: int) -> None:
-        self._name_image()
-        self._look_later()
-
-    def _name_image(self) -> None:
-        image = self._session.image
-        self.controls.image.setText(image.path if image else "")
-        self.controls.image.setToolTip(image.path if image else "")
+        self._steps.show()
+        self.asking.look_later()
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
-        self._version += 1
+        self.asking.forget()
         self.whole.forget()
-        self._look_later()
+        self.asking.look_later()
 
-    @Slot()
-    def _look_later(self) -> None:
-        """When it is seen; else when it will be."""
-        if self.isVisible() and self._members is not None:
-            self._later.start()
+    # --- the whole set ---
 
     @Slot(int)
     def _tab_changed(self, tab: int) -> None:
-        if tab == 1 and self.whole.is_blank:
+        if tab == 1 and self.whole.is_blank and self._members is not None:
             self.whole.count()
 
-    @Slot(str, int)
-    def _show_worst(self, detector: str, image: int) -> None:
-        """The image with the most boxes that the detector does not learn, as it is: so they were counted."""
+    @Slot(str, object, str)
+    def _show_missed(self, detector: str, images: tuple[int, ...], words: str) -> None:
+        """Images with boxes that the detector does not learn, as they are: so they were counted."""
         self.panes[0].choose(detector)
-        self.controls.augmented.setChecked(False)
-        if image:
-            self._session.select_image(image)
-        self._look_later()
+        self._offer_epochs()
+        self.controls.want_augmented(False)
+        self.tabs.setCurrentIndex(0)
+        self._steps.go_through(images, words)
+        self.asking.look_later()
+
+    @Slot(object, str)
+    def _show_gallery(self, images: tuple[int, ...], words: str) -> None:
+        self._session.page_asked.emit("data")
+        self._session.images_asked.emit(frozenset(images), words.removeprefix("images "))
+
+    # --- coming and going ---
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Closed: it may come back, but works no more until then."""
-        self._later.stop()
         self.whole.stop()
-        self._wishes = {}
-        self._eyes.ask([Rest()] if self._members is not None else [])
+        self.asking.rest()
+        preferences.put(_GEOMETRY, self.saveGeometry())
+        for action in self._commands:
+            action.setEnabled(False)
         super().hideEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
-        if self._members is not None:
-            self._later.start()
-        elif self._eyes.is_idle():
-            self._begin()
         super().showEvent(event)
+        self._renew_keys()
+        for action in self._commands:
+            action.setEnabled(True)
+        if self._members is not None:
+            self.take(again=False)
+        elif self.asking.is_idle:
+            self._begin()
 
     @Slot()
     def _end(self) -> None:
         """The project goes: so does this window, for good, once its thread is over."""
         self.ended = True
         self.hide()
-        self._eyes.close()
+        self.asking.leave()
         self.deleteLater()

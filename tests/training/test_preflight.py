@@ -1,0 +1,373 @@
+"""What is said before a training starts: each check on a small project, and nothing about one that is well."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.toys import CALM, PX, Toy, ToySettings, make_snapshot
+from workbench.core.project import AnchorSet, Label, Snapshot, Split, State
+from workbench.core.resize import Fit
+from workbench.training import preflight as module
+from workbench.training import recipes
+from workbench.training.checkpoint import CheckpointHeader, save_detector
+from workbench.training.data import Dataset
+from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.training.preflight import preflight
+from workbench.training.preflight_boxes import copies
+from workbench.training.preflight_start import of_settings, of_weights
+from workbench.training.recipes import Recipe
+
+pytestmark = pytest.mark.usefixtures("toy")
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe("test", "Test", "", "toy", ToySettings(input_px=PX), replace(CALM, **{"epochs": 100, **changes}))
+
+
+@pytest.fixture
+def well(tmp_path: Path) -> Snapshot:
+    """40 images to train on and 8 to validate, half with a box of either label: nothing to complain of."""
+    return unlike(make_snapshot(tmp_path, 40, 8))
+
+
+def unlike(snapshot: Snapshot) -> Snapshot:
+    """No two files are the same to the byte any more, though of one length."""
+    for number, file in enumerate(snapshot.files):
+        file.write_bytes(file.read_bytes().ljust(2000, b"\0") + number.to_bytes(2))
+    return snapshot
+
+
+def findings(snapshot: Snapshot, **changes: Any) -> dict[str, Finding]:
+    """By kind; every one has its own here."""
+    found = preflight(snapshot, recipe(**changes), None)
+    assert len({one.kind for one in found}) == len(found)
+    return {one.kind: one for one in found}
+
+
+def with_images(snapshot: Snapshot, change: Callable[[int], dict[str, Any]]) -> Snapshot:
+    return replace(snapshot, images=tuple(replace(one, **change(n)) for n, one in enumerate(snapshot.images)))
+
+
+def with_labels(snapshot: Snapshot, names: Sequence[str], index: Sequence[int]) -> Snapshot:
+    labels = tuple(Label(n, name, position=n - 1) for n, name in enumerate(names, 1))
+    return replace(snapshot, labels=labels, label_index=np.array(index))
+
+
+def test_nothing_is_said_of_a_project_that_is_well(well: Snapshot) -> None:
+    assert preflight(well, recipe(), None) == ()
+
+
+def test_without_labels_or_usable_images_nothing_can_be_learnt(well: Snapshot) -> None:
+    empty = replace(well.take([]), labels=())
+    (only,) = preflight(empty, recipe(), None)
+    assert (only.level, only.kind) == (STOPS, "nothing to learn")
+    assert "Add a label" in only.text
+    test = with_images(well, lambda n: {"split": Split.TEST})
+    assert "test split" in preflight(test, recipe(), None)[0].text
+
+
+def test_images_that_the_states_leave_out_are_counted_by_their_state_and_listed(well: Snapshot) -> None:
+    states = {0: State.IN_WORK, 1: State.IN_WORK, 2: State.UNLABELLED}
+    found = findings(with_images(well, lambda n: {"state": states.get(n, State.DONE)}))
+    assert found["state"].sentence == "3 images with 3 boxes are left out: 1 unlabelled, 2 in work."
+    assert (found["state"].level, found["state"].count, found["state"].images) == (WARNING, 3, (1, 2, 3))
+    assert "state" not in findings(
+        with_images(well, lambda n: {"state": State.IN_WORK if n < 2 else State.DONE}), states="in work"
+    )
+
+
+def test_images_without_boxes_that_are_left_out_are_only_told(well: Snapshot) -> None:
+    boxless = replace(well, offsets=np.maximum(well.offsets - 3, 0), **rows(well, range(3, 48)))
+    found = findings(with_images(boxless, lambda n: {"state": State.UNLABELLED if n < 3 else State.DONE}))
+    assert found["state"].level == INFO
+    assert found["state"].sentence == "3 images without boxes are left out: 3 unlabelled."
+
+
+def rows(snapshot: Snapshot, kept: range) -> dict[str, Any]:
+    some = list(kept)
+    names = ("boxes", "label_index", "flags", "box_ids")
+    return {name: getattr(snapshot, name)[some] for name in names}
+
+
+def test_mostly_empty_training_images_are_a_warning(well: Snapshot) -> None:
+    """Of 48 images the first 30 have lost their boxes."""
+    found = findings(replace(well, offsets=np.maximum(well.offsets - 30, 0), **rows(well, range(30, 48))))
+    assert found["empty"].sentence.startswith("30 of 40 training images have no box")
+    assert found["empty"].images == tuple(range(1, 31))
+
+
+def test_labels_are_looked_for_in_every_split(well: Snapshot) -> None:
+    """'top' and 'e' have 10 boxes or more in training, 'a' 9, 'b' some in validation alone, 'c' in test, 'd' none."""
+    index = [0] * 14 + [5] * 10 + [1] * 9 + [0] * 7 + [2] * 2 + [0] * 3 + [5] + [3] * 2
+    changed = with_labels(well, ("top", "a", "b", "c", "d", "e"), index)
+    found = findings(with_images(changed, lambda n: {"split": Split.TEST} if n >= 46 else {}))
+    said = {kind: one.sentence for kind, one in found.items()}
+    assert said == {
+        "unused label": "1 label without a box: 'd'.",
+        "only in validation": "1 label only in the validation images: 'b'.",
+        "not in training": "1 label not in the training images: 'c'.",
+        "rare label": "1 label with fewer than 10 boxes in training: 'a' (9).",
+        "not in validation": "1 label not in the validation images: 'a'.",
+    }
+    assert found["only in validation"].images == (41, 42)
+    assert found["rare label"].images == tuple(range(25, 34))
+    assert {one.level for one in found.values()} == {WARNING}
+
+
+def test_without_a_validation_split_its_absence_is_told_and_no_label_is_missed_there(tmp_path: Path) -> None:
+    alone = unlike(make_snapshot(tmp_path, 6, 0))
+    found = findings(alone, epochs=1000)
+    assert set(found) == {"split", "rare label"}
+    assert found["split"].text.startswith("No image is in the validation split")
+
+
+def test_many_labels_are_named_in_part(well: Snapshot) -> None:
+    names = ("top", "bottom", *"abcdefg")
+    found = findings(with_labels(well, names, well.label_index.tolist()))
+    assert found["unused label"].sentence == "7 labels without a box: 'a', 'b', 'c', 'd', 'e' and 2 more."
+
+
+# --- boxes ---
+
+
+def test_boxes_that_are_too_small_are_counted(well: Snapshot) -> None:
+    boxes = well.boxes.copy()
+    boxes[[3, 7], 2] = boxes[[3, 7], 0] + 1.5
+    found = findings(replace(well, boxes=boxes))
+    assert found["small"].sentence == "2 boxes are smaller than 2 pixels at 64 px and not learnt."
+    assert found["small"].images == (4, 8)
+    assert set(found) == {"small"}  # and not, a second time, as what nothing answers for
+    boxes[:, 2] = boxes[:, 0] + 1
+    assert [one.level for one in preflight(replace(well, boxes=boxes), recipe(), None)] == [STOPS, WARNING]
+
+
+def one_per_cell(snapshot: Snapshot, boxes: list[tuple[float, ...]]) -> Snapshot:
+    """The first image has these boxes, all others one of 30 pixels."""
+    others = np.tile([1.0, 1, 31, 31], (len(snapshot) - 1, 1))
+    count = len(boxes) + len(others)
+    return replace(
+        snapshot, boxes=np.concatenate([np.array(boxes), others]), label_index=np.arange(count) % 2,
+        offsets=np.concatenate([[0], np.arange(len(boxes), count + 1)]), flags=np.zeros((count, 4), bool),
+        box_ids=np.arange(1, count + 1),
+    )  # fmt: skip
+
+
+def test_boxes_that_nothing_answers_for_are_counted_with_their_images(well: Snapshot) -> None:
+    """At 448 px YOLOv1's cells have 64: three boxes of an image in one of them, of which one is learnt."""
+    crowded = one_per_cell(well, [(1, 1, 8, 8), (2, 2, 7, 7), (1, 2, 6, 8)])
+    yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100, "warm_up": 0})
+    (found,) = preflight(crowded, yolo, None)
+    assert found.sentence == "2 of 42 boxes (4.8%) lie in a cell with another one and are not learnt."
+    assert (found.level, found.count, found.images) == (WARNING, 2, (1,))
+    assert preflight(crowded, yolo, None, ask=False) == ()
+
+
+def test_of_many_images_a_sample_is_looked_at(well: Snapshot) -> None:
+    crowded = one_per_cell(well, [(1, 1, 8, 8), (2, 2, 7, 7)])
+    yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100})
+    (found,) = preflight(crowded, yolo, None, most_images=5)
+    assert found.sentence == (
+        "1 of 6 boxes (16.7%) lie in a cell with another one and are not learnt. Of 5 images looked at."
+    )
+
+
+class Blind(Toy):
+    """Answers for no box."""
+
+    name = "blind"
+
+    def assignment(self, targets: Any, size: Any) -> Any:
+        found = super().assignment(targets, size)
+        return replace(found, **{name: getattr(found, name)[:0] for name in found.__dataclass_fields__})
+
+
+def test_a_detector_that_answers_for_no_box_stops_the_training(well: Snapshot) -> None:
+    from workbench import detectors
+
+    detectors.register("blind")(Blind)
+    (found,) = preflight(well, replace(recipe(), detector="blind"), None)
+    assert (found.level, found.kind) == (STOPS, "no positive")
+    assert found.advice == "Choose a larger input side or another detector."  # it has no anchors
+
+
+def test_anchors_unlike_the_boxes_are_named_with_whose_they_are(well: Snapshot) -> None:
+    """Boxes are 32 of 64, which is 208 of 416; an IoU of 0.25 is that of a square of 104."""
+    yolo = recipes.plain("yolov3-tiny").changed({"epochs": 100})
+    for side, said in ((100.0, True), (110.0, False), (415.0, False), (420.0, True)):
+        found = preflight(well, yolo, AnchorSet(((side, side),) * 6, 416))
+        assert bool(found) == said, side
+    assert found[0].sentence.startswith("40 of 40 boxes (100.0%) are unlike all of the project's anchors")
+    assert preflight(well, yolo, None) == ()
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, False), (2, True)])
+def test_a_few_boxes_unlike_the_anchors_are_not_worth_a_word(well: Snapshot, number: int, said: bool) -> None:
+    """One or two of 40 boxes, which is 5 %, are a quarter as wide and high."""
+    boxes = well.boxes.copy()
+    boxes[:number, 2:] = boxes[:number, :2] + 8
+    yolo = recipes.plain("yolov3-tiny").changed({"epochs": 100})
+    found = preflight(replace(well, boxes=boxes), yolo, AnchorSet(((208.0, 208.0),) * 6, 416))
+    assert [one.kind for one in found] == ["anchors"] * said
+
+
+def test_settings_that_the_network_can_not_be_built_with_stop(well: Snapshot) -> None:
+    (found,) = preflight(well, recipes.plain("yolov3-tiny").changed({"input_px": 100, "epochs": 100}), None)
+    assert (found.level, found.kind) == (STOPS, "detector")
+
+
+# --- copies ---
+
+
+def test_the_same_file_in_training_and_validation_is_a_leak(well: Snapshot) -> None:
+    shutil.copy(well.files[3], well.files[44])
+    shutil.copy(well.files[4], well.files[5])  # both are trained on
+    found = findings(well)["leak"]
+    assert found.sentence == (
+        "The same file is in validation and training, 1 time: 3.png is 44.png. AP will be too good."
+    )
+    assert found.images == (4, 45)
+    test = with_images(well, lambda n: {"split": Split.TEST} if n == 44 else {})
+    assert "training and test" in findings(test)["leak"].sentence
+
+
+def test_files_of_one_length_with_the_same_middle_are_no_copies(well: Snapshot) -> None:
+    head = bytes(20_000)
+    for row, start in ((0, b"a"), (45, b"b")):
+        well.files[row].write_bytes(start + head)
+    assert "leak" not in findings(well)
+
+
+def test_a_file_that_is_gone_is_left_to_whoever_reads_it(well: Snapshot) -> None:
+    well.files[0].unlink()
+    assert preflight(well, recipe(), None) == ()
+
+
+def test_fingerprints_that_are_known_find_near_copies(well: Snapshot) -> None:
+    prints: list[int | None] = [n * 0x0123456789ABCDEF0123456789 for n in range(48)]
+    prints[45] = (prints[7] or 0) ^ 0b101
+    (found,) = preflight(well, recipe(), None, prints=prints)
+    assert found.sentence.startswith("Nearly the same picture is in validation and training, 1 time: 7.png is 45.png")
+
+
+def read(pictures: Sequence[np.ndarray], snapshot: Snapshot) -> Dataset:
+    count = len(pictures)
+    return Dataset(
+        snapshot, np.stack(pictures), np.arange(count), (Fit(1, 1),) * count, snapshot.boxes.astype(np.float32),
+        snapshot.label_index, np.zeros(count, bool), snapshot.offsets,
+    )  # fmt: skip
+
+
+def test_pictures_that_are_nearly_the_same_are_found_once_they_are_read(well: Snapshot) -> None:
+    """The third validation picture is the second training picture, a little lighter and of another side."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 200, (6, 8, 8, 3), dtype=np.uint8)
+    pictures = [np.kron(one, np.ones((8, 8, 1), np.uint8)) for one in coarse]
+    copy = np.kron(coarse[1] + 9, np.ones((4, 4, 1), np.uint8))
+    small = [one[::2, ::2] for one in pictures[3:5]]
+    train, validation = read(pictures[:3], well.take([0, 1, 2])), read([*small, copy], well.take([40, 41, 42]))
+    (found,) = copies(train, validation)
+    assert found.sentence == "Nearly the same picture is in training and validation, 1 time: 1.png is 42.png."
+    assert found.images == (2, 43)
+    assert copies(train, read(small, well.take([40, 41]))) == ()
+    twice = read([pictures[1], *pictures[:2]], well.take([0, 1, 2]))  # both are trained on
+    assert copies(twice, read(small, well.take([40, 41]))) == ()
+    assert copies(train, train) == ()  # which are evaluated themselves
+
+
+# --- weights and settings ---
+
+
+def checkpoint(file: Path, labels: Sequence[str], detector: str = "toy", width: float = 1.0) -> Path:
+    made = tuple(Label(n, name) for n, name in enumerate(labels, 1))
+    save_detector(file, {}, CheckpointHeader(detector, {"width": width}, made, (), 64, "stretch"))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (("top", "bottom"), []),
+        (("Top", "BOTTOM", "more"), []),
+        (("bottom", "top"), ["w.safetensors has its labels in another order (bottom, top): they are matched by name."]),
+        (("top", "other"), ["w.safetensors does not know bottom: it starts fresh."]),
+        (("other",), ["w.safetensors knows none of the project's labels: what belongs to labels starts fresh."]),
+    ],
+)
+def test_labels_of_a_checkpoint_are_compared_by_name(tmp_path: Path, labels: Sequence[str], said: list[str]) -> None:
+    file = checkpoint(tmp_path / "w.safetensors", labels)
+    found = list(of_weights(file, recipe(), ["top", "bottom"]))
+    assert [one.sentence for one in found] == said
+    assert all((one.level, one.kind) == (INFO, "class ids") for one in found)
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    other = checkpoint(tmp_path / "a.safetensors", ["top"], "yolov3")
+    assert "is of yolov3, not of toy" in next(of_weights(other, recipe(), ["top"])).sentence
+    narrow = checkpoint(tmp_path / "b.safetensors", ["top"], width=0.5)
+    found = next(of_weights(narrow, recipe(), ["top"]))
+    assert (found.level, found.advice) == (WARNING, "Set the width to 0.5.")
+
+
+def test_darknets_files_do_not_name_their_labels(tmp_path: Path) -> None:
+    for name, said in (("yolov4.weights", True), ("yolov4.conv.137", False)):
+        file = tmp_path / name
+        file.write_bytes(b"")
+        found = list(of_weights(file, recipe(), ["cat", "dog"]))
+        assert bool(found) == said
+    (tmp_path / "a.weights").touch()
+    assert "0 cat, 1 dog" in next(of_weights(tmp_path / "a.weights", recipe(), ["cat", "dog"])).sentence
+
+
+def test_weights_that_are_not_there_or_damaged_stop(tmp_path: Path) -> None:
+    (tmp_path / "b.safetensors").write_bytes(b"no")
+    for name in ("a.safetensors", "b.safetensors"):
+        (found,) = of_weights(tmp_path / name, recipe(), ["top"])
+        assert (found.level, found.kind) == (STOPS, "weights")
+
+
+def test_published_weights_need_the_whole_width(tmp_path: Path) -> None:
+    file = tmp_path / "ssd300_vgg16_coco-b556d3b4.pth"
+    file.touch()
+    found = list(of_weights(file, recipes.preset("quick-cpu").with_detector("ssd300"), ["person", "cell"]))
+    assert [one.kind for one in found] == ["weights", "class ids"]
+    assert "the recipe's has 0.25 of its width" in found[0].sentence
+    assert found[1].sentence.endswith("does not know cell: it starts fresh.")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "kinds"),
+    [
+        ("quick-cpu", {}, []),
+        ("quick-cpu", {"epochs": 1}, ["steps"]),
+        ("quick-cpu", {"learning_rate": 0.0}, ["learning rate"]),
+        ("quick-cpu", {"freeze": 0.1}, ["fresh"]),
+        ("fine-tune", {}, ["fresh"]),
+        ("fine-tune", {"freeze": 0.0}, []),
+    ],
+)
+def test_settings_that_do_not_go_together(name: str, changes: dict[str, Any], kinds: list[str]) -> None:
+    wanted = recipes.preset(name).changed(changes)
+    assert [one.kind for one in of_settings(wanted, 200, None)] == kinds
+
+
+def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:
+    tuned = recipes.preset("fine-tune")
+    assert "“Fine-tune” is made for going on" in next(of_settings(tuned, 200, None)).sentence
+    assert list(of_settings(tuned, 200, tmp_path)) == []
+    frozen = tuned.with_detector("fcos")
+    assert "batch norms" in next(of_settings(frozen, 200, None)).sentence
+    unknown = replace(recipe(freeze=0.5, batch=1), detector="toy")
+    assert [one.kind for one in of_settings(unknown, 200, tmp_path)] == ["freeze"]
+
+
+def test_what_a_run_tells_itself_is_known_by_its_kind(well: Snapshot) -> None:
+    assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive"}
+    order = preflight(well, recipe(learning_rate=0.0, epochs=1), None)
+    assert [one.level for one in order] == [STOPS, WARNING]

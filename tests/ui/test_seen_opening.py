@@ -1,0 +1,134 @@
+"""From which places the window opens, and that it follows what is set on the Train page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from tests.ui.seeing import FakeEyes, labelled, settle
+from workbench.training import recipes
+from workbench.ui.commands import BY_NAME
+from workbench.ui.main_window import MainWindow
+from workbench.ui.train.seen import window as window_module
+from workbench.ui.train.seen.picture import SeenPicture
+from workbench.ui.train.seen.window import SeenWindow
+from workbench.ui.train.seen.work import FRESH, Begun
+
+__all__ = ["labelled"]
+
+
+@pytest.fixture
+def eyes(monkeypatch: pytest.MonkeyPatch) -> FakeEyes:
+    """Those of each window that is opened; they offer all presets."""
+    made = FakeEyes()
+    made.recipes = (recipes.preset("quick-cpu"),)
+    monkeypatch.setattr(window_module, "Eyes", lambda: made)
+    return made
+
+
+def opened(main: MainWindow) -> list[SeenWindow]:
+    return [one for one in main.findChildren(SeenWindow) if one.isVisible()]
+
+
+def test_it_opens_from_every_page_by_key_and_by_name(
+    qtbot: QtBot, open_window: Open, labelled: Path, eyes: FakeEyes
+) -> None:
+    assert BY_NAME["seen"].where == "Window"
+    main = open_window(labelled, "data")
+    QTest.keyClick(main, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert len(opened(main)) == 1
+    settle(qtbot, opened(main)[0], eyes, 1)
+    assert eyes.wishes[-1].image == main.session.image_id
+    opened(main)[0].close()
+    main.activateWindow()
+    main.show_finder()
+    finder = QApplication.activePopupWidget()
+    assert finder is not None
+    QTest.keyClicks(find(finder, QLineEdit, "finder-field"), "trainer")
+    assert find(finder, QListView, "finder-list").model().rowCount() == 1
+    QTest.keyClick(find(finder, QLineEdit, "finder-field"), Qt.Key.Key_Return)
+    assert len(opened(main)) == 1
+    main.close_project()
+    assert not find(main, QAction, "action-seen").isEnabled()
+
+
+@pytest.mark.parametrize(("page", "place"), [("data", "gallery"), ("label", "canvas")])
+def test_it_is_in_the_menus_of_images(
+    qtbot: QtBot, open_window: Open, labelled: Path, eyes: FakeEyes, page: str, place: str
+) -> None:
+    main = open_window(labelled, page)
+    where, owner = find(main, QWidget, place), find(main, QWidget, f"page-{page}")
+    if page == "data":
+        where.selectAll()
+    keys: list[str] = []
+
+    def choose() -> None:
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        action = next(one for one in menu.actions() if one.objectName() == "menu-seen")
+        keys.append(action.shortcut().toString())
+        menu.close()
+        action.trigger()
+
+    QTimer.singleShot(50, choose)
+    at = where.mapTo(owner, where.rect().center())
+    owner.contextMenuEvent(QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, owner.mapToGlobal(at)))
+    qtbot.waitUntil(lambda: len(opened(main)) == 1)
+    assert keys == ["Ctrl+T"]
+
+
+@pytest.mark.slow
+def test_it_follows_the_form_of_the_train_page(
+    qtbot: QtBot, open_window: Open, labelled: Path, eyes: FakeEyes, tmp_path: Path
+) -> None:
+    """Its values, its detector, what the training starts from, and its words where a value is not valid."""
+    main = open_window(labelled, "train")
+    detector = find(main, QComboBox, "train-detector")
+    qtbot.waitUntil(detector.isEnabled, timeout=60_000)
+    QTest.mouseClick(find(main, QPushButton, "train-seen"), Qt.MouseButton.LeftButton)
+    (window,) = opened(main)
+    settle(qtbot, window, eyes, 1)
+    epochs = find(main, QLineEdit, "train-form-epochs")
+    epochs.setText("7")
+    epochs.textEdited.emit("7")
+    settle(qtbot, window, eyes, 2)
+    assert eyes.wishes[-1].recipe.training.epochs == 7
+    assert find(window, QSpinBox, "seen-epoch").maximum() == 7
+    assert find(window, QLabel, "seen-recipe").text().endswith("1 changed")
+    epochs.setText("abc")
+    epochs.textEdited.emit("abc")
+    shown = find(window, SeenPicture, "seen-picture")
+    qtbot.waitUntil(lambda: "'epochs' must be" in shown.sentence and window.asking.is_idle)
+    assert len(eyes.wishes) == 2
+    epochs.setText("7")
+    epochs.textEdited.emit("7")
+    settle(qtbot, window, eyes, 3)
+    assert shown.sentence == ""
+    detector.setCurrentIndex(detector.findData("yolov3"))
+    detector.activated.emit(detector.currentIndex())
+    settle(qtbot, window, eyes, 4)
+    assert eyes.wishes[-1].detector == "yolov3"
+    start = find(main, QComboBox, "train-start-from")
+    start.begin_from(tmp_path / "mine.safetensors")
+    settle(qtbot, window, eyes, 5)
+    assert eyes.wishes[-1].weights == Begun(tmp_path / "mine.safetensors")
+    start.setCurrentIndex(0)
+    settle(qtbot, window, eyes, 6)
+    assert eyes.wishes[-1].weights == FRESH

@@ -1,0 +1,263 @@
+"""What is drawn and listed of a look: signs, colours, the legend, the table, the sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import find
+from tests.ui.seeing import LONG, Opened, boxes, ink, labelled, made_look, recipe, seen
+from workbench.ui import theme
+from workbench.ui.train.seen.boxes_table import BoxesTable, size
+from workbench.ui.train.seen.colours import INKS, inks, missed_colour
+from workbench.ui.train.seen.legend import SeenLegend, entries
+from workbench.ui.train.seen.pane import summary
+from workbench.ui.train.seen.picture import MANY, SeenPicture
+from workbench.ui.train.seen.work import Gone, Look, Wish
+
+__all__ = ["labelled", "seen"]
+
+WISH = Wish(Path("p"), 0, recipe(), 1, "fresh", True, 0, None)
+
+
+def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
+    _, window, _ = seen()
+    assert boxes(window) == [
+        ("cell", "another box has its cell"),
+        ("cell", "2"),
+        ("other", "only 10% of it is in sight"),
+        ("cell", "it lies outside"),
+    ]
+    table = find(window, BoxesTable, "seen-boxes")
+    inks = [table.item(row, 2).foreground().color().name() for row in range(4)]
+    assert (inks[0], inks[2], inks[3]) == (theme.colours().error, theme.colours().muted, theme.colours().muted)
+    assert inks[1] not in (inks[0], inks[2])
+
+
+def test_the_sentence_tells_boxes_from_cells() -> None:
+    look = made_look(WISH)
+    assert summary(look) == (
+        "1 of 2 boxes learnt, by 2 cells. 1 box is ignored. 1 ignored cell, 6 learn that nothing is there."
+    )
+    small = replace(look, ignore=np.zeros(3, bool))  # as a box that is too small is
+    assert summary(small).startswith("1 of 3 boxes learnt, by 2 cells. 1 ignored cell")
+    both = replace(look, prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", look.reasons[2]))
+    assert summary(both).startswith("2 of 2 boxes learnt, by 2 cells, 1 of which learns several. ")
+
+
+def test_boxes_that_are_too_small_are_red_and_their_size_is_told_to_a_tenth(qtbot: QtBot) -> None:
+    look = made_look(WISH)
+    look = replace(
+        look, ignore=np.zeros(3, bool), boxes=np.array([*look.boxes[:2], (60, 60, 60.6, 61.4)]),
+        gone=(Gone("cell", (1, 1, 1, 5), "it has no area in its image", True),),
+    )  # fmt: skip
+    table = BoxesTable("t", "t")
+    qtbot.addWidget(table)
+    table.show_look(look, inks(look))
+    rows = [[table.item(row, column).text() for column in range(3)] for row in range(4)]
+    assert rows[1] == ["other", "0.6 × 1.4", "only 10% of it is in sight"]
+    assert rows[3][2] == "it has no area in its image"
+    assert table.item(1, 2).foreground().color().name() == theme.colours().error
+    assert table.item(3, 2).foreground().color().name() == theme.colours().error
+    assert size(36.0, 36.4) == "36 × 36"
+
+
+def test_what_is_drawn_is_the_look(seen: Opened) -> None:
+    _, window, _ = seen()
+    shown = find(window, SeenPicture, "seen-picture")
+    plain = ink(shown, 48, 80)
+    assert ink(shown, 65, 10) == missed_colour().name()
+    assert ink(shown, 20, 4) not in (plain, missed_colour().name())
+    filled, hatched = ink(shown, 60, 6), ink(shown, 72, 70)
+    assert filled != plain
+    window.panes[0].levels._switches[0].click()
+    assert ink(shown, 60, 6) == plain  # the only level is hidden
+    assert ink(shown, 72, 70) == plain
+    window.panes[0].levels._switches[0].click()
+    assert (ink(shown, 60, 6), ink(shown, 72, 70)) == (filled, hatched)
+    find(window, QCheckBox, "seen-ignored").click()
+    assert ink(shown, 72, 70) == plain
+
+
+def test_only_cells_in_which_nothing_learns_are_hatched(qtbot: QtBot) -> None:
+    look = made_look(WISH)
+    everything = replace(look, ignored=np.ones(9, bool))
+    shown = SeenPicture("p")
+    qtbot.addWidget(shown)
+    assert sorted(shown.hatched(everything).tolist()) == sorted(look.cells[2:].tolist())
+    shown.hidden = frozenset({0})
+    assert shown.hatched(everything).tolist() == []
+
+
+def apart(one: QColor, other: QColor) -> float:
+    return sum((a - b) ** 2 for a, b in zip(one.getRgb(), other.getRgb(), strict=True)) ** 0.5
+
+
+def crowded(wish: Wish) -> Look:
+    """More anchors than can be told apart, all of one box, in a fine grid; the second box has a few."""
+    look, n = made_look(wish), MANY + 1
+    cells = np.tile([40.0, 40, 42, 42], (n + 2, 1))
+    priors = np.tile([4.0, 4, 92, 92], (n + 2, 1))
+    priors[n:] = (50, 60, 70, 90)
+    return replace(
+        look, kind="anchor", priors=priors, cells=cells, level=np.zeros(n + 2, np.int64), grids=((48, 48),),
+        prior=np.arange(n + 2), box=np.array([0] * n + [1, 1]), ignored=np.zeros(n + 2, bool),
+        negative=np.zeros(n + 2, bool), reasons=("", "", look.reasons[2]),
+    )  # fmt: skip
+
+
+def test_very_many_anchors_are_points_until_a_box_is_chosen(seen: Opened) -> None:
+    _, window, _ = seen(crowded)
+    shown = find(window, SeenPicture, "seen-picture")
+
+    def border() -> set[str]:
+        """Along the border of the first box's anchors."""
+        return {ink(shown, 92, y) for y in range(44, 56)}
+
+    assert len(border()) == 1
+    window.panes[0].choose_box(0)
+    assert min(apart(QColor(INKS[shown.inks[0]]), QColor(one)) for one in border()) < 30
+    window.panes[0].choose_box(1)
+    assert len(border()) == 1
+
+
+def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, seen: Opened) -> None:
+    def answer(wish: Wish) -> Look:
+        look = made_look(wish)
+        return replace(look, prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", look.reasons[2]))
+
+    _, window, _ = seen(answer)
+    table = find(window, BoxesTable, "seen-boxes")
+    assert boxes(window)[:2] == [("cell", "1, shared"), ("cell", "2, shared")]
+    assert table.item(0, 2).toolTip() == "A cell that learns it learns also: cell 36 × 36"
+    shown = find(window, SeenPicture, "seen-picture")
+    picture = shown.grab().toImage()
+
+    def brightest(x: float, y: float) -> int:
+        """About a middle: of a ring it is white."""
+        at = shown.view.to_widget(QPointF(x, y)).toPoint()
+        return max(min(picture.pixelColor(at.x() + k, at.y()).getRgb()[:3]) for k in range(-8, 9))
+
+    assert brightest(48, 16) > 200
+    assert brightest(16, 16) < 120
+
+
+def test_a_box_is_chosen_in_the_list_and_in_the_picture(seen: Opened) -> None:
+    _, window, _ = seen()
+    shown, table = find(window, SeenPicture, "seen-picture"), find(window, BoxesTable, "seen-boxes")
+    filled = ink(shown, 60, 6)
+    table.selectRow(0)
+    assert shown.chosen == 1
+    assert ink(shown, 60, 6) != filled  # the cells are another's
+    QTest.mouseClick(shown, Qt.MouseButton.LeftButton, pos=shown.view.to_widget(QPointF(20, 20)).toPoint())
+    assert shown.chosen == 0
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [1]
+    QTest.mouseClick(shown, Qt.MouseButton.LeftButton, pos=shown.view.to_widget(QPointF(20, 20)).toPoint())
+    assert shown.chosen == -1
+    assert not table.selectionModel().selectedRows()
+
+
+# --- colours ---
+
+
+def grid_of(count: int) -> Look:
+    """`count` x `count` boxes that nearly touch."""
+    low = np.array([(x * 10.0, y * 10.0) for y in range(count) for x in range(count)])
+    made = np.concatenate([low, low + 9], axis=1)
+    n = len(made)
+    return replace(
+        made_look(WISH), boxes=made, side=count * 10, labels=("cell",) * n, ignore=np.zeros(n, bool),
+        reasons=("",) * n, ids=np.arange(n),
+    )  # fmt: skip
+
+
+def test_neighbours_never_have_the_same_colour() -> None:
+    look = grid_of(12)
+    chosen = np.array(inks(look)).reshape(12, 12)
+    for down, right in ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0)):
+        assert (chosen[down:, right:] != chosen[: 12 - down, : 12 - right]).all(), (down, right)
+    assert len(set(inks(grid_of(3)))) == 9
+    assert inks(look, {0: 7, 143: 7})[0] == 7
+
+
+def test_the_colours_are_far_apart_and_none_is_red() -> None:
+    colours = [*map(QColor, INKS), missed_colour()]
+    assert min(apart(a, b) for k, a in enumerate(colours) for b in colours[:k]) > 70
+
+
+# --- legend, names, words ---
+
+
+def test_the_legend_names_every_sign_that_is_there(qtbot: QtBot, seen: Opened) -> None:
+    _, window, _ = seen()
+    legend = find(window, SeenLegend, "seen-legend")
+    assert [sign for sign, _ in legend.entries] == ["box", "missed", "ignored box", "cell", "hatch"]
+    assert "not its label's" in dict(legend.entries)["box"]
+    anchors = crowded(WISH)
+    assert [sign for sign, _ in entries([anchors])][:4] == ["box", "ignored box", "anchor", "cell"]
+    points = replace(made_look(WISH), kind="point", prior=np.array([0, 0]), box=np.array([0, 1]))
+    assert {"dot", "ring"} <= {sign for sign, _ in entries([points])}
+    hard = replace(made_look(WISH), negative=np.zeros(9, bool))
+    assert "cross" in {sign for sign, _ in entries([hard])}
+    height = legend.height()
+    assert legend.heightForWidth(200) > legend.heightForWidth(1000) > 0
+    assert height == legend.heightForWidth(legend.width())
+    find(window, QCheckBox, "seen-legend-on").click()
+    assert not legend.isVisible()
+    find(window, QCheckBox, "seen-legend-on").click()
+
+
+def test_a_long_name_takes_one_line_and_its_tooltip_the_whole(qtbot: QtBot, seen: Opened) -> None:
+    _, window, _ = seen(lambda wish: replace(made_look(wish), labels=("cell", LONG, "other")))
+    table = find(window, BoxesTable, "seen-boxes")
+    assert table.item(0, 0).text() == LONG
+    assert table.item(0, 0).toolTip() == LONG
+    table.setColumnWidth(2, 300)
+    table.resizeRowsToContents()
+    assert table.rowHeight(0) == table.rowHeight(1)
+
+
+def test_a_sentence_is_broken_between_words(qtbot: QtBot) -> None:
+    """Painted letter by letter: a line of the picture is wide enough for each word alone."""
+    shown = SeenPicture("p")
+    qtbot.addWidget(shown)
+    shown.resize(200, 160)
+    word = "unbreakable"
+    shown.refuse(" ".join([word] * 6))
+    lines = rows_of_ink(shown)
+    shown.refuse("\n".join([word] * 6))
+    assert lines == rows_of_ink(shown) or lines <= 6
+    wide = shown.fontMetrics().horizontalAdvance(f"{word} {word}")
+    shown.resize(wide + 34, 160)  # two words fit, and of a third some letters would not be cut off
+    shown.refuse(" ".join([word] * 4))
+    two = rows_of_ink(shown)
+    shown.refuse(f"{word} {word}\n{word} {word}")
+    assert two == rows_of_ink(shown) == 2
+
+
+def rows_of_ink(shown: SeenPicture) -> int:
+    """How many lines of text there are."""
+    image = shown.grab().toImage()
+    ground = image.pixel(1, 1)
+    inked = [any(image.pixel(x, y) != ground for x in range(image.width())) for y in range(image.height())]
+    return sum(now and not before for before, now in zip([False, *inked], inked, strict=False))
+
+
+def test_a_table_of_nothing_is_no_failure(qtbot: QtBot) -> None:
+    look = made_look(WISH)
+    empty = replace(
+        look, boxes=np.zeros((0, 4)), ids=np.zeros(0, np.int64), labels=(), ignore=np.zeros(0, bool), reasons=(),
+        gone=(), prior=np.zeros(0, np.int64), box=np.zeros(0, np.int64),
+    )  # fmt: skip
+    shown = SeenPicture("p")
+    qtbot.addWidget(shown)
+    shown.show_look(empty)
+    assert not shown.grab().isNull()
+    assert summary(empty).startswith("0 of 0 boxes learnt, by 0 cells. 1 ignored cell, ")

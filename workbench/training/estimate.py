@@ -1,0 +1,216 @@
+"""How long a training will take and how much memory and disk: from a few measured steps to the whole run. No torch.
+
+measuring.py measures; here is the arithmetic, which can be checked by hand, and the words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.core.words import count
+from workbench.training import keeping, schedule
+from workbench.training.settings import TrainingSettings
+
+SIDES_LOOKED_AT = 200  # of a run's input sides, spread over it
+LEAST_SPREAD = 0.2  # of the time, either way: what else the machine does is not known
+ROUGH_SPREAD = 0.5  # where a smaller batch was measured
+NUMBER = 4  # bytes of a weight
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Steps of `images` images a side of `px` pixels: how many seconds each took, the slowest and quickest of them."""
+
+    px: int
+    images: int
+    seconds: tuple[float, ...]
+
+    @property
+    def typical(self) -> float:
+        return sorted(self.seconds)[len(self.seconds) // 2]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured on this machine. Bytes of memory are of the process or, on a graphics card, of its part."""
+
+    device: str
+    precision: str
+    paces: tuple[Pace, ...]  # of the input side first, of the largest last
+    attacked: float  # how many times as long a step takes that turns its images against the network
+    evaluation: float  # seconds for an image
+    reading: float  # seconds for an image
+    starting: float  # seconds before the first step: to look at the device, to make the network
+    memory: int  # bytes at the most, of so many images at once as the last pace has
+    standing: int  # of it, bytes that do not grow with the images
+    parameters: int  # numbers that are trained
+    room: int  # bytes that kept images may take in memory
+    took: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of a whole run. Times in seconds, sizes in bytes. `at_most`: it may end early."""
+
+    steps: int
+    epochs: int
+    images: int
+    validation_images: int
+    evaluations: int
+    seconds: float
+    low: float
+    high: float
+    step_seconds: float
+    evaluation_seconds: float  # one of them
+    reading_seconds: float
+    memory: int
+    cache: int
+    cache_on_disk: bool
+    checkpoints: int  # on disk
+    device: str
+    precision: str
+    batch: int
+    measured_batch: int
+    px: int  # the largest input side
+    at_most: bool
+    took: float
+
+    @property
+    def words(self) -> str:
+        """ "About 12 min (10 to 15) on cpu in bf16, 1.3 GB of memory, 63 MB of images on disk."."""
+        start = "At most" if self.at_most else "About"
+        where = "on disk" if self.cache_on_disk else "in it"
+        return f"{start} {self._time}, {size(self.memory)} of memory, {size(self.cache)} of images {where}."
+
+    @property
+    def _time(self) -> str:
+        return f"{duration(self.seconds)} ({_range(self.low, self.high)}) on {self.device} in {self.precision}"
+
+    @property
+    def how(self) -> str:
+        """How it was measured, and what it leaves out."""
+        of = (
+            f"steps of {self.measured_batch} images, not of {self.batch}, which would have taken too long"
+            if self.measured_batch < self.batch
+            else f"steps of {self.batch} images"
+        )
+        return (
+            f"Measured in {self.took:.0f} s: {of}, made of noise and the project's boxes, of up to {self.px} px;"
+            " an evaluation of such, and the reading of some image files. Other programs that run now slow it as they"
+            " would slow the training. The writing of checkpoints is not in it."
+        )
+
+    def rows(self) -> dict[str, str]:
+        """Line by line, for a person."""
+        epochs, most = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}", "at most " * self.at_most
+        return {
+            "time": f"{most}{self._time}",
+            "steps": f"{self.steps:,} of {self.step_seconds:.2g} s: {epochs}, {self.batch} at a time",
+            "evaluations": f"{self.evaluations:,} of {self.evaluation_seconds:.2g} s:"
+            f" {count(self.validation_images, 'image')}",
+            "memory": size(self.memory),
+            "images kept": f"{size(self.cache)} {'on disk' if self.cache_on_disk else 'in memory'}, at {self.px} px",
+            "checkpoints": f"{size(self.checkpoints)} on disk",
+        }
+
+    def values(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**dataclasses.asdict(self), "words": self.words, "how": self.how}
+
+
+def put_together(
+    measured: Measured, settings: TrainingSettings, input_px: int, images: int, validation_images: int
+) -> Estimate:
+    """The whole run of `images` training images at `input_px`."""
+    plan = schedule.Plan(images, settings.batch, settings.epochs, settings.seed)
+    largest = measured.paces[-1]
+    share = _attacked_share(settings, plan.steps)
+    step = _mean_step(measured, settings, input_px, plan.steps) * (1 + share * (measured.attacked - 1))
+    number = evaluations(settings, plan)
+    evaluation, reading = measured.evaluation * validation_images, measured.reading * (images + validation_images)
+    seconds = measured.starting + reading + plan.steps * step + number * evaluation
+    quick, slow = _spread(measured, settings.batch)
+    cache = keeping.size(images, largest.px) + keeping.size(validation_images, input_px)
+    on_disk = _on_disk(settings.keep_images, keeping.size(images, largest.px) < measured.room, reading)
+    growing = (measured.memory - measured.standing) * settings.batch / largest.images
+    return Estimate(
+        steps=plan.steps, epochs=settings.epochs, images=images, validation_images=validation_images,
+        evaluations=number, seconds=seconds, low=seconds * quick, high=seconds * slow, step_seconds=step,
+        evaluation_seconds=evaluation, reading_seconds=reading,
+        memory=int(measured.standing + growing) + (0 if on_disk or measured.device != "cpu" else cache),
+        cache=cache, cache_on_disk=on_disk, checkpoints=_checkpoints(measured.parameters, settings),
+        device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
+        px=largest.px, at_most=settings.patience > 0, took=measured.took,
+    )  # fmt: skip
+
+
+def _on_disk(wish: str, fits: bool, reading: float) -> bool:
+    """As keeping.py decides."""
+    return wish == "disk" or not fits or (wish == "auto" and reading >= keeping.LONG)
+
+
+def evaluations(settings: TrainingSettings, plan: schedule.Plan) -> int:
+    """How many there are in a run that goes to its end."""
+    ends = sum(plan.ends_epoch(step) for step in range(1, plan.steps + 1)) if plan.batch > plan.images else plan.epochs
+    if not settings.evaluate_every:
+        return 1
+    return ends // settings.evaluate_every + (ends % settings.evaluate_every > 0)
+
+
+def _mean_step(measured: Measured, settings: TrainingSettings, input_px: int, steps: int) -> float:
+    """Seconds of a step of the whole batch, over all input sides of the run: their time grows with their area."""
+    first, last = measured.paces[0], measured.paces[-1]
+    by_image = [pace.typical * settings.batch / pace.images for pace in (first, last)]
+    if first.px == last.px:
+        return by_image[0]
+    slope = (by_image[1] - by_image[0]) / (last.px**2 - first.px**2)
+    some = range(0, steps, max(1, steps // SIDES_LOOKED_AT))
+    sides = [schedule.input_side(settings, step, steps, input_px) for step in some]
+    mean = sum(side**2 for side in sides) / len(sides)
+    return max(by_image[0] + slope * (mean - first.px**2), min(by_image) / 10)
+
+
+def _attacked_share(settings: TrainingSettings, steps: int) -> float:
+    after = 1 - schedule.warm_up_steps(settings, steps) / max(steps, 1)
+    return settings.self_adversarial * after
+
+
+def _spread(measured: Measured, batch: int) -> tuple[float, float]:
+    """Factors on the time, of how even the measured steps were and how much was concluded from them."""
+    least = LEAST_SPREAD if measured.paces[-1].images == batch else ROUGH_SPREAD
+    quick = min(min(pace.seconds) / pace.typical for pace in measured.paces)
+    slow = max(max(pace.seconds) / pace.typical for pace in measured.paces)
+    return min(quick, 1 - least), max(slow, 1 + least)
+
+
+def _checkpoints(parameters: int, settings: TrainingSettings) -> int:
+    """last and best, and of the state the weights, their average and what the optimiser keeps of each."""
+    kept = 2 if settings.optimizer == "adamw" else 1
+    return parameters * NUMBER * (2 + 2 + kept)
+
+
+# --- words ---
+
+
+def duration(seconds: float) -> str:
+    """ "40 s", "12 min", "3.5 h", "2.1 days"."""
+    if seconds < 99.5:
+        return f"{max(seconds, 1):.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def _range(low: float, high: float) -> str:
+    first, second = duration(low), duration(high)
+    number, _, unit = first.partition(" ")
+    return f"{number} to {second}" if second.endswith(f" {unit}") else f"{first} to {second}"
+
+
+def size(number: float) -> str:
+    """Bytes as "63 MB" or "1.3 GB"."""
+    if number < 99.5e6:
+        return f"{max(number / 1e6, 1):.0f} MB" if number else "0 MB"
+    return f"{number / 1e6:.0f} MB" if number < 999.5e6 else f"{number / 1e9:.1f} GB"

@@ -1,0 +1,236 @@
+"""Before a training starts: would it learn what is meant? Labels, states, splits, boxes, copies, weights, settings.
+
+Nothing is decoded: snapshot, settings and headers tell enough. Copies of an image in two splits are found here where
+their files are the same to the byte; where pictures are only nearly the same, copies() of preflight_boxes finds them
+once they are read for the training, and `workbench check` at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.fingerprint import near_groups
+from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.training import prepare
+from workbench.training.findings import INFO, STOPS, WARNING, Finding, in_order, named
+from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
+from workbench.training.preflight_start import of_settings, of_weights
+from workbench.training.recipes import Recipe
+from workbench.training.settings import TrainingSettings
+
+__all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
+
+FEW = 10  # boxes of a label, below which nothing dependable is learnt or measured; as workbench.health has it
+SAMPLE = 4096  # bytes
+TOLD_BY_RUN = ("split", "small", "no positive")  # kinds that prepare.parts() and check() tell in the run's own log
+WAYS = {State.UNLABELLED: "unlabelled", State.IN_WORK: "in work", State.DONE: "done", State.VERIFIED: "verified"}
+
+
+def preflight(
+    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None = None, *,
+    prints: Sequence[int | None] | None = None, most_images: int = MOST_IMAGES, ask: bool = True,
+) -> tuple[Finding, ...]:  # fmt: skip
+    """What there is to know before `recipe` is trained on `snapshot`, what stops it first. Raises nothing.
+
+    `snapshot`: all images of the project. `anchors` None: the published ones. `start`: the weights to begin with.
+    `prints`: fingerprints (core.fingerprint) of the images, where they are known. Of more than `most_images` training
+    images an even sample is looked at for boxes that can't be learnt. Without `ask` the detector is not asked which of
+    them it has nothing for: what takes the most time, and what a run says itself.
+    """
+    found = [*_of_states(snapshot, recipe.training)]
+    try:
+        train, validation, notes = prepare.parts(snapshot, recipe.training)
+    except WorkbenchError as error:
+        return in_order([Finding(STOPS, "nothing to learn", error.sentence), *found])
+    found += [Finding(note.level, "split", note.sentence) for note in notes]
+    found += _of_labels(snapshot, train, validation)
+    found += _of_negatives(train)
+    found += of_boxes(train, recipe, anchors, most_images=most_images, ask=ask)
+    found += _of_copies(snapshot, train, validation, prints)
+    found += of_weights(start, recipe, [label.name for label in snapshot.labels])
+    found += of_settings(recipe, len(train), start)
+    return in_order(found)
+
+
+# --- states ---
+
+
+def _of_states(snapshot: Snapshot, settings: TrainingSettings) -> Iterator[Finding]:
+    """Images outside the test split that the chosen states leave out."""
+    counts = np.diff(snapshot.offsets)
+    out = [
+        (image, int(boxes))
+        for image, boxes in zip(snapshot.images, counts, strict=True)
+        if image.split is not Split.TEST and image.state not in settings.used_states()
+    ]
+    boxed = [image for image, boxes in out if boxes]
+    if boxed:
+        boxes = sum(boxes for _, boxes in out)
+        subject = f"{count(len(boxed), 'image')} with {count(boxes, 'box')}"
+        yield Finding(
+            WARNING, "state", f"{subject} {_are(boxed)} left out: {_by_state(boxed)}.",
+            "Mark them as done where they are, or choose other states in the recipe.", len(boxed), _ids(boxed),
+        )  # fmt: skip
+    empty = [image for image, boxes in out if not boxes]
+    if empty:
+        yield Finding(
+            INFO, "state", f"{count(len(empty), 'image')} without boxes {_are(empty)} left out: {_by_state(empty)}.",
+            "An image that really shows nothing to find teaches that, once it is done.", len(empty), _ids(empty),
+        )  # fmt: skip
+
+
+def _are(images: Sequence[Image]) -> str:
+    return "is" if len(images) == 1 else "are"
+
+
+def _by_state(images: Sequence[Image]) -> str:
+    numbers = {state: sum(image.state is state for image in images) for state in State}
+    return ", ".join(f"{number:,} {WAYS[state]}" for state, number in numbers.items() if number)
+
+
+def _of_negatives(train: Snapshot) -> Iterator[Finding]:
+    """Images that are done and have no box are learnt as empty."""
+    empty = [image for image, boxes in zip(train.images, np.diff(train.offsets), strict=True) if not boxes]
+    if len(empty) * 2 > len(train):
+        sentence = f"{len(empty):,} of {len(train):,} training images have no box: they teach that nothing is there."
+        advice = "If they were only not labelled yet, set their state to unlabelled."
+        yield Finding(WARNING, "empty", sentence, advice, len(empty), _ids(empty))
+
+
+def _ids(images: Sequence[Image]) -> tuple[int, ...]:
+    return tuple(image.id for image in images)
+
+
+# --- labels ---
+
+
+def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
+    """Labels of which there is nothing to learn from, little, or nothing to be judged by. C = labels."""
+    there, learnt, judged = (_boxes_of(some) for some in (snapshot, train, validation))  # (C,) each
+    labels, own = snapshot.labels, any(image.split is Split.VALIDATION for image in validation.images)
+    unused = there == 0
+    if unused.any():
+        yield _about(labels, unused, "unused label", "without a box", "Delete what is not needed, or draw boxes.")
+    foreign = (learnt == 0) & (judged > 0)
+    if foreign.any():
+        yield _about(
+            labels, foreign, "only in validation", "only in the validation images", "This can't be learnt, and AP stays"
+            " 0 there. Are the label ids of an import shifted? Else label some in the training images, or deal the"
+            " splits anew.", _images_with(validation, foreign),
+        )  # fmt: skip
+    absent = (learnt == 0) & (judged == 0) & ~unused
+    if absent.any():
+        yield _about(
+            labels, absent, "not in training", "not in the training images", "This can't be learnt: the boxes are in"
+            " the test split, or in images that are left out.", _images_with(snapshot, absent),
+        )  # fmt: skip
+    rare = (learnt > 0) & (learnt < FEW)
+    if rare.any():
+        yield _about(
+            labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a fair start: label more,"
+            " or merge with another label.", _images_with(train, rare), learnt,
+        )  # fmt: skip
+    unjudged = (learnt > 0) & (judged == 0)
+    if own and len(validation.boxes) and unjudged.any():
+        yield _about(
+            labels, unjudged, "not in validation", "not in the validation images", "How well this is found will not be"
+            " known. Move some of the images to the split validation.", _images_with(train, unjudged),
+        )  # fmt: skip
+
+
+def _boxes_of(snapshot: Snapshot) -> NDArray[np.int64]:
+    """(C,) boxes that are to be found, crowds left out."""
+    inside = snapshot.label_index[~np.asarray(snapshot.crowd, bool)]
+    return np.bincount(inside, minlength=len(snapshot.labels)).astype(np.int64)
+
+
+def _about(
+    labels: Sequence[Label], which: NDArray[np.bool_], kind: str, what: str, advice: str,
+    images: tuple[int, ...] = (), counts: NDArray[np.int64] | None = None,
+) -> Finding:  # fmt: skip
+    names = [
+        f"'{label.name}'" + (f" ({counts[index]})" if counts is not None else "")
+        for index, label in enumerate(labels)
+        if which[index]
+    ]
+    return Finding(WARNING, kind, f"{count(len(names), 'label')} {what}: {named(names)}.", advice, len(names), images)
+
+
+def _images_with(snapshot: Snapshot, labels: NDArray[np.bool_]) -> tuple[int, ...]:
+    owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
+    counts = np.bincount(owners[labels[snapshot.label_index]], minlength=len(snapshot))
+    order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    return tuple(snapshot.images[index].id for index in order.tolist())
+
+
+# --- copies in two splits ---
+
+
+def _of_copies(
+    snapshot: Snapshot, train: Snapshot, validation: Snapshot, prints: Sequence[int | None] | None
+) -> Iterator[Finding]:
+    part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
+    part |= {image.id: "training" for image in train.images}
+    if validation is not train:
+        part |= {image.id: "validation" for image in validation.images}
+    rows = [row for row, image in enumerate(snapshot.images) if image.id in part]
+    groups = _same_files([snapshot.files[row] for row in rows])
+    what = "The same file"
+    if prints is not None:
+        groups, what = near_groups([prints[row] for row in rows]), "Nearly the same picture"
+    leaks = [[snapshot.images[rows[one]] for one in group] for group in groups]
+    leaks = [group for group in leaks if len({part[image.id] for image in group}) > 1]
+    if leaks:
+        images = [image for group in leaks for image in group]
+        where = " and ".join(sorted({part[image.id] for image in images}, reverse=True))
+        names = " is ".join(image.path for image in leaks[0][:2])
+        yield Finding(
+            WARNING, "leak", f"{what} is in {where}, {count(len(leaks), 'time')}: {names}. AP will be too good.",
+            "Data > Check the data puts such images into one split.", len(leaks), _ids(images),
+        )  # fmt: skip
+
+
+def _same_files(files: Sequence[Path]) -> list[list[int]]:
+    """Rows of files that are the same to the byte. Read are only those of one length, and wholly only likely copies."""
+    groups = _alike(range(len(files)), lambda row: _length(files[row]))
+    for part in (SAMPLE, None):
+        groups = [same for rows in groups for same in _alike(rows, lambda row, part=part: _digest(files[row], part))]  # type: ignore[misc]
+    return groups
+
+
+def _alike(rows: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
+    """Groups of two or more rows with the same key; None is like nothing."""
+    groups: dict[object, list[int]] = defaultdict(list)
+    for row in rows:
+        value = key(row)
+        if value is not None:
+            groups[value].append(row)
+    return [same for same in groups.values() if len(same) > 1]
+
+
+def _length(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:  # whoever reads it says so
+        return None
+
+
+def _digest(file: Path, part: int | None) -> bytes | None:
+    """Of the file, or of `part` bytes from its middle: uncompressed pictures have one length and equal heads."""
+    try:
+        with open(file, "rb") as stream:
+            if part is None:
+                return hashlib.file_digest(stream, "blake2b").digest()
+            stream.seek(max(0, (os.fstat(stream.fileno()).st_size - part) // 2))
+            return hashlib.blake2b(stream.read(part)).digest()
+    except OSError:
+        return None

@@ -1,0 +1,157 @@
+"""Would a detector learn the boxes? Too small, matched by nothing, unlike all anchors; and pictures in two splits.
+
+Asked of the boxes alone by the assignment of the loss, as seen_coverage.py does for every detector at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import detectors
+from workbench.anchors.overlap import answer
+from workbench.core.fingerprint import fingerprint, near_groups
+from workbench.core.project import AnchorSet, Snapshot
+from workbench.core.words import count
+from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
+from workbench.training import prepare
+from workbench.training.augment import LEAST_SIDE
+from workbench.training.data import Dataset
+from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.training.recipes import Recipe
+from workbench.training.seen import without_pixels
+from workbench.training.seen_coverage import NARROWEST, answered
+
+MOST_IMAGES = 4_000  # that are asked: a second or two
+FAR = 0.25  # IoU below which a box is unlike an anchor: a box of twice its width and height has just that
+MANY = 0.05  # share of the boxes, from which it is a warning
+FEW = 0.01
+
+
+def of_boxes(
+    train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, *, most_images: int = MOST_IMAGES, ask: bool = True
+) -> Iterator[Finding]:  # fmt: skip
+    """Of the training images, without augmentation, at the recipe's input side.
+
+    Without `ask` nothing is said of boxes that no part of the detector answers for, which takes the time.
+    """
+    kind = detectors.load_all().get(recipe.detector)
+    try:
+        own = recipe.detector_settings.resolved(tuple(label.name for label in train.labels))
+        part = _sample(train, most_images)
+        data = without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
+        narrow = replace(recipe, detector_settings=replace(own, width=NARROWEST))
+        detector = prepare.build(narrow, len(train.labels), anchors)
+    except WorkbenchError as error:
+        yield Finding(STOPS, "detector", error.sentence)
+        return
+    where = "" if part is train else f" Of {len(part):,} images looked at."
+    sides = data.boxes[:, 2:] - data.boxes[:, :2]
+    wanted = ~data.ignore
+    small = wanted & (sides < LEAST_SIDE).any(axis=1)
+    if small.any():
+        yield _small(data, small, own.input_px, where)
+    if not (wanted & ~small).any():
+        yield Finding(STOPS, "small", "No box is large enough to be learnt.", "Choose a larger input side.")
+        return
+    if ask:
+        yield from _missed(detector, data, wanted & ~small, where)
+    if kind.published_anchors:
+        yield from _far(detector, data, wanted & ~small, sides, anchors is not None, where)
+
+
+def _sample(train: Snapshot, most: int) -> Snapshot:
+    """All, or evenly spread ones."""
+    if len(train) <= most:
+        return train
+    return train.take(np.unique(np.linspace(0, len(train) - 1, most).astype(int)).tolist())
+
+
+def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Finding:
+    number = int(small.sum())
+    sentence = f"{_subject(number)} smaller than {LEAST_SIDE:g} pixels at {px} px and not learnt.{where}"
+    return Finding(WARNING, "small", sentence, "Choose a larger input side.", number, _images(data, small))
+
+
+def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where: str) -> Iterator[Finding]:
+    missed = wanted & ~answered(detector, data)
+    number, all_ = int(missed.sum()), int(wanted.sum())
+    if not number:
+        return
+    if number == all_:
+        anew = "Compute the anchors anew, choose" if detector.published_anchors else "Choose"
+        yield Finding(
+            STOPS, "no positive", f"No box matches any anchor, cell or point of {detector.title}.{where}",
+            f"{anew} a larger input side or another detector.", number, _images(data, missed),
+        )  # fmt: skip
+        return
+    why = "lie in a cell with another one" if detector.one_per_cell else "have no anchor, cell or point of their own"
+    helps = "Anchors of these boxes or a larger input side help;" if detector.published_anchors else ""
+    helps = "Another detector has room for more:" if detector.one_per_cell else helps or "A larger input side helps;"
+    advice = f"{helps} What the trainer sees > Whole set compares detectors."
+    sentence = f"{number:,} of {all_:,} boxes ({_share(number, all_)}) {why} and are not learnt.{where}"
+    level = WARNING if number >= FEW * all_ else INFO
+    yield Finding(level, "no positive", sentence, advice, number, _images(data, missed))
+
+
+def _far(
+    detector: Detector, data: Dataset, wanted: NDArray[np.bool_], sides: NDArray[np.float32], own: bool, where: str
+) -> Iterator[Finding]:  # fmt: skip
+    """Boxes of another shape or size than every anchor are learnt, but slowly and badly."""
+    rows = np.flatnonzero(wanted & (sides > 0).all(axis=1))
+    if not len(rows):
+        return
+    nearest = answer(sides[rows], detector.anchors)[1]
+    far = np.zeros(len(wanted), bool)
+    far[rows[nearest < FAR]] = True
+    number = int(far.sum())
+    if number >= MANY * len(rows):
+        of = "the project's anchors" if own else "the published anchors"
+        share = f"{number:,} of {len(rows):,} boxes ({_share(number, len(rows))})"
+        sentence = f"{share} are unlike all of {of}: the best overlaps by less than {FAR:g}.{where}"
+        advice = "Compute the anchors anew: on the Anchors page, or by workbench anchors --use."
+        yield Finding(WARNING, "anchors", sentence, advice, number, _images(data, far))
+
+
+def _share(number: int, of: int) -> str:
+    return f"{number / of:.1%}" if number >= of / 1000 else "less than 0.1%"
+
+
+def _subject(number: int) -> str:
+    return f"{count(number, 'box')} {'is' if number == 1 else 'are'}"
+
+
+def _images(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Ids of the images with these boxes, those with the most first."""
+    owners = np.repeat(np.arange(len(data)), np.diff(data.offsets))
+    counts = np.bincount(owners[boxes], minlength=len(data))
+    order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    return tuple(data.snapshot.images[index].id for index in order.tolist())
+
+
+# --- once the images are read ---
+
+
+def copies(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
+    """Pictures that are trained on and, nearly the same, validated on, by the pixels that are in memory anyway.
+
+    A tenth of a millisecond an image. Nothing where the training images themselves are evaluated.
+    """
+    ids = {image.id for image in train.snapshot.images}
+    if any(image.id in ids for image in validation.snapshot.images):
+        return ()
+    images = [*train.snapshot.images, *validation.snapshot.images]
+    prints = [fingerprint(data.pixels[row]) for data in (train, validation) for row in data.rows]
+    groups = [rows for rows in near_groups(prints) if min(rows) < len(train) <= max(rows)]
+    if not groups:
+        return ()
+    first = groups[0]
+    names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(train))].path}"
+    sentence = f"Nearly the same picture is in training and validation, {count(len(groups), 'time')}: {names}."
+    advice = "AP will be too good. Data > Check the data puts such images into one split."
+    found = tuple(images[row].id for rows in groups for row in rows)
+    return (Finding(WARNING, "leak", sentence, advice, len(groups), found),)

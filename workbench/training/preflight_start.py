@@ -1,0 +1,120 @@
+"""Do the weights to begin with fit the recipe, in network and labels, and do the settings make sense together?
+
+Of a checkpoint of ours only the head is read; of other files nothing but that they are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workbench import detectors
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.training import schedule
+from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
+from workbench.training.freezing import PARTS
+from workbench.training.header import CheckpointHeader, read_header
+from workbench.training.recipes import Recipe
+
+FEW_STEPS = 100  # fewer than what settles batch norms (see step.py)
+PARTIAL = ".conv."  # of Darknet's files that end before the outputs: yolov4.conv.137
+
+
+def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> Iterator[Finding]:
+    if start is None:
+        return
+    if not start.is_file():
+        yield Finding(STOPS, "weights", f"{start}: there is no such file.", "Choose other weights to begin with.")
+        return
+    if start.suffix == ".safetensors":
+        try:
+            header = read_header(start)
+        except WorkbenchError as error:
+            yield Finding(STOPS, "weights", error.sentence)
+            return
+        yield from _of_network(start, header, recipe)
+        yield from _of_labels(start, [label.name for label in header.labels], labels)
+        return
+    if recipe.detector_settings.width != 1:
+        width = recipe.detector_settings.width
+        sentence = f"{start.name} is of a whole network, the recipe's has {width:g} of its width: hardly anything fits."
+        yield Finding(WARNING, "weights", sentence, "Set the width to 1.")
+    if start.suffix in (".pth", ".pt"):
+        published = detectors.load_all().get(recipe.detector).pretrained
+        if published is not None and published.url.endswith(f"/{start.name}"):
+            yield from _of_labels(start, published.labels, labels)
+    elif PARTIAL not in start.name:
+        ids = ", ".join(f"{number} {name}" for number, name in enumerate(labels[:8]))
+        more = ", …" if len(labels) > 8 else ""
+        yield Finding(
+            WARNING, "class ids", f"{start.name} does not name its labels: if it has {len(labels)}, they are taken in"
+            f" the project's order, {ids}{more}.", "Check that it was trained in this order (its .names file), or move"
+            " the labels on the Data page.",
+        )  # fmt: skip
+
+
+def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:
+    if header.detector != recipe.detector:
+        sentence = f"{start.name} is of {header.detector}, not of {recipe.detector}: little of it will fit, or nothing."
+        yield Finding(WARNING, "weights", sentence, f"Choose the detector {header.detector}, or other weights.")
+        return
+    theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
+    if abs(float(theirs) - ours) > 1e-9:
+        sentence = f"{start.name} is of a network of width {theirs:g}, the recipe's is {ours:g}: hardly anything fits."
+        yield Finding(WARNING, "weights", sentence, f"Set the width to {theirs:g}.")
+
+
+def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Iterator[Finding]:
+    """They are put together by their names, so another order does no harm; but a person should know what is new."""
+    known = {name.casefold(): place for place, name in enumerate(theirs)}
+    fresh = [name for name in ours if name.casefold() not in known]
+    if len(fresh) == len(ours):
+        sentence = f"{start.name} knows none of the project's labels: what belongs to labels starts fresh."
+        yield Finding(INFO, "class ids", sentence)
+        return
+    if fresh:
+        sentence = (
+            f"{start.name} does not know {named(fresh)}: {'it starts' if len(fresh) == 1 else 'they start'} fresh."
+        )
+        yield Finding(INFO, "class ids", sentence, count=len(fresh))
+    places = [known[name.casefold()] for name in ours if name.casefold() in known]
+    if places != sorted(places):
+        sentence = f"{start.name} has its labels in another order ({named(list(theirs))}): they are matched by name."
+        yield Finding(INFO, "class ids", sentence)
+
+
+def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Finding]:
+    """Settings that are each valid, and together not what is meant."""
+    training, own = recipe.training, recipe.detector_settings
+    steps = schedule.Plan(images, training.batch, training.epochs).steps
+    if steps < FEW_STEPS:
+        sentence = f"The run is only {count(steps, 'step')} long: that is too few for most detectors to learn anything."
+        yield Finding(WARNING, "steps", sentence, "Choose more epochs or a smaller batch.", steps)
+    if training.learning_rate == 0:
+        yield Finding(STOPS, "learning rate", "The learning rate is 0, so nothing would be learnt.", "Choose another.")
+    if start is None:
+        fresh = "The training begins with fresh weights"
+        choose = "Choose weights to begin with"
+        if getattr(own, "frozen_norms", False):
+            yield Finding(
+                WARNING, "fresh", f"{fresh}, whose batch norms know no statistics, and frozen_norms keeps them so.",
+                f"{choose}, or set frozen_norms to no.",
+            )  # fmt: skip
+        elif recipe.untouched().training.freeze and training.freeze:
+            yield Finding(
+                WARNING, "fresh", f"{fresh}, but “{recipe.title}” is made for going on from others.",
+                f"{choose}, or another recipe.",
+            )  # fmt: skip
+        elif training.freeze:
+            yield Finding(
+                WARNING, "fresh", f"{fresh}, and freeze keeps those of the backbone for a part of the run.",
+                f"{choose}, or set freeze to 0.",
+            )  # fmt: skip
+    elif training.freeze and not backbone_known(recipe.detector):
+        title = detectors.load_all().get(recipe.detector).title
+        yield Finding(INFO, "freeze", f"Which part of {title} is the backbone is not known, so freeze does nothing.")
+
+
+def backbone_known(detector: str) -> bool:
+    return bool(getattr(detectors.load_all().get(detector), "backbone", PARTS.get(detector)))

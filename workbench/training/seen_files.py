@@ -1,0 +1,67 @@
+"""Which image files can be read, and how large they are: training leaves the others out, and later ones move up.
+
+A file is read once, whole, as a training reads it, and known from then on by its path, size and time of change.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core import images
+from workbench.core.window import Window
+from workbench.errors import Refused
+
+_Key = tuple[str, int, int, Window | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Width and height of the upright image, or the sentence that says why it can't be read."""
+
+    width: int = 0
+    height: int = 0
+    problem: str = ""
+
+
+class Files:
+    """What is known of the files of a project. Safe in threads: two that ask for one file may both read it."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, Known] = {}
+        self._lock = threading.Lock()
+
+    def known(self, file: Path, window: Window | None) -> Known | None:
+        """None for a file that was not read yet, or was changed since. Reads nothing but its size and time."""
+        key = _key(file, window)
+        return self._look(file, window) if key is None else self._known.get(key)
+
+    def look(self, file: Path, window: Window | None) -> Known:
+        """Read the file, if it is not known."""
+        return self.known(file, window) or self._look(file, window)
+
+    def unknown(self, files: Sequence[Path], window: Window | None) -> list[Path]:
+        return [file for file in files if self.known(file, window) is None]
+
+    def _look(self, file: Path, window: Window | None) -> Known:
+        key = _key(file, window)  # taken before reading, so that a change meanwhile is seen
+        try:
+            height, width = images.read(file, window).shape[:2]
+            found = Known(width, height)
+        except Refused as error:
+            found = Known(problem=error.sentence)
+        if key is not None:
+            with self._lock:
+                self._known[key] = found
+        return found
+
+
+def _key(file: Path, window: Window | None) -> _Key | None:
+    """None for a file that is not there, or can't be asked: reading it takes no time, and gives the words for it."""
+    try:
+        about = file.stat()
+    except (OSError, ValueError):
+        return None
+    return str(file), about.st_size, about.st_mtime_ns, window

@@ -1,0 +1,222 @@
+"""Looks at the training that stands in the form before it starts: what is odd at every change, what it costs if asked.
+
+It puts itself above the buttons of the form. One line in the page makes it, one closes it.
+
+A start waits for the look at what it starts. So it is known whether there is anything to learn, and no network is made
+by two threads at once: both draw their first weights from torch's one generator, and a run could not be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.training.estimate import Estimate
+from workbench.training.findings import STOPS, Finding
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train import before_work
+from workbench.ui.train.before_work import Plan
+from workbench.ui.train.checks import Checks
+from workbench.ui.train.setup import Setup
+
+PATIENCE = 500  # ms after the last change, so that not every key asks
+HINT = "How long, how much memory?"
+Look = Callable[[Plan], tuple[Finding, ...]]
+Measure = Callable[[Plan, Callable[[], bool]], Estimate | None]
+
+
+class Before(QWidget):
+    """`look` and `measure` are those of before_work, or fakes for tests. Close it at the end."""
+
+    def __init__(
+        self, session: Session, setup: Setup, *, look: Look = before_work.found,
+        measure: Measure = before_work.estimated,
+    ) -> None:  # fmt: skip
+        super().__init__(setup)
+        self.setObjectName("train-before")
+        self._session, self._setup, self._measure = session, setup, measure
+        self._turn = 0
+        self._job: Job | None = None  # the estimate
+        self._measured: Plan | None = None  # what is being estimated
+        self._known: Plan | None = None  # what was looked at last
+        self.checks = Checks()
+        self._cost = QLabel(HINT, wordWrap=True)
+        self._cost.setObjectName("train-cost")
+        self._cost.setProperty("role", "muted")
+        self._button = QPushButton("Estimate")
+        self._button.setObjectName("train-estimate")
+        self._button.setToolTip(
+            "Say how long this training takes and how much memory, by trying a few steps: 10 to 20 s"
+        )
+        self._looking = Background("Looking at the training", look, self)
+        self._timer = QTimer(self, interval=PATIENCE, singleShot=True)
+        self._lay_out()
+        setup.look_first = self.look_first
+        self._timer.timeout.connect(self._look)
+        self._looking.done.connect(self._looked)
+        self._button.clicked.connect(self._pressed)
+        self.checks.images_asked.connect(self._show_images)
+        setup.changed.connect(self._changed)
+        setup.start_from.activated.connect(self._changed)
+        session.edited.connect(self._changed)
+        session.document_changed.connect(self._changed)
+        session.job_started.connect(self._job_started)
+        session.job_ended.connect(self._job_ended)
+        self._changed()
+
+    def _lay_out(self) -> None:
+        line = QHBoxLayout()
+        line.setSpacing(theme.GRID)
+        line.addWidget(self._cost, 1)
+        line.addWidget(self._button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.checks)
+        column.addLayout(line)
+        around = self._setup.layout()
+        assert isinstance(around, QVBoxLayout)
+        around.insertWidget(around.indexOf(self._setup.data) + 1, self)
+
+    # --- what is odd ---
+
+    def _plan(self) -> Plan | None:
+        """What stands in the form; None while nothing is loaded or open, or a value is not valid."""
+        document = self._session.document
+        try:
+            recipe, start = self._setup.recipe(), self._setup.start_from.file
+        except WorkbenchError:
+            return None
+        return Plan(document.folder, recipe, start, self._turn) if document is not None and recipe is not None else None
+
+    @Slot()
+    def _changed(self) -> None:
+        """What was said is not of this any more; it is looked at once the hand rests."""
+        self._turn += 1
+        self._setup.hopeless = ""
+        if self._job is None:
+            self._cost.setText(HINT)
+            self._cost.setToolTip("")
+        ready = self._plan() is not None and not self._is_training()
+        self._button.setEnabled(ready)
+        if not ready:
+            self._setup.do_not_start()
+        self._timer.start()
+
+    @Slot()
+    def _look(self) -> None:
+        plan = self._plan()
+        if self._session.document is None:
+            self.checks.show_findings(())
+        seen = self.isVisible() or self._setup.starts_later
+        if plan is not None and plan != self._known and seen and not self._is_training():
+            self._looking.ask([plan])
+
+    def look_first(self) -> bool:
+        """Look at what stands in the form without waiting for the hand to rest; False where that is done already."""
+        plan = self._plan()
+        if plan is None or plan == self._known:
+            return False
+        self._timer.stop()
+        self._looking.ask([plan])
+        return True
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)  # type: ignore[arg-type]
+        self._timer.start()
+
+    @Slot(object, object)
+    def _looked(self, plan: object, found: object) -> None:
+        if plan != self._plan():
+            return
+        self._known = self._plan()
+        findings = found if isinstance(found, tuple) else ()
+        self.checks.show_findings(findings)
+        self._setup.hopeless = next((one.text for one in findings if one.level == STOPS), "")
+        self._setup.looked()
+
+    @Slot(object)
+    def _show_images(self, finding: Finding) -> None:
+        """On the Data page, and the first of them as the image of all pages."""
+        document = self._session.document
+        there = [id for id in finding.images if document is not None and document.images().has(id)]
+        if not there:
+            self._session.inform("These images are not in the project any more.")
+            return
+        self._session.page_asked.emit("data")
+        self._session.images_asked.emit(frozenset(there), f"of which was said: {finding.sentence}")
+        self._session.select_image(there[0])
+
+    # --- what it costs ---
+
+    @Slot()
+    def _pressed(self) -> None:
+        """Estimate, or stop that."""
+        if self._job is not None:
+            self._job.stop.set()
+            return
+        plan = self._plan()
+        if plan is None:
+            return
+        self._measured = plan
+        job = Job("Estimating the training", lambda job: self._events(plan, job), self)
+        job.reported.connect(self._told)
+        job.failed.connect(self._failed)
+        self._job = job
+        self._cost.setText("Trying a few steps …")
+        self._cost.setToolTip("")
+        self._button.setText("Stop")
+        self._session.start(job)
+
+    def _events(self, plan: Plan, job: Job) -> Iterator[Estimate]:
+        """In the job's thread."""
+        made = self._measure(plan, job.stop.is_set)
+        if made is not None:
+            yield made
+
+    @Slot(object)
+    def _told(self, made: object) -> None:
+        if isinstance(made, Estimate) and self._measured == self._plan():
+            self._cost.setText(made.words)
+            self._cost.setToolTip(made.how)
+        else:
+            self._cost.setText("The settings were changed meanwhile.")
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        self._cost.setText(getattr(error, "sentence", str(error)))
+
+    # --- beside a training ---
+
+    def _is_training(self) -> bool:
+        return any(job.ends_itself for job in self._session.jobs)  # the one kind that does
+
+    @Slot(object)
+    def _job_started(self, job: object) -> None:
+        """A training wants the machine for itself."""
+        if isinstance(job, Job) and job.ends_itself:
+            self._button.setEnabled(False)
+            if self._job is not None:
+                self._job.stop.set()
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self._job:
+            self._job = None
+            self._button.setText("Estimate")
+            if self._cost.text() == "Trying a few steps …":
+                self._cost.setText(HINT)
+            self._button.setEnabled(self._plan() is not None and not self._is_training())
+        elif isinstance(job, Job) and job.ends_itself:
+            self._changed()
+
+    def close_down(self) -> None:
+        """Wait for what is being looked at. The estimate is the session's to end."""
+        self._timer.stop()
+        self._looking.close()

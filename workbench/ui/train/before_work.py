@@ -1,0 +1,83 @@
+"""What is asked in threads before a training starts: what is odd about it, and, of a child, what it would cost.
+
+The child (this module run by itself) trains a few steps at the largest size. The memory that this takes goes with it,
+and where there is not enough, it is the child that ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core import child as child_side
+from workbench.core.child import Child, Ended
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
+from workbench.training import recipes
+from workbench.training.estimate import Estimate
+from workbench.training.findings import Finding
+from workbench.training.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A training that might start. `turn` is a number of the asking: the project may have changed since the last."""
+
+    folder: Path  # of the project
+    recipe: Recipe
+    start: Path | None
+    turn: int
+
+
+def found(plan: Plan) -> tuple[Finding, ...]:
+    from workbench.training.preflight import preflight
+
+    with Document.open(plan.folder, read_only=True, check=False) as document:
+        snapshot, anchors = document.snapshot(), document.anchors()
+    return preflight(snapshot, plan.recipe, anchors, plan.start)
+
+
+def estimated(plan: Plan, stopped: Callable[[], bool]) -> Estimate | None:
+    """None when stopped meanwhile. WorkbenchError where the training could not begin."""
+    with closing(Child(__name__, stopped=stopped)) as child:
+        try:
+            child.tell({"folder": str(plan.folder), "recipe": recipes.to_dict(plan.recipe)})
+            said = child.hear()
+        except Ended as ended:
+            if stopped():
+                return None
+            raise WorkbenchError(
+                "The estimate was ended by the system: there is too little memory for this training. Choose a smaller"
+                " batch, mini batch, input side or width.", ended,
+            ) from ended  # fmt: skip
+    if "error" in said:
+        raise WorkbenchError(said["error"], said.get("cause", ""))
+    return Estimate(**said)
+
+
+def _serve() -> None:
+    """In the child: measure what is asked for, once."""
+    child_side.begin()
+    wish = child_side.told()
+    try:
+        from workbench import plugins
+        from workbench.training import measuring
+
+        plugins.loaded()
+        with Document.open(Path(wish["folder"]), read_only=True, check=False) as document:
+            snapshot, anchors = document.snapshot(), document.anchors()
+        made = measuring.estimate(snapshot, recipes.from_dict(wish["recipe"]), anchors)
+        child_side.say(dataclasses.asdict(made))
+    except WorkbenchError as error:
+        child_side.say({"error": error.sentence, "cause": error.cause})
+    except Exception as error:  # the window waits for an answer
+        child_side.say(
+            {"error": f"The estimate failed because of an error in Workbench: {error}", "cause": repr(error)}
+        )
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,137 @@
+"""What is odd about the training that stands in the form: a list below it, each with a way to its images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from workbench.core.words import count
+from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.ui import theme
+
+ICONS = {
+    STOPS: ("mdi6.close-octagon-outline", "error"),
+    WARNING: ("mdi6.alert-outline", "warning"),
+    INFO: ("mdi6.information-outline", "muted"),
+}
+WORDS = {STOPS: "Nothing can be learnt", WARNING: "Warning", INFO: "Note"}
+HIGHEST = 96  # px, of the list, so that something is left of the form in a low window
+
+
+class Checks(QWidget):
+    """`images_asked(finding)`: its images are to be shown. Hidden where nothing is odd."""
+
+    images_asked = Signal(object)  # Finding
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("train-checks")
+        self._head = QToolButton(autoRaise=True)
+        self._head.setObjectName("train-checks-head")
+        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._head.setToolTip("What is odd about this training: show or hide the list")
+        self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._area = _Area()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._head)
+        column.addWidget(self._area)
+        self._head.clicked.connect(self._fold)
+        theme.theme().changed.connect(self._colour)
+        self.found: tuple[Finding, ...] = ()
+        self.hide()
+
+    def show_findings(self, found: Sequence[Finding]) -> None:
+        """List these, what stops a training first."""
+        self.found = tuple(found)
+        self._area.fill([self._row(number, one) for number, one in enumerate(self.found)])
+        numbers = {level: sum(one.level == level for one in self.found) for level in ICONS}
+        words = [WORDS[STOPS]] if numbers[STOPS] else []
+        words += [count(numbers[WARNING], "warning")] if numbers[WARNING] else []
+        words += [count(numbers[INFO], "note")] if numbers[INFO] else []
+        self._head.setText(", ".join(words))
+        self._colour()
+        self._turn_arrow()
+        self.setVisible(bool(self.found))
+
+    def _row(self, number: int, one: Finding) -> QWidget:
+        row = QWidget()
+        mark = QLabel(alignment=Qt.AlignmentFlag.AlignTop)
+        mark.setObjectName(f"train-check-{number}-mark")
+        mark.setToolTip(WORDS[one.level])
+        mark.setProperty("level", one.level)
+        text = QLabel(one.text, wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        text.setObjectName(f"train-check-{number}")
+        text.setAccessibleName(f"{WORDS[one.level]}: {one.text}")
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 2, 0, 2)
+        line.setSpacing(theme.GRID // 2)
+        line.addWidget(mark)
+        line.addWidget(text, 1)
+        if one.images:
+            show = QToolButton(autoRaise=True)
+            show.setObjectName(f"train-check-{number}-images")
+            show.setAccessibleName(f"Show {count(len(one.images), 'image')}")
+            show.setToolTip(f"Show {count(len(one.images), 'image')} on the Data page")
+            theme.set_icon(show, "mdi6.image-search-outline")
+            show.clicked.connect(lambda: self.images_asked.emit(one))
+            line.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
+        return row
+
+    @Slot()
+    def _colour(self) -> None:
+        """Paint the marks in the theme's colours."""
+        for mark in self._area.findChildren(QLabel):
+            level = mark.property("level")
+            if level:
+                name, colour = ICONS[level]
+                mark.setPixmap(theme.icon(name, getattr(theme.colours(), colour)).pixmap(QSize(16, 16)))
+
+    @Slot()
+    def _fold(self) -> None:
+        self._area.setVisible(self._area.isHidden())
+        self._turn_arrow()
+
+    def _turn_arrow(self) -> None:
+        self._head.setArrowType(Qt.ArrowType.RightArrow if self._area.isHidden() else Qt.ArrowType.DownArrow)
+
+
+class _Area(QScrollArea):
+    """As high as its rows, up to HIGHEST."""
+
+    def __init__(self) -> None:
+        super().__init__(widgetResizable=True)
+        self.setObjectName("train-checks-list")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def fill(self, rows: Sequence[QWidget]) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(theme.GRID, 0, 0, 0)
+        column.setSpacing(0)
+        for row in rows:
+            column.addWidget(row)
+        column.addStretch(1)
+        self.setWidget(inside)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        inside = self.widget()
+        if inside is None:
+            return QSize(0, 0)
+        width = self.viewport().width()
+        return QSize(width, min(HIGHEST, inside.heightForWidth(width)))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.sizeHint().height())
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self.updateGeometry()

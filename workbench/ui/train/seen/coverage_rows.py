@@ -1,0 +1,96 @@
+"""The rows of the table "Whole set": a detector, below it its labels, and the numbers by size; sorted by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
+
+from workbench.ui import theme
+
+if TYPE_CHECKING:
+    from workbench.training.seen_coverage import Coverage
+
+SIZES = ("small", "medium", "large")  # as seen_coverage has them
+COLUMNS = ("detector", "px", "boxes", "not learnt", "share", *SIZES)
+PX, BOXES, MISSED, SHARE, FIRST_SIZE = 1, 2, 3, 4, 5
+FINE = 0.001
+"""Share below which it is told to two digits."""
+_NUMBER = Qt.ItemDataRole.UserRole + 1
+
+
+class Row(QTreeWidgetItem):
+    """Of a detector, or of one of its labels (`label`: its index). `found` is None where nothing could be counted."""
+
+    def __init__(self, name: str, found: Coverage | None, label: int | None = None) -> None:
+        super().__init__([name])
+        self.found, self.label = found, label
+        self.setToolTip(0, name)
+        self.setTextAlignment(0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def put(self, column: int, text: str, number: float, help: str = "", *, red: bool = False) -> None:
+        self.setText(column, text)
+        self.setData(column, _NUMBER, number)
+        self.setToolTip(column, help)
+        self.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if red:
+            self.setForeground(column, QColor(theme.colours().error))
+
+    def __lt__(self, other: QTreeWidgetItem) -> bool:
+        """By number; what has none comes first."""
+        tree = self.treeWidget()
+        column = tree.sortColumn() if tree is not None else 0
+        if column <= 0:
+            return self.text(0).lower() < other.text(0).lower()
+        one, two = (
+            -1.0 if item.data(column, _NUMBER) is None else item.data(column, _NUMBER) for item in (self, other)
+        )
+        return bool(one < two)
+
+    def images(self, column: int) -> tuple[tuple[int, ...], str]:
+        """The images behind the number in a column, those with the most first, and in words what they are."""
+        if self.found is None:
+            return (), ""
+        size = column - FIRST_SIZE if column >= FIRST_SIZE else None
+        kind = "" if size is None else f"{SIZES[size]} "
+        whose = "boxes" if self.label is None else f"boxes of {self.text(0)}"
+        return self.found.images_of(
+            self.label, size
+        ), f"images with {kind}{whose} that {self.found.title} does not learn"
+
+
+def row_of(found: Coverage, labels: Sequence[str]) -> Row:
+    """With a row below it for each label; or, where nothing could be counted, with the reason in its place."""
+    if found.problem:
+        row = Row(f"{found.title}: {found.problem}", None)
+        row.setForeground(0, QColor(theme.colours().muted))
+        return row
+    row = _filled(Row(found.title, found), found.missed.sum(axis=0).tolist(), found.total.sum(axis=0).tolist())
+    row.put(PX, f"{found.px:,}", found.px, f"Side of the input of {found.title}, in pixels")
+    for label, (name, missed, total) in enumerate(zip(labels, found.missed.tolist(), found.total.tolist())):
+        row.addChild(_filled(Row(name, found, label), missed, total))
+    return row
+
+
+def _filled(row: Row, missed: Sequence[int], total: Sequence[int]) -> Row:
+    some, all_ = sum(missed), sum(total)
+    help = f"{row.text(0)}: {some:,} of {all_:,} boxes are not learnt"
+    row.put(BOXES, f"{all_:,}", all_, f"{row.text(0)}: {all_:,} boxes to be learnt")
+    row.put(MISSED, f"{some:,}", some, help, red=some > 0)
+    share = some / max(all_, 1)
+    row.put(SHARE, f"{share:.{2 if 0 < share < FINE else 1}%}" if all_ else "", share, help, red=some > 0)
+    for column, (number, of) in enumerate(zip(missed, total, strict=True), start=FIRST_SIZE):
+        help = f"{row.text(0)}: {number:,} of {of:,} {SIZES[column - FIRST_SIZE]} boxes are not learnt"
+        row.put(column, f"{number:,} of {of:,}" if of else "", number, help, red=number > 0)
+    return row
+
+
+def rows(tree: QTreeWidget) -> Iterator[Row]:
+    """Of detectors."""
+    for number in range(tree.topLevelItemCount()):
+        row = tree.topLevelItem(number)
+        assert isinstance(row, Row)
+        yield row

@@ -1,0 +1,130 @@
+"""What the signs in the picture mean, painted as they are there: in as many rows as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from workbench.ui import theme
+from workbench.ui.train.seen.colours import IGNORED, INKS, missed_colour
+from workbench.ui.train.seen.picture import box_pen, cross, dot, hatch, ring
+from workbench.ui.train.seen.work import Look
+
+_SAMPLE = QSize(26, 16)
+_GAP = 4  # px between a sample and its words
+_NOUNS = {"anchor": "anchor", "cell": "cell", "point": "point"}
+
+
+def entries(looks: Sequence[Look]) -> tuple[tuple[str, str], ...]:
+    """Sign and words, of the signs that are in these looks."""
+    kinds = {look.kind for look in looks}
+    noun = _NOUNS[next(iter(kinds))] if len(kinds) == 1 else "one"
+    found = [("box", "box, in a colour of its own, not its label's")]
+    if any(look.missed.any() for look in looks):
+        found.append(("missed", "box that nothing learns"))
+    if any(look.ignore.any() for look in looks):
+        found.append(("ignored box", "box that is ignored"))
+    if "anchor" in kinds:
+        found.append(("anchor", "anchor that learns the box of its colour"))
+    if kinds - {"point"}:
+        found.append(("cell", "its cell" if "anchor" in kinds else "cell that learns the box of its colour"))
+    if "point" in kinds:
+        found.append(("dot", "point that learns the box of its colour"))
+    if any(len(look.shared) for look in looks):
+        found.append(("ring", f"{noun} that learns several boxes"))
+    if any(look.ignored is not None and look.ignored.any() for look in looks):
+        found.append(("hatch", "ignored: neither object nor background"))
+    if any(look.negative is not None and look.passed_over for look in looks):
+        found.append(("cross", "background that is learnt; elsewhere it is passed over"))
+    return tuple(found)
+
+
+class SeenLegend(QWidget):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("seen-legend")
+        self.setAccessibleName("Legend")
+        self.setFont(theme.font(theme.SMALL))
+        self.entries: tuple[tuple[str, str], ...] = ()
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def show_looks(self, looks: Sequence[Look]) -> None:
+        self.entries = entries(looks) if looks else ()
+        self.setAccessibleDescription("; ".join(words for _, words in self.entries))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, self.heightForWidth(max(self.width(), 400)))
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        rects = self._places(width)
+        return int(rects[-1].bottom()) + 1 if rects else 0
+
+    def _places(self, width: int) -> list[QRectF]:
+        """Where each entry goes, row by row."""
+        metrics, height = self.fontMetrics(), max(_SAMPLE.height(), self.fontMetrics().height())
+        x, y, places = 0, 0, []
+        for _, words in self.entries:
+            wide = _SAMPLE.width() + _GAP + metrics.horizontalAdvance(words)
+            if x and x + wide > width:
+                x, y = 0, y + height + 2
+            places.append(QRectF(x, y, wide, height))
+            x += wide + 2 * theme.GRID
+        return places
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for (sign, words), place in zip(self.entries, self._places(self.width()), strict=True):
+            sample = QRectF(place.x(), place.center().y() - _SAMPLE.height() / 2, _SAMPLE.width(), _SAMPLE.height())
+            painter.fillRect(sample, QColor("#6b7280"))
+            _paint(painter, sign, sample)
+            painter.setPen(theme.colour("muted"))
+            text = place.adjusted(_SAMPLE.width() + _GAP, 0, 2, 0)
+            painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter), words)
+        painter.end()
+
+
+def _paint(painter: QPainter, sign: str, sample: QRectF) -> None:
+    ink, inner = QColor(INKS[0]), sample.adjusted(4, 3, -4, -3)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if sign in ("box", "missed", "ignored box"):
+        ignored, missed = sign == "ignored box", sign == "missed"
+        painter.setPen(box_pen(QColor(IGNORED) if ignored else missed_colour() if missed else ink, ignored, missed))
+        painter.drawRect(inner)
+    elif sign == "anchor":
+        painter.setPen(QPen(ink, 1.2, Qt.PenStyle.DashLine))
+        painter.drawRect(inner)
+    elif sign == "cell":
+        ink.setAlpha(110)
+        painter.fillRect(inner, ink)
+        _dot_and_line(painter, inner)
+    elif sign == "dot":
+        _dot_and_line(painter, inner)
+    elif sign == "ring":
+        dot(painter, sample.center(), ink)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        ring(painter, sample.center())
+    elif sign == "hatch":
+        painter.setPen(Qt.PenStyle.NoPen)
+        hatch(painter, sample)
+    else:
+        middle = sample.center()
+        cross(painter, np.array([[middle.x(), middle.y()]]))
+
+
+def _dot_and_line(painter: QPainter, inner: QRectF) -> None:
+    ink = QColor(INKS[0])
+    painter.setPen(QPen(ink, 1.0))
+    painter.drawLine(QLineF(inner.center(), inner.topRight()))
+    dot(painter, QPointF(inner.center()), ink)
