@@ -22,7 +22,7 @@ from workbench.training.step import on_device
 
 FIRST_STEP = "Where the network's answer decides, it is that of the first step, in every epoch."
 OF_RUN = "Where the network's answer decides, it is that of the run's weights."
-NORMS = "Its batch norms see this image alone here, in training the whole batch."
+NORMS = "Its batch norms see this image alone here, in training others of the batch, too."
 DRAWN = "What is learnt is drawn at random in every step: this is one draw."
 TWO_STAGES = "Shown is the first network, which proposes; the second one, which learns from proposals, is not."
 

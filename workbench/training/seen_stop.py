@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 from workbench.errors import WorkbenchError
 from workbench.training.events import Control
 
+_TIDYING = ("set_", "_set_", "autocast", "clear_autocast")
+"""How the names begin of what puts back gradients, precision and random state when a stop unwinds: it must not fail."""
 _DRAWING = (Tensor.normal_, Tensor.uniform_)
 
 
@@ -45,7 +47,8 @@ class Stoppable(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        check(self._control)
+        if not getattr(func, "__name__", "").startswith(_TIDYING):
+            check(self._control)
         if not self._weights and (func in _DRAWING or getattr(func, "__module__", "") == "torch.nn.init"):
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))
