@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.test_seen import photographs, quick
 from workbench.core.project import Snapshot, Split
@@ -95,6 +96,10 @@ def test_a_network_that_is_being_built_stops_too(snapshot: Snapshot) -> None:
     with pytest.raises(Stopped), Stoppable(control):
         prepare.build(quick("faster-rcnn", 320), 2, None)
     stopped = time.monotonic() - began
+    assert torch.is_grad_enabled()
+    with pytest.raises(Stopped), Stoppable(control), torch.no_grad():
+        torch.zeros(1).add_(1)
+    assert torch.is_grad_enabled()  # leaving no_grad is an operation, too
     with Stoppable(Control()):
         prepare.build(quick("faster-rcnn", 320), 2, None)
     assert stopped < (time.monotonic() - began - stopped) / 2

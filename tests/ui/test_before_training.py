@@ -215,6 +215,7 @@ def test_a_start_that_waits_is_given_up_where_a_value_becomes_invalid(
 
 def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
     told(qtbot, shown, fakes, SMALL)
+    theme.apply("light")  # whatever an earlier test left
     mark = shown.findChild(QLabel, "train-check-0-mark")
     light = mark.pixmap().toImage()
     theme.apply("dark")

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.explained import Explained
-from workbench.training import prepare, weights
+from workbench.training import freezing, prepare, schedule, weights
 from workbench.training.recipes import Recipe
 from workbench.training.seen import Seen
 from workbench.training.step import on_device
@@ -57,7 +57,10 @@ def detector_of(
         detector = prepare.build(recipe, len(labels), anchors)
         if file is not None:
             weights.start(detector, file, labels)
-    return detector.train(file is None or begun)
+    detector.train(file is None or begun)
+    if begun:
+        freezing.rest(detector, schedule.is_frozen(recipe.training, 0, 1))
+    return detector
 
 
 def assigned(seen: Seen, detector: Detector, *, answers: bool = True) -> Assigned:
