@@ -34,8 +34,8 @@ def log_steps(folder: Path) -> None:
     """Every step's exact terms, a line each, on disk before the next one begins."""
     step, file = Stepper.step, os.open(folder / LOSSES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def logged(self: Stepper, batch: Any, rate: float, number: int = 0, attack: float = 0.0) -> dict[str, float]:
-        terms = step(self, batch, rate, number, attack)
+    def logged(self: Stepper, batch: Any, rate: float, number: int, *rest: Any, **more: Any) -> dict[str, float]:
+        terms = step(self, batch, rate, number, *rest, **more)
         os.write(file, f"{number} {sorted(terms.items())!r}\n".encode())
         return terms
 

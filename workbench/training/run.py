@@ -187,8 +187,8 @@ class _Training:
             yield Message("warning", note)
             self.validation = yield from self._load(self.data.snapshot, own.input_px)
         if self.runtime.main and not self.control.stop.is_set():
-            for found in preflight_boxes.copies(self.data, self.validation):
-                yield Message(found.level, found.text)
+            leaks = preflight_boxes.copies(self.data, self.validation)
+            self.notes += [Message(found.level, found.text) for found in leaks]
 
     def _load(
         self, part: Snapshot, px: int, pictures: Sequence[tuple[Path, int]] = ()
