@@ -25,8 +25,8 @@ from workbench.training.ema import Average
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
-EPOCHS = 16  # of six images in batches of four
-STEPS = 24
+EPOCHS = 8  # of six images in batches of four
+STEPS = 12
 LOSSES = "losses.txt"
 
 

@@ -31,6 +31,11 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
     folder, processes = request.folder, request.recipe.training.processes
     if getattr(sys, "frozen", False):
         raise WorkbenchError("This build of the program trains in one process. Install it with pip for several.")
+    if processes > request.recipe.training.batch:
+        raise WorkbenchError(
+            f"A batch of {request.recipe.training.batch} images can't be dealt out to {processes} processes."
+            " Choose a larger batch or fewer processes."
+        )
     if not request.resume:
         folder.mkdir(parents=True, exist_ok=True)
         record.write_request(request)
