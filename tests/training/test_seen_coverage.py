@@ -88,6 +88,17 @@ def test_answers_stop_when_asked_to(snapshot: Snapshot) -> None:
         answered(detector, data, control)
 
 
+def test_a_stop_leaves_torch_as_it_was() -> None:
+    """Leaving no_grad and its like are operations, too, but none that may be stopped."""
+    control, state = Control(), torch.get_rng_state()
+    with pytest.raises(Stopped), Stoppable(control), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        control.stop.set()
+        torch.zeros(1).add_(1)
+    assert torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_network_that_is_being_built_stops_too(snapshot: Snapshot) -> None:
     """Building Faster R-CNN takes a second or two, in which closing a project would wait."""
     control = Control()
@@ -96,10 +107,6 @@ def test_a_network_that_is_being_built_stops_too(snapshot: Snapshot) -> None:
     with pytest.raises(Stopped), Stoppable(control):
         prepare.build(quick("faster-rcnn", 320), 2, None)
     stopped = time.monotonic() - began
-    assert torch.is_grad_enabled()
-    with pytest.raises(Stopped), Stoppable(control), torch.no_grad():
-        torch.zeros(1).add_(1)
-    assert torch.is_grad_enabled()  # leaving no_grad is an operation, too
     with Stoppable(Control()):
         prepare.build(quick("faster-rcnn", 320), 2, None)
     assert stopped < (time.monotonic() - began - stopped) / 2

@@ -105,7 +105,7 @@ def test_a_number_leads_to_its_images_and_the_arrows_step_through_them(
     QTest.mouseClick(window.controls.next, Qt.MouseButton.LeftButton)
     assert session.image_id == ids[2]
     assert not window.controls.next.isEnabled()
-    QTest.mouseClick(among, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.controls.all, Qt.MouseButton.LeftButton)
     assert not among.isVisible()
     assert window.controls.previous.isEnabled()
     tree.itemActivated.emit(row.child(0), 6)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workbench.core.project import AnchorSet
@@ -42,6 +44,15 @@ class Assigned:
         """Positives of a seen box, per level."""
         level = self.explained.layout.level[self.explained.prior[self.explained.box == box]]
         return torch.bincount(level, minlength=len(self.explained.layout.grids)).tolist()  # type: ignore[no-any-return]
+
+    def cells(self, side: int) -> NDArray[np.float64]:
+        """(N, 4) the cell of each prior, about its middle: torchvision's anchors lie on the corners of a grid."""
+        layout = self.explained.layout
+        shape = np.array([(side / columns, side / rows) for rows, columns in layout.grids])[layout.level.numpy()]
+        priors = layout.boxes.double().numpy()
+        middle = (priors[:, :2] + priors[:, 2:]) / 2
+        cells = np.concatenate([middle - shape / 2, middle + shape / 2], axis=1)
+        return np.asarray(cells.round(3))  # so that those of one place are the same
 
 
 def detector_of(

@@ -39,9 +39,11 @@ class Controls(QWidget):
         self.recipe.setProperty("role", "muted")
         self.previous = _arrow("seen-previous", "mdi6.chevron-left", "Previous image")
         self.next = _arrow("seen-next", "mdi6.chevron-right", "Next image")
-        self.among = QPushButton(autoDefault=False, flat=True)
+        self.among = Elided()  # which images are stepped through, where it is not all
         self.among.setObjectName("seen-among")
-        self.among.hide()
+        self.all = _arrow("seen-all", "mdi6.close", "Step through all images again")
+        for part in (self.among, self.all):
+            part.hide()
         self.beside = _check("seen-beside", "Compare", "A second detector beside the first, on the same image")
         self.augmented = _check("seen-augmented", "Augmented", "")
         self.epoch = QSpinBox(minimum=1, maximum=1)
@@ -77,19 +79,19 @@ class Controls(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(theme.GRID)
         for widgets in (
-            (self.previous, self.next, self.image, self.among, self.recipe, self.beside),
+            (self.previous, self.next, self.image, self.among, self.all, self.recipe, self.beside),
             (self.augmented, self.epoch, self.roll, self.back, self.seed),
         ):
             row = QHBoxLayout()
             row.setSpacing(theme.GRID)
             for widget in widgets:
-                row.addWidget(widget, int(widget in (self.image, self.recipe, self.seed)))
+                row.addWidget(widget, int(widget in (self.image, self.among, self.recipe, self.seed)))
             rows.addLayout(row)
 
     def _connect(self) -> None:
         self.previous.clicked.connect(lambda: self.stepped.emit(-1))
         self.next.clicked.connect(lambda: self.stepped.emit(1))
-        self.among.clicked.connect(self.all_asked)
+        self.all.clicked.connect(self.all_asked)
         self.beside.toggled.connect(self.beside_changed)
         self.augmented.toggled.connect(self._augmented_toggled)
         self.epoch.valueChanged.connect(self.changed)
@@ -123,9 +125,10 @@ class Controls(QWidget):
     def show_among(self, ids: Sequence[int], image: int, words: str) -> None:
         """That the arrows step through these images, and where that is."""
         place = f"{ids.index(image) + 1:,} of " if image in ids else ""
-        self.among.setVisible(bool(ids))
-        self.among.setText(f"{place}{len(ids):,} {words}  ✕")
-        self.among.setToolTip(f"The arrows step through the {len(ids):,} {words}. Click to step through all again.")
+        for part in (self.among, self.all):
+            part.setVisible(bool(ids))
+        self.among.setText(f"{place}{len(ids):,} {words}")
+        self.among.setToolTip(f"The arrows step through the {len(ids):,} {words}.")
 
     def show_ends(self, first: bool, last: bool) -> None:
         """Whether there is no image before, and none after."""

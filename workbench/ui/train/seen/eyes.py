@@ -26,7 +26,6 @@ from workbench.ui.train.seen.work import (
     Begun,
     Check,
     Checked,
-    Floats,
     GivenUp,
     Gone,
     Look,
@@ -40,7 +39,6 @@ from workbench.ui.train.work import Loaded
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
-    from workbench.detectors.parts.explained import Explained
     from workbench.training.seen import Course, Seen
     from workbench.training.seen_assignment import Assigned
     from workbench.training.seen_coverage import Coverage, Part
@@ -268,7 +266,7 @@ def _shown(wish: Wish, recipe: Recipe, title: str, seen: Seen, found: Assigned, 
         gone=tuple(Gone(_label(seen, one.row), one.xyxy, one.reason, one.small) for one in seen.lost if one.gone),
         kind=explained.layout.kind,
         priors=explained.layout.boxes.double().numpy(),
-        cells=_cells(explained, seen.side),
+        cells=found.cells(seen.side),
         level=explained.layout.level.numpy(),
         grids=explained.layout.grids,
         prior=explained.prior.numpy(),
@@ -294,16 +292,6 @@ def _notes(wish: Wish, seen: Seen, found: Assigned, outside: str) -> str:
 
 def _label(seen: Seen, row: int) -> str:
     return seen.snapshot.labels[int(seen.snapshot.label_index[row])].name
-
-
-def _cells(explained: Explained, side: int) -> Floats:
-    """The cell of each prior, about the prior's middle: torchvision's anchors lie on the corners of a grid."""
-    layout = explained.layout
-    shape = np.array([(side / columns, side / rows) for rows, columns in layout.grids])[layout.level.numpy()]
-    priors = layout.boxes.double().numpy()
-    middle = (priors[:, :2] + priors[:, 2:]) / 2
-    cells = np.concatenate([middle - shape / 2, middle + shape / 2], axis=1)
-    return np.asarray(cells.round(3))  # so that those of one place are the same, and painted once
 
 
 def _about(recipe: Recipe, seen: Seen) -> str:

@@ -116,7 +116,13 @@ class Pane(QWidget):
             self._moved = False
             self.split.setOrientation(direction)
             self._told.setContentsMargins(*((theme.GRID, 0, 0, 0) if beside else (0, theme.GRID, 0, 0)))
-            self.split.setSizes([room, narrow] if beside else [high - _BELOW, _BELOW])
+            low = max(_BELOW, self._needed(wide))
+            self.split.setSizes([room, narrow] if beside else [high - low, low])
+
+    def _needed(self, wide: int) -> int:
+        """Height of what is told, with a table of a row or two: words are the higher the narrower they are."""
+        words = sum(label.heightForWidth(wide) for label in (self.words, self.note) if not label.isHidden())
+        return self.table.minimumHeight() + self.levels.sizeHint().height() + words + 3 * theme.GRID
 
     @Slot()
     def _split_moved(self) -> None:
@@ -210,6 +216,7 @@ class Pane(QWidget):
         self.note.setText(look.note)
         self.note.setVisible(bool(look.note))
         self.settle()
+        self._share()
 
     def recolour(self, colours: tuple[int, ...]) -> None:
         """The same boxes in other colours, as of colours.inks."""

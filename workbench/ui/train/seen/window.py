@@ -31,7 +31,7 @@ from workbench.ui.widgets.elided import Elided
 
 SECOND = "yolov3"
 """The detector that is compared with first."""
-SIZE, SMALLEST = (1040, 640), (640, 480)
+SIZE, SMALLEST = (1040, 640), (680, 580)
 _GEOMETRY, _LEGEND = "seen/window", "seen/legend"
 
 PreparedOf = Callable[[], Prepared | None]

@@ -1,0 +1,101 @@
+"""`workbench seen`: an image as it enters the network, in numbers and as a picture."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.ui.hand import write_photographs
+from workbench import console
+from workbench.cli import main
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split, State
+from workbench.training import recipes
+from workbench.training.seen import course
+from workbench.training.seen_inks import MISSED
+
+Capture = pytest.CaptureFixture[str]
+SMALL = ["--set", "input_px=64", "--set", "width=0.05", "--set", "batch=2", "--set", "hold_out=0"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """a.png with two boxes in one cell of YOLOv1; b.png, c.png of the training; d.png of the test split."""
+    monkeypatch.setenv("COLUMNS", "160")
+    write_photographs(tmp_path / "photographs" / "some", ["a.png", "b.png", "c.png", "d.png"])
+    with Document.create(tmp_path / "project", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        ids, label = [image.id for image in document.images()], document.labels()[0].id
+        document.do(edits.AddBoxes(tuple(Box(0, ids[0], label, (10, 10, 60 + k, 60)) for k in (0, 2))))
+        document.do(edits.AddBoxes((Box(0, ids[1], label, (10, 10, 90, 90)),)))
+        document.do(edits.SetState(tuple(ids), State.DONE))
+        document.do(edits.SetSplit((ids[3],), Split.TEST))
+    return tmp_path / "project"
+
+
+def told(capsys: Capture, project: Path, *arguments: str) -> dict[str, Any]:
+    assert main(["seen", str(project), *SMALL, *arguments, "--json"]) == console.DONE
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_it_tells_what_a_training_computes(project: Path, capsys: Capture) -> None:
+    said = told(capsys, project, "--image", "b.png", "--detector", "yolov3", "--epoch", "3", "--set", "epochs=9")
+    wanted = recipes.preset("quick-cpu").with_detector("yolov3")
+    wanted = wanted.changed({"input_px": 64, "batch": 2, "hold_out": 0, "epochs": 9})
+    with Document.open(project, read_only=True) as document:
+        seen = course(document.snapshot(), wanted).seen(1, 2)
+    assert (said["image"], said["detector"], said["side"]) == ("some/b.png", "YOLOv3", 64)
+    assert (said["step"], said["place"], said["steps"]) == (seen.step + 1, seen.place + 1, 14)
+    assert [box["box"] for box in said["boxes"]] == np.round(seen.boxes.astype(float), 2).tolist()
+    assert said["levels"] == [[2, 2], [4, 4], [8, 8]]
+    assert sum(said["boxes"][0]["learnt_by"]) == 1
+    assert said["boxes"][0]["why"] == ""
+
+
+def test_a_picture_shows_what_nothing_learns_in_red(project: Path, capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "seen.png"
+    said = told(capsys, project, "--image", "some/a.png", "--detector", "yolov1", "--as-it-is", "--out", str(file))
+    assert [bool(box["why"]) for box in said["boxes"]].count(True) == 1
+    assert (said["step"], said["picture"]) == (0, str(file))
+    picture = cv2.imread(str(file))
+    assert picture is not None
+    assert picture.shape == (640, 640, 3)
+    red = np.array([int(MISSED[k : k + 2], 16) for k in (5, 3, 1)])
+    assert (picture == red).all(axis=2).sum() > 100
+    assert main(["seen", str(project), *SMALL, "--image", "b.png", "--out", str(file)]) == console.DONE
+    said_to_people = capsys.readouterr()
+    assert "some/b.png in YOLOv4-tiny, 64 × 64 px, step" in said_to_people.err
+    assert "cell" in said_to_people.out
+    picture = cv2.imread(str(file))
+    assert picture is not None
+    assert (picture == red).all(axis=2).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--image", "x.png"], "There is no image called 'x.png'"),
+        (["--image", "d.png"], "some/d.png is not trained on: it is of the test split. See it with --as-it-is."),
+        (["--image", "a.png", "--epoch", "101"], "The training has 100 epochs."),
+        (["--image", "a.png", "--out", "a.jpg"], "--out draws a PNG, and a.jpg is not named so."),
+        (["--image", "a.png", "--set", "epoch=3"], "epoch"),
+    ],
+)
+def test_what_cant_be_shown_is_told(project: Path, capsys: Capture, arguments: list[str], sentence: str) -> None:
+    assert main(["seen", str(project), *SMALL, *arguments]) == console.FAILED
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_damaged_file_is_left_out_as_in_training(project: Path, capsys: Capture) -> None:
+    before = told(capsys, project, "--image", "b.png", "--detector", "yolov3", "--set", "mosaic=0")
+    (project.parent / "photographs" / "some" / "a.png").write_bytes(b"nothing")
+    after = told(capsys, project, "--image", "b.png", "--detector", "yolov3", "--set", "mosaic=0")
+    assert (before["steps"], after["steps"]) == (150, 100)
+    assert replace(recipes.preset("quick-cpu")).training.epochs == 100

@@ -1,0 +1,176 @@
+"""While a look is made, and where it can't be as it was asked for: what is dimmed, given up, left out and told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QLabel, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import find
+from tests.ui.seeing import Opened, boxes, ink, labelled, made_look, seen, settle
+from workbench.errors import WorkbenchError
+from workbench.ui.train.seen.picture import SeenPicture
+from workbench.ui.train.seen.work import Checked, Look, Wish
+
+__all__ = ["labelled", "seen"]
+
+
+# --- while it works ---
+
+
+def test_what_is_not_asked_for_any_more_is_dimmed_at_once(qtbot: QtBot, seen: Opened) -> None:
+    waiting, go = threading.Event(), threading.Event()
+
+    def slow(wish: Wish) -> Look:
+        if wish.detector == "ssd300":
+            waiting.set()
+            assert go.wait(20)
+        return made_look(wish)
+
+    _, window, eyes = seen(slow)
+    find(window, QCheckBox, "seen-beside").click()
+    settle(qtbot, window, eyes, 2)
+    first, second = window.panes
+    try:
+        second.choose("ssd300")
+        second.changed.emit()
+        assert second.picture.waits
+        assert not second.table.isEnabled()
+        assert not first.picture.waits
+        assert first.table.isEnabled()
+        qtbot.waitUntil(waiting.is_set)
+        dim = ink(second.picture, 48, 80)
+    finally:
+        go.set()
+    settle(qtbot, window, eyes, 3)
+    assert not second.picture.waits
+    assert second.table.isEnabled()
+    assert second.look is not None
+    assert second.look.detector == "ssd300"
+    assert ink(second.picture, 48, 80) != dim
+
+
+def test_a_change_that_is_taken_back_asks_for_nothing(qtbot: QtBot, seen: Opened) -> None:
+    _, window, eyes = seen()
+    epoch = find(window, QSpinBox, "seen-epoch")
+    epoch.setValue(5)
+    assert window.panes[0].picture.waits
+    epoch.setValue(1)
+    assert not window.panes[0].picture.waits
+    settle(qtbot, window, eyes, 1)
+    assert len(eyes.wishes) == 1
+
+
+def test_a_look_that_is_not_wished_any_more_is_given_up(qtbot: QtBot, seen: Opened) -> None:
+    given_up = threading.Event()
+
+    def endless(wish: Wish) -> Look:
+        if wish.epoch == 4:
+            assert eyes_of[0]._control.stop.wait(20)
+            given_up.set()
+        return made_look(wish)
+
+    eyes_of: list = []
+    _, window, eyes = seen(endless)
+    eyes_of.append(eyes)
+    epoch = find(window, QSpinBox, "seen-epoch")
+    epoch.setValue(5)
+    qtbot.waitUntil(lambda: len(eyes.wishes) == 2)
+    epoch.setValue(6)
+    settle(qtbot, window, eyes, 3)
+    assert given_up.is_set()
+    assert window.panes[0].look is not None
+    assert window.panes[0].look.about == "step 6"
+
+
+def test_closing_the_project_does_not_wait_for_a_look(qtbot: QtBot, seen: Opened) -> None:
+    stopped = threading.Event()
+
+    def endless(wish: Wish) -> Look:
+        if eyes_of:
+            assert eyes_of[0]._control.stop.wait(20)
+            stopped.set()
+        return made_look(wish)
+
+    eyes_of: list = []
+    session, window, eyes = seen(endless)
+    eyes_of.append(eyes)
+    find(window, QSpinBox, "seen-epoch").setValue(5)
+    qtbot.waitUntil(lambda: len(eyes.wishes) == 2)
+    with qtbot.waitSignal(window.destroyed):
+        session.close()
+    assert stopped.is_set()
+
+
+# --- files, and images that are not trained on ---
+
+
+def test_files_are_looked_at_in_between_and_a_bad_one_makes_it_look_again(qtbot: QtBot, seen: Opened) -> None:
+    bad = ("b.png: half of it is missing.",)
+    files = (Checked(1, 3), Checked(2, 3, 1, bad), Checked(3, 3, 1, bad))
+    _, window, eyes = seen(files=files)
+    settle(qtbot, window, eyes, 2)
+    qtbot.waitUntil(lambda: eyes.files_are == [] and window.asking.is_idle)
+    assert [wish.otherwise for wish in eyes.wishes] == [0, 1]
+    told = find(window, QLabel, "seen-files")
+    assert told.text() == "1 image file can't be read and is left out, as in training."
+    assert told.toolTip() == "b.png: half of it is missing."
+    checks = eyes.checks
+    find(window, QSpinBox, "seen-epoch").setValue(2)
+    settle(qtbot, window, eyes, 3)
+    assert eyes.checks == checks  # all are known
+
+
+def test_until_all_files_are_known_it_says_so(qtbot: QtBot, seen: Opened) -> None:
+    assert Checked(1, 3).words.startswith("Reading 1 of 3 image files.")
+    assert Checked(3, 3).words == ""
+    _, window, eyes = seen(files=(Checked(1, 3), Checked(3, 3)))
+    told = []
+    window.asking.checked.connect(lambda found: told.append(found.done))
+    qtbot.waitUntil(lambda: eyes.files_are == [] and window.asking.is_idle)
+    assert find(window, QLabel, "seen-files").text() == ""
+    assert len(eyes.wishes) == 1
+
+
+def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot, seen: Opened) -> None:
+    _, window, eyes = seen()
+    eyes.answer = lambda wish: replace(
+        made_look(wish), outside="it is of the test split" if wish.image != eyes.wishes[0].image else ""
+    )
+    controls = window.controls
+    QTest.mouseClick(controls.next, Qt.MouseButton.LeftButton)
+    settle(qtbot, window, eyes, 2)
+    for widget in (controls.augmented, controls.epoch, controls.roll, controls.back):
+        assert not widget.isEnabled()
+        assert "Not trained on: it is of the test split" in widget.toolTip()
+    assert not controls.augmented.isChecked()
+    assert find(window, QLabel, "seen-seed").text() == "Not trained on: shown as it is"
+    QTest.mouseClick(controls.previous, Qt.MouseButton.LeftButton)
+    settle(qtbot, window, eyes, 3)
+    assert controls.augmented.isChecked()
+    assert controls.epoch.isEnabled()
+    assert eyes.wishes[-1].augmented
+
+
+def test_what_cant_be_shown_says_so_in_its_place_and_nothing_old_stays(qtbot: QtBot, seen: Opened) -> None:
+    def refuse(wish: Wish) -> Look:
+        raise WorkbenchError("a.png could not be read.")
+
+    _, window, eyes = seen()
+    eyes.answer = refuse
+    find(window, QSpinBox, "seen-epoch").setValue(2)
+    settle(qtbot, window, eyes, 2)
+    assert find(window, SeenPicture, "seen-picture").sentence == "a.png could not be read."
+    assert boxes(window) == []
+    assert not window.panes[0].levels.isVisible()
+    assert find(window, QLabel, "seen-words").text() == ""
+    eyes.answer = made_look
+    find(window, QSpinBox, "seen-epoch").setValue(3)
+    settle(qtbot, window, eyes, 3)
+    assert find(window, SeenPicture, "seen-picture").sentence == ""
+    assert len(boxes(window)) == 4
+    assert window.panes[0].levels.isVisible()

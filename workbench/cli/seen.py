@@ -1,0 +1,180 @@
+"""The command that shows what the trainer sees: an image as it enters the network, and what learns its boxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli.options import Json, Project, app, changed, named_values, project_of
+from workbench.console import bar, out, result, say, table
+from workbench.core.project import Image, Snapshot
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.training.recipes import Recipe
+    from workbench.training.seen import Seen
+    from workbench.training.seen_assignment import Assigned
+    from workbench.training.seen_files import Files
+
+
+@app.command()
+def seen(
+    project: Project,
+    image: Annotated[str, typer.Option("--image", help="Its name, the end of its path, or its id.")],
+    preset: Annotated[
+        str, typer.Option("--preset", "-p", help="A recipe that ships, or the path of a .toml file.")
+    ] = "quick-cpu",
+    detector: Annotated[str | None, typer.Option("--detector", help="See `workbench detectors`.")] = None,
+    epoch: Annotated[int, typer.Option("--epoch", help="In which epoch of the training.", min=1)] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="As another seed would draw it; default: the recipe's.", min=0)
+    ] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the recipe or the detector; may be repeated.")
+    ] = None,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Only resized, without augmentation.")] = False,
+    picture: Annotated[Path | None, typer.Option("--out", help="Draw it into this PNG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a training image exactly as it enters the network, and what of a detector learns each box."""
+    from workbench import plugins
+    from workbench.training import recipes
+    from workbench.training.seen_assignment import assigned, detector_of
+
+    _check_picture(picture)
+    plugins.loaded()
+    with project_of(project) as document:
+        snapshot, anchors = document.snapshot(), document.anchors()
+    recipe = recipes.find(preset)
+    recipe = changed(recipe.with_detector(detector) if detector else recipe, named_values(set))
+    found = _image(snapshot, image)
+    looked = (
+        _as_it_is(snapshot, found, recipe) if as_it_is else _in_training(snapshot, found, recipe, epoch, seed, as_json)
+    )
+    labels = tuple(label.name for label in snapshot.labels)
+    recipe = replace(recipe, detector_settings=recipe.detector_settings.resolved(labels))
+    network = detector_of(recipe, labels, anchors, None)
+    told = assigned(looked, network)
+    if picture is not None:
+        _draw(picture, looked, told)
+    if as_json:
+        result(_told(looked, told, found, network.title, picture), as_json=True)
+    else:
+        _show(looked, told, found, network.title)
+        if picture is not None:
+            say(f"Drawn into {picture}.")
+
+
+def _check_picture(file: Path | None) -> None:
+    """Before anything is computed."""
+    if file is not None and file.suffix.lower() != ".png":
+        raise WorkbenchError(f"--out draws a PNG, and {file.name} is not named so. Call it {file.stem}.png.")
+    if file is not None and not file.parent.is_dir():
+        raise WorkbenchError(f"There is no folder {file.parent} to draw {file.name} into. Make it, or choose another.")
+
+
+def _image(snapshot: Snapshot, text: str) -> Image:
+    """By the whole path first, then by its end, then by its id."""
+    matching = [one for one in snapshot.images if one.path == text]
+    matching = matching or [one for one in snapshot.images if one.path.endswith(f"/{text}")]
+    matching = matching or [one for one in snapshot.images if text.isdecimal() and one.id == int(text)]
+    if not matching:
+        such = f" It has {snapshot.images[0].path} and others." if len(snapshot) else ""
+        raise WorkbenchError(f"There is no image called '{text}' in this project.{such}")
+    if len(matching) > 1:
+        some = ", ".join(one.path for one in matching[:5])
+        raise WorkbenchError(f"'{text}' is the end of {len(matching):,} paths: {some}. Give more of the path.")
+    return matching[0]
+
+
+def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> Seen:
+    from workbench.training import seen
+
+    return seen.as_it_is(snapshot, image.id, recipe)
+
+
+def _in_training(
+    snapshot: Snapshot, image: Image, recipe: Recipe, epoch: int, seed: int | None, quiet: bool
+) -> Seen:  # fmt: skip
+    """All training images are read first: those that can't be are left out, which moves the others."""
+    from workbench.training.seen import course
+    from workbench.training.seen_files import Files
+
+    epochs = recipe.training.epochs
+    if epoch > epochs:
+        raise WorkbenchError(f"The training has {epochs:,} epochs. Choose an --epoch from 1 to {epochs:,}.")
+    files = Files()
+    _read_all(snapshot, recipe, files, quiet)
+    plan = course(snapshot, recipe, files)
+    outside = plan.outside(image)
+    if outside:
+        raise WorkbenchError(f"{image.path} is not trained on: {outside}. See it with --as-it-is.")
+    return plan.seen(plan.index(image.id), epoch - 1, seed)
+
+
+def _read_all(snapshot: Snapshot, recipe: Recipe, files: Files, quiet: bool) -> None:
+    from workbench.training import prepare
+
+    train = prepare.parts(snapshot, recipe.training)[0]
+    with bar("Reading images", len(train), quiet=quiet) as shown:
+        for done, file in enumerate(train.files, 1):
+            files.look(file, train.window)
+            shown.to(done, len(train))
+
+
+def _draw(file: Path, looked: Seen, told: Assigned) -> None:
+    import cv2
+
+    from workbench.core.files import atomic_write
+    from workbench.training.seen_drawing import draw
+
+    made, data = cv2.imencode(".png", cv2.cvtColor(draw(looked, told), cv2.COLOR_RGB2BGR))
+    assert made
+    atomic_write(file, data.tobytes())
+
+
+def _told(looked: Seen, told: Assigned, image: Image, title: str, picture: Path | None) -> dict[str, Any]:
+    names, why = [label.name for label in looked.snapshot.labels], dict(told.unmatched)
+    small = {m for m, one in looked.ignored_as().items() if one.small}
+    boxes = [
+        {
+            "label": names[label], "box": [round(edge, 2) for edge in looked.boxes[m].tolist()],
+            "learnt_by": told.of_box(m), "ignored": bool(looked.ignore[m]) and m not in small, "why": why.get(m, ""),
+        }
+        for m, label in enumerate(looked.labels.tolist())
+    ]  # fmt: skip
+    gone = [
+        {"label": names[int(looked.snapshot.label_index[one.row])], "why": one.reason}
+        for one in looked.lost if one.gone
+    ]  # fmt: skip
+    return {
+        "image": image.path, "detector": title, "side": looked.side, "step": looked.step + 1, "steps": looked.steps,
+        "place": looked.place + 1, "parts": [looked.snapshot.images[part].path for part in looked.parts],
+        "levels": [list(grid) for grid in told.explained.layout.grids], "boxes": boxes, "gone": gone,
+        "note": told.note, "picture": None if picture is None else str(picture),
+    }  # fmt: skip
+
+
+def _show(looked: Seen, told: Assigned, image: Image, title: str) -> None:
+    values = _told(looked, told, image, title, None)
+    when = f"step {looked.step + 1:,} of {looked.steps:,}" if looked.step >= 0 else "as it is"
+    say(f"{image.path} in {title}, {looked.side} × {looked.side} px, {when}")
+    others = values["parts"][1:]
+    if others:
+        say(f"With parts of {', '.join(others)}")
+    levels = ", ".join(f"{rows}x{columns}" for rows, columns in values["levels"])
+    sides = [f"{box['box'][2] - box['box'][0]:.1f} x {box['box'][3] - box['box'][1]:.1f}" for box in values["boxes"]]
+    rows: list[list[Any]] = [
+        [box["label"], size, " ".join(map(str, box["learnt_by"])), box["why"]]
+        for box, size in zip(values["boxes"], sides, strict=True)
+    ]
+    rows += [[one["label"], "", "", one["why"]] for one in values["gone"]]
+    if rows:
+        table(["box", "size", f"learnt by ({levels})", "why not"], rows)
+    else:
+        out.print("No box is in sight.")
+    if told.note:
+        say(told.note)
