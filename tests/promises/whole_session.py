@@ -215,6 +215,7 @@ class WholeSession:
         for name, typed in SMALL.items():
             find(self.window, QLineEdit, f"train-form-{name}").setText(typed)
         self.press("train-start")
+        self.wait(lambda: bool(runs.runs(self.project / "runs")))  # once the look before the start has ended
         self.settle()
         assert runs.runs(self.project / "runs")[0].state == "finished"
 

@@ -119,6 +119,7 @@ def test_from_photographs_to_exported_weights(qtbot: QtBot, open_window: Open, c
 
     # a short one to its end
     start_training(qtbot, window, "2")
+    wait(qtbot, lambda: len(runs.runs(folder)) == 2)  # once the look before the start has ended
     wait(qtbot, lambda: not window.session.jobs)
     finished = runs.runs(folder)[0]
     assert (finished.state, finished.epoch) == ("finished", 2)
