@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.anchors import Step
 
 AT_ONCE = 31  # steps a second on the slider that mean: no film, the last step
+CALM = 30  # times what it took to draw one step passes before the next: so many points stay fluent
 REDRAW = 100  # ms: plots are drawn ten times a second at most
 
 
@@ -20,6 +23,7 @@ class Playback(QObject):
         super().__init__(parent)
         self.steps: list[Step] = []
         self.position = -1
+        self._drawing = 0.0  # ms that the last step took
         self.playing = True
         self._speed = 8
         self._timer = QTimer(self)
@@ -100,7 +104,9 @@ class Playback(QObject):
     def _go(self, position: int) -> None:
         if position != self.position:
             self.position = position
+            begun = time.perf_counter()
             self.shown.emit(self.steps[position])
+            self._drawing = (time.perf_counter() - begun) * 1000
             if self.over:
                 self.changed.emit()
 
@@ -109,6 +115,8 @@ class Playback(QObject):
         if not self.playing or not self.steps or self.at_end:
             self._timer.stop()
             return
+        least = int(self._drawing * CALM)
         pace = REDRAW if self._speed >= AT_ONCE else max(1000 // self._speed, 1000 // AT_ONCE)
+        pace = max(pace, least)
         if not self._timer.isActive() or self._timer.interval() != pace:
             self._timer.start(pace)
