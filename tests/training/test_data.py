@@ -103,7 +103,7 @@ def test_reading_stops_when_asked(tmp_path: Path) -> None:
     reading = data.load(snapshot, 32, "stretch", ignore_difficult=False, threads=1, scratch=tmp_path, control=control)
     with pytest.raises(StopIteration) as end:
         next(reading)
-    assert len(end.value.value) == data.READ_AHEAD
+    assert 0 < len(end.value.value) <= data.READ_AHEAD  # those that were begun are read to their end
 
 
 def test_images_of_more_than_8_bits_are_read_by_the_projects_window(tmp_path: Path) -> None:

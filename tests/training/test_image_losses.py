@@ -9,7 +9,8 @@ import pytest
 
 from tests.training.test_run import MakeRequest, only
 from tests.training.toys import make_snapshot
-from workbench.training import image_losses, run, watched
+from workbench.detectors.parts.detector import Detector, Raw, Targets
+from workbench.training import image_losses, run, validate, watched
 from workbench.training.events import Evaluated, Message
 from workbench.training.image_losses import NONE
 
@@ -63,3 +64,31 @@ def test_a_full_disk_for_pictures_does_not_end_a_training(
     events = list(run.train(request_of()))
     assert only(events, Evaluated)[-1].epoch == 4
     assert any("No space left" in message.sentence for message in only(events, Message))
+
+
+def test_all_processes_look_at_training_images_also_where_one_can_not_write(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for each other there: what fails in one alone must come later."""
+    looked: list[int] = []
+    losses = validate.losses
+    monkeypatch.setattr(validate, "losses", lambda *given: looked.append(1) or losses(*given))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(watched, "keep", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    evaluations = only(list(run.train(request_of())), Evaluated)
+    assert len(looked) == len(evaluations) == 4
+
+
+def test_images_that_are_kept_larger_are_looked_at_at_the_input_side(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells: set[tuple[int, ...]] = set()
+    each = validate._each_loss
+
+    def watching(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
+        cells.add(tuple(raw[0].shape[2:]))
+        assert float(targets.boxes.max()) <= 64
+        return each(detector, raw, targets)
+
+    monkeypatch.setattr(validate, "_each_loss", watching)
+    list(run.train(request_of(sizes=0.4)))
+    assert cells == {(2, 2)}  # 64 px in cells of 32

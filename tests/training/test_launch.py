@@ -19,6 +19,7 @@ from workbench.training import launch, recipes, run, runs, together
 from workbench.training.events import Control, Event, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
 
+SLEEP = "import time; time.sleep(600)"
 pytestmark = [
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of PyTorch trains in one process only"),
     pytest.mark.slow,
@@ -91,3 +92,21 @@ def test_flags_are_files(tmp_path: Path) -> None:
     (tmp_path / together.PAUSE).unlink()
     time.sleep(2 * together.LOOK_EVERY)
     assert not flag.is_set()
+
+
+def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
+    monkeypatch.setattr(launch, "PATIENCE", 0.5)
+    child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    begun = psutil.Process(child.pid)
+    while not begun.children():
+        time.sleep(0.05)
+    both = [begun, *begun.children()]
+    launch._end(child, tmp_path)
+    assert child.stdout is not None
+    assert child.stdout.read() == b""  # nobody holds it open any more
+    child.stdout.close()
+    assert (tmp_path / together.STOP).exists()
+    assert not list(_alive(both, until=time.monotonic() + 10))

@@ -20,7 +20,7 @@ from workbench.training.checkpoint import CheckpointHeader, save_detector
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.preflight import preflight
-from workbench.training.preflight_boxes import copies
+from workbench.training.preflight_copies import of_pictures
 from workbench.training.preflight_start import of_settings, of_weights
 from workbench.training.recipes import Recipe
 
@@ -249,13 +249,6 @@ def test_a_file_that_is_gone_is_left_to_whoever_reads_it(well: Snapshot) -> None
     assert preflight(well, recipe(), None) == ()
 
 
-def test_fingerprints_that_are_known_find_near_copies(well: Snapshot) -> None:
-    prints: list[int | None] = [n * 0x0123456789ABCDEF0123456789 for n in range(48)]
-    prints[45] = (prints[7] or 0) ^ 0b101
-    (found,) = preflight(well, recipe(), None, prints=prints)
-    assert found.sentence.startswith("Nearly the same picture is in validation and training, 1 time: 7.png is 45.png")
-
-
 def read(pictures: Sequence[np.ndarray], snapshot: Snapshot) -> Dataset:
     count = len(pictures)
     return Dataset(
@@ -272,13 +265,13 @@ def test_pictures_that_are_nearly_the_same_are_found_once_they_are_read(well: Sn
     copy = np.kron(coarse[1] + 9, np.ones((4, 4, 1), np.uint8))
     small = [one[::2, ::2] for one in pictures[3:5]]
     train, validation = read(pictures[:3], well.take([0, 1, 2])), read([*small, copy], well.take([40, 41, 42]))
-    (found,) = copies(train, validation)
+    (found,) = of_pictures(train, validation)
     assert found.sentence == "Nearly the same picture is in training and validation, 1 time: 1.png is 42.png."
     assert found.images == (2, 43)
-    assert copies(train, read(small, well.take([40, 41]))) == ()
+    assert of_pictures(train, read(small, well.take([40, 41]))) == ()
     twice = read([pictures[1], *pictures[:2]], well.take([0, 1, 2]))  # both are trained on
-    assert copies(twice, read(small, well.take([40, 41]))) == ()
-    assert copies(train, train) == ()  # which are evaluated themselves
+    assert of_pictures(twice, read(small, well.take([40, 41]))) == ()
+    assert of_pictures(train, train) == ()  # which are evaluated themselves
 
 
 # --- weights and settings ---

@@ -18,7 +18,7 @@ from workbench import detectors
 from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, run, runs
+from workbench.training import checkpoint, reading, run, runs
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -322,13 +322,13 @@ def test_large_input_sides_show_more_of_the_images_and_evaluation_keeps_its_own(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    real = run.load
+    real = reading.load
 
     def load(part: Any, px: int, *args: Any, **more: Any) -> Any:
         kept.append(px)
         return real(part, px, *args, **more)
 
-    monkeypatch.setattr(run, "load", load)
+    monkeypatch.setattr(reading, "load", load)
     assert isinstance(list(train(request_of(sizes=1.0)))[-1], Finished)
     assert kept == [160, 64]
 

@@ -9,11 +9,10 @@ import typer
 
 from workbench import anchors as engine
 from workbench.anchors import PUBLISHED, Step, Update
-from workbench.cli.options import Json, Project, app, one_of, project_of
+from workbench.cli.options import Json, Project, app, check_png, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.project import AnchorSet
 from workbench.core.resize import HOWS
-from workbench.errors import WorkbenchError
 
 FORMATS = ("text", "cfg", "json", "python")
 CURVE = 15
@@ -49,7 +48,7 @@ def anchors(
 
     one_of("resize", resize, list(HOWS))
     one_of("format", format, list(FORMATS))
-    _check_plot(plot)
+    check_png("plot", plot)
     names = [one_of("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()
@@ -81,17 +80,6 @@ def anchors(
             say(f"Drawn into {plot}.")
         if use:
             say("Kept in the project.")
-
-
-def _check_plot(plot: Path | None) -> None:
-    """Before minutes are spent. WorkbenchError for what can't become a PNG."""
-    if plot is None:
-        return
-    if plot.suffix.lower() != ".png":
-        name = plot.with_suffix(".png").name
-        raise WorkbenchError(f"--plot draws a PNG, and {plot.name} is not named so. Call it {name}.")
-    if not plot.parent.is_dir():
-        raise WorkbenchError(f"There is no folder {plot.parent} to draw {plot.name} into. Make it, or choose another.")
 
 
 def _shares(step: Step) -> tuple[float, float, float]:

@@ -124,6 +124,17 @@ def newest_run(runs_folder: Path) -> str:
     return found[0].name
 
 
+def check_png(option: str, file: Path | None) -> None:
+    """Before minutes are spent. WorkbenchError for what can't become a PNG."""
+    if file is None:
+        return
+    if file.suffix.lower() != ".png":
+        example = file.with_suffix(".png").name if file.name else "picture.png"
+        raise WorkbenchError(f"--{option} draws a PNG, and {file.name or file} is not named so. Call it {example}.")
+    if not file.parent.is_dir():
+        raise WorkbenchError(f"There is no folder {file.parent} to draw {file.name} into. Make it, or choose another.")
+
+
 def named_values(texts: list[str] | None) -> dict[str, str]:
     """NAME=VALUE, several times, as --set takes them."""
     values = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.options import Json, Project, app, changed, named_values, project_of
+from workbench.cli.options import Json, Project, app, changed, check_png, named_values, project_of
 from workbench.console import bar, out, result, say, table
 from workbench.core.project import Image, Snapshot
 from workbench.errors import WorkbenchError
@@ -44,7 +44,7 @@ def seen(
     from workbench.training import recipes
     from workbench.training.seen_assignment import assigned, detector_of
 
-    _check_picture(picture)
+    check_png("out", picture)
     plugins.loaded()
     with project_of(project) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
@@ -66,14 +66,6 @@ def seen(
         _show(looked, told, found, network.title)
         if picture is not None:
             say(f"Drawn into {picture}.")
-
-
-def _check_picture(file: Path | None) -> None:
-    """Before anything is computed."""
-    if file is not None and file.suffix.lower() != ".png":
-        raise WorkbenchError(f"--out draws a PNG, and {file.name} is not named so. Call it {file.stem}.png.")
-    if file is not None and not file.parent.is_dir():
-        raise WorkbenchError(f"There is no folder {file.parent} to draw {file.name} into. Make it, or choose another.")
 
 
 def _image(snapshot: Snapshot, text: str) -> Image:

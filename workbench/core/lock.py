@@ -48,6 +48,12 @@ class Lock:
             self._file = None
             self.holder = self.holder or "another process"
 
+    def why(self, what: str) -> str:
+        """Why it is not held, of `what` it locks; for people."""
+        if not self.writable:
+            return f"The folder of {what} can't be written."
+        return f"{what[:1].upper()}{what[1:]} is in use by {self.holder}. Stop it there first."
+
     def _try(self) -> None:
         assert self._file is not None
         for look in range(_LOOKS):

@@ -10,7 +10,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from workbench.training.pixel_cache import PixelCache
 
 TELL_EVERY = 5.0  # seconds between two messages while images are read
 NAMED = 5  # unreadable images named in the message, the others are counted
+LOOK_EVERY = 0.2  # seconds between two looks whether to stop
 LONGEST = 60.0  # seconds of reading one image before it is named: a disk that went to sleep needs ten
 READ_AHEAD = 64  # images handed to the threads at a time, so that Stop need not wait for all
 
@@ -92,11 +93,11 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
         for start in range(0, count, READ_AHEAD):
             waiting = {pool.submit(store.read, index) for index in range(start, min(start + READ_AHEAD, count))}
             while waiting:
-                done, waiting = wait(waiting, TELL_EVERY)
+                done, waiting = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
                 for one in done:
                     one.result()
                 if control.stop.is_set():
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool.shutdown(cancel_futures=True)
                     return
                 hanging = store.hanging(LONGEST) - slow
                 slow |= hanging

@@ -25,7 +25,7 @@ from workbench import settings
 from workbench.core.files import atomic_write
 from workbench.core.words import count
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import events, runs, schedule
+from workbench.training import events, image_losses, runs, schedule, watched
 from workbench.training.events import Finished, Message, Started
 from workbench.training.kept_runs import existing, free_folder
 from workbench.training.runs import EVENTS, RECIPE
@@ -53,17 +53,21 @@ class Basis:
         if self.early:
             training = dataclasses.replace(training, patience=0)
         steps = schedule.Plan(self.images, training.batch, training.epochs).steps
-        rates = [schedule.learning_rate(training, step, steps) for step in range(self.step, steps)]
-        return Extension(training, schedule.learning_rate(self.training, self.step - 1, self.steps), rates)
+        top = max(self.step, schedule.warm_up_steps(training, steps))  # from there on it only falls
+        first, highest, last = (schedule.learning_rate(training, step, steps) for step in (self.step, top, steps - 1))
+        ended_at = schedule.learning_rate(self.training, self.step - 1, self.steps)
+        return Extension(training, ended_at, first, max(first, highest), last)
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """The settings of the longer run; the learning rate at the end so far, and of each step to come."""
+    """The settings of the longer run; the learning rate at the end so far, and in the steps to come."""
 
     training: TrainingSettings
     ended_at: float
-    rates: list[float]
+    first: float
+    highest: float
+    last: float
 
 
 def basis(folder: Path) -> Basis:
@@ -92,6 +96,9 @@ def extend(folder: Path, more: int) -> Path:
         for name in _SHARED:
             if (folder / name).exists():
                 _share(folder / name, target / name)
+        for name in (watched.FILE, image_losses.FILE):  # which grow: a link would grow the finished run's too
+            if (folder / name).exists():
+                atomic_write(target / name, (folder / name).read_bytes())
         recipe = _recipe(folder)
         recipe["training"] = {**recipe["training"], "epochs": longer.epochs, "patience": longer.patience}
         atomic_write(target / RECIPE, tomli_w.dumps(recipe))

@@ -192,7 +192,7 @@ def _move(folder: Path, target: Path) -> Path:
     lock = Lock(folder)
     try:
         if not lock.held:
-            raise WorkbenchError(f"The run '{folder.name}' is in use by {lock.holder}. Stop it there first.")
+            raise WorkbenchError(lock.why(f"the run '{folder.name}'"))
         if os.name == "nt":
             lock.release()  # Windows moves no folder with an open file in it
         os.rename(folder, target)

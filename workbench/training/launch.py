@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events, record, runs
@@ -44,12 +46,12 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
     launcher = Lock(folder, LAUNCHER)
     try:
         if not launcher.held:
-            raise WorkbenchError(f"The run {folder.name} is in use by {launcher.holder}. Stop it there first.")
-        with open(folder / LOG, "ab") as log, _started(folder, processes, request.resume, log) as child:
-            yield from _passed_on(child, folder, control)
+            raise WorkbenchError(launcher.why(f"the run {folder.name}"))
+        with open(folder / LOG, "ab") as log:
+            yield from _passed_on(_started(folder, processes, request.resume, log), folder, control)
     except _Refused:
         if not request.resume:  # nothing began, so nothing is to be kept
-            for name in (record.RECIPE, record.DATA, runs.ABOUT, LOG):
+            for name in (runs.RECIPE, record.DATA, runs.ABOUT, LOG):
                 (folder / name).unlink(missing_ok=True)
         raise
     finally:
@@ -63,57 +65,64 @@ class _Refused(WorkbenchError):
     """The processes would not begin."""
 
 
-@contextlib.contextmanager
-def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """The child; at the end it is asked to stop and waited for."""
+def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
         "-m", "workbench.cli.together", str(folder), "go-on" if resume else "begin",
     ]  # fmt: skip
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
-    try:
-        yield child
-    finally:
-        try:
-            if child.poll() is None:
-                (folder / STOP).touch()
-            child.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        finally:
-            assert child.stdout is not None
-            child.stdout.close()
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
 
 
 def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -> Iterator[Event]:
     lines: queue.Queue[bytes | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(child, lines), name="processes")
     reader.start()
-    begun = last = None
+    begun, last = False, None
     try:
-        while True:
-            _ask(folder, control)
-            try:
-                line = lines.get(timeout=LOOK_EVERY)
-            except queue.Empty:
-                continue
-            if line is None:
-                break
-            with contextlib.suppress(WorkbenchError):  # a line that is no event: a library's, which prints
-                last = events.from_json(line.decode("utf-8", "replace"))
-                begun = begun or isinstance(last, Started)
-                if isinstance(last, Failed) and not begun:
-                    break
-                yield last
+        for event in _heard(lines, folder, control):
+            begun, last = begun or isinstance(event, Started), event
+            if isinstance(event, Failed) and not begun:
+                raise _Refused(event.sentence)
+            yield event
     finally:
-        if child.poll() is None:
-            (folder / STOP).touch()
+        _end(child, folder)
         reader.join()
-    if isinstance(last, Failed) and not begun:
-        raise _Refused(last.sentence)
+        assert child.stdout is not None
+        child.stdout.close()
     if not isinstance(last, Finished | Failed):
-        yield Failed(f"The processes ended without a word, with code {child.wait()}. What they said: {folder / LOG}")
+        yield Failed(f"The processes ended without a word, with code {child.returncode}. They said: {folder / LOG}")
+
+
+def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
+    """The events until the output ends; meanwhile what is asked for is handed on."""
+    while True:
+        _ask(folder, control)
+        try:
+            line = lines.get(timeout=LOOK_EVERY)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        try:
+            event = events.from_json(line.decode("utf-8", "replace"))
+        except WorkbenchError:  # a library's line, which prints
+            continue
+        yield event
+
+
+def _end(child: subprocess.Popen[bytes], folder: Path) -> None:
+    """Ask it to stop and wait; if that takes too long, kill it and all that it started, which hold its output open."""
+    if child.poll() is None:
+        (folder / STOP).touch()
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        started = psutil.Process(child.pid).children(recursive=True)
+        child.kill()
+        for process in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        child.wait()
 
 
 def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:

@@ -29,7 +29,7 @@ from workbench.training.estimate import NUMBER, Estimate, Measured, Pace, put_to
 from workbench.training.events import Control
 from workbench.training.recipes import Recipe
 from workbench.training.runtime import Runtime
-from workbench.training.seen import without_pixels
+from workbench.training.seen_boxes import without_pixels
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import NORMS_SETTLED, Stepper
 
@@ -167,6 +167,7 @@ def _reading(train: Snapshot, side: int, how: How, threads: int) -> float:
 @dataclass
 class _Memory:
     device: torch.device
+    process: psutil.Process
     most: int = 0
 
     def now(self) -> int:
@@ -175,13 +176,13 @@ class _Memory:
             return int(torch.cuda.memory_reserved(self.device))
         if self.device.type == "mps":
             return int(torch.mps.driver_allocated_memory())
-        return int(psutil.Process().memory_info().rss)
+        return int(self.process.memory_info().rss)
 
 
 @contextmanager
 def _watched(device: torch.device) -> Iterator[_Memory]:
     """Looks at the memory from a thread as long as the block runs; `most` is then the highest it has seen."""
-    memory, end = _Memory(device), threading.Event()
+    memory, end = _Memory(device, psutil.Process()), threading.Event()
 
     def look() -> None:
         while not end.wait(WATCHED):

@@ -1,28 +1,24 @@
 """Before a training starts: would it learn what is meant? Labels, states, splits, boxes, copies, weights, settings.
 
 Nothing is decoded: snapshot, settings and headers tell enough. Copies of an image in two splits are found here where
-their files are the same to the byte; where pictures are only nearly the same, copies() of preflight_boxes finds them
-once they are read for the training, and `workbench check` at any time.
+their files are the same to the byte; where pictures are only nearly the same, once they are read for the training.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.fingerprint import near_groups
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, in_order, named
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
+from workbench.training.preflight_copies import of_files
 from workbench.training.preflight_start import of_settings, of_weights
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
@@ -30,21 +26,19 @@ from workbench.training.settings import TrainingSettings
 __all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
 
 FEW = 10  # boxes of a label, below which nothing dependable is learnt or measured; as workbench.health has it
-SAMPLE = 4096  # bytes
 TOLD_BY_RUN = ("split", "small", "no positive")  # kinds that prepare.parts() and check() tell in the run's own log
 WAYS = {State.UNLABELLED: "unlabelled", State.IN_WORK: "in work", State.DONE: "done", State.VERIFIED: "verified"}
 
 
 def preflight(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None = None, *,
-    prints: Sequence[int | None] | None = None, most_images: int = MOST_IMAGES, ask: bool = True,
+    most_images: int = MOST_IMAGES, ask: bool = True,
 ) -> tuple[Finding, ...]:  # fmt: skip
     """What there is to know before `recipe` is trained on `snapshot`, what stops it first. Raises nothing.
 
     `snapshot`: all images of the project. `anchors` None: the published ones. `start`: the weights to begin with.
-    `prints`: fingerprints (core.fingerprint) of the images, where they are known. Of more than `most_images` training
-    images an even sample is looked at for boxes that can't be learnt. Without `ask` the detector is not asked which of
-    them it has nothing for: what takes the most time, and what a run says itself.
+    Of more than `most_images` training images an even sample is looked at for boxes that can't be learnt. Without `ask`
+    the detector is not asked which of them it has nothing for: what takes the most time, and what a run says itself.
     """
     found = [*_of_states(snapshot, recipe.training)]
     try:
@@ -55,7 +49,7 @@ def preflight(
     found += _of_labels(snapshot, train, validation)
     found += _of_negatives(train)
     found += of_boxes(train, recipe, anchors, most_images=most_images, ask=ask)
-    found += _of_copies(snapshot, train, validation, prints)
+    found += of_files(snapshot, train, validation)
     found += of_weights(start, recipe, [label.name for label in snapshot.labels])
     found += of_settings(recipe, len(train), start)
     return in_order(found)
@@ -170,67 +164,3 @@ def _images_with(snapshot: Snapshot, labels: NDArray[np.bool_]) -> tuple[int, ..
     counts = np.bincount(owners[labels[snapshot.label_index]], minlength=len(snapshot))
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     return tuple(snapshot.images[index].id for index in order.tolist())
-
-
-# --- copies in two splits ---
-
-
-def _of_copies(
-    snapshot: Snapshot, train: Snapshot, validation: Snapshot, prints: Sequence[int | None] | None
-) -> Iterator[Finding]:
-    part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
-    part |= {image.id: "training" for image in train.images}
-    if validation is not train:
-        part |= {image.id: "validation" for image in validation.images}
-    rows = [row for row, image in enumerate(snapshot.images) if image.id in part]
-    groups = _same_files([snapshot.files[row] for row in rows])
-    what = "The same file"
-    if prints is not None:
-        groups, what = near_groups([prints[row] for row in rows]), "Nearly the same picture"
-    leaks = [[snapshot.images[rows[one]] for one in group] for group in groups]
-    leaks = [group for group in leaks if len({part[image.id] for image in group}) > 1]
-    if leaks:
-        images = [image for group in leaks for image in group]
-        where = " and ".join(sorted({part[image.id] for image in images}, reverse=True))
-        names = " is ".join(image.path for image in leaks[0][:2])
-        yield Finding(
-            WARNING, "leak", f"{what} is in {where}, {count(len(leaks), 'time')}: {names}. AP will be too good.",
-            "Data > Check the data puts such images into one split.", len(leaks), _ids(images),
-        )  # fmt: skip
-
-
-def _same_files(files: Sequence[Path]) -> list[list[int]]:
-    """Rows of files that are the same to the byte. Read are only those of one length, and wholly only likely copies."""
-    groups = _alike(range(len(files)), lambda row: _length(files[row]))
-    for part in (SAMPLE, None):
-        groups = [same for rows in groups for same in _alike(rows, lambda row, part=part: _digest(files[row], part))]  # type: ignore[misc]
-    return groups
-
-
-def _alike(rows: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
-    """Groups of two or more rows with the same key; None is like nothing."""
-    groups: dict[object, list[int]] = defaultdict(list)
-    for row in rows:
-        value = key(row)
-        if value is not None:
-            groups[value].append(row)
-    return [same for same in groups.values() if len(same) > 1]
-
-
-def _length(file: Path) -> int | None:
-    try:
-        return file.stat().st_size
-    except OSError:  # whoever reads it says so
-        return None
-
-
-def _digest(file: Path, part: int | None) -> bytes | None:
-    """Of the file, or of `part` bytes from its middle: uncompressed pictures have one length and equal heads."""
-    try:
-        with open(file, "rb") as stream:
-            if part is None:
-                return hashlib.file_digest(stream, "blake2b").digest()
-            stream.seek(max(0, (os.fstat(stream.fileno()).st_size - part) // 2))
-            return hashlib.blake2b(stream.read(part)).digest()
-    except OSError:
-        return None

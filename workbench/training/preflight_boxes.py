@@ -1,4 +1,4 @@
-"""Would a detector learn the boxes? Too small, matched by nothing, unlike all anchors; and pictures in two splits.
+"""Would a detector learn the boxes? Too small, matched by nothing, or unlike all anchors.
 
 Asked of the boxes alone by the assignment of the loss, as seen_coverage.py does for every detector at once.
 """
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from workbench import detectors
 from workbench.anchors.overlap import answer
-from workbench.core.fingerprint import fingerprint, near_groups
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.words import count
 from workbench.detectors.parts.detector import Detector
@@ -23,7 +22,7 @@ from workbench.training.augment import LEAST_SIDE
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.recipes import Recipe
-from workbench.training.seen import without_pixels
+from workbench.training.seen_boxes import without_pixels
 from workbench.training.seen_coverage import NARROWEST, answered
 
 MOST_IMAGES = 4_000  # that are asked: a second or two
@@ -134,24 +133,3 @@ def _images(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[int, ...]:
 
 
 # --- once the images are read ---
-
-
-def copies(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
-    """Pictures that are trained on and, nearly the same, validated on, by the pixels that are in memory anyway.
-
-    A tenth of a millisecond an image. Nothing where the training images themselves are evaluated.
-    """
-    ids = {image.id for image in train.snapshot.images}
-    if any(image.id in ids for image in validation.snapshot.images):
-        return ()
-    images = [*train.snapshot.images, *validation.snapshot.images]
-    prints = [fingerprint(data.pixels[row]) for data in (train, validation) for row in data.rows]
-    groups = [rows for rows in near_groups(prints) if min(rows) < len(train) <= max(rows)]
-    if not groups:
-        return ()
-    first = groups[0]
-    names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(train))].path}"
-    sentence = f"Nearly the same picture is in training and validation, {count(len(groups), 'time')}: {names}."
-    advice = "AP will be too good. Data > Check the data puts such images into one split."
-    found = tuple(images[row].id for rows in groups for row in rows)
-    return (Finding(WARNING, "leak", sentence, advice, len(groups), found),)

@@ -21,9 +21,9 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
-from workbench.training.runs import ABOUT
+from workbench.training.runs import ABOUT, EVENTS, RECIPE
 
-EVENTS, RECIPE, DATA = "events.jsonl", "settings.toml", "data.npz"
+DATA = "data.npz"
 _ARRAYS = ("offsets", "boxes", "label_index", "flags", "box_ids")
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 

@@ -12,22 +12,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from workbench import detectors
 from workbench.core.files import forget_unfinished
 from workbench.core.lock import Lock
-from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.training import (
     augment,
     checkpoint,
     machine,
-    preflight_boxes,
+    preflight_copies,
     prepare,
+    reading,
     record,
     saving,
     schedule,
@@ -36,7 +35,7 @@ from workbench.training import (
 )
 from workbench.training.augment import Batch
 from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
-from workbench.training.data import Dataset, load
+from workbench.training.data import Dataset
 from workbench.training.ema import Average
 from workbench.training.events import (
     Control,
@@ -115,7 +114,7 @@ def _locked(folder: Path, runtime: Runtime) -> Iterator[None]:
         raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
     lock = Lock(folder)
     if not lock.held:
-        raise WorkbenchError(f"The run {folder.name} is in use by {lock.holder}. Stop it there first.")
+        raise WorkbenchError(lock.why(f"the run {folder.name}"))
     forget_unfinished(folder)
     try:
         yield
@@ -153,7 +152,7 @@ class _Training:
         self._resolve()
         self.clock = time.monotonic()
         state = self.runtime.share(self._saved_state) if self.request.resume else None
-        yield from self._read()
+        self.data, self.validation = yield from reading.read(self.request, self.runtime, self.threads, self.control)
         if self.runtime.agree(self.control.stop.is_set()):
             step = state.step if state else 0
             yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
@@ -171,45 +170,16 @@ class _Training:
 
     # --- before the first step ---
 
-    def _read(self) -> Iterator[Event]:
-        train, validation, notes = prepare.parts(self.request.snapshot, self.settings)
-        yield from notes
-        own, kind = self.recipe.detector_settings, detectors.load_all().get(self.recipe.detector)
-        largest = own.input_px if kind.fixed_size else schedule.largest_side(self.settings, own.input_px)
-        self.data = yield from self._load(train, largest, own.pictures())
-        try:
-            self.validation = yield from self._load(validation, own.input_px)
-        except WorkbenchError as error:
-            if any(image.split is Split.VALIDATION for image in validation.images):
-                sentence = f"None of the {len(validation):,} validation images could be read."
-                raise WorkbenchError(f"{sentence} Check that their folder is still there.", error) from error
-            note = "None of the images held out could be read: AP is computed on the training images and tells little."
-            yield Message("warning", note)
-            self.validation = yield from self._load(self.data.snapshot, own.input_px)
-        if self.runtime.main and not self.control.stop.is_set():
-            leaks = preflight_boxes.copies(self.data, self.validation)
-            self.notes += [Message(found.level, found.text) for found in leaks]
-
-    def _load(
-        self, part: Snapshot, px: int, pictures: Sequence[tuple[Path, int]] = ()
-    ) -> Generator[Event, None, Dataset]:  # fmt: skip
-        how = detectors.load_all().get(self.recipe.detector).chosen_resize(self.recipe.detector_settings)
-        wish = "disk" if self.runtime.neighbours > 1 else self.settings.keep_images  # neighbours share what is there
-        self.runtime.in_turn(True)
-        loaded = yield from load(
-            part, px, how,
-            ignore_difficult=self.settings.difficult == "ignore", threads=self.threads, scratch=self.request.folder,
-            control=self.control, pictures=pictures, cache=self.request.cache, wish=wish,
-        )  # fmt: skip
-        self.runtime.in_turn(False)
-        return loaded
-
     def _build(self, state: State | None) -> None:
-        self.runtime.check_same(self.data.snapshot.digest, "images of this training can be read")
+        digests = f"{self.data.snapshot.digest} {self.validation.snapshot.digest}"
+        self.runtime.check_same(digests, "images of this training can be read")
         self.runtime.begin(self.settings.seed)
         self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.check(detector, self.data)
+        if self.runtime.main:
+            leaks = preflight_copies.of_pictures(self.data, self.validation)
+            self.notes += [Message(found.level, found.text) for found in leaks]
         if state is None and self.request.start is not None and self.runtime.main:  # the others take over its weights
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))

@@ -9,7 +9,8 @@ and a resumed run could not be held to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -95,10 +96,10 @@ class Runtime:
     def close(self) -> None:
         """Leave the others. Call once, at the end."""
 
-    def in_turn(self, first: bool) -> None:
-        """Two barriers: the first process of each machine goes on at once with `first`, the others wait until it calls
-        this without; so they find on disk what it made.
-        """
+    @contextlib.contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Within it the first process of each machine comes first, so that the others find on disk what it made."""
+        yield
 
     def rng(self) -> tuple[Tensor, Tensor | None]:
         """The random state of the processor, and that of the graphics card."""

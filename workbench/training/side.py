@@ -61,13 +61,13 @@ class Side:
 
         A full disk does not end a training for these; it is told.
         """
+        self._judge(detector, epoch, step)  # by all together, so before what may fail here alone
+        if not self.runtime.main:
+            return
+        self._take(self.validation, np.arange(len(self.validation)), scores.losses, epoch)
         try:
-            if self.runtime.main:
-                watched.keep(self.folder, epoch, step, self.validation.snapshot, scores.found)
-                self._take(self.validation, np.arange(len(self.validation)), scores.losses, epoch)
-            self._judge(detector, epoch, step)
-            if self.runtime.main:
-                image_losses.write(self.folder, self._losses)
+            watched.keep(self.folder, epoch, step, self.validation.snapshot, scores.found)
+            image_losses.write(self.folder, self._losses)
         except (OSError, WorkbenchError) as error:
             yield Message("warning", f"What was found after epoch {epoch} could not be kept: {error}")
 

@@ -133,9 +133,15 @@ class Torchrun(Runtime):
         dist.gather_object(value, everyone, dst=0)
         return everyone or []
 
-    def in_turn(self, first: bool) -> None:
-        if first == (here() != 0):
+    @contextlib.contextmanager
+    def in_turn(self) -> Iterator[None]:
+        if here() != 0:
             dist.barrier()
+        try:
+            yield
+        finally:  # whatever became of it: the others wait
+            if here() == 0:
+                dist.barrier()
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
         if not tensors:

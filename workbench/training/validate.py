@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from workbench.core import boxes as geometry
 from workbench.core import metrics
@@ -88,6 +89,10 @@ def _judged(
     if control.stop.is_set():
         return []
     images, targets = on_device(augment.plain(data, indices), slice(None), device)
+    side = detector.settings.input_px
+    if data.side != side:  # kept larger, where input sides vary
+        images = functional.interpolate(images, size=(side, side), mode="bilinear")
+        targets = replace(targets, boxes=targets.boxes * (side / data.side))
     with torch.inference_mode():
         return _each_loss(detector, detector(images), targets)
 

@@ -44,10 +44,10 @@ class Look:
 
 def chosen(snapshot: Snapshot) -> tuple[int, ...]:
     """Indices of the images to watch: evenly over those with boxes, or over all if none has any."""
-    with_boxes = [i for i in range(len(snapshot)) if snapshot.offsets[i + 1] > snapshot.offsets[i]]
-    some = with_boxes or list(range(len(snapshot)))
+    with_boxes = np.flatnonzero(np.diff(snapshot.offsets))
+    some = with_boxes if len(with_boxes) else np.arange(len(snapshot))
     count = min(COUNT, len(some))
-    return tuple(some[i * len(some) // count] for i in range(count))
+    return tuple(int(some[i * len(some) // count]) for i in range(count))
 
 
 def keep(folder: Path, epoch: int, step: int, snapshot: Snapshot, found: Sequence[Detections]) -> None:

@@ -143,7 +143,7 @@ def import_run(file: Path, recipe: Recipe, names: Sequence[str], folder: Path) -
     run = runs.new_folder(folder, f"{recipe.detector}-imported")
     try:
         done = import_weights(file, recipe, names, run / BEST)
-        recipes.write(recipe, run / record.RECIPE)
+        recipes.write(recipe, run / runs.RECIPE)
         log = record.EventLog(run)
         try:
             log.add(

@@ -25,6 +25,13 @@ class Command:
 
 PAGES = ("data", "label", "anchors", "train", "inspect", "export")
 
+HELP = {  # pages of resources/help, in the order of the work
+    "labels-in-and-out": "Labels in and out",
+    "reading-the-anchors-page": "Reading the anchors page",
+    "choosing-a-detector": "Choosing a detector",
+    "training-on-several": "Training on one GPU, on eight, on a cluster",
+}
+
 COMMANDS: tuple[Command, ...] = (
     Command("new-project", "New project from a folder…", ("Ctrl+N",), "mdi6.folder-plus-outline"),
     Command("open-project", "Open a project…", ("Ctrl+O",), "mdi6.folder-open-outline"),
@@ -37,10 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("seen", "What the trainer sees of this image…", ("Ctrl+T",), "mdi6.eye-outline"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
-    Command("help-labels", "Labels in and out", (), "mdi6.help-circle-outline"),
-    Command("help-anchors", "Reading the anchors page", (), "mdi6.help-circle-outline"),
-    Command("help-detectors", "Choosing a detector", (), "mdi6.help-circle-outline"),
-    Command("help-training", "Training on one GPU, on eight, on a cluster", (), "mdi6.help-circle-outline"),
+    *(Command(f"help-{page}", title, (), "mdi6.help-circle-outline") for page, title in HELP.items()),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),
     Command("plugins", "Plugins", (), "mdi6.puzzle-outline"),

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenuBar, Q
 
 from workbench.ui import preferences, theme, thumbnails
 from workbench.ui.actions import make
+from workbench.ui.commands import HELP
+from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
@@ -96,10 +98,7 @@ class MainWindow(QMainWindow):
         self._redo = action("redo", self.session.redo_last)
         self._history = action("history", self.show_history)
         self._find = action("find", self.show_finder)
-        self._detectors = action("help-detectors", partial(self.show_help, "choosing-a-detector"))
-        self._formats = action("help-labels", partial(self.show_help, "labels-in-and-out"))
-        self._anchors_help = action("help-anchors", partial(self.show_help, "reading-the-anchors-page"))
-        self._several_help = action("help-training", partial(self.show_help, "training-on-several"))
+        self._help_pages = [action(f"help-{page}", partial(self.show_help, page)) for page in HELP]
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
@@ -116,29 +115,14 @@ class MainWindow(QMainWindow):
             self._themes[mode] = chosen
 
     def _menus(self) -> QMenuBar:
-        bar = QMenuBar()
-        bar.setObjectName("menus")
-        project = bar.addMenu("&Project")
-        project.addActions([self._new, self._open, self._close])
-        project.addSeparator()
-        project.addAction(self._weights)
-        project.addSeparator()
-        project.addAction(self._quit)
-        edit = bar.addMenu("&Edit")
-        edit.addActions([self._undo, self._redo, self._history])
-        edit.addSeparator()
-        edit.addAction(self._find)
-        view = bar.addMenu("&View")
-        view.addActions(list(self._page_actions.values()))
-        view.addAction(self._seen)
-        view.addSeparator()
-        view.addActions(list(self._themes.values()))
-        help_menu = bar.addMenu("&Help")
-        pages = [self._formats, self._anchors_help, self._detectors, self._several_help]
-        help_menu.addActions([*pages, self._keys, self._log, self._plugins])
-        help_menu.addSeparator()
-        help_menu.addAction(self._about)
-        return bar
+        return menu_bar(
+            {
+                "&Project": [[self._new, self._open, self._close], [self._weights], [self._quit]],
+                "&Edit": [[self._undo, self._redo, self._history], [self._find]],
+                "&View": [[*self._page_actions.values(), self._seen], [*self._themes.values()]],
+                "&Help": [[*self._help_pages, self._keys, self._log, self._plugins], [self._about]],
+            }
+        )
 
     def _build(self) -> None:
         self._top = TopBar(self.session, self._menus(), self._find)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
@@ -133,6 +131,8 @@ class ByHand(QObject):
             after = self._judged(self._edited.step.centres, self._edited.source, MOVED)
         else:
             after = self._judged(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
+        if np.array_equal(after.step.centres, before.step.centres):
+            return  # a double click says it twice, and there is nothing to undo
         self.wanted.emit(after, True)
         self.history.add(f"Look at {entry.name}", before, after)
         self.settled.emit()
@@ -160,7 +160,7 @@ class ByHand(QObject):
         """Trainings take what is shown from now on."""
         chosen = self._as_set()
         if chosen is not None:
-            self._session.do(edits.ChangeSetting("anchors", dataclasses.asdict(chosen)))
+            self._session.do(edits.ChangeSetting("anchors", chosen.to_setting()))
             self.said.emit(f"Trainings use these {len(chosen.sizes)} anchors from now on.")
 
     @Slot()

@@ -39,6 +39,7 @@ class Following(QObject):
         self._choices: Choices | None = None
         self._fell_back = False  # no training image had a box, so those of all images are taken
         self._touched: set[int] = set()  # since the job began to read the project
+        self._renumbered = False  # labels were changed since then
         session.edited.connect(self._edited)
 
     @property
@@ -69,20 +70,25 @@ class Following(QObject):
         self._fit, self._boxes = fitted.fit, boxes
         self._order, self._sorted = fitted.order, fitted.images
         self._fell_back = fitted.fell_back
-        if self._touched:
+        if self._renumbered:
+            self._renumbered = False
+            self.lost.emit()
+        elif self._touched:
             self._go()
 
     def stop(self) -> None:
         self._fit = self._boxes = self._choices = None
-        self._touched, self._since = set(), {}
+        self._touched, self._since, self._renumbered = set(), {}, False
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
         if self._choices is None:
             return
-        if applied.labels_changed and self._fit is not None:
-            self.lost.emit()  # numbers of labels may be others
-            return
+        if applied.labels_changed:  # numbers of labels may be others
+            self._renumbered = self._fit is None
+            if self._fit is not None:
+                self.lost.emit()
+                return
         self._touched |= applied.images
         if self._fit is not None and self._touched:
             self._go()

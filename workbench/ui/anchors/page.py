@@ -62,6 +62,7 @@ class AnchorsPage(Page):
         self._early: Pool | None = None  # until the fit is there
         self._refined_from: int | None = None  # the step of the film that begins the second stage
         self._stale = False  # edits came while the page was hidden
+        self._lost = False  # and could not be followed
         self._following = Following(session, self)
         self._looking = Looking(session, self)
         self._playback = Playback(self)
@@ -77,7 +78,7 @@ class AnchorsPage(Page):
         self._make_actions()
         self._playback.shown.connect(self._show_step)
         self._following.moved.connect(self._follow)
-        self._following.lost.connect(self._later.start)
+        self._following.lost.connect(self._lost_track)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
 
@@ -121,7 +122,7 @@ class AnchorsPage(Page):
     # --- the page ---
 
     def shown(self) -> None:
-        if self._choices is None and self._job is None:
+        if self._lost or (self._choices is None and self._job is None):
             self.compute()
             return
         if self._shown is not None:
@@ -129,6 +130,14 @@ class AnchorsPage(Page):
             self._show_details()
         if self._stale:
             self._redraw()
+
+    @Slot()
+    def _lost_track(self) -> None:
+        """Compute again, but not while nobody looks: that would also forget what was moved by hand."""
+        if self.isVisible():
+            self._later.start()
+        else:
+            self._lost = True
 
     def showEvent(self, event: QShowEvent) -> None:
         self.session.page_undo = self._hand.history
@@ -165,7 +174,7 @@ class AnchorsPage(Page):
     def _forget(self) -> None:
         """Nothing is shown, so that nothing of other boxes is."""
         self._taken = self._shown = self._early = None
-        self._stale = False
+        self._stale = self._lost = False
         self._plots.forget()
         self._panel.forget()
 
@@ -192,6 +201,7 @@ class AnchorsPage(Page):
     def compute(self) -> None:
         """Start with the boxes and the choices as they are; what runs is dropped."""
         self._later.stop()
+        self._lost = False
         self._drop_job()
         self._playback.clear()
         document = self.session.document

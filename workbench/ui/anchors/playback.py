@@ -59,11 +59,6 @@ class Playback(QObject):
             self.changed.emit()
 
     @property
-    def step(self) -> Step | None:
-        """The step being shown."""
-        return self.steps[self.position] if 0 <= self.position < len(self.steps) else None
-
-    @property
     def at_end(self) -> bool:
         return bool(self.steps) and self.position == len(self.steps) - 1
 

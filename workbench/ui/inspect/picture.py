@@ -86,16 +86,6 @@ class InspectPicture(PictureView):
                 at = y + tall - height if group.kind == "miss" else y
                 name_plate(painter, QRectF(x, at, wide, height), name, ink, text)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self.begin_pan(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.pan(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.end_pan()
-
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
 

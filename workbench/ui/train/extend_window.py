@@ -96,7 +96,7 @@ def sentences(basis: Basis, longer: Extension) -> str:
 
 
 def _about_rates(longer: Extension) -> str:
-    first, last, highest = longer.rates[0], longer.rates[-1], max(longer.rates)
+    first, last, highest = longer.first, longer.last, longer.highest
     if max(abs(rate - longer.ended_at) for rate in (first, last, highest)) <= 1e-9 * longer.ended_at:
         return f"The learning rate stays at {first:.3g}."
     climb = f", rises to {highest:.3g}" if highest > first else ""

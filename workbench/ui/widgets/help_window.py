@@ -7,22 +7,16 @@ from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.files import resource
 from workbench.ui import theme
-
-PAGES = {
-    "labels-in-and-out": "Labels in and out",
-    "reading-the-anchors-page": "Reading the anchors page",
-    "choosing-a-detector": "Choosing a detector",
-    "training-on-several": "Training on one GPU, on eight, on a cluster",
-}
+from workbench.ui.commands import HELP
 
 
 class HelpWindow(QDialog):
-    """Not modal: it may stay open beside the work. `name` is one of PAGES."""
+    """Not modal: it may stay open beside the work. `name` is one of HELP."""
 
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("help-window")
-        self.setWindowTitle(PAGES[name])
+        self.setWindowTitle(HELP[name])
         text = QTextBrowser(openExternalLinks=True)
         text.setObjectName("help-text")
         text.setAccessibleName("Help")

@@ -7,7 +7,7 @@ mouse is painted over it. A mouse move then costs a copy of the backdrop, howeve
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
@@ -145,6 +145,16 @@ class PictureView(QWidget):
 
     # --- moving the picture with the mouse ---
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self.begin_pan(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.pan(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.end_pan()
+
     def begin_pan(self, event: QMouseEvent) -> None:
         self._grabbed = event.position()
         self.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -257,10 +267,13 @@ class PictureView(QWidget):
         painter.drawText(taken, flags, note)
 
     def _paint_sentence(self, painter: QPainter) -> None:
-        room = QRectF(self.rect()).adjusted(48, 24, -48, -24)
+        """In the middle; words are broken only where one alone is too long for a line."""
+        beside = min(48, self.width() // 10)
+        room = QRectF(self.rect()).adjusted(beside, 16, -beside, -16)
         painter.setPen(theme.colour(self._ink))
-        flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.TextFlag.TextWordWrap)
-        painter.drawText(room, flags, self.sentence)
+        option = QTextOption(Qt.AlignmentFlag.AlignCenter)
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        painter.drawText(room, self.sentence, option)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):

@@ -75,9 +75,6 @@ class SamplePicture(PictureView):
             self.begin_pan(event)
         self._pressed = event.position()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.pan(event)
-
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.end_pan()
         pressed, self._pressed = self._pressed, None

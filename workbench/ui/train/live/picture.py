@@ -155,16 +155,6 @@ class LivePicture(PictureView):
 
     # --- mouse and keys ---
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self.begin_pan(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.pan(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.end_pan()
-
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._open()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen, QTextOption
+from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
@@ -101,14 +101,6 @@ class SeenPicture(PictureView):
             painter.setPen(theme.colour("text"))
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Looking …")
 
-    def _paint_sentence(self, painter: QPainter) -> None:
-        """As PictureView's, but words are broken only where one alone is too long for a line."""
-        room = QRectF(self.rect()).adjusted(16, 16, -16, -16)
-        painter.setPen(theme.colour(self._ink))
-        option = QTextOption(Qt.AlignmentFlag.AlignCenter)
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        painter.drawText(room, self.sentence, option)
-
     def _visible(self, look: Look) -> NDArray[np.bool_]:
         """(N,) priors of levels that are shown."""
         return ~np.isin(look.level, list(self.hidden))
@@ -192,9 +184,6 @@ class SeenPicture(PictureView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed = event.position()
         self.begin_pan(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.pan(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.end_pan()

@@ -1,0 +1,98 @@
+"""Are copies of one picture in two splits? Same files before they are read, nearly the same pictures once they are.
+
+`workbench check` asks both at any time, and can put them right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from workbench.core.fingerprint import fingerprint, near_groups
+from workbench.core.project import Snapshot, Split
+from workbench.core.words import count
+from workbench.training.data import Dataset
+from workbench.training.findings import WARNING, Finding
+
+SAMPLE = 4096  # bytes
+
+
+def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
+    """Files that are the same to the byte, in two parts of all images."""
+    part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
+    part |= {image.id: "training" for image in train.images}
+    if validation is not train:
+        part |= {image.id: "validation" for image in validation.images}
+    rows = [row for row, image in enumerate(snapshot.images) if image.id in part]
+    groups = _same_files([snapshot.files[row] for row in rows])
+    leaks = [[snapshot.images[rows[one]] for one in group] for group in groups]
+    leaks = [group for group in leaks if len({part[image.id] for image in group}) > 1]
+    if leaks:
+        images = [image for group in leaks for image in group]
+        where = " and ".join(sorted({part[image.id] for image in images}, reverse=True))
+        names = " is ".join(image.path for image in leaks[0][:2])
+        yield Finding(
+            WARNING, "leak", f"The same file is in {where}, {count(len(leaks), 'time')}: {names}. AP will be too good.",
+            "Data > Check the data puts such images into one split.", len(leaks), tuple(image.id for image in images),
+        )  # fmt: skip
+
+
+def _same_files(files: Sequence[Path]) -> list[list[int]]:
+    """Rows of files that are the same to the byte. Read are only those of one length, and wholly only likely copies."""
+    groups = _alike(range(len(files)), lambda row: _length(files[row]))
+    for part in (SAMPLE, None):
+        groups = [same for rows in groups for same in _alike(rows, lambda row, part=part: _digest(files[row], part))]  # type: ignore[misc]
+    return groups
+
+
+def _alike(rows: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
+    """Groups of two or more rows with the same key; None is like nothing."""
+    groups: dict[object, list[int]] = defaultdict(list)
+    for row in rows:
+        value = key(row)
+        if value is not None:
+            groups[value].append(row)
+    return [same for same in groups.values() if len(same) > 1]
+
+
+def _length(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:  # whoever reads it says so
+        return None
+
+
+def _digest(file: Path, part: int | None) -> bytes | None:
+    """Of the file, or of `part` bytes from its middle: uncompressed pictures have one length and equal heads."""
+    try:
+        with open(file, "rb") as stream:
+            if part is None:
+                return hashlib.file_digest(stream, "blake2b").digest()
+            stream.seek(max(0, (os.fstat(stream.fileno()).st_size - part) // 2))
+            return hashlib.blake2b(stream.read(part)).digest()
+    except OSError:
+        return None
+
+
+def of_pictures(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
+    """Pictures that are trained on and, nearly the same, validated on, by the pixels that are in memory anyway.
+
+    A tenth of a millisecond an image. Nothing where the training images themselves are evaluated.
+    """
+    ids = {image.id for image in train.snapshot.images}
+    if any(image.id in ids for image in validation.snapshot.images):
+        return ()
+    images = [*train.snapshot.images, *validation.snapshot.images]
+    prints = [fingerprint(data.pixels[row]) for data in (train, validation) for row in data.rows]
+    groups = [rows for rows in near_groups(prints) if min(rows) < len(train) <= max(rows)]
+    if not groups:
+        return ()
+    first = groups[0]
+    names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(train))].path}"
+    sentence = f"Nearly the same picture is in training and validation, {count(len(groups), 'time')}: {names}."
+    advice = "AP will be too good. Data > Check the data puts such images into one split."
+    found = tuple(images[row].id for rows in groups for row in rows)
+    return (Finding(WARNING, "leak", sentence, advice, len(groups), found),)

@@ -1,0 +1,49 @@
+"""Reads the images that a training learns from and those that it is judged by; see data.py for how."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from workbench import detectors
+from workbench.core.project import Snapshot, Split
+from workbench.errors import WorkbenchError
+from workbench.training import prepare, schedule
+from workbench.training.data import Dataset, load
+from workbench.training.events import Control, Event, Message
+from workbench.training.request import RunRequest
+from workbench.training.runtime import Runtime
+
+
+def read(
+    request: RunRequest, runtime: Runtime, threads: int, control: Control
+) -> Generator[Event, None, tuple[Dataset, Dataset]]:
+    """Training and validation, at the largest side that each is seen at; early, with what was read, when asked to stop.
+
+    WorkbenchError if nothing of the one or the other can be read, or there is nothing to learn from.
+    """
+    settings, own = request.recipe.training, request.recipe.detector_settings
+    kind = detectors.load_all().get(request.recipe.detector)
+    wish = "disk" if runtime.neighbours > 1 else settings.keep_images  # neighbours share what is there
+
+    def loaded(part: Snapshot, px: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
+        with runtime.in_turn():
+            return (yield from load(
+                part, px, kind.chosen_resize(own), ignore_difficult=settings.difficult == "ignore", threads=threads,
+                scratch=request.folder, control=control, pictures=own.pictures() if pictures else (),
+                cache=request.cache, wish=wish,
+            ))  # fmt: skip
+
+    train, validation, notes = prepare.parts(request.snapshot, settings)
+    yield from notes
+    largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
+    data = yield from loaded(train, largest, pictures=True)
+    try:
+        return data, (yield from loaded(validation, own.input_px))
+    except WorkbenchError as error:
+        if any(image.split is Split.VALIDATION for image in validation.images):
+            sentence = f"None of the {len(validation):,} validation images could be read."
+            raise WorkbenchError(f"{sentence} Check that their folder is still there.", error) from error
+    yield Message(
+        "warning", "None of the images held out could be read: AP is computed on the training images and tells little."
+    )
+    return data, (yield from loaded(data.snapshot, own.input_px))
