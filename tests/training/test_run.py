@@ -18,7 +18,7 @@ from workbench import detectors
 from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, reading, run, runs
+from workbench.training import checkpoint, reading, runs
 from workbench.training.events import (
     Control,
     Evaluated,

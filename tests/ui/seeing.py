@@ -24,7 +24,7 @@ from workbench.ui.train.seen.boxes_table import BoxesTable
 from workbench.ui.train.seen.eyes import Eyes
 from workbench.ui.train.seen.picture import SeenPicture
 from workbench.ui.train.seen.window import SeenWindow
-from workbench.ui.train.seen.work import Check, Checked, Gone, Look, Members, Prepared, Start, Wish
+from workbench.ui.train.seen.wishes import Check, Checked, Gone, Look, Members, Prepared, Start, Wish
 from workbench.ui.train.work import DetectorChoice, Loaded
 
 SIDE = 96

@@ -118,7 +118,7 @@ def test_the_run_that_was_evaluated_last_counts_whichever_file_is_newer(
     evaluated(project, "new", 1, {1: 1.0}, time=200)
     evaluated(project, "old", 9, {1: 2.0, 2: 3.0}, time=100)
     window = open_window(project, "data")
-    qtbot.waitUntil(lambda: about(window) == "Loss of 1 images in new after epoch 1")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 1 image in new after epoch 1")
 
 
 class Training:

@@ -25,9 +25,9 @@ from workbench.training.events import Evaluated, Finished
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.extend_window import ExtendWindow, sentences
-from workbench.ui.train.history import RunList
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_list import RunList
 from workbench.ui.train.run_work import List, listed
 from workbench.ui.train.runs_table import AP50, DATA, NAME, NOTE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN

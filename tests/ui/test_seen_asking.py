@@ -14,7 +14,7 @@ from tests.ui.hand import find
 from tests.ui.seeing import Opened, boxes, ink, labelled, made_look, seen, settle
 from workbench.errors import WorkbenchError
 from workbench.ui.train.seen.picture import SeenPicture
-from workbench.ui.train.seen.work import Checked, Look, Wish
+from workbench.ui.train.seen.wishes import Checked, Look, Wish
 
 __all__ = ["labelled", "seen"]
 

@@ -23,7 +23,7 @@ from workbench.training import recipes
 from workbench.ui.train.seen.eyes import Eyes
 from workbench.ui.train.seen.pane import Pane
 from workbench.ui.train.seen.window import SeenWindow
-from workbench.ui.train.seen.work import CERTAIN, FRESH, Begun, Check, Checked, GivenUp, Look, Wish
+from workbench.ui.train.seen.wishes import CERTAIN, FRESH, Begun, Check, Checked, GivenUp, Look, Wish
 
 __all__ = ["labelled"]
 

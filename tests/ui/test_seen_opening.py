@@ -29,7 +29,7 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.train.seen import window as window_module
 from workbench.ui.train.seen.picture import SeenPicture
 from workbench.ui.train.seen.window import SeenWindow
-from workbench.ui.train.seen.work import FRESH, Begun
+from workbench.ui.train.seen.wishes import FRESH, Begun
 
 __all__ = ["labelled"]
 

@@ -21,7 +21,7 @@ from workbench.ui.train.seen.colours import INKS, inks, missed_colour
 from workbench.ui.train.seen.legend import SeenLegend, entries
 from workbench.ui.train.seen.pane import summary
 from workbench.ui.train.seen.picture import MANY, SeenPicture
-from workbench.ui.train.seen.work import Gone, Look, Wish
+from workbench.ui.train.seen.wishes import Gone, Look, Wish
 
 __all__ = ["labelled", "seen"]
 

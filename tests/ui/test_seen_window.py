@@ -23,7 +23,7 @@ from workbench.training import recipes
 from workbench.ui import keys, theme
 from workbench.ui.train.seen.boxes_table import BoxesTable
 from workbench.ui.train.seen.picture import SeenPicture
-from workbench.ui.train.seen.work import CERTAIN, FRESH, Begun, Look, Prepared, Wish
+from workbench.ui.train.seen.wishes import CERTAIN, FRESH, Begun, Look, Prepared, Wish
 
 __all__ = ["labelled", "seen"]
 

@@ -43,7 +43,7 @@ def until_paused_and_stopped(job: Job) -> Iterator[Counted]:
 
 def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open) -> None:
     window = open_window()
-    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, ends_itself=True))
+    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, pauses=True))
     pause = find(window, QToolButton, "job-pause")
     assert pause.isVisible()
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import images, resize
-from workbench.core.files import atomic_write
+from workbench.core.files import atomic_write, stamp
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, How
 from workbench.core.window import Window
@@ -51,7 +51,7 @@ class PixelCache:
         self._guard = threading.Lock()  # threads add rows
         self._digests: list[bytes] = []
         self._fits: list[Fit] = []
-        self._files: dict[str, tuple[int, int]] = {}  # row by file, and a number that changes when the file does
+        self._files: dict[str, tuple[int, tuple[int, int]]] = {}  # row by file, and the file's stamp
         self._read_rows()
         self._row_of = {digest: row for row, digest in enumerate(self._digests)}
         self._added = 0
@@ -98,7 +98,7 @@ class PixelCache:
         row = self.row(file)
         if row is not None:
             return row, self._fits[row]
-        stamp, digest = _stamp(file), images.digest(file)  # in this order: a file that changes meanwhile is read again
+        seen, digest = _stamp(file), images.digest(file)  # in this order: a file that changes meanwhile is read again
         square = fit = None
         if digest not in self._row_of:
             square, fit = resize.fit(images.read(file, window), self.px, how)
@@ -111,7 +111,7 @@ class PixelCache:
                 self._digests.append(digest)
                 self._fits.append(fit)
                 self.pixels[row] = np.rint(square)  # Darknet's ways give fractions
-            self._files[str(file)] = (row, stamp)
+            self._files[str(file)] = (row, seen)
             self._added += 1
             return row, self._fits[row]
 
@@ -139,12 +139,12 @@ class PixelCache:
             return
         self._digests = [digest.tobytes() for digest in digests]
         self._fits = [Fit(*map(float, row)) for row in fits]
-        self._files = dict(zip(names, zip(map(int, rows), map(int, stamps), strict=True), strict=False))
+        self._files = dict(zip(names, zip(rows.tolist(), map(tuple, stamps.tolist()), strict=True), strict=False))
 
     def _write_rows(self) -> None:
         buffer = io.BytesIO()
         rows = np.array([row for row, _ in self._files.values()], np.int64)
-        stamps = np.array([stamp for _, stamp in self._files.values()], np.int64)
+        stamps = np.array([seen for _, seen in self._files.values()], np.int64).reshape(-1, 2)
         digests = np.frombuffer(b"".join(self._digests), np.uint8).reshape(-1, DIGEST)
         fits = np.array([astuple(fit) for fit in self._fits], np.float64).reshape(-1, 4)
         names = np.frombuffer("\0".join(self._files).encode(errors="surrogateescape"), np.uint8)
@@ -159,11 +159,9 @@ def begin_anew(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _stamp(file: Path) -> int:
-    """A number that changes when the file's size or time does; -1 if it is not there."""
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes when the file does; nothing of the kind if it is not there."""
     try:
-        about = file.stat()
+        return stamp(file)
     except OSError:
-        return -1
-    mixed = hashlib.blake2b(f"{about.st_size} {about.st_mtime_ns}".encode(), digest_size=8).digest()
-    return int.from_bytes(mixed, "big") >> 1
+        return -1, -1

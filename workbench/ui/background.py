@@ -40,6 +40,13 @@ class Background(QObject):
             self._wishes = list(dict.fromkeys(wishes))
         self._begin()
 
+    def add(self, wish: Hashable) -> None:
+        """Do this after what was asked before."""
+        with self._lock:
+            if wish not in self._wishes:
+                self._wishes.append(wish)
+        self._begin()
+
     def _begin(self) -> None:
         if self._job is not None or self._closed or not self._wishes:
             return

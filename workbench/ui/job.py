@@ -33,12 +33,15 @@ class Job(QThread):
     reported = Signal(object)  # one event of the generator
     failed = Signal(object)  # a WorkbenchError
 
-    def __init__(self, title: str, work: Work, parent: QObject | None = None, *, ends_itself: bool = False) -> None:
+    def __init__(
+        self, title: str, work: Work, parent: QObject | None = None, *, ends_itself: bool = False, pauses: bool = False
+    ) -> None:
         super().__init__(parent)
         self.title = title
         self.stop = threading.Event()
         self.pause = threading.Event()
         self.ends_itself = ends_itself
+        self.pauses = pauses  # whether the work reads `pause`: a training does
         self.error: WorkbenchError | None = None
         self._work = work
 

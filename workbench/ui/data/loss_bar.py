@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
+from workbench.core.words import count
 from workbench.ui import image_losses, theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
@@ -48,4 +49,4 @@ class LossBar(QFrame):
     def _renew(self) -> None:
         losses = self._watch.losses
         self.setVisible(len(losses) > 0)
-        self._about.setText(f"Loss of {len(losses):,} images in {losses.run} after epoch {losses.epoch:,}")
+        self._about.setText(f"Loss of {count(len(losses), 'image')} in {losses.run} after epoch {losses.epoch:,}")

@@ -195,12 +195,12 @@ class Before(QWidget):
     # --- beside a training ---
 
     def _is_training(self) -> bool:
-        return any(job.ends_itself for job in self._session.jobs)  # the one kind that does
+        return any(job.pauses for job in self._session.jobs)
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
         """A training wants the machine for itself."""
-        if isinstance(job, Job) and job.ends_itself:
+        if isinstance(job, Job) and job.pauses:
             self._button.setEnabled(False)
             if self._job is not None:
                 self._job.stop.set()
@@ -213,7 +213,7 @@ class Before(QWidget):
             if self._cost.text() == "Trying a few steps …":
                 self._cost.setText(HINT)
             self._button.setEnabled(self._plan() is not None and not self._is_training())
-        elif isinstance(job, Job) and job.ends_itself:
+        elif isinstance(job, Job) and job.pauses:
             self._changed()
 
     def close_down(self) -> None:

@@ -46,6 +46,8 @@ class Checks(QWidget):
 
     def show_findings(self, found: Sequence[Finding]) -> None:
         """List these, what stops a training first."""
+        if tuple(found) == self.found:
+            return
         self.found = tuple(found)
         self._area.fill([self._row(number, one) for number, one in enumerate(self.found)])
         numbers = {level: sum(one.level == level for one in self.found) for level in ICONS}

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.core.project import LABEL_COLOURS
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.train import per_label, saving
+from workbench.ui.train import per_label, plot_files
 from workbench.ui.train.plot_bar import PlotBar
 from workbench.ui.train.plot_grid import PlotGrid
 from workbench.ui.train.series import Floats
@@ -184,14 +184,16 @@ class Curves(QWidget):
         if suffix == CSV:
             data: bytes | str = self.grid.plot(plot).to_csv()
         else:
-            data = saving.picture(self.grid.plot(plot) if plot else self.grid.page, f"{run}: {title}" if plot else run)
-        dialog = saving.ask(self, f"{run} {title.lower()}", suffix)
+            data = plot_files.picture(
+                self.grid.plot(plot) if plot else self.grid.page, f"{run}: {title}" if plot else run
+            )
+        dialog = plot_files.ask(self, f"{run} {title.lower()}", suffix)
         dialog.fileSelected.connect(partial(self._write, data))
         dialog.open()
 
     def _write(self, data: bytes | str, file: str) -> None:
         try:
-            saving.save(Path(file), data)
+            plot_files.save(Path(file), data)
         except WorkbenchError as error:
             self.failed.emit(error)
         else:

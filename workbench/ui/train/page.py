@@ -23,11 +23,11 @@ from workbench.ui.train.before import Before
 from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
-from workbench.ui.train.history import RunList
 from workbench.ui.train.live.pane import LivePictures
 from workbench.ui.train.live.room import Room
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_list import RunList
 from workbench.ui.train.seen.opening import SeenButton
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.story import Story
@@ -251,12 +251,18 @@ class TrainPage(Page):
 
     def _begin(self, name: str, request: RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()
-        job = Job(f"Training {name}", lambda job: ending.events(self._train, request, job, after), ends_itself=True)
+        job = Job(
+            f"Training {name}",
+            lambda job: ending.events(self._train, request, job, after),
+            ends_itself=True,
+            pauses=True,
+        )
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
         self._job = job
         self._live = Story()
         self._live_name = name
+        self._deeds.read(None)
         self._progress.begin(ending.evaluates(request))
         self._runs.clear_selection()
         self._runs.allow_resume(False, name)

@@ -119,6 +119,8 @@ class PlotBar(QWidget):
         self.back.setVisible(bool(alone))
         self.plots.setVisible(not alone)
         self.labels.setVisible("ap" in names)
+        if "ap" not in names:
+            self._find.hide()
         self._automatic.setChecked(automatic)
         for name, action in self._by_name.items():
             action.setChecked(name in names)

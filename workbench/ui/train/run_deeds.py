@@ -19,7 +19,7 @@ from workbench.ui.session import Session
 from workbench.ui.train import run_work, work
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.train.extend_window import ExtendWindow
-from workbench.ui.train.history import RunList
+from workbench.ui.train.run_list import RunList
 from workbench.ui.train.run_work import Empty, Extend, List, Listing, TakeUp, Today, Weigh
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.start_from import FRESH
@@ -43,6 +43,7 @@ class RunDeeds(QObject):
         self._story = Background("Reading a run", work.read_story, self)
         self._data = Background("Comparing the data", run_work.digest_of, self)
         self._deeds = Background("Changing the runs", run_work.done, self)
+        self._asked: Path | None = None  # the run whose curves are being read
         self._wishes = 0  # to list the runs
         self._version, self._known = 0, -1  # of the project's data; the one whose digest is known
         self._last: tuple[Deleted, ...] = ()  # what Undo takes back
@@ -79,14 +80,20 @@ class RunDeeds(QObject):
             self._wishes += 1
             self._list.ask([List(document.runs_folder, not document.read_only, self._wishes)])
 
-    def read(self, folder: Path) -> None:
-        """Read the curves of the run in `folder`; `was_read` comes."""
-        self._story.ask([folder])
+    def read(self, folder: Path | None) -> None:
+        """Read the curves of the run in `folder`; `was_read` comes. What was asked before does not come any more."""
+        self._asked = folder
+        self._story.ask([] if folder is None else [folder])
 
     @Slot(object, object)
     def _have_read(self, folder: Path, story: object) -> None:
-        if (folder / EVENTS).is_file():  # not renamed or deleted meanwhile
+        if folder == self._asked and self._is_here(folder) and (folder / EVENTS).is_file():  # not renamed or deleted
             self.was_read.emit(folder, story)
+
+    def _is_here(self, folder: Path) -> bool:
+        """Whether the run is of the project that is open now."""
+        document = self._session.document
+        return document is not None and folder.parent == document.runs_folder
 
     @Slot(object, object)
     def _have_listed(self, wish: object, found: object) -> None:
@@ -97,7 +104,7 @@ class RunDeeds(QObject):
             return  # of a project that was closed meanwhile, or another listing is on its way
         self._runs.set_runs(found.runs)
         self._runs.set_deleted(found.deleted, found.trash_bytes)
-        if self._known != self._version and any(run.digest for run in found.runs):
+        if self._known != self._version and self._runs.isVisible() and any(run.digest for run in found.runs):
             self._data.ask([Today(document.folder, self._version)])
         self.listed.emit(found.runs)
 
@@ -199,28 +206,33 @@ class RunDeeds(QObject):
         document = self._session.document
         if document is not None:
             self._forget()
-            self._deeds.ask([Empty(document.runs_folder)])
+            self._deeds.add(Empty(document.runs_folder))
 
     # --- using again ---
 
     @Slot(object)
     def _weigh(self, run: RunInfo) -> None:
-        self._deeds.ask([Weigh(run.folder)])
+        self._deeds.add(Weigh(run.folder))
 
     @Slot(object, int)
     def _extend(self, basis: Basis, more: int) -> None:
-        self._deeds.ask([Extend(basis.folder, more)])
+        self._deeds.add(Extend(basis.folder, more))
 
     @Slot(object)
     def _take_up(self, run: RunInfo) -> None:
-        self._deeds.ask([TakeUp(run.folder)])
+        self._deeds.add(TakeUp(run.folder))
 
     @Slot(object, object)
     def _have_done(self, deed: object, outcome: object) -> None:
         if isinstance(outcome, WorkbenchError):
             self._session.tell(outcome)
+        elif isinstance(deed, Empty):
+            self.list_runs()
+        elif not isinstance(deed, Weigh | Extend | TakeUp) or not self._is_here(deed.folder):
+            return  # of a project that was closed meanwhile
         elif isinstance(outcome, Basis):
             window = ExtendWindow(outcome, self._runs.window())
+            self._session.closing.connect(window.reject)
             window.agreed.connect(self._extend)
             window.show()
         elif isinstance(outcome, Fork):
@@ -229,8 +241,6 @@ class RunDeeds(QObject):
             self._runs.prefer(outcome.name)
             self.go_on_asked.emit(outcome)
             self._changed()
-        elif isinstance(deed, Empty):
-            self.list_runs()
 
     def fill_in(self, fork: Fork) -> None:
         """Put what a run was asked to do into the form; its anchors into the project, as an edit that can be undone."""

@@ -12,7 +12,6 @@ from workbench.training import recipes, runs
 from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
-from workbench.training.runs import RunInfo
 from workbench.ui.counted import Counted
 from workbench.ui.train.story import Story, told
 
@@ -167,10 +166,6 @@ def events(train: Train, request: RunRequest | Path, control: Control) -> Iterat
     if isinstance(request, Path):
         yield read_story(request)
     yield from train(request, control)
-
-
-def list_runs(folder: Path) -> tuple[RunInfo, ...]:
-    return runs.runs(folder)
 
 
 def read_story(folder: Path) -> Story:

@@ -195,6 +195,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if on != self._log_y:
             self._log_y = on
             self.getPlotItem().getAxis("left").setLogMode(y=on)
+            self.getPlotItem().vb.setLogMode("y", on)  # which keeps the view among numbers that there are
             self._name_axes()
             self._renew_floor()
             self.getPlotItem().vb.enableAutoRange(y=True)

@@ -106,8 +106,7 @@ class StatusBar(QFrame):
         job, seen = self._job, self._newest
         self._bar.setVisible(job is not None)
         self._stop.setVisible(job is not None)
-        # Only a training reads `pause`, and it is the one kind of job that reports its own end.
-        self._pause.setVisible(job is not None and job.ends_itself)
+        self._pause.setVisible(job is not None and job.pauses)
         if job is None:
             self._title.setText("")
             self._device.setText("")

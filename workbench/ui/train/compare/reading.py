@@ -69,6 +69,7 @@ def _lived(events: Iterable[Event]) -> list[Event]:
         if isinstance(event, Started):
             since = event.resumed_step
             kept = [e for e in kept if not isinstance(e, Progress | Evaluated) or e.step <= since]
+            kept = [e for e in kept if not isinstance(e, Finished)]  # it goes on
         kept.append(event)
     return kept
 

@@ -107,7 +107,7 @@ class CompareWindow(QDialog):
             return  # renamed meanwhile
         if isinstance(compared, Compared):
             self._known[folder] = compared
-        else:  # deleted
+        elif compared is None:  # deleted
             self._folders.remove(folder)
             self._known.pop(folder, None)
         if all(folder in self._known for folder in self._folders):

@@ -195,8 +195,8 @@ class LivePictures(QWidget):
         self._draw()
 
     @Slot()
-    def _draw(self) -> None:
-        """Show the chosen epoch, if it is seen."""
+    def _draw(self, *, ask: bool = True) -> None:
+        """Show the chosen epoch, if it is seen; `ask` for the images that it lacks."""
         document = self._session.document
         self.batch.setEnabled(self._folder is not None)
         if not self.isVisible():
@@ -212,7 +212,7 @@ class LivePictures(QWidget):
         self.grid.set_count(len(look.pictures))
         self._stack.setCurrentWidget(self.grid)
         wanted = [wish for wish in map(self._show, self.grid.pictures, look.pictures) if wish is not None]
-        if wanted:
+        if wanted and ask:
             self._images.ask(wanted)
 
     def _missing(self) -> str:
@@ -271,7 +271,7 @@ class LivePictures(QWidget):
             self._pictures[wish.image] = result
             if isinstance(result, Picture):
                 self.grid.set_shape(result.width / result.height)
-        self._draw()
+        self._draw(ask=False)  # the others are on their way
 
     # --- the batch, keys ---
 

@@ -18,7 +18,7 @@ from workbench.ui.session import Session
 from workbench.ui.train.seen.controls import Controls
 from workbench.ui.train.seen.eyes import Eyes
 from workbench.ui.train.seen.pane import Pane
-from workbench.ui.train.seen.work import Check, Checked, GivenUp, Prepared, Rest, Start, Wish
+from workbench.ui.train.seen.wishes import Check, Checked, GivenUp, Prepared, Rest, Start, Wish
 
 _AFTER = 60
 """Milliseconds after the last change until a look is asked for: a spin box that is held down asks once."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui import theme
 from workbench.ui.train.seen.colours import colour_of
-from workbench.ui.train.seen.work import Look
+from workbench.ui.train.seen.wishes import Look
 
 COLUMNS = ("box", "size", "learnt by")
 _ROW = Qt.ItemDataRole.UserRole

@@ -6,7 +6,7 @@ from PySide6.QtGui import QColor
 
 from workbench.training import seen_inks
 from workbench.training.seen_inks import IGNORED, INKS, MISSED
-from workbench.ui.train.seen.work import Look
+from workbench.ui.train.seen.wishes import Look
 
 __all__ = ["IGNORED", "INKS", "colour_of", "inks", "inks_as", "missed_colour"]
 

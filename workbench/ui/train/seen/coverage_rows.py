@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
+from PySide6.QtWidgets import QTreeWidgetItem
 
 from workbench.ui import theme
 
@@ -86,11 +86,3 @@ def _filled(row: Row, missed: Sequence[int], total: Sequence[int]) -> Row:
         help = f"{row.text(0)}: {number:,} of {of:,} {SIZES[column - FIRST_SIZE]} boxes are not learnt"
         row.put(column, f"{number:,} of {of:,}" if of else "", number, help, red=number > 0)
     return row
-
-
-def rows(tree: QTreeWidget) -> Iterator[Row]:
-    """Of detectors."""
-    for number in range(tree.topLevelItemCount()):
-        row = tree.topLevelItem(number)
-        assert isinstance(row, Row)
-        yield row

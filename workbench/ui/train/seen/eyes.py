@@ -21,7 +21,7 @@ from workbench.training.recipes import Recipe
 from workbench.training.seen_files import Files, Known
 from workbench.ui.pictures import picture
 from workbench.ui.train import work as loading
-from workbench.ui.train.seen.work import (
+from workbench.ui.train.seen.wishes import (
     CERTAIN,
     Begun,
     Check,

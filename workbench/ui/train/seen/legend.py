@@ -12,17 +12,16 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from workbench.ui import theme
 from workbench.ui.train.seen.colours import IGNORED, INKS, missed_colour
 from workbench.ui.train.seen.picture import box_pen, cross, dot, hatch, ring
-from workbench.ui.train.seen.work import Look
+from workbench.ui.train.seen.wishes import Look
 
 _SAMPLE = QSize(26, 16)
 _GAP = 4  # px between a sample and its words
-_NOUNS = {"anchor": "anchor", "cell": "cell", "point": "point"}
 
 
 def entries(looks: Sequence[Look]) -> tuple[tuple[str, str], ...]:
     """Sign and words, of the signs that are in these looks."""
     kinds = {look.kind for look in looks}
-    noun = _NOUNS[next(iter(kinds))] if len(kinds) == 1 else "one"
+    noun = next(iter(kinds)) if len(kinds) == 1 else "one"
     found = [("box", "box, in a colour of its own, not its label's")]
     if any(look.missed.any() for look in looks):
         found.append(("missed", "box that nothing learns"))

@@ -8,7 +8,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QWidget
 
 from workbench.ui import theme
-from workbench.ui.train.seen.work import Look
+from workbench.ui.train.seen.wishes import Look
 
 
 class Levels(QWidget):

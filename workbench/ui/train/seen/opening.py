@@ -14,7 +14,7 @@ from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # the pages are there before what the train page needs is imported
     from workbench.ui.train.seen.window import SeenWindow
-    from workbench.ui.train.seen.work import Prepared
+    from workbench.ui.train.seen.wishes import Prepared
     from workbench.ui.train.setup import Setup
 
 
@@ -52,7 +52,7 @@ def _open_one(top: QWidget) -> SeenWindow | None:
 
 def _prepared(top: QWidget) -> Prepared | None:
     """None while the train page was not seen. WorkbenchError: a value in its form is not valid."""
-    from workbench.ui.train.seen.work import Prepared
+    from workbench.ui.train.seen.wishes import Prepared
     from workbench.ui.train.setup import Setup
 
     setup = top.findChild(Setup)

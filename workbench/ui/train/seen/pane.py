@@ -16,7 +16,7 @@ from workbench.ui import theme
 from workbench.ui.train.seen.boxes_table import BoxesTable
 from workbench.ui.train.seen.levels import Levels
 from workbench.ui.train.seen.picture import SeenPicture
-from workbench.ui.train.seen.work import CERTAIN, FRESH, Begun, Look, Weights, Wish
+from workbench.ui.train.seen.wishes import CERTAIN, FRESH, Begun, Look, Weights, Wish
 from workbench.ui.train.work import DetectorChoice
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 

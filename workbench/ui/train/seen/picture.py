@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.ui import theme
 from workbench.ui.annotate.boxes_painter import draw_rects, line
 from workbench.ui.train.seen.colours import INKS, colour_of, inks
-from workbench.ui.train.seen.work import Floats, Look
+from workbench.ui.train.seen.wishes import Floats, Look
 from workbench.ui.widgets.picture_view import PictureView
 
 MANY = 100

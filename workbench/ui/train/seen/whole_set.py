@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.training.events import Control
 from workbench.training.recipes import Recipe
 from workbench.training.seen_files import Files
 from workbench.ui import theme
@@ -139,7 +140,11 @@ class WholeSet(QWidget):
         self._labels = tuple(label.name for label in document.labels())
         folder: Path = document.folder
         recipe, names, files = self._recipe, self._names, self._files
-        job = Job("Counting what is learnt", lambda job: eyes.count(folder, recipe, names, files, job), self._session)  # type: ignore[arg-type]
+        job = Job(
+            "Counting what is learnt",
+            lambda job: eyes.count(folder, recipe, names, files, Control(job.stop, job.pause)),
+            self._session,
+        )
         job.reported.connect(self._reported)
         job.finished.connect(self._ended)
         self._job = job

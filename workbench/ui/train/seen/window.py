@@ -26,7 +26,7 @@ from workbench.ui.train.seen.image_steps import ImageSteps
 from workbench.ui.train.seen.legend import SeenLegend
 from workbench.ui.train.seen.pane import Pane
 from workbench.ui.train.seen.whole_set import WholeSet
-from workbench.ui.train.seen.work import Checked, Look, Members, Prepared
+from workbench.ui.train.seen.wishes import Checked, Look, Members, Prepared
 from workbench.ui.widgets.elided import Elided
 
 SECOND = "yolov3"
@@ -177,9 +177,8 @@ class SeenWindow(QDialog):
             self.take()
             self._tab_changed(self.tabs.currentIndex())
 
-    def take(self, prepared_of: PreparedOf | None = None, *, again: bool = True) -> None:
+    def take(self, *, again: bool = True) -> None:
         """Look with what the train page is set to now. `again`: also with its detector, if another was chosen here."""
-        self._prepared_of = prepared_of or self._prepared_of
         if self._members is None or not self.isVisible():
             return
         asking, before = self.asking, self.asking.prepared
