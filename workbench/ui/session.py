@@ -241,10 +241,13 @@ class Session(QObject):
     @Slot()
     def _job_finished(self) -> None:
         job = self.sender()
-        if isinstance(job, Job) and job in self.jobs:
-            job.wait()
+        if not isinstance(job, Job):
+            return
+        job.wait()
+        if job in self.jobs:  # else it was ended before the window heard of it
             self.jobs.remove(job)
             self.job_ended.emit(job)
+        job.deleteLater()  # not by `finished` itself: the thread may still be telling who listens to it
 
     def end_jobs(self, seconds: float = 30.0, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs."""

@@ -223,7 +223,6 @@ class ImportWindow(QDialog):
 
     def _start(self, job: Job) -> None:
         """It goes when it has ended, and with it the plan that it holds: the session would keep it till the end."""
-        job.finished.connect(job.deleteLater)
         self._session.start(job)
 
     def _abandon(self) -> None:

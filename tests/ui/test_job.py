@@ -1,0 +1,62 @@
+"""A job has a name before its thread starts, and goes when the window has heard that it ended, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from pytestqt.qtbot import QtBot
+
+import workbench.ui
+from workbench.errors import WorkbenchError
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+
+@pytest.fixture
+def session(qtbot: QtBot) -> Iterator[Session]:
+    session = Session()
+    yield session
+    assert session.end_jobs()
+
+
+def three(_job: Job) -> Iterator[int]:
+    yield from range(3)
+
+
+def refused(_job: Job) -> Iterator[int]:
+    raise WorkbenchError("It can't be read.")
+    yield 0
+
+
+def test_a_thread_has_a_name_before_it_starts(qtbot: QtBot) -> None:
+    """Else Qt asks for the name of its class, in the thread and without Python's lock."""
+    job = Job("Reading files", three)
+    assert job.objectName() == "Reading files"
+
+
+def test_jobs_are_the_only_threads_of_qt() -> None:
+    """What is true of them is true of all."""
+    folder = Path(workbench.ui.__path__[0])
+    made = [file.name for file in sorted(folder.rglob("*.py")) if "(QThread)" in file.read_text("utf-8")]
+    assert made == ["job.py"]
+
+
+def test_a_job_goes_after_the_window_has_heard_its_end(qtbot: QtBot, session: Session) -> None:
+    ended: list[tuple[str, bool]] = []
+    session.job_ended.connect(lambda job: ended.append((job.title, shiboken6.isValid(job))))
+    jobs = [session.start(Job(f"Job {at}", refused if at % 2 else three, session)) for at in range(40)]
+    qtbot.waitUntil(lambda: len(ended) == 40)
+    assert sorted(ended) == sorted((f"Job {at}", True) for at in range(40))
+    assert not session.jobs
+    qtbot.waitUntil(lambda: not any(shiboken6.isValid(job) for job in jobs))
+    assert jobs[1].error is not None, "what Python knows of it stays"
+
+
+def test_a_job_that_is_ended_goes_too(qtbot: QtBot, session: Session) -> None:
+    job = session.start(Job("Waiting", lambda job: iter([job.stop.wait(20)]), session))
+    assert session.end_jobs()
+    assert not session.jobs
+    qtbot.waitUntil(lambda: not shiboken6.isValid(job))
