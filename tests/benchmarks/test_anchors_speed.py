@@ -53,9 +53,9 @@ def genetic(sizes: np.ndarray, k: int) -> float:
 
 
 @pytest.mark.slow
-def test_b1_eight_starts_cost_about_a_hundredth_of_one_row_loop_and_less_of_a_genetic_search(test_data: Path) -> None:
+def test_b1_eight_starts_cost_a_hundredth_of_one_row_loop_and_of_a_genetic_search(test_data: Path) -> None:
     sizes = anchor_sets.many(test_data, 10_000)
-    ours = seconds(lambda: anchors.best(sizes, 9))
+    ours = seconds(lambda: anchors.best(sizes, 9), 20)
     rows = row_loop(sizes, 9, anchor_ways.row_loop_nearest, "median")
     scalars = row_loop(sizes, 9, anchor_ways.scalar_loop_nearest, "mean")
     chance = genetic(sizes, 9)
@@ -63,9 +63,10 @@ def test_b1_eight_starts_cost_about_a_hundredth_of_one_row_loop_and_less_of_a_ge
         f"10,000 boxes, k 9: ours with 8 starts {1000 * ours:.0f} ms; one row loop {rows / ours:.0f} x, one scalar loop"
         f" {scalars / ours:.0f} x, genetic {chance / ours:.0f} x that"
     )
-    assert ours <= rows / 60  # 90 to 98 were measured; on a busy machine a millisecond more of ours is much
-    assert ours <= scalars / 90
-    assert ours <= chance / 100
+    hundred = 100 if FULL else 75  # 119 to 123 were measured; on a busy machine a millisecond more of ours is much
+    assert ours <= rows / hundred
+    assert ours <= scalars / hundred
+    assert ours <= chance / hundred
 
 
 def test_b1_assigning_is_ten_times_quicker_than_the_loop_and_agrees() -> None:

@@ -27,7 +27,8 @@ from workbench.anchors.refit import Fit
 from workbench.anchors.search import RESTARTS
 from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained, trained_or_all
 from workbench.anchors.steps import Step, judge
-from workbench.anchors.texts import as_cfg, as_json, as_python, percent, whole_numbers
+from workbench.anchors.texts import as_cfg, as_json, as_python, whole_numbers
+from workbench.core.words import percent
 
 __all__ = [
     "ANCHOR_COLOURS",

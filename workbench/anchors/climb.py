@@ -7,24 +7,37 @@ fit a box equally well changes nothing), the sums that decide whether a move is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from workbench.anchors.overlap import Doubles, Numbers, answer
 from workbench.anchors.pool import Pool
-from workbench.anchors.steps import by_area
 
 Update = Literal["median", "mean"]
 UPDATES: tuple[Update, ...] = get_args(Update)
 MOST_STEPS = 300  # moving to the mean may go in circles
 STILL = 1e-4  # px: a centre that moves less stands still
 SHARES = (1.0, 0.5, 0.125)  # of the way to the median: the one that the boxes like best is taken; none: unasked
+_BLOCK = 1 << 15  # IoUs at a time: they stay in the cache
+
+
+class _Held(NamedTuple):
+    """Rows with their centres: `label` (R, m) among the R k of all starts, `overlap` and `union` (R, m) px^2, and
+    `quality` (R k,), the IoUs of each centre's boxes summed."""
+
+    label: Numbers
+    overlap: Doubles
+    union: Doubles
+    quality: Doubles
 
 
 @dataclass
 class Climb:
-    """All the starts' ways up: `path[i]` (R, k, 2) are the centres after i moves, `reached` (R,) their mean IoU."""
+    """All the starts' ways up: `path[i]` (R, k, 2) are the centres after i moves, `reached` (R,) their mean IoU.
+
+    The centres of a start stay in the order in which they began.
+    """
 
     pool: Pool
     centres: Doubles  # (R, k, 2)
@@ -48,12 +61,16 @@ class Climb:
         label = self._filled(centres)
         self.centres[alive] = centres
         for turn in range(most + 1):
-            moved, now = self._moved(centres, label)
-            won = now - self.reached[alive]
+            held = self._held(centres, label + centres.shape[1] * np.arange(len(alive))[:, None])
+            now = held.quality.reshape(len(alive), -1).sum(axis=1) / self.pool.boxes
+            going = (now - self.reached[alive] > gain) | (gain == 0)
             self.reached[alive] = now
-            self.path.append(by_area(self.centres))
-            going = (np.abs(moved - centres).max(axis=(1, 2)) >= STILL) & ((won > gain) | (gain == 0))
+            self.path.append(self.centres.copy())
             if turn == most or not going.any():
+                break
+            moved = self._moved(centres, held)
+            going &= np.abs(moved - centres).max(axis=(1, 2)) >= STILL
+            if not going.any():
                 break
             alive, centres = alive[going], moved[going]
             label = self._filled(centres)
@@ -76,27 +93,20 @@ class Climb:
                 label[index] = self._nearest(few[None])[0]
         return label
 
-    def _moved(self, centres: Doubles, label: Numbers) -> tuple[Doubles, Doubles]:
-        """(R, k, 2) centres after one move, and (R,) the mean IoU before it."""
-        count, k, _ = centres.shape
-        label = label + k * np.arange(count)[:, None]
-        overlap, union = self._own(centres, label)
-        own = self._sums(label, overlap / union, count * k)  # (R k,)
-        now = own.reshape(count, k).sum(axis=1) / self.pool.boxes
+    def _moved(self, centres: Doubles, held: _Held) -> Doubles:
+        """(R, k, 2) centres after one move."""
         if self.update == "mean":
-            return self._means(label, centres), now
-        target = self._targets(centres, label, overlap, union)
+            return self._means(held.label, centres)
+        target = self._targets(centres, held)
         if not self.shares:
-            return target, now
-        moved, best = centres.reshape(-1, 2).copy(), own * (1 + 1e-12)
+            return target
+        moved, best = centres.reshape(-1, 2).copy(), held.quality * (1 + 1e-12)
         for share in self.shares:
             tried = centres + share * (target - centres)
-            overlap, union = self._own(tried, label)
-            overlap /= union
-            there = self._sums(label, overlap, count * k)
+            there = self._held(tried, held.label).quality
             better = there > best
             moved[better], best[better] = tried.reshape(-1, 2)[better], there[better]
-        return moved.reshape(count, k, 2), now
+        return moved.reshape(centres.shape)
 
     def _means(self, label: Numbers, centres: Doubles) -> Doubles:
         """(R, k, 2) the mean of each centre's boxes; a centre without boxes stays."""
@@ -109,17 +119,17 @@ class Climb:
         moved = np.where(there, np.column_stack(sums) / np.maximum(boxes, 1)[:, None], centres.reshape(-1, 2))
         return moved.reshape(centres.shape)
 
-    def _targets(self, centres: Doubles, label: Numbers, overlap: Doubles, union: Doubles) -> Doubles:
+    def _targets(self, centres: Doubles, held: _Held) -> Doubles:
         """(R, k, 2) the median of each centre's boxes, each weighted by how fast its IoU changes with the centre.
 
         That speed, with the logarithm of the centre's width, is I a / U^2 while the centre is the narrower one and
         I c / U^2 while it is the wider: I = intersection, U = union, a = area of the box, c = of the centre. So the
         centre stands still only where the mean IoU does.
         """
-        flat = centres.reshape(-1, 2)
-        slope = overlap * self.pool.weights
-        slope /= union
-        slope /= union
+        flat, label = centres.reshape(-1, 2), held.label
+        slope = held.overlap * self.pool.weights
+        slope /= held.union
+        slope /= held.union
         own = flat.prod(axis=1).take(label)
         target = np.empty_like(flat)
         size = len(flat)
@@ -139,27 +149,20 @@ class Climb:
     def _nearest(self, centres: Doubles) -> Numbers:
         """(R, m) the centre with the highest IoU, the first of equals."""
         count, k, _ = centres.shape
-        narrow = centres.astype(np.float32)
-        best = np.zeros((count, len(self._area)), np.float32)
-        nearest = np.zeros((count, len(self._area)), np.uint8 if k < 256 else np.int64)
-        overlap, other, better = np.empty_like(best), np.empty_like(best), np.empty(best.shape, bool)
-        for index in range(k):
-            w, h = narrow[:, index, 0, None], narrow[:, index, 1, None]
-            np.minimum(self._width, w, out=overlap)
-            np.minimum(self._height, h, out=other)
-            overlap *= other
-            np.add(self._area, w * h, out=other)
-            overlap /= other  # x / (1 - x) is the IoU: the same order
-            if index == 0:
-                best[...] = overlap
-                continue
-            np.greater(overlap, best, out=better)
-            np.copyto(nearest, index, where=better)
-            np.maximum(best, overlap, out=best)
-        return nearest.astype(np.int64)
+        w, h = centres.astype(np.float32).transpose(2, 0, 1)[..., None]
+        areas = w * h  # (R, k, 1)
+        nearest = np.empty((count, len(self._area)), np.int64)
+        rows = max(_BLOCK // (count * k), 1)
+        for start in range(0, len(self._area), rows):
+            span = slice(start, start + rows)
+            overlap = np.minimum(self._width[span], w)
+            overlap *= np.minimum(self._height[span], h)
+            overlap /= self._area[span] + areas  # x / (1 - x) is the IoU: the same order
+            overlap.argmax(axis=1, out=nearest[:, span])
+        return nearest
 
-    def _own(self, centres: Doubles, label: Numbers) -> tuple[Doubles, Doubles]:
-        """(R, m) intersection and union of each row with its own centre."""
+    def _held(self, centres: Doubles, label: Numbers) -> _Held:
+        """Each row with the centre of its `label` (R, m), counted through the centres of all starts."""
         w, h = centres.reshape(-1, 2).T.copy().take(label, axis=1)
         width, height = self._sides
         overlap = np.minimum(width, w)
@@ -167,7 +170,7 @@ class Climb:
         w *= h
         w += self._areas
         w -= overlap
-        return overlap, w
-
-    def _sums(self, label: Numbers, values: Doubles, size: int) -> Doubles:
-        return np.asarray(np.bincount(label.ravel(), (values * self.pool.weights).ravel(), size), np.float64)
+        quality = overlap / w
+        quality *= self.pool.weights
+        sums = np.bincount(label.ravel(), quality.ravel(), centres.size // 2)
+        return _Held(label, overlap, w, np.asarray(sums, np.float64))

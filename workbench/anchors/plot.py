@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from workbench.anchors.colours import anchor_colour
 from workbench.anchors.overlap import Doubles, assign, rows_of
 from workbench.anchors.steps import Step
-from workbench.anchors.texts import percent
 from workbench.core.files import atomic_path
+from workbench.core.words import percent
 
 WIDTH, HEIGHT = 1500, 820  # px
 DENSE = 20_000  # boxes: more are drawn as a density, fewer as dots

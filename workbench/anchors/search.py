@@ -80,7 +80,7 @@ def search(
     if update == "mean":
         climb.run()
         best = int(climb.reached.argmax())
-        trail = [step[best] for step in climb.path]
+        trail = [by_area(step[best]) for step in climb.path]
         return Found(trail[-1], float(climb.reached[best]), trail)
     plan = _BRIEF if brief else _SMALL if coarse is pool else _CELLS if pool.bin else _EXACT
     climb.run(plan.first, _GAIN)
@@ -162,33 +162,30 @@ def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator],
     count, k, _ = centres.shape
     width, height = pool.sides.astype(np.float32)
     area, weights = width * height, pool.weights
-    best, second = np.zeros((2, count, len(area)), np.float32)
-    nearest = np.zeros(best.shape, np.int64)
 
-    def overlaps(sides: NDArray[np.floating]) -> NDArray[np.float32]:
-        w, h = sides.astype(np.float32).T[:, :, None]
+    def overlaps(sides: Doubles) -> NDArray[np.float32]:
+        """(R, s, 2) -> (R, s, m) IoU."""
+        w, h = sides.astype(np.float32).transpose(2, 0, 1)[..., None]
         iou = np.minimum(width, w)
         iou *= np.minimum(height, h)
         iou /= area + w * h - iou
         return np.asarray(iou)
 
-    for index in range(k):
-        iou = overlaps(centres[:, index])
-        better = iou > best
-        np.maximum(second, np.minimum(iou, best), out=second)
-        np.copyto(nearest, index, where=better)
-        np.maximum(best, iou, out=best)
-    nearest += k * np.arange(count)[:, None]
-    total = np.cumsum(weights * np.maximum(1 - best, 1e-9), axis=1)
+    iou = overlaps(centres)
+    nearest = iou.argmax(axis=1)[:, None]  # (R, 1, m)
+    best = np.take_along_axis(iou, nearest, axis=1)
+    np.put_along_axis(iou, nearest, 0.0, axis=1)
+    second = iou.max(axis=1, keepdims=True)
+    total = np.cumsum(weights * np.maximum(1 - best[:, 0], 1e-9), axis=1)
     spots = np.stack([np.searchsorted(line, draw.random(tries) * line[-1]) for line, draw in zip(total, draws)])
-    spots = np.minimum(spots, len(area) - 1)
-    won = np.empty((tries, count, k))
-    for number, rows in enumerate(spots.T):
-        iou = overlaps(pool.sizes[rows])
-        kept = np.maximum(iou, best)
-        lost = np.bincount(nearest.ravel(), (weights * (np.maximum(iou, second) - kept)).ravel(), count * k)
-        won[number] = weighted(weights, kept)[:, None] + lost.reshape(count, k)
-    which = won.transpose(1, 0, 2).reshape(count, -1).argmax(axis=1)
+    spots = np.minimum(spots, len(area) - 1)  # (R, tries)
+    iou = overlaps(pool.sizes[spots])
+    kept = np.maximum(iou, best)
+    change = weights * (np.maximum(iou, second) - kept)  # where the row's own centre goes
+    place = nearest + k * np.arange(count * tries).reshape(count, tries, 1)
+    lost = np.bincount(place.ravel(), change.ravel(), count * tries * k)
+    won = weighted(weights, kept).reshape(count, tries, 1) + lost.reshape(count, tries, k)
+    which = won.reshape(count, -1).argmax(axis=1)
     every = np.arange(count)
     result = centres.copy()
     result[every, which % k] = pool.sizes[spots[every, which // k]]

@@ -1,4 +1,4 @@
-"""Anchors as text to be pasted elsewhere (a line of a Darknet cfg, JSON, Python; each can be read back), and shares."""
+"""Anchors as text to be pasted elsewhere: a line of a Darknet cfg, JSON, Python; each can be read back."""
 
 from __future__ import annotations
 
@@ -56,14 +56,3 @@ def whole_numbers(counts: ArrayLike, total: int) -> NDArray[np.int64]:
     short = (total - int(found.sum())) if parts.sum() else 0
     found[np.argsort(found - exact, kind="stable")[:short]] += 1
     return found
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """ "88.6 %"; what is not all is never rounded to 100 %, and what is not nothing never to 0 %."""
-    scale = 10**digits
-    tenths = round(100 * share * scale)
-    if tenths >= 100 * scale and share < 1:
-        tenths = 100 * scale - 1
-    if tenths <= 0 < share:
-        tenths = 1
-    return f"{tenths / scale:.{digits}f} %"
