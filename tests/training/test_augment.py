@@ -182,7 +182,7 @@ def test_jitter_moves_each_border_on_its_own() -> None:
     for side in (left, top, SIDE - right, SIDE - bottom):
         assert 0.4 < (side == 0).mean() < 0.6  # moved inwards: cropped; otherwise grey appears
         assert 10 < side.max() < 30
-    assert abs(np.corrcoef(left, SIDE - right)[0, 1]) < 0.2
+    assert abs(np.corrcoef(left, SIDE - right)[0, 1]) < 0.25  # they share a scale; else it is within 0.1
 
 
 def test_zooming_out_sets_the_image_small_into_grey() -> None:

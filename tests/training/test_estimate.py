@@ -13,7 +13,6 @@ import torch
 
 from tests.training.toys import CALM, PX, ToySettings, make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import estimate as words
 from workbench.training import measuring, recipes, schedule
 from workbench.training.estimate import Estimate, Measured, Pace, evaluations, put_together
 from workbench.training.events import Evaluated, Finished
@@ -107,27 +106,11 @@ def test_evaluations_are_counted_as_a_run_makes_them(
     assert evaluations(settings, Plan(images, batch, epochs)) == expected
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.2, "1 s"), (99, "99 s"), (100, "2 min"), (5900, "98 min"), (6000, "1.7 h"), (90_000, "25.0 h"),
-     (200_000, "2.3 days")],
-)  # fmt: skip
-def test_durations_in_words(seconds: float, said: str) -> None:
-    assert words.duration(seconds) == said
-
-
-@pytest.mark.parametrize(
-    ("number", "said"), [(0, "0 MB"), (5, "1 MB"), (63e6, "63 MB"), (999e6, "999 MB"), (1.26e9, "1.3 GB")]
-)
-def test_sizes_in_words(number: float, said: str) -> None:
-    assert words.size(number) == said
-
-
 def test_the_sentence_has_time_memory_and_images() -> None:
-    assert made().words == "About 4 min (3 to 4 min) on cpu in fp32, 1.0 GB of memory, 3 MB of images in it."
+    assert made().words == "About 4 min (3 to 4 min) on cpu in fp32, 1.0 GB of memory, 3.0 MB of images in it."
     stopped = made(replace(MEASURED, room=10), patience=3, epochs=1)
     assert stopped.words.startswith("At most 27 s (22 to 32 s)")
-    assert stopped.words.endswith("3 MB of images on disk.")
+    assert stopped.words.endswith("3.0 MB of images on disk.")
     assert "steps of 8 images, made of noise" in made().how
     small = replace(MEASURED, paces=(Pace(100, 4, (1.0,)),))
     assert "steps of 4 images, not of 8, which would have taken too long" in made(small).how

@@ -164,7 +164,7 @@ def test_boxes_that_nothing_answers_for_are_counted_with_their_images(well: Snap
     crowded = one_per_cell(well, [(1, 1, 8, 8), (2, 2, 7, 7), (1, 2, 6, 8)])
     yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100, "warm_up": 0})
     (found,) = preflight(crowded, yolo, None)
-    assert found.sentence == "2 of 42 boxes (4.8%) lie in a cell with another one and are not learnt."
+    assert found.sentence == "2 of 42 boxes (4.8 %) lie in a cell with another one and are not learnt."
     assert (found.level, found.count, found.images) == (WARNING, 2, (1,))
     assert preflight(crowded, yolo, None, ask=False) == ()
 
@@ -174,7 +174,7 @@ def test_of_many_images_a_sample_is_looked_at(well: Snapshot) -> None:
     yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100})
     (found,) = preflight(crowded, yolo, None, most_images=5)
     assert found.sentence == (
-        "1 of 6 boxes (16.7%) lie in a cell with another one and are not learnt. Of 5 images looked at."
+        "1 of 6 boxes (16.7 %) lie in a cell with another one and are not learnt. Of 5 images looked at."
     )
 
 
@@ -203,7 +203,7 @@ def test_anchors_unlike_the_boxes_are_named_with_whose_they_are(well: Snapshot) 
     for side, said in ((100.0, True), (110.0, False), (415.0, False), (420.0, True)):
         found = preflight(well, yolo, AnchorSet(((side, side),) * 6, 416))
         assert bool(found) == said, side
-    assert found[0].sentence.startswith("40 of 40 boxes (100.0%) are unlike all of the project's anchors")
+    assert found[0].sentence.startswith("40 of 40 boxes (100.0 %) are unlike all of the project's anchors")
     assert preflight(well, yolo, None) == ()
 
 

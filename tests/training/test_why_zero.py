@@ -73,7 +73,7 @@ def test_not_a_single_detection() -> None:
 
 def test_label_ids_that_are_shifted_by_one() -> None:
     later, earlier = said(moved(same, (1, 2, 0))), said(moved(same, (2, 0, 1)))
-    assert "100% of the boxes are found, but under other labels, each the one that comes 1 later" in later[0]
+    assert "100 % of the boxes are found, but under other labels, each the one that comes 1 later" in later[0]
     assert "1 earlier in the list. The label ids look shifted" in earlier[0]
 
 
@@ -92,7 +92,7 @@ def test_everything_is_called_by_the_name_of_one() -> None:
 def test_two_labels_that_are_taken_for_each_other_are_named() -> None:
     """Bee and cat are exchanged, and ants are not found."""
     (only,) = said(moved(lambda boxes: boxes[1:], (2, 1)))
-    assert "67% of the boxes are found, but under other labels; most often 'bee' is called 'cat'" in only
+    assert "67 % of the boxes are found, but under other labels; most often 'bee' is called 'cat'" in only
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_right_ones_that_drown_in_wrong_ones_with_higher_scores() -> None:
         np.concatenate([truth(1).boxes, wrong]), np.array([0.05] * 3 + [0.4] * 5), np.array([0, 1, 2, *[0] * 5])
     )
     (only,) = said([one] * 10)
-    assert "100% of the boxes are found, but what is wrong has higher scores (0.40 against 0.05)" in only
+    assert "100 % of the boxes are found, but what is wrong has higher scores (0.40 against 0.05)" in only
 
 
 def test_what_lies_beyond_the_best_of_an_image_is_not_asked() -> None:

@@ -53,6 +53,8 @@ class Pieces:
     hole: NDArray[np.int64]  # (P, 4) xyxy pixels that a later piece covers; 0, 0, 0, 0 for none
     a: NDArray[np.float64]  # (P, 2) scale by axis, negative where mirrored
     b: NDArray[np.float64]  # (P, 2) shift by axis
+    seen: NDArray[np.int64]  # (P, 4) xyxy pixels of the dataset's image that are seen
+    target: NDArray[np.int64]  # (P, 4) xyxy pixels of the batch's image where they come to lie; the rest is padding
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +69,18 @@ class _Rows:
 
 def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
     """The images at `indices` as they are: for evaluation."""
-    count, side = len(indices), data.side
-    window = np.tile([0, 0, side, side], (count, 1))
-    pieces = Pieces(np.arange(count), indices, window, np.zeros_like(window), np.ones((count, 2)), np.zeros((count, 2)))
-    return Batch(data.pixels[data.rows[indices]], *_padded(_boxes(data, pieces), count), _shown(data, indices))
+    count = len(indices)
+    return Batch(
+        data.pixels[data.rows[indices]], *_padded(_boxes(data, untouched(data, indices)), count), _shown(data, indices)
+    )
+
+
+def untouched(data: Dataset, indices: NDArray[np.int64]) -> Pieces:
+    """A piece for each of the images, all of it where it is."""
+    count = len(indices)
+    window = np.tile([0, 0, data.side, data.side], (count, 1))
+    as_it_is = np.ones((count, 2)), np.zeros((count, 2))
+    return Pieces(np.arange(count), indices, window, np.zeros_like(window), *as_it_is, window, window)
 
 
 def augmented(
@@ -91,7 +101,7 @@ def augmented(
     painted = np.union1d(here, (here + 1) % count) if mixing else here
     images = np.empty((count, side, side, 3), np.uint8)  # what is not painted takes no memory
     for piece in np.flatnonzero(np.isin(pieces.place, painted)):
-        _warp(data, pieces, int(piece), images)
+        _paint(data, pieces, int(piece), images)
     for image in painted:
         light.recolour(images[image], lights[image])
     rows = _boxes(data, pieces)
@@ -143,7 +153,7 @@ def drawn_pieces(
         )
     seen = placing.parts(random, settings, len(place), lambda piece: _shares(data, int(source[piece])))
     a, b = placing.placed(random, settings, seen, window, split, data.side, side)
-    return Pieces(place, source, window, hole, a, b)
+    return Pieces(place, source, window, hole, *placing.snapped(a, b, window, data.side))
 
 
 def _cut_in(
@@ -186,15 +196,21 @@ def _quarter(corner: NDArray[np.int64], centre: NDArray[np.int64], side: int) ->
     )
 
 
-def _warp(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) -> None:
-    left, top, right, bottom = (int(edge) for edge in pieces.window[piece])
-    source = data.pixels[data.rows[pieces.source[piece]]]
-    a, b = pieces.a[piece], pieces.b[piece] - (left, top)
-    shift = a * 0.5 + b - 0.5  # OpenCV counts from the middle of the first pixel, boxes from its edge
-    matrix = np.array([[a[0], 0, shift[0]], [0, a[1], shift[1]]])
-    images[pieces.place[piece], top:bottom, left:right] = cv2.warpAffine(
-        source, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR, borderValue=(PADDING,) * 3
-    )
+def _paint(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8]) -> None:
+    image = images[pieces.place[piece]]
+    window, target = pieces.window[piece], pieces.target[piece]
+    left, top, right, bottom = target.tolist()
+    if (target != window).any():
+        image[window[1] : window[3], window[0] : window[2]] = PADDING
+    if right <= left:
+        return
+    x, y, end_x, end_y = pieces.seen[piece].tolist()
+    source = data.pixels[data.rows[pieces.source[piece]]][y:end_y, x:end_x]
+    made = cv2.resize(source, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    mirrored, upside_down = (pieces.a[piece] < 0).tolist()
+    if mirrored or upside_down:
+        made = cv2.flip(made, -1 if mirrored and upside_down else int(mirrored))
+    image[top:bottom, left:right] = made
 
 
 def _mix(

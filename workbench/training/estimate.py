@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core.words import count
+from workbench.core.words import count, rough_duration, size
 from workbench.training import keeping, schedule
 from workbench.training.settings import TrainingSettings
 
@@ -86,7 +86,7 @@ class Estimate:
 
     @property
     def _time(self) -> str:
-        return f"{duration(self.seconds)} ({_range(self.low, self.high)}) on {self.device} in {self.precision}"
+        return f"{rough_duration(self.seconds)} ({_range(self.low, self.high)}) on {self.device} in {self.precision}"
 
     @property
     def how(self) -> str:
@@ -97,9 +97,9 @@ class Estimate:
             else f"steps of {self.batch} images"
         )
         return (
-            f"Measured in {self.took:.0f} s: {of}, made of noise and the project's boxes, of up to {self.px} px;"
-            " an evaluation of such, and the reading of some image files. Other programs that run now slow it as they"
-            " would slow the training. The writing of checkpoints is not in it."
+            f"Measured in {rough_duration(self.took)}: {of}, made of noise and the project's boxes, of up to {self.px}"
+            " px; an evaluation of such, and the reading of some image files. Other programs that run now slow it as"
+            " they would slow the training. The writing of checkpoints is not in it."
         )
 
     def rows(self) -> dict[str, str]:
@@ -194,23 +194,7 @@ def _checkpoints(parameters: int, settings: TrainingSettings) -> int:
 # --- words ---
 
 
-def duration(seconds: float) -> str:
-    """ "40 s", "12 min", "3.5 h", "2.1 days"."""
-    if seconds < 99.5:
-        return f"{max(seconds, 1):.0f} s"
-    if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
-
-
 def _range(low: float, high: float) -> str:
-    first, second = duration(low), duration(high)
+    first, second = rough_duration(low), rough_duration(high)
     number, _, unit = first.partition(" ")
     return f"{number} to {second}" if second.endswith(f" {unit}") else f"{first} to {second}"
-
-
-def size(number: float) -> str:
-    """Bytes as "63 MB" or "1.3 GB"."""
-    if number < 99.5e6:
-        return f"{max(number / 1e6, 1):.0f} MB" if number else "0 MB"
-    return f"{number / 1e6:.0f} MB" if number < 999.5e6 else f"{number / 1e9:.1f} GB"

@@ -13,6 +13,7 @@ from workbench.core import images
 from workbench.core.project import Snapshot
 from workbench.core.resize import How, fit
 from workbench.core.words import count
+from workbench.core.words import size as in_words
 from workbench.errors import Refused
 from workbench.training import pixel_cache
 from workbench.training.pixel_cache import PixelCache
@@ -77,7 +78,7 @@ def _opened(
         return kept, f"All {count(len(snapshot), 'image')} were read before and are taken from {folder}."
     return kept, (
         f"{count(new, 'image')} of {len(snapshot):,} are read and kept at {px} px for the next training:"
-        f" {size(len(snapshot), px) / 1e9:.2f} GB in {folder}, which may be deleted at any time."
+        f" {in_words(size(len(snapshot), px))} in {folder}, which may be deleted at any time."
     )
 
 

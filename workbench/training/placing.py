@@ -76,3 +76,26 @@ def placed(
     mirrored = random.random((count, 2)) < [settings.flip, settings.flip_vertical]
     whole = split | (seen == WHOLE).all(axis=1)  # mirrored where it lies; a part changes sides with all of the image
     return np.where(mirrored, -a, a), np.where(mirrored, np.where(whole[:, None], b + sides, to_side - b), b)
+
+
+def snapped(
+    a: Doubles, b: Doubles, window: NDArray[np.int64], side: int
+) -> tuple[Doubles, Doubles, NDArray[np.int64], NDArray[np.int64]]:
+    """Scale and shift (P, 2) so that whole pixels of an image of `side` pixels become whole pixels of its window.
+
+    And the pixels (P, 4) xyxy of the image that are seen, and (P, 4) xyxy where they come to lie; without area where
+    none is. A whole part is enlarged at a third of the cost of moving pixels by fractions; it moves by half a pixel at
+    the most.
+    """
+    ends = np.sort(np.stack([b, a * side + b]), axis=0)
+    low = np.rint(np.maximum(ends[0], window[:, :2]))
+    high = np.rint(np.minimum(ends[1], window[:, 2:]))
+    first, last = np.sort(np.stack([(low - b) / a, (high - b) / a]), axis=0)
+    first = np.rint(first).clip(0, side - 1)
+    last = np.rint(last).clip(first + 1, side)
+    there = ((high > low).all(axis=1))[:, None]
+    scale = np.sign(a) * (high - low) / (last - first)
+    shift = np.where(a > 0, low - scale * first, high - scale * first)
+    seen, target = np.concatenate([first, last], axis=1), np.concatenate([low, high], axis=1)
+    target[~there[:, 0]] = 0
+    return np.where(there, scale, a), np.where(there, shift, b), seen.astype(np.int64), target.astype(np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from workbench import detectors
 from workbench.anchors.overlap import answer
 from workbench.core.project import AnchorSet, Snapshot
-from workbench.core.words import count
+from workbench.core.words import count, percent
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare
@@ -92,7 +92,7 @@ def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where:
     helps = "Anchors of these boxes or a larger input side help;" if detector.published_anchors else ""
     helps = "Another detector has room for more:" if detector.one_per_cell else helps or "A larger input side helps;"
     advice = f"{helps} What the trainer sees > Whole set compares detectors."
-    sentence = f"{number:,} of {all_:,} boxes ({_share(number, all_)}) {why} and are not learnt.{where}"
+    sentence = f"{number:,} of {all_:,} boxes ({percent(number / all_)}) {why} and are not learnt.{where}"
     level = WARNING if number >= FEW * all_ else INFO
     yield Finding(level, "no positive", sentence, advice, number, _images(data, missed))
 
@@ -110,14 +110,10 @@ def _far(
     number = int(far.sum())
     if number >= MANY * len(rows):
         of = "the project's anchors" if own else "the published anchors"
-        share = f"{number:,} of {len(rows):,} boxes ({_share(number, len(rows))})"
+        share = f"{number:,} of {len(rows):,} boxes ({percent(number / len(rows))})"
         sentence = f"{share} are unlike all of {of}: the best overlaps by less than {FAR:g}.{where}"
         advice = "Compute the anchors anew: on the Anchors page, or by workbench anchors --use."
         yield Finding(WARNING, "anchors", sentence, advice, number, _images(data, far))
-
-
-def _share(number: int, of: int) -> str:
-    return f"{number / of:.1%}" if number >= of / 1000 else "less than 0.1%"
 
 
 def _subject(number: int) -> str:

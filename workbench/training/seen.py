@@ -220,7 +220,7 @@ def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
     batch = augment.plain(_numbered(read), np.zeros(1, np.int64))
     there = batch.labels[0] >= 0
     rows = batch.labels[0][there] + int(snapshot.offsets[index])
-    gone = lost(read, _untouched(read), np.zeros(1, np.int64))
+    gone = lost(read, augment.untouched(read, np.zeros(1, np.int64)), np.zeros(1, np.int64))
     return Seen(
         snapshot, batch.images[0], batch.boxes[0][there], snapshot.label_index[rows].astype(np.int64),
         batch.ignore[0][there], rows, np.full(len(rows), index), (index,),
@@ -231,13 +231,6 @@ def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
 def _outside(box: Floats, whole: XYXY) -> float:
     """How far a box reaches beyond another, in pixels."""
     return float(max((np.array(whole[:2]) - box[:2]).max(), (box[2:] - np.array(whole[2:])).max()))
-
-
-def _untouched(read: Dataset) -> augment.Pieces:
-    """The one image of the data, where it is: what augment.plain() makes of it."""
-    window = np.array([[0, 0, read.side, read.side]])
-    zero = np.zeros(1, np.int64)
-    return augment.Pieces(zero, zero, window, np.zeros_like(window), np.ones((1, 2)), np.zeros((1, 2)))
 
 
 def _numbered(read: Dataset) -> Dataset:

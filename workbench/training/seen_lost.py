@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.project import XYXY
+from workbench.core.words import percent
 from workbench.training import augment
 from workbench.training.augment import LEAST_SIDE, LEAST_VISIBLE, Pieces
 from workbench.training.data import Dataset
@@ -67,7 +68,7 @@ def _reason(share: float, covered: bool, gone: bool, ignored: bool, flag: str) -
     if ignored:
         return f"it is marked as {flag}: neither object nor background"
     if share < LEAST_VISIBLE:
-        return f"only {share:.0%} of it is in sight: ignored below {LEAST_VISIBLE:.0%}"
+        return f"only {percent(share, 0)} of it is in sight: ignored below {percent(LEAST_VISIBLE, 0)}"
     return ""
 
 

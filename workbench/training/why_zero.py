@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workbench.core import boxes as geometry
 from workbench.core.matching import Boxes
 from workbench.core.project import Snapshot
-from workbench.core.words import count
+from workbench.core.words import count, percent
 
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -177,7 +177,7 @@ def _reason(facts: Facts, names: Sequence[str]) -> str:
     if own >= SOME:
         found = facts.own >= RIGHT
         return (
-            f"{own:.0%} of the boxes are found, but what is wrong has higher scores ({facts.wrong:.2f} against"
+            f"{percent(own, 0)} of the boxes are found, but what is wrong has higher scores ({facts.wrong:.2f} against"
             f" {np.median(facts.score[found]):.2f}). That is a matter of time, if the loss falls."
         )
     touched = (facts.near >= NEAR) & (facts.near < RIGHT)
@@ -192,7 +192,7 @@ def _reason(facts: Facts, names: Sequence[str]) -> str:
 def _misnamed(facts: Facts, names: Sequence[str]) -> str:
     hit = facts.near >= RIGHT
     labels, called = facts.labels[hit], facts.called[hit]
-    words = f"{hit.mean():.0%} of the boxes are found, but under other labels"
+    words = f"{percent(hit.mean(), 0)} of the boxes are found, but under other labels"
     shift = _shift(labels, called, len(names))
     if shift:
         way = f"{abs(shift)} {'later' if shift > 0 else 'earlier'}"
