@@ -62,6 +62,9 @@ class Acting(main_window.MainWindow):
     def works(self) -> bool:
         return bool(self.session.jobs)
 
+    def trains(self) -> bool:
+        return any(job.pauses for job in self.session.jobs)
+
     def page(self, name: str) -> Callable[[], bool]:
         def show() -> bool:
             self.show_page(name)
@@ -111,7 +114,7 @@ class Acting(main_window.MainWindow):
 def _training(window: Acting) -> list[Callable[[], bool]]:
     settings = window.type({f"train-form-{name}": value for name, value in SMALL.items()})
     start = window.press(QAbstractButton, "train-start")
-    return [window.is_open, window.page("train"), window.may_choose_a_detector, settings, start, window.works]
+    return [window.is_open, window.page("train"), window.may_choose_a_detector, settings, start, window.trains]
 
 
 KINDS: dict[str, Callable[[Acting], list[Callable[[], bool]]]] = {

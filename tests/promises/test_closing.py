@@ -157,9 +157,23 @@ def _training(project: Path) -> tuple[int, str]:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_the_window_closes_at_any_time(original: Path, importing: float, tmp_path: Path) -> None:
-    chance, count = random.Random(11), times(8, 200)
-    wishes = [(KINDS[number % len(KINDS)], chance.randrange(LATEST)) for number in range(count)]
+    chance = random.Random(11)
+    wishes = [(KINDS[number % len(KINDS)], chance.randrange(LATEST)) for number in range(times(8, 200))]
+    _all_end_well(original, importing, tmp_path, wishes)
 
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_the_window_closes_in_the_midst_of_a_training(original: Path, importing: float, tmp_path: Path) -> None:
+    """Opened, trained and closed: while images are read, at the first steps, in an evaluation, in a save."""
+    chance = random.Random(12)
+    cycles = _all_end_well(
+        original, importing, tmp_path, [("a training", chance.randrange(4 * LATEST)) for _ in range(times(4, 200))]
+    )
+    assert sum(made.steps > 0 for made in cycles) >= len(cycles) / 4
+
+
+def _all_end_well(original: Path, importing: float, tmp_path: Path, wishes: list[tuple[str, int]]) -> list[Cycle]:
     def one(number: int) -> Cycle:
         kind, after = wishes[number]
         made = cycle(original, tmp_path / str(number), kind, after, soon=max(SOON, importing))
@@ -167,10 +181,11 @@ def test_the_window_closes_at_any_time(original: Path, importing: float, tmp_pat
         return made
 
     with ThreadPoolExecutor(TOGETHER) as pool:
-        cycles = list(pool.map(one, range(count)))
+        cycles = list(pool.map(one, range(len(wishes))))
     print(_summary(cycles, importing))
     wrong = [f"{made.kind} closed after {made.after} ms: {made.wrong}" for made in cycles if made.wrong]
     assert not wrong, "\n".join(wrong)
+    return cycles
 
 
 def _summary(cycles: list[Cycle], importing: float) -> str:

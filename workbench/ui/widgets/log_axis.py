@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pyqtgraph as pg
+
+from workbench.ui.widgets.quick_axis import QuickAxis
 
 APART = 24.0  # px between two names
 CLOSE = 16.0  # px between two, at least
@@ -13,7 +14,7 @@ _NICE = (1.0, 2.0, 5.0, 10.0)
 _MANY = 0.1  # the "spacing" of ticks that have no name
 
 
-class LogAxis(pg.AxisItem):  # type: ignore[misc]
+class LogAxis(QuickAxis):
     """As pyqtgraph's, which names nothing between 1.1 and 1.9 and writes 0.002 as 2·10⁻³."""
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:

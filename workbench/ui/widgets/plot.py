@@ -21,6 +21,7 @@ from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT, Le
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
+from workbench.ui.widgets.quick_axis import QuickAxis
 from workbench.ui.widgets.whole_axis import WholeAxis
 
 __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
@@ -54,7 +55,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         and there may be thousands of points, of which those that can be told apart are drawn. `view_box`: another
         than pyqtgraph's own.
         """
-        axes = {"left": LogAxis("left"), **({"bottom": WholeAxis("bottom")} if whole_x else {})}
+        axes = {"left": LogAxis("left"), "bottom": (WholeAxis if whole_x else QuickAxis)("bottom")}
         box = {} if view_box is None else {"viewBox": view_box}
         super().__init__(parent, axisItems=axes, enableMenu=False, **box)  # its menus take half of the making
         vb = self.getPlotItem().vb
@@ -78,7 +79,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             vb.sigXRangeChanged.connect(self._zoomed)
             vb.sigResized.connect(self.redraw)
         for side in ("bottom", "left"):
-            self.getPlotItem().getAxis(side).enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
+            axis = self.getPlotItem().getAxis(side)
+            axis.enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
+            axis.setZValue(-1)  # its grid lies under the curves, for all that is above them
         self.hideButtons()
         self._offer_copies()
         theme.theme().changed.connect(self.restyle)
@@ -212,6 +215,20 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return True
 
     # --- drawing ---
+
+    def settle(self) -> None:
+        """After all curves have their data: what else follows from it now, else the plot is painted twice."""
+        vb = self.getPlotItem().vb
+        vb.prepareForPaint()
+        level = self._level()
+        if level and vb.autoRangeEnabled()[1] and not self._log_y:  # pyqtgraph would show 0.001 between -0.5 and 0.5
+            vb.setRange(yRange=(0.5 * level, 1.5 * level), padding=0, disableAutoRange=False)
+
+    def _level(self) -> float:
+        """The value that all curves have all the time; 0 if they have several."""
+        values = [curve.y[np.isfinite(curve.y)] for curve in self._curves.values() if curve.shown]
+        ends = [end for some in values if len(some) for end in (some.min(), some.max())]
+        return float(ends[0]) if ends and min(ends) == max(ends) else 0.0
 
     @Slot()
     def redraw(self, *_: object) -> None:

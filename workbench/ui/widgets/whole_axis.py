@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pyqtgraph as pg
+from workbench.ui.widgets.quick_axis import QuickAxis
 
 
-class WholeAxis(pg.AxisItem):  # type: ignore[misc]
+class WholeAxis(QuickAxis):
     """As pyqtgraph's, without ticks between two whole numbers."""
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
