@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench import anchors, scenes
 from workbench.console import bar, say
-from workbench.core import edits
+from workbench.core import edits, words
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Split, State
 from workbench.errors import WorkbenchError
@@ -106,6 +106,6 @@ def export(document: Document, run: Path) -> tuple[Path, ...]:
     folder = document.folder / "export"
     test = document.snapshot().only(splits=[Split.TEST])
     done = show_export(exporting.export(run / "best.safetensors", folder, None, images=test.files[:8]))
-    listed = ", ".join(f"{one.file.name} ({one.bytes / 1e6:.1f} MB)" for one in done.results)
+    listed = ", ".join(f"{one.file.name} ({words.size(one.bytes)})" for one in done.results)
     say(f"6  Exported and checked: {listed} in {folder} ({took(begun)}).")
     return tuple(one.file for one in done.results)

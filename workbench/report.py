@@ -112,9 +112,9 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
 
 def _checked(one: Exported) -> str:
     if one.agreement is None:
-        return f"{one.bytes / 1e6:.1f} MB. {one.remark}".rstrip()
+        return f"{words.size(one.bytes)}. {one.remark}".rstrip()
     where = f"on {words.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
-    return f"{one.bytes / 1e6:.1f} MB, finds the same as the trained network {where}. {one.remark}".rstrip()
+    return f"{words.size(one.bytes)}, finds the same as the trained network {where}. {one.remark}".rstrip()
 
 
 def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool = False) -> health.Health:
@@ -148,5 +148,4 @@ def _number(value: float) -> float | None:
 
 def took(begun: float) -> str:
     """Time since `begun` (time.monotonic()) in words."""
-    seconds = time.monotonic() - begun
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+    return words.rough_duration(time.monotonic() - begun)

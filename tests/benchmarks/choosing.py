@@ -92,13 +92,16 @@ def machine() -> str:
 # --- learning ---
 
 
+def data_folder() -> Path:
+    return Path(os.environ.get("WORKBENCH_TEST_DATA", HERE.parents[2] / "shared")) / "data"
+
+
 def blood_cells(folder: Path) -> Any:
     """The images of bccd with their labels and official splits, as a Snapshot."""
     from workbench.core.document import Document
     from workbench.exchange.importing import apply_import, plan_import
 
-    beside = HERE.parents[2] / "shared"
-    source = Path(os.environ.get("WORKBENCH_TEST_DATA", beside)) / "data" / "bccd" / "BCCD"
+    source = data_folder() / "bccd" / "BCCD"
     with Document.create(folder) as document:
         apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
         return document.snapshot()

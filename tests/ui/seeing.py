@@ -63,7 +63,7 @@ def made_look(wish: Wish) -> Look:
         detector=wish.detector, title=wish.detector.upper(), picture=picture(np.full((SIDE, SIDE, 3), 90, np.uint8)),
         side=SIDE, labels=("cell", "cell", "other"),
         boxes=np.array([(4.0, 4, 40, 40), (50, 10, 80, 30), (60, 60, 90, 90)]), ids=np.array([4, 2, 7]),
-        ignore=np.array([False, False, True]), reasons=("", "another box has its cell", "only 10% of it is in sight"),
+        ignore=np.array([False, False, True]), reasons=("", "another box has its cell", "only 10 % of it is in sight"),
         gone=(Gone("cell", (100.0, 0.0, 120.0, 20.0), "it lies outside"),), kind="cell", priors=cells, cells=cells,
         level=np.zeros(9, np.int64), grids=((3, 3),), prior=np.array([0, 1]), box=np.array([0, 0]), ignored=ignored,
         negative=negative, about=f"step {wish.epoch + 1}",

@@ -95,9 +95,8 @@ def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
     centres = np.array([[10.0, 10], [40, 40], [80, 80]])
     found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
     assert [level.anchors for level in found.levels] == [((40.0, 40.0),), ((10.0, 10.0), (80.0, 80.0))]
-    assert found.sentences[-1].text == (
-        "Some was published with 2 anchors. Training takes these 3 too, spread over its scales as above."
-    )
+    told = "Some was published with 2 anchors; these 3 are dealt over its scales as above."
+    assert found.sentences[-1].text == told
 
 
 @pytest.mark.parametrize(("name", "count"), [("yolov4-tiny", 9), ("yolov2", 7)])

@@ -290,4 +290,4 @@ def test_refining_is_told_of(hand: Hand) -> None:
     find(hand.window, QCheckBox, "anchors-refine").click()
     hand.wait()
     assert "refining, generation 1,000: nothing moves any more" in hand.text("anchors-progress")
-    assert hand.page._plots._stage.isVisible()
+    assert hand.page._plots.curves.stage.isVisible()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QTableWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.anchors_hand import Hand, cells, hand
@@ -12,6 +12,7 @@ from workbench.anchors import PUBLISHED
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.project import Box
+from workbench.ui.anchors.fit_curves import SHOWN
 from workbench.ui.anchors.hand_history import HandHistory
 from workbench.ui.anchors.sizes_plot import SizesPlot
 
@@ -136,15 +137,22 @@ def test_where_anchors_come_from_goes_along(hand: Hand) -> None:
 
 def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: Hand) -> None:
     hand.tab(1)
-    fitted = hand.rows()
+    fitted, curves = hand.rows(), hand.page._plots.curves
+    assert SHOWN not in curves.steps.names()
     drag(hand, 60, 70)
     moved = hand.rows()
+    assert "moved by hand" in curves.title.text() + curves.title.toolTip()
     hand.look_at("YOLOv3")
-    assert [row[0] for row in hand.rows("anchors-sets")][:3] == ["as shown", "clustered", "by hand"]
-    hand.look_at("by hand")
+    assert "YOLOv3" in curves.title.text(), "the curve is not that of it, and says so"
+    assert f"{curves.steps.data(SHOWN)[1][0]:.1f}" == hand.rows("anchors-sets")[hand.set_row("YOLOv3")][2]
+    bold = [row[0] for n, row in enumerate(hand.rows("anchors-sets")) if is_bold(hand, n)]
+    assert bold == ["YOLOv3"], "which one is shown"
+    assert [row[0] for row in hand.rows("anchors-sets")][:3] == ["clustered", "edited", "shown"]
+    hand.look_at("edited")
     assert hand.rows() == moved
     hand.look_at("clustered")
     assert hand.rows() == fitted
+    assert SHOWN not in curves.steps.names()
 
 
 def test_the_selected_set_stays_selected_when_others_come_and_go(hand: Hand) -> None:
@@ -170,7 +178,7 @@ def test_names_of_other_sets_are_not_taken_and_an_own_one_is_said_to_be_replaced
     press(hand, "anchors-keep")
     field, ok = find(hand.window, QLineEdit, "keep-anchors-name"), find(hand.window, QPushButton, "keep-anchors-ok")
     told = find(hand.window, QLabel, "keep-anchors-told")
-    for name in ("as shown", "In use", "YOLOv3", "clustered", " "):
+    for name in ("shown", "In use", "YOLOv3", "clustered", " "):
         field.setText(name)
         assert not ok.isEnabled(), name
         assert bool(told.text()) == bool(name.strip()), name
@@ -192,3 +200,32 @@ def test_an_edit_of_boxes_keeps_what_was_moved(hand: Hand) -> None:
     assert hand.rows()[0][:2] == ["60.0", "70.0"]
     act(hand, "undo")
     assert hand.rows()[0][:2] != ["60.0", "70.0"]
+
+
+def is_bold(hand: Hand, row: int) -> bool:
+    return bool(find(hand.window, QTableWidget, "anchors-sets").item(row, 0).font().bold())
+
+
+def test_what_was_moved_stays_beside_a_new_fit_until_the_project_closes(hand: Hand) -> None:
+    hand.tab(1)
+    drag(hand, 60, 70)
+    press(hand, "anchors-use")
+    find(hand.window, QSpinBox, "anchors-px").setValue(832)
+    hand.qtbot.waitUntil(lambda: hand.page._choices.px == 832)
+    hand.wait()
+    assert [row[0] for row in hand.rows("anchors-sets")][:4] == ["in use", "clustered", "edited", "shown"]
+    hand.look_at("edited")
+    assert hand.rows()[0][:2] == ["120.0", "140.0"], "the same share of the image"
+    hand.window.session.close()
+    assert hand.page._hand._edited is None
+
+
+def test_the_fit_goes_on_with_edits_while_another_set_is_shown(hand: Hand) -> None:
+    hand.tab(1)
+    hand.look_at("YOLOv3")
+    document = hand.window.session.document
+    image, label = document.images()[0].id, document.labels()[0].id
+    hand.window.session.do(edits.AddBoxes(tuple(Box(0, image, label, (0, 0, 300, 300)) for _ in range(40))))
+    assert len(hand.rows()) == 9, "still those of YOLOv3"
+    hand.look_at("clustered")
+    assert [row[:2] for row in hand.rows()][1] == ["300.0", "300.0"]

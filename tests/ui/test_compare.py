@@ -15,13 +15,13 @@ from pytestqt.qtbot import QtBot
 from tests.training.test_runs import STARTED, leave
 from tests.ui.hand import find
 from tests.ui.test_train_page import label_all, session
-from workbench.training import kept_runs
-from workbench.training.events import Evaluated, Event, Finished, Progress
+from workbench.training import kept_runs, runs
+from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.train.compare import differences
 from workbench.ui.train.compare.differences import best_of
-from workbench.ui.train.compare.reading import POINTS, Compared, read
+from workbench.ui.train.compare.reading import POINTS, Compared, Reader
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.widgets.plot import Plot
 
@@ -65,7 +65,7 @@ def left(
 
 
 def known(folder: Path) -> Compared:
-    found = read(folder)
+    found = Reader().read(folder)
     assert found is not None
     return found
 
@@ -75,27 +75,60 @@ def known(folder: Path) -> Compared:
 
 def test_a_run_is_read_with_its_curves_and_its_best_evaluation(tmp_path: Path) -> None:
     run = known(left(tmp_path / "a", FIRST, "ab" * 32))
-    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 4, 6], [9, 8, 7, 5])
-    assert (run.epochs, [one.ap50 for one in run.evaluations]) == ([1, 2, 3], [0.2, 0.6, 0.5])
-    assert run.best is not None
-    assert (run.best.epoch, run.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
-    assert (run.seconds, run.info.digest) == (65.0, "ab" * 32)
-    assert read(tmp_path / "absent") is None
+    assert (run.trained.step.tolist(), run.trained.loss.tolist()) == ([1, 2, 4, 6], [9, 8, 7, 5])
+    assert (run.epochs, [one.ap50 for one in run.trained.evaluations]) == ([1, 2, 3], [0.2, 0.6, 0.5])
+    assert run.trained.best is not None
+    assert (run.trained.best.epoch, run.trained.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
+    assert (run.trained.seconds, run.info.digest) == (65.0, "ab" * 32)
+    assert Reader().read(tmp_path / "absent") is None
 
 
 def test_what_a_killed_run_did_after_its_last_save_is_left_out(tmp_path: Path) -> None:
     resumed = dataclasses.replace(STARTED, resumed_step=2)
     events = (STARTED, progress(1, 9.0), progress(2, 8.0), progress(3, 99.0), evaluated(2, 0.9, True), resumed)
     run = known(left(tmp_path / "a", (*events, progress(3, 7.0), evaluated(2, 0.3, True))))
-    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 3], [9, 8, 7])
-    assert [one.ap50 for one in run.evaluations] == [0.3]
+    assert (run.trained.step.tolist(), run.trained.loss.tolist()) == ([1, 2, 3], [9, 8, 7])
+    assert [one.ap50 for one in run.trained.evaluations] == [0.3]
 
 
 def test_a_long_loss_is_averaged(tmp_path: Path) -> None:
     run = known(left(tmp_path / "a", (STARTED, *(progress(step, step % 2) for step in range(4 * POINTS)))))
-    assert len(run.step) == POINTS
-    assert run.step[:2].tolist() == [1.5, 5.5]
-    assert set(run.loss.tolist()) == {0.5}
+    assert len(run.trained.step) == POINTS
+    assert run.trained.step[:2].tolist() == [1.5, 5.5]
+    assert set(run.trained.loss.tolist()) == {0.5}
+
+
+def test_only_events_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = left(tmp_path / "a", FIRST), left(tmp_path / "b", SECOND)
+    counted: list[str] = []
+    read_events = runs.read_events
+
+    def counting(folder: Path) -> Iterator[Event]:
+        counted.append(folder.name)
+        return read_events(folder)
+
+    monkeypatch.setattr(runs, "read_events", counting)
+    reader = Reader()
+
+    def read() -> list[str]:
+        """The runs of which the events are read."""
+        counted.clear()
+        for folder in (first, second):
+            reader.read(folder)
+        return counted
+
+    assert read() == ["a", "b"]
+    assert read() == []
+    with open(second / "events.jsonl", "a", encoding="utf-8") as file:
+        file.write(f"{to_json(progress(4, 3.0))}\n")
+    assert read() == ["b"]
+    kept_runs.write_note(first, "a note is no event")
+    assert read() == []
+    found = [reader.read(folder) for folder in (first, second)]
+    assert [one and one.info.note for one in found] == ["a note is no event", ""]
+    assert [one and one.trained.loss.tolist() for one in found] == [[9, 8, 7, 5], [4, 3]]
+    assert first.rename(tmp_path / "c").is_dir()
+    assert reader.read(first) is None
 
 
 # --- what differs ---
@@ -248,6 +281,16 @@ def test_it_follows_runs_that_go_on_are_renamed_or_deleted(
     qtbot.waitUntil(lambda: [row[0] for row in table(window, "compare-runs")] == ["second"])
     (curve,) = (item for item in find(window, Plot, "compare-ap").getPlotItem().listDataItems() if len(item.xData))
     assert curve.opts["pen"].color().name() == theme.series(0)  # as the table has it
+
+
+def test_it_shows_what_was_read_again_once(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, window: CompareWindow, session: Session
+) -> None:
+    shown: list[int] = []
+    monkeypatch.setattr(window, "_draw", lambda compared: shown.append(len(compared)))
+    session.runs_changed.emit()
+    qtbot.waitUntil(window._reader.is_idle)
+    assert shown == [2]
 
 
 def test_runs_without_a_difference_and_without_an_evaluation_say_so(

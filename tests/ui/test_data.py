@@ -424,3 +424,39 @@ def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
     qtbot.waitUntil(lambda: not window.session.jobs)
     qtbot.wait(100)
     assert [image.name for image in on_disk(tmp_path / "other")] == ["z.png"]
+
+
+def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_are(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(60)])
+    Document.create(tmp_path / "long", tmp_path / "many").close()
+    window = open_window(tmp_path / "long", "data")
+    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    window.session.select_image(ids[-1])
+    bar, why = find(window, QAbstractItemView, "gallery").verticalScrollBar(), find(window, QLabel, "filter-why")
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
+    words = (
+        "with 3,214 boxes whose anchor is of another scale, in the region that was drawn round sizes of 40 to 120 px"
+    )
+    window.session.images_asked.emit(frozenset(ids[10:]), words)
+    assert (listed(window)[0], bar.value()) == ("10.png", 0)
+    assert bar.maximum() > 0  # it could have stayed below
+    qtbot.waitUntil(lambda: why.isVisible() and why.width() > 0)
+    assert why.toolTip() == why.text() == f"Only those {words}"
+    QApplication.processEvents()
+    assert why.width() > 500  # a line of its own, in place of some letters beside the filters
+    press(window, "filter-only")
+    assert (len(listed(window)), why.isVisible()) == (60, False)
+
+
+def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    window.session.images_asked.emit(frozenset(ids[:1]), "with a box")
+    assert listed(window) == ["a.png"]
+    window.close_project()
+    window.open(labelled)
+    window.show_page("data")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    assert not find(window, QLabel, "filter-why").isVisible()

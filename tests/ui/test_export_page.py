@@ -148,8 +148,8 @@ def test_the_chosen_formats_are_written_and_their_check_is_shown(
     qtbot.waitUntil(lambda: "2 formats written" in text(page, "export-words"))
     target = folder / "export"
     assert results(page) == [
-        ["onnx", str(target / "onnx" / "model.onnx"), "23.6 MB", "39 of 40 detections agree on 8 images"],
-        ["safetensors", str(target / "safetensors" / "model.safetensors"), "23.6 MB", "weights alone: nothing to run"],
+        ["onnx", str(target / "onnx" / "model.onnx"), "24 MB", "39 of 40 detections agree on 8 images"],
+        ["safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "weights alone: nothing to run"],
     ]
     wish = export.wishes[0]
     assert (wish.checkpoint, wish.folder) == (folder / "best.safetensors", target)

@@ -20,6 +20,7 @@ from tests.ui.test_train_page import FakeTraining, label_all, press, ready, sess
 from workbench.core import edits
 from workbench.core.lock import Lock
 from workbench.core.project import AnchorSet
+from workbench.core.words import size
 from workbench.training import extending, kept_runs, recipes, record, runs
 from workbench.training.events import Evaluated, Finished
 from workbench.training.request import RunRequest
@@ -271,11 +272,12 @@ def test_the_trash_is_in_the_menu(bench: Bench) -> None:
     bench.wait_for("tiny-10")
     assert bench.runs.trash.isEnabled()
     first, second = bench.runs.trash.actions()[:2]
+    (kept,) = (one for one in kept_runs.deleted_runs(bench.folder) if one.name == "tiny-2")
     assert [entry.text().split(",")[0] for entry in (first, second)] == ["Take back 'tiny-2'", "Take back 'other'"]
     second.trigger()
     bench.wait_for("tiny-10", "other")
     empty = find(bench.runs.menu, type(bench.runs.menu), "train-runs-empty").actions()[0]
-    assert empty.text() == "Delete 1 run, 0 MB: there is no undo"
+    assert empty.text() == f"Delete 1 run, {size(kept_runs.size_of(kept))}: there is no undo"
     empty.trigger()
     bench.qtbot.waitUntil(lambda: not bench.runs.trash.isEnabled())
     assert kept_runs.deleted_runs(bench.folder) == ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
@@ -16,9 +17,11 @@ from tests.ui.hand import find
 from tests.ui.seeing import LONG, Opened, boxes, ink, labelled, made_look, recipe, seen
 from workbench.training import seen_inks
 from workbench.ui import theme
+from workbench.ui.train.seen import picture as seen_picture
 from workbench.ui.train.seen.boxes_table import BoxesTable, size
 from workbench.ui.train.seen.colours import INKS, inks, missed_colour
 from workbench.ui.train.seen.legend import SeenLegend, entries
+from workbench.ui.train.seen.marks import Marks, marks
 from workbench.ui.train.seen.pane import summary
 from workbench.ui.train.seen.picture import MANY, SeenPicture
 from workbench.ui.train.seen.wishes import Gone, Look, Wish
@@ -33,7 +36,7 @@ def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
     assert boxes(window) == [
         ("cell", "another box has its cell"),
         ("cell", "2"),
-        ("other", "only 10% of it is in sight"),
+        ("other", "only 10 % of it is in sight"),
         ("cell", "it lies outside"),
     ]
     table = find(window, BoxesTable, "seen-boxes")
@@ -63,7 +66,7 @@ def test_boxes_that_are_too_small_are_red_and_their_size_is_told_to_a_tenth(qtbo
     qtbot.addWidget(table)
     table.show_look(look, inks(look))
     rows = [[table.item(row, column).text() for column in range(3)] for row in range(4)]
-    assert rows[1] == ["other", "0.6 × 1.4", "only 10% of it is in sight"]
+    assert rows[1] == ["other", "0.6 × 1.4", "only 10 % of it is in sight"]
     assert rows[3][2] == "it has no area in its image"
     assert table.item(1, 2).foreground().color().name() == theme.colours().error
     assert table.item(3, 2).foreground().color().name() == theme.colours().error
@@ -90,11 +93,67 @@ def test_what_is_drawn_is_the_look(seen: Opened) -> None:
 def test_only_cells_in_which_nothing_learns_are_hatched(qtbot: QtBot) -> None:
     look = made_look(WISH)
     everything = replace(look, ignored=np.ones(9, bool))
+    assert sorted(marks(everything, ()).hatched.tolist()) == sorted(look.cells[2:].tolist())
+    assert marks(everything, (0,)).hatched.tolist() == []
+    assert marks(replace(look, ignored=None), ()).hatched.tolist() == []
+
+
+def test_what_is_drawn_is_found_once_for_each_choice_of_levels(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is painted: each notch of the wheel does."""
+    found: list[frozenset[int]] = []
+
+    def counted(look: Look, hidden: frozenset[int]) -> Marks:
+        found.append(hidden)
+        return marks(look, hidden)
+
+    monkeypatch.setattr(seen_picture, "marks", counted)
     shown = SeenPicture("p")
     qtbot.addWidget(shown)
-    assert sorted(shown.hatched(everything).tolist()) == sorted(look.cells[2:].tolist())
+    shown.show_look(made_look(WISH))
+    shown.grab()
+    plain = shown.grab().toImage()
+    shown.zoom_by(3)
+    shown.choose(0)
+    assert shown.grab().toImage() != plain
+    assert found == [frozenset()]
     shown.hidden = frozenset({0})
-    assert shown.hatched(everything).tolist() == []
+    shown.renew()
+    shown.grab()
+    shown.show_look(made_look(WISH))
+    shown.grab()
+    assert found == [frozenset(), frozenset({0}), frozenset({0})]
+
+
+def test_a_cross_marks_the_middle_of_each_chosen_negative_alone(seen: Opened) -> None:
+    """Every second cell was chosen, such as those at (16, 48) and (48, 80)."""
+    _, window, _ = seen(lambda wish: replace(made_look(wish), negative=np.arange(9) % 2 == 1))
+    shown = find(window, SeenPicture, "seen-picture")
+    (plain,) = {ink(shown, x, y) for x, y in ((40, 48), (88, 44), (8, 90))}
+    assert QColor(ink(shown, 16, 48)).lightness() > 200
+    assert QColor(ink(shown, 48, 80)).lightness() > 200
+    at, drawn = shown.view.to_widget(QPointF(16, 48)).toPoint(), shown.grab().toImage()
+    border = min(drawn.pixelColor(at.x() + x, at.y() + y).lightness() for x in range(-5, 6) for y in range(-5, 6))
+    assert border < QColor(plain).lightness() - 20  # it shows on a bright ground, too
+    assert ink(shown, 48, 48) == plain
+    find(window, QCheckBox, "seen-negatives").click()
+    assert ink(shown, 16, 48) == plain
+
+
+def test_what_else_a_prior_learns_is_looked_for_once_a_box(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    sharing = Look.sharing
+
+    def counted(look: Look, box: int) -> list[int]:
+        asked.append(box)
+        return sharing(look, box)
+
+    monkeypatch.setattr(Look, "sharing", counted)
+    look = replace(made_look(WISH), prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", "too small"))
+    table = BoxesTable("t", "t")
+    qtbot.addWidget(table)
+    table.show_look(look, inks(look))
+    assert table.item(0, 2).toolTip() == "A cell that learns it learns also: cell 36 × 36"
+    assert sorted(asked) == [0, 1]
 
 
 def apart(one: QColor, other: QColor) -> float:
@@ -224,6 +283,18 @@ def test_a_long_name_takes_one_line_and_its_tooltip_the_whole(qtbot: QtBot, seen
     table.setColumnWidth(2, 300)
     table.resizeRowsToContents()
     assert table.rowHeight(0) == table.rowHeight(1)
+
+
+def test_a_size_is_read_whole(qtbot: QtBot) -> None:
+    look = made_look(WISH)
+    table = BoxesTable("t", "t")
+    qtbot.addWidget(table)
+    table.resize(240, 200)
+    table.show_look(replace(look, boxes=np.array([*look.boxes[:2], (0, 0, 1116, 1133)])), inks(look))
+    table.show()
+    texts = [table.item(row, 1).text() for row in range(4)]
+    assert "1116 × 1133" in texts
+    assert table.columnWidth(1) >= max(map(table.fontMetrics().horizontalAdvance, texts)) + 8  # of padding
 
 
 def test_a_sentence_is_broken_between_words(qtbot: QtBot) -> None:

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import find
 from tests.ui.seeing import FakeEyes, Opened, labelled, recipe, seen, settle
+from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.train.seen import eyes as seen_eyes
 from workbench.ui.train.seen.coverage_rows import MISSED
@@ -59,7 +60,7 @@ def counted(qtbot: QtBot, seen: Opened, monkeypatch: pytest.MonkeyPatch) -> tupl
         assert files is eyes.files
         yield coverage(names[0], "YOLOv1", (ids[0], ids[1], ids[2]), 4)
         yield coverage(names[1], "YOLOv3", (ids[1], ids[2]), 1)
-        yield problem(names[2], "Darknet .cfg")
+        yield problem("darknet-cfg", "Darknet .cfg")
 
     monkeypatch.setattr(seen_eyes, "count", count)
     find(window, QTabWidget, "seen-tabs").setCurrentIndex(1)
@@ -77,7 +78,7 @@ def test_numbers_stand_with_their_totals_and_sort_by_value(counted: tuple[Sessio
     assert texts(tree) == [
         ["YOLOv1", "96", "1,404", "5", "0.4%", "4 of 1,400", "1 of 4", ""],
         ["YOLOv3", "96", "1,404", "2", "0.1%", "1 of 1,400", "1 of 4", ""],
-        ["Darknet .cfg: Choose a .cfg file first.", "", "", "", "", "", "", ""],
+        ["Darknet .cfg is left out: Choose a .cfg file first.", "", "", "", "", "", "", ""],
     ]
     child = tree.topLevelItem(0).child(0)
     assert [child.text(column) for column in (0, 2, 3, 5, 6)] == ["cell", "3", "1", "", "1 of 3"]
@@ -86,6 +87,53 @@ def test_numbers_stand_with_their_totals_and_sort_by_value(counted: tuple[Sessio
     assert [row[0][:6] for row in texts(tree)] == ["Darkne", "YOLOv3", "YOLOv1"]
     tree.sortByColumn(MISSED, Qt.SortOrder.DescendingOrder)
     assert [row[0][:6] for row in texts(tree)] == ["YOLOv1", "YOLOv3", "Darkne"]
+
+
+def test_a_detector_that_lacks_its_file_leads_to_where_it_is_chosen(
+    counted: tuple[Session, SeenWindow, FakeEyes],
+) -> None:
+    session, window, _ = counted
+    tree, told = shown(window), find(window, QLabel, "seen-left-out")
+    asked: list[str] = []
+    session.page_asked.connect(asked.append)
+    assert told.isVisible()
+    assert told.text().startswith("Darknet .cfg is whatever network its file describes.")
+    QTest.keyClick(told, Qt.Key.Key_Tab)  # to its only link
+    QTest.keyClick(told, Qt.Key.Key_Return)
+    assert asked == ["train"]
+    tree.itemActivated.emit(tree.topLevelItem(2), 0)
+    assert asked == ["train", "train"]
+    window.whole.forget()
+    assert not told.isVisible()
+
+
+def test_another_reason_leads_nowhere(
+    qtbot: QtBot, counted: tuple[Session, SeenWindow, FakeEyes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, window, _ = counted
+    monkeypatch.setattr(seen_eyes, "count", lambda *_: iter([problem("yolov3", "YOLOv3")]))
+    window.whole.count()
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert texts(shown(window))[0][0] == "YOLOv3 is left out: Choose a .cfg file first."
+    assert not find(window, QLabel, "seen-left-out").isVisible()
+    asked: list[str] = []
+    session.page_asked.connect(asked.append)
+    shown(window).itemActivated.emit(shown(window).topLevelItem(0), 0)
+    assert asked == []
+
+
+def test_what_was_counted_is_written_in_the_colours_of_a_theme_put_on_later(
+    counted: tuple[Session, SeenWindow, FakeEyes],
+) -> None:
+    tree, told = shown(counted[1]), find(counted[1], QLabel, "seen-left-out")
+    row, child, without = tree.topLevelItem(0), tree.topLevelItem(0).child(1), tree.topLevelItem(2)
+    try:
+        theme.apply("dark")
+        inks = [row.foreground(MISSED), child.foreground(MISSED), without.foreground(0)]
+        assert [ink.color().name() for ink in inks] == [theme.DARK.error, theme.DARK.error, theme.DARK.muted]
+        assert theme.DARK.accent in told.text()
+    finally:
+        theme.apply("light")
 
 
 def test_a_number_leads_to_its_images_and_the_arrows_step_through_them(

@@ -13,13 +13,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from tests.training.test_runs import STARTED, leave
 from tests.ui.hand import find
 from tests.ui.seeing import Opened, boxes, labelled, made_look, recipe, seen, settle
 from tests.ui.test_accessible import nameless, unreachable
 from workbench.core import edits
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
-from workbench.training import recipes
+from workbench.training import kept_runs, recipes
 from workbench.ui import keys, theme
 from workbench.ui.train.seen.boxes_table import BoxesTable
 from workbench.ui.train.seen.picture import SeenPicture
@@ -108,6 +109,58 @@ def test_every_step_has_a_key_that_its_tooltip_names(qtbot: QtBot, seen: Opened)
         assert controls.next.toolTip().endswith("(F)")
     finally:
         keys.use("labelImg", {})
+
+
+# --- the runs ---
+
+
+def left_run(folder: Path, started: float) -> Path:
+    """A run of YOLOv1 with weights that nobody reads."""
+    leave(folder, replace(STARTED, detector="yolov1", time=started))
+    (folder / "last.safetensors").touch()
+    return folder
+
+
+def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBot, seen: Opened) -> None:
+    session, window, eyes = seen()
+    assert session.document is not None
+    weights, folder = find(window, QComboBox, "seen-weights"), session.document.runs_folder
+
+    def follow(*names: str) -> None:
+        session.runs_changed.emit()
+        wait_for(*names)
+
+    def wait_for(*names: str) -> None:
+        wanted = ["Fresh weights", "Without weights: what is certain", *(f"Run {name}" for name in names)]
+        qtbot.waitUntil(lambda: [weights.itemText(row) for row in range(weights.count())] == wanted)
+
+    left_run(folder / "one", 100.0)
+    follow("one")
+    assert weights.currentText() == "Fresh weights"
+    weights.setCurrentIndex(2)
+    weights.activated.emit(2)
+    settle(qtbot, window, eyes, 2)
+    assert eyes.wishes[-1].weights == folder / "one" / "last.safetensors"
+    left_run(folder / "two", 200.0)
+    (folder / "one" / "best.safetensors").touch()
+    follow("two", "one")
+    assert weights.currentText() == "Run one"
+    settle(qtbot, window, eyes, 3)
+    assert eyes.wishes[-1].weights == folder / "one" / "best.safetensors"
+    kept_runs.rename(folder / "one", "better")
+    follow("two", "better")
+    assert weights.currentText() == "Run better"
+    settle(qtbot, window, eyes, 4)
+    kept_runs.delete(folder / "better")
+    follow("two")
+    assert weights.currentText() == "Fresh weights"
+    settle(qtbot, window, eyes, 5)
+    assert eyes.wishes[-1].weights == FRESH
+    window.hide()
+    kept_runs.delete(folder / "two")
+    session.runs_changed.emit()
+    window.show()
+    wait_for()
 
 
 # --- what the train page is set to ---

@@ -164,7 +164,7 @@ def test_cancel_ends_a_download(qtbot: QtBot, session: Session, published: Publi
     window = FetchWindow(session, published, owner, fetch=fetch)
     window.show()
     qtbot.mouseClick(find(window, QPushButton, "fetch-go"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "0 of 0 MB" in find(window, QLabel, "fetch-words").text())
+    qtbot.waitUntil(lambda: "1 byte of 100 bytes" in find(window, QLabel, "fetch-words").text())
     with qtbot.waitSignal(window.finished):
         qtbot.mouseClick(find(window, QPushButton, "fetch-cancel"), Qt.MouseButton.LeftButton)
     assert closed == [True]

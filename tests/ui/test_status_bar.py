@@ -13,7 +13,6 @@ from tests.ui.hand import Open, find
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.train.story import Story
-from workbench.ui.widgets.status_bar import duration
 
 
 def until_stopped(job: Job) -> Iterator[Counted]:
@@ -59,10 +58,6 @@ def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
     job = window.session.start(Job("Reading files", until_stopped, window))
     window.close()
     assert job.isFinished()
-
-
-def test_durations_are_written_as_people_say_them() -> None:
-    assert [duration(s) for s in (0, 59.6, 190, 3725, float("nan"))] == ["0:00", "1:00", "3:10", "1:02:05", "?"]
 
 
 def resumed(job: Job) -> Iterator[object]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractButton, QPushButton, QToolButton
+from pytestqt.qtbot import QtBot
 
 from workbench.core.project import LABEL_COLOURS
 from workbench.ui import theme
@@ -24,3 +30,44 @@ def test_names_on_label_colours_can_be_read() -> None:
 def test_contrast_of_black_on_white_is_twenty_one() -> None:
     assert theme.contrast("#000000", "#ffffff") == pytest.approx(21)
     assert theme.contrast("#777777", "#777777") == pytest.approx(1)
+
+
+@pytest.fixture(params=["light", "dark"])
+def mode(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Puts the theme on; the light one is back after the test."""
+    theme.apply(request.param)
+    yield request.param
+    theme.apply("light")
+
+
+def seen(button: QAbstractButton) -> tuple[str, float]:
+    """The ground of a button as it is painted, and the highest contrast of anything well within its frame with it."""
+    image = button.grab().toImage()
+    inside = [(x, y) for x in range(5, image.width() - 5) for y in range(5, image.height() - 5)]
+    inks = Counter(QColor(image.pixel(x, y)).name() for x, y in inside)
+    ground = inks.most_common(1)[0][0]
+    return ground, max(theme.contrast(ink, ground) for ink in inks)
+
+
+@pytest.mark.parametrize("kind", ["button", "raised tool", "flat tool"])
+@pytest.mark.parametrize("icon", ["mdi6.step-forward", "mdi6.pause", "mdi6.delete-outline"])
+def test_a_disabled_icon_is_seen_but_less_than_an_enabled_one(qtbot: QtBot, mode: str, kind: str, icon: str) -> None:
+    button = QPushButton() if kind == "button" else QToolButton(autoRaise=kind == "flat tool")
+    qtbot.addWidget(button)
+    theme.set_icon(button, icon)
+    button.resize(48, 32)
+    ground, enabled = seen(button)
+    assert theme.theme().dark == (mode == "dark") == (theme.contrast(ground, "#000000") < 4)
+    button.setEnabled(False)
+    _, disabled = seen(button)
+    assert 2.0 <= disabled < 4.5 <= enabled
+
+
+def test_a_disabled_icon_changes_with_the_theme(qtbot: QtBot, mode: str) -> None:
+    button = QPushButton(enabled=False)
+    qtbot.addWidget(button)
+    theme.set_icon(button, "mdi6.pause")
+    button.resize(48, 32)
+    for other in ("light", "dark", mode):
+        theme.apply(other)
+        assert seen(button)[1] >= 2.0, other

@@ -11,6 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.test_starting_weights import choose, entries
 from tests.ui.test_train_page import label_all, press, ready, session, shown_page, text
+from workbench.core import edits
+from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
 from workbench.ui.background import Background
@@ -92,6 +94,23 @@ def test_runs_of_the_same_detector_can_be_begun_from(qtbot: QtBot, tmp_path: Pat
     assert start.file == file
     start.set_runs(())  # as after another project was opened
     assert (entries(start), start.file) == (["Fresh weights", "A file…"], None)
+
+
+def test_the_line_above_start_follows_the_detector_and_its_input_side(page: TrainPage, session: Session) -> None:
+    nine = AnchorSet(tuple((8.0 * n, 8.0 * n) for n in range(1, 10)), 416)
+    choose(combo(page, "train-detector"), "yolov4-tiny")
+    session.do(edits.ChangeSetting("anchors", nine.to_setting()))
+    page._setup.form.set_values({"input_px": 416})
+    page._setup.changed.emit()
+    dealt = "YOLOv4-tiny was published with 6 anchors; these 9 are dealt over its scales."
+    assert text(page, "train-data").endswith(f"Anchors: the project's 9, made for 416 px. {dealt}")
+    page._setup.form.set_values({"input_px": 320})
+    page._setup.changed.emit()
+    assert text(page, "train-data").endswith(f"made for 416 px, scaled to 320. {dealt}")
+    choose(combo(page, "train-detector"), "yolov3")
+    assert text(page, "train-data").endswith("made for 416 px, scaled to 320.")
+    choose(combo(page, "train-detector"), "ssd300")
+    assert "Anchors" not in text(page, "train-data")
 
 
 def test_a_start_that_is_refused_leaves_no_run_but_its_sentence(

@@ -64,7 +64,7 @@ def anchors(
     if plot is not None:
         from workbench.anchors.plot import draw_plot
 
-        scales = f", images scaled by up to {scale:.0%}" if scale else ""
+        scales = f", images scaled by up to {engine.percent(scale, 0)}" if scale else ""
         title = f"{called}: {k} anchor{'s' * (k > 1)} at {size} px ({resize}{scales})"
         curve = list(engine.curve(sizes, max(k, CURVE), seed, update))
         sets = {PUBLISHED[name].title: one for name, one in others.items()}

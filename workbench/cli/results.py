@@ -27,6 +27,7 @@ from workbench.cli.options import (
     project_of,
 )
 from workbench.console import result, say, table
+from workbench.core import words
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -221,7 +222,7 @@ def demo(
 
     begun = time.monotonic()
     show(folder)
-    say(f"\nAll of it took {time.monotonic() - begun:.0f} s. The project is in {folder}.")
+    say(f"\nAll of it took {words.rough_duration(time.monotonic() - begun)}. The project is in {folder}.")
     if window:
         _open_window(folder)
 

@@ -13,6 +13,7 @@ import typer
 from workbench import console, settings
 from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of
 from workbench.console import result, say
+from workbench.core import words
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _start(text: str | None, detector: str) -> Path | None:
     file = published.kept_file(weights)
     if not file.is_file():
         raise WorkbenchError(
-            f"The published weights are not on this machine ({weights.megabytes:.0f} MB, {weights.licence})."
+            f"The published weights are not on this machine ({words.size(1e6 * weights.megabytes)}, {weights.licence})."
             f" Fetch them: workbench weights {detector} --download"
         )
     return file

@@ -10,6 +10,7 @@ import typer
 from workbench import console
 from workbench.cli.options import Json, app, changed, named_values, project_of
 from workbench.console import result, say, table
+from workbench.core import words
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def weights(
         return
     found = published_of(detector)
     file = published.kept_file(found)
-    say(f"{found.url}\n{found.megabytes:.0f} MB from {found.source}. {found.licence}.", quiet=as_json)
+    say(f"{found.url}\n{words.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
     if not download or file.is_file():
         _result(detector, found, file, as_json)
         if file.is_file():

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from workbench.core import words
 from workbench.core.refusals import not_readable
 from workbench.errors import Refused
 
@@ -75,7 +76,7 @@ def whole(stream: io.BufferedReader, file: Path) -> bytes:
     """All bytes of an open file; its position stays, so that a decoder may go on."""
     size = os.fstat(stream.fileno()).st_size
     if size > FILE_LIMIT:
-        raise Refused(file, f"the file is too large ({size / 1e9:.1f} GB); cut it into smaller images")
+        raise Refused(file, f"the file is too large ({words.size(size)}); cut it into smaller images")
     before = stream.tell()
     stream.seek(0)
     data = stream.read()

@@ -1,7 +1,8 @@
-"""Numbers with their nouns, as a person writes them."""
+"""Numbers with their nouns and units, as a person writes them: counts, shares, bytes, times."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 
@@ -10,6 +11,46 @@ def count(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """ "88.6 %"; what is not all is never rounded to 100 %, and what is not nothing never to 0 %."""
+    scale = 10**digits
+    tenths = round(100 * float(share) * scale)
+    if tenths >= 100 * scale and share < 1:
+        tenths = 100 * scale - 1
+    if tenths <= 0 < share:
+        tenths = 1
+    return f"{tenths / scale:.{digits}f} %"
+
+
+def size(number: float) -> str:
+    """Of bytes: "950 bytes", "8.4 kB", "24 MB", "1.3 GB". A unit is 1,000 of the one before, as for disks."""
+    if number < 999.5:
+        return count(round(number), "byte")
+    for unit in ("kB", "MB", "GB"):
+        number /= 1000
+        if number < 999.5:
+            return f"{number:.{1 if number < 9.95 else 0}f} {unit}"
+    return f"{number / 1000:,.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """To the second: "3:10", "1:02:05"; "?" where it is not known."""
+    if math.isnan(seconds) or math.isinf(seconds):
+        return "?"
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def rough_duration(seconds: float) -> str:
+    """Of what is estimated, or told once it is over: "40 s", "12 min", "3.5 h", "2.1 days"; at least a second."""
+    if seconds < 99.5:
+        return f"{max(seconds, 1):.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
 def one_line(text: str) -> str:

@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         self.session.import_asked.connect(self.import_weights)
         self.session.help_asked.connect(self.show_help)
         self.session.message.connect(self._messages.say)
+        self.session.closing.connect(self._messages.go)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
         self._document_changed()
         self._restore_size()

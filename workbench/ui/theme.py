@@ -110,11 +110,17 @@ def palette(dark: bool) -> QPalette:
     made = QPalette()
     for which, value in roles.items():
         made.setColor(which, QColor(value))
-    disabled = QColor(c.muted)
-    disabled.setAlpha(150)
+    disabled = QColor(_faint(c))
     for which in (role.WindowText, role.Text, role.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, which, disabled)
     return made
+
+
+def _faint(c: Colours) -> str:
+    """Of text and icons that are disabled, as #aarrggbb: it lies upon grounds of several colours."""
+    faint = QColor(c.muted)
+    faint.setAlpha(150)
+    return faint.name(QColor.NameFormat.HexArgb)
 
 
 def apply(mode: str | None = None) -> None:
@@ -188,7 +194,7 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
     c = colours()
-    return icons.icon(name, colour or c.text, c.border)
+    return icons.icon(name, colour or c.text, _faint(c))
 
 
 _glyphs: dict[tuple[str, str, int, float], QPixmap] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
@@ -22,6 +24,21 @@ from workbench.ui.session import Session
 MOVED = "Moved by hand"
 
 
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """What a person moved last, to be looked at again; in the order of its table, unlike the set."""
+
+    shown: Shown
+    choices: Choices
+
+    def as_set(self) -> AnchorSet:
+        return as_set(self.shown.step, self.choices, self.shown.source)
+
+    def at(self, px: int) -> NDArray[np.float64]:
+        """Its centres for another input side."""
+        return self.shown.step.centres * (px / self.choices.px)
+
+
 class ByHand(QObject):
     """`wanted(Shown, fit)`: this is to be on the page; `fit`: with all anchors in sight. `settled`: a change has ended.
 
@@ -38,7 +55,7 @@ class ByHand(QObject):
         super().__init__(parent)
         self._session, self._panel, self._playback = session, panel, playback
         self._shown: Shown | None = None
-        self._edited: Shown | None = None  # what a person moved last, to be looked at again
+        self._edited: _Edited | None = None
         self._dragged_from: Shown | None = None
         self._choices: Choices | None = None
         self._source = ""
@@ -65,8 +82,13 @@ class ByHand(QObject):
         return self._shown is not None and bool(self._shown.hand)
 
     def forget(self) -> None:
-        """Other boxes, or other anchors of other choices."""
-        self._shown = self._edited = self._dragged_from = self._pool = None
+        """Another project, or no boxes."""
+        self._edited = None
+        self.forget_shown()
+
+    def forget_shown(self) -> None:
+        """Others are computed: there is nothing to take back, but what was moved can be compared with them."""
+        self._shown = self._dragged_from = self._pool = None
         self.history.forget()
 
     def forget_moves(self) -> None:
@@ -103,8 +125,10 @@ class ByHand(QObject):
             return False
         centres = self._shown.step.centres.copy()
         centres[number] = width, height
-        self._edited = self._judged(centres, moved(self._source), MOVED)
-        self.wanted.emit(self._edited, False)
+        after = self._judged(centres, moved(self._source), MOVED)
+        assert self._choices is not None
+        self._edited = _Edited(after, self._choices)
+        self.wanted.emit(after, False)
         return True
 
     def _judged(self, centres: NDArray[np.float64], source: str, hand: str) -> Shown:
@@ -127,8 +151,8 @@ class ByHand(QObject):
             self._playback.show_end()
             return
         before = self._shown
-        if entry.key == (False, EDITED) and self._edited is not None:
-            after = self._judged(self._edited.step.centres, self._edited.source, MOVED)
+        if entry.key == (False, EDITED) and self._edited is not None and self._choices is not None:
+            after = self._judged(self._edited.at(self._choices.px), self._edited.shown.source, MOVED)
         else:
             after = self._judged(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
         if np.array_equal(after.step.centres, before.step.centres):
@@ -145,7 +169,8 @@ class ByHand(QObject):
         if document is None:
             return
         shown, used = self._as_set(), document.anchors()
-        edited = None if self._edited is None else as_set(self._edited.step, choices, self._edited.source)
+        moved_last = self._edited
+        edited = moved_last.as_set() if moved_last is not None else None
         entries = all_sets(choices.px, shown, fit, edited, used, kept(document.setting(KEPT)))
         self._panel.show_sets(entries, pool, shown)
         self._panel.show_used(used)

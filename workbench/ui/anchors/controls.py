@@ -21,7 +21,6 @@ from workbench.ui.actions import tooltip
 from workbench.ui.anchors.playback import AT_ONCE, Playback
 from workbench.ui.anchors.work import MOST_ANCHORS, Choices
 from workbench.ui.commands import BY_NAME
-from workbench.ui.widgets.elided import Elided
 
 PARTS = {"train": "training", "all": "all images"}
 MOST_STARTS = 300
@@ -38,11 +37,11 @@ class ChoicesForm(QWidget):
         self.px = _spin("anchors-px", 32, 2048, 416, "Side of the network's square input, in pixels.")
         self.px.setSingleStep(32)
         self.px.setSuffix(" px")
-        self.resize_how = _combo(
+        self.resize_how = combo_of(
             "anchors-resize", {"stretch": "stretch", "letterbox": "letterbox"},
             "How an image becomes the square input. The detectors here stretch it.",
         )  # fmt: skip
-        self.part = _combo(
+        self.part = combo_of(
             "anchors-part", PARTS,
             "Whose boxes count. Anchors of the training images alone keep the validation numbers honest.",
         )  # fmt: skip
@@ -53,7 +52,7 @@ class ChoicesForm(QWidget):
         )  # fmt: skip
         self.scale.setSuffix(" %")
         self.scale.setSingleStep(10)
-        self.update_rule = _combo(
+        self.update_rule = combo_of(
             "anchors-update", {"median": "median", "mean": "mean (paper)"},
             "Of its boxes, where an anchor moves in each step. The mean is YOLOv2's; the median reaches a higher mean"
             " IoU.",
@@ -154,66 +153,6 @@ class PlaybackBar(QWidget):
         self.step.setEnabled(bool(self._playback.steps) and not self._playback.at_end)
 
 
-class PlotBar(QWidget):
-    """Above the plot: colours, axes, and choosing a region; and what is to be said of it."""
-
-    coloured = Signal(str)
-    log_set = Signal(bool)
-    choosing = Signal(bool)
-    gallery_asked = Signal()
-    region_dropped = Signal()
-    all_asked = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.about = Elided()
-        self.about.setObjectName("anchors-about")
-        self.about.setProperty("role", "muted")
-        self.colours = _combo(
-            "anchors-colours", {"anchor": "by anchor", "label": "by label", "split": "by split"}, "What colours tell."
-        )
-        self.log = QCheckBox("Logarithmic")
-        self.log.setObjectName("anchors-log")
-        self.log.setToolTip(
-            f"{tooltip(BY_NAME['anchors-log'])}: equal factors look equally far apart, which is better when boxes are"
-            " of very different sizes."
-        )
-        self.choose = QPushButton("Choose a region")
-        self.choose.setCheckable(True)
-        self.choose.setObjectName("anchors-region")
-        self.choose.setToolTip(f"{tooltip(BY_NAME['anchors-region'])}; Shift and drag does the same at any time.")
-        theme.set_icon(self.choose, "mdi6.selection-drag")
-        self.gallery = QPushButton("Show in the gallery")
-        self.gallery.setObjectName("anchors-gallery")
-        self.gallery.setToolTip("The images with boxes in the region, on the Data page.")
-        self.drop = QPushButton("Clear")
-        self.drop.setObjectName("anchors-drop-region")
-        self.drop.setToolTip("Clear the region.")
-        self.whole = QPushButton("Show all")
-        self.whole.setObjectName("anchors-show-all")
-        self.whole.setToolTip(f"{tooltip(BY_NAME['anchors-show-all'])}. The wheel zooms, a drag moves the picture.")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.about, 1)
-        for widget in (self.gallery, self.drop, self.choose, self.whole, self.colours, self.log):
-            row.addWidget(widget)
-        self.colours.currentIndexChanged.connect(lambda _: self.coloured.emit(str(self.colours.currentData())))
-        self.log.toggled.connect(self.log_set)
-        self.choose.toggled.connect(self.choosing)
-        self.gallery.clicked.connect(self.gallery_asked)
-        self.drop.clicked.connect(self.region_dropped)
-        self.whole.clicked.connect(self.all_asked)
-        self.show_region("")
-
-    def show_region(self, sentence: str, *, is_empty: bool = False) -> None:
-        """What was chosen, "" for nothing."""
-        self.gallery.setEnabled(not is_empty)
-        self.gallery.setVisible(bool(sentence))
-        self.drop.setVisible(bool(sentence))
-        if sentence:
-            self.about.setText(sentence)
-
-
 def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
     spin = QSpinBox(minimum=low, maximum=high, value=value)
     spin.setObjectName(name)
@@ -222,7 +161,8 @@ def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
     return spin
 
 
-def _combo(name: str, entries: dict[str, str], help: str) -> QComboBox:
+def combo_of(name: str, entries: dict[str, str], help: str) -> QComboBox:
+    """`entries`: what is shown, by its data."""
     combo = QComboBox()
     combo.setObjectName(name)
     combo.setToolTip(help)

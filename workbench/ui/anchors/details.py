@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench import anchors
 from workbench.anchors.overlap import answer
 from workbench.core import words
+from workbench.ui import anchor_words
 from workbench.ui.anchors.rules import Need, Own
 from workbench.ui.anchors.work import Boxes, Chosen
 
@@ -130,12 +131,7 @@ def _by_anchors(
     if not told:
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     if need.count != need.published:
-        told.append(
-            Sentence(
-                f"{need.title} was published with {words.count(need.published, 'anchor')}. Training takes these"
-                f" {need.count} too, spread over its scales as above."
-            )
-        )
+        told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)} as above."))
     return found, told
 
 

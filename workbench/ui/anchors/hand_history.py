@@ -22,6 +22,11 @@ class Shown:
     hand: str = ""
 
 
+def name_of(hand: str) -> str:
+    """What a person did, within a sentence; titles of detectors stay as they are written."""
+    return hand[:1].lower() + hand[1:] if hand[1:2].islower() else hand
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Move:
     title: str

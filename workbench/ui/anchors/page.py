@@ -18,12 +18,12 @@ from workbench.ui import theme
 from workbench.ui.actions import make
 from workbench.ui.anchors.by_hand import ByHand
 from workbench.ui.anchors.follow import Following, merged
-from workbench.ui.anchors.hand_history import Shown
+from workbench.ui.anchors.hand_history import Shown, name_of
 from workbench.ui.anchors.looking import Looking
 from workbench.ui.anchors.missing import say_missing
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
-from workbench.ui.anchors.provenance import as_set, of_fit
+from workbench.ui.anchors.provenance import as_set, count_in, of_fit
 from workbench.ui.anchors.side import Side, words_of
 from workbench.ui.anchors.work import (
     AllCounts,
@@ -126,7 +126,7 @@ class AnchorsPage(Page):
             self.compute()
             return
         if self._shown is not None:
-            self._plots.show_centres(self._shown.step.centres)
+            self._draw(self._shown)
             self._show_details()
         if self._stale:
             self._redraw()
@@ -215,7 +215,7 @@ class AnchorsPage(Page):
         self._plots.begin(choices.k, choices.px)
         if self._hand.is_hand:  # moving one by hand had paused the film
             self._playback.play(True)
-        self._hand.forget()
+        self._hand.forget_shown()
         self._shown = self._early = self._refined_from = None
         self._panel.begin(choices.px)
         self._progress.setText("Computing …")
@@ -250,9 +250,9 @@ class AnchorsPage(Page):
                 self._refined_from = len(self._playback.steps)
             self._playback.add(event.step)
         elif isinstance(event, ByCount):
-            self._plots.add_count(event.step)
+            self._plots.curves.add_count(event.step)
         elif isinstance(event, AllCounts):
-            self._plots.show_counts(event.steps)
+            self._plots.curves.show_counts(event.steps)
         elif isinstance(event, Fitted):
             self._following.follow(event, self._boxes)
         elif isinstance(event, Failed):
@@ -262,7 +262,7 @@ class AnchorsPage(Page):
         self._taken = taken
         self._plots.show_boxes(taken, fit=not self._following.is_following)
         if self._shown is not None and self._choices is not None:  # the count is another
-            self._panel.show_step(self._shown.step, self._choices.px, self._count_in(self._shown.step))
+            self._panel.show_step(self._shown.step, self._choices.px, count_in(self._shown.step, taken))
         self._show_sets()
 
     @Slot(object)
@@ -303,19 +303,11 @@ class AnchorsPage(Page):
     def _step(self) -> Step | None:
         return None if self._shown is None else self._shown.step
 
-    def _count_in(self, step: Step) -> int:
-        """Boxes that a step is about, each once: augmentation gives a box several sizes."""
-        each = self._taken.count / max(len(self._taken.boxes), 1) if self._taken is not None else 1.0
-        return round(int(step.counts.sum()) * each)
-
     def _source(self) -> str:
         """Where what is shown comes from."""
         assert self._choices is not None
-        return self._shown.source if self._shown is not None and self._shown.hand else self._fit_source(self._choices)
-
-    def _fit_source(self, choices: Choices) -> str:
-        count, fell_back = (self._taken.count, self._taken.fell_back) if self._taken is not None else (0, False)
-        return of_fit(choices, count, fell_back=fell_back)
+        by_hand = self._shown is not None and self._shown.hand
+        return self._shown.source if self._shown and by_hand else of_fit(self._choices, self._taken)
 
     # --- showing ---
 
@@ -324,11 +316,11 @@ class AnchorsPage(Page):
         """A step of the film."""
         self._hand.forget_moves()
         self._show(Shown(step, ""))
-        self._plots.show_steps(self._playback.steps[: self._playback.position + 1])
+        self._plots.curves.show_steps(self._playback.steps[: self._playback.position + 1])
         position, first = self._playback.position, self._refined_from
         is_refined = first is not None and position >= first
         if first is not None and is_refined:
-            self._plots.begin_stage(first)
+            self._plots.curves.begin_stage(first)
         assert self._choices is not None
         self._progress.setText(words_of(step, position, self._choices.starts, is_refined=is_refined))
         if step.done:
@@ -338,9 +330,13 @@ class AnchorsPage(Page):
         assert self._choices is not None
         self._shown = shown
         if self.isVisible():
-            self._plots.show_centres(shown.step.centres, fit=fit)
-        self._panel.show_step(shown.step, self._choices.px, self._count_in(shown.step))
+            self._draw(shown, fit=fit)
+        self._panel.show_step(shown.step, self._choices.px, count_in(shown.step, self._taken))
         self._hand.know(shown, self._choices, self._source(), self._pool)
+
+    def _draw(self, shown: Shown, *, fit: bool = False) -> None:
+        self._plots.show_centres(shown.step.centres, fit=fit)
+        self._plots.curves.show_other(name_of(shown.hand), shown.step.mean_iou)
 
     @Slot(object, bool)
     def _show_by_hand(self, shown: Shown, fit: bool) -> None:
@@ -359,7 +355,7 @@ class AnchorsPage(Page):
     def _show_sets(self) -> None:
         if self._choices is not None:
             steps = self._playback.steps
-            source = self._fit_source(self._choices)
+            source = of_fit(self._choices, self._taken)
             fit = as_set(steps[-1], self._choices, source) if steps and steps[-1].done else None
             self._hand.show_sets(fit, self._choices, self._pool)
 
@@ -373,12 +369,12 @@ class AnchorsPage(Page):
     @Slot(object)
     def _follow(self, step: Step) -> None:
         """The project was edited, and the fit has moved along: the numbers at once, the picture a little later."""
+        self._playback.end_with(step)
         if self._shown is not None and self._shown.hand:
             assert self._following.pool is not None
             again = anchors.judge(self._following.pool, self._shown.step.centres)
             self._show(Shown(again, self._shown.source, self._shown.hand))
         else:
-            self._playback.end_with(step)
             self._show(Shown(step, ""))
             self._progress.setText("The anchors follow your edits.")
         self._renew.start()
@@ -390,9 +386,11 @@ class AnchorsPage(Page):
         if self._stale:
             return
         step, shown = self._following.settle(), self._shown
-        if step is not None and shown is not None and not shown.hand and step.mean_iou > shown.step.mean_iou:
+        if step is not None and self._playback.steps and step.mean_iou > self._playback.steps[-1].mean_iou:
             self._playback.end_with(step)
-            self._show(Shown(step, ""))
+            if shown is not None and not shown.hand:
+                self._show(Shown(step, ""))
+        self._plots.curves.show_steps(self._playback.steps)
         (boxes, since), pool, choices = self._following.parts, self._following.pool, self._choices
         if boxes is None or pool is None or choices is None:
             return

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QPushButton, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.anchors import Pool, Step
 from workbench.core.project import AnchorSet
@@ -82,8 +82,9 @@ class Panel(QWidget):
         self.use.setToolTip(f"{tooltip(BY_NAME['anchors-use'])}. Can be undone.")
         self.in_use = Elided()
         self.in_use.setObjectName("anchors-in-use")
-        self.published = QPushButton("Use the published ones again")
+        self.published = QPushButton()
         self.published.setObjectName("anchors-published")
+        self.published.setAccessibleName("Use the published anchors again")
         self.published.setToolTip("Trainings will use the anchors that come with the detector. Can be undone.")
         self._connect()
         column = QVBoxLayout(self)
@@ -91,8 +92,11 @@ class Panel(QWidget):
         column.setSpacing(theme.GRID)
         column.addWidget(self.numbers)
         column.addWidget(self.tabs, 1)
-        for line in (self.use, self.in_use, self.published):
-            column.addWidget(line)
+        self._foot = QGridLayout()
+        self._foot.setSpacing(theme.GRID)
+        column.addLayout(self._foot)
+        self._is_low: bool | None = None
+        self._set_low(False)
 
     def _connect(self) -> None:
         self.table.typed.connect(self.typed)
@@ -110,8 +114,19 @@ class Panel(QWidget):
         self.published.clicked.connect(self.published_asked)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.numbers.set_low(self.height() < _LOW)
+        self._set_low(self.height() < _LOW)
         super().resizeEvent(event)
+
+    def _set_low(self, on: bool) -> None:
+        """In a low window numbers and buttons stand side by side, so that tables have rows."""
+        if on == self._is_low:
+            return
+        self._is_low = on
+        self.numbers.set_low(on)
+        self.published.setText("Use published" if on else "Use the published ones again")
+        self._foot.addWidget(self.use, 0, 0, 1, 1 if on else 2)
+        self._foot.addWidget(self.published, *((0, 1) if on else (2, 0, 1, 2)))
+        self._foot.addWidget(self.in_use, 1, 0, 1, 2)
 
     # --- what is shown ---
 

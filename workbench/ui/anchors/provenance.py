@@ -6,13 +6,14 @@ import numpy as np
 
 from workbench.anchors import Step
 from workbench.core.project import AnchorSet
-from workbench.ui.anchors.work import Choices
+from workbench.ui.anchors.work import Choices, Taken
 
 MOVED = ", then moved by hand"
 
 
-def of_fit(choices: Choices, boxes: int, *, fell_back: bool) -> str:
-    """Of what k-means found. `fell_back`: no training image has a box, so all images were taken."""
+def of_fit(choices: Choices, taken: Taken | None) -> str:
+    """Of what k-means found in these boxes."""
+    boxes, fell_back = (taken.count, taken.fell_back) if taken is not None else (0, False)
     more = f", scaled by {choices.scale:g}" if choices.scale else ""
     refined = ", then refined" if choices.refines else ""
     part = "all images, as no training image has a box" if fell_back else f"{choices.part} images"
@@ -20,6 +21,12 @@ def of_fit(choices: Choices, boxes: int, *, fell_back: bool) -> str:
         f"IoU k-means, {choices.update}{refined}, seed {choices.seed}, best of {choices.starts} starts,"
         f" {boxes} boxes of {part}{more}"
     )
+
+
+def count_in(step: Step, taken: Taken | None) -> int:
+    """Boxes that a step is about, each once: augmentation gives a box several sizes."""
+    each = taken.count / max(len(taken.boxes), 1) if taken is not None else 1.0
+    return round(int(step.counts.sum()) * each)
 
 
 def moved(source: str) -> str:

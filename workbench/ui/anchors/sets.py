@@ -30,10 +30,10 @@ from workbench.ui.anchors.keep_window import KeepWindow
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables with a name and what AnchorSet has."""
-SHOWN, CLUSTERED, EDITED, USED = "as shown", "clustered", "by hand", "in use"
-RESERVED = (SHOWN, CLUSTERED, EDITED, USED)
+USED, CLUSTERED, EDITED, SHOWN = "in use", "clustered", "edited", "shown"
+RESERVED = (USED, CLUSTERED, EDITED, SHOWN)
 _HEADS = (
-    ("Set", "A click looks at a set. A mark: kept in this project."),
+    ("Set", "A click looks at a set. Bold: what is shown now. A mark: kept in this project."),
     ("k", "Number of anchors."),
     ("Mean IoU", "Of each box with its best anchor, in percent."),
     ("> 0.5", "Best possible recall: percent of the boxes with an anchor above an IoU of one half."),
@@ -83,8 +83,8 @@ def all_sets(
     used: AnchorSet | None,
     own: Sequence[tuple[str, AnchorSet]],
 ) -> list[Entry]:
-    """What is shown, found, moved by hand and used, what is kept, and what is published: for an input side of `px`."""
-    sets = ((SHOWN, shown), (CLUSTERED, clustered), (EDITED, edited), (USED, used))
+    """What trains, was found, was moved by hand and is shown, what is kept, and what is published: for `px`."""
+    sets = ((USED, used), (CLUSTERED, clustered), (EDITED, edited), (SHOWN, shown))
     entries = [Entry(name, _at(one, px), one.source) for name, one in sets if one is not None]
     entries += [Entry(name, _at(one, px), one.source, own=True) for name, one in own]
     return entries + [Entry(one.title, one.at(px), f"{one.title}: {one.paper}") for one in anchors.PUBLISHED.values()]
@@ -168,9 +168,11 @@ class SetsTable(QWidget):
             )  # fmt: skip
             if entry.key == (False, SHOWN) and step is not None:
                 self._ratio = step.ratio_recall
+            is_shown = entry.key != (False, SHOWN) and shown is not None and _are_same(entry.sizes, shown.sizes)
             for column, text in enumerate((entry.name, str(len(entry.sizes)), *values)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{entry.name}\n{entry.source}")
+                item.setFont(theme.font(theme.BODY, bold=is_shown and not column))
                 if not column and entry.own:
                     item.setIcon(theme.icon("mdi6.bookmark-outline"))
                     item.setToolTip(f"{entry.name}, kept in this project\n{entry.source}")
@@ -230,6 +232,11 @@ class SetsTable(QWidget):
             item = self.table.item(row, 0)
             if entry.own and item is not None:
                 item.setIcon(theme.icon("mdi6.bookmark-outline"))
+
+
+def _are_same(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
+    """To thousandths of a pixel, to which sets are rounded."""
+    return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=0.002))
 
 
 def _button(name: str, word: str, help: str) -> QPushButton:

@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QPen
+from PySide6.QtGui import QColor, QHelpEvent, QPen
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from workbench import anchors
@@ -19,14 +19,13 @@ from workbench.ui import theme
 from workbench.ui.anchors.bars import Colours, Points
 from workbench.ui.anchors.cloud import Cloud
 from workbench.ui.anchors.colour_key import ColourKey
+from workbench.ui.anchors.edge_arrows import EdgeArrows
+from workbench.ui.anchors.size_lines import SizeLines
 from workbench.ui.anchors.to_scale import cluster_colour
 from workbench.ui.widgets.plot import Plot
 
 REACH = 12.0  # screen pixels from a point that still mean it
 GRIP = 10.0  # and from the middle of an anchor
-AREAS = (32.0, 96.0)  # px: COCO's small and large objects begin there
-ASPECTS = {0.25: "4 × as high", 0.5: "2 × as high", 1.0: "square", 2.0: "2 × as wide", 4.0: "4 × as wide"}
-_TRIES = (0.0, 0.12, 0.24, 0.36)  # along a line, where its name may stand
 
 
 def _rgb(colours: Sequence[str]) -> Colours:
@@ -76,6 +75,7 @@ class SizesPlot(Plot):
 
     `pointed(row, place on the screen)`: what that box is should be told. `brushed(rows)`: of the boxes in a rectangle
     that was drawn. `dragged(number, width, height)` while an anchor is moved by hand, `dropped()` after it.
+    `outside_counted(count)`: so many anchors are out of sight, where arrows point to them.
     """
 
     clicked = Signal(int)
@@ -84,6 +84,7 @@ class SizesPlot(Plot):
     brushed = Signal(object)
     dragged = Signal(int, float, float)
     dropped = Signal()
+    outside_counted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._area = _Area()
@@ -98,7 +99,7 @@ class SizesPlot(Plot):
         self._px = 2048
         self._points, self._density = Points(), pg.ImageItem(axisOrder="row-major")
         self._key = ColourKey(self)
-        self._lines: list[pg.GraphicsObject] = []
+        self._lines, self._arrows = SizeLines(self._area), EdgeArrows(self._area)
         self._handles: list[pg.TargetItem] = []
         self._is_setting = False
         self._density.setZValue(-10)
@@ -106,7 +107,8 @@ class SizesPlot(Plot):
             self.addItem(item)
         self._area.brushed.connect(self._brushed)
         self.scene().sigMouseClicked.connect(self._clicked)
-        self._area.sigResized.connect(self._draw_lines)  # other names have room
+        for changed in (self._area.sigRangeChanged, self._area.sigResized):
+            changed.connect(self._count_outside)  # after the arrows have
         theme.theme().changed.connect(self._take_colours)
 
     # --- what is shown ---
@@ -131,7 +133,7 @@ class SizesPlot(Plot):
                 axis.logTickStrings = _plain_numbers
             fit = True
         self._area.show_region(None)
-        self._draw_lines()
+        self._lines.draw(self._cloud)
         self._paint_colours()
         self._place_handles()
         if fit:
@@ -144,7 +146,7 @@ class SizesPlot(Plot):
         self._density.hide()
         self._area.show_region(None)
         self._key.show_colours(())
-        self._draw_lines()
+        self._lines.draw(self._cloud)
         self._place_handles()
 
     @Slot()
@@ -199,7 +201,7 @@ class SizesPlot(Plot):
     @Slot()
     def _take_colours(self) -> None:
         """Of the theme, as Plot.restyle does."""
-        self._draw_lines()
+        self._lines.draw(self._cloud)
         self._paint_colours()
         self._place_handles()
 
@@ -229,75 +231,14 @@ class SizesPlot(Plot):
         assert self._cloud is not None
         return np.asarray(10**self._cloud.places if self._log else self._cloud.places)
 
-    # --- lines of one area and of one shape ---
-
-    @Slot()
-    def _draw_lines(self, *_: object) -> None:
-        for line in self._lines:
-            self.removeItem(line)
-        self._lines = []
-        if self._cloud is None or not len(self._cloud):
-            return
-        high = 10**self._cloud.high if self._log else self._cloud.high
-        low = 10**self._cloud.low if self._log else np.full(2, float(high.max()) / 200)
-        w = np.geomspace(max(float(low[0]), 1e-3), float(high[0]), 64)
-        names: list[QRectF] = []
-        for side in AREAS:
-            self._line(w, side * side / w, Qt.PenStyle.DashLine, f"{side:.0f} × {side:.0f} px", names, first=True)
-        for aspect, name in ASPECTS.items():
-            style = Qt.PenStyle.SolidLine if aspect == 1 else Qt.PenStyle.DotLine
-            self._line(w, w / aspect, style, name, names, first=False)
-
-    def _line(
-        self, w: NDArray[np.float64], h: NDArray[np.float64], style: Qt.PenStyle, name: str, names: list[QRectF], *,
-        first: bool,
-    ) -> None:  # fmt: skip
-        """Its name stands near its first or last point that is seen, where none of `names` is; else it has none."""
-        assert self._cloud is not None
-        x, y = (np.log10(w), np.log10(h)) if self._log else (w, h)
-        seen = (y >= self._cloud.low[1]) & (y <= self._cloud.high[1])
-        if seen.sum() < 2:
-            return
-        x, y = x[seen], y[seen]
-        line = pg.PlotCurveItem(x, y, pen=pg.mkPen(theme.colour("border"), width=1, style=style))
-        words = pg.TextItem(name, color=theme.colour("muted"), anchor=(0, 0) if first else (1, 0))
-        words.setFont(theme.font(theme.SMALL))
-        place = self._room_for(name, x, y, names, first=first)
-        for item in (line, words) if place is not None else (line,):
-            item.setZValue(-20)
-            self.addItem(item, ignoreBounds=True)
-            self._lines.append(item)
-        if place is not None:
-            words.setPos(float(x[place]), float(y[place]))
-
-    def _room_for(
-        self, name: str, x: NDArray[np.float64], y: NDArray[np.float64], names: list[QRectF], *, first: bool
-    ) -> int | None:
-        """The point of a line where its name covers no other name, in px of the fitted plot."""
-        assert self._cloud is not None
-        metrics = QFontMetricsF(theme.font(theme.SMALL))
-        wide, high = metrics.horizontalAdvance(name) + 8, metrics.height() + 4
-        room = np.array([max(self._area.width(), 300.0), max(self._area.height(), 200.0)])
-        span = np.maximum(self._cloud.high - self._cloud.low, 1e-9)
-        for share in _TRIES:
-            place = round(share * (len(x) - 1)) if first else round((1 - share) * (len(x) - 1))
-            across, up = (np.array([x[place], y[place]]) - self._cloud.low) / span * room
-            spot = QRectF(across if first else across - wide, room[1] - up, wide, high)
-            inside = spot.left() >= -2 and spot.right() <= room[0] + 2 and spot.bottom() <= room[1]
-            if inside and not any(spot.intersects(other) for other in names):
-                names.append(spot)
-                return place
-        return None
-
     # --- anchors that are dragged ---
 
     def _place_handles(self) -> None:
         while len(self._handles) < len(self._centres):
-            number = len(self._handles)
             handle = pg.TargetItem(size=14, symbol="crosshair", movable=True)
             handle.setZValue(20)
-            handle.sigPositionChanged.connect(lambda _=None, number=number: self._moved(number))
-            handle.sigPositionChangeFinished.connect(lambda _=None: self.dropped.emit())
+            handle.sigPositionChanged.connect(self._moved)
+            handle.sigPositionChangeFinished.connect(self._dropped)
             self.addItem(handle, ignoreBounds=True)
             self._handles.append(handle)
         self._is_setting = True
@@ -314,13 +255,24 @@ class SizesPlot(Plot):
                 if not handle.moving:
                     handle.setPos(*places[number].tolist())
         self._is_setting = False
+        self._arrows.show_anchors(places, self._centres)
+        self._count_outside()
 
-    def _moved(self, number: int) -> None:
+    @Slot()
+    def _count_outside(self, *_: object) -> None:
+        self.outside_counted.emit(len(self._arrows.numbers()))
+
+    @Slot(object)
+    def _moved(self, handle: pg.TargetItem) -> None:
         if self._is_setting:
             return
-        place = np.array([self._handles[number].pos().x(), self._handles[number].pos().y()])
+        number, place = self._handles.index(handle), np.array([handle.pos().x(), handle.pos().y()])
         width, height = np.clip(10**place if self._log else place, 1.0, self._px).tolist()
         self.dragged.emit(number, width, height)
+
+    @Slot(object)
+    def _dropped(self, _handle: pg.TargetItem) -> None:
+        self.dropped.emit()
 
     # --- clicks ---
 
@@ -337,9 +289,12 @@ class SizesPlot(Plot):
             self.clicked.emit(row)
 
     def _anchor_at(self, place: QPointF) -> int | None:
-        """The anchor at a place of the scene."""
+        """The anchor, or the arrow to one, at a place of the scene."""
         if not len(self._centres):
             return None
+        arrow = self._arrows.at(place)
+        if arrow is not None:
+            return arrow
         at, unit = self._area.mapSceneToView(place), np.array(self._area.viewPixelSize())
         apart = np.hypot(*((self._places() - (at.x(), at.y())) / unit).T)
         return int(apart.argmin()) if apart.min() <= GRIP else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import pyramid
+from workbench.core import pyramid, words
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import pictures
@@ -121,7 +121,7 @@ class PictureLoader(QObject):
 
     @Slot(object, float)
     def _progressed(self, wish: object, share: float) -> None:
-        self._show_note(wish, f"Its details are being prepared: {100 * share:.0f} %")
+        self._show_note(wish, f"Its details are being prepared: {words.percent(share, 0)}")
 
     def _show_note(self, wish: object, note: str) -> None:
         if isinstance(wish, Wanted) and wish == self._first:

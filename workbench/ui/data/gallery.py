@@ -57,11 +57,13 @@ class Gallery(QWidget):
         head.setSpacing(0)
         head.addWidget(self._bar, 1)
         head.addWidget(self._count)
+        self._bar.note.setContentsMargins(theme.GRID, 0, theme.GRID, theme.GRID)
         self._selection = SelectionBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
+        layout.addWidget(self._bar.note)
         layout.addWidget(self._losses)
         layout.addWidget(self._view, 1)
         layout.addWidget(self._selection)
@@ -88,8 +90,9 @@ class Gallery(QWidget):
         return view.rect().contains(view.mapFromGlobal(position))
 
     def show_only(self, wanted: Filter) -> None:
-        """Set the filter, also in the bar: a number was clicked."""
+        """Set the filter, also in the bar, and begin at the first: a number was clicked."""
         self._bar.set_filter(wanted)
+        self._view.scrollToTop()
 
     @Slot()
     def follow(self, _id: int = 0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from workbench.core.words import size
 from workbench.inference.events import Exported
 from workbench.ui import theme
 
@@ -48,7 +49,3 @@ def verdict(result: Exported) -> str:
     count = result.checked_images
     images = f"{count:,} image{'' if count == 1 else 's'}" if count else "noise"
     return f"{found.matched:,} of {found.compared:,} detections agree on {images}"
-
-
-def size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"

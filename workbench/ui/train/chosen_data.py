@@ -1,4 +1,4 @@
-"""How many images the settings choose, in words, so that Start holds no surprise."""
+"""How many images the settings choose, and which anchors, in words, so that Start holds no surprise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.core.words import count
 from workbench.training.settings import TrainingSettings
+from workbench.ui import anchor_words
+from workbench.ui.train.work import DetectorChoice
 
 
-def counted(document: Document, training: TrainingSettings, takes_anchors: bool) -> tuple[int, str]:
-    """How many images are learnt from, and what will be used; `takes_anchors`: whether the detector has anchors."""
+def counted(
+    document: Document, training: TrainingSettings, choice: DetectorChoice | None = None, px: int = 0
+) -> tuple[int, str]:  # fmt: skip
+    """How many images are learnt from, and what will be used; `px`: the input side, 0 while it isn't known."""
     images = document.images()
     used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
     train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
@@ -22,12 +26,16 @@ def counted(document: Document, training: TrainingSettings, takes_anchors: bool)
             " or choose other states under Data."
         )
     held = f"{validation:,} to validate" if validation else f"{training.hold_out:.0%} of them held out"
-    anchors = f" {_anchors(document)}" if takes_anchors else ""
+    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, px)}"
     return train, f"{count(train, 'image')} to train on, {held}.{anchors}"
 
 
-def _anchors(document: Document) -> str:
+def _anchors(document: Document, choice: DetectorChoice | None, px: int) -> str:
     kept = document.anchors()
     if kept is None:
         return "Anchors: published."
-    return f"Anchors: the project's {len(kept.sizes)}, made for {kept.input_px} px."
+    words = f"Anchors: the project's {anchor_words.made_for(kept, px)}."
+    number = len(kept.sizes)
+    if choice is None or choice.published_anchors in (0, number):
+        return words
+    return f"{words} {anchor_words.other_number(choice.title, choice.published_anchors, number)}."

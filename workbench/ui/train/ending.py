@@ -13,6 +13,7 @@ from typing import TypeVar
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
+from workbench.core.words import duration
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished
@@ -22,7 +23,6 @@ from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.story import Story
 from workbench.ui.train.work import Train
-from workbench.ui.widgets.status_bar import duration
 
 AnyEvent = TypeVar("AnyEvent")
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from workbench.core.words import size
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.counted import Counted
@@ -36,7 +37,7 @@ class FetchWindow(QDialog):
         self._cancelled = False
         form = QFormLayout()
         rows = (
-            ("File", weights.url), ("Size", f"{weights.megabytes:.0f} MB"), ("From", weights.source),
+            ("File", weights.url), ("Size", size(1e6 * weights.megabytes)), ("From", weights.source),
             ("Licence", weights.licence), ("Kept in", str(weights.file.parent)),
         )  # fmt: skip
         for title, text in rows:
@@ -106,7 +107,7 @@ class FetchWindow(QDialog):
         if isinstance(event, Counted):
             self._bar.setRange(0, 1000)
             self._bar.setValue(round(1000 * event.done / max(event.total, 1)))
-            self._say(f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB")
+            self._say(f"{size(event.done)} of {size(event.total)}")
         elif isinstance(event, WorkbenchError):
             self._say(event.sentence, "error")
 

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from workbench.core.words import duration, size
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
 from workbench.ui.train.story import Story
 from workbench.ui.widgets.elided import Elided
-from workbench.ui.widgets.status_bar import duration
 
 LONG = 600  # seconds from which the time of the clock is told too
 DAY = 86_400  # seconds
@@ -174,7 +174,7 @@ def _numbers(story: Story) -> list[str]:
     if story.evaluations:
         parts.append(f"AP50 {story.evaluations[-1].ap50:.3f}")
     if seen.memory_bytes:
-        parts.append(f"{seen.memory_bytes / 1e9:.1f} GB")
+        parts.append(size(seen.memory_bytes))
     return parts
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.words import count
+from workbench.core import words
 from workbench.training.kept_runs import KEPT_DAYS, Deleted
 from workbench.training.runs import RunInfo, when
 from workbench.ui import actions, theme
@@ -143,7 +143,7 @@ class RunList(QWidget):
         self.trash.addSeparator()
         self.trash.addMenu(self._sure)
         self._sure.clear()
-        entry = self._sure.addAction(f"Delete {count(len(deleted), 'run')}, {size / 1e6:,.0f} MB: there is no undo")
+        entry = self._sure.addAction(f"Delete {words.count(len(deleted), 'run')}, {words.size(size)}: there is no undo")
         entry.triggered.connect(lambda _=False: self.empty_asked.emit())
 
     def offer_to_take_back(self, words: str) -> None:

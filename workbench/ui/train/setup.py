@@ -240,10 +240,22 @@ class Setup(QWidget):
         return recipe.training if recipe is not None else TrainingSettings()
 
     @property
+    def choice(self) -> DetectorChoice | None:
+        """The chosen detector, None while nothing is loaded."""
+        return self._choices.get(self.detector.currentData() or "")
+
+    @property
+    def input_px(self) -> int:
+        """The side of its input, 0 while it isn't known."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            return recipe.detector_settings.input_px if recipe is not None else 0
+        return 0
+
+    @property
     def takes_anchors(self) -> bool:
         """Whether the chosen detector has anchors that can be the project's."""
-        choice = self._choices.get(self.detector.currentData() or "")
-        return choice is None or choice.takes_anchors
+        return self.choice is None or self.choice.takes_anchors
 
     def measure(self, labels: tuple[str, ...]) -> None:
         """Say how large the network is for these labels; nothing where a value is not valid."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
 
+from workbench.core import words
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences
@@ -52,7 +53,7 @@ class StartFrom(QComboBox):
         self.clear()
         self.addItem("Fresh weights", FRESH)
         if published is not None:
-            here = "" if published.file.is_file() else f", {published.megabytes:.0f} MB to fetch"
+            here = "" if published.file.is_file() else f", {words.size(1e6 * published.megabytes)} to fetch"
             self.addItem(f"Published weights{here}", PUBLISHED)
             about = f"{published.url}\n{published.source}\n{published.licence}"
             self.setItemData(self.count() - 1, about, Qt.ItemDataRole.ToolTipRole)

@@ -31,6 +31,7 @@ class DetectorChoice:
     paper: str
     weights: PublishedWeights | None = None
     takes_anchors: bool = True  # the project's, in place of its authors'
+    published_anchors: int = 0  # how many its authors gave it, 0 for one that takes none
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,13 @@ def load() -> Iterator[Loaded | Counted]:
     members = detectors.load_all()
     choices = tuple(
         DetectorChoice(
-            name, kind.title, kind.summary, kind.paper, _published(name, kind.pretrained), bool(kind.published_anchors)
+            name,
+            kind.title,
+            kind.summary,
+            kind.paper,
+            _published(name, kind.pretrained),
+            bool(kind.published_anchors),
+            len(kind.published_anchors),
         )
         for name, kind in members
     )

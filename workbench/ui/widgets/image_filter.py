@@ -37,7 +37,11 @@ ORDERS = {
 
 
 class ImageFilter(QFrame):
-    """Emits the whole Filter. `prefix` of the object names; `narrow`: in two rows, for a list beside something."""
+    """Emits the whole Filter. `prefix` of the object names; `narrow`: in rows, for a list beside something.
+
+    `note` says which images alone are listed, and has the way back to all. Where it isn't narrow, it is for the owner
+    to place: it wants a line of its own.
+    """
 
     changed = Signal(object)
 
@@ -57,19 +61,19 @@ class ImageFilter(QFrame):
         self.more = MoreFilter(prefix)
         self._only: frozenset[int] | None = None
         self._why = Elided()
+        self._why.setObjectName(f"{prefix}-why")
         self._drop = QPushButton("All again")
         self._drop.setObjectName(f"{prefix}-only")
         self._drop.setToolTip("List the other images, too")
         self._drop.clicked.connect(self._drop_only)
-        for widget in (self._why, self._drop):
-            widget.hide()
+        self.note = self._made_note()
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):
             box.currentIndexChanged.connect(self._emit)
         self._text.textChanged.connect(self._emit)
         self.more.changed.connect(self._emit)
         session.edited.connect(self.renew_labels)
-        session.document_changed.connect(self.renew_labels)
+        session.document_changed.connect(self._document_changed)
         self.renew_labels()
 
     @property
@@ -81,7 +85,7 @@ class ImageFilter(QFrame):
         layout = QBoxLayout(down, self)
         layout.setContentsMargins(*(theme.GRID,) * 4)
         layout.setSpacing(theme.GRID // 2 if narrow else theme.GRID)
-        rows = ((self._state, self._split), (self._label, self.more), (self._text,), (self._why, self._drop))
+        rows = ((self._state, self._split), (self._label, self.more), (self._text,))
         for row in rows:
             line = QHBoxLayout()
             line.setSpacing(layout.spacing())
@@ -90,7 +94,20 @@ class ImageFilter(QFrame):
                     widget.setMinimumWidth(40)
                     widget.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
                 line.addWidget(widget, 0 if widget is self.more else 1)
-            layout.addLayout(line, 1 if self._text in row or self._why in row else 0)
+            layout.addLayout(line, 1 if self._text in row else 0)
+        if narrow:
+            layout.addWidget(self.note)
+
+    def _made_note(self) -> QWidget:
+        note = QWidget()
+        row = QHBoxLayout(note)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        row.addWidget(self._why)
+        row.addWidget(self._drop)
+        row.addStretch(1)
+        note.hide()
+        return note
 
     def set_filter(self, wanted: Filter) -> None:
         self._quiet = True
@@ -102,17 +119,23 @@ class ImageFilter(QFrame):
         self.more.set_filter(wanted)
         self._only = wanted.only
         self._why.setText(f"Only those {wanted.why}")
-        for widget in (self._why, self._drop):
-            widget.setVisible(wanted.only is not None)
+        self._why.setToolTip(self._why.text())
+        self.note.setVisible(wanted.only is not None)
         self._quiet = False
         self._emit()
 
     @Slot()
     def _drop_only(self) -> None:
         self._only = None
-        for widget in (self._why, self._drop):
-            widget.hide()
+        self.note.hide()
         self._emit()
+
+    @Slot()
+    def _document_changed(self) -> None:
+        """Ids say nothing in another project."""
+        self.renew_labels()
+        if self._only is not None:
+            self._drop_only()
 
     @Slot()
     def renew_labels(self, applied: object = None) -> None:

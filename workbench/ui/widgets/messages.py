@@ -62,6 +62,12 @@ class Messages(QFrame):
         self._place()
         self.raise_()
 
+    @Slot()
+    def go(self) -> None:
+        """The project goes, and what was said of it; what is said while it goes stays its time."""
+        self._timer.stop()
+        self.hide()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
             self._place()

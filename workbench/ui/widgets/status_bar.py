@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
+from workbench.core.words import duration, size
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -117,7 +118,7 @@ class StatusBar(QFrame):
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self._stop.setEnabled(not job.stop.is_set())
         memory = seen.get("memory_bytes", 0)
-        machine = (seen.get("device", ""), seen.get("precision", ""), f"{memory / 1e9:.1f} GB" if memory else "")
+        machine = (seen.get("device", ""), seen.get("precision", ""), size(memory) if memory else "")
         self._device.setText("  ".join(part for part in machine if part))
 
     def _details(self) -> list[str]:
@@ -159,12 +160,3 @@ class StatusBar(QFrame):
             self._job.stop.set()
             self._job.pause.clear()
             self._show()
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 3:10, 1:02:05."""
-    if math.isnan(seconds) or math.isinf(seconds):
-        return "?"
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

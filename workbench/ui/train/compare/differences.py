@@ -56,10 +56,15 @@ def _facts(compared: Sequence[Compared]) -> Iterator[Difference]:
         ("Labels", lambda run: ", ".join(x.name for x in run.head.labels) if run.head else NONE, ""),
         ("Begun from", _begun_from, "The file of weights that the training began with."),
         ("Anchors", _anchors, "Width × height in pixels of the network's input."),
-        ("Computed on", lambda run: f"{run.started.device}, {run.started.precision}" if run.started else NONE, ""),
+        ("Computed on", _computed_on, ""),
     )
     for title, value, help in facts:
         yield Difference(title, tuple(value(run) for run in compared), help)
+
+
+def _computed_on(run: Compared) -> str:
+    started = run.trained.started
+    return NONE if started is None else f"{started.device}, {started.precision}"
 
 
 def _begun_from(run: Compared) -> str:
@@ -98,7 +103,7 @@ def _table(run: Compared, name: str) -> Mapping[str, Any]:
 
 def per_label(compared: Sequence[Compared], order: Sequence[str]) -> tuple[OfLabel, ...]:
     """All labels together, then each: those of the project in `order`, then others."""
-    bests = [run.best for run in compared]
+    bests = [run.trained.best for run in compared]
     if not any(bests):
         return ()
     whole = OfLabel(

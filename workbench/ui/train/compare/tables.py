@@ -9,11 +9,11 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from workbench.core.words import duration
 from workbench.training import runs
 from workbench.ui import theme
 from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
 from workbench.ui.train.compare.reading import Compared
-from workbench.ui.widgets.status_bar import duration
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
@@ -90,9 +90,9 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         table.head(column, title, right=column in _NUMBERS)
     table.setRowCount(len(compared))
     for row, run in enumerate(compared):
-        info = run.info
-        at = NONE if run.best is None else f"{run.best.epoch:,}"
-        lasted = NONE if math.isnan(run.seconds) else duration(run.seconds)
+        info, trained = run.info, run.trained
+        at = NONE if trained.best is None else f"{trained.best.epoch:,}"
+        lasted = NONE if math.isnan(trained.seconds) else duration(trained.seconds)
         texts = (
             info.name, info.detector, info.state, f"{info.epoch:,} / {info.epochs:,}", number(info.best_ap50),
             number(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
@@ -12,7 +12,7 @@ from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train.compare import differences, tables
-from workbench.ui.train.compare.reading import Compared, read
+from workbench.ui.train.compare.reading import Compared, Reader
 from workbench.ui.train.compare.tables import Table
 from workbench.ui.widgets.legend import Place
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
@@ -26,13 +26,11 @@ LOSS_HELP = (
     " settings of its loss can be held against each other by it."
 )
 
-Read = Callable[[Path], Compared | None]
-
 
 class CompareWindow(QDialog):
-    """Not modal; follows what its runs do, and goes with the project. `read_run` is reading.read, or a fake."""
+    """Not modal; follows what its runs do, and goes with the project."""
 
-    def __init__(self, session: Session, folders: Sequence[Path], parent: QWidget, *, read_run: Read = read) -> None:
+    def __init__(self, session: Session, folders: Sequence[Path], parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("compare-window")
         self.setWindowTitle("Compare runs")
@@ -40,7 +38,8 @@ class CompareWindow(QDialog):
         self._session = session
         self._folders = list(folders)
         self._known: dict[Path, Compared] = {}
-        self._reader = Background("Reading runs to compare", read_run, self)
+        self._awaited: set[Path] = set()
+        self._reader = Background("Reading runs to compare", Reader().read, self)
         self.runs = Table("compare-runs", "Runs that are compared")
         self.warning = QLabel(wordWrap=True)
         self.warning.setObjectName("compare-warning")
@@ -99,6 +98,7 @@ class CompareWindow(QDialog):
 
     @Slot()
     def _read_again(self) -> None:
+        self._awaited = set(self._folders)
         self._reader.ask(self._folders)
 
     @Slot(object, object)
@@ -110,7 +110,8 @@ class CompareWindow(QDialog):
         elif compared is None:  # deleted
             self._folders.remove(folder)
             self._known.pop(folder, None)
-        if all(folder in self._known for folder in self._folders):
+        self._awaited.discard(folder)
+        if not self._awaited:  # shown once, not after each
             self._show()
 
     @Slot(object, object)
@@ -149,11 +150,12 @@ class CompareWindow(QDialog):
             plot.forget()  # a run that went gives its colour to the next
         for number, run in enumerate(compared):
             style, name = STYLES[number // COLOURS % len(STYLES)], run.info.name
-            if run.evaluations:
-                self.ap50.curve(name, run.epochs, [one.ap50 for one in run.evaluations], number, style=style)
-                self.ap.curve(name, run.epochs, [one.ap for one in run.evaluations], number, style=style)
-            if len(run.step):
-                self.loss.curve(name, run.step, run.loss, number, style=style)
+            trained = run.trained
+            if trained.evaluations:
+                self.ap50.curve(name, run.epochs, [one.ap50 for one in trained.evaluations], number, style=style)
+                self.ap.curve(name, run.epochs, [one.ap for one in trained.evaluations], number, style=style)
+            if len(trained.step):
+                self.loss.curve(name, trained.step, trained.loss, number, style=style)
 
     # --- closing ---
 

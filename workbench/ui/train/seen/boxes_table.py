@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
@@ -21,7 +23,7 @@ from workbench.ui.train.seen.wishes import Look
 COLUMNS = ("box", "size", "learnt by")
 _ROW = Qt.ItemDataRole.UserRole
 _SWATCH = 12
-_SIZE = 76  # px for "0.3 × 10.4"
+_SIZE = 76  # px for "0.3 × 10.4", at least
 _FINE = 10.0
 """Pixels below which a side is told to a tenth."""
 
@@ -67,8 +69,12 @@ class BoxesTable(QTableWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._share_width()
+
+    def _share_width(self) -> None:
+        """Sizes are read whole; the last column has what is left."""
         self.setColumnWidth(0, max(68, min(140, self.viewport().width() // 3)))
-        self.setColumnWidth(1, _SIZE)
+        self.setColumnWidth(1, max(_SIZE, self.sizeHintForColumn(1)))
 
     def show_look(self, look: Look, inks: tuple[int, ...]) -> None:
         """`inks` as of colours.inks."""
@@ -84,17 +90,24 @@ class BoxesTable(QTableWidget):
             swatch.fill(colour_of(look, inks, box))
             name.setIcon(swatch)
             self._put(row, 1, size(x1 - x0, y1 - y0), box, right=True)
-            last = self._put(row, 2, look.reasons[box] or _learnt(look, box), box)
             if look.reasons[box]:
-                last.setForeground(_ink(not look.ignore[box]))
-            elif look.sharing(box):
-                last.setToolTip(_shared(look, box))
+                self._put(row, 2, look.reasons[box], box).setForeground(_ink(not look.ignore[box]))
+            else:
+                self._put_learnt(row, look, box)
         for row, one in enumerate(gone, start=len(order)):
             x0, y0, x1, y1 = one.xyxy
             self._put(row, 0, one.label, -1)
             self._put(row, 1, size(x1 - x0, y1 - y0), -1, right=True)
             self._put(row, 2, one.reason, -1).setForeground(_ink(one.red))
+        self._share_width()
         self.blockSignals(False)
+
+    def _put_learnt(self, row: int, look: Look, box: int) -> None:
+        """How many priors per level, the first output first."""
+        counts, others = "·".join(f"{count:,}" for count in look.learnt_by(box)), look.sharing(box)
+        item = self._put(row, 2, f"{counts}, shared" if others else counts, box)
+        if others:
+            item.setToolTip(_shared(look, others))
 
     def _put(self, row: int, column: int, text: str, box: int, *, right: bool = False) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
@@ -137,14 +150,7 @@ def size(width: float, height: float) -> str:
     return " × ".join(f"{side:.1f}" if min(width, height) < _FINE else f"{side:.0f}" for side in (width, height))
 
 
-def _learnt(look: Look, box: int) -> str:
-    """How many priors per level, the first output first."""
-    counts = "·".join(f"{count:,}" for count in look.learnt_by(box))
-    return f"{counts}, shared" if look.sharing(box) else counts
-
-
-def _shared(look: Look, box: int) -> str:
-    others = look.sharing(box)
+def _shared(look: Look, others: Sequence[int]) -> str:
     named = ", ".join(f"{look.labels[k]} {size(*(look.boxes[k, 2:] - look.boxes[k, :2]).tolist())}" for k in others[:5])
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
     return f"A {look.kind} that learns it learns also: {named}{more}"

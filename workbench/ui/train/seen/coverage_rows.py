@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QTreeWidgetItem
 
 from workbench.ui import theme
+from workbench.ui.anchors.rules import NEEDS_A_FILE
 
 if TYPE_CHECKING:
     from workbench.training.seen_coverage import Coverage
@@ -23,11 +23,17 @@ _NUMBER = Qt.ItemDataRole.UserRole + 1
 
 
 class Row(QTreeWidgetItem):
-    """Of a detector, or of one of its labels (`label`: its index). `found` is None where nothing could be counted."""
+    """Of a detector, or of one of its labels (`label`: its index). `found` is None where nothing could be counted.
 
-    def __init__(self, name: str, found: Coverage | None, label: int | None = None) -> None:
+    `wants_file`: because it is nothing without a file, for which the Train page asks.
+    """
+
+    def __init__(
+        self, name: str, found: Coverage | None, label: int | None = None, *, wants_file: bool = False
+    ) -> None:
         super().__init__([name])
-        self.found, self.label = found, label
+        self.found, self.label, self.wants_file = found, label, wants_file
+        self._inks: dict[int, str] = {}  # names of colours, by column
         self.setToolTip(0, name)
         self.setTextAlignment(0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
@@ -37,7 +43,21 @@ class Row(QTreeWidgetItem):
         self.setToolTip(column, help)
         self.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if red:
-            self.setForeground(column, QColor(theme.colours().error))
+            self.ink(column, "error")
+
+    def ink(self, column: int, colour: str) -> None:
+        """Write the column in the theme's colour of this name."""
+        self._inks[column] = colour
+        self.setForeground(column, theme.colour(colour))
+
+    def recolour(self) -> None:
+        """The theme has changed: of this row and those below it."""
+        for column, colour in self._inks.items():
+            self.ink(column, colour)
+        for place in range(self.childCount()):
+            child = self.child(place)
+            if isinstance(child, Row):
+                child.recolour()
 
     def __lt__(self, other: QTreeWidgetItem) -> bool:
         """By number; what has none comes first."""
@@ -65,8 +85,9 @@ class Row(QTreeWidgetItem):
 def row_of(found: Coverage, labels: Sequence[str]) -> Row:
     """With a row below it for each label; or, where nothing could be counted, with the reason in its place."""
     if found.problem:
-        row = Row(f"{found.title}: {found.problem}", None)
-        row.setForeground(0, QColor(theme.colours().muted))
+        left_out = f"{found.title} is left out: {found.problem}"
+        row = Row(left_out, None, wants_file=found.detector in NEEDS_A_FILE)
+        row.ink(0, "muted")
         return row
     row = _filled(Row(found.title, found), found.missed.sum(axis=0).tolist(), found.total.sum(axis=0).tolist())
     row.put(PX, f"{found.px:,}", found.px, f"Side of the input of {found.title}, in pixels")

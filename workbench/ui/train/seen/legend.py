@@ -111,7 +111,7 @@ def _paint(painter: QPainter, sign: str, sample: QRectF) -> None:
         ring(painter, sample.center())
     elif sign == "hatch":
         painter.setPen(Qt.PenStyle.NoPen)
-        hatch(painter, sample)
+        hatch(painter, np.array([sample.getRect()], float))
     else:
         middle = sample.center()
         cross(painter, np.array([[middle.x(), middle.y()]]))

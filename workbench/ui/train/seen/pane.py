@@ -139,6 +139,13 @@ class Pane(QWidget):
             self.detector.setItemData(self.detector.count() - 1, choice.summary, Qt.ItemDataRole.ToolTipRole)
         self.choose(first)
 
+    def offer_runs(self, runs: Sequence[RunInfo]) -> None:
+        """These are there now. The chosen one stays chosen."""
+        if isinstance(self._chosen, Path):
+            self._chosen = _again(self._chosen, self._runs, runs)
+        self._runs = tuple(runs)
+        self._offer_weights()
+
     def choose(self, detector: str) -> None:
         self.detector.setCurrentIndex(max(0, self.detector.findData(detector)))
         self._offer_weights()
@@ -161,17 +168,26 @@ class Pane(QWidget):
         return data if isinstance(data, Path | Begun) else str(data)
 
     def _offer_weights(self) -> None:
-        self.weights.clear()
+        """A list that is as it was is left alone: it may be open."""
+        combo, wanted = self.weights, self._all_weights()
+        if wanted != [(combo.itemText(row), combo.itemData(row)) for row in range(combo.count())]:
+            combo.clear()
+            for text, weights in wanted:
+                combo.addItem(text, weights)
+        rows = [row for row, (_, weights) in enumerate(wanted) if weights == self._chosen]
+        combo.setCurrentIndex(rows[0] if rows else 0)
+
+    def _all_weights(self) -> list[tuple[str, Weights]]:
+        """What the detector can answer with, and its name."""
+        found: list[tuple[str, Weights]] = []
         if self._begun is not None and self._begun_by == self.detector_name:
-            self.weights.addItem(f"Start from {_name(self._begun.file, self._runs)}", self._begun)
-        self.weights.addItem("Fresh weights", FRESH)
-        self.weights.addItem("Without weights: what is certain", CERTAIN)
+            found.append((f"Start from {_name(self._begun.file, self._runs)}", self._begun))
+        found += [("Fresh weights", FRESH), ("Without weights: what is certain", CERTAIN)]
         for run in self._runs:
             file = run.checkpoint
             if run.detector == self.detector_name and file is not None:
-                self.weights.addItem(f"Run {run.name}", file)
-        rows = [row for row in range(self.weights.count()) if self.weights.itemData(row) == self._chosen]
-        self.weights.setCurrentIndex(rows[0] if rows else 0)
+                found.append((f"Run {run.name}", file))
+        return found
 
     @Slot()
     def _detector_chosen(self) -> None:
@@ -264,6 +280,13 @@ class Pane(QWidget):
     def _levels_changed(self) -> None:
         self.picture.hidden = self.levels.hidden
         self.picture.renew()
+
+
+def _again(file: Path, before: Sequence[RunInfo], now: Sequence[RunInfo]) -> Path:
+    """Weights of the same run: it may have better ones by now, or another name. `file` itself once it is gone."""
+    began = next((run.started for run in before if run.folder == file.parent), None)
+    same = [run for run in now if run.folder == file.parent] or [run for run in now if run.started == began]
+    return (same[0].checkpoint if same else None) or file
 
 
 def _name(file: Path, runs: Sequence[RunInfo]) -> str:

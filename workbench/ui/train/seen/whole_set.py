@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,12 @@ _ABOUT = (
     "Boxes of the training images, as they are, that no cell, anchor or point would learn: small ones cover less than"
     " 32 × 32 pixels of the input, large ones at least 96 × 96. A double click on a number steps through its images."
 )
+_PADDING = "QTreeWidget::item { padding: 3px 8px 3px 0; } QHeaderView::section { padding-right: 11px; }"
+"""Heads end above their numbers."""
+_WITHOUT_FILE = (
+    "{title} is whatever network its file describes. To count it, choose it and its file on the"
+    ' <a href="train" style="color: {ink}">Train page</a>, then count anew.'
+)
 
 
 class WholeSet(QWidget):
@@ -56,6 +63,13 @@ class WholeSet(QWidget):
         self.words = QLabel(_ABOUT, wordWrap=True)
         self.words.setObjectName("seen-whole-words")
         self.words.setProperty("role", "muted")
+        self.left_out = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.left_out.setObjectName("seen-left-out")
+        self.left_out.setProperty("role", "muted")
+        flag = Qt.TextInteractionFlag
+        self.left_out.setTextInteractionFlags(flag.LinksAccessibleByMouse | flag.LinksAccessibleByKeyboard)
+        self.left_out.hide()
+        self._without_file = ""  # the title of a detector that lacks its file
         self.button = QPushButton("Count", autoDefault=False)
         self.button.setObjectName("seen-count")
         self.gallery = QPushButton("Show these images in the gallery", autoDefault=False)
@@ -67,12 +81,14 @@ class WholeSet(QWidget):
         self.tree.setHeaderLabels(list(COLUMNS))
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setUniformRowHeights(True)
-        self.tree.setStyleSheet("QTreeWidget::item { padding: 3px 8px 3px 0; }")
+        self.tree.setStyleSheet(_PADDING)
         self._lay_out()
         self.button.clicked.connect(self.count)
         self.gallery.clicked.connect(self._ask_gallery)
         self.tree.itemActivated.connect(self._activated)
         self.tree.currentItemChanged.connect(self._enable)
+        self.left_out.linkActivated.connect(session.page_asked)
+        theme.theme().changed.connect(self._take_colours)
         self._enable()
 
     def _lay_out(self) -> None:
@@ -96,6 +112,7 @@ class WholeSet(QWidget):
         column_.setSpacing(theme.GRID)
         column_.addWidget(self.words)
         column_.addWidget(self.tree, 1)
+        column_.addWidget(self.left_out)
         column_.addLayout(row)
 
     def _unsort(self) -> None:
@@ -112,8 +129,12 @@ class WholeSet(QWidget):
     def forget(self) -> None:
         """The project or the recipe has changed."""
         self.stop()
-        self.tree.clear()
+        self._empty()
         self.words.setText(_ABOUT)
+
+    def _empty(self) -> None:
+        self.tree.clear()
+        self._say_left_out("")
 
     def stop(self) -> None:
         """Ask what counts to stop: it is over when its job is."""
@@ -135,7 +156,7 @@ class WholeSet(QWidget):
             return
         if document is None or not self._names:
             return
-        self.tree.clear()
+        self._empty()
         self._unsort()
         self._labels = tuple(label.name for label in document.labels())
         folder: Path = document.folder
@@ -186,6 +207,23 @@ class WholeSet(QWidget):
         row = row_of(found, self._labels)
         self.tree.addTopLevelItem(row)
         row.setFirstColumnSpanned(row.found is None)
+        if row.wants_file:
+            self._say_left_out(found.title)
+
+    def _say_left_out(self, title: str) -> None:
+        """Why this detector can't be counted, and where that is mended; "" for none."""
+        self._without_file = title
+        told = _WITHOUT_FILE.format(title=html.escape(title), ink=theme.colours().accent)
+        self.left_out.setText(told if title else "")
+        self.left_out.setVisible(bool(title))
+
+    @Slot()
+    def _take_colours(self) -> None:
+        self._say_left_out(self._without_file)
+        for place in range(self.tree.topLevelItemCount()):
+            row = self.tree.topLevelItem(place)
+            if isinstance(row, Row):
+                row.recolour()
 
     def _chosen(self) -> tuple[tuple[int, ...], str]:
         row = self.tree.currentItem()
@@ -202,3 +240,5 @@ class WholeSet(QWidget):
         if isinstance(row, Row) and row.found is not None:
             ids, words = row.images(column)
             self.chosen.emit(row.found.detector, ids, words)
+        elif isinstance(row, Row) and row.wants_file:
+            self._session.page_asked.emit("train")

@@ -2,7 +2,7 @@
 side, and how many boxes of the whole set nothing would learn.
 
 All that is dear happens in one thread (asking.py, eyes.py) or in a job of the session; PyTorch is loaded there. The
-window follows the session's image and the train page's settings, and looks anew when the project is edited.
+window follows the session's image, the runs and the train page's settings, and looks anew after edits of the project.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.training import differences
+from workbench.training import differences, runs
 from workbench.ui import keys, preferences, theme
 from workbench.ui.actions import make
+from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train.seen.asking import Asking
 from workbench.ui.train.seen.colours import inks_as
@@ -54,6 +55,7 @@ class SeenWindow(QDialog):
         self._session = session
         self._prepared_of = prepared_of
         self._members: Members | None = None
+        self._runs = Background("Reading the runs", runs.runs, self)
         eyes = eyes or Eyes()
         self.controls = Controls()
         self.panes = (Pane("seen", "Detector"), Pane("seen-second", "Second detector"))
@@ -118,6 +120,8 @@ class SeenWindow(QDialog):
         self.tabs.currentChanged.connect(self._tab_changed)
         self._session.image_changed.connect(self._image_changed)
         self._session.edited.connect(self._edited)
+        self._session.runs_changed.connect(self._read_runs)
+        self._runs.done.connect(self._show_runs)
         self._session.closing.connect(self._end)
 
     def _make_actions(self) -> None:
@@ -176,6 +180,19 @@ class SeenWindow(QDialog):
         if self.isVisible():
             self.take()
             self._tab_changed(self.tabs.currentIndex())
+
+    @Slot()
+    def _read_runs(self) -> None:
+        document = self._session.document
+        if document is not None and self._members is not None and self.isVisible():
+            self._runs.ask([document.runs_folder])
+
+    @Slot(object, object)
+    def _show_runs(self, _folder: object, found: object) -> None:
+        if isinstance(found, tuple):
+            for pane in self.panes:
+                pane.offer_runs(found)
+            self.asking.look_later()  # the chosen one may have gone, or have better weights
 
     def take(self, *, again: bool = True) -> None:
         """Look with what the train page is set to now. `again`: also with its detector, if another was chosen here."""
@@ -330,6 +347,7 @@ class SeenWindow(QDialog):
             action.setEnabled(True)
         if self._members is not None:
             self.take(again=False)
+            self._read_runs()
         elif self.asking.is_idle:
             self._begin()
 
@@ -338,5 +356,6 @@ class SeenWindow(QDialog):
         """The project goes: so does this window, for good, once its thread is over."""
         self.ended = True
         self.hide()
+        self._runs.close()
         self.asking.leave()
         self.deleteLater()

@@ -1,0 +1,52 @@
+"""Numbers in words: the same ones everywhere in the program."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from workbench.core import words
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"), [(1, "box", "1 box"), (0, "box", "0 boxes"), (2000, "image", "2,000 images")]
+)
+def test_a_count_has_its_noun_in_the_right_number(number: int, noun: str, said: str) -> None:
+    assert words.count(number, noun) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "said"),
+    [(0.886, 1, "88.6 %"), (0.886, 0, "89 %"), (0, 1, "0.0 %"), (1, 0, "100 %"), (0.9999, 1, "99.9 %"),
+     (0.999, 0, "99 %"), (0.00001, 1, "0.1 %"), (0.001, 0, "1 %"), (0.00126, 2, "0.13 %"), (1.5, 0, "150 %")],
+)  # fmt: skip
+def test_only_all_is_a_hundred_percent_and_only_nothing_is_none(share: float, digits: int, said: str) -> None:
+    assert words.percent(share, digits) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (999.6, "1.0 kB"), (8_440, "8.4 kB"), (9_960, "10 kB"),
+     (999_400, "999 kB"), (999_600, "1.0 MB"), (23_600_000, "24 MB"), (136e6, "136 MB"), (1.26e9, "1.3 GB"),
+     (160e9, "160 GB"), (2.5e12, "2.5 TB"), (1.2e15, "1,200.0 TB")],
+)  # fmt: skip
+def test_bytes_have_the_unit_in_which_they_are_short(number: float, said: str) -> None:
+    assert words.size(number) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0:00"), (-3, "0:00"), (59.6, "1:00"), (190, "3:10"), (3725, "1:02:05"), (math.nan, "?"), (math.inf, "?")],
+)
+def test_a_time_is_told_to_the_second(seconds: float, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "1 s"), (99, "99 s"), (100, "2 min"), (5900, "98 min"), (6000, "1.7 h"), (90_000, "25.0 h"),
+     (200_000, "2.3 days")],
+)  # fmt: skip
+def test_a_rough_time_has_the_unit_in_which_it_is_short(seconds: float, said: str) -> None:
+    assert words.rough_duration(seconds) == said

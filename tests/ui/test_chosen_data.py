@@ -1,0 +1,73 @@
+"""The line above Start says which anchors a training will have, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import AnchorSet, State
+from workbench.training.settings import TrainingSettings
+from workbench.ui.train.chosen_data import counted
+from workbench.ui.train.work import DetectorChoice
+
+NINE = AnchorSet(tuple((8.0 * n, 8.0 * n) for n in range(1, 10)), 416)
+
+
+@pytest.fixture
+def document(project: Path) -> Iterator[Document]:
+    """Three images that are done, and nine anchors that were made for 416 pixels."""
+    with Document.open(project) as document:
+        document.do(edits.SetState(tuple(image.id for image in document.images()), State.DONE))
+        document.do(edits.ChangeSetting("anchors", NINE.to_setting()))
+        yield document
+
+
+def choice(published: int) -> DetectorChoice:
+    return DetectorChoice("tiny", "Tiny", "", "", takes_anchors=published > 0, published_anchors=published)
+
+
+def anchors(document: Document, detector: DetectorChoice | None, px: int = 0) -> str:
+    """What is said of anchors."""
+    number, words = counted(document, TrainingSettings(), detector, px)
+    assert number == 3
+    start, _, told = words.partition("Anchors: ")
+    assert start.startswith("3 images to train on, ")
+    return told
+
+
+@pytest.mark.parametrize(
+    ("published", "px", "words"),
+    [
+        (9, 416, "the project's 9, made for 416 px."),
+        (9, 320, "the project's 9, made for 416 px, scaled to 320."),
+        (9, 0, "the project's 9, made for 416 px."),
+        (
+            6,
+            416,
+            "the project's 9, made for 416 px. Tiny was published with 6 anchors; these 9 are dealt over its scales.",
+        ),
+        (
+            1,
+            1_024,
+            "the project's 9, made for 416 px, scaled to 1,024."
+            " Tiny was published with 1 anchor; these 9 are dealt over its scales.",
+        ),
+        (0, 320, ""),
+    ],
+    ids=["as made", "scaled", "side not known", "other number", "both", "takes none"],
+)
+def test_another_side_and_another_number_are_said(document: Document, published: int, px: int, words: str) -> None:
+    assert anchors(document, choice(published), px) == words
+
+
+def test_before_detectors_are_loaded_only_what_the_project_has_is_said(document: Document) -> None:
+    assert anchors(document, None) == "the project's 9, made for 416 px."
+
+
+def test_published_anchors_are_called_so(document: Document) -> None:
+    document.do(edits.ChangeSetting("anchors", None))
+    assert anchors(document, choice(6), 320) == "published."

@@ -1,0 +1,167 @@
+"""Below the boxes: how good the fit was at each of its steps, and what other numbers of anchors would do.
+
+Where another set than the fit is shown, the title says so and a dashed line lies at its mean IoU.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from workbench import anchors
+from workbench.anchors import Step
+from workbench.ui import theme
+from workbench.ui.anchors.fitting import Fitting
+from workbench.ui.anchors.work import MOST_ANCHORS
+from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
+
+CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
+SHORT = ("mean IoU", "> 0.5", "< 4 ×")
+"""The same where there is no room for a legend; the tables' heads have these words too."""
+SHOWN = "mean IoU, as shown"
+"""The line of another set."""
+TOP = 101.0  # percent: the line of 100 is seen whole
+LOW = 220  # px of a plot, in which a legend would lie on the curves
+
+
+class FitCurves(QWidget):
+    """Two plots beside each other, each with a title."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._refined_from: int | None = None
+        self._other: tuple[str, float] | None = None  # name and mean IoU of what is shown, if that is not the fit
+        self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, whole_x=True)
+        self.steps.setObjectName("anchors-curves")
+        self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, whole_x=True)
+        self.by_count.setObjectName("anchors-by-count")
+        self.mark, self.stage = pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=90)
+        self.by_count.addItem(self.mark, ignoreBounds=True)
+        self.steps.addItem(self.stage, ignoreBounds=True)
+        self.stage.hide()
+        for plot in (self.steps, self.by_count):
+            plot.getPlotItem().vb.setLimits(yMin=0, yMax=TOP)
+        self.by_count.setXRange(1, MOST_ANCHORS, padding=0.03)
+        self.title = Fitting()
+        self.title.setObjectName("anchors-curves-title")
+        self._key = QLabel(textFormat=Qt.TextFormat.RichText)
+        self._key.setObjectName("anchors-curves-key")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(0)
+        for column, (title, plot) in enumerate(((self.title, self.steps), (self._key, self.by_count))):
+            title.setProperty("role", "muted")
+            title.setFont(theme.font(theme.SMALL))
+            grid.addWidget(title, 0, column)
+            grid.addWidget(plot, 1, column)
+            grid.setColumnStretch(column, 1)
+        grid.setRowStretch(1, 1)
+        theme.theme().changed.connect(self._restyle)
+        self._restyle()
+
+    # --- what is shown ---
+
+    def begin(self, k: int) -> None:
+        """A fit of `k` anchors begins: no curves yet."""
+        self.forget()
+        self.mark.setValue(k)
+
+    def forget(self) -> None:
+        """Nothing to show."""
+        self.steps.forget()
+        self.by_count.forget()
+        self.stage.hide()
+        self._refined_from = self._other = None
+        self._say()
+
+    def begin_stage(self, step: int) -> None:
+        """From this step on the anchors are refined."""
+        self._refined_from = step
+        self.stage.setValue(step)
+        self.stage.show()
+        self._say()
+
+    def show_steps(self, steps: Sequence[Step]) -> None:
+        """The curves of a fit so far."""
+        for name, values in _percents(steps):
+            self.steps.curve(name, range(len(steps)), values)
+        self._draw_other()
+
+    def show_other(self, name: str, mean_iou: float) -> None:
+        """What is shown is another set, of this name; "" if it is of the fit."""
+        other = (name, 100 * mean_iou) if name else None
+        if other != self._other:
+            self._other = other
+            self._draw_other()
+            self._say()
+
+    def add_count(self, step: Step) -> None:
+        """What as many anchors as `step` has would do."""
+        for name, (value,) in _percents([step]):
+            known = self.by_count.data(name) if name in self.by_count.names() else ((), ())
+            self.by_count.curve(name, [*known[0], len(step.centres)], [*known[1], value])
+
+    def show_counts(self, steps: Sequence[Step]) -> None:
+        """The same for all numbers."""
+        for name, values in _percents(steps):
+            self.by_count.curve(name, [len(one.centres) for one in steps], values)
+
+    def _draw_other(self) -> None:
+        """The line as long as the curves."""
+        if self._other is None or CURVES[0] not in self.steps.names():
+            self.steps.forget([SHOWN])
+            return
+        last = max(float(self.steps.data(CURVES[0])[0].max(initial=0)), 1.0)
+        self.steps.curve(SHOWN, [0, last], [self._other[1]] * 2, 0, style=Qt.PenStyle.DashLine)
+
+    def _say(self) -> None:
+        words = "The fit, step by step"
+        refined = "" if self._refined_from is None else f", refined from {self._refined_from} on"
+        if self._other is None:
+            self.title.say(words + refined, words)
+        else:
+            name, value = self._other
+            dashed = f"{name}, {anchors.percent(value / 100)}"
+            self.title.say(
+                f"{words}{refined}, not what is shown. Dashed: mean IoU of {dashed}",
+                f"{words}. Dashed: {dashed}",
+                f"Fit; dashed: {dashed}",
+            )
+
+    # --- the look ---
+
+    @Slot()
+    def _restyle(self) -> None:
+        for line in (self.mark, self.stage):
+            line.setPen(pg.mkPen(theme.colour("muted"), width=1, style=Qt.PenStyle.DashLine))
+        self._show_key()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_key()
+
+    @property
+    def is_low(self) -> bool:
+        return self.height() < LOW
+
+    def _show_key(self) -> None:
+        """Names of the curves above the plots where these are too low for a legend."""
+        for plot in (self.steps, self.by_count):
+            plot.getPlotItem().legend.setVisible(not self.is_low)
+        names = [
+            f'<span style="color:{theme.series(number)}">■</span> {html.escape(name)}'
+            for number, name in enumerate(SHORT)
+        ]
+        self._key.setText("&nbsp; ".join(names) if self.is_low else "Other numbers of anchors")
+        self._key.setToolTip(", ".join(CURVES) if self.is_low else "")
+
+
+def _percents(steps: Sequence[Step]) -> list[tuple[str, list[float]]]:
+    """Each curve's name and values."""
+    values = [(one.mean_iou, one.recall, one.ratio_recall) for one in steps]
+    return [(name, [100 * one[place] for one in values]) for place, name in enumerate(CURVES)]

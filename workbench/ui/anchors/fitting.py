@@ -1,0 +1,36 @@
+"""A line that says as much as it has room for: the first of several sentences, each shorter than the one before."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from workbench.ui.widgets.elided import Elided
+
+
+class Fitting(Elided):
+    """If even the last sentence is too long it is cut; the tooltip then has the first."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self._sentences: tuple[str, ...] = ("",)
+
+    def say(self, *sentences: str) -> None:
+        """The longest first."""
+        self._sentences = sentences
+        self._choose()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())  # so that no choice moves others
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._choose()
+
+    def _choose(self) -> None:
+        room, metrics = self.contentsRect().width(), self.fontMetrics()
+        fitting = (text for text in self._sentences if metrics.horizontalAdvance(text) <= room)
+        said = next(fitting, self._sentences[-1])
+        self.setText(said)
+        self.setToolTip(self._sentences[0] if said != self._sentences[0] else "")

@@ -1,0 +1,92 @@
+"""Above the plot of box sizes: what it shows in a sentence, colours, axes, and choosing a region."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
+
+from workbench.ui import theme
+from workbench.ui.actions import tooltip
+from workbench.ui.anchors.controls import combo_of
+from workbench.ui.anchors.fitting import Fitting
+from workbench.ui.commands import BY_NAME
+
+NARROW = 640  # px, in which whole words on the buttons would leave no room for the sentence
+
+
+class PlotBar(QWidget):
+    """Above the plot: colours, axes, and choosing a region; and what is to be said of it."""
+
+    coloured = Signal(str)
+    log_set = Signal(bool)
+    choosing = Signal(bool)
+    gallery_asked = Signal()
+    region_dropped = Signal()
+    all_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sentences: tuple[str, ...] = ("",)
+        self._region = ""
+        self.about = Fitting()
+        self.about.setObjectName("anchors-about")
+        self.about.setProperty("role", "muted")
+        self.colours = combo_of(
+            "anchors-colours", {"anchor": "by anchor", "label": "by label", "split": "by split"}, "What colours tell."
+        )
+        self.log = QCheckBox("Logarithmic")
+        self.log.setObjectName("anchors-log")
+        self.log.setToolTip(
+            f"{tooltip(BY_NAME['anchors-log'])}: equal factors look equally far apart, which is better when boxes are"
+            " of very different sizes."
+        )
+        self.choose = QPushButton("Choose a region")
+        self.choose.setCheckable(True)
+        self.choose.setObjectName("anchors-region")
+        self.choose.setToolTip(f"{tooltip(BY_NAME['anchors-region'])}; Shift and drag does the same at any time.")
+        theme.set_icon(self.choose, "mdi6.selection-drag")
+        self.gallery = QPushButton("Show in the gallery")
+        self.gallery.setObjectName("anchors-gallery")
+        self.gallery.setToolTip("The images with boxes in the region, on the Data page.")
+        self.drop = QPushButton("Clear")
+        self.drop.setObjectName("anchors-drop-region")
+        self.drop.setToolTip("Clear the region.")
+        self.whole = QPushButton("Show all")
+        self.whole.setObjectName("anchors-show-all")
+        self.whole.setToolTip(f"{tooltip(BY_NAME['anchors-show-all'])}. The wheel zooms, a drag moves the picture.")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.about, 1)
+        for widget in (self.gallery, self.drop, self.choose, self.whole, self.colours, self.log):
+            row.addWidget(widget)
+        self.colours.currentIndexChanged.connect(lambda _: self.coloured.emit(str(self.colours.currentData())))
+        self.log.toggled.connect(self.log_set)
+        self.choose.toggled.connect(self.choosing)
+        self.gallery.clicked.connect(self.gallery_asked)
+        self.drop.clicked.connect(self.region_dropped)
+        self.whole.clicked.connect(self.all_asked)
+        self.show_region("")
+
+    def tell(self, *sentences: str) -> None:
+        """Of these, which say less and less, the first that has room; hidden by what is said of a region."""
+        self._sentences = sentences
+        self._say()
+
+    def show_region(self, sentence: str, *, is_empty: bool = False) -> None:
+        """What was chosen, "" for nothing."""
+        self._region = sentence
+        self.gallery.setEnabled(not is_empty)
+        self.gallery.setVisible(bool(sentence))
+        self.drop.setVisible(bool(sentence))
+        self._say()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < NARROW
+        self.choose.setText("Region" if is_narrow else "Choose a region")
+        self.gallery.setText("Gallery" if is_narrow else "Show in the gallery")
+        self.log.setText("Log" if is_narrow else "Logarithmic")
+
+    def _say(self) -> None:
+        self.about.say(*((self._region,) if self._region else self._sentences))
