@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, write_photographs
 from workbench.core.document import Document
-from workbench.ui import theme
+from workbench.ui import job, theme
 from workbench.ui.main_window import MainWindow
 
 
@@ -28,6 +28,12 @@ def project(tmp_path: Path) -> Path:
 def _release_keys() -> None:
     """A click with Ctrl leaves it held for the tests that follow, until the next click."""
     QTest.mouseClick(QWidget(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+
+
+@pytest.fixture(autouse=True)
+def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the tests of another worker a job that steps back would take ten times as long."""
+    monkeypatch.setattr(job, "NICER", 0)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +56,28 @@ def test_a_job_goes_after_the_window_has_heard_its_end(qtbot: QtBot, session: Se
     assert not session.jobs
     qtbot.waitUntil(lambda: not any(shiboken6.isValid(job) for job in jobs))
     assert jobs[1].error is not None, "what Python knows of it stays"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+def test_a_job_that_steps_back_lets_the_window_go_before(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench.ui.job, "NICER", 7)
+    found: list[int] = []
+
+    def look(_job: Job) -> Iterator[int]:
+        child = threading.Thread(
+            target=lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        )
+        child.start()
+        child.join()
+        yield 0
+
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    for behind in (True, False):
+        session.start(Job("Looking", look, session, behind=behind))
+        qtbot.waitUntil(lambda: not session.jobs)
+    assert found == [here + 7, here], "threads that it starts, too"
 
 
 def test_a_job_that_is_ended_goes_too(qtbot: QtBot, session: Session) -> None:

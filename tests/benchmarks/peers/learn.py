@@ -46,13 +46,15 @@ def yolov8n():
     return spent, found, "ultralytics " + importlib.metadata.version("ultralytics")
 
 
-def read(split):
+def read(split, px=None):
+    """Names, images, boxes in pixels and labels from 1; images are made `px` wide and high if told."""
     from PIL import Image
 
     for file in sorted((folder / "images" / split).iterdir()):
         image = Image.open(file).convert("RGB")
         lines = (folder / "labels" / split / f"{file.stem}.txt").read_text().split("\n")
         rows = torch.tensor([[float(part) for part in line.split()] for line in lines if line]).reshape(-1, 5)
+        image = image.resize((px, px), Image.Resampling.BILINEAR) if px else image
         size = torch.tensor([image.width, image.height] * 2)
         centre, half = rows[:, 1:3], rows[:, 3:] / 2
         yield file.name, image, torch.cat([centre - half, centre + half], dim=1) * size, rows[:, 0].long() + 1
@@ -66,7 +68,7 @@ def ssdlite():
     torch.manual_seed(seed)
     names = json.loads((folder / "names.json").read_text())
     begun = processor_seconds()
-    train = list(read("train"))
+    train = list(read("train", PX))  # what the network makes of them in any case; zooming out costs less then
     change = v2.Compose(
         [
             v2.ToImage(), v2.RandomPhotometricDistort(), v2.RandomZoomOut(fill=128), v2.RandomIoUCrop(),

@@ -286,7 +286,7 @@ class ExportPage(Page):
             images=tuple(document.file(image) for image in shown),
             settings=settings.changed(ExportSettings(), self._form.values()),
         )
-        job = Job(f"Exporting {wish.checkpoint.parent.name}", lambda _: self._export(wish))
+        job = Job(f"Exporting {wish.checkpoint.parent.name}", lambda _: self._export(wish), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job

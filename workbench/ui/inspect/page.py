@@ -233,7 +233,7 @@ class InspectPage(Page):
         if self._choice.done_only:
             snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
         wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
-        job = Job(f"Looking with {run.name}", lambda _: self._look(wish))
+        job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job

@@ -165,7 +165,7 @@ class Before(QWidget):
         if plan is None:
             return
         self._measured = plan
-        job = Job("Estimating the training", lambda job: self._events(plan, job), self)
+        job = Job("Estimating the training", lambda job: self._events(plan, job), self, behind=True)
         job.reported.connect(self._told)
         job.failed.connect(self._failed)
         self._job = job

@@ -256,6 +256,7 @@ class TrainPage(Page):
             lambda job: ending.events(self._train, request, job, after),
             ends_itself=True,
             pauses=True,
+            behind=True,
         )
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)

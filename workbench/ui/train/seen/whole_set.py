@@ -165,6 +165,7 @@ class WholeSet(QWidget):
             "Counting what is learnt",
             lambda job: eyes.count(folder, recipe, names, files, Control(job.stop, job.pause)),
             self._session,
+            behind=True,
         )
         job.reported.connect(self._reported)
         job.finished.connect(self._ended)
