@@ -1,18 +1,21 @@
-"""E3: a mosaic of kept pixels costs a quarter of one that decodes. F4: with bf16 in channels-last a step is quick."""
+"""E1: a training costs what its steps cost. E3: mosaics of kept pixels. F4: bf16 in channels-last is much quicker."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from tests.benchmarks import choosing
+from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
-from workbench.training import augment, light, machine, prepare, recipes
+from workbench.training import augment, light, machine, prepare, recipes, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
 from workbench.training.machine import Precision
@@ -137,3 +140,44 @@ def test_e3_a_mosaic_from_kept_pixels_costs_a_quarter_of_one_with_four_decodes(t
             theirs.append((time.process_time() - start) / 4)
     print(f"a mosaic: {1000 * min(ours):.2f} ms from kept pixels, {1000 * min(theirs):.2f} ms with four decodes")
     assert min(theirs) >= 4 * min(ours)
+
+
+def step_times(snapshot: Snapshot, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """CPU seconds from the beginning of each step of an epoch to that of the next."""
+    recipe = recipes.preset("quick-cpu").changed({"epochs": 1, "evaluate_every": 0, "input_px": 224, "width": 0.5})
+    begun: list[float] = []
+    step = Stepper.step
+
+    def timed(*given: Any, **more: Any) -> Any:
+        begun.append(time.process_time())
+        return step(*given, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stepper, "step", timed)
+        list(run.train(run.RunRequest(folder, snapshot, recipe, None)))
+    return list(np.diff(begun)[1:])
+
+
+@pytest.mark.slow
+def test_e1_a_training_costs_what_its_steps_cost(
+    test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole pipeline, mosaics and all, has 97 % of the speed of the same loop on one batch again and again."""
+    snapshot = choosing.blood_cells(tmp_path / "bccd")
+    real = run._Training._batch
+    made: list[Batch] = []
+
+    def again(self: run._Training, step: int) -> Batch:
+        if not made:
+            made.append(real(self, step))
+        return made[0]
+
+    whole, alone = [], []
+    for turn in range(2):
+        whole += step_times(snapshot, tmp_path / f"whole {turn}", monkeypatch)
+        with monkeypatch.context() as patched:
+            patched.setattr(run._Training, "_batch", again)
+            alone += step_times(snapshot, tmp_path / f"alone {turn}", monkeypatch)
+    share = float(np.median(alone) / np.median(whole))
+    print(f"steps alone take {share:.1%} of the time of the pipeline ({len(whole)} steps each)")
+    assert share >= 0.97

@@ -1,6 +1,6 @@
-"""The window while a detector is trained on the photographs of bccd, on this machine's processor.
+"""The window while a detector is trained on the photographs of bccd, on this machine's processor. F5 of the reference.
 
-WORKBENCH_FULL_BENCHMARKS=1: two minutes, as promised; else twelve seconds.
+WORKBENCH_FULL_BENCHMARKS=1: two minutes and a million steps, as promised; else twelve seconds and a fifth of that.
 """
 
 from __future__ import annotations
@@ -13,19 +13,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QAbstractButton, QComboBox
+from PySide6.QtCore import QSizeF, Qt, QTimer
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 
 from tests.benchmarks import choosing
 from tests.ui.conftest import open_window
 from tests.ui.hand import Open, find
+from workbench.core.project import Box, Label
 from workbench.training.events import Progress
+from workbench.ui import pictures
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.train.curves import Curves
+from workbench.ui.train.story import Story
 
 __all__ = ["open_window"]  # a fixture
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 SECONDS = 120 if FULL else 12
 TICK = 5  # ms
+FRAME = 16.7  # ms
 
 
 @pytest.fixture
@@ -43,6 +49,8 @@ def test_the_window_is_not_held_up_by_a_training(
 ) -> None:
     choosing.blood_cells(tmp_path / "project")
     window = open_window(tmp_path / "project", "train")
+    canvas = shown_canvas(qtbot)
+    idle = painting(qtbot, canvas)
     steps: list[Progress] = []
     window.session.job_event.connect(lambda _job, event: steps.append(event) if isinstance(event, Progress) else None)
     qtbot.waitUntil(find(window, QComboBox, "train-detector").isEnabled, timeout=60_000)
@@ -65,6 +73,7 @@ def test_the_window_is_not_held_up_by_a_training(
     qtbot.wait(1000 * SECONDS)
     timer.stop()
     done = len(steps) - first
+    busy = painting(qtbot, canvas)
     find(window, QAbstractButton, "train-stop").click()
     qtbot.waitUntil(lambda: not window.session.jobs, timeout=60_000)
     p50, p95, p99 = np.percentile(late, [50, 95, 99])
@@ -72,6 +81,69 @@ def test_the_window_is_not_held_up_by_a_training(
         f"{done} steps in {SECONDS} s, {len(late):,} ticks: lateness p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f},"
         f" worst {max(late):.0f} ms"
     )
+    print(f"painting 1,000 boxes, p95: {idle:.1f} ms idle, {busy:.1f} ms while training")
     assert done > SECONDS / 4
     assert p95 < 5
-    assert max(late) < 50
+    assert max(late) < (50 if FULL else 100)  # once in a while another test beside this one costs more
+    assert busy <= (2 if FULL else 3) * idle
+    assert busy <= (8 if FULL else 16)
+
+
+def shown_canvas(qtbot: QtBot) -> Canvas:
+    """1600 by 1000 pixels of it, with a photograph and a thousand boxes."""
+    random = np.random.default_rng(0)
+    canvas = Canvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(1600, 1000)
+    canvas.show()
+    photograph = random.integers(0, 255, (100, 160, 3), np.uint8).repeat(20, 0).repeat(20, 1)
+    canvas.show_picture(pictures.picture(photograph), QSizeF(3200, 2000))
+    low = random.uniform(0, (3100, 1900), (1000, 2))
+    corners = np.concatenate([low, low + random.uniform(12, 90, (1000, 2))], axis=1).tolist()
+    labels = tuple(Label(number + 1, f"label {number}") for number in range(6))
+    canvas.set_boxes(tuple(Box(row + 1, 1, 1 + row % 6, tuple(box)) for row, box in enumerate(corners)), labels)
+    return canvas
+
+
+def painting(qtbot: QtBot, canvas: Canvas) -> float:
+    """Milliseconds within which 95 of 100 paintings are done."""
+    taken = []
+    for _ in range(100):
+        qtbot.wait(10)
+        begun = time.perf_counter()
+        canvas.repaint()
+        taken.append(1000 * (time.perf_counter() - begun))
+    return float(np.percentile(taken, 95))
+
+
+@pytest.mark.slow
+def test_f5_curves_of_a_million_steps_are_drawn_within_a_frame(qtbot: QtBot) -> None:
+    random, many = np.random.default_rng(0), 1_000_000 if FULL else 200_000
+    story, curves = Story(), Curves()
+    qtbot.addWidget(curves)
+    curves.resize(900, 560)
+    curves.show()
+    losses = random.random((many + 400, 3)) + 3 / (1 + np.arange(many + 400) / 1000)[:, None]
+
+    def add(step: int) -> None:
+        box, thing, label = losses[step].tolist()
+        terms = {"box": box, "object": thing, "label": label}
+        story.add(Progress(step, many, step // 100, 1, terms, box + thing + label, 0.001, 30.0 + box, 60.0))
+
+    for step in range(many):
+        add(step)
+    curves.show_story(story, "run")
+    QApplication.processEvents()
+    taken = []
+    for step in range(many, many + 400):
+        add(step)
+        begun = time.perf_counter()
+        curves.show_story(story, "run", now=False)
+        QApplication.processEvents()
+        taken.append(1000 * (time.perf_counter() - begun))
+    drawn = [one for one in taken if one > 0.5]  # else nothing was due
+    print(f"{many:,} steps: {len(drawn)} of 400 calls draw; median {np.median(drawn):.1f}, worst {max(drawn):.1f} ms")
+    assert len(drawn) >= 4
+    assert np.median(drawn) < FRAME
+    if FULL:
+        assert max(drawn) < FRAME

@@ -25,9 +25,10 @@ from pytestqt.qtbot import QtBot
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.training import events
+from workbench.training import board, events
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
+from workbench.ui import preferences
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 from workbench.ui.widgets.plot import Plot
@@ -406,3 +407,21 @@ def any_points(page: QWidget) -> int:
 
 def wait(qtbot: QtBot, condition: Callable[[], bool]) -> None:
     qtbot.waitUntil(condition, timeout=120_000)
+
+
+def test_a_training_is_told_to_tensorboard_too(
+    qtbot: QtBot, page: TrainPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+
+    def mirrored(events: Iterator[Event], folder: Path) -> Iterator[Event]:
+        seen.append(folder)
+        yield from events
+
+    monkeypatch.setattr(board, "is_there", lambda: True)
+    monkeypatch.setattr(board, "mirrored", mirrored)
+    preferences.put("train/tensorboard", True)
+    label_all(session)
+    started(qtbot, page, 2)
+    assert session.document is not None
+    assert [folder.parent for folder in seen] == [session.document.runs_folder]

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import find
 from workbench.errors import WorkbenchError
+from workbench.training import board
 from workbench.training.events import Evaluated, Event, Progress
 from workbench.ui import preferences, theme
 from workbench.ui.train import curves as curves_module
@@ -335,3 +336,21 @@ def test_a_file_that_can_not_be_written_is_told(qtbot: QtBot, make: Make, tmp_pa
         curves._write("words", str(tmp_path / "file" / "loss.csv"))
     assert isinstance(failed.args[0], WorkbenchError)
     assert "could not be written" in failed.args[0].sentence
+
+
+def test_trainings_can_write_for_tensorboard_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = make()
+    assert not curves.bar.for_tensorboard
+    if not board.is_there():
+        monkeypatch.setattr(board, "is_there", lambda: True)
+    files(curves)
+    menu = find(curves, QMenu, "train-plots-save-menu")
+    menu.actions()[-1].trigger()
+    assert curves.bar.for_tensorboard
+    files(curves)
+    assert menu.actions()[-1].isChecked(), "kept for the next start"
+    monkeypatch.setattr(board, "is_there", lambda: False)
+    assert not curves.bar.for_tensorboard
+    files(curves)
+    assert not menu.actions()[-1].isEnabled()
+    assert "not installed" in menu.actions()[-1].text()

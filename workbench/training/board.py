@@ -11,9 +11,14 @@ from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Event, Progress
 
 
+def is_there() -> bool:
+    """Whether TensorBoard is installed."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
 def require() -> None:
     """WorkbenchError if TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
+    if not is_there():
         raise WorkbenchError("TensorBoard is not installed. Install it with: pip install 'workbench-detection[tb]'")
 
 

@@ -39,10 +39,23 @@ def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Even
             yield event
 
 
-def events(train: Train, request: RunRequest | Path, job: Job, after: threading.Event) -> Iterator[Event | Story]:
+def events(
+    train: Train, request: RunRequest | Path, job: Job, after: threading.Event, for_tensorboard: bool = False
+) -> Iterator[Event | Story]:
     """What `job` does: the events of a training that reads its flags, and `after` as `stopping` says."""
     control = Control(job.stop, job.pause)
-    return stopping(work.events(train, request, control), control, after)
+    return stopping(work.events(train, request, control, for_tensorboard), control, after)
+
+
+def job(
+    name: str, train: Train, request: RunRequest | Path, after: threading.Event, for_tensorboard: bool = False
+) -> Job:
+    """Of the training of run `name`; see `events`."""
+
+    def happening(job: Job) -> Iterator[Event | Story]:
+        return events(train, request, job, after, for_tensorboard)
+
+    return Job(f"Training {name}", happening, ends_itself=True, pauses=True, behind=True)
 
 
 def evaluates(request: RunRequest | Path) -> bool:

@@ -251,13 +251,8 @@ class TrainPage(Page):
 
     def _begin(self, name: str, request: RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()
-        job = Job(
-            f"Training {name}",
-            lambda job: ending.events(self._train, request, job, after),
-            ends_itself=True,
-            pauses=True,
-            behind=True,
-        )
+        for_tensorboard = self._curves.bar.for_tensorboard
+        job = ending.job(name, self._train, request, after, for_tensorboard)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
         self._job = job

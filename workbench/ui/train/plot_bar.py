@@ -8,12 +8,13 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSlider, QToolButton, QWidget
 
+from workbench.training import board
 from workbench.ui import preferences, theme
 from workbench.ui.train import per_label, smoothing
 from workbench.ui.train.train_plot import CSV, KINDS, PNG, PlotKind
 from workbench.ui.widgets.elided import ElidedCombo
 
-_PLOTS, _SMOOTHING = "train/plots", "train/smoothing"
+_PLOTS, _SMOOTHING, _BOARD = "train/plots", "train/smoothing", "train/tensorboard"
 AUTOMATIC = "As many as fit"
 
 
@@ -107,6 +108,11 @@ class PlotBar(QWidget):
         return "" if self._find.isHidden() else self._find.text().strip()
 
     @property
+    def for_tensorboard(self) -> bool:
+        """Whether trainings write their curves for TensorBoard, too."""
+        return preferences.flag(_BOARD) and board.is_there()
+
+    @property
     def smoothing(self) -> float:
         return self.slider.value() / 100
 
@@ -165,10 +171,20 @@ class PlotBar(QWidget):
             own = menu.addMenu(kind.title)
             for text, suffix in (("As CSV …", CSV), ("As picture …", PNG)):
                 own.addAction(text).setData((kind.name, suffix))
+        menu.addSeparator()
+        words = "For TensorBoard, from the next training on"
+        also = menu.addAction(words if board.is_there() else "For TensorBoard (not installed: extra “tb”)")
+        also.setCheckable(True)
+        also.setChecked(self.for_tensorboard)
+        also.setEnabled(board.is_there())
+        also.setToolTip("Write the curves into the run's folder tensorboard, too.")
 
     @Slot(QAction)
     def _ask_save(self, action: QAction) -> None:
-        self.save_asked.emit(*action.data())
+        if action.isCheckable():
+            preferences.put(_BOARD, action.isChecked())
+        else:
+            self.save_asked.emit(*action.data())
 
     @Slot()
     def _labels_chosen(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.detectors import DetectorSettings
-from workbench.training import recipes, runs
+from workbench.training import board, recipes, runs
 from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
@@ -168,11 +168,15 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
         runs.forget_unstarted(request.folder)
 
 
-def events(train: Train, request: RunRequest | Path, control: Control) -> Iterator[Event | Story]:
+def events(
+    train: Train, request: RunRequest | Path, control: Control, for_tensorboard: bool = False
+) -> Iterator[Event | Story]:
     """The events of a training; of a resumed one, first the story so far."""
+    folder = request if isinstance(request, Path) else request.folder
     if isinstance(request, Path):
         yield read_story(request)
-    yield from train(request, control)
+    happening = train(request, control)
+    yield from board.mirrored(happening, folder) if for_tensorboard else happening
 
 
 def read_story(folder: Path) -> Story:
