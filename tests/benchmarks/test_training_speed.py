@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import traceback
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.benchmarks import choosing
 from workbench.core.project import Snapshot
@@ -181,3 +184,49 @@ def test_e1_a_training_costs_what_its_steps_cost(
     share = float(np.median(alone) / np.median(whole))
     print(f"steps alone take {share:.1%} of the time of the pipeline ({len(whole)} steps each)")
     assert share >= 0.97
+
+
+ASKING = ("aten._local_scalar_dense", "aten.nonzero", "aten.masked_select", "aten._unique")
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would make the processor wait for a graphics card: a number asked for, a shape that depends on data.
+
+    one_hot looks at its numbers on the processor only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = str(func)
+        by_mask = name.startswith(("aten.index.", "aten.index_put")) and any(
+            one is not None and one.dtype in (torch.bool, torch.uint8) for one in args[1]
+        )
+        if by_mask or name.startswith(
+            ("aten._local_scalar_dense", "aten.nonzero", "aten.masked_select", "aten._unique")
+        ):
+            stack = [frame.name for frame in traceback.extract_stack() if "workbench" in frame.filename]
+            line = next(frame.line for frame in reversed(traceback.extract_stack()) if "workbench" in frame.filename)
+            if "one_hot(" not in str(line):
+                self.found[stack[-1]] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "name", ["yolov1-tiny", "yolov2-tiny", "yolov3-tiny", "yolov4-tiny", "yolov4-csp", "ssdlite", "retinanet", "fcos"]
+)
+def test_f3_a_step_waits_for_nothing_but_its_gradients_norm(name: str) -> None:
+    """And for its loss, read as one list of all terms. Faster R-CNN's samples have sizes that depend on the data."""
+    recipe = recipes.preset("quick-cpu").with_detector(name).changed({"input_px": 128, "width": 0.25})
+    made = Stepper(
+        prepare.build(recipe, 3, None), replace(recipe.training, batch=IMAGES), Runtime(CPU, Precision("fp32", ""))
+    )
+    some = batch()
+    small = replace(some, images=some.images[:, :128, :128], boxes=some.boxes / 2)
+    made.step(small, 1e-4)
+    with Waits() as waits:
+        made.step(small, 1e-4)
+    made.close()
+    assert waits.found == {"_check": 1}

@@ -76,8 +76,8 @@ def texts(tree: QTreeWidget) -> list[list[str]]:
 def test_numbers_stand_with_their_totals_and_sort_by_value(counted: tuple[Session, SeenWindow, FakeEyes]) -> None:
     tree = shown(counted[1])
     assert texts(tree) == [
-        ["YOLOv1", "96", "1,404", "5", "0.4%", "4 of 1,400", "1 of 4", ""],
-        ["YOLOv3", "96", "1,404", "2", "0.1%", "1 of 1,400", "1 of 4", ""],
+        ["YOLOv1", "96", "1,404", "5", "0.4 %", "4 of 1,400", "1 of 4", ""],
+        ["YOLOv3", "96", "1,404", "2", "0.1 %", "1 of 1,400", "1 of 4", ""],
         ["Darknet .cfg is left out: Choose a .cfg file first.", "", "", "", "", "", "", ""],
     ]
     child = tree.topLevelItem(0).child(0)
@@ -213,7 +213,7 @@ def test_a_stop_is_told_and_another_count_waits_for_it(
     session, window, begun = endless
     button, words = find(window, QPushButton, "seen-count"), find(window, QLabel, "seen-whole-words")
     find(window, QTabWidget, "seen-tabs").setCurrentIndex(1)
-    qtbot.waitUntil(lambda: words.text() == "Counting: 1 of 3 detectors, YOLOv3 40%.")
+    qtbot.waitUntil(lambda: words.text() == "Counting: 1 of 3 detectors, YOLOv3 40 %.")
     assert button.text() == "Stop"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert words.text() == "Stopping …"

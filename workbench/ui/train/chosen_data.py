@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.core.document import Document
 from workbench.core.project import Split
-from workbench.core.words import count
+from workbench.core.words import count, percent
 from workbench.training.settings import TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
@@ -25,7 +25,7 @@ def counted(
             f"No image to train on: none is {training.states}. Mark labelled images as done on the Label page,"
             " or choose other states under Data."
         )
-    held = f"{validation:,} to validate" if validation else f"{training.hold_out:.0%} of them held out"
+    held = f"{validation:,} to validate" if validation else f"{percent(training.hold_out, 0)} of them held out"
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, px)}"
     return train, f"{count(train, 'image')} to train on, {held}.{anchors}"
 

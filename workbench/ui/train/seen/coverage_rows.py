@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItem
 
+from workbench.core.words import percent
 from workbench.ui import theme
 from workbench.ui.anchors.rules import NEEDS_A_FILE
 
@@ -102,7 +103,7 @@ def _filled(row: Row, missed: Sequence[int], total: Sequence[int]) -> Row:
     row.put(BOXES, f"{all_:,}", all_, f"{row.text(0)}: {all_:,} boxes to be learnt")
     row.put(MISSED, f"{some:,}", some, help, red=some > 0)
     share = some / max(all_, 1)
-    row.put(SHARE, f"{share:.{2 if 0 < share < FINE else 1}%}" if all_ else "", share, help, red=some > 0)
+    row.put(SHARE, percent(share, 2 if 0 < share < FINE else 1) if all_ else "", share, help, red=some > 0)
     for column, (number, of) in enumerate(zip(missed, total, strict=True), start=FIRST_SIZE):
         help = f"{row.text(0)}: {number:,} of {of:,} {SIZES[column - FIRST_SIZE]} boxes are not learnt"
         row.put(column, f"{number:,} of {of:,}" if of else "", number, help, red=number > 0)

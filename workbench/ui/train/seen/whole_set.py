@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.words import percent
 from workbench.training.events import Control
 from workbench.training.recipes import Recipe
 from workbench.training.seen_files import Files
@@ -181,7 +182,7 @@ class WholeSet(QWidget):
         if hasattr(event, "missed"):
             self._add(event)  # type: ignore[arg-type]
         done, share = self.tree.topLevelItemCount(), getattr(event, "share", 0.0)
-        now = f", {event.title} {share:.0%}" if hasattr(event, "title") and not hasattr(event, "missed") else ""
+        now = f", {event.title} {percent(share, 0)}" if hasattr(event, "title") and not hasattr(event, "missed") else ""
         self.words.setText(f"Counting: {done:,} of {len(self._names):,} detectors{now}.")
 
     @Slot()
