@@ -296,3 +296,20 @@ def test_names_that_are_no_text_are_told(tmp_path: Path, capsys: Capture) -> Non
     shutil.copy(folder / "a.jpg", os.fsencode(folder) + b"/\xff.jpg")
     assert main(["new", str(tmp_path / "p"), "--images", str(folder)]) == console.DONE
     assert "1 file or folder was left out because its name is not valid text" in capsys.readouterr().err
+
+
+def test_photographs_that_were_moved_are_found_again(tmp_path: Path, capsys: Capture) -> None:
+    picture(tmp_path / "old" / "a.jpg", grey=9)
+    project = str(tmp_path / "p")
+    assert main(["new", project, "--images", str(tmp_path / "old")]) == console.DONE
+    assert main(["find-images", project, str(tmp_path / "old")]) == console.FAILED
+    assert "All photographs of this project are where they were" in capsys.readouterr().err
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert main(["find-images", project, str(tmp_path / "p")]) == console.FAILED
+    assert "None of the project's 1 image is in" in capsys.readouterr().err
+    assert main(["find-images", project, str(tmp_path / "new"), "--json"]) == console.DONE
+    assert said(capsys) == {"images": 1, "folder": str(tmp_path / "new")}
+    (tmp_path / "new").rename(tmp_path / "newer")
+    asked = ["find-images", project, str(tmp_path / "newer"), "--was", str(tmp_path / "old")]
+    assert main(asked) == console.FAILED
+    assert f"These are lost: {tmp_path / 'new'}" in capsys.readouterr().err

@@ -218,6 +218,31 @@ def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
     return splits.by_likeness(prints)
 
 
+@app.command(name="find-images")
+def find_images(
+    project: Project,
+    folder: Annotated[Path, typer.Argument(help="Where the photographs are now.")],
+    was: Annotated[
+        Path | None, typer.Option("--was", help="Where they were, if several folders of the project are lost.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say where the photographs are now, after their folder was moved or the project was copied to another machine."""
+    from workbench.core import lost_folders
+
+    with project_of(project, write=True) as document:
+        gone = lost_folders.lost(document)
+        chosen = [one for one in gone if was is None or one.folder == was.absolute()]
+        if not gone:
+            raise WorkbenchError("All photographs of this project are where they were; nothing was changed.")
+        if len(chosen) != 1:
+            listed = ", ".join(str(one.folder) for one in gone)
+            raise WorkbenchError(f"Choose with --was which folder you mean. These are lost: {listed}")
+        said = lost_folders.move(document, chosen[0], folder)
+        say(said, quiet=as_json)
+        result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
+
+
 @app.command(name="add-video")
 def add_video(
     project: Project,

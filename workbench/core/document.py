@@ -419,20 +419,29 @@ class Document:
 
     def add_root(self, folder: Path) -> int:
         """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""
-        folder = Path(folder).absolute()
-        check_name(folder)
-        inside = folder == self.folder or self.folder in folder.parents
-        text = folder.relative_to(self.folder).as_posix() if inside else str(folder)
+        text = self._as_root(folder)
         for row in self.store.rows("SELECT id FROM root WHERE path = ?", text):
             return int(row["id"])
         with self.store.transaction() as connection:
             made = connection.execute("INSERT INTO root (path) VALUES (?)", (text,)).lastrowid
         return int(made or 0)
 
+    def _as_root(self, folder: Path) -> str:
+        folder = Path(folder).absolute()
+        check_name(folder)
+        inside = folder == self.folder or self.folder in folder.parents
+        return folder.relative_to(self.folder).as_posix() if inside else str(folder)
+
     def move_root(self, id: int, folder: Path) -> None:
-        """Say where the images of a root are now (the folder was moved or the disk renamed)."""
+        """Say where the images of a root are now (the folder was moved or the disk renamed).
+
+        WorkbenchError if other images of the project are in that folder.
+        """
+        text = self._as_root(folder)
+        if self.store.rows("SELECT id FROM root WHERE path = ? AND id != ?", text, id):
+            raise WorkbenchError(f"{folder} is a folder of this project already. Choose another one.")
         with self.store.transaction() as connection:
-            connection.execute("UPDATE root SET path = ? WHERE id = ?", (str(Path(folder).absolute()), id))
+            connection.execute("UPDATE root SET path = ? WHERE id = ?", (text, id))
         self._roots.clear()
 
     def add_described(self, folder: Path, images: Sequence[Image]) -> int:

@@ -29,7 +29,9 @@ HELP = {  # pages of resources/help, in the order of the work
     "labels-in-and-out": "Labels in and out",
     "reading-the-anchors-page": "Reading the anchors page",
     "choosing-a-detector": "Choosing a detector",
+    "what-the-losses-mean": "What the losses mean",
     "training-on-several": "Training on one GPU, on eight, on a cluster",
+    "where-things-are": "Where things are on disk",
 }
 
 COMMANDS: tuple[Command, ...] = (

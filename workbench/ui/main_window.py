@@ -22,6 +22,7 @@ from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
 from workbench.ui.train.seen.opening import open_seen
+from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
 from workbench.ui.widgets.status_bar import StatusBar
@@ -143,6 +144,8 @@ class MainWindow(QMainWindow):
         rows = QVBoxLayout(centre)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
+        self._lost = LostFoldersBar(self.session, self.open)
+        rows.addWidget(self._lost)
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self._rail)
@@ -366,6 +369,7 @@ class MainWindow(QMainWindow):
         self._projects.close()
         self.close_project()
         self.session.end_jobs()
+        self._lost.close_down()
         self._start.closing()
         thumbnails.of(self.session).close()
         event.accept()

@@ -1,0 +1,72 @@
+"""A project whose photographs were moved says so above every page, and shows them once it knows where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench.core.document import Document
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
+
+
+def bar(window: MainWindow) -> LostFoldersBar:
+    return find(window, LostFoldersBar, "lost-folders")
+
+
+def press(window: MainWindow, name: str) -> None:
+    QTest.mouseClick(find(window, QPushButton, f"lost-folders-{name}"), Qt.MouseButton.LeftButton)
+
+
+def test_a_project_whose_photographs_are_there_says_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    qtbot.waitUntil(bar(window)._looking.is_idle)
+    assert not bar(window).isVisible()
+
+
+def test_photographs_that_were_moved_are_asked_for_and_shown_again(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = project.parent / "photographs of märz 🦊"
+    (project.parent / "photographs").rename(new)
+    window = open_window(project, "data")
+    qtbot.waitUntil(bar(window).isVisible)
+    words = find(window, QFrame, "lost-folders-words")
+    assert words.text().startswith("3 photographs are not where they were: ")  # type: ignore[attr-defined]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(project))
+    press(window, "choose")
+    assert "None of the project's 3 images" in find(window, QLabel, "message-text").text()
+    assert bar(window).isVisible()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(new))
+    press(window, "choose")
+    document = window.session.document
+    assert document is not None
+    assert document.file(document.images()[0]) == new / "a.png"
+    assert find(window, QLabel, "message-text").text() == f"3 images now at {new}."
+    qtbot.waitUntil(bar(window)._looking.is_idle)
+    assert not bar(window).isVisible()
+
+
+def test_one_may_go_on_without_them(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    (project.parent / "photographs").rename(project.parent / "new")
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    press(window, "later")
+    assert not bar(window).isVisible()
+    window.session.close()
+    window.open(project)
+    qtbot.waitUntil(bar(window).isVisible)
+
+
+def test_who_may_not_change_the_project_may_not_move_them(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    (project.parent / "photographs").rename(project.parent / "new")
+    with Document.open(project):
+        window = open_window(project)
+        qtbot.waitUntil(bar(window).isVisible)
+        assert not find(window, QPushButton, "lost-folders-choose").isEnabled()

@@ -1,0 +1,117 @@
+"""The line above all pages that says that photographs are not where they were, and asks where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.ui import preferences, theme
+from workbench.ui.background import Background
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+
+if TYPE_CHECKING:
+    from workbench.core.lost_folders import LostFolder
+
+
+class LostFoldersBar(QFrame):
+    """Hidden while all is where it was. `reopen`: shows a project again after its images were found.
+
+    `close_down` before its owner goes.
+    """
+
+    def __init__(self, session: Session, reopen: Callable[[Path], object], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("lost-folders")
+        self.setProperty("role", "card")
+        self._session, self._reopen = session, reopen
+        self._lost: tuple[LostFolder, ...] = ()
+        self._looking = Background("Looking for the photographs", _gone, self)
+        self._looking.done.connect(self._looked)
+        self._icon = QLabel()
+        self._words = Elided()
+        self._words.setObjectName("lost-folders-words")
+        self._choose = QPushButton("Say where they are…")
+        self._choose.setObjectName("lost-folders-choose")
+        self._choose.setToolTip("Choose the folder in which these photographs are now")
+        self._choose.clicked.connect(self._ask)
+        later = QPushButton("Not now")
+        later.setObjectName("lost-folders-later")
+        later.setToolTip("Go on without them until the project is opened again")
+        later.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
+        row.setSpacing(theme.GRID)
+        row.addWidget(self._icon)
+        row.addWidget(self._words, 1)
+        row.addWidget(self._choose)
+        row.addWidget(later)
+        self.hide()
+        session.document_changed.connect(self._look)
+
+    def close_down(self) -> None:
+        self._looking.close()
+
+    @Slot()
+    def _look(self) -> None:
+        self.hide()
+        document = self._session.document
+        if document is not None:  # a disk that is not there may take its time
+            self._looking.ask([(document.folder, tuple(document.roots().items()))])
+
+    @Slot(object, object)
+    def _looked(self, wish: tuple[Path, object], gone: object) -> None:
+        document = self._session.document
+        if document is None or document.folder != wish[0] or not gone or isinstance(gone, WorkbenchError):
+            return
+        from workbench.core import lost_folders
+
+        self._lost = lost_folders.lost(document)
+        if self._lost:
+            first = self._lost[0]
+            them = "The photograph is" if first.images == 1 else f"{count(first.images, 'photograph')} are"
+            self._words.setText(f"{them} not where they were: {first.folder}")
+            self._words.setToolTip("\n".join(str(one.folder) for one in self._lost))
+            self._choose.setEnabled(not document.read_only)
+            self._icon.setPixmap(theme.icon("mdi6.folder-alert-outline", theme.colours().warning).pixmap(20, 20))
+            self.show()
+
+    @Slot()
+    def _ask(self) -> None:
+        old = self._lost[0].folder
+        chosen = QFileDialog.getExistingDirectory(
+            self, f"Where the photographs of {old.name} are now", preferences.get("folder", "")
+        )
+        if chosen:
+            preferences.put("folder", str(Path(chosen).parent))
+            self.take(Path(chosen))
+
+    def take(self, folder: Path) -> None:
+        """The lost photographs are in this folder: the project is shown again with them."""
+        document = self._session.document
+        if document is None or not self._lost:
+            return
+        from workbench.core import lost_folders
+
+        try:
+            said = lost_folders.move(document, self._lost[0], folder)
+        except WorkbenchError as error:
+            self._session.tell(error)
+            return
+        here = document.folder
+        self._session.close()
+        self._reopen(here)
+        self._session.inform(said)
+
+
+def _gone(wish: tuple[Path, tuple[tuple[int, Path], ...]]) -> bool:
+    """Whether any of the folders isn't there."""
+    from workbench.core import lost_folders
+
+    return any(not lost_folders.is_there(folder) for _, folder in wish[1])
