@@ -1,0 +1,46 @@
+"""Every help page opens from its menu, is in the menu, and names only commands that there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QTextBrowser
+from pytestqt.qtbot import QtBot
+from typer.main import get_command
+
+from tests.ui.hand import Open, find
+from workbench.cli.options import app
+from workbench.core.files import resource
+from workbench.ui.commands import HELP
+
+FOLDER = Path(str(resource("help", "choosing-a-detector.md"))).parent
+
+
+def test_the_menu_has_every_page() -> None:
+    assert sorted(HELP) == sorted(file.stem for file in FOLDER.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", HELP)
+def test_a_page_opens_with_all_that_it_says(qtbot: QtBot, open_window: Open, page: str) -> None:
+    window = open_window()
+    find(window, QAction, f"action-help-{page}").trigger()
+    shown = find(window, QTextBrowser, "help-text").toPlainText()
+    text = (FOLDER / f"{page}.md").read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    assert headings
+    assert [heading for heading in headings if heading.replace("*", "") not in shown] == []
+    assert "|---" not in shown, "a table that isn't one"
+
+
+@pytest.mark.parametrize("page", HELP)
+def test_the_commands_of_a_page_are_there(page: str) -> None:
+    import workbench.cli  # noqa: F401  # registers them
+
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    blocks = re.findall(r"```\n(.*?)```", (FOLDER / f"{page}.md").read_text("utf-8"), re.DOTALL)
+    named = re.findall(r"(?:^|-m )workbench ([a-z-]+)", "\n".join(blocks), re.MULTILINE)
+    assert set(named) <= known
+    assert known >= {"train", "find-images"}
