@@ -254,7 +254,7 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     label_all(session)
     started(qtbot, page)
     qtbot.waitUntil(lambda: points(page, "ap", "AP50") >= 2)
-    assert points(page, "rate", "learning rate") >= 12
+    qtbot.waitUntil(lambda: points(page, "rate", "learning rate") >= 12)  # one plot is drawn after the other
     assert "images/s" in text(page, "train-numbers")
     assert "yolov4-tiny on cpu" in log(page)
     assert not button(page, "train-start").isEnabled()
