@@ -32,6 +32,7 @@ HELP = {  # pages of resources/help, in the order of the work
     "what-the-losses-mean": "What the losses mean",
     "training-on-several": "Training on one GPU, on eight, on a cluster",
     "where-things-are": "Where things are on disk",
+    "when-something-goes-wrong": "When something goes wrong",
 }
 
 COMMANDS: tuple[Command, ...] = (
