@@ -299,7 +299,29 @@ def test_images_go_through_in_halves_when_memory_runs_out(
     monkeypatch.setattr(Toy, "forward", forward)
     events = list(train(request_of()))
     assert isinstance(events[-1], Finished)
-    assert any("Memory ran out" in event.sentence and "1 images" in event.sentence for event in only(events, Message))
+    said = [event.sentence for event in only(events, Message)]
+    assert "Memory ran out: images now go through 1 at a time, not 4." in said
+
+
+def test_an_evaluation_goes_through_in_halves_when_memory_runs_out(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = only(list(train(request_of(epochs=2))), Evaluated)
+    before, seen = Toy.forward, set()
+
+    def forward(self: Toy, images: Tensor) -> Raw:
+        if not self.training:
+            seen.add(len(images))
+            if len(images) > 1:
+                raise torch.OutOfMemoryError("too many")
+        return before(self, images)
+
+    monkeypatch.setattr(Toy, "forward", forward)
+    halved = only(list(train(request_of("halved", epochs=2))), Evaluated)
+    assert {1, 2} <= seen
+    assert [(event.ap, event.ap50, event.images) for event in halved] == [
+        (event.ap, event.ap50, event.images) for event in straight
+    ]
 
 
 def test_memory_that_does_not_hold_one_image_ends_the_run_with_a_sentence(

@@ -26,6 +26,7 @@ from workbench.training import (
     machine,
     preflight_copies,
     prepare,
+    probing,
     reading,
     record,
     saving,
@@ -192,6 +193,8 @@ class _Training:
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)
+        if self.runtime.device.type == "cuda" and self.runtime.world == 1:
+            self.notes += probing.settle(self.stepper, self.data, probing.of_card(self.runtime.device))
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, self.runtime.device)
         self.side = Side(self.request, self.data, self.validation, self.runtime, self.threads, self.control)
@@ -252,7 +255,7 @@ class _Training:
             self.meter.add(terms, rate, self.stepper.gradient_norm)
             self.side.learnt(sum(terms.values()))
             if self.stepper.micro < micro:
-                sentence = f"Memory ran out: from now on {self.stepper.micro} images go through at once, not {micro}."
+                sentence = f"Memory ran out: images now go through {self.stepper.micro:,} at a time, not {micro:,}."
                 yield Message("warning", sentence)
             if self.meter.due or self.plan.ends_epoch(self.standing.done):
                 yield self.meter.progress(self.standing.done)

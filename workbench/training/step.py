@@ -57,6 +57,7 @@ class Stepper:
         auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
         self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
         self.halved = False  # because memory ran out
+        self._attack = 0.0  # see _turned()
         self.scale = LossScale() if runtime.precision.name == "fp16" else None
         self.gradient_norm = math.nan  # of the last step, before it was clipped
         self._all = [p for p in detector.parameters() if p.requires_grad]
@@ -83,7 +84,7 @@ class Stepper:
                 settle_norms(member, number)
         terms = self._gradients(batch)
         while terms is None:  # outside the except block, whose traceback would keep the tensors alive
-            self._halve()
+            self.halve()
             terms = self._gradients(batch)
         if not self._check(terms):
             return terms
@@ -95,6 +96,10 @@ class Stepper:
             self._begin_momentum()
         self.optimizer.step()
         return terms
+
+    def try_out(self, batch: Batch) -> bool:
+        """Compute the gradients of a batch for nothing; False if memory ran out."""
+        return self._gradients(batch) is not None
 
     def idle(self) -> list[str]:
         """What was asked for and can't do anything here, in sentences."""
@@ -225,7 +230,8 @@ class Stepper:
                 freezing.rest(member, True, weights=self._wrapped is None)
         return (images - self._attack * slope).clamp(0, 1)
 
-    def _halve(self) -> None:
+    def halve(self) -> None:
+        """Fewer images at once. WorkbenchError if it is a single one already."""
         if self.micro == 1:
             raise WorkbenchError(
                 f"The memory of {self.device} does not hold the training of a single image."

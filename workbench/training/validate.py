@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -20,6 +20,7 @@ from workbench.core import boxes as geometry
 from workbench.core import metrics
 from workbench.core.detections import FLOOR, MOST, Candidates, Detections, Kind
 from workbench.detectors.parts.detector import Detector, Raw, Targets
+from workbench.errors import WorkbenchError
 from workbench.training import augment
 from workbench.training.data import Dataset
 from workbench.training.events import Control
@@ -61,7 +62,7 @@ def evaluate(
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
     own = parts[runtime.rank :: runtime.world]
     with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
-        found = list(pool.map(lambda part: _found(detector, data, part, device, control), own))
+        found = list(pool.map(_fitting(lambda part: _found(detector, data, part, device, control)), own))
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
@@ -77,10 +78,31 @@ def losses(
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
     with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
-        found = list(pool.map(lambda part: _judged(detector, data, part, device, control), own))
+        found = list(pool.map(_fitting(lambda part: _judged(detector, data, part, device, control)), own))
     if runtime.agree(control.stop.is_set()):
         return None
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
+
+
+def _fitting(look: Callable[[NDArray[np.int64]], list[T]]) -> Callable[[NDArray[np.int64]], list[T]]:
+    """The same function of images; where memory does not hold them, it gets the halves one after the other."""
+
+    def looked(indices: NDArray[np.int64]) -> list[T]:
+        try:
+            return look(indices)
+        except torch.OutOfMemoryError as error:
+            if len(indices) < 2:
+                raise WorkbenchError(
+                    "The memory does not hold the evaluation of a single image."
+                    " Choose a smaller input side, a smaller width or another detector.",
+                    error,
+                ) from error
+        if torch.cuda.is_available():  # outside the except block, whose traceback would keep the tensors alive
+            torch.cuda.empty_cache()
+        middle = len(indices) // 2
+        return looked(indices[:middle]) + looked(indices[middle:])
+
+    return looked
 
 
 def _judged(

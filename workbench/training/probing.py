@@ -1,0 +1,88 @@
+"""Before the first step on a graphics card: how many of the largest images that may come go through at once.
+
+Memory that runs out in the midst of a training halves the parts of a batch, too (step.py). Here the largest input side
+and the most boxes are tried, and room is left for what comes later: momentum, an evaluation, other programs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workbench.training import schedule
+from workbench.training.augment import ROOM, Batch
+from workbench.training.data import Dataset
+from workbench.training.events import Message
+from workbench.training.step import Stepper
+
+FULL = 0.9  # of the memory that was free: more is taken to be too much
+_MOMENTS = {"sgd": 1, "adamw": 2}  # numbers that the optimiser keeps for each weight, from its first step on
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of a device. `begin` forgets the peak so far, `peak` gives it in bytes; `room`: bytes that were free at first."""
+
+    begin: Callable[[], None]
+    peak: Callable[[], int]
+    room: int
+
+
+def of_card(device: torch.device) -> Memory:
+    free, _ = torch.cuda.mem_get_info(device)
+    return Memory(
+        lambda: torch.cuda.reset_peak_memory_stats(device),
+        lambda: torch.cuda.max_memory_reserved(device),
+        free + torch.cuda.memory_reserved(device),
+    )
+
+
+def worst(data: Dataset, stepper: Stepper) -> Batch:
+    """A batch of the largest side, every image with as many boxes as any may have, of this process's share."""
+    settings = stepper.settings
+    part = stepper.runtime.part(settings.batch)
+    images, side = part.stop - part.start, schedule.largest_side(settings, stepper.detector.settings.input_px)
+    together = (4 if settings.mosaic else 1) * (2 if settings.mixup or settings.cutmix else 1)
+    most = int(np.diff(data.offsets).max(initial=0)) * together
+    room = max(ROOM, -(-most // ROOM) * ROOM)
+    random = np.random.default_rng(0)
+    low = random.uniform(0, side * 0.9, (images, room, 2))
+    boxes = np.concatenate([low, low + random.uniform(4, side * 0.1, (images, room, 2))], axis=2).astype(np.float32)
+    labels = np.where(np.arange(room) < most, 0, -1)
+    return Batch(
+        np.zeros((images, side, side, 3), np.uint8), boxes, np.tile(labels, (images, 1)), np.zeros((images, room), bool)
+    )
+
+
+def settle(stepper: Stepper, data: Dataset, memory: Memory) -> list[Message]:
+    """Halve the parts of a batch until the worst one fits with room to spare; the network stays as it is.
+
+    WorkbenchError if a single image does not fit. What else goes wrong here is left to the first step to tell.
+    """
+    begun, detector = stepper.micro, stepper.detector
+    kept = {name: buffer.clone() for name, buffer in detector.named_buffers()}  # norms count what they see
+    weights = sum(p.numel() * p.element_size() for p in detector.parameters() if p.requires_grad)
+    later = weights * _MOMENTS.get(stepper.settings.optimizer, 1)
+    try:
+        batch = worst(data, stepper)
+        while True:
+            memory.begin()
+            fits = stepper.try_out(batch)
+            if fits and (stepper.micro == 1 or memory.peak() + later <= FULL * memory.room):
+                break
+            stepper.halve()
+    except RuntimeError:
+        logging.getLogger(__name__).exception("the memory could not be tried out")
+    finally:
+        with torch.no_grad():
+            for name, buffer in detector.named_buffers():
+                buffer.copy_(kept[name])
+        stepper.optimizer.zero_grad(set_to_none=True)
+    if stepper.micro == begun:
+        return []
+    sentence = f"Images go through {stepper.micro:,} at a time, as the memory does not hold {begun:,}."
+    return [Message("info", f"{sentence} What is learnt from a batch stays the same.")]
