@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.training.toys import Toy, make_snapshot
+from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
-from workbench.core.project import Split
+from workbench.core.project import AnchorSet, Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, reading, runs
+from workbench.training import checkpoint, prepare, reading, record, runs
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -486,3 +486,18 @@ def test_a_training_that_finds_nothing_says_why_after_its_evaluation(
     first = next(i for i, event in enumerate(events) if isinstance(event, Evaluated))
     said = [event.sentence for event in events[first : first + 3] if isinstance(event, Message)]
     assert any("too early" in sentence.lower() or "nothing" in sentence.lower() for sentence in said), said
+
+
+def test_a_run_says_and_keeps_where_its_anchors_came_from(request_of: MakeRequest) -> None:
+    chosen = AnchorSet(((10.0, 12.0), (20.0, 18.0)), 64, source="IoU k-means, median, seed 0, then moved by hand")
+    request = dataclasses.replace(request_of(epochs=1), anchors=chosen)
+    list(train(request))
+    header = checkpoint.read_header(request.folder / checkpoint.LAST)
+    with_anchors = detectors.build("yolov4-tiny", detectors.load_all().get("yolov4-tiny").settings_class(width=0.1), 1)
+    (said,) = prepare.anchors_from(with_anchors, chosen)
+    assert said.sentence == f"Anchors: 2, made for 64 px: {chosen.source}."
+    (said,) = prepare.anchors_from(with_anchors, None)
+    assert said.sentence == "Anchors: the 6 published ones."
+    assert prepare.anchors_from(Toy(ToySettings(), 1), chosen) == [], "it has none"
+    assert header.provenance["anchors from"] == chosen.source
+    assert record.read_request(request.folder).anchors == chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,19 @@ def test_too_few_boxes_are_an_event_and_no_error(tmp_path: Path) -> None:
     events = list(work.compute(tmp_path / "p", work.Choices(9, 416, "stretch", "all", 0.0, "median", False, 0)))
     assert isinstance(events[-1], work.Failed)
     assert events[-1].sentence
+
+
+def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> None:
+    crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
+    wish = details.Wish(crowd, np.array([[10.0, 10], [40, 40]]), replace(need(), adds_up=True), 416)
+    found = details.details(wish)
+    assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
+    (shared,) = [sentence for sentence in found.sentences if "share an anchor" in sentence.text]
+    assert shared.text.startswith("2 boxes share an anchor of a cell with another: it learns from all of them")
+    assert shared.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("name", "adds_up"), [("yolov2-tiny", False), ("yolov3-tiny", True), ("yolov4-csp", True)])
+def test_whether_an_anchor_learns_from_several_boxes_is_what_the_loss_does(name: str, adds_up: bool) -> None:
+    """Darknet's region layer writes over what it wrote; its yolo layer adds."""
+    assert rules.need_of(name).adds_up is adds_up

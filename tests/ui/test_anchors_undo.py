@@ -229,3 +229,20 @@ def test_the_fit_goes_on_with_edits_while_another_set_is_shown(hand: Hand) -> No
     assert len(hand.rows()) == 9, "still those of YOLOv3"
     hand.look_at("clustered")
     assert [row[:2] for row in hand.rows()][1] == ["300.0", "300.0"]
+
+
+def test_a_fit_after_a_move_was_taken_back_is_shown_to_its_end(hand: Hand) -> None:
+    """The move had paused the film; a start is no answer, and could have been used in training."""
+    drag(hand, 60, 70)
+    act(hand, "undo")
+    find(hand.window, QSpinBox, "anchors-k").setValue(3)
+    hand.wait()
+    assert len(hand.rows()) == 3
+    steps = hand.page._playback.steps
+    assert steps[-1].done
+    press(hand, "anchors-use")
+    document = hand.window.session.document
+    assert document is not None
+    kept = document.anchors()
+    assert kept is not None
+    assert sorted(kept.sizes) == sorted((round(w, 3), round(h, 3)) for w, h in steps[-1].centres.tolist())

@@ -95,6 +95,16 @@ def label_weights(data: Dataset, power: float) -> torch.Tensor:
     return torch.from_numpy(weights.clip(max=HEAVIEST).astype(np.float32))
 
 
+def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
+    """Which anchors are learnt with, and where they came from."""
+    if not detector.anchors:
+        return []
+    if chosen is None:
+        return [Message("info", f"Anchors: the {len(detector.anchors):,} published ones.")]
+    source = f": {chosen.source}" if chosen.source else ""
+    return [Message("info", f"Anchors: {len(chosen.sizes):,}, made for {chosen.input_px:,} px{source}.")]
+
+
 def check(detector: Detector, data: Dataset) -> list[Message]:
     """WorkbenchError if no box of the training images is answered for by the detector; else what to know."""
     side = detector.settings.input_px

@@ -177,6 +177,7 @@ class _Training:
         self.runtime.begin(self.settings.seed)
         self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
+        self.notes += prepare.anchors_from(detector, self.request.anchors)
         self.notes += prepare.check(detector, self.data)
         if self.runtime.main:
             leaks = preflight_copies.of_pictures(self.data, self.validation)

@@ -44,6 +44,7 @@ def header(
                 "recipe": recipe,
                 "seen": standing.done * stepper.settings.batch,
                 "begun from": request.start.name if request.start else "",
+                "anchors from": request.anchors.source if request.anchors else "",
             }
         ),
     )  # fmt: skip

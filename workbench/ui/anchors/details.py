@@ -127,7 +127,7 @@ def _by_anchors(
         for level, (stride, mask) in enumerate(need.levels)
     )  # fmt: skip
     told = [*_empty_levels(found), *_unserved(boxes, rows, level_of), *_too_small(boxes, rows, found)]
-    told += _lost(boxes, rows, anchors.assign(sizes, centres), level_of, found)
+    told += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
     if not told:
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     if need.count != need.published:
@@ -165,11 +165,11 @@ def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...
     return [_linked(words.count(len(small), "box"), text, boxes, small, f"smaller than {finest} px")]
 
 
-def _lost(
+def _sharing(
     boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], level_of: NDArray[np.int64],
-    levels: tuple[OfLevel, ...],
+    levels: tuple[OfLevel, ...], adds_up: bool,
 ) -> list[Sentence]:  # fmt: skip
-    """Boxes whose cell and anchor is another's."""
+    """Boxes whose cell and anchor is another's, too."""
     lost, meeting = 0, []
     for place, level in enumerate(levels):
         its = np.flatnonzero(level_of == place)
@@ -178,6 +178,11 @@ def _lost(
         meeting.append(rows[its[anchors.meeting(places)]])
     if not lost:
         return []
+    if adds_up:
+        all_of_them = np.concatenate(meeting)
+        text = "share an anchor of a cell with another: it learns from all of them, and can find one of them only."
+        which = "that share a cell's anchor"
+        return [_linked(words.count(len(all_of_them), "box"), text, boxes, all_of_them, which)]
     wants = "it wants" if lost == 1 else "each wants"
     text = f"can't be learnt: {wants} the same anchor of the same cell as another box, which is learnt in its place."
     return [_linked(words.count(lost, "box"), text, boxes, np.concatenate(meeting), "that want a cell of another's")]

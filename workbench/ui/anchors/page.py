@@ -213,8 +213,7 @@ class AnchorsPage(Page):
         choices = self._form.choices()
         self._following.begin(choices)
         self._plots.begin(choices.k, choices.px)
-        if self._hand.is_hand:  # moving one by hand had paused the film
-            self._playback.play(True)
+        self._playback.play(True)  # whatever had paused the film before: a start is no answer
         self._hand.forget_shown()
         self._shown = self._early = self._refined_from = None
         self._panel.begin(choices.px)

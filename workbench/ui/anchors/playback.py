@@ -37,10 +37,13 @@ class Playback(QObject):
 
     def add(self, step: Step) -> None:
         """A new step; the first is shown at once."""
+        was_at_end = self.at_end
         self.steps.append(step)
         if self.position < 0:
             self._go(0)
         self._wake()
+        if was_at_end:  # now there is a next one
+            self.changed.emit()
 
     def end_with(self, step: Step) -> None:
         """The film ends with another step, which is the one being shown: the boxes have changed since."""

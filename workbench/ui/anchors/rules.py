@@ -31,7 +31,8 @@ class Need:
 
     `levels`: (stride in px, its anchors by ascending area), () without anchors. `published`: how many its authors give
     it, 0 for one that takes none. `cells`: per side of a grid whose cells learn one box each, 0 where anchors tell
-    boxes of one cell apart. `problem`: why that number won't do.
+    boxes of one cell apart. `adds_up`: an anchor of a cell that is several boxes' learns from all of them, not from one
+    alone. `problem`: why that number won't do.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Need:
     levels: tuple[tuple[int, tuple[int, ...]], ...]
     cells: int = 0
     problem: str = ""
+    adds_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +92,18 @@ def need_of(name: str, count: int = 0) -> Need:
     need = made.anchor_need
     levels = () if need is None else tuple(zip(need.strides, need.masks, strict=True))
     cells = int(made.head.side) if kind.one_per_cell else 0  # type: ignore[attr-defined]
-    return Need(name, kind.title, count, published, levels, cells)
+    return Need(name, kind.title, count, published, levels, cells, adds_up=bool(levels) and _adds_up(made))
+
+
+def _adds_up(made: Detector) -> bool:
+    """Whether two boxes that are all alike are both answered for, by the assignment of the loss."""
+    import torch
+
+    px = made.settings.input_px
+    alike = np.tile([px / 3, px / 3, px / 2, px / 2], (2, 1))
+    with torch.no_grad():
+        found = made.assignment(_targets(alike, [np.arange(2)]), (px, px))
+    return len(np.unique(found.target.numpy())) == 2
 
 
 def own_levels(wish: OwnWish) -> Own:
