@@ -1,8 +1,8 @@
 """What is learnt from scratch in equal processor time: Workbench beside YOLOv8n and torchvision's ssdlite, same images.
 
-    python tests/benchmarks/accuracy.py try DATA WHO EPOCHS          # how long so many epochs take; not kept
-    python tests/benchmarks/accuracy.py learn DATA WHO EPOCHS SEED   # bccd or cheetah; workbench, yolov8n or ssdlite
-    python tests/benchmarks/accuracy.py write                        # the table into resources/help
+    python -m tests.benchmarks.accuracy try DATA WHO EPOCHS          # how long so many epochs take; not kept
+    python -m tests.benchmarks.accuracy learn DATA WHO EPOCHS SEED   # bccd or cheetah; workbench, yolov8n or ssdlite
+    python -m tests.benchmarks.accuracy write                        # the table into resources/help
 
 Each has as many epochs as take BUDGET seconds of all cores together, and sees the images at 320 px. Nobody gets to
 choose a checkpoint: the last weights are judged, by one code for all, on the official test split (cheetah: on what was
@@ -21,13 +21,9 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+from tests.benchmarks import choosing, peers
 
-from tests.benchmarks import choosing, peers  # noqa: E402
-
-RESULTS = HERE / "accuracy.json"
-PAGE = HERE.parents[1] / "resources" / "help" / "choosing-a-detector.md"
+RESULTS = choosing.HERE / "accuracy.json"
 BEGIN, END = "<!-- table: tests/benchmarks/accuracy.py write -->", "<!-- end of accuracy -->"
 BUDGET = 1440.0  # CPU seconds: twelve minutes of two cores
 PX = 320
@@ -192,9 +188,7 @@ def table() -> str:
 
 def page() -> str:
     """The help page with the table as it is now."""
-    before, rest = PAGE.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    return choosing.filled(BEGIN, END, table())
 
 
 def main(arguments: list[str]) -> None:
@@ -206,7 +200,7 @@ def main(arguments: list[str]) -> None:
         case ["try", data, who, epochs]:
             print(data, who, learn(data, who, int(epochs), 0), flush=True)
         case ["write"]:
-            PAGE.write_text(page(), "utf-8")
+            choosing.PAGE.write_text(page(), "utf-8")
         case _:
             print(__doc__)
 

@@ -218,9 +218,13 @@ def _learnt(one: dict[str, Any]) -> str:
 
 def page() -> str:
     """The help page with the table as it is now."""
-    text = PAGE.read_text("utf-8")
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{table()}\n\n{END}", text)
+    return filled(BEGIN, END, table())
+
+
+def filled(begin: str, end: str, table: str) -> str:
+    """The help page with this table between two lines of it."""
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{begin}\n\n{table}\n\n{end}", PAGE.read_text("utf-8"))
 
 
 def main(arguments: list[str]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from statistics import mean
 
-from tests.benchmarks import accuracy
+from tests.benchmarks import accuracy, choosing
 
 
 def test_the_page_has_the_table_of_what_was_measured() -> None:
-    assert accuracy.page() == accuracy.PAGE.read_text("utf-8")
+    assert accuracy.page() == choosing.PAGE.read_text("utf-8")
 
 
 def test_nobody_had_more_processor_time() -> None:

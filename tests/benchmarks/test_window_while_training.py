@@ -18,9 +18,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 
 from tests.benchmarks import choosing
+from tests.benchmarks.test_canvas_speed import HEIGHT, LABELS, WIDTH, boxes
 from tests.ui.conftest import open_window
 from tests.ui.hand import Open, find
-from workbench.core.project import Box, Label
 from workbench.training.events import Progress
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
@@ -96,12 +96,9 @@ def shown_canvas(qtbot: QtBot) -> Canvas:
     qtbot.addWidget(canvas)
     canvas.resize(1600, 1000)
     canvas.show()
-    photograph = random.integers(0, 255, (100, 160, 3), np.uint8).repeat(20, 0).repeat(20, 1)
-    canvas.show_picture(pictures.picture(photograph), QSizeF(3200, 2000))
-    low = random.uniform(0, (3100, 1900), (1000, 2))
-    corners = np.concatenate([low, low + random.uniform(12, 90, (1000, 2))], axis=1).tolist()
-    labels = tuple(Label(number + 1, f"label {number}") for number in range(6))
-    canvas.set_boxes(tuple(Box(row + 1, 1, 1 + row % 6, tuple(box)) for row, box in enumerate(corners)), labels)
+    photograph = random.integers(0, 255, (HEIGHT // 20, WIDTH // 20, 3), np.uint8).repeat(20, 0).repeat(20, 1)
+    canvas.show_picture(pictures.picture(photograph), QSizeF(WIDTH, HEIGHT))
+    canvas.set_boxes(boxes(1000), LABELS)
     return canvas
 
 

@@ -5,6 +5,7 @@ A folder that is found again is only taken if images of the project lie in it un
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +27,23 @@ class LostFolder:
     images: int
 
 
-def lost(document: Document) -> tuple[LostFolder, ...]:
-    """The folders of images that are not there, those with most images first."""
-    gone = {root: folder for root, folder in document.roots().items() if not is_there(folder)}
+def lost(document: Document, gone: Collection[int] | None = None) -> tuple[LostFolder, ...]:
+    """The folders of images that are not there, those with most images first. `gone`: their ids, where known."""
+    folders = document.roots()
+    gone = missing(folders) if gone is None else gone
     if not gone:
         return ()
     roots = document.images().roots
-    found = [LostFolder(root, folder, int((roots == root).sum())) for root, folder in gone.items()]
+    found = [LostFolder(root, folders[root], int((roots == root).sum())) for root in gone if root in folders]
     return tuple(sorted((one for one in found if one.images), key=lambda one: -one.images))
 
 
-def is_there(folder: Path) -> bool:
+def missing(folders: Mapping[int, Path]) -> frozenset[int]:
+    """The ids of those that are not there; a disk that is gone may take its time to say so."""
+    return frozenset(root for root, folder in folders.items() if not _is_there(folder))
+
+
+def _is_there(folder: Path) -> bool:
     try:
         return folder.is_dir()
     except OSError:  # a disk that doesn't answer

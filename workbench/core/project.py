@@ -205,6 +205,11 @@ class AnchorSet:
     recall: float = 0.0
     source: str = ""  # how they came about, for the run's record
 
+    def made_for(self, px: int = 0) -> str:
+        """How many, and for which input side; with that of a training, `px`, which is 0 where it isn't known."""
+        scaled = f", scaled to {px:,}" if px and px != self.input_px else ""
+        return f"{len(self.sizes):,}, made for {self.input_px:,} px{scaled}"
+
     def to_setting(self) -> dict[str, Any]:
         """As edits.ChangeSetting("anchors", ...) keeps it and Document.anchors() reads it."""
         return {**dataclasses.asdict(self), "sizes": [list(pair) for pair in self.sizes]}

@@ -102,7 +102,7 @@ def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
     if chosen is None:
         return [Message("info", f"Anchors: the {len(detector.anchors):,} published ones.")]
     source = f": {chosen.source}" if chosen.source else ""
-    return [Message("info", f"Anchors: {len(chosen.sizes):,}, made for {chosen.input_px:,} px{source}.")]
+    return [Message("info", f"Anchors: {chosen.made_for()}{source}.")]
 
 
 def check(detector: Detector, data: Dataset) -> list[Message]:

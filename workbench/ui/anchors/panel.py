@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QTabWidget, QVBoxLayout,
 
 from workbench.anchors import Pool, Step
 from workbench.core.project import AnchorSet
+from workbench.core.words import percent
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
 from workbench.ui.actions import tooltip
@@ -157,7 +158,7 @@ class Panel(QWidget):
             self.in_use.setText("In training: the published anchors of its detector.")
             self.in_use.setToolTip("")
             return
-        told = f"In training: {len(used.sizes)}, made for {used.input_px} px, mean IoU {100 * used.mean_iou:.1f} %."
+        told = f"In training: {used.made_for()}, mean IoU {percent(used.mean_iou)}."
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")

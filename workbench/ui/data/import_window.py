@@ -218,12 +218,8 @@ class ImportWindow(QDialog):
         job.finished.connect(self._ended)
         self._job = job
         self._bar.setRange(0, 0)
-        self._start(job)
-        self._enable()
-
-    def _start(self, job: Job) -> None:
-        """It goes when it has ended, and with it the plan that it holds: the session would keep it till the end."""
         self._session.start(job)
+        self._enable()
 
     def _abandon(self) -> None:
         """What the job still says is not listened to; it ends by itself, soon."""
@@ -342,7 +338,7 @@ class ImportWindow(QDialog):
             self._is_applying = False
         opened, self._opened = self._opened, None
         folder, unpacked = document.folder, None if opened is None or plan.added else opened.folder
-        self._start(
+        self._session.start(
             Job("Keeping the imported files", lambda _: work.keep(folder, plan, report, unpacked), self._session)
         )
         self._done = document.undo_title
@@ -397,7 +393,7 @@ class ImportWindow(QDialog):
     def _throw_away(self, folder: Path) -> None:
         """What was unpacked and not imported: in a job, or at once where the project is being closed."""
         if self._session.document is not None:
-            self._start(Job("Removing what was unpacked", lambda _: work.discard(folder), self._session))
+            self._session.start(Job("Removing what was unpacked", lambda _: work.discard(folder), self._session))
         else:
             try:
                 archives.discard(folder)

@@ -34,7 +34,7 @@ def _anchors(document: Document, choice: DetectorChoice | None, px: int) -> str:
     kept = document.anchors()
     if kept is None:
         return "Anchors: published."
-    words = f"Anchors: the project's {anchor_words.made_for(kept, px)}."
+    words = f"Anchors: the project's {kept.made_for(px)}."
     number = len(kept.sizes)
     if choice is None or choice.published_anchors in (0, number):
         return words

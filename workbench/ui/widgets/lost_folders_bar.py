@@ -62,17 +62,17 @@ class LostFoldersBar(QFrame):
     def _look(self) -> None:
         self.hide()
         document = self._session.document
-        if document is not None:  # a disk that is not there may take its time
+        if document is not None:
             self._looking.ask([(document.folder, tuple(document.roots().items()))])
 
     @Slot(object, object)
     def _looked(self, wish: tuple[Path, object], gone: object) -> None:
         document = self._session.document
-        if document is None or document.folder != wish[0] or not gone or isinstance(gone, WorkbenchError):
+        if document is None or document.folder != wish[0] or not isinstance(gone, frozenset):
             return
         from workbench.core import lost_folders
 
-        self._lost = lost_folders.lost(document)
+        self._lost = lost_folders.lost(document, gone)
         if self._lost:
             first = self._lost[0]
             them = "The photograph is" if first.images == 1 else f"{count(first.images, 'photograph')} are"
@@ -110,8 +110,8 @@ class LostFoldersBar(QFrame):
         self._session.inform(said)
 
 
-def _gone(wish: tuple[Path, tuple[tuple[int, Path], ...]]) -> bool:
-    """Whether any of the folders isn't there."""
+def _gone(wish: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:
+    """The ids of the folders that are not there."""
     from workbench.core import lost_folders
 
-    return any(not lost_folders.is_there(folder) for _, folder in wish[1])
+    return lost_folders.missing(dict(wish[1]))
