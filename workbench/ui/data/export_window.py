@@ -231,6 +231,7 @@ class ExportWindow(QDialog):
         format, copy = str(self._format.currentData()), self._copy.isChecked()
         folder, home = Path(text).expanduser(), document.folder
         replace = self._replace.isChecked()
+        self._replace.setChecked(False)  # asked for once
         job = Job("Exporting labels", lambda _: _export(home, format, folder, copy, replace), self._session)
         job.reported.connect(self._written)
         job.failed.connect(self._failed)
@@ -263,7 +264,6 @@ class ExportWindow(QDialog):
     @Slot()
     def _ended(self) -> None:
         self._is_writing = False
-        self._replace.setChecked(False)
         self._look_at_folder()
         self._enable()
 
