@@ -496,6 +496,9 @@ def test_a_run_says_and_keeps_where_its_anchors_came_from(request_of: MakeReques
     with_anchors = detectors.build("yolov4-tiny", detectors.load_all().get("yolov4-tiny").settings_class(width=0.1), 1)
     (said,) = prepare.anchors_from(with_anchors, chosen)
     assert said.sentence == f"Anchors: 2, made for 64 px: {chosen.source}."
+    boxed = prepare.anchors_from(with_anchors, dataclasses.replace(chosen, resize="letterbox"))
+    assert [message.level for message in boxed] == ["info", "warning"]
+    assert "--resize stretch --use" in boxed[1].sentence
     (said,) = prepare.anchors_from(with_anchors, None)
     assert said.sentence == "Anchors: the 6 published ones."
     assert prepare.anchors_from(Toy(ToySettings(), 1), chosen) == [], "it has none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open, write_photographs
 from workbench.core.document import Document
 from workbench.ui import job, theme
+from workbench.ui.garbage import Garbage
 from workbench.ui.main_window import MainWindow
 
 
@@ -34,6 +36,15 @@ def _release_keys() -> None:
 def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the tests of another worker a job that steps back would take ten times as long."""
     monkeypatch.setattr(job, "NICER", 0)
+
+
+@pytest.fixture(autouse=True)
+def garbage_in_this_thread() -> Iterator[None]:
+    """As in the program: what a window leaves in cycles is not collected by whichever job makes the next object."""
+    garbage = Garbage()
+    yield
+    garbage.collect()
+    gc.enable()
 
 
 @pytest.fixture

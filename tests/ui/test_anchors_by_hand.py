@@ -105,6 +105,23 @@ def test_sets_are_compared_kept_shown_and_forgotten(hand: Hand) -> None:
     assert "mine" in [row[0] for row in hand.rows("anchors-sets")], "an edit like others"
 
 
+def test_the_marked_row_is_that_of_what_is_shown(hand: Hand) -> None:
+    hand.tab(1)
+    sets = find(hand.window, QTableWidget, "anchors-sets")
+
+    def marked() -> list[str]:
+        return [sets.item(index.row(), 0).text() for index in sets.selectionModel().selectedRows()]
+
+    hand.look_at("YOLOv3")
+    assert marked() == ["YOLOv3"]
+    sets.selectRow(hand.set_row("YOLOv4"))  # with the arrow keys, on the way to another
+    hand.window.session.do(edits.ChangeSetting("note", "an edit elsewhere"))
+    assert marked() == ["YOLOv4"], "what is shown has not changed"
+    find(hand.window, QPushButton, "anchors-run").click()
+    hand.wait()
+    assert marked() == ["clustered"], "the fit is shown again"
+
+
 def test_sets_are_copied_as_cfg_json_and_python(hand: Hand) -> None:
     hand.tab(1)
     menu = find(hand.window, QPushButton, "anchors-copy").menu()

@@ -73,6 +73,18 @@ def test_sizes_of_one_box_do_not_share_its_cell() -> None:
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
 
 
+@pytest.mark.parametrize(("wanted", "made", "says"), [
+    ("letterbox", "stretch", "Choose letterbox"), ("darknet letterbox", "letterbox", ""), ("stretch", "stretch", ""),
+    ("stretch", "letterbox", "Choose stretch"),
+])  # fmt: skip
+def test_boxes_that_training_resizes_otherwise_are_warned_of_with_a_link(wanted: str, made: str, says: str) -> None:
+    detector = replace(need(), resize=wanted)
+    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
+    told = [one for one in details.details(wish).sentences if one.resize]
+    assert [one.link for one in told] == ([says] if says else [])
+    assert all(one.link in one.text and one.is_warning for one in told)
+
+
 def test_labels_count_each_box_once_and_name_them() -> None:
     (label,) = details.details(details.Wish(SCALED, np.array([[10.0, 10], [10, 10]]), None, 416)).labels
     assert label.boxes.ids.tolist() == [7, 9]
@@ -96,7 +108,7 @@ def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
     centres = np.array([[10.0, 10], [40, 40], [80, 80]])
     found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
     assert [level.anchors for level in found.levels] == [((40.0, 40.0),), ((10.0, 10.0), (80.0, 80.0))]
-    told = "Some was published with 2 anchors; these 3 are dealt over its scales as above."
+    told = "Some was published with 2 anchors, and has these 3 in their place, dealt over its scales as above."
     assert found.sentences[-1].text == told
 
 
@@ -124,7 +136,7 @@ def test_a_detector_with_points_shows_where_it_learns() -> None:
     assert own.learnt.any(axis=0).tolist() == [True, True, False]
     assert own.learnt[0].tolist() == [True, False, False], "small boxes at the finest"
     fcos = rules.need_of("fcos")
-    found = details.details(details.Wish(some, np.zeros((0, 2)) + 1, fcos, 416, own))
+    found = details.details(details.Wish(some, np.zeros((0, 2)) + 1, fcos, 416, own, "letterbox"))
     assert found.sentences[0].text == "1 box is learnt nowhere: none of its points answers for it."
     assert found.sentences[0].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
 

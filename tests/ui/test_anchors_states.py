@@ -72,6 +72,18 @@ def test_a_link_to_a_box_that_is_gone_says_so(hand: Hand) -> None:
     assert hand.page.isVisible()
 
 
+def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mends_it(hand: Hand) -> None:
+    find(hand.window, QSpinBox, "anchors-k").setValue(6)
+    hand.wait()
+    told = hand.scales("yolov3-tiny")
+    assert told.startswith("⚠ YOLOv3-tiny learns from letterboxed images, and these sizes are of stretched ones.")
+    find(hand.window, QLabel, "anchors-scales-words").linkActivated.emit("0")
+    assert find(hand.window, QComboBox, "anchors-resize").currentText() == "letterbox"
+    hand.wait()
+    hand.qtbot.waitUntil(lambda: "letterboxed" not in hand.page._panel.scales.told)
+    assert "learns from stretched images" in hand.scales("yolov1")
+
+
 def test_counts_lead_to_what_they_count(hand: Hand) -> None:
     asked: list[tuple[frozenset[int], str]] = []
     hand.window.session.images_asked.connect(lambda *given: asked.append(given))

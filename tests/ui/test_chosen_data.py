@@ -10,6 +10,7 @@ import pytest
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, State
+from workbench.detectors import DetectorSettings
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.work import DetectorChoice
@@ -26,13 +27,16 @@ def document(project: Path) -> Iterator[Document]:
         yield document
 
 
-def choice(published: int) -> DetectorChoice:
-    return DetectorChoice("tiny", "Tiny", "", "", takes_anchors=published > 0, published_anchors=published)
+def choice(published: int, resize: str = "stretch") -> DetectorChoice:
+    return DetectorChoice(
+        "tiny", "Tiny", "", "", takes_anchors=published > 0, published_anchors=published, resize=resize
+    )
 
 
-def anchors(document: Document, detector: DetectorChoice | None, px: int = 0) -> str:
+def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, resize: str | None = None) -> str:
     """What is said of anchors."""
-    number, words = counted(document, TrainingSettings(), detector, px)
+    own = DetectorSettings(input_px=px, resize=resize) if px else None
+    number, words = counted(document, TrainingSettings(), detector, own)
     assert number == 3
     start, _, told = words.partition("Anchors: ")
     assert start.startswith("3 images to train on, ")
@@ -48,13 +52,13 @@ def anchors(document: Document, detector: DetectorChoice | None, px: int = 0) ->
         (
             6,
             416,
-            "the project's 9, made for 416 px. Tiny was published with 6 anchors; these 9 are dealt over its scales.",
+            "the project's 9, made for 416 px. Tiny was published with 6 anchors, and has these 9 in their place.",
         ),
         (
             1,
             1_024,
             "the project's 9, made for 416 px, scaled to 1,024."
-            " Tiny was published with 1 anchor; these 9 are dealt over its scales.",
+            " Tiny was published with 1 anchor, and has these 9 in their place.",
         ),
         (0, 320, ""),
     ],
@@ -66,6 +70,28 @@ def test_another_side_and_another_number_are_said(document: Document, published:
 
 def test_before_detectors_are_loaded_only_what_the_project_has_is_said(document: Document) -> None:
     assert anchors(document, None) == "the project's 9, made for 416 px."
+
+
+@pytest.mark.parametrize(
+    ("published", "own", "says"),
+    [
+        ("letterbox", None, True),
+        ("darknet letterbox", None, True),
+        ("stretch", None, False),
+        ("letterbox", "darknet stretch", False),
+        ("stretch", "letterbox", True),
+    ],
+)
+def test_sizes_of_images_that_were_resized_otherwise_are_warned_of(
+    document: Document, published: str, own: str | None, says: bool
+) -> None:
+    told = anchors(document, choice(9, published), 416, own)
+    assert (
+        told
+        == "the project's 9, made for 416 px."
+        + says * " Tiny learns from letterboxed images, and these sizes are of stretched ones:"
+        + says * " choose letterbox on the Anchors page, and use what it finds."
+    )
 
 
 def test_published_anchors_are_called_so(document: Document) -> None:

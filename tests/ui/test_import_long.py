@@ -141,7 +141,7 @@ def test_a_fault_of_a_format_is_told_and_the_window_lives(
 
 
 def test_garbage_is_collected_again_after_the_last_of_several_readings() -> None:
-    assert gc.isenabled()
+    gc.enable()
     with work.uncollected:
         with work.uncollected:
             assert not gc.isenabled()

@@ -8,9 +8,9 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QTextDocument
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
@@ -18,6 +18,7 @@ from workbench.ui.train.curves import Curves
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot
+from workbench.ui.widgets.plot_values import told
 from workbench.ui.widgets.whole_axis import WholeAxis
 
 GRID = np.linspace(0.0, 10.0, 50)
@@ -302,3 +303,41 @@ def test_a_legend_of_many_names_is_no_higher_than_its_plot(qtbot: QtBot) -> None
     legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
     assert legend.height() <= box.height()
     assert legend.width() <= box.width()
+
+
+def plain(html: str) -> list[str]:
+    """The lines of a rich text, without its marks."""
+    document = QTextDocument()
+    document.setHtml(html)
+    return [" ".join(line.split()) for line in document.toPlainText().splitlines()]
+
+
+def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "%", whole_x=True))
+    plot.curve("mean <IoU>", [1000, 2000, 3000], [70.125, 76.5, 77.0])
+    plot.curve("recall", [1000, 2000, 3000], [90, math.nan, 97.25])
+    plot.curve("early", [1000], [5.0])
+    plot.setXRange(0, 3000)
+    field = plot.getPlotItem().vb.sceneBoundingRect()
+
+    def at(x: float) -> list[str]:
+        plot.scene().sigMouseMoved.emit(plot.getPlotItem().vb.mapViewToScene(QPointF(x, 50)))
+        return plain(QToolTip.text())
+
+    assert at(2600) == ["step 3,000", "■ mean <IoU> 77 %", "■ recall 97.25 %"]
+    assert at(1800) == ["step 2,000", "■ mean <IoU> 76.5 %"], "a curve that ended before has no value here"
+    plot.show_curve("mean <IoU>", on=False)
+    assert at(2600) == ["step 3,000", "■ recall 97.25 %"]
+    plot.scene().sigMouseMoved.emit(field.topLeft() - QPointF(5, 5))
+    qtbot.waitUntil(lambda: not QToolTip.isVisible())
+
+
+def test_many_curves_are_counted_and_none_are_nothing(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("epoch", "AP", whole_x=True))
+    assert told(plot._curves, ("epoch", "AP"), 1.0, 0.1) == ""
+    for number in range(15):
+        plot.curve(f"label {number}", [1, 2], [0.125, 0.5])
+    lines = plain(told(plot._curves, ("epoch", "AP"), 1.2, 0.1))
+    assert lines[:2] == ["epoch 1", "■ label 0 0.125"]
+    assert len(lines) == 14
+    assert lines[-1] == "and 3 more"

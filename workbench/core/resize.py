@@ -14,6 +14,11 @@ PADDING = 128
 """The grey around a letterboxed image: the middle of the range, as darknet pads with 0.5."""
 
 
+def kind_of(how: str) -> How:
+    """The usual way that gives the same sizes: Darknet's ways give other pixels only."""
+    return "letterbox" if how.endswith("letterbox") else "stretch"
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Where an image went: network = original * scale + pad, per axis, in pixels."""

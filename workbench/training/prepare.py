@@ -9,6 +9,7 @@ import torch
 
 from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot, Split
+from workbench.core.resize import kind_of
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment
@@ -102,7 +103,17 @@ def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
     if chosen is None:
         return [Message("info", f"Anchors: the {len(detector.anchors):,} published ones.")]
     source = f": {chosen.source}" if chosen.source else ""
-    return [Message("info", f"Anchors: {chosen.made_for()}{source}.")]
+    told = [Message("info", f"Anchors: {chosen.made_for()}{source}.")]
+    if kind_of(detector.resize) != kind_of(chosen.resize):
+        told.append(
+            Message(
+                "warning",
+                f"{detector.title} learns from images that are brought to its input by {kind_of(detector.resize)}, and"
+                f" these anchors were made for {kind_of(chosen.resize)}. Compute them anew for that on the Anchors"
+                f" page, or by workbench anchors --resize {kind_of(detector.resize)} --use.",
+            )
+        )
+    return told
 
 
 def check(detector: Detector, data: Dataset) -> list[Message]:

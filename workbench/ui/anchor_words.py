@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from workbench.core.resize import kind_of
 from workbench.core.words import count
+
+_DONE = {"stretch": "stretched", "letterbox": "letterboxed"}
 
 
 def other_number(title: str, published: int, number: int) -> str:
     """Of a detector that takes another number of anchors than its authors gave it (priors.even_masks); no full stop."""
-    return f"{title} was published with {count(published, 'anchor')}; these {number:,} are dealt over its scales"
+    return f"{title} was published with {count(published, 'anchor')}, and has these {number:,} in their place"
+
+
+def other_resize(title: str, wanted: str, made_with: str) -> str:
+    """Of a detector that brings images to its input in another way than the sizes were made for; "" if it doesn't."""
+    wants, has = kind_of(wanted), kind_of(made_with)
+    if wants == has:
+        return ""
+    return f"{title} learns from {_DONE[wants]} images, and these sizes are of {_DONE[has]} ones"

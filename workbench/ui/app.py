@@ -79,9 +79,11 @@ def run(project: Path | None) -> int:
 def _painted(window: MainWindow) -> None:
     """What the window's first painting does not wait for."""
     from workbench.ui import crashes
+    from workbench.ui.garbage import Garbage
 
     gc.freeze()  # what was made until now stays: it is not looked at again and again
-    gc.enable()
+    garbage = Garbage(window)
+    window.session.document_changed.connect(garbage.look_at_all)
     log.info("Workbench runs, process %s", os.getpid())
     for crash in crashes.left(running()):
         log.error("%s\n%s", crash.sentence, crash.stacks)

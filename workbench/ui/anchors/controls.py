@@ -39,7 +39,8 @@ class ChoicesForm(QWidget):
         self.px.setSuffix(" px")
         self.resize_how = combo_of(
             "anchors-resize", {"stretch": "stretch", "letterbox": "letterbox"},
-            "How an image becomes the square input. The detectors here stretch it.",
+            "How an image becomes the square input. YOLOv1, YOLOv4 and SSD stretch it; most others keep its proportions"
+            " and pad it, which is the letterbox.",
         )  # fmt: skip
         self.part = combo_of(
             "anchors-part", PARTS,
@@ -92,6 +93,10 @@ class ChoicesForm(QWidget):
         for combo in (self.resize_how, self.part, self.update_rule):
             combo.currentIndexChanged.connect(self.changed)
         self.refines.toggled.connect(self.changed)
+
+    @Slot(str)
+    def choose_resize(self, how: str) -> None:
+        self.resize_how.setCurrentIndex(self.resize_how.findData(how))
 
     def choices(self) -> Choices:
         return Choices(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench import anchors
 from workbench.anchors.overlap import answer
 from workbench.core import words
+from workbench.core.resize import kind_of
 from workbench.ui import anchor_words
 from workbench.ui.anchors.rules import Need, Own
 from workbench.ui.anchors.work import Boxes, Chosen
@@ -21,13 +22,14 @@ from workbench.ui.anchors.work import Boxes, Chosen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none."""
+    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none; `resize`: of the boxes."""
 
     boxes: Boxes
     centres: NDArray[np.float64]
     need: Need | None
     px: int
     own: Own | None = None
+    resize: str = "stretch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +56,13 @@ class OfLevel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sentence:
-    """`link`: the part of the text that shows `chosen`."""
+    """`link`: the part of the text that shows `chosen`, or that has the boxes resized in the way `resize`."""
 
     text: str
     is_warning: bool = False
     link: str = ""
     chosen: Chosen | None = None
+    resize: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,16 @@ class Details:
 def details(wish: Wish) -> Details:
     """Some tenths of a second for a million boxes."""
     levels, sentences = _levels(wish)
-    return Details(_labels(wish.boxes, wish.centres), levels, tuple(sentences))
+    return Details(_labels(wish.boxes, wish.centres), levels, (*_other_resize(wish), *sentences))
+
+
+def _other_resize(wish: Wish) -> list[Sentence]:
+    if wish.need is None or wish.need.problem:
+        return []
+    told = anchor_words.other_resize(wish.need.title, wish.need.resize, wish.resize)
+    wanted = kind_of(wish.need.resize)
+    link = f"Choose {wanted}"
+    return [Sentence(f"{told}. {link}.", True, link, resize=wanted)] if told else []
 
 
 def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[OfLabel, ...]:
@@ -131,7 +143,8 @@ def _by_anchors(
     if not told:
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     if need.count != need.published:
-        told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)} as above."))
+        dealt = ", dealt over its scales as above" if len(need.levels) > 1 else ""
+        told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
     return found, told
 
 

@@ -109,6 +109,7 @@ class AnchorsPage(Page):
         self._panel.boxes_asked.connect(self._looking.show_boxes)
         self._panel.served_asked.connect(self._show_served)
         self._panel.details_asked.connect(self._show_details)
+        self._panel.resize_asked.connect(self._form.choose_resize)
 
     def _make_actions(self) -> None:
         make(self, "anchors-play", self._side.bar.toggle)
@@ -348,7 +349,7 @@ class AnchorsPage(Page):
     def _show_details(self) -> None:
         """The tables of what is shown; worked out behind the window."""
         if self._boxes is not None and self._step is not None and self._choices is not None:
-            self._panel.show_details(self._boxes, self._step.centres, self._choices.px)
+            self._panel.show_details(self._boxes, self._step.centres, self._choices.px, self._choices.resize)
         self._show_sets()
 
     def _show_sets(self) -> None:

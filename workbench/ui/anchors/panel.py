@@ -39,6 +39,7 @@ class _Given:
     boxes: Boxes
     centres: NDArray[np.float64]
     px: int
+    resize: str
 
 
 class Panel(QWidget):
@@ -58,6 +59,7 @@ class Panel(QWidget):
     boxes_asked = Signal(object)
     served_asked = Signal(int)
     details_asked = Signal()
+    resize_asked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -109,6 +111,7 @@ class Panel(QWidget):
         self.sets.copied.connect(self.copied)
         self.scales.detector_chosen.connect(self._detector_chosen)
         self.scales.asked.connect(self.boxes_asked)
+        self.scales.resize_asked.connect(self.resize_asked)
         self.labels.asked.connect(self.boxes_asked)
         self.tabs.currentChanged.connect(self._tab_changed)
         self.use.clicked.connect(self.use_asked)
@@ -155,10 +158,10 @@ class Panel(QWidget):
     def show_used(self, used: AnchorSet | None) -> None:
         self.published.setEnabled(used is not None)
         if used is None:
-            self.in_use.setText("In training: the published anchors of its detector.")
+            self.in_use.setText("Anchors in training: the published ones of the detector.")
             self.in_use.setToolTip("")
             return
-        told = f"In training: {used.made_for()}, mean IoU {percent(used.mean_iou)}."
+        told = f"Anchors in training: {used.made_for()}, mean IoU {percent(used.mean_iou)}."
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")
@@ -175,9 +178,9 @@ class Panel(QWidget):
 
     # --- scales and labels ---
 
-    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], px: int) -> None:
+    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], px: int, resize: str) -> None:
         """For the tab that is open; it is worked out in a thread."""
-        self._given = _Given(boxes, centres, px)
+        self._given = _Given(boxes, centres, px, resize)
         self._ask()
 
     def _ask(self) -> None:
@@ -192,7 +195,7 @@ class Panel(QWidget):
                 own = self._own_of(need, given)
                 if own is None:
                     return
-        self._wish = Wish(given.boxes, given.centres, need, given.px, own)
+        self._wish = Wish(given.boxes, given.centres, need, given.px, own, given.resize)
         if self._background is None:
             self._background = Background("Anchors in detail", _work, self)
             self._background.done.connect(self._done)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.resize import How
 from workbench.errors import WorkbenchError
 from workbench.ui.anchors.work import Boxes
 
@@ -32,7 +33,7 @@ class Need:
     `levels`: (stride in px, its anchors by ascending area), () without anchors. `published`: how many its authors give
     it, 0 for one that takes none. `cells`: per side of a grid whose cells learn one box each, 0 where anchors tell
     boxes of one cell apart. `adds_up`: an anchor of a cell that is several boxes' learns from all of them, not from one
-    alone. `problem`: why that number won't do.
+    alone. `problem`: why that number won't do. `resize`: how an image becomes its input, if nobody says otherwise.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Need:
     cells: int = 0
     problem: str = ""
     adds_up: bool = False
+    resize: How = "stretch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +90,12 @@ def need_of(name: str, count: int = 0) -> Need:
     try:
         made = known.build(name, kind.settings_class(width=NARROWEST), 1, sizes)
     except WorkbenchError as error:
-        return Need(name, kind.title, count, published, (), problem=error.sentence)
+        return Need(name, kind.title, count, published, (), problem=error.sentence, resize=kind.published_resize)
     need = made.anchor_need
     levels = () if need is None else tuple(zip(need.strides, need.masks, strict=True))
     cells = int(made.head.side) if kind.one_per_cell else 0  # type: ignore[attr-defined]
-    return Need(name, kind.title, count, published, levels, cells, adds_up=bool(levels) and _adds_up(made))
+    adds_up = bool(levels) and _adds_up(made)
+    return Need(name, kind.title, count, published, levels, cells, adds_up=adds_up, resize=kind.published_resize)
 
 
 def _adds_up(made: Detector) -> bool:

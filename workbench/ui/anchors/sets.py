@@ -35,9 +35,9 @@ RESERVED = (USED, CLUSTERED, EDITED, SHOWN)
 _HEADS = (
     ("Set", "A click looks at a set. Bold: what is shown now. A mark: kept in this project."),
     ("k", "Number of anchors."),
-    ("Mean IoU", "Of each box with its best anchor, in percent."),
-    ("> 0.5", "Best possible recall: percent of the boxes with an anchor above an IoU of one half."),
-    ("< 4 ×", "Percent of the boxes with an anchor whose sides are less than four times theirs, or they its."),
+    ("IoU %", "Mean IoU: of each box with its best anchor."),
+    ("> 0.5 %", "Best possible recall: boxes with an anchor above an IoU of one half."),
+    ("< 4 × %", "Boxes with an anchor whose sides are less than four times theirs, or they its."),
 )
 
 
@@ -157,10 +157,11 @@ class SetsTable(QWidget):
 
     def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
         """`shown`: what Copy and Keep are about."""
-        before = self._selected()
+        before, is_same = self._selected(), shown is not None and shown == self._shown
         blocker = QSignalBlocker(self.table)
         self._entries, self._shown, self._ratio = tuple(entries), shown, None
         self.table.setRowCount(len(self._entries))
+        shown_rows: list[int] = []
         for row, entry in enumerate(self._entries):
             step = anchors.judge(pool, np.array(entry.sizes)) if pool is not None and len(pool) else None
             values = ("–",) * 3 if step is None else tuple(
@@ -169,6 +170,8 @@ class SetsTable(QWidget):
             if entry.key == (False, SHOWN) and step is not None:
                 self._ratio = step.ratio_recall
             is_shown = entry.key != (False, SHOWN) and shown is not None and _are_same(entry.sizes, shown.sizes)
+            if is_shown:
+                shown_rows.append(row)
             for column, text in enumerate((entry.name, str(len(entry.sizes)), *values)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{entry.name}\n{entry.source}")
@@ -179,14 +182,21 @@ class SetsTable(QWidget):
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
-        keys = [entry.key for entry in self._entries]
-        if before in keys:
-            self.table.selectRow(keys.index(before))
+        self._select(before, shown_rows, stays=is_same)
+        blocker.unblock()
+        self._enable()
+
+    def _select(self, before: tuple[bool, str] | None, shown: list[int], *, stays: bool) -> None:
+        """The row of what is shown, in sight; that of `before` if it is among those, or nothing else is shown now."""
+        row = next((row for row, entry in enumerate(self._entries) if entry.key == before), None)
+        if row is not None and (stays or row in shown):
+            self.table.selectRow(row)
+        elif shown and not stays:
+            self.table.selectRow(shown[0])
+            self.table.scrollToItem(self.table.item(shown[0], 0))
         else:
             self.table.setCurrentCell(-1, -1)
             self.table.clearSelection()
-        blocker.unblock()
-        self._enable()
 
     def _selected(self) -> tuple[bool, str] | None:
         entry = self._entry()

@@ -41,9 +41,10 @@ _ROW = 24  # px
 
 
 class ScalesView(QWidget):
-    """`detector_chosen(name)`; `asked(Chosen)`: these boxes are to be seen."""
+    """`detector_chosen(name)`; `asked(Chosen)`: these boxes are to be seen; `resize_asked(how)`: it is to be chosen."""
 
     detector_chosen = Signal(str)
+    resize_asked = Signal(str)
     asked = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -131,12 +132,16 @@ class ScalesView(QWidget):
 
     @Slot(str)
     def _linked(self, number: str) -> None:
-        self.asked.emit(self._sentences[int(number)].chosen)
+        one = self._sentences[int(number)]
+        if one.resize:
+            self.resize_asked.emit(one.resize)
+        else:
+            self.asked.emit(one.chosen)
 
 
 def _as_html(number: int, one: Sentence) -> str:
     text, link = html.escape(one.text), html.escape(one.link)
-    if one.chosen is not None and link:
+    if link:
         ink = theme.colours().accent
         text = text.replace(link, f'<a href="{number}" style="color: {ink}">{link}</a>', 1)
     return f"⚠ {text}" if one.is_warning else text

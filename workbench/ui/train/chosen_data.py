@@ -6,16 +6,19 @@ import numpy as np
 
 from workbench.core.document import Document
 from workbench.core.project import Split
+from workbench.core.resize import kind_of
 from workbench.core.words import count, percent
+from workbench.detectors import DetectorSettings
 from workbench.training.settings import TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
 
 
 def counted(
-    document: Document, training: TrainingSettings, choice: DetectorChoice | None = None, px: int = 0
+    document: Document, training: TrainingSettings, choice: DetectorChoice | None = None,
+    own: DetectorSettings | None = None,
 ) -> tuple[int, str]:  # fmt: skip
-    """How many images are learnt from, and what will be used; `px`: the input side, 0 while it isn't known."""
+    """How many images are learnt from, and what will be used; `own`: the detector's settings, if they are known."""
     images = document.images()
     used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
     train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
@@ -26,16 +29,22 @@ def counted(
             " or choose other states under Data."
         )
     held = f"{validation:,} to validate" if validation else f"{percent(training.hold_out, 0)} of them held out"
-    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, px)}"
+    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
     return train, f"{count(train, 'image')} to train on, {held}.{anchors}"
 
 
-def _anchors(document: Document, choice: DetectorChoice | None, px: int) -> str:
+def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSettings | None) -> str:
     kept = document.anchors()
     if kept is None:
         return "Anchors: published."
-    words = f"Anchors: the project's {kept.made_for(px)}."
+    told = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
+    if choice is None:
+        return told[0]
     number = len(kept.sizes)
-    if choice is None or choice.published_anchors in (0, number):
-        return words
-    return f"{words} {anchor_words.other_number(choice.title, choice.published_anchors, number)}."
+    if choice.published_anchors not in (0, number):
+        told.append(f"{anchor_words.other_number(choice.title, choice.published_anchors, number)}.")
+    resize = (own.resize if own else None) or choice.resize
+    other = anchor_words.other_resize(choice.title, resize, kept.resize)
+    if other:
+        told.append(f"{other}: choose {kind_of(resize)} on the Anchors page, and use what it finds.")
+    return " ".join(told)

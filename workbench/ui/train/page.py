@@ -205,7 +205,7 @@ class TrainPage(Page):
         training = self._setup.training_settings()
         self._curves.set_label_colours({label.name: label.colour for label in document.labels()})
         self._setup.measure(tuple(label.name for label in document.labels()))
-        train, words = counted(document, training, self._setup.choice, self._setup.input_px)
+        train, words = counted(document, training, self._setup.choice, self._setup.detector_settings)
         self._setup.data.setText(words)
         wrong = self._setup.form.problems()
         if wrong:

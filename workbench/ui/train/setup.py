@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import settings
+from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training.differences import Difference, differences, shown
 from workbench.training.recipes import Recipe
@@ -245,12 +246,12 @@ class Setup(QWidget):
         return self._choices.get(self.detector.currentData() or "")
 
     @property
-    def input_px(self) -> int:
-        """The side of its input, 0 while it isn't known."""
+    def detector_settings(self) -> DetectorSettings | None:
+        """None while they aren't known."""
         with contextlib.suppress(WorkbenchError):
             recipe = self.recipe()
-            return recipe.detector_settings.input_px if recipe is not None else 0
-        return 0
+            return recipe.detector_settings if recipe is not None else None
+        return None
 
     @property
     def takes_anchors(self) -> bool:

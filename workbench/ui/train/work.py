@@ -32,6 +32,7 @@ class DetectorChoice:
     weights: PublishedWeights | None = None
     takes_anchors: bool = True  # the project's, in place of its authors'
     published_anchors: int = 0  # how many its authors gave it, 0 for one that takes none
+    resize: str = "stretch"  # how an image becomes its input, where its settings don't say
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def load() -> Iterator[Loaded | Counted]:
             _published(name, kind.pretrained),
             bool(kind.published_anchors),
             len(kind.published_anchors),
+            kind.published_resize,
         )
         for name, kind in members
     )

@@ -1,4 +1,4 @@
-"""A plot in the window's colours: named axes, faint grid, a legend out of the curves' way, right-click to copy."""
+"""A plot in the window's colours: named axes, a legend out of the curves' way, values under the pointer, copies."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT, Le
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
+from workbench.ui.widgets.plot_values import PlotValues
 from workbench.ui.widgets.quick_axis import QuickAxis
 from workbench.ui.widgets.whole_axis import WholeAxis
 
@@ -67,6 +68,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._dense, self._log_y, self._floor = dense, False, math.inf
         self._words = ""
         self._note = PlotNote(self)
+        self._values = PlotValues(self, self._curves, (x, y))
         self._soon = QTimer(self, singleShot=True, interval=SETTLED)
         self._soon.timeout.connect(self.place_legend)
         if legend:
@@ -106,7 +108,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def name_y(self, y: str) -> None:
         """Another name, with its unit, for the axis at the left."""
         if y != self._axes[1]:
-            self._axes = (self._axes[0], y)
+            self._axes = self._values.axes = (self._axes[0], y)
             self._name_axes()
 
     def _name_axes(self) -> None:

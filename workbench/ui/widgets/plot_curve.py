@@ -59,7 +59,7 @@ class PlotCurve:
     def restyle(self) -> None:
         """Take the colours of the theme."""
         self.item.setPen(self._pen())
-        self.item.setSymbolBrush(self._ink())
+        self.item.setSymbolBrush(self.ink)
         if self.under is not None:
             self.under.setPen(self._faint())
 
@@ -71,7 +71,7 @@ class PlotCurve:
             self.item.setPen(self._pen())
         self.item.setSymbol("o" if alone else None)
         if alone:
-            self.item.setSymbolBrush(self._ink())
+            self.item.setSymbolBrush(self.ink)
         self.item.setData(x, y)
 
     def draw_under(self, plot: pg.PlotWidget, x: Floats, y: Floats) -> None:
@@ -89,14 +89,16 @@ class PlotCurve:
             self.under = None
 
     def _pen(self) -> object:
-        return pg.mkPen(self._ink(), width=CROWDED if self.crowded else WIDTH, style=self.style)
+        return pg.mkPen(self.ink, width=CROWDED if self.crowded else WIDTH, style=self.style)
 
     def _faint(self) -> object:
-        ink = pg.mkColor(self._ink())
+        ink = pg.mkColor(self.ink)
         ink.setAlpha(FAINT)
         return pg.mkPen(ink, width=1)
 
-    def _ink(self) -> str:
+    @property
+    def ink(self) -> str:
+        """Its colour in the theme that is shown."""
         if isinstance(self.colour, int):
             return theme.series(self.colour)
         return str(getattr(theme.colours(), self.colour, self.colour))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +18,7 @@ from workbench.exchange.recognising import what_is_there
 from workbench.formats.parts import watching
 from workbench.ui.counted import Counted
 from workbench.ui.data.importing.findings import Findings, findings
+from workbench.ui.garbage import uncollected
 from workbench.ui.job import Job
 
 _TOLD = 0.1
@@ -146,32 +144,6 @@ def keep(project: Path, plan: ImportPlan, report: ImportReport, unpacked: Path |
     if unpacked is not None:
         archives.discard(unpacked)
     yield None
-
-
-class _Uncollected(contextlib.AbstractContextManager[None]):
-    """No garbage is collected within, in no thread, and what came meanwhile is not looked at later either.
-
-    A reading makes a million values, none of which is in a cycle. Looking for cycles among them finds nothing and held
-    up the window for 0.3 to 0.7 s at a time (20,000 images, 100,000 boxes), without it for 0.1 s at most.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._within = threading.Lock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._within += 1
-            gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._within -= 1
-            if not self._within:
-                gc.freeze()
-                gc.enable()
-
-
-uncollected = _Uncollected()
 
 
 class _Watcher:

@@ -1,0 +1,83 @@
+"""Garbage in cycles goes in the window's thread only, as often as Python would see to it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QObject
+from pytestqt.qtbot import QtBot
+
+from workbench.ui.data.importing import work
+from workbench.ui.garbage import Garbage
+
+
+class Knot:
+    """Holds itself; `ended_in` tells which thread let it go."""
+
+    def __init__(self, ended_in: list[int]) -> None:
+        self.itself = self
+        weakref.finalize(self, lambda: ended_in.append(threading.get_ident()))
+
+
+@pytest.fixture
+def garbage(qtbot: QtBot) -> Iterator[Garbage]:
+    parent = QObject()
+    yield Garbage(parent)
+    gc.enable()
+
+
+def make_much() -> list[list[int]]:
+    """More objects than Python makes without looking for cycles among them."""
+    return [[number] for number in range(5_000)]
+
+
+def test_what_another_thread_makes_does_not_set_it_off(qtbot: QtBot, garbage: Garbage) -> None:
+    ended_in: list[int] = []
+    kept: list[object] = []
+    Knot(ended_in)
+    thread = threading.Thread(target=lambda: kept.append(make_much()))
+    thread.start()
+    thread.join()
+    assert ended_in == [], "Python would have collected in that thread"
+    qtbot.waitUntil(lambda: bool(ended_in))
+    assert ended_in == [threading.get_ident()]
+
+
+def test_old_garbage_goes_in_the_end(garbage: Garbage) -> None:
+    ended_in: list[int] = []
+    knot = Knot(ended_in)
+    gc.collect()
+    gc.collect()
+    del knot
+    for _ in range(150):
+        kept = make_much()
+        garbage.collect()
+        del kept
+    assert ended_in, "of the oldest generation"
+
+
+def test_nothing_is_collected_while_labels_are_read(garbage: Garbage) -> None:
+    ended_in: list[int] = []
+    with work.uncollected:
+        Knot(ended_in)
+        kept = make_much()
+        garbage.collect()
+        assert not ended_in
+    assert kept
+    assert not gc.isenabled(), "it is still collected by the window alone"
+
+
+def test_after_a_project_was_closed_all_is_looked_at_again(garbage: Garbage) -> None:
+    ended_in: list[int] = []
+    knot = Knot(ended_in)
+    gc.freeze()
+    del knot
+    gc.collect()
+    assert not ended_in
+    garbage.look_at_all()
+    gc.collect()
+    assert ended_in

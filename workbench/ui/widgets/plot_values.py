@@ -1,0 +1,69 @@
+"""The values of a plot's curves where the pointer is, in a tooltip that follows it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QObject, QPointF, QRect, Slot
+from PySide6.QtWidgets import QToolTip
+
+from workbench.ui.widgets.plot_curve import PlotCurve
+
+MOST = 12  # curves told of; the others are counted
+NEAR = 0.02  # of the axis: curves that have no point so near to where the others have one are passed over
+
+
+class PlotValues(QObject):
+    """Reads `curves`, which its plot fills; `axes` are the names of x and y."""
+
+    def __init__(self, plot: pg.PlotWidget, curves: Mapping[str, PlotCurve], axes: tuple[str, str]) -> None:
+        super().__init__(plot)
+        self._curves, self.axes = curves, axes
+        plot.scene().sigMouseMoved.connect(self._moved)
+
+    @Slot(object)
+    def _moved(self, place: QPointF) -> None:
+        """The pointer is at this point of the scene. The plot is not kept: two that hold each other go late."""
+        plot = self.parent()
+        assert isinstance(plot, pg.PlotWidget)
+        vb = plot.getPlotItem().vb
+        field = vb.sceneBoundingRect()
+        if not field.contains(place):
+            QToolTip.hideText()
+            return
+        low, high = vb.viewRange()[0]
+        words = told(self._curves, self.axes, float(vb.mapSceneToView(place).x()), (high - low) * NEAR)
+        if words:
+            at = plot.viewport().mapToGlobal(plot.mapFromScene(place))
+            QToolTip.showText(at, words, plot.viewport(), QRect(plot.mapFromScene(field).boundingRect()))
+        else:
+            QToolTip.hideText()
+
+
+def told(curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near: float) -> str:
+    """What each shown curve has where the next point is to `x`, as rich text; "" if there are no points."""
+    next_to = {
+        name: int(np.nanargmin(np.abs(curve.x - x)))
+        for name, curve in curves.items()
+        if curve.shown and len(curve.x) and not np.isnan(curve.x).all()
+    }
+    if not next_to:
+        return ""
+    at = min((float(curves[name].x[place]) for name, place in next_to.items()), key=lambda one: abs(one - x))
+    unit = " %" if axes[1].endswith("%") or axes[1].endswith("(%)") else ""
+    lines = [
+        f'<span style="color:{curves[name].ink}">■</span> {html.escape(name)} &nbsp;<b>{_number(value)}{unit}</b>'
+        for name, place in next_to.items()
+        if abs(curves[name].x[place] - at) <= near and not np.isnan(value := float(curves[name].numbers[place]))
+    ]
+    if not lines:
+        return ""
+    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+    return "<br>".join([f"{html.escape(axes[0])} {_number(at)}", *lines[:MOST], *more])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e12 else f"{value:.4g}"
