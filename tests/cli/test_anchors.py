@@ -139,6 +139,7 @@ def test_few_and_many_boxes_and_anchors_are_drawn(count: int, k: int, tmp_path: 
     ("arguments", "sentence"),
     [
         (["--published", "yolov9"], "--published must be one of yolov2-voc"),
+        (["--format", "cfg", "--published", "yolov3"], "--published compares sets in a table, which --format has no"),
         (["--format", "xml"], "--format must be one of text, cfg, json, python, not 'xml'"),
     ],
 )

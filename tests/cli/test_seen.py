@@ -93,6 +93,13 @@ def test_what_cant_be_shown_is_told(project: Path, capsys: Capture, arguments: l
     assert sentence in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("name", ["a", "some/a", "some/a.png"])
+def test_an_image_is_found_by_the_end_of_its_path_with_or_without_suffix(
+    project: Path, capsys: Capture, name: str
+) -> None:
+    assert told(capsys, project, "--image", name) == told(capsys, project, "--image", "a.png")
+
+
 def test_a_damaged_file_is_left_out_as_in_training(project: Path, capsys: Capture) -> None:
     before = told(capsys, project, "--image", "b.png", "--detector", "yolov3", "--set", "mosaic=0")
     (project.parent / "photographs" / "some" / "a.png").write_bytes(b"nothing")

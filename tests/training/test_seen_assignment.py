@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,8 @@ def test_boxes_that_are_too_small_are_told_apart_from_ignored_ones(snapshot: Sna
     assert (gone.small, gone.reason) == (True, "it has no area in its image")
     found = assigned(seen, detector_of(wanted, LABELS, None, None), answers=False)
     reasons = dict(found.unmatched)
-    kinds = "too small", "smaller than a pixel of the input"
-    assert reasons[0] in [f"{kind}: nothing below 2 px is learnt" for kind in kinds]
-    assert reasons[1] == "smaller than a pixel of the input: nothing below 2 px is learnt"
+    told = r"too small: [0-9.]+ × [0-9.]+ px of the input, and nothing below 2 px is learnt"
+    assert all(re.fullmatch(told, reasons[number]) for number in (0, 1))
 
 
 def test_the_whole_set_and_an_image_agree_on_boxes_that_are_too_small(snapshot: Snapshot) -> None:

@@ -39,7 +39,7 @@ def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def garbage_in_this_thread() -> Iterator[None]:
+def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
     """As in the program: what a window leaves in cycles is not collected by whichever job makes the next object."""
     garbage = Garbage()
     yield

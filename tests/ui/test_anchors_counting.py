@@ -69,7 +69,7 @@ def test_sizes_of_one_box_do_not_share_its_cell() -> None:
     assert "no two boxes of an image have their middles in one cell" in sentence.text
     wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
     found = details.details(wish)
-    assert [(level.stride, len(level.boxes.ids), level.share) for level in found.levels] == [(16, 1, 0.5), (8, 1, 0.5)]
+    assert [(level.stride, len(level.boxes.ids), level.share) for level in found.levels] == [(8, 1, 0.5), (16, 1, 0.5)]
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
 
 
@@ -107,7 +107,7 @@ def test_boxes_that_a_detector_loses_can_be_shown() -> None:
 def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
     centres = np.array([[10.0, 10], [40, 40], [80, 80]])
     found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
-    assert [level.anchors for level in found.levels] == [((40.0, 40.0),), ((10.0, 10.0), (80.0, 80.0))]
+    assert [level.anchors for level in found.levels] == [((10.0, 10.0), (80.0, 80.0)), ((40.0, 40.0),)]
     told = "Some was published with 2 anchors, and has these 3 in their place, dealt over its scales as above."
     assert found.sentences[-1].text == told
 

@@ -86,7 +86,7 @@ def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mend
 
 def test_counts_lead_to_what_they_count(hand: Hand) -> None:
     asked: list[tuple[frozenset[int], str]] = []
-    hand.window.session.images_asked.connect(lambda *given: asked.append(given))
+    hand.window.session.marked_asked.connect(lambda images, why, _boxes: asked.append((images, why)))
     first, second = (image.id for image in hand.window.session.document.images())
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)

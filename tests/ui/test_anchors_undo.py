@@ -246,3 +246,14 @@ def test_a_fit_after_a_move_was_taken_back_is_shown_to_its_end(hand: Hand) -> No
     kept = document.anchors()
     assert kept is not None
     assert sorted(kept.sizes) == sorted((round(w, 3), round(h, 3)) for w, h in steps[-1].centres.tolist())
+
+
+def test_what_an_undo_elsewhere_takes_back_unseen_is_said(hand: Hand) -> None:
+    press(hand, "anchors-use")
+    hand.window.show_page("label")
+    act(hand, "undo")
+    assert used(hand) == ""
+    assert find(hand.window, QLabel, "message-text").text() == "Taken back: Change the anchors in training."
+    act(hand, "redo")
+    assert used(hand).startswith(FIT)
+    assert find(hand.window, QLabel, "message-text").text() == "Done again: Change the anchors in training."

@@ -32,6 +32,7 @@ from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Split, State
+from workbench.ui.images_model import SHOWN
 from workbench.ui.main_window import MainWindow
 
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -448,6 +449,42 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
     assert why.width() > 500  # a line of its own, in place of some letters beside the filters
     press(window, "filter-only")
     assert (len(listed(window)), why.isVisible()) == (60, False)
+
+
+def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_by_image(
+    open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled, "data")
+    document = window.session.document
+    a, b, c = document.images()
+    label = document.labels()[0].id
+    document.do(edits.AddBoxes((Box(0, c.id, label, (10, 10, 40, 50)), Box(0, a.id, label, (5, 5, 9, 9)))))
+    in_a, (in_c,) = document.boxes(a.id), document.boxes(c.id)
+    asked = frozenset({in_a[0].id, in_c.id})
+    window.session.marked_asked.emit(frozenset({a.id, c.id}), "with 2 boxes", asked)
+    gallery = find(window, QAbstractItemView, "gallery")
+    shown = [gallery.model().index(row, 0).data(SHOWN) for row in range(2)]
+    assert [one.image.id for one in shown] == [a.id, c.id]
+    assert [len(one.marked) for one in shown] == [1, 1], "only those that were asked for"
+    *sides, colour = shown[1].marked[0]
+    assert sides == pytest.approx([10 / c.width, 10 / c.height, 40 / c.width, 50 / c.height])
+    assert colour == document.labels()[0].colour
+    gallery.activated.emit(gallery.model().index(0, 0))
+    canvas = window._pages["label"].canvas
+    assert canvas.isVisible()
+    assert [box.id for box in canvas.selected_boxes] == [in_a[0].id]
+    find(window, QAction, "action-next-image").trigger()
+    assert window.session.image_id == c.id, "the list beside the canvas is that of the gallery"
+    assert [box.id for box in canvas.selected_boxes] == [in_c.id]
+    document.do(edits.RemoveBoxes((in_c.id,)))
+    assert not gallery.model().index(1, 0).data(SHOWN).marked
+    window.show_page("data")
+    press(window, "filter-only")
+    gallery.activated.emit(gallery.model().index(1, 0))
+    assert window.session.image_id == b.id
+    assert not canvas.selected_boxes
+    find(window, QAction, "action-next-image").trigger()
+    assert window.session.image_id == c.id
 
 
 def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:

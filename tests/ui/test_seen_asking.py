@@ -156,6 +156,21 @@ def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot,
     assert eyes.wishes[-1].augmented
 
 
+def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot: QtBot, seen: Opened) -> None:
+    session, window, eyes = seen(look=False)
+    first, second, third = (image.id for image in session.document.images())  # type: ignore[union-attr]
+    eyes.answer = lambda wish: replace(
+        made_look(wish), outside="" if wish.image == third else "it is of the test split", instead=third
+    )
+    window.wants_trained = True
+    qtbot.waitUntil(lambda: session.image_id == third, timeout=60_000)
+    settle(qtbot, window, eyes, 2)
+    assert window.controls.augmented.isChecked()
+    session.select_image(second)
+    settle(qtbot, window, eyes, 3)
+    assert (session.image_id, first) == (second, eyes.wishes[0].image), "once, and not against a choice"
+
+
 def test_what_cant_be_shown_says_so_in_its_place_and_nothing_old_stays(qtbot: QtBot, seen: Opened) -> None:
     def refuse(wish: Wish) -> Look:
         raise WorkbenchError("a.png could not be read.")

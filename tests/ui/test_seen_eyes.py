@@ -119,6 +119,10 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     assert "No box is in sight." in nothing.note
     assert nothing.outside == ""
     assert "step 1 of" in nothing.about
+    assert (nothing.instead, outside.instead) == (0, empty), "the next one that is trained on"
+    with Document.open(labelled) as document:
+        document.do(edits.SetState((empty,), State.IN_WORK))
+    assert look_of(eyes, replace(wish, version=1)).instead == ids_of(labelled)[0], "after the last comes the first"
     assert outside.outside == "it is in work, and the recipe takes images that are done or verified"
     assert outside.note.startswith(f"Not trained on: {outside.outside}. Shown as it is.")
     assert "as it is" in outside.about
@@ -139,7 +143,7 @@ def test_a_box_that_is_too_small_is_to_be_learnt_and_is_not(labelled: Path) -> N
     small = int((look.boxes[:, 2] - look.boxes[:, 0]).argmin())
     assert not look.ignore.any()
     assert look.missed.tolist() == [k == small for k in range(2)]
-    assert look.reasons[small].startswith("smaller than a pixel of the input: ")
+    assert look.reasons[small].startswith("too small: ")
 
 
 def test_a_project_without_labels_says_what_to_do(project: Path) -> None:

@@ -13,6 +13,7 @@ from workbench.cli.options import Json, Project, app, check_png, one_of, project
 from workbench.console import result, say, table
 from workbench.core.project import AnchorSet
 from workbench.core.resize import HOWS
+from workbench.errors import WorkbenchError
 
 FORMATS = ("text", "cfg", "json", "python")
 CURVE = 15
@@ -21,7 +22,7 @@ CURVE = 15
 @app.command()
 def anchors(
     project: Project,
-    k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 6,
+    k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 9,
     size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
     resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(HOWS)}.")] = "stretch",
     scale: Annotated[
@@ -49,6 +50,8 @@ def anchors(
     one_of("resize", resize, list(HOWS))
     one_of("format", format, list(FORMATS))
     check_png("plot", plot)
+    if published and format != "text" and not as_json:
+        raise WorkbenchError("--published compares sets in a table, which --format has no place for. Leave out one.")
     names = [one_of("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()

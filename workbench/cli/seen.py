@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,9 +69,12 @@ def seen(
 
 
 def _image(snapshot: Snapshot, text: str) -> Image:
-    """By the whole path first, then by its end, then by its id."""
+    """By the whole path first, then by its end, with or without the suffix, then by its id."""
     matching = [one for one in snapshot.images if one.path == text]
     matching = matching or [one for one in snapshot.images if one.path.endswith(f"/{text}")]
+    if not matching:
+        bare = [(one, PurePosixPath(one.path).with_suffix("").as_posix()) for one in snapshot.images]
+        matching = [one for one, path in bare if path == text or path.endswith(f"/{text}")]
     matching = matching or [one for one in snapshot.images if text.isdecimal() and one.id == int(text)]
     if not matching:
         such = f" It has {snapshot.images[0].path} and others." if len(snapshot) else ""

@@ -284,6 +284,9 @@ class RemoveImages:
         return set(self.ids)
 
 
+_SETTINGS = {"anchors": "Change the anchors in training", "anchor sets": "Change the kept sets of anchors"}
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeSetting:
     """A value kept with the project (JSON): anchors in use, the window for 16-bit images ... None forgets it."""
@@ -293,7 +296,7 @@ class ChangeSetting:
 
     @property
     def title(self) -> str:
-        return f"Change {self.key}"
+        return _SETTINGS.get(self.key, f"Change {self.key}")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         found = connection.execute("SELECT value FROM meta WHERE key = ?", (self.key,)).fetchone()

@@ -10,7 +10,7 @@ they were looked at. What training does and this doesn't: self-adversarial steps
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -124,6 +124,12 @@ class Course:
         if image.state not in self.settings.used_states():
             return f"it is {image.state}, and the recipe takes images that are {TAKEN[self.settings.states]}"
         return "it is held out to validate on: no image has the split validation"
+
+    def instead_of(self, image: int, all_images: Sequence[int]) -> int:
+        """The id of the next image that is trained on, after this one in the project's order or from its beginning."""
+        trained = {one.id for one in self.snapshot.images}
+        at = all_images.index(image)
+        return next((id for id in (*all_images[at:], *all_images[:at]) if id in trained), 0)
 
     def turn(self, index: int, epoch: int, seed: int | None = None) -> tuple[int, int]:
         """Step, and place in its batch, in which image `index` is drawn in `epoch`; both from 0."""

@@ -76,8 +76,8 @@ def _too_small(sides: NDArray[np.float64]) -> str:
     """`sides` of what is in sight of it, in pixels of the input."""
     if not (sides > 0).all():
         return "it has no area in its image"
-    what = "smaller than a pixel of the input" if (sides < 1).any() else "too small"
-    return f"{what}: nothing below {LEAST_SIDE:g} px is learnt"
+    w, h = sides.tolist()
+    return f"too small: {w:.1f} × {h:.1f} px of the input, and nothing below {LEAST_SIDE:g} px is learnt"
 
 
 def _flag(data: Dataset, row: int) -> str:

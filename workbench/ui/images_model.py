@@ -48,7 +48,8 @@ class Filter:
     """Which images are listed, and how; None and "" mean any.
 
     `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
-    with a box whose shorter side has so many pixels. `only` these ids, and `why`: which those are, in words.
+    with a box whose shorter side has so many pixels. `only` these ids, and `why`: which those are, in words; `boxes`:
+    ids of those that it is about, which are marked.
     """
 
     state: State | None = None
@@ -62,6 +63,7 @@ class Filter:
     side_to: float | None = None
     only: frozenset[int] | None = None
     why: str = ""
+    boxes: frozenset[int] = frozenset()
     order: Order = Order.NAME
 
     @property
@@ -71,11 +73,15 @@ class Filter:
         return self.empty or any(value is not None for value in ranges) or self.order in (Order.MOST, Order.FEWEST)
 
 
+Marked = tuple[float, float, float, float, str]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Shown:
     """What is seen of an image in a list: its number of boxes, why it can't be read, its thumbnail when it has come.
 
-    `loss`: how many of the other images have a lower one, 0 to 1; NaN without a loss.
+    `loss`: how many of the other images have a lower one, 0 to 1; NaN without a loss. `marked`: boxes that the filter
+    is about, each as xyxy in shares of the image's sides and the colour of its label.
     """
 
     image: Image
@@ -83,6 +89,7 @@ class Shown:
     problem: str
     thumbnail: QImage | None
     loss: float = math.nan
+    marked: tuple[Marked, ...] = ()
 
 
 def listed(document: Document, wanted: Filter, losses: Losses = image_losses.NONE) -> NDArray[np.int64]:
@@ -135,6 +142,7 @@ class ImagesModel(QAbstractListModel):
         self._rows = IdRows(self._ids)
         self._unordered = False
         self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
+        self._marked: dict[int, tuple[Marked, ...]] = {}  # of images that were looked at
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         session.images_found.connect(self._found)
@@ -162,6 +170,7 @@ class ImagesModel(QAbstractListModel):
     def reload(self) -> None:
         """Read everything again."""
         self._unordered = False
+        self._marked.clear()
         self._show(self._listed())
 
     def _show(self, ids: NDArray[np.int64]) -> None:
@@ -195,7 +204,8 @@ class ImagesModel(QAbstractListModel):
         if role == SHOWN:
             problem = image.problem or self._thumbnails.problem(image)
             loss = self._losses.losses.share(image.id)
-            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image), loss)
+            marked = self._marks(image) if self._filter.boxes else ()
+            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:
@@ -219,6 +229,21 @@ class ImagesModel(QAbstractListModel):
     def _count(self, id: int) -> int:
         document = self._session.document
         return document.counts().of_image(id) if document else 0
+
+    def _marks(self, image: Image) -> tuple[Marked, ...]:
+        document = self._session.document
+        if document is None or not image.width or not image.height:
+            return ()
+        if image.id not in self._marked:
+            colours = {label.id: label.colour for label in document.labels()}
+            w, h = image.width, image.height
+            self._marked[image.id] = tuple(
+                (x / w, y / h, right / w, bottom / h, colours[box.label])
+                for box in document.boxes(image.id)
+                if box.id in self._filter.boxes
+                for x, y, right, bottom in [box.xyxy]
+            )
+        return self._marked[image.id]
 
     def row_of(self, id: int) -> int:
         """The row of an image, -1 if the filter hides it."""
@@ -272,6 +297,7 @@ class ImagesModel(QAbstractListModel):
         document = self._session.document
         if document is None:
             return
+        self._marked.clear()
         if self._may_move(applied):
             ids = self._listed()
             if not np.array_equal(ids, self._ids):

@@ -52,6 +52,8 @@ class Session(QObject):
     label_changed = Signal(int)  # the label that new boxes get
     page_asked = Signal(str)  # a page asks to be left for the page of this name
     images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids alone: which, in words
+    marked_asked = Signal(object, str, object)  # the same, with boxes of these ids marked on them
+    walk_asked = Signal(object)  # the Label page is to list what this Filter says, of which `only` or nothing is set
     boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen
     import_asked = Signal()  # a page asks for the window that imports weights
     help_asked = Signal(str)  # a help page by name
@@ -201,7 +203,9 @@ class Session(QObject):
                 QGuiApplication.restoreOverrideCursor()
 
     def _show(self, applied: Applied | None) -> Applied | None:
-        """After undo or redo, go to the image that changed, so that the change is seen."""
+        """After undo or redo, go to the image that changed, so that the change is seen, or say what can't be seen."""
+        if applied and applied.settings_changed and not (applied.images or applied.labels_changed):
+            self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:
             alive = self.document.images()
             for image in [id for id in sorted(applied.images) if alive.has(id)][:1]:

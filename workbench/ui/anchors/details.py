@@ -142,6 +142,7 @@ def _by_anchors(
     told += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
     if not told:
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
+    found = tuple(sorted(found, key=lambda one: one.stride))  # the finest first, whatever the detector's order is
     if need.count != need.published:
         dealt = ", dealt over its scales as above" if len(need.levels) > 1 else ""
         told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
@@ -215,8 +216,8 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     link = f"{seen.sharing:,} of {words.count(seen.boxes, 'box')}"
     meeting = rows[anchors.meeting(anchors.places_of(images, centres, cell))]
     return Sentence(
-        f"{told}{link} have their middle in a cell with another's, so at"
-        f" least {seen.lost:,} can't be learnt, whatever the anchors.",
+        f"{told}{link} touch another or lie so close to it that both have their middle in one cell, so at least"
+        f" {seen.lost:,} can't be learnt, whatever the anchors.",
         True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
     )  # fmt: skip
 

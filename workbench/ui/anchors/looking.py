@@ -29,7 +29,7 @@ class Looking(QObject):
 
     @Slot(object)
     def show_images(self, chosen: Chosen) -> None:
-        """The images of these boxes on the Data page."""
+        """The images of these boxes on the Data page, with the boxes marked."""
         document = self._session.document
         if document is None:
             return
@@ -39,7 +39,8 @@ class Looking(QObject):
             self._session.inform("These boxes are no longer there.")
             return
         self._session.page_asked.emit("data")
-        self._session.images_asked.emit(images, f"with {words.count(len(chosen.ids), 'box')} {chosen.words}".rstrip())
+        why = f"with {words.count(len(chosen.ids), 'box')} {chosen.words}".rstrip()
+        self._session.marked_asked.emit(images, why, frozenset(chosen.ids.tolist()))
 
     def show_served(self, boxes: Boxes, centres: NDArray[np.float64], number: int) -> None:
         """The boxes of an anchor."""

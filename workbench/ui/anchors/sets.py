@@ -193,7 +193,7 @@ class SetsTable(QWidget):
             self.table.selectRow(row)
         elif shown and not stays:
             self.table.selectRow(shown[0])
-            self.table.scrollToItem(self.table.item(shown[0], 0))
+            self.table.scrollTo(self.table.model().index(shown[0], 0))
         else:
             self.table.setCurrentCell(-1, -1)
             self.table.clearSelection()

@@ -68,6 +68,7 @@ def words_of(step: Step, position: int, starts: int, *, is_refined: bool) -> str
     """What a step of the film did. `starts`: how many the film is the best of."""
     stage = f", refining, generation {step.iteration:,}" if is_refined else ""
     if not step.done:
-        return f"Step {position}{stage}: moved by up to {step.moved:.1f} px."
+        far = f"by up to {step.moved:.1f} px" if step.moved >= 0.05 else "by less than 0.1 px"
+        return f"Step {position}{stage}: moved {far}."
     best = f" The best of {starts} starts." if starts > 1 else ""
     return f"Step {position}{stage}: nothing moves any more.{best}"

@@ -25,7 +25,11 @@ from workbench.ui.anchors.details import Details, OfLabel, OfLevel, Sentence
 from workbench.ui.widgets.elided import ElidedCombo
 
 _SCALE_HEADS = (
-    ("Stride", "Pixels of the network's input from one cell of the scale to the next."),
+    (
+        "Stride",
+        "Pixels of the network's input from one cell of the scale to the next. Of scales that don't come of halving, as"
+        " SSD's coarsest: the input side divided by their cells.",
+    ),
     ("Anchors", "Those that the scale uses, or the detector's own boxes."),
     ("Boxes", "Boxes that the scale learns. A click shows them."),
     ("Share", "Of all boxes."),

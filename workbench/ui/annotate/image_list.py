@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import theme, thumbnails
-from workbench.ui.images_model import IMAGE, ImagesModel
+from workbench.ui.images_model import IMAGE, Filter, ImagesModel
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
 from workbench.ui.widgets.image_filter import ImageFilter
@@ -45,6 +45,7 @@ class ImageList(QWidget):
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
         session.image_changed.connect(self.follow)
+        session.walk_asked.connect(self._walk)
         self.follow()
 
     def _lay_out(self) -> None:
@@ -56,6 +57,19 @@ class ImageList(QWidget):
         layout.addWidget(self._view, 1)
         self._count.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         layout.addWidget(self._count)
+
+    @property
+    def asked_boxes(self) -> frozenset[int]:
+        """Ids of the boxes that the list is about; empty for all of its images."""
+        return self.model.filter.boxes
+
+    @Slot(object)
+    def _walk(self, wanted: Filter) -> None:
+        """The same images as the gallery that one of them was opened from."""
+        if wanted.only is None:
+            self._filter.drop_only()
+        else:
+            self._filter.set_filter(wanted)
 
     @Slot(QModelIndex, QModelIndex)
     def _chosen(self, index: QModelIndex, _before: QModelIndex) -> None:

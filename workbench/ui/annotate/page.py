@@ -5,7 +5,7 @@ It turns what the canvas, the lists and the keys ask for into edits of the sessi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
@@ -226,6 +226,7 @@ class AnnotatePage(Page):
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
         self._strip.show_note(picture.about if picture is not None else "")
         self._show_boxes()
+        self._boxes_asked(self._images.asked_boxes)
 
     @Slot(int, object)
     def _picture_came(self, id: int, result: object) -> None:
@@ -283,7 +284,7 @@ class AnnotatePage(Page):
         self._strip.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
 
     @Slot(object)
-    def _boxes_asked(self, ids: Sequence[int]) -> None:
+    def _boxes_asked(self, ids: Collection[int]) -> None:
         """Select those of these boxes that are in this image, and bring one into view."""
         if self.isVisible():
             self.canvas.select([id for id in ids if id in self.canvas.layer.row])

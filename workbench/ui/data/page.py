@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,6 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
-from workbench.ui.counted import Counted
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
@@ -37,7 +35,7 @@ from workbench.ui.images_model import Filter
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.start.intake import Described, describe
+from workbench.ui.start.intake import Described, describe, extracted
 from workbench.ui.start.projects import add_described
 from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
@@ -81,13 +79,15 @@ class DataPage(Page):
         self._labels.show_asked.connect(lambda id: self._gallery.show_only(Filter(label=id)))
         self._summary.asked.connect(self._gallery.show_only)
         session.images_asked.connect(self._show_images)
+        session.marked_asked.connect(self._show_images)
         session.document_changed.connect(self._show_what_there_is)
         session.edited.connect(self._show_what_there_is)
         self._show_what_there_is()
 
     @Slot(object, str)
-    def _show_images(self, ids: frozenset[int], why: str) -> None:
-        self._gallery.show_only(Filter(only=ids, why=why))
+    @Slot(object, str, object)
+    def _show_images(self, ids: frozenset[int], why: str, boxes: frozenset[int] = frozenset()) -> None:
+        self._gallery.show_only(Filter(only=ids, why=why, boxes=boxes))
 
     def _build(self) -> None:
         tools = QFrame()
@@ -145,8 +145,12 @@ class DataPage(Page):
 
     @Slot(int)
     def _open(self, id: int) -> None:
+        listed = self._gallery.model.filter
         self.session.select_image(id)
         self.session.page_asked.emit("label")
+        self.session.walk_asked.emit(Filter(only=listed.only, why=listed.why, boxes=listed.boxes))
+        if listed.boxes:
+            self.session.boxes_asked.emit(listed.boxes)
 
     # --- images ---
 
@@ -192,7 +196,7 @@ class DataPage(Page):
         if document is None:
             return
         job = Job(
-            f"Frames of {file.name}", lambda job: _extracted(file, document.folder, every, job), self, ends_itself=True
+            f"Frames of {file.name}", lambda job: extracted(file, document.folder, every, job), self, ends_itself=True
         )
         job.reported.connect(self._described)
         self.session.start(job)
@@ -373,19 +377,6 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
-
-
-def _extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
-    from workbench.core import video
-
-    folder, images = video.folder_of(project, file), []
-    for event in video.extract(file, folder, every):
-        if event.image is not None:
-            images.append(event.image)
-        yield Counted(event.done, event.total, "frames")
-        if job.stop.is_set():
-            break
-    yield Described(folder, tuple(images), project)
 
 
 def _trash_words(files: list[Path], boxes: int) -> str:

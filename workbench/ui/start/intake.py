@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.ui.counted import Counted
+from workbench.ui.job import Job
 
 if TYPE_CHECKING:
     from workbench.core.project import Image
@@ -47,3 +48,17 @@ def describe(folder: Path, known: frozenset[str] = frozenset()) -> Iterator[Coun
             if number % _EVERY == 0:
                 yield Counted(number, len(fresh))
     yield Described(folder, tuple(images), left_out=left_out)
+
+
+def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
+    """In a job's thread: every `every`-th frame of a video into the project's folder. Stopping keeps what was read."""
+    from workbench.core import video
+
+    folder, images = video.folder_of(project, file), []
+    for event in video.extract(file, folder, every):
+        if event.image is not None:
+            images.append(event.image)
+        yield Counted(event.done, event.total, "frames")
+        if job.stop.is_set():
+            break
+    yield Described(folder, tuple(images), project)

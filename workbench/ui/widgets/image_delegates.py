@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import Image, Split, State
 from workbench.core.words import count
 from workbench.ui import theme
-from workbench.ui.images_model import SHOWN, Shown
+from workbench.ui.images_model import SHOWN, Marked, Shown
 from workbench.ui.widgets.loss_scale import STRIP, paint_strip
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -103,6 +105,22 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
     place = QRectF(room.center().x() - width / 2, room.center().y() - height / 2, width, height)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.drawImage(place, thumbnail)
+    _marks(painter, place, shown.marked)
+
+
+def _marks(painter: QPainter, place: QRectF, marked: Sequence[Marked]) -> None:
+    """The boxes that the list is about, in the colours of their labels on a dark line."""
+    painter.save()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for x, y, right, bottom, colour in marked:
+        box = QRectF(
+            place.x() + x * place.width(), place.y() + y * place.height(),
+            (right - x) * place.width(), (bottom - y) * place.height(),
+        )  # fmt: skip
+        for ink, width in ((QColor(0, 0, 0, 200), 3.0), (QColor(colour), 1.5)):
+            painter.setPen(QPen(ink, width))
+            painter.drawRect(box)
+    painter.restore()
 
 
 def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
@@ -119,6 +137,8 @@ def _ratio(painter: QPainter) -> float:
 def _numbers(shown: Shown) -> str:
     if shown.problem:
         return "can't be read"
+    if shown.marked:
+        return f"{len(shown.marked):,} of {count(shown.boxes, 'box')}"
     if shown.boxes:
         return count(shown.boxes, "box")
     return "empty" if _is_done(shown.image) else "no boxes"

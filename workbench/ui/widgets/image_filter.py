@@ -59,13 +59,13 @@ class ImageFilter(QFrame):
         self._text.setObjectName(f"{prefix}-text")
         self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
-        self._only: frozenset[int] | None = None
+        self._alone = Filter()  # of which `only` or nothing is set
         self._why = Elided()
         self._why.setObjectName(f"{prefix}-why")
         self._drop = QPushButton("All again")
         self._drop.setObjectName(f"{prefix}-only")
         self._drop.setToolTip("List the other images, too")
-        self._drop.clicked.connect(self._drop_only)
+        self._drop.clicked.connect(self.drop_only)
         self.note = self._made_note()
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):
@@ -117,7 +117,7 @@ class ImageFilter(QFrame):
         self._label.setCurrentIndex(max(0, self._label.findData(label)))
         self._text.setText(wanted.text)
         self.more.set_filter(wanted)
-        self._only = wanted.only
+        self._alone = Filter(only=wanted.only, why=wanted.why, boxes=wanted.boxes)
         self._why.setText(f"Only those {wanted.why}")
         self._why.setToolTip(self._why.text())
         self.note.setVisible(wanted.only is not None)
@@ -125,8 +125,11 @@ class ImageFilter(QFrame):
         self._emit()
 
     @Slot()
-    def _drop_only(self) -> None:
-        self._only = None
+    def drop_only(self) -> None:
+        """List the other images, too."""
+        if self._alone.only is None:
+            return
+        self._alone = Filter()
         self.note.hide()
         self._emit()
 
@@ -134,8 +137,7 @@ class ImageFilter(QFrame):
     def _document_changed(self) -> None:
         """Ids say nothing in another project."""
         self.renew_labels()
-        if self._only is not None:
-            self._drop_only()
+        self.drop_only()
 
     @Slot()
     def renew_labels(self, applied: object = None) -> None:
@@ -167,7 +169,9 @@ class ImageFilter(QFrame):
                 label=label if isinstance(label, int) else None,
                 text=self._text.text().strip(),
                 empty=label == _EMPTY,
-                only=self._only,
+                only=self._alone.only,
+                why=self._alone.why,
+                boxes=self._alone.boxes,
             )
         )
 

@@ -174,7 +174,7 @@ class Eyes:
 
         snapshot, anchors = self._project(wish)
         recipe, anchors = _asked(wish, anchors)
-        seen, outside = self._seen(wish, snapshot, recipe)
+        seen, outside, instead = self._seen(wish, snapshot, recipe)
         key = (recipe, wish.weights)
         try:
             with Stoppable(self._control):
@@ -185,7 +185,7 @@ class Eyes:
             raise GivenUp from None
         for old in list(self._detectors)[:-KEPT]:
             del self._detectors[old]
-        return _shown(wish, recipe, detector.title, seen, found, outside)
+        return replace(_shown(wish, recipe, detector.title, seen, found, outside), instead=instead)
 
     def _project(self, wish: Wish | Check) -> tuple[Snapshot, AnchorSet | None]:
         now = wish.folder, wish.version
@@ -196,11 +196,11 @@ class Eyes:
             self._detectors.clear()
         return self._read[1], self._read[2]
 
-    def _seen(self, wish: Wish, snapshot: Snapshot, recipe: Recipe) -> tuple[Seen, str]:
-        """The image, and why it is not trained on."""
+    def _seen(self, wish: Wish, snapshot: Snapshot, recipe: Recipe) -> tuple[Seen, str, int]:
+        """The image, why it is not trained on, and then the id of the next one that is."""
         from workbench.training.seen import Otherwise, as_it_is, course
 
-        outside = ""
+        outside, instead = "", 0
         image = next((one for one in snapshot.images if one.id == wish.image), None)
         while wish.augmented and image is not None and not outside:
             if self._control.stop.is_set():
@@ -209,13 +209,15 @@ class Eyes:
                 self._courses[recipe] = course(snapshot, recipe, self.files)
             plan = self._courses[recipe]
             outside = plan.outside(image)
-            if not outside:
+            if outside:
+                instead = plan.instead_of(wish.image, [one.id for one in snapshot.images])
+            else:
                 try:
-                    return plan.seen(plan.index(wish.image), wish.epoch, wish.seed), ""
+                    return plan.seen(plan.index(wish.image), wish.epoch, wish.seed), "", 0
                 except Otherwise:  # now that is known
                     self._courses.clear()
         try:
-            return as_it_is(snapshot, wish.image, recipe), outside
+            return as_it_is(snapshot, wish.image, recipe), outside, instead
         except WorkbenchError as error:
             if not outside:
                 raise

@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # the pages are there before what the train page needs is imp
     from workbench.ui.train.setup import Setup
 
 
-def open_seen(session: Session, page: QWidget, _checked: bool = False) -> None:
-    """One window at a time; an open one takes the recipe anew, with its detector."""
+def open_seen(session: Session, page: QWidget, _checked: bool = False, *, trained: bool = False) -> None:
+    """One window at a time; an open one takes the recipe anew, with its detector. `trained`: on an image that is."""
     from workbench.ui.train.seen.window import SeenWindow
 
     if session.document is None or not session.document.images():
@@ -27,6 +27,7 @@ def open_seen(session: Session, page: QWidget, _checked: bool = False) -> None:
         return
     top = page.window()
     window = _open_one(top) or SeenWindow(session, top, lambda: _prepared(top))
+    window.wants_trained = trained
     window.show()
     window.take()
     window.raise_()
@@ -67,7 +68,7 @@ class SeenButton(QPushButton):
         super().__init__("What the trainer sees…", setup)
         self.setObjectName("train-seen")
         self.setToolTip("Images as they enter the network, and which cells, anchors or points learn which box")
-        self.clicked.connect(lambda: open_seen(session, setup))
+        self.clicked.connect(lambda: open_seen(session, setup, trained=True))
         column = setup.layout()
         assert isinstance(column, QVBoxLayout)
         column.insertWidget(column.indexOf(setup.start), self)

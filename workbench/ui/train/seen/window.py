@@ -57,6 +57,7 @@ class SeenWindow(QDialog):
         self._members: Members | None = None
         self._runs = Background("Reading the runs", runs.runs, self)
         eyes = eyes or Eyes()
+        self.wants_trained = False
         self.controls = Controls()
         self.panes = (Pane("seen", "Detector"), Pane("seen-second", "Second detector"))
         self.legend = SeenLegend()
@@ -247,11 +248,19 @@ class SeenWindow(QDialog):
         else:
             pane.show_result(result)
         if not number:
+            self._go_to_trained(result)
             self._steps.show(result.outside if isinstance(result, Look) else "")
             if isinstance(result, Look) and other.look is not None:
                 other.recolour(inks_as(other.look, result, pane.picture.inks))
         self._draw()
         self._show_legend()
+
+    def _go_to_trained(self, result: object) -> None:
+        """Who asks for what the trainer sees wants to see that, and not an image that happens to be selected."""
+        if isinstance(result, Look) and self.wants_trained:
+            self.wants_trained = False
+            if result.outside and result.instead:
+                self._session.select_image(result.instead)
 
     def _show_legend(self) -> None:
         seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]

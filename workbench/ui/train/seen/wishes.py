@@ -164,6 +164,7 @@ class Look:
     about: str  # the step, and of how many images it is made
     note: str = ""  # what is to be known besides
     outside: str = ""  # why the image is not trained on, as the end of a sentence
+    instead: int = 0  # then the id of the next one that is
 
     @property
     def positives(self) -> int:
