@@ -50,7 +50,7 @@ def test_text_compares_and_explains(cells: Path, capsys: Capture) -> None:
     capsys.readouterr()
     assert main(["anchors", str(cells), "--k", "3", "--published", "yolov2-voc"]) == console.DONE
     shown = capsys.readouterr()
-    assert "YOLOv2, Pascal VOC" in shown.out + shown.err
+    assert "YOLOv2, VOC" in shown.out + shown.err
     assert "best possible recall" in shown.out + shown.err
     lines = shown.out.splitlines()
     head = next(row for row, line in enumerate(lines) if line.startswith("anchor"))

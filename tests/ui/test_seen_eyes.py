@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,11 @@ def test_a_runs_weights_bring_its_network_and_its_answers(labelled: Path, tmp_pa
     begun = look_of(eyes, replace(wish, recipe=small, weights=Begun(file)))
     assert "of the first step" in begun.note
     assert (begun.side, begun.prior.tolist()) == (64, trained.prior.tolist())
+    other = replace(small, detector_settings=replace(small.detector_settings, input_px=96))
+    for _ in run.train(RunRequest(tmp_path / "other", snapshot, other)):
+        pass
+    shutil.copy(tmp_path / "other" / "last.safetensors", file)
+    assert look_of(eyes, wish).side == 96, "another file under the same name"
 
 
 def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Path) -> None:

@@ -61,7 +61,7 @@ def _pixels(cells: Sequence[tuple[float, float]]) -> Sizes:
 
 PUBLISHED: Mapping[str, PublishedSet] = MappingProxyType(
     {
-        "yolov2-voc": PublishedSet("YOLOv2, Pascal VOC", _V2, 416, _pixels(_V2_VOC)),
+        "yolov2-voc": PublishedSet("YOLOv2, VOC", _V2, 416, _pixels(_V2_VOC)),
         "yolov2": PublishedSet("YOLOv2, COCO", _V2, 416, _pixels(_V2_COCO)),
         "yolo9000": PublishedSet("YOLO9000", _V2, 544, _pixels(_YOLO9000)),
         "yolov3": PublishedSet("YOLOv3", _V3, 416, _V3_COCO),
@@ -71,7 +71,7 @@ PUBLISHED: Mapping[str, PublishedSet] = MappingProxyType(
         "yolov4-tiny": PublishedSet("YOLOv4-tiny", _TINY4, 416, _TINY),
         "yolov4-tiny-3l": PublishedSet("YOLOv4-tiny-3l", _TINY4, 608, _V4_COCO),
         "ssd300": PublishedSet("SSD300, COCO", _SSD, 300, default_boxes(300, _SSD300_COCO, _SSD300)),
-        "ssd300-voc": PublishedSet("SSD300, Pascal VOC", _SSD, 300, default_boxes(300, _SSD300_VOC, _SSD300)),
+        "ssd300-voc": PublishedSet("SSD300, VOC", _SSD, 300, default_boxes(300, _SSD300_VOC, _SSD300)),
     }
 )
 """By the name of the detector, and of its other published set; tests/anchors compares with workbench.detectors."""

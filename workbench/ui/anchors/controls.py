@@ -65,7 +65,8 @@ class ChoicesForm(QWidget):
         )
         self.starts = _spin(
             "anchors-starts", 1, MOST_STARTS, anchors.RESTARTS,
-            "k-means ends elsewhere from each start, which k-means++ draws. So many run unseen, and the film is that of the best.",
+            "k-means ends elsewhere from each start, which k-means++ draws. So many run unseen, and the film is"
+            " that of the best.",
         )  # fmt: skip
         self.starts.setPrefix("best of ")
         self.seed = _spin("anchors-seed", 0, 9999, 0, "The same seed gives the same anchors.")

@@ -66,7 +66,7 @@ class ImageFilter(QFrame):
         self._drop.setObjectName(f"{prefix}-only")
         self._drop.setToolTip("List the other images, too")
         self._drop.clicked.connect(self.drop_only)
-        self.note = self._made_note()
+        self.note = self._made_note(narrow)
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):
             box.currentIndexChanged.connect(self._emit)
@@ -98,14 +98,15 @@ class ImageFilter(QFrame):
         if narrow:
             layout.addWidget(self.note)
 
-    def _made_note(self) -> QWidget:
+    def _made_note(self, narrow: bool) -> QWidget:
         note = QWidget()
-        row = QHBoxLayout(note)
+        row = QVBoxLayout(note) if narrow else QHBoxLayout(note)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.GRID)
+        row.setSpacing(theme.GRID // 2 if narrow else theme.GRID)
         row.addWidget(self._why)
         row.addWidget(self._drop)
-        row.addStretch(1)
+        if not narrow:
+            row.addStretch(1)
         note.hide()
         return note
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.core.document import Document
+from workbench.core.files import stamp
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
@@ -71,7 +72,7 @@ class Eyes:
         self.files = Files()
         self._read: tuple[object, Snapshot, AnchorSet | None] | None = None
         self._courses: dict[Recipe, Course] = {}
-        self._detectors: dict[tuple[Recipe, Weights], Detector] = {}
+        self._detectors: dict[tuple[Recipe, Weights, object], Detector] = {}
         self._checking: _Checking | None = None
         self._lock = threading.Lock()
         self._current: object = None
@@ -175,7 +176,7 @@ class Eyes:
         snapshot, anchors = self._project(wish)
         recipe, anchors = _asked(wish, anchors)
         seen, outside, instead = self._seen(wish, snapshot, recipe)
-        key = (recipe, wish.weights)
+        key = (recipe, wish.weights, _written(wish.weights))
         try:
             with Stoppable(self._control):
                 detector = self._detectors.pop(key, None) or _built(recipe, snapshot, anchors, wish.weights)
@@ -222,6 +223,15 @@ class Eyes:
             if not outside:
                 raise
             raise WorkbenchError(f"{error.sentence}. Training leaves this image out.", error) from error
+
+
+def _written(weights: Weights) -> tuple[int, int] | None:
+    """What changes when their file is written anew, under the same name."""
+    file = weights.file if isinstance(weights, Begun) else weights
+    try:
+        return stamp(file) if isinstance(file, Path) else None
+    except OSError:  # which building tells
+        return None
 
 
 def _asked(wish: Wish, anchors: AnchorSet | None) -> tuple[Recipe, AnchorSet | None]:
