@@ -237,6 +237,17 @@ def test_the_colour_of_a_cell_is_that_of_most_of_its_boxes() -> None:
         assert np.bincount(inside, minlength=3)[made.majorities["label"][place]] == np.bincount(inside).max()
 
 
+def test_whole_pixels_make_no_stripes() -> None:
+    sides = np.arange(1, 601) * 0.65
+    sizes = np.stack(np.meshgrid(sides, sides), axis=-1).reshape(-1, 2)
+    made = cloud(sizes, {}, False)
+    assert made.cells is not None
+    bars = made.bars[0][2:-8]
+    assert bars.max() / bars.min() < 1.3, "a bar has six of these widths, or seven"
+    ink = made.picture(np.zeros((len(made.cells), 3), np.uint8))[20:-40, 20:-40, 3].astype(float)
+    assert ink.max() / ink.min() < 1.12, "as even as the sizes"
+
+
 def test_few_boxes_are_points() -> None:
     sizes, labels = many(POINTS)
     assert cloud(sizes, {"label": labels}, False).cells is None

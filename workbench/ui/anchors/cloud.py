@@ -51,10 +51,25 @@ class Cloud:
         """(BINS, BINS, 4) RGBA of the cells in these colours (m, 3): the more boxes, the less transparent."""
         assert self.cells is not None
         image = np.zeros((BINS * BINS, 4), np.uint8)
-        strength = np.log1p(self.counts) / max(float(np.log1p(self.counts.max(initial=1))), 1e-9)
+        strength = np.log1p(self._smooth())
+        strength /= max(float(strength.max(initial=0)), 1e-9)
         image[self.cells, :3] = colours
         image[self.cells, 3] = np.rint(255 * (_FAINT + (1 - _FAINT) * strength))
         return image.reshape(BINS, BINS, 4)
+
+    def _smooth(self) -> Doubles:
+        """(m,) counts, each with some of its neighbours'.
+
+        Sides are whole pixels of the original, of which now two and now three fall into a bin: that drew stripes.
+        """
+        grid = np.zeros(BINS * BINS)
+        grid[self.cells] = self.counts
+        grid = grid.reshape(BINS, BINS)
+        for _ in range(2):  # rows, then columns
+            beside = np.pad(grid, ((1, 1), (0, 0)))
+            grid = ((beside[:-2] + 2 * grid + beside[2:]) / 4).T
+        smooth: Doubles = grid.reshape(-1)[self.cells]
+        return smooth
 
     def nearest(self, place: tuple[float, float], unit: tuple[float, float]) -> tuple[int, float]:
         """The box nearest to a place, and how far it is, in units (say, those of a screen pixel); -1 without boxes."""
@@ -73,8 +88,10 @@ def cloud(sizes: Doubles, groups: dict[str, NDArray[np.int64]], log: bool) -> Cl
     """A tenth of a second for a million boxes. Of axes that are logarithmic, sizes must be above 0."""
     places = np.log10(sizes) if log else np.asarray(sizes, np.float64)
     low, high = _area(places, log)
-    at = np.clip((places - low) / (high - low) * BINS, 0, BINS - 1).astype(np.int64)
-    bars = tuple(np.bincount(at[:, axis] * _BARS // BINS, minlength=_BARS).astype(np.float64) for axis in (0, 1))
+    shares = (places - low) / (high - low)
+    at = np.clip(shares * BINS, 0, BINS - 1).astype(np.int64)
+    in_bar = np.clip(shares * _BARS, 0, _BARS - 1).astype(np.int64)
+    bars = tuple(np.bincount(in_bar[:, axis], minlength=_BARS).astype(np.float64) for axis in (0, 1))
     cells, counts, middles = None, np.zeros(0), np.zeros((0, 2))
     majorities: dict[str, NDArray[np.int64]] = {}
     if len(places) > POINTS:
