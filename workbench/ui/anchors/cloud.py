@@ -62,9 +62,9 @@ class Cloud:
 
         Sides are whole pixels of the original, of which now two and now three fall into a bin: that drew stripes.
         """
-        grid = np.zeros(BINS * BINS)
-        grid[self.cells] = self.counts
-        grid = grid.reshape(BINS, BINS)
+        flat = np.zeros(BINS * BINS)
+        flat[self.cells] = self.counts
+        grid: Doubles = flat.reshape(BINS, BINS)
         for _ in range(2):  # rows, then columns
             beside = np.pad(grid, ((1, 1), (0, 0)))
             grid = ((beside[:-2] + 2 * grid + beside[2:]) / 4).T

@@ -11,7 +11,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -28,7 +27,7 @@ from workbench.exchange import Changed, apply_import
 from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.data.importing import remark_groups, work
-from workbench.ui.data.importing.choices import Choices, button, dropped
+from workbench.ui.data.importing.choices import Choices, button, dropped, existing_box
 from workbench.ui.data.importing.findings import Findings, action
 from workbench.ui.data.importing.findings_view import FindingsView
 from workbench.ui.data.importing.remarks_view import RemarksView
@@ -36,11 +35,6 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.empty import Empty
 
-_EXISTING = (
-    ("stays as it is here", "update"),
-    ("becomes what the file says", "replace"),
-    ("stays, and the file's boxes come beside", "add"),
-)
 _SETTLE = 300
 """Milliseconds after an edit of the project until the plan is made anew: edits come in rows."""
 _HINT = (
@@ -84,11 +78,7 @@ class ImportWindow(QDialog):
             "import-leave-out", "Leave out what is damaged, and take the rest", self._choices.leave_out_damage
         )
         self._existing_word = QLabel("What was changed here:")
-        self._existing = QComboBox()
-        self._existing.setObjectName("import-existing")
-        self._existing.setAccessibleName("What becomes of images that differ")
-        for word, value in _EXISTING:
-            self._existing.addItem(word, value)
+        self._existing = existing_box()
         self._undo = button("import-undo", "Undo the import", self.undo)
         self._apply = button("import-apply", "Import", self.apply)
         self._apply.setProperty("role", "primary")

@@ -268,7 +268,8 @@ def _opened(folder: Path) -> Iterator[Opened | FoundDamaged]:
     says so), because then only the disk itself can have damaged it.
     """
     from workbench.core import backups, table_cache
-    from workbench.core.document import CACHE, Document
+    from workbench.core.contents import CACHE
+    from workbench.core.document import Document
     from workbench.core.new_project import Opened
     from workbench.core.store import FILE, Store
 

@@ -25,6 +25,11 @@ from workbench.ui import preferences, theme
 _BASES = (("by what proves it", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
 _FILES = "Labels (*.json *.xml *.yaml *.yml *.txt *.csv *.data *.vott *.zip);;All files (*)"
+_EXISTING = (
+    ("stays as it is here", "update"),
+    ("becomes what the file says", "replace"),
+    ("stays, and the file's boxes come beside", "add"),
+)
 
 
 class Choices(QWidget):
@@ -244,3 +249,13 @@ def dropped(event: QDropEvent) -> Path | None:
     """The one folder or file."""
     files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
     return Path(files[0]) if len(files) == 1 else None
+
+
+def existing_box() -> QComboBox:
+    """What becomes of images that the project has otherwise."""
+    box = QComboBox()
+    box.setObjectName("import-existing")
+    box.setAccessibleName("What becomes of images that differ")
+    for word, value in _EXISTING:
+        box.addItem(word, value)
+    return box

@@ -1,0 +1,138 @@
+"""What an open project holds, as its pages and jobs ask for it; document.py adds the edits that change it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.core import window
+from workbench.core.box_counts import BoxCounts
+from workbench.core.image_table import ImageTable
+from workbench.core.project import AnchorSet, Box, Image, Label
+from workbench.core.rows import box_of, label_of
+from workbench.core.store import Store
+from workbench.core.tables import Tables
+from workbench.core.window import Window
+from workbench.errors import WorkbenchError
+
+CACHE = "cache"
+
+
+class Contents:
+    """The reading half of a Document."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.folder = folder
+        self.store = store
+        self._tables = Tables(store, self.cache_folder)
+        self._window: Window | None = None
+        self._knows_window = False
+        self._labels: tuple[Label, ...] | None = None
+        self._roots: dict[int, Path] = {}
+
+    @property
+    def name(self) -> str:
+        return str(self.store.meta("name", self.folder.name))
+
+    @property
+    def read_only(self) -> bool:
+        return self.store.read_only
+
+    @property
+    def why_read_only(self) -> str:
+        return self.store.why_read_only
+
+    @property
+    def runs_folder(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.folder / CACHE
+
+    # --- reading ---
+
+    def labels(self) -> tuple[Label, ...]:
+        """All labels in export order."""
+        if self._labels is None:
+            rows = self.store.rows("SELECT * FROM label ORDER BY position, id")
+            self._labels = tuple(label_of(row) for row in rows)
+        return self._labels
+
+    def label(self, id: int) -> Label:
+        for label in self.labels():
+            if label.id == id:
+                return label
+        raise WorkbenchError("That label is no longer in the project.")
+
+    def images(self) -> ImageTable:
+        """All images in natural order of their paths; the table follows edits, so keep it only while none comes."""
+        return self._tables.images()
+
+    def image(self, id: int) -> Image:
+        """The image with this id; WorkbenchError if it is gone."""
+        images = self.images()
+        row = images.row_of(id)
+        if row < 0:
+            raise WorkbenchError("That image is no longer in the project.")
+        return images[row]
+
+    def file(self, image: Image) -> Path:
+        """The image's file, absolute; it may be missing."""
+        if image.root not in self._roots:
+            rows = self.store.rows("SELECT path FROM root WHERE id = ?", image.root)
+            self._roots[image.root] = (self.folder / rows[0]["path"]).absolute()
+        return self._roots[image.root] / image.path
+
+    def roots(self) -> dict[int, Path]:
+        """The folders that hold the images, by id."""
+        return {
+            r["id"]: (self.folder / r["path"]).absolute() for r in self.store.rows("SELECT * FROM root ORDER BY id")
+        }
+
+    def boxes(self, image: int) -> tuple[Box, ...]:
+        """The boxes of one image, oldest first."""
+        return tuple(box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
+
+    def counts(self) -> BoxCounts:
+        """How many boxes images and labels have; follows edits."""
+        return self._tables.counts()
+
+    def box_counts(self) -> dict[int, int]:
+        """Number of boxes by image id; images without boxes are absent."""
+        by_id = self.counts().by_id
+        return {int(id): int(by_id[id]) for id in np.flatnonzero(by_id)}
+
+    def label_counts(self) -> dict[int, int]:
+        """Number of boxes by label id; labels without boxes are absent."""
+        return dict(self.counts().labels)
+
+    def images_with(self, label: int) -> frozenset[int]:
+        """Ids of the images that have boxes of this label."""
+        return frozenset(r[0] for r in self.store.rows("SELECT DISTINCT image FROM box WHERE label = ?", label))
+
+    def images_with_sides(self, low: float | None, high: float | None) -> frozenset[int]:
+        """Ids of the images that have a box whose shorter side has `low` to `high` pixels; None: any."""
+        found = self.store.rows(
+            "SELECT DISTINCT image FROM box WHERE min(x1 - x0, y1 - y0) BETWEEN ? AND ?",
+            -math.inf if low is None else low, math.inf if high is None else high,
+        )  # fmt: skip
+        return frozenset(row[0] for row in found)
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """A value kept with the project by edits.ChangeSetting."""
+        return self.store.meta(key, default)
+
+    def window(self) -> Window | None:
+        """How images of more than 8 bits are read everywhere; kept by edits.ChangeSetting("window", [low, high])."""
+        if not self._knows_window:  # asked for at the painting of each thumbnail
+            self._window, self._knows_window = window.from_setting(self.setting("window")), True
+        return self._window
+
+    def anchors(self) -> AnchorSet | None:
+        """The anchors that training will use, or None: then the detector's published ones."""
+        kept = self.setting("anchors")
+        return AnchorSet(**{**kept, "sizes": tuple((w, h) for w, h in kept["sizes"])}) if kept else None
