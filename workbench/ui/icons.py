@@ -72,3 +72,10 @@ class _Engine(QIconEngine):
 
     def clone(self) -> QIconEngine:
         return _Engine(*self._what)
+
+
+def swatch(colour: QColor | str, side: int = 12) -> QPixmap:
+    """A square of one colour, beside a name."""
+    made = QPixmap(side, side)
+    made.fill(QColor(colour))
+    return made

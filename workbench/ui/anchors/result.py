@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -18,6 +17,7 @@ from workbench import anchors
 from workbench.anchors import Step
 from workbench.ui import theme
 from workbench.ui.anchors.to_scale import ToScale, cluster_colour
+from workbench.ui.icons import swatch
 
 _COUNT = 2
 _HEADS = (
@@ -127,7 +127,7 @@ class AnchorsTable(QTableWidget):
                 texts = (f"{w:.1f}", f"{h:.1f}", f"{count:,}", anchors.percent(own / total))
                 for column, text in enumerate(texts):
                     self._cell(row, column).setText(text)
-                self._cell(row, 0).setIcon(_swatch(cluster_colour(row)))
+                self._cell(row, 0).setIcon(swatch(cluster_colour(row)))
         self.viewport().update()
 
     def _cell(self, row: int, column: int) -> QTableWidgetItem:
@@ -174,12 +174,6 @@ class AnchorsTable(QTableWidget):
             self.refused.emit(f"A {side} is a number from 1 to {self._px} (the input side in px), not “{text}”.")
         with QSignalBlocker(self):
             self._cell(row, column).setText(f"{size[column]:.1f}")
-
-
-def _swatch(colour: QColor) -> QIcon:
-    made = QPixmap(12, 12)
-    made.fill(colour)
-    return QIcon(made)
 
 
 def _number(name: str) -> QLabel:

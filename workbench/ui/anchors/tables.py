@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QPalette, QPixmap
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -22,6 +22,7 @@ from workbench import anchors
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.anchors.details import Details, OfLabel, OfLevel, Sentence
+from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
 
 _SCALE_HEADS = (
@@ -184,9 +185,7 @@ class LabelsView(QWidget):
                 item = _item(text, right=column > 0)
                 if not column:
                     item.setToolTip(label.name)
-                    swatch = QPixmap(12, 12)
-                    swatch.fill(QColor(label.colour))
-                    item.setIcon(QIcon(swatch))
+                    item.setIcon(QIcon(swatch(label.colour)))
                 if self._chosen(row, column) is not None:
                     item.setForeground(theme.colour("accent"))
                     item.setToolTip(_LABEL_HEADS[column][1])

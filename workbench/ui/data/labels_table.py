@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QPixmap
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -25,6 +25,7 @@ from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import DIGITS, label_keys
 from workbench.ui.data.numbers_window import LabelEdits
+from workbench.ui.icons import swatch
 from workbench.ui.session import Session
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -109,7 +110,7 @@ class LabelsModel(QAbstractTableModel):
         if label is None:
             return None
         if role == Qt.ItemDataRole.DecorationRole and index.column() == COLOUR:
-            return _swatch(label.colour)
+            return swatch(label.colour, 14)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             texts = ("", self._keys.get(label.id, ""), label.name, f"{self.count(label):,}")
             return texts[index.column()]
@@ -142,12 +143,6 @@ class LabelsModel(QAbstractTableModel):
         others = [dataclasses.replace(o, key="") for o in self._labels if o.id != label.id and key and o.key == key]
         changes = [edits.ChangeLabel(other) for other in (*others, dataclasses.replace(label, key=key))]
         return edits.Batch(tuple(changes), f"Key {key or 'none'} for '{label.name}'")
-
-
-def _swatch(colour: str) -> QPixmap:
-    made = QPixmap(14, 14)
-    made.fill(QColor(colour))
-    return made
 
 
 class LabelsTable(QWidget):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
 from workbench.ui import theme
+from workbench.ui.icons import swatch
 
 _WIDTH, _ROWS = 260, 9
 
@@ -65,9 +66,7 @@ class LabelPopup(QFrame):
         found = [label for label in self._labels if wanted in label.name.casefold()]
         found.sort(key=lambda label: (label.name.casefold() != wanted, not label.name.casefold().startswith(wanted)))
         for label in found:
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor(label.colour))
-            item = QListWidgetItem(QIcon(swatch), label.name)
+            item = QListWidgetItem(QIcon(swatch(label.colour)), label.name)
             item.setData(Qt.ItemDataRole.UserRole, label.id)
             self._list.addItem(item)
         if name and all(label.name != name for label in self._labels):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import theme
+from workbench.ui.icons import swatch
 from workbench.ui.train.seen.colours import colour_of
 from workbench.ui.train.seen.wishes import Look
 
@@ -86,9 +87,7 @@ class BoxesTable(QTableWidget):
         for row, box in enumerate(order):
             x0, y0, x1, y1 = look.boxes[box].tolist()
             name = self._put(row, 0, look.labels[box], box)
-            swatch = QPixmap(_SWATCH, _SWATCH)
-            swatch.fill(colour_of(look, inks, box))
-            name.setIcon(swatch)
+            name.setIcon(swatch(colour_of(look, inks, box), _SWATCH))
             self._put(row, 1, size(x1 - x0, y1 - y0), box, right=True)
             if look.reasons[box]:
                 self._put(row, 2, look.reasons[box], box).setForeground(_ink(not look.ignore[box]))
