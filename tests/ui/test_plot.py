@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QTextDocument
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QTextDocument
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QToolTip
+from PySide6.QtWidgets import QApplication, QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
@@ -318,6 +318,7 @@ def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtB
     plot.curve("recall", [1000, 2000, 3000], [90, math.nan, 97.25])
     plot.curve("early", [1000], [5.0])
     plot.setXRange(0, 3000)
+    plot.setYRange(0, 100)
     field = plot.getPlotItem().vb.sceneBoundingRect()
 
     def at(x: float) -> list[str]:
@@ -328,6 +329,10 @@ def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtB
     assert at(1800) == ["step 2,000", "■ mean <IoU> 76.5 %"], "a curve that ended before has no value here"
     plot.show_curve("mean <IoU>", on=False)
     assert at(2600) == ["step 3,000", "■ recall 97.25 %"]
+    place = plot.mapFromScene(plot.getPlotItem().vb.mapViewToScene(QPointF(2600, 50)))
+    QApplication.sendEvent(plot.viewport(), QHelpEvent(QEvent.Type.ToolTip, place, plot.viewport().mapToGlobal(place)))
+    QTest.qWait(400)  # longer than Qt takes to hide one
+    assert QToolTip.isVisible(), "a pointer that rests takes nothing away"
     plot.scene().sigMouseMoved.emit(field.topLeft() - QPointF(5, 5))
     qtbot.waitUntil(lambda: not QToolTip.isVisible())
 

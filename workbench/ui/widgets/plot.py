@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -98,6 +98,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._name_axes()
         for curve in self._curves.values():
             curve.restyle()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """A pointer that rests asks the scene for its tooltip, which would take that of the values away."""
+        if event.type() == QEvent.Type.ToolTip and self._values.are_told:
+            return True
+        return bool(super().viewportEvent(event))
 
     def close(self) -> None:
         """Pyqtgraph's end of a plot, after which there is nothing to draw on."""

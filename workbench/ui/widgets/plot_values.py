@@ -22,6 +22,7 @@ class PlotValues(QObject):
     def __init__(self, plot: pg.PlotWidget, curves: Mapping[str, PlotCurve], axes: tuple[str, str]) -> None:
         super().__init__(plot)
         self._curves, self.axes = curves, axes
+        self.are_told = False  # the tooltip is theirs
         plot.scene().sigMouseMoved.connect(self._moved)
 
     @Slot(object)
@@ -31,11 +32,11 @@ class PlotValues(QObject):
         assert isinstance(plot, pg.PlotWidget)
         vb = plot.getPlotItem().vb
         field = vb.sceneBoundingRect()
-        if not field.contains(place):
-            QToolTip.hideText()
-            return
         low, high = vb.viewRange()[0]
-        words = told(self._curves, self.axes, float(vb.mapSceneToView(place).x()), (high - low) * NEAR)
+        words = ""
+        if field.contains(place):
+            words = told(self._curves, self.axes, float(vb.mapSceneToView(place).x()), (high - low) * NEAR)
+        self.are_told = bool(words)
         if words:
             at = plot.viewport().mapToGlobal(plot.mapFromScene(place))
             QToolTip.showText(at, words, plot.viewport(), QRect(plot.mapFromScene(field).boundingRect()))
