@@ -1,105 +1,37 @@
-"""Evaluation and sliders are fast: ratios to pycocotools and torchvision within one run, never absolute times."""
+"""An evaluation is fast: ratios to pycocotools within one run, never absolute times. Sliders: test_sliders_speed.py."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import time
-from collections.abc import Callable
 
-import numpy as np
-import pytest
-
+from tests.benchmarks.test_sliders_speed import best_of, coco
+from tests.core.generated import split_scene
 from workbench.core import metrics
-from workbench.core.detections import Candidates
-from workbench.core.matching import Found, Truth, match
+from workbench.core.confidence import tally
+from workbench.core.matching import Found, match
 
-IMAGES, LABELS, BOXES, DETECTIONS = 200, 20, 7, 100
-
-
-def best_of(repeats: int, work: Callable[[], object]) -> float:
-    """Seconds of the fastest of `repeats`: what other work on the machine disturbs least."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+IMAGES, LABELS = 100, 10
 
 
-@pytest.fixture(scope="module")
-def scene() -> tuple[Truth, list[Candidates]]:
-    rng = np.random.default_rng(0)
-
-    def boxes(count: int) -> np.ndarray:
-        corner, size = rng.uniform(0, 600, (count, 2)), rng.uniform(10, 200, (count, 2))
-        return np.concatenate([corner, corner + size], 1)
-
-    truth = boxes(IMAGES * BOXES)
-    labels = rng.integers(0, LABELS, len(truth))
-    images = np.repeat(np.arange(IMAGES), BOXES)
-    areas = np.prod(truth[:, 2:] - truth[:, :2], axis=1)
-    crowd = np.zeros(len(truth), bool)
-    found = []
-    for image in range(IMAGES):
-        near = rng.integers(image * BOXES, (image + 1) * BOXES, DETECTIONS // 2)
-        guess = np.concatenate([truth[near] + rng.normal(0, 5, (len(near), 4)), boxes(DETECTIONS // 2)])
-        label = np.concatenate([labels[near], rng.integers(0, LABELS, DETECTIONS // 2)])
-        found.append(Candidates.of_arrays(guess, rng.uniform(0, 1, DETECTIONS), label))
-    return Truth(truth, labels, images, crowd, crowd, areas, IMAGES, LABELS), found
-
-
-def test_matching_and_ap_take_a_twentieth_of_pycocotools(scene: tuple[Truth, list[Candidates]]) -> None:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    truth, candidates = scene
-    found = Found.of(candidates)
+def test_all_twelve_numbers_take_a_tenth_of_pycocotools() -> None:
+    truth, candidates = split_scene(IMAGES, 100, LABELS)
+    evaluation = coco(truth, candidates, "pycocotools")
+    evaluation.params.__init__(iouType="bbox")  # four areas, three limits: all its numbers
+    evaluation.params.imgIds, evaluation.params.catIds = list(range(1, IMAGES + 1)), list(range(1, LABELS + 1))
     with contextlib.redirect_stdout(io.StringIO()):
-        oracle = COCO()
-        oracle.dataset = {
-            "images": [{"id": i + 1} for i in range(IMAGES)],
-            "categories": [{"id": c + 1} for c in range(LABELS)],
-            "annotations": [
-                {"id": r + 1, "image_id": int(truth.images[r]) + 1, "category_id": int(truth.labels[r]) + 1,
-                 "bbox": [b[0], b[1], b[2] - b[0], b[3] - b[1]], "area": float(truth.areas[r]), "iscrowd": 0}
-                for r, b in enumerate(truth.boxes.tolist())
-            ],
-        }  # fmt: skip
-        oracle.createIndex()
-        results = oracle.loadRes([
-            {"image_id": i + 1, "category_id": int(label) + 1, "score": float(score),
-             "bbox": [b[0], b[1], b[2] - b[0], b[3] - b[1]]}
-            for i, image in enumerate(candidates)
-            for b, score, label in zip(image.boxes.tolist(), image.scores, image.labels, strict=True)
-        ])  # fmt: skip
-        evaluation = COCOeval(oracle, results, "bbox")
-        # the same work: one area range, one limit
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.params.maxDets = [100]
-        ours, theirs = [], []
-        for _ in range(4):  # in turn: a machine that is slow for a second is so for both
-            theirs.append(best_of(1, lambda: (evaluation.evaluate(), evaluation.accumulate())))
-            ours.append(best_of(5, lambda: metrics.accumulate(match(truth, found, metrics.THRESHOLDS.tolist()))))
-    print(f"matching and AP: {1000 * min(ours):.1f} ms, pycocotools {1000 * min(theirs):.0f} ms")
-    assert min(ours) <= min(theirs) / 20
+        theirs = best_of(1, lambda: (evaluation.evaluate(), evaluation.accumulate(), evaluation.summarize()))
+    ours = best_of(5, lambda: metrics.evaluate_arrays(truth, Found.of(candidates), tuple("abcdefghij")))
+    print(f"{IMAGES} images: {1e3 * ours:.1f} ms, pycocotools {1e3 * theirs:.0f} ms")
+    assert ours <= theirs / 10
 
 
-def test_the_confidence_slider_takes_a_tenth_of_matching(scene: tuple[Truth, list[Candidates]]) -> None:
-    truth, candidates = scene
+def test_precision_and_recall_at_a_confidence_take_a_tenth_of_matching() -> None:
+    truth, candidates = split_scene(6 * IMAGES, 100, LABELS)
     found = Found.of(candidates)
+    found.by_label(LABELS)
     matching = match(truth, found)
-    assert best_of(50, lambda: matching.counts(0.4)) <= best_of(10, lambda: match(truth, found)) / 10
-
-
-def test_the_overlap_slider_takes_a_tenth_of_batched_nms() -> None:
-    torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
-    rng = np.random.default_rng(0)
-    corner = rng.uniform(0, 60, (1000, 2)).repeat(1, 0) + rng.integers(0, 20, (1000, 1)) * 80
-    boxes = np.concatenate([corner, corner + rng.uniform(20, 60, (1000, 2))], 1)
-    found = Candidates.of_arrays(boxes, rng.uniform(0, 1, 1000), rng.integers(0, 20, 1000))
-    arrays = [torch.from_numpy(a) for a in (found.boxes, found.scores, found.labels)]
-    theirs = best_of(5, lambda: ops.batched_nms(*arrays, 0.5))
-    found.select(0.1, 0.5)
-    levels = iter(np.linspace(0.3, 0.7, 100).tolist())
-    assert best_of(20, lambda: found.select(0.1, next(levels))) <= theirs / 10
+    tally(matching, 0.4)
+    of_match = best_of(10, lambda: match(truth, found))
+    assert best_of(50, lambda: tally(matching, 0.4)) <= of_match / 10
+    assert best_of(20, lambda: matching.counts(0.4)) <= of_match  # by image, too

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.matching import Found, Matching, Truth, match
+from workbench.core.matching import Confidence, Found, Matching, Truth, match
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,17 +27,18 @@ class Confusion:
     cells: NDArray[np.int64]  # (n, 2) the cell of each
 
 
-def confusion(matching: Matching, confidence: float, iou: float = 0.5) -> Confusion:
+def confusion(matching: Matching, confidence: Confidence, iou: float = 0.5) -> Confusion:
     """The matrix at a confidence (inclusive). Its diagonal, rows and columns add up to Matching.counts()."""
-    t, truth, found = matching.at(iou), matching.truth, matching.found
+    truth, found = matching.truth, matching.found
+    taken, ignored = matching.level(matching.at(iou))
     known = (found.labels >= 0) & (found.labels < truth.label_count)
-    judged = (found.scores >= confidence) & ~matching.ignored[t] & known
-    right = np.flatnonzero(judged & (matching.taken[t] >= 0))
-    wrong = np.flatnonzero(judged & (matching.taken[t] < 0))
-    missed = np.flatnonzero(matching.counted & ~np.isin(np.arange(len(truth.labels)), matching.taken[t, right]))
+    judged = matching.above(confidence) & ~ignored & known
+    right = np.flatnonzero(judged & (taken >= 0))
+    wrong = np.flatnonzero(judged & (taken < 0))
+    missed = np.flatnonzero(matching.counted & ~np.isin(np.arange(len(truth.labels)), taken[right]))
     partner = _across_labels(truth, found, missed, wrong, iou)
     alone = missed[~np.isin(missed, partner)]
-    boxes = np.concatenate([matching.taken[t, right], partner, alone])
+    boxes = np.concatenate([taken[right], partner, alone])
     detections = np.concatenate([right, wrong, np.full(len(alone), -1)])
     rows = np.where(boxes >= 0, np.append(truth.labels, 0)[boxes], truth.label_count)
     columns = np.where(detections >= 0, np.append(found.labels, 0)[detections], truth.label_count)
@@ -60,7 +61,7 @@ def _across_labels(
         found, boxes=found.boxes[order], scores=found.scores[order], labels=np.zeros(len(order), np.int64),
         images=found.images[order], rank=np.zeros(len(order), np.int64), source=found.source[order],
     )  # fmt: skip
-    taken = match(boxes, left, [iou]).taken[0]
+    taken = match(boxes, left, [iou]).level(0)[0]
     partner = np.full(len(found), -1, np.int64)
     partner[order] = np.append(missed, -1)[taken]
     return partner[wrong]

@@ -13,146 +13,21 @@ M = labelled boxes, K = detections, P = pairs of both that overlap enough, T = I
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import boxes as geometry
-from workbench.core.project import Snapshot
+from workbench.core import taking
+from workbench.core.compared import Boxes, Confidence, Difficult, Found, Pairs, Truth, among, pairs
+from workbench.core.taking import Bools, Links, Rows
 
-Rows = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Difficult = Literal["count", "ignore"]
+__all__ = ["ANY_AREA", "Bools", "Boxes", "Confidence", "Counts", "Difficult", "Found", "ImageMatch", "Links",
+           "Matching", "Pairs", "Rows", "Truth", "choices", "match", "pairs"]  # fmt: skip
+Sum = TypeVar("Sum")
 ANY_AREA = (0.0, 1e10)  # COCO's "all"
-_PAIRS_AT_ONCE = 2_000_000  # bounds the working memory to about 200 MB
-
-
-class Boxes(Protocol):
-    """One image's detections: core.detections.Detections, Candidates, or anything with these arrays."""
-
-    @property
-    def boxes(self) -> NDArray[Any]: ...  # (n, 4) xyxy pixels of the upright original
-    @property
-    def scores(self) -> NDArray[Any]: ...  # (n,)
-    @property
-    def labels(self) -> NDArray[Any]: ...  # (n,) indices of labels
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """The labelled boxes of a set of images, flat. `ignore`d boxes count for nobody; crowd regions never count."""
-
-    boxes: NDArray[np.float64]  # (M, 4)
-    labels: Rows  # (M,)
-    images: Rows  # (M,) ascending
-    crowd: Bools  # (M,)
-    ignore: Bools  # (M,) of them crowd
-    areas: NDArray[np.float64]  # (M,) square pixels, for the area ranges
-    image_count: int
-    label_count: int
-
-    @staticmethod
-    def of(snapshot: Snapshot, difficult: Difficult = "count") -> Truth:
-        """The boxes of `snapshot`; difficult ones count like others (COCO) or for nobody (PASCAL VOC)."""
-        crowd = np.asarray(snapshot.crowd, bool)
-        ignore = crowd | snapshot.difficult if difficult == "ignore" else crowd
-        images = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
-        boxes = np.asarray(snapshot.boxes, np.float64).reshape(-1, 4)
-        areas = np.asarray(geometry.areas(boxes), np.float64)
-        return Truth(boxes, snapshot.label_index, images, crowd, ignore, areas, len(snapshot), len(snapshot.labels))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """The detections of a set of images, flat: by image, label and descending score; `rank` counts within these."""
-
-    boxes: NDArray[np.float64]  # (K, 4)
-    scores: NDArray[np.float64]  # (K,)
-    labels: Rows  # (K,)
-    images: Rows  # (K,)
-    rank: Rows  # (K,) 0 for the highest of its image and label
-    source: Rows  # (K,) row in its image's arrays
-
-    @staticmethod
-    def of(detections: Sequence[Boxes], most: int = 100) -> Found:
-        """The `most` highest detections of each image and label; ties in the order given."""
-        counts = np.array([len(image.scores) for image in detections], np.int64)
-        images = np.repeat(np.arange(len(detections)), counts)
-        source = np.arange(len(images)) - np.repeat(np.cumsum(counts) - counts, counts)
-        boxes = _joined([np.reshape(image.boxes, (-1, 4)) for image in detections], np.zeros((0, 4)))
-        scores = _joined([image.scores for image in detections], np.zeros(0))
-        labels = _joined([image.labels for image in detections], np.zeros(0)).astype(np.int64)
-        order = np.lexsort((-scores, labels, images))  # stable: ties keep their order
-        rank = _ranks(images[order], labels[order])
-        order, rank = order[rank < most], rank[rank < most]
-        return Found(boxes[order], scores[order], labels[order], images[order], rank, source[order])
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-
-def _joined(parts: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[np.float64]:
-    return np.concatenate([empty, *parts]).astype(np.float64)
-
-
-def _ranks(*keys: Rows) -> Rows:
-    """(K,) position of each row within its run of equal keys."""
-    count = len(keys[0])
-    if not count:
-        return np.zeros(0, np.int64)
-    fresh = np.concatenate([[True], np.logical_or.reduce([key[1:] != key[:-1] for key in keys])])
-    starts = np.flatnonzero(fresh)
-    return np.arange(count) - np.repeat(starts, np.diff(np.append(starts, count)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Detections and labelled boxes of the same image and label that overlap by at least the lowest threshold."""
-
-    detection: Rows  # (P,) ascending
-    truth: Rows  # (P,)
-    iou: NDArray[np.float64]  # (P,)
-
-
-def pairs(truth: Truth, found: Found, floor: float) -> Pairs:
-    """All pairs with an IoU of at least `floor`; for crowd regions, the shared part of the detection's own area."""
-    group = truth.images * truth.label_count + truth.labels
-    order = np.argsort(group, kind="stable")
-    mine = found.images * truth.label_count + found.labels
-    begin = np.searchsorted(group[order], mine)
-    count = np.searchsorted(group[order], mine, side="right") - begin
-    count[(found.labels < 0) | (found.labels >= truth.label_count)] = 0
-    parts = list(_overlapping(truth, found, order, begin, count, floor))
-    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _overlapping(
-    truth: Truth, found: Found, order: Rows, begin: Rows, count: Rows, floor: float
-) -> Iterator[tuple[Rows, Rows, NDArray[np.float64]]]:
-    yield np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    ends = np.cumsum(count)
-    first = 0
-    while first < len(found):
-        last = int(np.searchsorted(ends, ends[first] - count[first] + _PAIRS_AT_ONCE, side="right"))
-        last = max(last, first + 1)
-        some = count[first:last]
-        a = np.repeat(np.arange(first, last), some)  # (pairs,) detection
-        nth = np.arange(len(a)) - np.repeat(np.cumsum(some) - some, some)
-        b = order[np.repeat(begin[first:last], some) + nth]  # (pairs,) labelled box
-        iou = _coco_iou(found.boxes[a], truth.boxes[b], truth.crowd[b])
-        near = iou >= floor
-        yield a[near], b[near], iou[near]
-        first = last
-
-
-def _coco_iou(found: NDArray[np.float64], truth: NDArray[np.float64], crowd: Bools) -> NDArray[np.float64]:
-    shared = geometry.intersections(found, truth)
-    mine = geometry.areas(found)
-    union = np.where(crowd, mine, mine + geometry.areas(truth) - shared)
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,9 +37,58 @@ class Matching:
     truth: Truth
     found: Found
     thresholds: NDArray[np.float64]  # (T,)
-    taken: NDArray[np.int64]  # (T, K) row of the labelled box, -1 for none
-    ignored: Bools  # (T, K) detections that are neither right nor wrong
+    links: Links
     counted: Bools  # (M,) labelled boxes that count here
+    outside: Bools | None  # (K,) detections that don't count unless they take a box that does; None: there is none
+    present: Bools | None = None  # (K,) detections that take part; None: all
+    _memo: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def taken(self) -> Rows:
+        """(T, K) row of the labelled box that each detection takes, -1 for none."""
+        return np.stack([self.level(t)[0] for t in range(len(self.thresholds))])
+
+    @property
+    def ignored(self) -> Bools:
+        """(T, K) detections that are neither right nor wrong, or take no part."""
+        return np.stack([self.level(t)[1] for t in range(len(self.thresholds))])
+
+    def level(self, t: int) -> tuple[Rows, Bools]:
+        """(K,) taken and (K,) ignored at one threshold, remembered: all of them at once are large."""
+        known: tuple[Rows, Bools] | None = self._memo.get(t)
+        if known is not None:
+            return known
+        here = self._at_level(t)
+        detection, box = self.links.detection[here], self.links.box[here]
+        taken, ignored = np.full(len(self.found), -1, np.int64), ~self.judged
+        taken[detection], ignored[detection] = box, ~self.counted[box]
+        return self.remember(t, (taken, ignored))
+
+    def remembered(self, what: object) -> Any:
+        """What was kept under this name with `remember`, None if nothing: sums that sliders ask for again."""
+        return self._memo.get(what)
+
+    def remember(self, what: object, value: Sum) -> Sum:
+        self._memo[what] = value
+        return value
+
+    def among(self, most: int) -> Bools | None:
+        """(K,) present detections that are among the `most` highest of their image and label. None: all are."""
+        if most > self.found.longest:
+            return self.present
+        if self.present is None:
+            return self.found.rank < most
+        return among(self.present, self.found.rank, most)
+
+    @property
+    def judged(self) -> Bools:
+        """(K,) detections that are wrong if they take nothing."""
+        judged = np.ones(len(self.found), bool) if self.outside is None else ~self.outside
+        return judged if self.present is None else judged & self.present
+
+    def _at_level(self, t: int) -> Rows:
+        """Rows of `links` that hold at threshold `t`."""
+        return np.flatnonzero(self.links.levels & np.uint64(1 << t))
 
     def at(self, iou: float) -> int:
         """The index of threshold `iou`; ValueError if it was not matched at."""
@@ -173,24 +97,42 @@ class Matching:
             raise ValueError(f"matched at {self.thresholds.tolist()}, not at {iou}")
         return int(near[0])
 
-    def counts(self, confidence: float, iou: float = 0.5) -> Counts:
-        """Right, wrong and missed at a confidence (inclusive): a count of the matching's beginning, no new matching."""
-        t, cells = self.at(iou), (self.truth.image_count, self.truth.label_count)
-        above = (self.found.scores >= confidence) & ~self.ignored[t]
-        right = above & (self.taken[t] >= 0)
+    def counts(self, confidence: Confidence, iou: float = 0.5) -> Counts:
+        """Right, wrong and missed at a confidence (inclusive), one for all or (C,) one per label.
+
+        A count of the matching's beginning, no new matching.
+        """
+        here, cells = self._at_level(self.at(iou)), (self.truth.image_count, self.truth.label_count)
+        above, judged = self.above(confidence), self.judged
+        took = self.links.detection[here]
+        counts = self.counted[self.links.box[here]]
+        right = took[counts & above[took]]
         tp = _table(self.found.images[right], self.found.labels[right], cells)
-        wrong = above & ~right
-        fp = _table(self.found.images[wrong], self.found.labels[wrong], cells)
+        wrong = above & judged
+        wrong[took] = False
+        rows = np.flatnonzero(wrong)
+        fp = _table(self.found.images[rows], self.found.labels[rows], cells)
         boxes = _table(self.truth.images[self.counted], self.truth.labels[self.counted], cells)
         return Counts(tp, fp, boxes - tp)
 
-    def of_image(self, image: int, confidence: float, iou: float = 0.5) -> ImageMatch:
+    def above(self, confidence: Confidence, rows: slice = slice(None)) -> Bools:
+        """(K,) whose score is enough."""
+        if np.ndim(confidence) == 0:
+            return np.asarray(self.found.scores[rows] >= confidence)
+        labels = self.found.labels[rows]
+        known = (labels >= 0) & (labels < self.truth.label_count)
+        wanted = np.asarray(confidence, np.float64)[np.where(known, labels, 0)] if self.truth.label_count else np.inf
+        return np.asarray(known & (self.found.scores[rows] >= wanted))
+
+    def of_image(self, image: int, confidence: Confidence, iou: float = 0.5) -> ImageMatch:
         """The same for the boxes of one image, by row, for drawing."""
         t = self.at(iou)
         span = slice(*np.searchsorted(self.found.images, [image, image + 1]))
-        shown = self.found.scores[span] >= confidence
-        source, taken = self.found.source[span][shown], self.taken[t, span][shown]
-        ignored = self.ignored[t, span][shown]
+        shown = self.above(confidence, span)
+        if self.present is not None:
+            shown &= self.present[span]
+        source, taken, ignored = self.found.source[span], *(column[span] for column in self.level(t))
+        source, taken, ignored = source[shown], taken[shown], ignored[shown]
         rows = slice(*np.searchsorted(self.truth.images, [image, image + 1]))
         mine = np.arange(rows.start, rows.stop)
         missed = mine[self.counted[rows] & ~np.isin(mine, taken)]
@@ -273,51 +215,16 @@ def match(
 
     `overlapping`, from pairs() with a floor at or below the lowest threshold, may be shared between areas.
     """
+    counted = truth.inside(area)
+    links = taking.taken(choices(truth, found, thresholds, counted, overlapping))
+    return Matching(truth, found, np.asarray(thresholds, np.float64), links, counted, found.outside(area))
+
+
+def choices(
+    truth: Truth, found: Found, thresholds: Sequence[float], counted: Bools, overlapping: Pairs | None = None
+) -> taking.Choices:
+    """What every detection would take, in order: for matching again and again with some of the detections."""
     levels = np.minimum(np.asarray(thresholds, np.float64), 1 - 1e-10)  # pycocotools' guard for a threshold of 1
-    if overlapping is None:
-        overlapping = pairs(truth, found, float(levels.min()))
-    counted = ~truth.ignore & (truth.areas >= area[0]) & (truth.areas <= area[1])
-    taken = _taken(truth, overlapping, len(found), levels, counted)
-    sizes = geometry.areas(found.boxes)
-    outside = (sizes < area[0]) | (sizes > area[1])
-    ignored = np.where(taken >= 0, ~counted[taken] if len(counted) else False, outside)
-    return Matching(truth, found, np.asarray(thresholds, np.float64), taken, ignored, counted)
-
-
-def _taken(truth: Truth, near: Pairs, count: int, levels: NDArray[np.float64], counted: Bools) -> Rows:
-    """(T, K) the labelled box that each detection takes, -1 for none.
-
-    Each detection's boxes are put in order of preference (what counts first, then IoU, ties to the later box), so a
-    choice is "the first free one above the threshold". Groups of detections that share no box don't
-    influence each other: step s handles the s-th pair of every group at once.
-    """
-    taken = np.full((count, len(levels)), -1, np.int64)
-    busy = np.zeros((len(truth.labels), len(levels)), bool)
-    order = np.lexsort((-near.truth, -near.iou, ~counted[near.truth], near.detection))
-    detection, box, iou = near.detection[order], near.truth[order], near.iou[order]
-    group = _groups(detection, box, count, len(truth.labels))
-    by_group = np.argsort(group, kind="stable")
-    step = _ranks(group[by_group])
-    by_step = by_group[np.argsort(step, kind="stable")]
-    ends = np.cumsum(np.bincount(step)) if len(step) else np.zeros(0, np.int64)
-    for first, last in zip(np.concatenate([[0], ends[:-1]]).tolist(), ends.tolist(), strict=True) if len(ends) else ():
-        now = by_step[first:last]
-        d, b = detection[now], box[now]
-        free = (iou[now, None] >= levels) & (taken[d] < 0) & ~(busy[b] & ~truth.crowd[b, None])
-        taken[d] = np.where(free, b[:, None], taken[d])
-        busy[b] |= free
-    return np.ascontiguousarray(taken.T)
-
-
-def _groups(detection: Rows, box: Rows, detections: int, boxes: int) -> Rows:
-    """(P,) a number shared by pairs that hang together through common detections or boxes."""
-    group = np.arange(len(detection))
-    while True:
-        lowest = np.full(detections, len(group))
-        np.minimum.at(lowest, detection, group)
-        via_box = np.full(boxes, len(group))
-        np.minimum.at(via_box, box, lowest[detection])
-        joined = via_box[box]
-        if np.array_equal(joined, group):
-            return group
-        group = joined
+    near = pairs(truth, found, float(levels.min())) if overlapping is None else overlapping
+    cells = found.images[near.detection] * truth.label_count + found.labels[near.detection]
+    return taking.choices(near.detection, near.truth, near.iou, cells, counted, truth.crowd, levels)

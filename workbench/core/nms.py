@@ -2,7 +2,8 @@
 
 The costly half, `overlaps`, lists the pairs of boxes that overlap at all. The cheap half, `walk`, decides at one
 threshold who stays. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so
-what `walk` keeps of the first k boxes is the same whether or not the rest is there.
+what `walk` keeps of the first k boxes is the same whether or not the rest is there. core.survival decides all steps
+of a slider in one go instead, for many boxes.
 
 Arithmetic and comparison (float32 against a float64 threshold, strictly greater) are torchvision's, so that the kept
 boxes are the same. N = boxes, P = pairs.
@@ -10,7 +11,6 @@ boxes are the same. N = boxes, P = pairs.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -29,12 +29,22 @@ _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlaps:
-    """Pairs of boxes with an overlap above `floor`. higher[p] < lower[p] are rows; value[p] is their IoU or DIoU."""
+    """Pairs of boxes with an overlap above `floor`. higher[p] < lower[p] are rows; value[p] is their IoU or DIoU.
+
+    Sorted by descending value: those above a threshold are the beginning.
+    """
 
     higher: Rows  # (P,)
     lower: Rows  # (P,)
     value: NDArray[np.float32]  # (P,)
     floor: float
+
+    def above(self, threshold: float) -> int:
+        """How many have a value of more than `threshold`, compared in double precision as torchvision does."""
+        level = np.float32(threshold)
+        if float(level) > threshold:  # float32 above it are those above the float32 at or below it
+            level = np.nextafter(level, np.float32(-np.inf))
+        return len(self.value) - int(np.searchsorted(self.value[::-1], level, side="right"))
 
 
 def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label", floor: float = 0.05) -> Overlaps:
@@ -52,7 +62,8 @@ def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label"
     if not found:
         return Overlaps(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), floor)
     higher, lower, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Overlaps(higher, lower, value, floor)
+    order = np.argsort(-value)
+    return Overlaps(higher[order], lower[order], value[order], floor)
 
 
 def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
@@ -96,8 +107,8 @@ def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
 
     In rounds instead of box by box: a box that no undecided higher box overlaps stays and removes its lower ones.
     """
-    strong = pairs.value > np.float64(iou)  # float64: torchvision compares in double
-    higher, lower = pairs.higher[strong], pairs.lower[strong]
+    strong = pairs.above(iou)
+    higher, lower = pairs.higher[:strong], pairs.lower[:strong]
     removed = np.zeros(count, bool)
     while len(higher):
         contested = np.zeros(count, bool)
@@ -119,27 +130,49 @@ def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.floa
     """(N,) lower scores in place of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
 
     Box after box, highest first, each box not yet passed that overlaps it by more than `iou` loses that share of its
-    score. scores (N,) descend, as for `overlaps`.
+    score. scores (N,) descend within what `overlaps` compares, as they do for it.
+
+    Boxes that don't hang together by such overlaps don't wait for each other: in each turn one passes of every cluster.
     """
     left = np.asarray(scores, np.float32).copy()
-    strong = pairs.value > np.float64(iou)
-    ends = np.concatenate([pairs.higher[strong], pairs.lower[strong]])
-    others = np.concatenate([pairs.lower[strong], pairs.higher[strong]])
-    value = np.concatenate([pairs.value[strong]] * 2)
+    strong = pairs.above(iou)
+    ends = np.concatenate([pairs.higher[:strong], pairs.lower[:strong]])
+    others = np.concatenate([pairs.lower[:strong], pairs.higher[:strong]])
     order = np.argsort(ends, kind="stable")
-    others, value = others[order], value[order]
+    others, keep = others[order], 1 - np.concatenate([pairs.value[:strong]] * 2)[order]
     first = np.searchsorted(ends[order], np.arange(len(left) + 1))
-    waiting = [(-float(score), row) for row, score in enumerate(left) if first[row + 1] > first[row]]
-    heapq.heapify(waiting)
+    members = np.flatnonzero(np.diff(first))  # those that overlap another
+    cluster = _clusters(pairs.higher[:strong], pairs.lower[:strong], len(left))[members]
+    by_cluster = np.argsort(cluster, kind="stable")
+    members, cluster = members[by_cluster], cluster[by_cluster]
     passed = np.zeros(len(left), bool)
-    while waiting:
-        score, row = heapq.heappop(waiting)
-        if passed[row] or -score != left[row]:
-            continue  # an older entry: it has lost some since
-        passed[row] = True
-        near = slice(first[row], first[row + 1])
-        rows, share = others[near][~passed[others[near]]], value[near][~passed[others[near]]]
-        left[rows] *= 1 - share
-        for other in rows.tolist():
-            heapq.heappush(waiting, (-float(left[other]), other))
+    while len(members):
+        begin = np.flatnonzero(np.concatenate([[True], cluster[1:] != cluster[:-1]]))
+        sizes = np.diff(begin, append=len(members))
+        best = np.repeat(np.maximum.reduceat(left[members], begin), sizes)
+        highest = np.flatnonzero(left[members] == best)
+        highest = highest[np.concatenate([[True], cluster[highest][1:] != cluster[highest][:-1]])]
+        now = members[highest]  # of ties the first
+        passed[now] = True
+        count = first[now + 1] - first[now]
+        near = np.repeat(first[now] - np.cumsum(count) + count, count) + np.arange(count.sum())
+        near = near[~passed[others[near]]]
+        left[others[near]] *= keep[near]
+        stay = np.repeat(sizes > 2, sizes)  # the last of a cluster lowers nothing any more
+        stay[highest] = False
+        members, cluster = members[stay], cluster[stay]
     return left
+
+
+def _clusters(higher: Rows, lower: Rows, count: int) -> Rows:
+    """(N,) the lowest row that hangs together with each."""
+    cluster = np.arange(count)
+    while True:
+        lowest = np.minimum(cluster[higher], cluster[lower])
+        joined = cluster.copy()
+        np.minimum.at(joined, higher, lowest)
+        np.minimum.at(joined, lower, lowest)
+        joined = joined[joined]
+        if np.array_equal(joined, cluster):
+            return cluster
+        cluster = joined

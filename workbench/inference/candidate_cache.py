@@ -3,6 +3,12 @@
 One file per checkpoint, `runs/<name>/candidates/<key>.npz`; a row of it per image, found again by the image's bytes.
 So an image that was renamed or put in another split is still known, and one that was changed is not. The folder may
 be deleted at any time. No torch here: the window reads this before torch is loaded.
+
+What is kept is what was predicted, bit for bit: float32 boxes and scores, and labels in as few bytes as they take, 21
+bytes a candidate. Half precision was refused: it would save 9 of them, and on generated splits of 400 images it moved
+mAP by 0.0006 in pictures of 640 pixels and by 0.003 in pictures of 2,600 (one label's AP by 0.013), and 1 to 3 % of
+the boxes shown at a confidence of 0.25 came or went. Numbers of 16 bits on a grid of the image's own boxes and on the
+logarithm of the odds do better (0.0001, 0.2 %), but then the second look at a run would differ from the first.
 """
 
 from __future__ import annotations
@@ -13,8 +19,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_path
@@ -53,7 +61,7 @@ def load(file: Path) -> dict[str, Candidates]:
         # opened here: numpy leaves a damaged file open
         with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as data:
             names, offsets = data["images"].tolist(), data["offsets"].tolist()
-            boxes, scores, labels = data["boxes"], data["scores"], data["labels"]
+            boxes, scores, labels = data["boxes"], data["scores"], data["labels"].astype(np.int32)
         spans = [slice(*pair) for pair in pairwise(offsets)]
         return {
             name: Candidates(boxes[span], scores[span], labels[span]) for name, span in zip(names, spans, strict=True)
@@ -63,7 +71,7 @@ def load(file: Path) -> dict[str, Candidates]:
 
 
 def save(file: Path, known: Mapping[str, Candidates]) -> None:
-    """Replace the file. float32 as they were predicted: metrics from the cache are those from the network.
+    """Replace the file: metrics from the cache are those from the network.
 
     Nothing, if the run's folder has gone: it was renamed or deleted meanwhile.
     """
@@ -75,10 +83,17 @@ def save(file: Path, known: Mapping[str, Candidates]) -> None:
         "offsets": np.cumsum([0, *(len(found) for found in known.values())]),
         "boxes": np.concatenate([found.boxes for found in entries]),
         "scores": np.concatenate([found.scores for found in entries]),
-        "labels": np.concatenate([found.labels for found in entries]),
+        "labels": _small(np.concatenate([found.labels for found in entries])),
     }
     with atomic_path(file) as temporary, open(temporary, "wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _small(labels: NDArray[np.int32]) -> NDArray[Any]:
+    """The same numbers in the fewest bytes."""
+    return labels.astype(
+        np.promote_types(np.min_scalar_type(labels.min(initial=0)), np.min_scalar_type(labels.max(initial=0)))
+    )
 
 
 def forget(run_folder: Path) -> None:

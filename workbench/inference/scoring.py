@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.core import metrics
+from workbench.core.confidence import against_confidence
 from workbench.core.detections import FLOOR, Candidates, Detections, Kind
 from workbench.core.matching import Difficult, Found, Matching, Truth, match
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
+from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 
 
@@ -42,6 +44,14 @@ def matched(
 ) -> Matching:
     """The matching alone, several times faster: its counts(confidence) are right, wrong and missed."""
     return match(Truth.of(truth, rules.difficult), Found.of(detected(found, rules)), thresholds)
+
+
+def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult = "count") -> Sliders:
+    """The same candidates for moving over: `sliders.evaluation(names, iou, kind, limit)` is what `score` gives.
+
+    Its `prepare(kind)` takes seconds for a million candidates, with "soft" NMS every move does: call them in a job.
+    """
+    return Sliders.of(Truth.of(truth, difficult), found)
 
 
 def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
@@ -80,6 +90,4 @@ def _some(names: Sequence[str]) -> str:
 
 def best_confidence(result: Evaluation) -> float:
     """The confidence (a hundredth) with the highest F1 over all labels at IoU 0.5; 0.25 if nothing is found."""
-    steps = np.arange(1, 100) / 100
-    f1 = np.array([result.matching.counts(float(step)).f1 for step in steps])
-    return float(steps[np.argmax(f1)]) if np.nan_to_num(f1).max() > 0 else 0.25
+    return against_confidence(result.matching).best_overall

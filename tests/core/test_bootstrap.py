@@ -1,0 +1,94 @@
+"""The paired bootstrap: a draw is AP of the images drawn, equal runs don't differ, a better one is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.core.generated import split_scene
+from workbench.core import bootstrap, metrics
+from workbench.core.bootstrap import difference
+from workbench.core.detections import Candidates, Detections
+from workbench.core.matching import Found, Matching, Truth, match
+
+LABELS = 3
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[Truth, list[Candidates]]:
+    return split_scene(images=40, candidates=40, labels=LABELS, seed=2, crowd=0.1)
+
+
+def matching(split: tuple[Truth, list[Candidates]], spoilt: float = 0.0) -> Matching:
+    """`spoilt`: the share of each image's detections, the highest, that is moved away."""
+    found = []
+    for one in split[1]:
+        boxes = one.boxes.copy()
+        boxes[: int(len(boxes) * spoilt)] += 5000
+        found.append(Detections(boxes, one.scores, one.labels))
+    return match(split[0], Found.of(found), [0.5])
+
+
+def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[Truth, list[Candidates]]) -> None:
+    truth, candidates = split
+    times = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=6).astype(np.int32)
+    for row in times:
+        images = np.repeat(np.arange(40), row)
+        boxes = [np.flatnonzero(truth.images == image) for image in images]
+        rows = np.concatenate(boxes)
+        copied = Truth(
+            truth.boxes[rows], truth.labels[rows], np.repeat(np.arange(40), [len(one) for one in boxes]),
+            truth.crowd[rows], truth.ignore[rows], truth.areas[rows], 40, LABELS,
+        )  # fmt: skip
+        expected = metrics.average_precision(match(copied, Found.of([candidates[i] for i in images]), [0.5]))[0]
+        ours = [bootstrap._ap(matching(split), 0.5, label, row[None])[0] for label in range(LABELS)]
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
+
+
+def test_equal_runs_differ_by_exactly_nothing(split: tuple[Truth, list[Candidates]]) -> None:
+    result = difference(matching(split), matching(split), draws=50)
+    assert result.labels.tolist() == result.low.tolist() == result.high.tolist() == [0.0] * LABELS
+    assert (result.overall, result.overall_low, result.overall_high) == (0.0, 0.0, 0.0)
+    assert not result.certain.any()
+
+
+def test_a_much_worse_run_is_told_and_the_interval_holds_the_difference(
+    split: tuple[Truth, list[Candidates]],
+) -> None:
+    good, bad = matching(split), matching(split, spoilt=0.3)
+    result = difference(good, bad, draws=200, seed=1)
+    expected = metrics.average_precision(bad)[0] - metrics.average_precision(good)[0]
+    np.testing.assert_allclose(result.labels, expected, rtol=0, atol=1e-12)
+    assert result.overall == pytest.approx(expected.mean())
+    assert (result.low <= result.labels).all()
+    assert (result.labels <= result.high).all()
+    assert (result.high < 0).all()
+    assert result.certain.all()
+    assert result.overall_low < result.overall < result.overall_high < 0
+
+
+def test_the_same_seed_gives_the_same_interval_whatever_the_memory(
+    split: tuple[Truth, list[Candidates]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = matching(split), matching(split, spoilt=0.1)
+    first = difference(good, bad, draws=60, seed=4)
+    monkeypatch.setattr(bootstrap, "_AT_ONCE", 1000)
+    again = difference(good, bad, draws=60, seed=4)
+    assert np.array_equal(first.low, again.low)
+    assert np.array_equal(first.high, again.high)
+    assert not np.array_equal(first.low, difference(good, bad, draws=60, seed=5).low)
+
+
+def test_a_label_without_boxes_has_no_interval_and_does_not_spoil_the_mean() -> None:
+    truth, candidates = split_scene(images=10, candidates=20, labels=2, seed=0)
+    wider = Truth(truth.boxes, truth.labels, truth.images, truth.crowd, truth.ignore, truth.areas, 10, 3)
+    one = match(wider, Found.of(candidates), [0.5])
+    result = difference(one, one, draws=10)
+    assert np.isnan([result.labels[2], result.low[2], result.high[2]]).all()
+    assert result.overall == 0
+
+
+def test_other_boxes_are_refused(split: tuple[Truth, list[Candidates]]) -> None:
+    other = split_scene(images=40, candidates=40, labels=LABELS, seed=3)
+    with pytest.raises(ValueError, match="same labelled boxes"):
+        difference(matching(split), matching(other))

@@ -1,0 +1,105 @@
+"""The sliders over a whole split: every move equals what each image by itself gives, scored anew."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from tests.core.generated import split_scene
+from workbench.core import metrics, nms, precision
+from workbench.core.confusion import confusion
+from workbench.core.detections import Candidates
+from workbench.core.matching import Found, Matching, Truth
+from workbench.core.nms import Kind
+from workbench.core.sliders import Sliders
+
+NAMES = tuple("abcde")
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[Truth, list[Candidates]]:
+    truth, candidates = split_scene(images=25, candidates=150, labels=len(NAMES), seed=3, crowd=0.1)
+    return truth, candidates
+
+
+@pytest.fixture(scope="module")
+def sliders(split: tuple[Truth, list[Candidates]]) -> Sliders:
+    return Sliders.of(*split)
+
+
+def one_by_one(split: tuple[Truth, list[Candidates]], iou: float, kind: Kind, limit: int) -> metrics.Evaluation:
+    truth, candidates = split
+    found = Found.of([one.detections(0.0, iou, kind, limit) for one in candidates])
+    return metrics.evaluate_arrays(truth, found, NAMES)
+
+
+def assert_same_counts(a: Matching, b: Matching, confidence: float | np.ndarray) -> None:
+    ours, theirs = a.counts(confidence), b.counts(confidence)
+    assert np.array_equal(ours.tp, theirs.tp)
+    assert np.array_equal(ours.fp, theirs.fp)
+    assert np.array_equal(ours.fn, theirs.fn)
+    table = confusion(a, confidence).table
+    assert np.array_equal(table, confusion(b, confidence).table)
+    assert np.array_equal(np.diag(table)[:-1], ours.tp.sum(0))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 20), (0.4567, 60)])
+def test_a_move_equals_scoring_every_image_anew(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders, kind: Kind, iou: float, limit: int
+) -> None:
+    ours, theirs = sliders.evaluation(NAMES, iou, kind, limit), one_by_one(split, iou, kind, limit)
+    assert ours.numbers() == theirs.numbers()
+    assert np.array_equal(ours.precision, theirs.precision, equal_nan=True)
+    for a, b in zip(ours.curves, theirs.curves, strict=True):
+        assert np.array_equal(a.scores, b.scores)
+        assert np.array_equal(a.precision, b.precision)
+    for confidence in (0.0, 0.2, 0.7, np.array([0.1, 0.9, 0.3, 0.0, 0.5])):
+        assert_same_counts(ours.matching, theirs.matching, confidence)
+
+
+def test_more_than_a_hundred_of_a_label_are_looked_at_by_coco_only_up_to_there() -> None:
+    split = split_scene(images=3, candidates=400, labels=1, seed=5)
+    ours = Sliders.of(*split).evaluation(("a",), 0.9)
+    found = Found.of([one.detections(0.0, 0.9) for one in split[1]])
+    assert ours.numbers() == metrics.evaluate_arrays(split[0], found, ("a",)).numbers()
+    assert ours.matching.counts(0.0).total == metrics.evaluate_arrays(split[0], found, ("a",)).matching.counts(0).total
+
+
+def test_moving_either_slider_lists_no_pairs_again(sliders: Sliders, monkeypatch: pytest.MonkeyPatch) -> None:
+    sliders.prepare()
+    monkeypatch.setattr(nms, "overlaps", lambda *_args, **_more: pytest.fail("pairs were listed again"))
+    monkeypatch.setattr(nms, "walk", lambda *_args: pytest.fail("pairs were walked"))
+    for iou in (0.05, 0.5, 0.95):
+        matching = sliders.moved(iou)
+        for confidence in (0.1, 0.5):
+            precision.average_precision(matching, confidence)
+
+
+def test_an_image_is_drawn_by_the_rows_of_its_candidates(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders
+) -> None:
+    matching, kept = sliders.moved(0.6), split[1][4].select(0.2, 0.6)
+    here = matching.of_image(4, 0.2)
+    assert sorted([*here.right, *here.wrong, *here.ignored]) == sorted(kept)
+
+
+def test_what_soft_nms_keeps_and_a_wrong_number_of_images_are_refused(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders
+) -> None:
+    with pytest.raises(ValueError, match="soft"):
+        sliders.kept(0.5, "soft")
+    with pytest.raises(ValueError, match="25 images"):
+        Sliders.of(split[0], split[1][:3])
+
+
+def test_nothing_found_and_nothing_labelled() -> None:
+    truth = Truth(
+        np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool),
+        np.zeros(0), 2, 1,
+    )  # fmt: skip
+    result = Sliders.of(truth, [Candidates.none(), Candidates.none()]).evaluation(("a",), 0.5)
+    assert np.isnan(result.ap)
+    assert result.matching.counts(0.5).total == (0, 0, 0)

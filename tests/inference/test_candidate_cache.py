@@ -1,0 +1,44 @@
+"""What is kept beside a run is what was predicted, bit for bit, in few bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.core.detections import Candidates
+from workbench.inference import candidate_cache
+
+
+def candidates(count: int, labels: list[int]) -> Candidates:
+    rng = np.random.default_rng(0)
+    boxes = rng.uniform(0, 5000, (count, 4)).astype(np.float32)
+    scores = np.sort(rng.beta(0.5, 0.5, count).astype(np.float32))[::-1]
+    return Candidates(boxes, scores, np.resize(np.array(labels, np.int32), count))
+
+
+@pytest.mark.parametrize(("labels", "stored"), [([0, 255], np.uint8), ([3, 9417], np.uint16), ([0, 70_000], np.uint32)])
+def test_candidates_come_back_bit_for_bit_with_labels_in_as_few_bytes_as_they_take(
+    tmp_path: Path, labels: list[int], stored: type
+) -> None:
+    file = tmp_path / "run" / "candidates" / "x.npz"
+    file.parent.mkdir(parents=True)
+    known = {"a": candidates(100, labels), "b": Candidates.none(), "c": candidates(7, labels[:1])}
+    candidate_cache.save(file, known)
+    back = candidate_cache.load(file)
+    assert list(back) == ["a", "b", "c"]
+    for name, one in known.items():
+        for column in ("boxes", "scores", "labels"):
+            kept, given = getattr(back[name], column), getattr(one, column)
+            assert kept.dtype == given.dtype
+            assert np.array_equal(kept, given)
+    with np.load(file) as data:
+        assert data["labels"].dtype == stored
+
+
+def test_a_file_with_wide_labels_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    one = candidates(5, [1, 2])
+    np.savez(tmp_path / "x.npz", images=np.array(["a"], "U64"), offsets=[0, 5], boxes=one.boxes, scores=one.scores,
+             labels=one.labels)  # fmt: skip
+    assert candidate_cache.load(tmp_path / "x.npz")["a"].labels.tolist() == one.labels.tolist()

@@ -1,0 +1,106 @@
+"""Precision, recall and F1 against confidence, and the confidence at which F1 is highest, per label and overall.
+
+A running count down each label's scores is made once; every confidence is then a place in it.
+
+C = labels, S = confidences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.compared import Confidence
+from workbench.core.matching import Matching
+from workbench.core.precision import boxes_per_label
+from workbench.core.taking import Rows
+
+Doubles = NDArray[np.float64]
+STEPS: Doubles = np.arange(1, 100) / 100  # a slider's
+USUAL = 0.25  # where nothing is found that could say more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Right detections, wrong ones and missed boxes, in arrays of one shape."""
+
+    right: Rows
+    wrong: Rows
+    missed: Rows
+
+    @property
+    def precision(self) -> Doubles:
+        """NaN without detections."""
+        return _share(self.right, self.right + self.wrong)
+
+    @property
+    def recall(self) -> Doubles:
+        """NaN without labelled boxes."""
+        return _share(self.right, self.right + self.missed)
+
+    @property
+    def f1(self) -> Doubles:
+        """NaN when there is nothing at all."""
+        return _share(2 * self.right, 2 * self.right + self.wrong + self.missed)
+
+    @property
+    def overall(self) -> Tally:
+        """Summed over labels, the last axis."""
+        return Tally(self.right.sum(-1), self.wrong.sum(-1), self.missed.sum(-1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Against:
+    """The tallies at some confidences, for drawing. `best` of labels in which nothing is found right: USUAL."""
+
+    confidences: Doubles  # (S,)
+    labels: Tally  # (S, C)
+    overall: Tally  # (S,)
+    best: Doubles  # (C,) where F1 of a label is highest
+    best_overall: float
+
+
+def tally(matching: Matching, confidence: Confidence, iou: float = 0.5) -> Tally:
+    """(..., C) by label at each confidence, inclusive: one for all, or (..., C) with labels as the last axis.
+
+    The same numbers as Matching.counts().per_label in a hundredth of the time, without images.
+    """
+    ranking = matching.found.by_label(matching.truth.label_count)
+    right, judged = _running(matching, matching.at(iou))
+    begin = ranking.ends[:-1]
+    upto = begin + ranking.above(confidence)
+    hits, seen = right[upto] - right[begin], judged[upto] - judged[begin]
+    return Tally(hits, seen - hits, boxes_per_label(matching) - hits)
+
+
+def _running(matching: Matching, t: int) -> tuple[Rows, Rows]:
+    """(k + 1,) right detections and all that count, before each place of the ranking."""
+    known: tuple[Rows, Rows] | None = matching.remembered(("running", t))
+    if known is not None:
+        return known
+    rows = matching.found.by_label(matching.truth.label_count).rows
+    taken, ignored = matching.level(t)
+    judged = ~ignored[rows]
+    right = judged & (taken[rows] >= 0)
+    running = tuple(np.concatenate([[0], np.cumsum(one, dtype=np.int64)]) for one in (right, judged))
+    return matching.remember(("running", t), (running[0], running[1]))
+
+
+def against_confidence(matching: Matching, iou: float = 0.5, confidences: Doubles = STEPS) -> Against:
+    """The curves, and where each is best."""
+    labels = tally(matching, confidences[:, None], iou)
+    overall = labels.overall
+    best = np.array([_best(labels.f1[:, label], confidences) for label in range(labels.right.shape[1])])
+    return Against(confidences, labels, overall, best, _best(overall.f1, confidences))
+
+
+def _best(f1: Doubles, confidences: Doubles) -> float:
+    known = np.nan_to_num(f1)
+    return float(confidences[np.argmax(known)]) if known.max(initial=0) > 0 else USUAL
+
+
+def _share(part: Rows, whole: Rows) -> Doubles:
+    shares = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+    return np.asarray(shares)

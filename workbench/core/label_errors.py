@@ -1,0 +1,144 @@
+"""Labels that are likely wrong: where a detector disagrees with them and is sure of itself, the surest first.
+
+Four disagreements are looked for, each with a doubt from 0 to 1:
+
+- *missing*: a confident detection on no box. Doubt: its score, less the share that another box covers.
+- *spurious*: a box that no detection covers, even at a low score. Doubt: small where the detector leaves many boxes
+  of the label so, because then it says little; if a share u is, and a share e of labels is usually wrong, e / (e + u).
+- *label*: a box that is confidently found as another label. Doubt: that score, times one less the score of the own.
+- *place*: a box whose detection lies off. Doubt: its score, times how far the overlap is below the usual.
+
+A detector that has learnt the very labels it is asked about agrees with most of their errors: better take one that
+was trained without them, or early. (Compare ObjectLab: Tkachenko et al. 2023, arXiv 2309.00832, on the same three.)
+
+M = labelled boxes, K = detections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import compared
+from workbench.core.compared import Found, Truth
+from workbench.core.taking import Bools, Rows
+
+Reason = Literal["missing", "spurious", "label", "place"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+Doubles = NDArray[np.float64]
+TOUCH = 0.1  # IoU from which a detection may mean a box: TIDE's t_b
+SAME = 0.5  # IoU from which it does
+SUPPORT = 0.3  # IoU from which a detection, however low, says that something is there
+CLOSE = 0.75  # IoU that detections usually reach; those below are off
+FAINT = 0.1  # score of a detection that supports no box
+USUAL = 0.02  # share of labels that are wrong in a set made by people
+SURE = 0.3  # lowest score of a detection that is held against a label
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspects:
+    """What to look at, the likeliest error first. Rows of Truth and Found, -1 for none: opens the image."""
+
+    reasons: Rows  # (n,) index into REASONS
+    doubts: Doubles  # (n,) 0 to 1, descending
+    images: Rows  # (n,)
+    boxes: Rows  # (n,)
+    detections: Rows  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.doubts)
+
+
+def suspects(truth: Truth, found: Found, present: Bools | None = None) -> Suspects:
+    """Every disagreement between boxes that count and detections after NMS, each box and each detection once.
+
+    `present` (K,): those of `found` that NMS left, as Sliders.kept() says; else `found` must be after NMS. Keep low
+    scores in: they support boxes.
+    """
+    rows = np.arange(len(found)) if present is None else np.flatnonzero(present)
+    boxes = np.flatnonzero(~truth.ignore)
+    near = compared.pairs_across(truth, found, boxes, rows, TOUCH)
+    parts = [
+        _missing(truth, found, rows, near),
+        _spurious(truth, found, boxes, near),
+        _other_label(truth, found, near),
+        _place(truth, found, near),
+    ]
+    reasons = np.repeat(np.arange(len(parts)), [len(doubts) for doubts, _, _ in parts])
+    doubts, box, detection = (np.concatenate(column) for column in zip(*parts, strict=True))
+    use = np.flatnonzero(doubts > 0)
+    order = use[np.argsort(-doubts[use], kind="stable")]
+    order = order[_first_of(box[order]) & _first_of(detection[order])]
+    box, detection = box[order], detection[order]
+    image = np.where(box >= 0, np.append(truth.images, 0)[box], np.append(found.images, 0)[detection])
+    return Suspects(reasons[order], doubts[order], image, box, detection)
+
+
+_Part = tuple[Doubles, Rows, Rows]
+
+
+def _missing(truth: Truth, found: Found, rows: Rows, near: compared.Pairs) -> _Part:
+    covered = np.zeros(len(found))
+    np.maximum.at(covered, near.detection, near.iou)
+    hidden = _inside_ignored(truth, found, rows)
+    sure = rows[(found.scores[rows] >= SURE) & (covered[rows] < SAME) & ~hidden]
+    # one that lies nearer to a box of its label than TOUCH is a matter of place
+    own = np.zeros(len(found), bool)
+    own[near.detection[found.labels[near.detection] == truth.labels[near.truth]]] = True
+    sure = sure[~own[sure]]
+    return found.scores[sure] * (1 - covered[sure]), np.full(len(sure), -1), sure
+
+
+def _inside_ignored(truth: Truth, found: Found, rows: Rows) -> Bools:
+    """(len(rows),) detections on a crowd region or another box that counts for nobody."""
+    ignored = np.flatnonzero(truth.ignore)
+    hidden = np.zeros(len(found), bool)
+    hidden[compared.pairs_across(truth, found, ignored, rows, SUPPORT).detection] = True
+    return hidden[rows]
+
+
+def _spurious(truth: Truth, found: Found, boxes: Rows, near: compared.Pairs) -> _Part:
+    support = np.zeros(len(truth.labels))
+    close = near.iou >= SUPPORT
+    np.maximum.at(support, near.truth[close], found.scores[near.detection[close]])
+    bare = np.bincount(truth.labels[boxes], weights=support[boxes] < FAINT, minlength=truth.label_count)
+    share = bare / np.maximum(np.bincount(truth.labels[boxes], minlength=truth.label_count), 1)  # (C,)
+    doubts = USUAL / (USUAL + share[truth.labels[boxes]]) * np.maximum(1 - support[boxes] / FAINT, 0)
+    return doubts * (share[truth.labels[boxes]] < 1), boxes, np.full(len(boxes), -1)
+
+
+def _other_label(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
+    """Of each box the surest detection of another label on it."""
+    same = found.labels[near.detection] == truth.labels[near.truth]
+    on = near.iou >= SAME
+    own = np.zeros(len(truth.labels))
+    np.maximum.at(own, near.truth[on & same], found.scores[near.detection[on & same]])
+    # a detection of another label may mean another box, of that label, at the same place
+    explained = np.zeros(len(found), bool)
+    explained[near.detection[on & same]] = True
+    use = np.flatnonzero(on & ~same & (found.scores[near.detection] >= SURE) & ~explained[near.detection])
+    box, detection = near.truth[use], near.detection[use]
+    return found.scores[detection] * (1 - own[box]), box, detection
+
+
+def _place(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
+    """Of each box the detection of its label that overlaps it most, if this lies off and means no other box."""
+    same = np.flatnonzero(found.labels[near.detection] == truth.labels[near.truth])
+    box, detection, iou = near.truth[same], near.detection[same], near.iou[same]
+    best, most = np.zeros(len(truth.labels)), np.zeros(len(found))
+    sure = found.scores[detection] >= SURE
+    np.maximum.at(best, box[sure], iou[sure])
+    np.maximum.at(most, detection, iou)
+    use = sure & (iou == best[box]) & (iou == most[detection]) & (iou < CLOSE)
+    off = (CLOSE - iou[use]) / (CLOSE - TOUCH)
+    return found.scores[detection[use]] * off, box[use], detection[use]
+
+
+def _first_of(rows: Rows) -> Bools:
+    """True where a row occurs for the first time; -1 always."""
+    first = np.zeros(len(rows), bool)
+    first[np.unique(rows, return_index=True)[1]] = True
+    return np.asarray(first | (rows < 0))

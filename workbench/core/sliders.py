@@ -1,0 +1,163 @@
+"""All sliders of the Inspect page over a whole split at once: confidence, NMS overlap and kind, most per image.
+
+What a move could ask for is found once: which steps of the overlap slider every candidate survives (core.survival),
+which labelled boxes it could take, and the order of scores within each label. A move of the NMS slider then looks at
+a bit per candidate and lets those that stay choose their boxes; a move of the confidence only cuts lists short. No
+move runs the network. Everything equals what core.metrics finds for each image's `Candidates.detections`.
+
+Soft NMS can't be tabulated: it changes scores, and with them all orders. A move of its slider takes seconds for a
+million candidates and belongs in a job.
+
+K = candidates of all images, T = IoU thresholds, C = labels, I = images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workbench.core import nms, survival, taking
+from workbench.core.compared import Boxes, Found, Pairs, Truth, among, pairs, ranks
+from workbench.core.matching import ANY_AREA, Matching, choices, match
+from workbench.core.metrics import AREAS, MOST, THRESHOLDS, Evaluation, evaluation_of
+from workbench.core.nms import Kind, Overlaps
+from workbench.core.survival import Survival
+from workbench.core.taking import Bools, Rows
+
+EVERYTHING = 2**31  # detections of an image and label: NMS comes before the cut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sliders:
+    """The candidates of a split, ready to be moved over. Build with `of`, then `prepare` each kind of NMS in a job."""
+
+    truth: Truth
+    found: Found  # every candidate; `source` is its row in its image's candidates
+    first: Rows  # (I + 1,) where each image's candidates begin
+    _near: Pairs
+    _tables: dict[Kind, Survival] = field(default_factory=dict, init=False, repr=False)
+    _pairs: list[Overlaps] = field(default_factory=list, init=False, repr=False)  # of soft NMS
+    _choices: dict[tuple[float, float], taking.Choices] = field(default_factory=dict, init=False, repr=False)
+
+    @staticmethod
+    def of(truth: Truth, candidates: Sequence[Boxes]) -> Sliders:
+        """`candidates`, one entry per image of `truth`, each by descending score."""
+        if len(candidates) != truth.image_count:
+            raise ValueError(f"{truth.image_count} images but candidates of {len(candidates)}")
+        found = Found.of(candidates, most=EVERYTHING)
+        found.by_label(truth.label_count)
+        first = np.concatenate([[0], np.cumsum([len(one.scores) for one in candidates])]).astype(np.int64)
+        return Sliders(truth, found, first, pairs(truth, found, float(THRESHOLDS[0])))
+
+    def prepare(self, kind: Kind = "per label") -> None:
+        """Find who survives which step, once: the costly part, some 2 seconds for 1,500,000 candidates."""
+        if kind == "soft":
+            if not self._pairs:
+                self._pairs.append(self._overlaps("soft", survival.FLOOR))
+        elif kind not in self._tables:
+            self._tables[kind] = self._table(kind)
+
+    def _table(self, kind: Kind) -> Survival:
+        found = self.found
+        boxes = np.asarray(found.boxes, np.float32)
+        if kind != "across labels":
+            return survival.of_groups(boxes, self._runs(), kind)
+        by_score = self._by_score()
+        table = survival.of_groups(boxes[by_score], found.images[by_score], kind)
+        removed = np.empty_like(table.removed)
+        removed[:, by_score] = table.removed
+        return Survival(removed, table.floor)
+
+    def _runs(self) -> Rows:
+        """(K,) a number for each image and label, ascending."""
+        return np.asarray(np.cumsum(self.found.rank == 0), np.int64)
+
+    def _by_score(self) -> Rows:
+        """(K,) rows of `found` by image and descending score."""
+        rows = np.empty(len(self.found), np.int64)
+        rows[self.first[self.found.images] + self.found.source] = np.arange(len(self.found))
+        return rows
+
+    def kept(self, iou: float, kind: Kind = "per label", limit: int = 300) -> Bools:
+        """(K,) the candidates that NMS at `iou` leaves, of each image at most the `limit` highest.
+
+        `iou` from 0.05 to 1; a hundredth is a look at the table, others walk over the pairs, which is slower.
+        ValueError for "soft", which removes nothing.
+        """
+        if kind == "soft":
+            raise ValueError("soft NMS removes nothing; it lowers scores")
+        self.prepare(kind)
+        table = self._tables[kind]
+        kept = table.kept(iou) if table.knows(iou) else self._walked(iou, kind)
+        if np.diff(self.first).max(initial=0) <= limit:
+            return kept
+        many = np.flatnonzero(self._per_image(kept) > limit)
+        if len(many):
+            by_score = self._by_score()
+            for image in many.tolist():
+                rows = by_score[self.first[image] : self.first[image + 1]]
+                kept[rows[np.flatnonzero(kept[rows])[limit:]]] = False
+        return kept
+
+    def _per_image(self, kept: Bools) -> Rows:
+        running = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])
+        return np.asarray(np.diff(running[self.first]), np.int64)
+
+    def _walked(self, iou: float, kind: Kind) -> Bools:
+        if kind != "across labels":
+            return nms.walk(self._overlaps(kind, min(iou, survival.FLOOR)), len(self.found), iou)
+        by_score = self._by_score()
+        boxes, images = np.asarray(self.found.boxes, np.float32)[by_score], self.found.images[by_score]
+        kept = np.empty(len(by_score), bool)
+        pairs = nms.overlaps(boxes, images, "per label", floor=min(iou, survival.FLOOR))
+        kept[by_score] = nms.walk(pairs, len(by_score), iou)
+        return kept
+
+    def _overlaps(self, kind: Kind, floor: float) -> Overlaps:
+        return nms.overlaps(np.asarray(self.found.boxes, np.float32), self._runs(), kind, floor)
+
+    def _softened(self, iou: float, limit: int) -> Found:
+        """The candidates with the scores that soft NMS at `iou` leaves them, in their new order."""
+        self.prepare("soft")
+        pairs = self._pairs[0] if iou >= survival.FLOOR else self._overlaps("soft", iou)
+        old, scores = self.found, nms.soften(pairs, self.found.scores, iou).astype(np.float64)
+        rows = np.lexsort((old.source, -scores, old.images))
+        rows = rows[ranks(old.images[rows]) < limit]
+        rows = rows[np.lexsort((old.labels[rows], old.images[rows]))]  # stable: scores descend within a label
+        rank = ranks(old.images[rows], old.labels[rows])
+        rows, rank = rows[rank < MOST[-1]], rank[rank < MOST[-1]]
+        return Found(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
+
+    def moved(
+        self, iou: float, kind: Kind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA
+    ) -> Matching:
+        """The matching at COCO's ten thresholds with NMS at `iou`: precision.average_precision() and the rest."""
+        return self._matchings(iou, kind, limit, {"it": area})["it"]
+
+    def evaluation(self, names: tuple[str, ...], iou: float, kind: Kind = "per label", limit: int = 300) -> Evaluation:
+        """Every number of core.metrics. Its matching's rows of images are rows of their candidates."""
+        return evaluation_of(names, self._matchings(iou, kind, limit, AREAS))
+
+    def _matchings(
+        self, iou: float, kind: Kind, limit: int, areas: Mapping[str, tuple[float, float]]
+    ) -> dict[str, Matching]:
+        if kind == "soft":
+            found = self._softened(iou, limit)
+            near = pairs(self.truth, found, float(THRESHOLDS[0]))
+            return {name: match(self.truth, found, THRESHOLDS.tolist(), area, near) for name, area in areas.items()}
+        present = self._looked_at(iou, kind, limit)
+        return {name: self._matched(present, area) for name, area in areas.items()}
+
+    def _looked_at(self, iou: float, kind: Kind, limit: int) -> Bools:
+        """COCO looks at a hundred detections of an image and label."""
+        kept = self.kept(iou, kind, limit)
+        return kept if self.found.longest < MOST[-1] else among(kept, self.found.rank, MOST[-1])
+
+    def _matched(self, present: Bools, area: tuple[float, float]) -> Matching:
+        counted, outside = self.truth.inside(area), self.found.outside(area)
+        if area not in self._choices:
+            self._choices[area] = choices(self.truth, self.found, THRESHOLDS.tolist(), counted, self._near)
+        links = taking.taken(self._choices[area], present)
+        return Matching(self.truth, self.found, THRESHOLDS, links, counted, outside, present)

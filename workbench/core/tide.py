@@ -1,0 +1,140 @@
+"""What kinds of mistakes cost how much average precision: TIDE (Bolya et al. 2020, arXiv 2008.08115, section 2).
+
+Every wrong detection is of one kind, by the box that it overlaps most (the first that fits, as the authors' tidecv
+asks): *localisation*, a box of its label by .1 to .5; *classification*, a box of another label by .5 or more;
+*duplicate*, a box of its label by .5 or more that a higher one has taken; *background*, no box by .1; *both*, the
+rest: a box of another label by .1 to .5. *Missed* are the boxes that nothing takes and that no localisation or
+classification mistake would take if it were mended.
+
+The cost of a kind is the AP at IoU .5 that mending all its mistakes, and nothing else, would add: a wrong place or
+label is put right (the highest for a box that is still free stays, others go), other wrong detections go, missed
+boxes need not be found. Costs don't add up to what AP lacks: mistakes hide each other.
+
+K = detections, M = labelled boxes, C = labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import compared
+from workbench.core.matching import Matching
+from workbench.core.precision import MOST, boxes_per_label, of_flags
+from workbench.core.taking import Bools, Rows
+
+Kind = Literal["classification", "localisation", "both", "duplicate", "background", "missed"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FOREGROUND, BACKGROUND = 0.5, 0.1  # the paper's t_f and t_b
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tide:
+    """The mistakes and what each kind costs."""
+
+    ap50: float
+    cost: dict[Kind, float]  # AP that mending the kind would add, 0 to 1
+    cost_of_wrong: float  # if all wrong detections were gone
+    cost_of_missed: float  # if all boxes that nothing takes need not be found
+    kinds: NDArray[np.int64]  # (K,) index into KINDS of each wrong detection, -1 for others
+    boxes: Rows  # (K,) the labelled box that it should have taken, or a duplicate's; -1 for none
+    missed: Rows  # rows of Truth
+
+    def detections(self, kind: Kind) -> Rows:
+        """Rows of Found behind a bar; none for "missed", whose boxes are `missed`."""
+        return np.flatnonzero(self.kinds == KINDS.index(kind))
+
+
+def tide(matching: Matching, confidence: float = 0.0) -> Tide:
+    """Of the detections with at least this score. The matching must have been made at IoU .5, too."""
+    truth, found = matching.truth, matching.found
+    taken, ignored = matching.level(matching.at(FOREGROUND))
+    allowed = matching.among(MOST[-1])
+    judged = ~ignored & (found.scores >= confidence) & (found.labels >= 0) & (found.labels < truth.label_count)
+    if allowed is not None:
+        judged &= allowed
+    right = judged & (taken >= 0)
+    used = np.zeros(len(truth.labels), bool)
+    used[taken[right]] = True
+    kinds, boxes = _kinds(matching, np.flatnonzero(judged & ~right), used)
+    mended = {kind: _mended(kinds, boxes, found.scores, kind, used) for kind in ("classification", "localisation")}
+    # a box that any such mistake lies on could be found, whether or not another one is kept for it
+    hopeful = np.isin(kinds, [KINDS.index("classification"), KINDS.index("localisation")])
+    reachable = used.copy()
+    reachable[boxes[hopeful]] = True
+    missed = np.flatnonzero(matching.counted & ~reachable)
+    count, labels = boxes_per_label(matching), found.labels
+    ranked = found.by_label(truth.label_count).rows
+
+    def ap(stay: Bools, good: Bools, left: Rows = count, names: Rows | None = None) -> float:
+        rows = ranked[stay[ranked]]
+        if names is not None:
+            rows = rows[np.lexsort((-found.scores[rows], names[rows]))]
+        return _mean_ap((labels if names is None else names)[rows], good[rows], left, count > 0)
+
+    base, cost = ap(judged, right), dict.fromkeys(KINDS, 0.0)
+    for kind in KINDS[:-1]:
+        mistakes = kinds == KINDS.index(kind)
+        put_right = mended.get(kind, np.zeros(len(found), bool))
+        names = labels.copy()
+        names[put_right] = truth.labels[boxes[put_right]]
+        anew = names if kind == "classification" else None
+        cost[kind] = ap(judged & ~(mistakes & ~put_right), right | put_right, names=anew) - base
+    fewer = np.bincount(truth.labels[missed], minlength=truth.label_count)
+    cost["missed"] = ap(judged, right, left=count - fewer) - base
+    hits = np.bincount(labels[right], minlength=truth.label_count).astype(np.int64)
+    return Tide(base, cost, ap(right, right) - base, ap(judged, right, left=hits) - base, kinds, boxes, missed)
+
+
+def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:
+    """(K,) kind of every wrong detection, and the box behind it."""
+    truth, found = matching.truth, matching.found
+    near = compared.pairs_across(truth, found, np.flatnonzero(matching.counted), wrong, BACKGROUND)
+    same = truth.labels[near.truth] == found.labels[near.detection]
+    own, own_box = _most(near, same, len(found))
+    other, other_box = _most(near, ~same, len(found))
+    _, taken_box = _most(near, same & used[near.truth], len(found))
+    kinds, boxes = np.full(len(found), NONE), np.full(len(found), NONE)
+    own, other = own[wrong], other[wrong]
+    none = np.full(len(wrong), NONE)
+    cases: list[tuple[Kind, Bools, Rows]] = [
+        ("localisation", (own >= BACKGROUND) & (own < FOREGROUND), own_box[wrong]),
+        ("classification", other >= FOREGROUND, other_box[wrong]),
+        ("duplicate", own >= FOREGROUND, taken_box[wrong]),
+        ("background", np.maximum(own, other) < BACKGROUND, none),
+    ]
+    conditions = [case for _, case, _ in cases]
+    kinds[wrong] = np.select(conditions, [KINDS.index(kind) for kind, _, _ in cases], KINDS.index("both"))
+    boxes[wrong] = np.select(conditions, [box for _, _, box in cases], other_box[wrong])
+    return kinds, boxes
+
+
+def _most(near: compared.Pairs, use: Bools, count: int) -> tuple[NDArray[np.float64], Rows]:
+    """(K,) the largest overlap of each detection among the pairs in `use`, and its box; 0 and -1 without any."""
+    rows = np.flatnonzero(use)
+    rows = rows[np.argsort(near.iou[rows], kind="stable")]  # of equal places the last one written stays
+    overlap, box = np.zeros(count), np.full(count, NONE)
+    overlap[near.detection[rows]], box[near.detection[rows]] = near.iou[rows], near.truth[rows]
+    return overlap, box
+
+
+def _mended(kinds: Rows, boxes: Rows, scores: NDArray[np.float64], kind: Kind, used: Bools) -> Bools:
+    """(K,) the mistakes that become right: of each box that is still free the highest."""
+    rows = np.flatnonzero(kinds == KINDS.index(kind))
+    rows = rows[~used[boxes[rows]]]
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    chosen = np.zeros(len(kinds), bool)
+    chosen[rows[np.unique(boxes[rows], return_index=True)[1]]] = True
+    return chosen
+
+
+def _mean_ap(labels: Rows, right: Bools, boxes: Rows, known: Bools) -> float:
+    """Mean over the `known` labels (C,). One of whose `boxes` none has to be found is 1 without wrong ones, else 0."""
+    ap = of_flags(labels, right, boxes)
+    wrong = np.bincount(labels[~right], minlength=len(boxes)) > 0
+    worth = np.where(boxes == 0, np.where(wrong, 0.0, 1.0), ap)[known]
+    return float(worth.mean()) if len(worth) else float("nan")
