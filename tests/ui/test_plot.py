@@ -319,6 +319,9 @@ def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtB
     plot.curve("early", [1000], [5.0])
     plot.setXRange(0, 3000)
     plot.setYRange(0, 100)
+    plot.activateWindow()
+    qtbot.waitUntil(plot.isActiveWindow)
+    QTest.qWait(50)  # an activation that comes late hides tooltips
     field = plot.getPlotItem().vb.sceneBoundingRect()
 
     def at(x: float) -> list[str]:
