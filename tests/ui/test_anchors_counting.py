@@ -97,7 +97,7 @@ def test_boxes_that_a_detector_loses_can_be_shown() -> None:
     crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
     found = details.details(details.Wish(crowd, np.array([[10.0, 10], [40, 40]]), need(), 416))
     (lost,) = [sentence for sentence in found.sentences if "can't be learnt" in sentence.text]
-    assert lost.text.startswith("1 box can't be learnt: it wants the same anchor of the same cell as another box")
+    assert lost.text.startswith("1 box (33.3 %) can't be learnt: it wants the same anchor of the same cell as another")
     assert (lost.link, lost.chosen.ids.tolist()) == ("1 box", [1, 2])  # type: ignore[union-attr]
     (one,) = details.details(details.Wish(crowd, np.array([[10.0, 10]]), need(cells=7), 416)).sentences
     assert one.link == "2 of 3 boxes"
@@ -137,8 +137,8 @@ def test_a_detector_with_points_shows_where_it_learns() -> None:
     assert own.learnt[0].tolist() == [True, False, False], "small boxes at the finest"
     fcos = rules.need_of("fcos")
     found = details.details(details.Wish(some, np.zeros((0, 2)) + 1, fcos, 416, own, "letterbox"))
-    assert found.sentences[0].text == "1 box is learnt nowhere: none of its points answers for it."
-    assert found.sentences[0].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
+    assert found.sentences[1].text == "1 box (33.3 %) is learnt nowhere: none of its points answers for it."
+    assert found.sentences[1].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
 
 
 def test_a_detector_that_needs_a_file_is_not_offered() -> None:
@@ -175,7 +175,7 @@ def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> Non
     found = details.details(wish)
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
     (shared,) = [sentence for sentence in found.sentences if "share an anchor" in sentence.text]
-    assert shared.text.startswith("2 boxes share an anchor of a cell with another: it learns from all of them")
+    assert shared.text.startswith("2 boxes (66.7 %) share an anchor of a cell with another: it learns from all of them")
     assert shared.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
 
 

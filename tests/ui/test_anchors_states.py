@@ -81,7 +81,7 @@ def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mend
     assert find(hand.window, QComboBox, "anchors-resize").currentText() == "letterbox"
     hand.wait()
     hand.qtbot.waitUntil(lambda: "letterboxed" not in hand.page._panel.scales.told)
-    assert "learns from stretched images" in hand.scales("yolov1")
+    assert hand.scales("yolov1").endswith("Counted as YOLOv1 resizes images, by stretch.")
 
 
 def test_counts_lead_to_what_they_count(hand: Hand) -> None:
@@ -303,3 +303,21 @@ def test_refining_is_told_of(hand: Hand) -> None:
     hand.wait()
     assert "refining, generation 1,000: nothing moves any more" in hand.text("anchors-progress")
     assert hand.page._plots.curves.stage.isVisible()
+
+
+def test_a_click_in_the_curve_over_their_number_chooses_it(hand: Hand) -> None:
+    curves = hand.page._plots.curves
+    hand.qtbot.waitUntil(lambda: 4 in curves.by_count.data("mean IoU")[0])
+    plot, k = curves.by_count, find(hand.window, QSpinBox, "anchors-k")
+    vb = plot.getPlotItem().vb
+    low, high = vb.viewRange()[1]
+
+    def click(x: float) -> None:
+        at = plot.mapFromScene(vb.mapViewToScene(QPointF(x, low + 0.9 * (high - low))))
+        QTest.mouseMove(plot.viewport(), at)
+        QTest.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+    click(4.3)
+    assert k.value() == 4
+    hand.wait()
+    assert len(hand.rows()) == 4

@@ -152,7 +152,7 @@ def test_the_images_of_a_finding_are_shown_on_the_data_page(
     told(qtbot, shown, fakes, replace(SMALL, images=(3, 1, 99)))
     asked: list[object] = []
     session.page_asked.connect(asked.append)
-    session.images_asked.connect(lambda ids, why: asked.append((ids, why)))
+    session.marked_asked.connect(lambda ids, why, _boxes: asked.append((ids, why)))
     tool(shown, "train-check-0-images").click()
     assert asked == ["data", (frozenset({1, 3}), "of which was said: 2 boxes are too small.")]
     assert session.image_id == 3

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QFile, Qt
+from PySide6.QtCore import QFile, QPointF, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -473,6 +473,14 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     canvas = window._pages["label"].canvas
     assert canvas.isVisible()
     assert [box.id for box in canvas.selected_boxes] == [in_a[0].id]
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    assert document.boxes(a.id) == in_a, "who came to look moves nothing"
+    assert find(window, QLabel, "message-text").text().startswith("Nothing was moved: ")
+    at = canvas.view.to_widget(QPointF(21, 40)).toPoint()
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, at)
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    assert document.boxes(a.id) != in_a, "a box that was clicked is moved"
+    find(window, QAction, "action-undo").trigger()
     find(window, QAction, "action-next-image").trigger()
     assert window.session.image_id == c.id, "the list beside the canvas is that of the gallery"
     assert [box.id for box in canvas.selected_boxes] == [in_c.id]

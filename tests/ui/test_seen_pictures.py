@@ -48,12 +48,12 @@ def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
 def test_the_sentence_tells_boxes_from_cells() -> None:
     look = made_look(WISH)
     assert summary(look) == (
-        "1 of 2 boxes learnt, by 2 cells. 1 box is ignored. 1 ignored cell, 6 learn that nothing is there."
+        "1 of 3 boxes learnt, by 2 cells. 1 is ignored on purpose. 1 ignored cell, 6 learn that nothing is there."
     )
     small = replace(look, ignore=np.zeros(3, bool))  # as a box that is too small is
     assert summary(small).startswith("1 of 3 boxes learnt, by 2 cells. 1 ignored cell")
     both = replace(look, prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", look.reasons[2]))
-    assert summary(both).startswith("2 of 2 boxes learnt, by 2 cells, 1 of which learns several. ")
+    assert summary(both).startswith("2 of 3 boxes learnt, by 2 cells, 1 of which learns several. ")
 
 
 def test_boxes_that_are_too_small_are_red_and_their_size_is_told_to_a_tenth(qtbot: QtBot) -> None:

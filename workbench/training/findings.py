@@ -13,7 +13,7 @@ class Finding:
     """`level`: "stops" where nothing could be learnt, "warning" what is probably not meant, "info" what to know.
 
     `kind` names the check, for programs. `count` is how many boxes, labels or images it is about, 0 where it is none.
-    `images` are ids, those with the most first.
+    `images` are ids, those with the most first; `boxes` the ids of the boxes on them.
     """
 
     level: str
@@ -22,6 +22,7 @@ class Finding:
     advice: str = ""
     count: int = 0
     images: tuple[int, ...] = ()
+    boxes: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:

@@ -29,6 +29,8 @@ MOST_IMAGES = 4_000  # that are asked: a second or two
 FAR = 0.25  # IoU below which a box is unlike an anchor: a box of twice its width and height has just that
 MANY = 0.05  # share of the boxes, from which it is a warning
 FEW = 0.01
+LARGER = 2.0  # times the input side: what is advised
+STEP = 32  # px of an input side
 
 
 def of_boxes(
@@ -73,7 +75,16 @@ def _sample(train: Snapshot, most: int) -> Snapshot:
 def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Finding:
     number = int(small.sum())
     sentence = f"{_subject(number)} smaller than {LEAST_SIDE:g} pixels at {px} px and not learnt.{where}"
-    return Finding(WARNING, "small", sentence, "Choose a larger input side.", number, _images(data, small))
+    shorter = (data.boxes[small, 2:] - data.boxes[small, :2]).min(axis=1)
+    enough = np.ceil(px * LEAST_SIDE / np.maximum(shorter, 1e-6) / STEP) * STEP  # px of an input side, for each
+    within = enough <= px * LARGER
+    advice = []
+    if within.any():
+        whom = "it" if number == 1 else "them" if within.all() else f"{int(within.sum()):,} of them"
+        advice.append(f"An input side of {int(enough[within].max()):,} px is enough for {whom}.")
+    if not within.all():
+        advice.append("So small a box is mostly a slip of the hand: look at it, and delete it.")
+    return Finding(WARNING, "small", sentence, " ".join(advice), number, *_where(data, small))
 
 
 def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where: str) -> Iterator[Finding]:
@@ -85,7 +96,7 @@ def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where:
         anew = "Compute the anchors anew, choose" if detector.published_anchors else "Choose"
         yield Finding(
             STOPS, "no positive", f"No box matches any anchor, cell or point of {detector.title}.{where}",
-            f"{anew} a larger input side or another detector.", number, _images(data, missed),
+            f"{anew} a larger input side or another detector.", number, *_where(data, missed),
         )  # fmt: skip
         return
     why = "lie in a cell with another one" if detector.one_per_cell else "have no anchor, cell or point of their own"
@@ -94,7 +105,7 @@ def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where:
     advice = f"{helps} What the trainer sees > Whole set compares detectors."
     sentence = f"{number:,} of {all_:,} boxes ({percent(number / all_)}) {why} and are not learnt.{where}"
     level = WARNING if number >= FEW * all_ else INFO
-    yield Finding(level, "no positive", sentence, advice, number, _images(data, missed))
+    yield Finding(level, "no positive", sentence, advice, number, *_where(data, missed))
 
 
 def _far(
@@ -113,19 +124,20 @@ def _far(
         share = f"{number:,} of {len(rows):,} boxes ({percent(number / len(rows))})"
         sentence = f"{share} are unlike all of {of}: the best overlaps by less than {FAR:g}.{where}"
         advice = "Compute the anchors anew: on the Anchors page, or by workbench anchors --use."
-        yield Finding(WARNING, "anchors", sentence, advice, number, _images(data, far))
+        yield Finding(WARNING, "anchors", sentence, advice, number, *_where(data, far))
 
 
 def _subject(number: int) -> str:
     return f"{count(number, 'box')} {'is' if number == 1 else 'are'}"
 
 
-def _images(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Ids of the images with these boxes, those with the most first."""
+def _where(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids of the images with these boxes, those with the most first; and of the boxes."""
     owners = np.repeat(np.arange(len(data)), np.diff(data.offsets))
     counts = np.bincount(owners[boxes], minlength=len(data))
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    return tuple(data.snapshot.images[index].id for index in order.tolist())
+    ids = data.snapshot.box_ids[boxes].tolist()
+    return tuple(data.snapshot.images[index].id for index in order.tolist()), tuple(ids)
 
 
 # --- once the images are read ---

@@ -22,9 +22,10 @@ from workbench.training.recipes import Recipe
 from workbench.training.seen import Seen
 from workbench.training.step import on_device
 
-FIRST_STEP = "Where the network's answer decides, it is that of the first step, in every epoch."
-OF_RUN = "Where the network's answer decides, it is that of the run's weights."
-NORMS = "Its batch norms see this image alone here, in training others of the batch, too."
+_ANSWERS = "What is ignored, and which background is learnt, follows from the network's answers: here those"
+FIRST_STEP = f"{_ANSWERS} of the first step, in every epoch."
+OF_RUN = f"{_ANSWERS} of the run's weights."
+NORMS = "In training it sees this image among others of the batch, which changes its answers a little."
 DRAWN = "What is learnt is drawn at random in every step: this is one draw."
 TWO_STAGES = "Shown is the first network, which proposes; the second one, which learns from proposals, is not."
 

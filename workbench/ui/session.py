@@ -204,7 +204,7 @@ class Session(QObject):
 
     def _show(self, applied: Applied | None) -> Applied | None:
         """After undo or redo, go to the image that changed, so that the change is seen, or say what can't be seen."""
-        if applied and applied.settings_changed and not (applied.images or applied.labels_changed):
+        if applied and (applied.settings_changed or applied.labels_changed or len(applied.images) > 1):
             self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:
             alive = self.document.images()

@@ -22,7 +22,9 @@ from workbench.ui.anchors.work import Boxes, Chosen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none; `resize`: of the boxes."""
+    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none. `resize`: as chosen on the
+    page; `counted`: of the boxes, where that is the detector's own way.
+    """
 
     boxes: Boxes
     centres: NDArray[np.float64]
@@ -30,6 +32,7 @@ class Wish:
     px: int
     own: Own | None = None
     resize: str = "stretch"
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +78,18 @@ class Details:
 def details(wish: Wish) -> Details:
     """Some tenths of a second for a million boxes."""
     levels, sentences = _levels(wish)
-    return Details(_labels(wish.boxes, wish.centres), levels, (*_other_resize(wish), *sentences))
+    other = _other_resize(wish)
+    told = (*sentences, *other) if wish.counted else (*other, *sentences)
+    return Details(_labels(wish.boxes, wish.centres), levels, told)
 
 
 def _other_resize(wish: Wish) -> list[Sentence]:
     if wish.need is None or wish.need.problem:
         return []
+    if wish.counted:
+        other = kind_of(wish.counted) != kind_of(wish.resize)
+        way = f"Counted as {wish.need.title} resizes images, by {kind_of(wish.counted)}."
+        return [Sentence(way)] if other else []
     told = anchor_words.other_resize(wish.need.title, wish.need.resize, wish.resize)
     wanted = kind_of(wish.need.resize)
     link = f"Choose {wanted}"
@@ -163,10 +172,9 @@ def _unserved(boxes: Boxes, rows: NDArray[np.int64], level_of: NDArray[np.int64]
     without = np.flatnonzero(level_of == anchors.NO_LEVEL)
     if not len(without):
         return []
-    count = words.count(len(without), "box")
     verb = "is" if len(without) == 1 else "are"
     text = f"{verb} nearest to an anchor that no scale uses, and not learnt."
-    return [_linked(count, text, boxes, rows[without], "whose anchor no scale uses")]
+    return [_linked(len(without), text, boxes, rows[without], "whose anchor no scale uses")]
 
 
 def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...]) -> list[Sentence]:
@@ -176,7 +184,7 @@ def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...
         return []
     verb = "is" if len(small) == 1 else "are"
     text = f"{verb} smaller than a cell of the finest scale ({finest} px)."
-    return [_linked(words.count(len(small), "box"), text, boxes, small, f"smaller than {finest} px")]
+    return [_linked(len(small), text, boxes, small, f"smaller than {finest} px")]
 
 
 def _sharing(
@@ -196,14 +204,16 @@ def _sharing(
         all_of_them = np.concatenate(meeting)
         text = "share an anchor of a cell with another: it learns from all of them, and can find one of them only."
         which = "that share a cell's anchor"
-        return [_linked(words.count(len(all_of_them), "box"), text, boxes, all_of_them, which)]
+        return [_linked(len(all_of_them), text, boxes, all_of_them, which)]
     wants = "it wants" if lost == 1 else "each wants"
     text = f"can't be learnt: {wants} the same anchor of the same cell as another box, which is learnt in its place."
-    return [_linked(words.count(lost, "box"), text, boxes, np.concatenate(meeting), "that want a cell of another's")]
+    return [_linked(lost, text, boxes, np.concatenate(meeting), "that want a cell of another's")]
 
 
-def _linked(count: str, text: str, boxes: Boxes, rows: NDArray[np.int64], which: str) -> Sentence:
-    return Sentence(f"{count} {text}", True, count, boxes.chosen(rows, which))
+def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which: str) -> Sentence:
+    """`number`: of the boxes that the sentence is about; `rows` are those that the link shows."""
+    count, share = words.count(number, "box"), words.percent(number / max(len(boxes.starts), 1))
+    return Sentence(f"{count} ({share}) {text}", True, count, boxes.chosen(rows, which))
 
 
 def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
@@ -216,7 +226,7 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     link = f"{seen.sharing:,} of {words.count(seen.boxes, 'box')}"
     meeting = rows[anchors.meeting(anchors.places_of(images, centres, cell))]
     return Sentence(
-        f"{told}{link} touch another or lie so close to it that both have their middle in one cell, so at least"
+        f"{told}{link} have their middle in one cell with another's, as boxes do that touch or lie close, so at least"
         f" {seen.lost:,} can't be learnt, whatever the anchors.",
         True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
     )  # fmt: skip
@@ -237,10 +247,9 @@ def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ..
                      " several scales.")]  # fmt: skip
     missed = rows[own.seen & ~own.learnt.any(axis=0)]
     if len(missed):
-        count = words.count(len(missed), "box")
         verb = "is" if len(missed) == 1 else "are"
         text = f"{verb} learnt nowhere: none of its {what} answers for {'it' if len(missed) == 1 else 'them'}."
-        told.insert(0, _linked(count, text, boxes, missed, f"that {need.title} learns nowhere"))
+        told.append(_linked(len(missed), text, boxes, missed, f"that {need.title} learns nowhere"))
     told += _empty_levels(found)
     if asked < len(rows):
         told.append(Sentence(f"Worked out on {words.count(asked, 'box')} of {words.count(own.images, 'image')}."))

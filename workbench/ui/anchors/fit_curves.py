@@ -9,7 +9,8 @@ import html
 from collections.abc import Sequence
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Slot
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
@@ -30,7 +31,9 @@ LOW = 220  # px of a plot, in which a legend would lie on the curves
 
 
 class FitCurves(QWidget):
-    """Two plots beside each other, each with a title."""
+    """Two plots beside each other, each with a title. `count_chosen(k)`: a click in the right one."""
+
+    count_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +45,7 @@ class FitCurves(QWidget):
         self.by_count.setObjectName("anchors-by-count")
         self.mark, self.stage = pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=90)
         self.by_count.addItem(self.mark, ignoreBounds=True)
+        self.by_count.scene().sigMouseClicked.connect(self._clicked)
         self.steps.addItem(self.stage, ignoreBounds=True)
         self.stage.hide()
         for plot in (self.steps, self.by_count):
@@ -133,6 +137,15 @@ class FitCurves(QWidget):
                 f"Fit; dashed: {dashed}",
             )
 
+    @Slot(object)
+    def _clicked(self, event: object) -> None:
+        assert isinstance(event, MouseClickEvent)
+        vb = self.by_count.getPlotItem().vb
+        if event.isAccepted() or event.button() != Qt.MouseButton.LeftButton or not self.by_count.names():
+            return  # a name in the legend hides its curve
+        if vb.sceneBoundingRect().contains(event.scenePos()):
+            self.count_chosen.emit(min(max(round(vb.mapSceneToView(event.scenePos()).x()), 1), MOST_ANCHORS))
+
     # --- the look ---
 
     @Slot()
@@ -157,7 +170,7 @@ class FitCurves(QWidget):
             f'<span style="color:{theme.series(number)}">■</span> {html.escape(name)}'
             for number, name in enumerate(SHORT)
         ]
-        self._key.setText("&nbsp; ".join(names) if self.is_low else "Other numbers of anchors")
+        self._key.setText("&nbsp; ".join(names) if self.is_low else "Other numbers of anchors: a click chooses one")
         self._key.setToolTip(", ".join(CURVES) if self.is_low else "")
 
 

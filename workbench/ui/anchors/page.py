@@ -16,6 +16,7 @@ from workbench.core.applied import Applied
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.actions import make
+from workbench.ui.anchors import work
 from workbench.ui.anchors.by_hand import ByHand
 from workbench.ui.anchors.follow import Following, merged
 from workbench.ui.anchors.hand_history import Shown, name_of
@@ -25,19 +26,6 @@ from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
 from workbench.ui.anchors.provenance import as_set, count_in, of_fit
 from workbench.ui.anchors.side import Side, words_of
-from workbench.ui.anchors.work import (
-    AllCounts,
-    Boxes,
-    ByCount,
-    Choices,
-    Failed,
-    Fitted,
-    Pooled,
-    Taken,
-    Told,
-    compute,
-    renewed,
-)
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
@@ -54,10 +42,10 @@ class AnchorsPage(Page):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self._taken: Taken | None = None
+        self._taken: work.Taken | None = None
         self._job: Job | None = None
         self._dropped: set[Job] = set()  # kept until they have ended: sender() knows no job that is gone
-        self._choices: Choices | None = None  # what is shown was computed by
+        self._choices: work.Choices | None = None  # what is shown was computed by
         self._shown: Shown | None = None  # a step of the film, or by hand
         self._early: Pool | None = None  # until the fit is there
         self._refined_from: int | None = None  # the step of the film that begins the second stage
@@ -103,6 +91,7 @@ class AnchorsPage(Page):
         row.addWidget(self._plots, 1)
         row.addWidget(self._side)
         self._plots.anchor_clicked.connect(self._panel.select_anchor)
+        self._plots.curves.count_chosen.connect(self._form.k.setValue)
         self._form.changed.connect(self._later.start)
         self._side.again.clicked.connect(self.compute)
         self._side.help_asked.connect(self.session.help_asked)
@@ -221,7 +210,7 @@ class AnchorsPage(Page):
         self._progress.setText("Computing …")
         folder = document.folder
         self._choices = choices
-        self._start(Job("Computing anchors", lambda job: compute(folder, choices, job.stop.is_set)))
+        self._start(Job("Computing anchors", lambda job: work.compute(folder, choices, job.stop.is_set)))
 
     def _start(self, job: Job) -> None:
         job.reported.connect(self._reported)
@@ -241,24 +230,24 @@ class AnchorsPage(Page):
     def _reported(self, event: object) -> None:
         if self._job is None or self.sender() is not self._job:
             return
-        if isinstance(event, Taken):
+        if isinstance(event, work.Taken):
             self._take(event)
-        elif isinstance(event, Pooled):
+        elif isinstance(event, work.Pooled):
             self._early = event.pool
-        elif isinstance(event, Told):
+        elif isinstance(event, work.Told):
             if event.stage and self._refined_from is None:
                 self._refined_from = len(self._playback.steps)
             self._playback.add(event.step)
-        elif isinstance(event, ByCount):
+        elif isinstance(event, work.ByCount):
             self._plots.curves.add_count(event.step)
-        elif isinstance(event, AllCounts):
+        elif isinstance(event, work.AllCounts):
             self._plots.curves.show_counts(event.steps)
-        elif isinstance(event, Fitted):
+        elif isinstance(event, work.Fitted):
             self._following.follow(event, self._boxes)
-        elif isinstance(event, Failed):
+        elif isinstance(event, work.Failed):
             self._say_failed(event.sentence)
 
-    def _take(self, taken: Taken) -> None:
+    def _take(self, taken: work.Taken) -> None:
         self._taken = taken
         self._plots.show_boxes(taken, fit=not self._following.is_following)
         if self._shown is not None and self._choices is not None:  # the count is another
@@ -291,7 +280,7 @@ class AnchorsPage(Page):
                 self._show_details()
 
     @property
-    def _boxes(self) -> Boxes | None:
+    def _boxes(self) -> work.Boxes | None:
         return None if self._taken is None else self._taken.boxes
 
     @property
@@ -348,8 +337,9 @@ class AnchorsPage(Page):
     @Slot()
     def _show_details(self) -> None:
         """The tables of what is shown; worked out behind the window."""
-        if self._boxes is not None and self._step is not None and self._choices is not None:
-            self._panel.show_details(self._boxes, self._step.centres, self._choices.px, self._choices.resize)
+        document, step = self.session.document, self._step
+        if self._boxes is not None and step is not None and self._choices is not None and document is not None:
+            self._panel.show_details(self._boxes, step.centres, self._choices, document.folder)
         self._show_sets()
 
     def _show_sets(self) -> None:
@@ -397,4 +387,4 @@ class AnchorsPage(Page):
         if self._job is not None:  # it does not know of the last edits
             self._renew.start()
             return
-        self._start(Job("Drawing the boxes", lambda _: renewed(lambda: merged(boxes, since), pool, choices)))
+        self._start(Job("Drawing the boxes", lambda _: work.renewed(lambda: merged(boxes, since), pool, choices)))

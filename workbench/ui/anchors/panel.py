@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.anchors import Pool, Step
+from workbench.core import words
 from workbench.core.project import AnchorSet
+from workbench.core.resize import kind_of
 from workbench.core.words import percent
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
@@ -22,7 +25,7 @@ from workbench.ui.anchors.result import AnchorsTable, Numbers
 from workbench.ui.anchors.rules import Need, Own, OwnWish, detectors, need_of, own_levels
 from workbench.ui.anchors.sets import Entry, SetsTable
 from workbench.ui.anchors.tables import LabelsView, ScalesView
-from workbench.ui.anchors.work import Boxes
+from workbench.ui.anchors.work import Boxes, Choices, Otherwise, taken_otherwise
 from workbench.ui.background import Background
 from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.elided import Elided
@@ -38,8 +41,12 @@ class _Given:
 
     boxes: Boxes
     centres: NDArray[np.float64]
-    px: int
-    resize: str
+    choices: Choices
+    folder: Path
+
+    @property
+    def px(self) -> int:
+        return self.choices.px
 
 
 class Panel(QWidget):
@@ -70,6 +77,7 @@ class Panel(QWidget):
         self._offered = False
         self._needs: dict[str, Need] = {}
         self._own: tuple[OwnWish, Own] | None = None
+        self._otherwise: tuple[Otherwise, Boxes] | None = None  # the boxes in the other way of resizing
         self._shows: tuple[str, int, int] | None = None  # detector, input side, anchors
         self.numbers = Numbers()
         self.table, self.sets, self.scales, self.labels = AnchorsTable(), SetsTable(), ScalesView(), LabelsView()
@@ -158,17 +166,18 @@ class Panel(QWidget):
     def show_used(self, used: AnchorSet | None) -> None:
         self.published.setEnabled(used is not None)
         if used is None:
-            self.in_use.setText("Anchors in training: the published ones of the detector.")
+            self.in_use.setText("In training: the published anchors of the detector.")
             self.in_use.setToolTip("")
             return
-        told = f"Anchors in training: {used.made_for()}, mean IoU {percent(used.mean_iou)}."
+        number = words.count(len(used.sizes), "anchor")
+        told = f"In training: {number} for {used.input_px:,} px, mean IoU {percent(used.mean_iou)}."
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
         """Nothing to show: no boxes, or none that could be clustered."""
-        self._wish = self._given = self._own = self._shows = None
+        self._wish = self._given = self._own = self._shows = self._otherwise = None
         if self._rules is not None and self._offered:
             self._rules.ask([])
         self.show_step(None, 416, 0)
@@ -178,24 +187,29 @@ class Panel(QWidget):
 
     # --- scales and labels ---
 
-    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], px: int, resize: str) -> None:
+    def show_details(self, boxes: Boxes, centres: NDArray[np.float64], choices: Choices, folder: Path) -> None:
         """For the tab that is open; it is worked out in a thread."""
-        self._given = _Given(boxes, centres, px, resize)
+        self._given = _Given(boxes, centres, choices, folder)
         self._ask()
 
     def _ask(self) -> None:
-        given, need, own = self._given, None, None
+        given, need, own, resize = self._given, None, None, ""
         if given is None or self.tabs.currentIndex() not in (_SCALES, _LABELS):
             return
         if self.tabs.currentIndex() == _SCALES:
             need = self._need(given)
             if need is None:
                 return
+            if not (need.published or need.problem):  # no anchors that would be of another resizing
+                seen = self._as_seen_by(need, given)
+                if seen is None:
+                    return
+                resize, given = kind_of(need.resize), replace(given, boxes=seen)
             if not (need.published or need.cells or need.problem):
                 own = self._own_of(need, given)
                 if own is None:
                     return
-        self._wish = Wish(given.boxes, given.centres, need, given.px, own, given.resize)
+        self._wish = Wish(given.boxes, given.centres, need, given.px, own, given.choices.resize, resize)
         if self._background is None:
             self._background = Background("Anchors in detail", _work, self)
             self._background.done.connect(self._done)
@@ -226,7 +240,18 @@ class Panel(QWidget):
         self._ask_rules(OwnWish(given.boxes, need.name, given.px))
         return None
 
-    def _ask_rules(self, wish: OwnWish | tuple[str, int] | str) -> None:
+    def _as_seen_by(self, need: Need, given: _Given) -> Boxes | None:
+        """The boxes as this detector resizes images; None while they are being taken."""
+        if kind_of(need.resize) == kind_of(given.choices.resize):
+            return given.boxes
+        if self._otherwise is not None:
+            wish, boxes = self._otherwise
+            if wish.boxes is given.boxes and kind_of(wish.resize) == kind_of(need.resize):
+                return boxes
+        self._ask_rules(Otherwise(given.boxes, given.folder, given.choices, kind_of(need.resize)))
+        return None
+
+    def _ask_rules(self, wish: OwnWish | Otherwise | tuple[str, int] | str) -> None:
         if self._rules is None:
             self._rules = Background("What detectors want of anchors", _rule, self)
             self._rules.done.connect(self._done)
@@ -246,6 +271,9 @@ class Panel(QWidget):
             self._ask()
         elif isinstance(result, Own) and isinstance(wish, OwnWish):
             self._own = wish, result
+            self._ask()
+        elif isinstance(result, Boxes) and isinstance(wish, Otherwise):
+            self._otherwise = wish, result
             self._ask()
         elif wish is self._wish and isinstance(result, Details) and isinstance(wish, Wish):
             if wish.need is not None:
@@ -284,8 +312,10 @@ def _work(wish: Wish) -> object:
     return details(wish)
 
 
-def _rule(wish: OwnWish | tuple[str, int] | str) -> object:
+def _rule(wish: OwnWish | Otherwise | tuple[str, int] | str) -> object:
     """In a thread of its own: torch is loaded here, when detectors are first asked for."""
+    if isinstance(wish, Otherwise):
+        return taken_otherwise(wish)
     if isinstance(wish, OwnWish):
         return own_levels(wish)
     return detectors() if isinstance(wish, str) else need_of(*wish)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QPalette
+from PySide6.QtGui import QIcon, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -40,7 +40,7 @@ _LABEL_HEADS = (
     ("Boxes", "Boxes of the label. A click shows them."),
     ("Mean IoU", "Of its boxes with their best anchors."),
     ("Worst", "IoU of the box that fits worst. A click shows it on its image."),
-    ("< 0.5", "Boxes that no anchor covers by half. A click shows them."),
+    ("< 0.5", "Boxes whose IoU with every anchor is below 0.5. A click shows them."),
 )
 _ROW = 24  # px
 
@@ -123,8 +123,18 @@ class ScalesView(QWidget):
                 elif column == 2:
                     item.setForeground(theme.colour("accent"))
                 self.table.setItem(row, column, item)
-        self.table.resizeRowsToContents()
+        self._fit_table()
         self.words.setText("<br>".join(_as_html(number, one) for number, one in enumerate(sentences)))
+
+    def _fit_table(self) -> None:
+        """No higher than its rows, so that the sentences have the rest."""
+        self.table.resizeRowsToContents()
+        rows = sum(self.table.rowHeight(row) for row in range(self.table.rowCount()))
+        self.table.setMaximumHeight(self.table.horizontalHeader().sizeHint().height() + rows + 4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_table()
 
     @Slot()
     def _renew(self) -> None:

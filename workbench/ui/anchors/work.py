@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,23 @@ def boxes_of(snapshot: Snapshot, choices: Choices) -> Boxes:
         sizes, snapshot.box_ids[rows], ids[owner], snapshot.label_index[rows].astype(np.int64), splits[owner],
         anchors.centres_of(snapshot, rows, choices.px, choices.resize), snapshot.labels,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Otherwise:
+    """To take the `boxes` of a project again, as the network sees them when images are resized in another way."""
+
+    boxes: Boxes
+    folder: Path
+    choices: Choices
+    resize: str
+
+
+def taken_otherwise(wish: Otherwise) -> Boxes:
+    """In a thread."""
+    with Document.open(wish.folder, read_only=True, check=False) as document:
+        snapshot = document.snapshot()
+    return boxes_of(chosen_images(snapshot, wish.choices.part)[0], replace(wish.choices, resize=wish.resize))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
 from workbench.ui.actions import BY_HAND, make
+from workbench.ui.annotate.asked_boxes import AskedBoxes
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
@@ -48,6 +49,7 @@ class AnnotatePage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.canvas = Canvas()
+        self._asked = AskedBoxes(session, self.canvas)
         self._images = ImageList(session)
         self._side = SidePanel()
         self._loader = PictureLoader(self)
@@ -287,9 +289,7 @@ class AnnotatePage(Page):
     def _boxes_asked(self, ids: Collection[int]) -> None:
         """Select those of these boxes that are in this image, and bring one into view."""
         if self.isVisible():
-            self.canvas.select([id for id in ids if id in self.canvas.layer.row])
-            for box in self.canvas.selected_boxes[:1]:
-                self.canvas.look_at(box.xyxy)
+            self._asked.select(ids)
 
     # --- drawing and labels ---
 

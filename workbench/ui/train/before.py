@@ -150,7 +150,9 @@ class Before(QWidget):
             self._session.inform("These images are not in the project any more.")
             return
         self._session.page_asked.emit("data")
-        self._session.images_asked.emit(frozenset(there), f"of which was said: {finding.sentence}")
+        self._session.marked_asked.emit(
+            frozenset(there), f"of which was said: {finding.sentence}", frozenset(finding.boxes)
+        )
         self._session.select_image(there[0])
 
     # --- what it costs ---

@@ -28,6 +28,7 @@ def open_seen(session: Session, page: QWidget, _checked: bool = False, *, traine
     top = page.window()
     window = _open_one(top) or SeenWindow(session, top, lambda: _prepared(top))
     window.wants_trained = trained
+    window.go_through_all()
     window.show()
     window.take()
     window.raise_()

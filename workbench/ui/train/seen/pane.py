@@ -20,7 +20,7 @@ from workbench.ui.train.seen.wishes import CERTAIN, FRESH, Begun, Look, Weights,
 from workbench.ui.train.work import DetectorChoice
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
-_BESIDE = (252, 380)
+_BESIDE = (300, 380)
 """Pixels that what is told gets beside the picture, at least and at most."""
 _BELOW = 220
 """Pixels of height that it gets below: the same for all detectors, so that two are laid out alike."""
@@ -296,13 +296,13 @@ def _name(file: Path, runs: Sequence[RunInfo]) -> str:
 
 def summary(look: Look) -> str:
     """What becomes of boxes and priors, in a few sentences."""
-    wanted, learnt, noun = int((~look.ignore).sum()), len(set(look.box.tolist())), look.kind
-    words = f"{learnt:,} of {count(wanted, 'box')} learnt, by {count(look.positives, noun)}"
+    learnt, noun = len(set(look.box.tolist())), look.kind
+    words = f"{learnt:,} of {count(len(look.ignore), 'box')} learnt, by {count(look.positives, noun)}"
     shared = len(look.shared)
     words += f", {shared:,} of which {'learns' if shared == 1 else 'learn'} several. " if shared else ". "
     if look.ignore.any():
-        boxes = count(int(look.ignore.sum()), "box")
-        words += f"{boxes} {'is' if int(look.ignore.sum()) == 1 else 'are'} ignored. "
+        passed = int(look.ignore.sum())
+        words += f"{passed:,} {'is' if passed == 1 else 'are'} ignored on purpose. "
     parts = []
     if look.ignored is not None:
         parts.append(count(int(look.ignored.sum()), f"ignored {noun}"))

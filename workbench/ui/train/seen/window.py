@@ -195,6 +195,10 @@ class SeenWindow(QDialog):
                 pane.offer_runs(found)
             self.asking.look_later()  # the chosen one may have gone, or have better weights
 
+    def go_through_all(self) -> None:
+        """Who opens the window anew is no longer looking at what a number of the whole set had chosen."""
+        self._steps.go_through((), "")
+
     def take(self, *, again: bool = True) -> None:
         """Look with what the train page is set to now. `again`: also with its detector, if another was chosen here."""
         if self._members is None or not self.isVisible():
