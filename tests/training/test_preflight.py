@@ -143,6 +143,12 @@ def test_boxes_that_are_too_small_are_counted(well: Snapshot) -> None:
     found = findings(replace(well, boxes=boxes))
     assert found["small"].sentence == "2 boxes are smaller than 2 pixels at 64 px and not learnt."
     assert found["small"].images == (4, 8)
+    assert found["small"].boxes == tuple(well.box_ids[[3, 7]].tolist())
+    assert found["small"].advice == "An input side of 96 px is enough for them."
+    boxes[7, 2] = boxes[7, 0] + 0.4
+    slip = "So small a box is mostly a slip of the hand: look at it, and delete it."
+    told = findings(replace(well, boxes=boxes))["small"].advice
+    assert told == f"An input side of 96 px is enough for 1 of them. {slip}"
     assert set(found) == {"small"}  # and not, a second time, as what nothing answers for
     boxes[:, 2] = boxes[:, 0] + 1
     assert [one.level for one in preflight(replace(well, boxes=boxes), recipe(), None)] == [STOPS, WARNING]

@@ -132,3 +132,9 @@ def test_it_follows_the_form_of_the_train_page(
     start.setCurrentIndex(0)
     settle(qtbot, window, eyes, 6)
     assert eyes.wishes[-1].weights == FRESH
+    window._show_missed("yolov3", (main.session.image_id,), "images with boxes that it does not learn")
+    settle(qtbot, window, eyes, 7)
+    assert window.controls.among.isVisible()
+    window.close()
+    QTest.mouseClick(find(main, QPushButton, "train-seen"), Qt.MouseButton.LeftButton)
+    assert not window.controls.among.isVisible(), "who opens it anew steps through all images"

@@ -67,6 +67,8 @@ class Side(QWidget):
 def words_of(step: Step, position: int, starts: int, *, is_refined: bool) -> str:
     """What a step of the film did. `starts`: how many the film is the best of."""
     stage = f", refining, generation {step.iteration:,}" if is_refined else ""
+    if not position and not step.done:
+        return "Step 0: where it begins."
     if not step.done:
         far = f"by up to {step.moved:.1f} px" if step.moved >= 0.05 else "by less than 0.1 px"
         return f"Step {position}{stage}: moved {far}."
