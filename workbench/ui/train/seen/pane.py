@@ -20,7 +20,7 @@ from workbench.ui.train.seen.wishes import CERTAIN, FRESH, Begun, Look, Weights,
 from workbench.ui.train.work import DetectorChoice
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
-_BESIDE = (300, 380)
+_BESIDE = (276, 380)
 """Pixels that what is told gets beside the picture, at least and at most."""
 _BELOW = 220
 """Pixels of height that it gets below: the same for all detectors, so that two are laid out alike."""
