@@ -11,9 +11,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -22,6 +21,7 @@ from tests.training.toys import Toy, make_request
 from workbench import detectors
 from workbench.training import checkpoint, run, saving
 from workbench.training.ema import Average
+from workbench.training.outcome import Taken
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
@@ -32,14 +32,14 @@ LOSSES = "losses.txt"
 
 def log_steps(folder: Path) -> None:
     """Every step's exact terms, a line each, on disk before the next one begins."""
-    step, file = Stepper.step, os.open(folder / LOSSES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    taken, file = Stepper.taken, os.open(folder / LOSSES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def logged(self: Stepper, batch: Any, rate: float, number: int, *rest: Any, **more: Any) -> dict[str, float]:
-        terms = step(self, batch, rate, number, *rest, **more)
-        os.write(file, f"{number} {sorted(terms.items())!r}\n".encode())
-        return terms
+    def logged(self: Stepper, everything: bool = False) -> Iterator[Taken]:
+        for one in taken(self, everything):
+            os.write(file, f"{one.step.number} {sorted(one.terms.items())!r}\n".encode())
+            yield one
 
-    Stepper.step = logged  # type: ignore[method-assign]
+    Stepper.taken = logged  # type: ignore[method-assign]
 
 
 def train(folder: Path) -> None:

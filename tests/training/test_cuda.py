@@ -12,16 +12,20 @@ import pytest
 import torch
 
 from tests.contract.test_every_detector import NAMES, TWO, build, images
+from tests.training.test_device_augment import noise
 from tests.training.test_run import MakeRequest, only
+from tests.training.test_snapped import WILD
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
-from workbench.training import machine, run
+from workbench.training import augment, device_augment, machine, run
 from workbench.training.augment import Batch
-from workbench.training.events import Control, Evaluated, Finished, Progress, Started
+from workbench.training.device_paint import Painted
+from workbench.training.ema import Average
+from workbench.training.events import Control, Evaluated, Finished, Message, Progress, Started
 from workbench.training.machine import Precision
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
-from workbench.training.step import Stepper
+from workbench.training.step import Diverged, Stepper
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
@@ -95,6 +99,119 @@ def test_every_detector_trains(name: str, precision: str) -> None:
     stepper.close()
     assert all(np.isfinite(totals))
     assert min(totals[-3:]) < totals[0]
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "clip_gradient": 10.0, "mini_batch": 2}], ids=str)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "faster-rcnn"])
+def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
+    name: str, precision: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch raises where it would wait; what it does not see, the reading of a step's numbers, counts itself."""
+    detector = build(name, width=0.25)
+    if detector.shared_divisor:  # whose parts' shares are counted by the processor
+        changes = {key: value for key, value in changes.items() if key != "mini_batch"}
+    settings = dataclasses.replace(FEW, ema=0.99, **changes)
+    stepper = Stepper(detector, settings, Runtime(CUDA, Precision(precision, "")))
+    average, batch, read = Average(detector, settings.ema), some_batch(0), []
+    for number in range(3):  # the optimiser's memory, the kernels
+        stepper.order(batch, 1e-4, number)
+        average.update(number + 1, stepper.over)
+    read += stepper.taken(everything=True)
+    assert stepper.unread is not None
+    before = stepper.unread.waits
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for number in range(3, 103):
+            stepper.order(batch, 1e-4, number)
+            average.update(number + 1, stepper.over)
+            read += stepper.taken()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert stepper.unread.waits - before <= 1
+    read += stepper.taken(everything=True)
+    stepper.close()
+    assert [taken.step.number for taken in read] == list(range(103))
+    assert np.isfinite(sum(read[-1].terms.values()))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_behind_a_loss_that_is_no_number_nothing_changes_on_the_card(optimizer: str) -> None:
+    detector = build("yolov4-tiny", width=0.25)
+    stepper = Stepper(detector, dataclasses.replace(FEW, optimizer=optimizer), Runtime(CUDA, Precision("fp32", "")))
+    average, before = Average(detector, 0.9), detector.loss
+    for number in range(3):
+        stepper.order(some_batch(0), 1e-3, number)
+        average.update(number + 1, stepper.over)
+    kept = [{n: t.clone() for n, t in one.state_dict().items()} for one in (detector, average.detector)]
+    detector.loss = lambda *given: {n: t * float("nan") for n, t in before(*given).items()}  # type: ignore[method-assign]
+    for number in range(3, 10):
+        if number == 4:
+            detector.loss = before  # type: ignore[method-assign]
+        stepper.order(some_batch(number), 1e-3, number)
+        average.update(number + 1, stepper.over)
+    with pytest.raises(Diverged, match="not a number") as raised:
+        list(stepper.taken(everything=True))
+    stepper.close()
+    assert raised.value.step.number == 3
+    for then, one in zip(kept, (detector, average.detector), strict=True):
+        assert all(torch.equal(then[name], tensor) for name, tensor in one.state_dict().items())
+
+
+@pytest.mark.parametrize("free", [2**40, 0], ids=["kept", "sent"])
+def test_batches_are_painted_as_by_the_processor_and_nobody_waits(free: int) -> None:
+    data = noise(8, 96)
+    wild = dataclasses.replace(WILD, mixup=0.5, hue=0.1, saturation=1.5, exposure=1.5)
+    made = device_augment.maker(data, CUDA, lambda device: free)
+    assert made.paints
+    assert [("where all" in note.sentence, "copied to it" in note.sentence) for note in made.notes()] == [
+        (free > 0, free == 0)
+    ]
+    for number, side in enumerate([64, 100, 160, 96] * 4):
+        given = np.arange(8), wild, number, side
+        part = slice(0, 3) if number % 3 == 0 else slice(None)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            painted = made.batch(*given, calm=False, part=part)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        again, expected = (
+            made.batch(*given, calm=False, part=part),
+            augment.augmented(data, *given, calm=False, part=part),
+        )
+        assert isinstance(painted, Painted)
+        assert isinstance(again, Painted)
+        assert painted.images.device.type == painted.targets.boxes.device.type == "cuda"
+        assert torch.equal(painted.images, again.images), "the same bits each time"
+        assert np.abs(painted.images.cpu().numpy().astype(int) - expected.images).max() <= 2
+        assert np.array_equal(painted.targets.boxes.cpu().numpy(), expected.boxes)
+        assert np.array_equal(painted.targets.labels.cpu().numpy(), expected.labels)
+        assert np.array_equal(painted.targets.ignore.cpu().numpy(), expected.ignore)
+
+
+def test_a_resumed_run_sees_the_batches_of_a_straight_one(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[int, bytes] = {}
+    real = run._Training._batch
+
+    def batch(self: Any, step: int) -> Any:
+        made = real(self, step)
+        assert isinstance(made, Painted)
+        seen[step] = made.images.cpu().numpy().tobytes() + made.targets.boxes.cpu().numpy().tobytes()
+        return made
+
+    monkeypatch.setattr(run._Training, "_batch", batch)
+    straight, broken = (request_of(name, device="cuda", epochs=4) for name in ("straight", "broken"))
+    said = [event.sentence for event in only(list(run.train(straight)), Message)]
+    assert "Batches are made on cuda, where all 6 images (74 kB at 64 px) lie." in said
+    first, control = dict(seen), Control()
+    seen.clear()
+    for event in run.train(broken, control):
+        if isinstance(event, Evaluated) and event.epoch == 2:
+            control.stop.set()
+    list(run.resume(broken.folder))
+    assert {step: seen[step] for step in range(6)} == {step: first[step] for step in range(6)}
 
 
 def test_a_run_goes_on_after_a_stop(request_of: MakeRequest) -> None:

@@ -2,7 +2,8 @@
 
 B = images of the batch, P = pieces (an image of the batch is one piece, or four in a mosaic, or two with CutMix), M =
 most boxes. Every number is drawn from (seed, step) for the whole batch at once: the same step always gives the same
-batch.
+batch. What is drawn is a few numbers, painting is the work: here the processor's, in device_augment.py a graphics
+card's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from workbench.core.resize import PADDING
 from workbench.training import light, placing
 from workbench.training.data import Dataset
+from workbench.training.light import Light
 from workbench.training.settings import TrainingSettings
 
 LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background
@@ -58,6 +60,41 @@ class Pieces:
 
 
 @dataclass(frozen=True, eq=False)
+class Drawing:
+    """A batch before it is painted. The pieces, lights and shares are those of all its images; the boxes of `part`."""
+
+    side: int
+    pieces: Pieces
+    lights: list[Light]  # B of them
+    own: NDArray[np.float64]  # (B,) an image's share where it is blended with the next one, 1: it stays alone
+    part: slice  # of the batch that is made here
+    boxes: Floats
+    labels: NDArray[np.int64]
+    ignore: NDArray[np.bool_]
+    pictures: NDArray[np.int64] | None
+
+    @property
+    def count(self) -> int:
+        """B."""
+        return len(self.own)
+
+    @property
+    def here(self) -> NDArray[np.int64]:
+        """The images of the batch that are made here."""
+        return np.arange(self.count)[self.part]
+
+    @property
+    def blended(self) -> NDArray[np.int64]:
+        """Those of them that are blended with the next one."""
+        return self.here[self.own[self.here] < 1]
+
+    @property
+    def needed(self) -> NDArray[np.int64]:
+        """The images that have to be painted, in their order: those here, and what is blended into them."""
+        return np.union1d(self.here, (self.blended + 1) % self.count)
+
+
+@dataclass(frozen=True, eq=False)
 class _Rows:
     """Boxes of a batch before they are put into equal rows."""
 
@@ -93,25 +130,38 @@ def augmented(
     is dealt out. Pictures without boxes are not put together with others: what is seen of them might not be what they
     show.
     """
+    return on_host(data, drawn(data, indices, settings, step, side, calm=calm, part=part))
+
+
+def drawn(
+    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool,
+    part: slice = slice(None),
+) -> Drawing:  # fmt: skip
+    """What augmented() paints."""
     random = np.random.default_rng((settings.seed, 2, step))
     pieces = drawn_pieces(random, data, indices, settings, side, calm)
     lights = light.drawn(random, settings, len(indices))
-    count, mixing = len(indices), settings.mixup and not calm
-    here = np.arange(count)[part]
-    painted = np.union1d(here, (here + 1) % count) if mixing else here
-    images = np.empty((count, side, side, 3), np.uint8)  # what is not painted takes no memory
-    for piece in np.flatnonzero(np.isin(pieces.place, painted)):
-        _paint(data, pieces, int(piece), images)
-    for image in painted:
-        light.recolour(images[image], lights[image])
-    rows = _boxes(data, pieces)
-    if mixing:
-        rows = _mix(random, images, rows, settings.mixup, _boxed(data, indices), here)
+    rows, own = _boxes(data, pieces), np.ones(len(indices))
+    if settings.mixup and not calm:
+        own = _own_shares(random, settings.mixup, _boxed(data, indices))
+        rows = _mixed(rows, own)
     shown = _shown(data, indices)
-    boxes, labels, ignore = _padded(_shuffled(random, rows), count)
-    return Batch(
-        images[part], boxes[part], labels[part], ignore[part], None if shown is None else shown[part], of=count
+    boxes, labels, ignore = _padded(_shuffled(random, rows), len(indices))
+    return Drawing(
+        side, pieces, lights, own, part, boxes[part], labels[part], ignore[part], None if shown is None else shown[part]
     )
+
+
+def on_host(data: Dataset, drawing: Drawing) -> Batch:
+    """The batch, painted by the processor."""
+    count, side, needed = drawing.count, drawing.side, drawing.needed
+    images = np.empty((count, side, side, 3), np.uint8)  # what is not painted takes no memory
+    for piece in np.flatnonzero(np.isin(drawing.pieces.place, needed)):
+        _paint(data, drawing.pieces, int(piece), images)
+    for image in needed:
+        light.recolour(images[image], drawing.lights[image])
+    _blend(images, drawing)
+    return Batch(images[drawing.part], drawing.boxes, drawing.labels, drawing.ignore, drawing.pictures, of=count)
 
 
 def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
@@ -213,25 +263,28 @@ def _paint(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8])
     image[top:bottom, left:right] = made
 
 
-def _mix(
-    random: np.random.Generator, images: NDArray[np.uint8], rows: _Rows, share: float, boxed: NDArray[np.bool_],
-    here: NDArray[np.int64],
-) -> _Rows:  # fmt: skip
-    """Blend some images with their neighbours in the batch as they were, and give them the boxes of both.
-
-    Only the images `here` are blended.
-    """
-    count = len(images)
+def _own_shares(random: np.random.Generator, share: float, boxed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(B,) of each image where it is blended with the next one in the batch, as some are; else 1."""
+    count = len(boxed)
     chosen, weight = random.random(count) < share, random.beta(BLEND, BLEND, count)
-    other = (np.arange(count) + 1) % count
-    chosen = chosen & boxed & boxed[other]
-    blended = here[chosen[here]]
+    return np.where(chosen & boxed & np.roll(boxed, -1), weight, 1)
+
+
+def _blend(images: NDArray[np.uint8], drawing: Drawing) -> None:
+    """Blend some images with their neighbours in the batch as they were."""
+    blended, own = drawing.blended, drawing.own
+    other = (np.arange(len(images)) + 1) % len(images)
     before = {int(i): images[i].copy() for i in np.union1d(blended, other[blended])}
     for i in map(int, blended):
-        images[i] = cv2.addWeighted(before[i], weight[i], before[int(other[i])], 1 - weight[i], 0)
-    extra = [np.flatnonzero(rows.place == other[i]) for i in np.flatnonzero(chosen)]
+        images[i] = cv2.addWeighted(before[i], own[i], before[int(other[i])], 1 - own[i], 0)
+
+
+def _mixed(rows: _Rows, own: NDArray[np.float64]) -> _Rows:
+    """Images that are blended have the boxes of both."""
+    chosen, count = np.flatnonzero(own < 1), len(own)
+    extra = [np.flatnonzero(rows.place == (i + 1) % count) for i in chosen]
     taken = np.concatenate([np.arange(len(rows.place)), *extra]).astype(np.int64)
-    place = np.concatenate([rows.place, np.repeat(np.flatnonzero(chosen), [len(some) for some in extra])])
+    place = np.concatenate([rows.place, np.repeat(chosen, [len(some) for some in extra])])
     order = np.argsort(place, kind="stable")
     taken, place = taken[order], place[order]
     return _Rows(rows.boxes[taken], rows.labels[taken], rows.ignore[taken], place)

@@ -22,14 +22,30 @@ class Average:
         self.detector = copy.deepcopy(detector).eval().requires_grad_(False)
         self._ours, self._counts = _split(self.detector)
         self._theirs, self._their_counts = _split(detector)
+        self._puller: torch.optim.SGD | None = None
 
     @torch.no_grad()
-    def update(self, steps: int) -> None:
-        """Take in the weights after `steps` steps."""
-        decay = min(self.decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
+    def update(self, steps: int, over: Tensor | None = None) -> None:
+        """Take in the weights after `steps` steps; not where the device says by `over`, 1, that no step was taken."""
+        share = 1 - min(self.decay, (1 + steps) / (10 + steps))
+        if over is None:
+            torch._foreach_lerp_(self._ours, self._theirs, share)
+        elif share == 1:  # the weights themselves, which did not change either
+            torch._foreach_copy_(self._ours, self._theirs)
+        else:
+            self._pull(share, over)
         for ours, theirs in zip(self._counts, self._their_counts, strict=True):
             ours.copy_(theirs)
+
+    def _pull(self, share: float, over: Tensor) -> None:
+        """The same by an optimiser, which asks the device itself whether to: a weight's decay, by 1, towards theirs."""
+        if self._puller is None:
+            self._puller = torch.optim.SGD(self._ours, lr=share, weight_decay=1.0, maximize=True, fused=True)
+            for ours, theirs in zip(self._ours, self._theirs, strict=True):
+                ours.grad = theirs
+        self._puller.param_groups[0]["lr"] = share
+        self._puller.found_inf = over  # type: ignore[attr-defined]
+        self._puller.step()
 
 
 def _split(detector: Detector) -> tuple[list[Tensor], list[Tensor]]:

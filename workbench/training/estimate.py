@@ -17,6 +17,7 @@ SIDES_LOOKED_AT = 200  # of a run's input sides, spread over it
 LEAST_SPREAD = 0.2  # of the time, either way: what else the machine does is not known
 ROUGH_SPREAD = 0.5  # where a smaller batch was measured
 NUMBER = 4  # bytes of a weight
+CARD_SHARE = 0.25  # of a graphics card's free memory: what images may take of it for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Measured:
     parameters: int  # numbers that are trained
     room: int  # bytes that kept images may take in memory
     took: float  # seconds
+    card: int = 0  # bytes that were free on the graphics card; 0: it makes no batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,24 @@ def put_together(
         steps=plan.steps, epochs=settings.epochs, images=images, validation_images=validation_images,
         evaluations=number, seconds=seconds, low=seconds * quick, high=seconds * slow, step_seconds=step,
         evaluation_seconds=evaluation, reading_seconds=reading,
-        memory=int(measured.standing + growing) + (0 if on_disk or measured.device != "cpu" else cache),
+        memory=int(measured.standing + growing) + _images_beside(measured, images, cache, on_disk),
         cache=cache, cache_on_disk=on_disk, checkpoints=_checkpoints(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
         px=largest.px, at_most=settings.patience > 0, took=measured.took,
     )  # fmt: skip
+
+
+def fits_card(size: int, free: int) -> bool:
+    """Whether so many bytes of images may lie on a graphics card with so many free ones."""
+    return size <= CARD_SHARE * free
+
+
+def _images_beside(measured: Measured, images: int, kept: int, on_disk: bool) -> int:
+    """Bytes that images take of the device's memory: on a card those learnt from, else all that are kept."""
+    if measured.device != "cpu":
+        learnt = keeping.size(images, measured.paces[-1].px)
+        return learnt if fits_card(learnt, measured.card) else 0
+    return 0 if on_disk else kept
 
 
 def _on_disk(wish: str, fits: bool, reading: float) -> bool:

@@ -21,9 +21,9 @@ import torch
 from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.resize import How
-from workbench.training import augment, keeping, machine, prepare, schedule, validate
-from workbench.training.augment import Batch
+from workbench.training import device_augment, keeping, machine, prepare, schedule, validate
 from workbench.training.data import Dataset, PixelStore
+from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.estimate import NUMBER, Estimate, Measured, Pace, put_together
 from workbench.training.events import Control
@@ -64,6 +64,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
         stepper = Stepper(detector, settings, runtime, threads)
         with closing(stepper), _watched(runtime.device) as memory:
             bench = _Bench(data, settings, stepper)
+            card = device_augment.free_bytes(runtime.device) if bench.maker.paints else 0
             starting, standing = time.monotonic() - start, memory.now() + bench.growth
             paces = bench.paces(own.input_px, budget)
             attacked = bench.attacked(paces[-1], budget) if settings.self_adversarial else 1.0
@@ -71,7 +72,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     measured = Measured(
         device=str(runtime.device), precision=runtime.precision.name, paces=paces, attacked=attacked,
         evaluation=evaluation, reading=_reading(train, side, how, threads), starting=starting, memory=memory.most,
-        standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun,
+        standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun, card=card,
     )  # fmt: skip
     return put_together(measured, settings, own.input_px, len(data), len(validation))
 
@@ -86,6 +87,7 @@ class _Bench:
         self.parameters: int = sum(p.numel() for p in stepper.detector.parameters() if p.requires_grad)
         self.most_at_once = stepper.micro
         self.done = 0
+        self.maker = device_augment.maker(data, stepper.device)
 
     @property
     def growth(self) -> int:
@@ -119,10 +121,10 @@ class _Bench:
                 taken.append(time.perf_counter() - start)
         return taken[1:]
 
-    def _order(self, ahead: ThreadPoolExecutor, px: int, images: int) -> Future[Batch]:
+    def _order(self, ahead: ThreadPoolExecutor, px: int, images: int) -> Future[AnyBatch]:
         self.done += 1
         indices = self.plan.indices(self.done % max(self.plan.steps, 1))[:images]
-        return ahead.submit(augment.augmented, self.data, indices, self.settings, self.done, px, calm=False)
+        return ahead.submit(self.maker.batch, indices, self.settings, self.done, px, calm=False)
 
     def evaluation(self, judged: Dataset, pace: Pace, threads: int, budget: float) -> float:
         """Seconds for an image."""

@@ -1,7 +1,8 @@
 """Before the first step on a graphics card: how many of the largest images that may come go through at once.
 
 Memory that runs out in the midst of a training halves the parts of a batch, too (step.py). Here the largest input side
-and the most boxes are tried, and room is left for what comes later: momentum, an evaluation, other programs.
+and the most boxes are tried, beside the next batch, which is painted meanwhile, and the images that lie on the card.
+Room is left for what comes later: momentum, an evaluation, other programs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import torch
 from workbench.training import schedule
 from workbench.training.augment import ROOM, Batch
 from workbench.training.data import Dataset
+from workbench.training.device_augment import Maker
+from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 from workbench.training.step import Stepper
 
@@ -58,9 +61,10 @@ def worst(data: Dataset, stepper: Stepper) -> Batch:
     )
 
 
-def settle(stepper: Stepper, data: Dataset, memory: Memory) -> list[Message]:
+def settle(stepper: Stepper, data: Dataset, memory: Memory, maker: Maker | None = None) -> list[Message]:
     """Halve the parts of a batch until the worst one fits with room to spare; the network stays as it is.
 
+    `maker`: of the training's batches, the next of which takes memory while one is computed.
     WorkbenchError if a single image does not fit. What else goes wrong here is left to the first step to tell.
     """
     begun, detector = stepper.micro, stepper.detector
@@ -71,7 +75,9 @@ def settle(stepper: Stepper, data: Dataset, memory: Memory) -> list[Message]:
         batch = worst(data, stepper)
         while True:
             memory.begin()
+            coming = _coming(maker, stepper)
             fits = stepper.try_out(batch)
+            del coming
             if fits and (stepper.micro == 1 or memory.peak() + later <= FULL * memory.room):
                 break
             stepper.halve()
@@ -82,7 +88,18 @@ def settle(stepper: Stepper, data: Dataset, memory: Memory) -> list[Message]:
             for name, buffer in detector.named_buffers():
                 buffer.copy_(kept[name])
         stepper.optimizer.zero_grad(set_to_none=True)
+    told = [] if maker is None else maker.notes()
     if stepper.micro == begun:
-        return []
+        return told
     sentence = f"Images go through {stepper.micro:,} at a time, as the memory does not hold {begun:,}."
-    return [Message("info", f"{sentence} What is learnt from a batch stays the same.")]
+    return [*told, Message("info", f"{sentence} What is learnt from a batch stays the same.")]
+
+
+def _coming(maker: Maker | None, stepper: Stepper) -> AnyBatch | None:
+    """A batch of the largest side, of this process's share."""
+    if maker is None or not maker.paints:
+        return None
+    settings = stepper.settings
+    indices = np.arange(settings.batch) % len(maker.data)
+    side = schedule.largest_side(settings, stepper.detector.settings.input_px)
+    return maker.batch(indices, settings, 0, side, calm=False, part=stepper.runtime.part(settings.batch))

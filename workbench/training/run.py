@@ -17,26 +17,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.core.files import forget_unfinished
-from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import (
-    augment,
     checkpoint,
+    device_augment,
     machine,
     preflight_copies,
     prepare,
     probing,
     reading,
     record,
+    run_folder,
     saving,
     schedule,
     validate,
     weights,
 )
-from workbench.training.augment import Batch
 from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
 from workbench.training.data import Dataset
+from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.events import (
     Control,
@@ -76,7 +75,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     if request.recipe.training.processes > 1 and runtime.world == 1:
         yield from train_together(request, control)
         return
-    with _locked(request.folder, runtime), contextlib.closing(_log(request.folder, runtime)) as log:
+    with run_folder.locked(request.folder, runtime), contextlib.closing(run_folder.log(request.folder, runtime)) as log:
         training = _Training(request, control, log, runtime)
         with machine.threads_each(runtime.threads):
             steps = training.events()
@@ -98,29 +97,6 @@ def resume(folder: Path, control: Control | None = None, runtime: Runtime | None
     """Go on with the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
     runtime = runtime or Runtime()
     return train(runtime.share(lambda: record.read_request(Path(folder))), control, runtime)
-
-
-def _log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
-    return record.EventLog(folder) if runtime.main else record.NoLog()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, runtime: Runtime) -> Iterator[None]:
-    if not runtime.main:
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
-    lock = Lock(folder)
-    if not lock.held:
-        raise WorkbenchError(lock.why(f"the run {folder.name}"))
-    forget_unfinished(folder)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class _Training:
@@ -194,8 +170,10 @@ class _Training:
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)
+        self.maker = device_augment.maker(self.data, self.runtime.device)
+        self.notes += self.maker.notes()
         if self.runtime.device.type == "cuda" and self.runtime.world == 1:
-            self.notes += probing.settle(self.stepper, self.data, probing.of_card(self.runtime.device))
+            self.notes += probing.settle(self.stepper, self.data, probing.of_card(self.runtime.device), self.maker)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, self.runtime.device)
         self.side = Side(self.request, self.data, self.validation, self.runtime, self.threads, self.control)
@@ -239,44 +217,64 @@ class _Training:
         coming = self._order(ahead)
         while self.standing.done < self.plan.steps and not self.early:
             if self._wish() == PAUSE:
+                yield from self._read(everything=True)
                 yield from self._wait()
             if self.control.stop.is_set():
-                return
+                break
             batch, done, micro = coming.result(), self.standing.done, self.stepper.micro
             rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
+            yield from self.maker.notes()
             coming = self._order(ahead, 1)
-            try:
-                attack, rests = schedule.attack(self.settings, done, steps), self._rests(done)
-                momentum = schedule.momentum(self.settings, done, steps)
-                terms = self.stepper.step(batch, rate, done, attack, rests=rests, momentum=momentum)
-            except Diverged as error:
-                raise Diverged(f"{error.sentence} {prepare.told(self.data, self.plan, done, rate)}", error) from error
+            for remark in self.stepper.compiled(batch, done):
+                yield remark
+                self.meter.rest()
+            attack, rests = schedule.attack(self.settings, done, steps), self._rests(done)
+            momentum = schedule.momentum(self.settings, done, steps)
+            with self._telling():
+                self.stepper.order(batch, rate, done, attack, rests=rests, momentum=momentum)
             self.standing.done += 1
-            self.average.update(self.standing.done)
-            self.meter.add(terms, rate, self.stepper.gradient_norm)
-            self.side.learnt(sum(terms.values()))
+            self.average.update(self.standing.done, self.stepper.over)
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: images now go through {self.stepper.micro:,} at a time, not {micro:,}."
                 yield Message("warning", sentence)
-            if self.meter.due or self.plan.ends_epoch(self.standing.done):
-                yield self.meter.progress(self.standing.done)
+            yield from self._read()
             if self.plan.ends_epoch(self.standing.done):
                 yield from self._end_epoch()
+
+    def _read(self, everything: bool = False) -> Iterator[Event]:
+        """Take in the steps whose numbers have come; `everything`: all that were ordered."""
+        with self._telling():
+            for taken in self.stepper.taken(everything):
+                done = taken.step.number + 1
+                self.meter.add(taken.terms, taken.step.rate, taken.gradient_norm)
+                self.side.learnt(sum(taken.terms.values()))
+                if self.meter.due or self.plan.ends_epoch(done):
+                    yield self.meter.progress(done)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What Diverged says of the step, and the training stands before it: nothing behind has changed a weight."""
+        try:
+            yield
+        except Diverged as error:
+            step = self.standing.done = error.step.number
+            more = prepare.told(self.data, self.plan, step, error.step.rate)
+            raise Diverged(f"{error.sentence} {more}", error.step, error) from error
 
     def _rests(self, step: int) -> bool:
         """Whether the backbone learns nothing: only what came from a file may rest, not what fresh weights are."""
         return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
 
-    def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[Batch]:
+    def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
         return ahead.submit(self._batch, self.standing.done + later)
 
-    def _batch(self, step: int) -> Batch:
+    def _batch(self, step: int) -> AnyBatch:
         """The batch of a step; made in the background while the step before is computed."""
         total = self.plan.steps
         side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
         calm = schedule.is_calm(self.settings, step, total)
         part = self.runtime.part(self.settings.batch)
-        return augment.augmented(self.data, self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
+        return self.maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
 
     def _wish(self) -> int:
         """What any process was asked for: STOP, which is then asked of this one too, PAUSE, or nothing."""
@@ -298,10 +296,17 @@ class _Training:
     def _end_epoch(self) -> Iterator[Event]:
         epoch = self.plan.epoch(self.standing.done)
         every = self.settings.evaluate_every
-        if self.standing.done == self.plan.steps or (every and epoch % every == 0):
+        evaluates = self.standing.done == self.plan.steps or (every and epoch % every == 0)
+        saves = self._saves()
+        if evaluates or saves or self.runtime.world > 1:  # of several processes none knows whether another one saves
+            yield from self._read(everything=True)
+        if evaluates:
             yield from self._evaluate()
-        if self.runtime.main and time.monotonic() - self.saved > SAVE_EVERY:
+        if saves or (evaluates and self._saves()):
             yield self._save_last()
+
+    def _saves(self) -> bool:
+        return self.runtime.main and time.monotonic() - self.saved > SAVE_EVERY
 
     def _pending_evaluation(self) -> Iterator[Event]:
         """The evaluation that a stop cut short, so that a resumed run evaluates as a straight one."""
@@ -342,14 +347,22 @@ class _Training:
     # --- checkpoints ---
 
     def _last_words(self) -> list[Event]:
-        """Save, and the last events."""
+        """Read what is unread, save, and the last events."""
+        read, failed = self._read_quietly()
         stopped = self.standing.done < self.plan.steps and not self.early
         saved = [self._save_last()] if self.runtime.main else []
         epoch, seconds = self.plan.epoch(self.standing.done), self._seconds()
-        return [
-            *saved,
-            Finished(self.standing.done, epoch, stopped, self.standing.best_ap50, seconds, str(self.request.folder)),
-        ]
+        ended = Finished(self.standing.done, epoch, stopped, self.standing.best_ap50, seconds, str(self.request.folder))
+        return [*read, *saved, failed or ended]
+
+    def _read_quietly(self) -> tuple[list[Event], Failed | None]:
+        """Where nobody takes events any more: those of the steps that were ordered, and whether one was the last."""
+        read: list[Event] = []
+        try:
+            read += self._read(everything=True)  # keeps what came before an error
+        except Diverged as error:
+            return read, Failed(error.sentence, error.cause)
+        return read, None
 
     def _save_last(self) -> Saved | Message:
         """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
@@ -370,14 +383,8 @@ class _Training:
         return self.standing.earlier + time.monotonic() - self.clock
 
     def _header(self) -> CheckpointHeader:
-        return saving.header(
-            self.request,
-            self.stepper,
-            self.standing,
-            self.plan.epoch(self.standing.done),
-            len(self.data),
-            self._seconds(),
-        )
+        epoch = self.plan.epoch(self.standing.done)
+        return saving.header(self.request, self.stepper, self.standing, epoch, len(self.data), self._seconds())
 
     def _restore(self, state: State) -> None:
         self.standing = saving.restore(state, self.stepper, self.average)

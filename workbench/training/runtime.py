@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.training import machine
+from workbench.training.late import Asker, Ring
 from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
 
@@ -52,6 +53,10 @@ class Runtime:
 
     def seed(self, seed: int, step: int) -> None:
         """Before each step: nothing, one process draws on where it was (its state is saved)."""
+
+    def asker(self) -> Asker | None:
+        """How a step's numbers are asked of the device, to be read later; None where they are read at once."""
+        return Ring(self.device) if self.device.type == "cuda" else None
 
     def wrap(self, network: nn.Module) -> nn.Module | None:
         """The network to call so that gradients are averaged over the processes; None where there is but one."""

@@ -218,6 +218,11 @@ class TrainingSettings:
         "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
         choices=("auto", "bf16", "fp16", "fp32"), group="Machine",
     )  # fmt: skip
+    compile: str = setting(
+        "off", "Compile the network (torch.compile). auto: tries it after 100 steps, which takes a minute or two, tells"
+        " both times, and keeps it if it is at least 5 % faster; the same run again then differs in the last digits.",
+        choices=("off", "auto"), group="Machine",
+    )  # fmt: skip
     keep_images: str = setting(
         "auto", "Where images are kept at the input side while they are learnt: in memory, or on disk in the project's"
         " cache folder, for the next training too; auto: on disk where reading them takes long.",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,21 +15,22 @@ from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.detectors.parts.sync_norm import use_sync_norms
 from workbench.errors import WorkbenchError
-from workbench.training import freezing
-from workbench.training.augment import Batch
+from workbench.training import compiling, freezing
+from workbench.training.compiling import Compiler
 from workbench.training.crew import Counts, Crew, size_for
+from workbench.training.device_paint import AnyBatch, Painted
+from workbench.training.events import Message
+from workbench.training.late import Guard, Unread
 from workbench.training.machine import LossScale
+from workbench.training.optimizer import begin_momentum, make_optimizer, steer
+from workbench.training.outcome import Diverged, Step, Taken, diverged
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 
+__all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer", "on_device"]
+
 NORMS_SETTLED = 100  # steps, see settle_norms
 SUBDIVISIONS = 8  # of a batch, where they matter and nobody chose
-WIDE = 256  # inputs of a matrix, see make_optimizer
-SHARE = "share"  # of the learning rate, that a group of weights gets
-
-
-class Diverged(WorkbenchError):
-    """The loss or a gradient is not a finite number any more; the weights are still those of the step before."""
 
 
 class Stepper:
@@ -39,6 +39,9 @@ class Stepper:
     A batch goes through in parts: on the processor one for each of `threads` cores, at the same time; elsewhere in
     parts of `micro` images, one after the other, where memory is short; of several processes each takes its own. The
     result of a step does not depend on the parts, but for batch norm's statistics and rounding.
+
+    order() has a step computed; taken() gives the numbers of those that are known to be, on a graphics card some steps
+    later (late.py). step() waits for them.
     """
 
     def __init__(self, detector: Detector, settings: TrainingSettings, runtime: Runtime, threads: int = 1) -> None:
@@ -58,18 +61,65 @@ class Stepper:
         self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
         self.halved = False  # because memory ran out
         self._attack = 0.0  # see _turned()
-        self.scale = LossScale() if runtime.precision.name == "fp16" else None
-        self.gradient_norm = math.nan  # of the last step, before it was clipped
+        self._scale = LossScale() if runtime.precision.name == "fp16" else None
+        asker = runtime.asker()
+        self.unread = Unread(asker, runtime.world > 1) if asker is not None else None
+        self.guard = Guard(self.detector, self._scale, device) if asker is not None else None
+        self._ready: list[Taken] = []  # where they are read at once
         self._all = [p for p in detector.parameters() if p.requires_grad]
         self._at_rest = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
         self.resting = False  # see freezing.py
         self._wrapped = runtime.wrap(_Whole(detector, runtime))
+        self.compiler = Compiler(self.detector, compiling.unable(self)) if settings.compile == "auto" else None
 
     def step(
-        self, batch: Batch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
+        self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
         rests: bool = False, momentum: float | None = None,
     ) -> dict[str, float]:  # fmt: skip
-        """Loss terms by name, averaged over images. Diverged if not finite; the weights are then unchanged.
+        """order() a step, wait for it, and give its loss terms by name."""
+        self.order(batch, learning_rate, number, attack, rests=rests, momentum=momentum)
+        *_, last = self.taken(everything=True)
+        return last.terms
+
+    def taken(self, everything: bool = False) -> Iterator[Taken]:
+        """The steps that are known to be computed since this was last asked, in order; `everything`: wait for all.
+
+        Diverged where numbers are not finite: no step behind it has changed anything.
+        """
+        ready, self._ready = self._ready, []
+        yield from ready
+        if self.unread is None:
+            return
+        for step, values in self.unread.arrived(everything):
+            one, scale = Guard.told(step, values)
+            if not one.fine and not (self._scale is not None and scale.value >= 1):
+                self.unread.forget()
+                raise diverged(one)
+            if self._scale is not None:
+                self._scale = scale
+            yield one
+
+    @property
+    def over(self) -> Tensor | None:
+        """Where steps are read later: 1 on the device once no step is taken any more."""
+        return None if self.guard is None else self.guard.over
+
+    @property
+    def scale(self) -> LossScale | None:
+        """Of the last step in taken(), for fp16."""
+        return self._scale
+
+    @scale.setter
+    def scale(self, scale: LossScale | None) -> None:
+        self._scale = scale
+        if self.guard is not None and scale is not None:
+            self.guard.scaled_by(scale)
+
+    def order(
+        self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
+        rests: bool = False, momentum: float | None = None,
+    ) -> None:  # fmt: skip
+        """Have a step computed; Diverged, here or in taken(), if a number is not finite: the weights are unchanged.
 
         `batch`: this process's part of it. `number`: of the step, from 0. `attack`: how strongly the images are first
         turned against the network, see _turned(). `rests`: the backbone learns nothing. `momentum`: of this step, if
@@ -82,24 +132,51 @@ class Stepper:
         if number <= NORMS_SETTLED:
             for member in self.crew.members:
                 settle_norms(member, number)
-        terms = self._gradients(batch)
-        while terms is None:  # outside the except block, whose traceback would keep the tensors alive
+        if self.guard is not None:
+            self.guard.begin()
+        found = self._gradients(batch)
+        while found is None:  # outside the except block, whose traceback would keep the tensors alive
             self.halve()
-            terms = self._gradients(batch)
-        if not self._check(terms):
-            return terms
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate * group.get(SHARE, 1.0)
-            if momentum is not None:
-                group |= {"betas": (momentum, 0.999)} if "betas" in group else {"momentum": momentum}
-        if self.settings.freeze and self.settings.optimizer == "sgd":
-            self._begin_momentum()
-        self.optimizer.step()
-        return terms
+            found = self._gradients(batch)
+        names, total = found
+        step = Step(number, learning_rate, names)
+        if self.guard is not None:
+            self._order_later(step, total, momentum)
+            return
+        read = self._read_now(step, total)
+        if read.fine:
+            self._move(learning_rate, momentum)
+        self._ready = [read]
 
-    def try_out(self, batch: Batch) -> bool:
+    def _order_later(self, step: Step, total: Tensor, momentum: float | None) -> None:
+        """The device looks itself at what it has found, and takes the step or not."""
+        assert self.guard is not None
+        assert self.unread is not None
+        norm = self._shortened(self.guard.scale)
+        self.optimizer.found_inf = self.guard.judge(total, norm)  # type: ignore[attr-defined]  # see torch.amp
+        self._move(step.rate, momentum)
+        self.guard.end()
+        self.unread.add(step, self.guard.row(total, norm))
+
+    def _move(self, learning_rate: float, momentum: float | None) -> None:
+        """The weights, by their gradients."""
+        steer(self.optimizer, learning_rate, momentum)
+        if self.settings.optimizer == "sgd" and (self.settings.freeze or self.guard is not None):
+            begin_momentum(self.optimizer, self._parameters)
+        self.optimizer.step()
+
+    def try_out(self, batch: AnyBatch) -> bool:
         """Compute the gradients of a batch for nothing; False if memory ran out."""
-        return self._gradients(batch) is not None
+        return self.gradients_for_nothing(batch) is not None
+
+    def gradients_for_nothing(self, batch: AnyBatch) -> Tensor | None:
+        """The loss terms of a batch, (n,), its gradients computed too; None if memory ran out."""
+        found = self._gradients(batch)
+        return None if found is None else found[1]
+
+    def compiled(self, batch: AnyBatch, number: int) -> list[Message]:
+        """Before a step: whether it is faster with the network compiled, if that was asked for and is not known yet."""
+        return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.look(self, batch)
 
     def idle(self) -> list[str]:
         """What was asked for and can't do anything here, in sentences."""
@@ -123,19 +200,15 @@ class Stepper:
         """Those that learn now."""
         return [p for p in self._all if id(p) not in self._at_rest] if self.resting else self._all
 
-    def _begin_momentum(self) -> None:
-        """torch's fused SGD wants either all weights to have moved before, or none; a zero is where each begins."""
-        for parameter in self._parameters:
-            if parameter.grad is not None and self.optimizer.state[parameter].get("momentum_buffer") is None:
-                self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-
     def _let_rest(self, on: bool) -> None:
         self.resting = on
         for member in self.crew.members:
             freezing.rest(member, on, weights=self._wrapped is None)
 
-    def _gradients(self, batch: Batch) -> dict[str, float] | None:
-        """The gradients of the batch, summed over its parts; None when memory ran out."""
+    def _gradients(self, batch: AnyBatch) -> tuple[tuple[str, ...], Tensor] | None:
+        """Compute the gradients of the batch, summed over its parts, and give the loss terms, names and values (n,)
+        likewise; None when memory ran out.
+        """
         for norm in cross_norms(self.detector):
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
@@ -143,12 +216,11 @@ class Stepper:
         results = self._alone(batch, parts) if self._wrapped is None else self._together(batch, parts)
         if results is None:
             return None
-        names = list(results[0])
         total = torch.stack([torch.stack(list(terms.values())) for terms in results]).sum(dim=0)
         self.runtime.sum([total])
-        return dict(zip(names, total.tolist(), strict=True))  # one wait for the device
+        return tuple(results[0]), total
 
-    def _alone(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
+    def _alone(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
         """This process is the only one: the parts go through the crew."""
         try:
             shares = self._shares(batch, parts)
@@ -161,14 +233,14 @@ class Stepper:
         return [terms for _, terms in results]
 
     def _part(
-        self, member: Detector, batch: Batch, some: slice, share: Tensor
+        self, member: Detector, batch: AnyBatch, some: slice, share: Tensor
     ) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
         """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
-        loss, terms = _Whole(member, self.runtime)(*self._inputs(member, batch, some), share)
+        loss, terms = _Whole(member, self.runtime, self.compiler)(*self._inputs(member, batch, some), share)
         gradients = torch.autograd.grad(self._scaled(loss), self._parameters, allow_unused=True)
         return gradients, terms
 
-    def _together(self, batch: Batch, parts: list[slice]) -> list[dict[str, Tensor]]:
+    def _together(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]]:
         """One of several processes: their gradients are averaged as the last part's come."""
         assert self._wrapped is not None
         counts, shares = Counts(self.detector), self._shares(batch, parts)
@@ -189,25 +261,31 @@ class Stepper:
                 parameter.grad = None
         return found
 
-    def _inputs(self, member: Detector, batch: Batch, some: slice) -> tuple[Tensor, Targets]:
+    def _inputs(self, member: Detector, batch: AnyBatch, some: slice) -> tuple[Tensor, Targets]:
         images, targets = on_device(batch, some, self.device)
         return (self._turned(member, images) if self._attack else images), targets
 
-    def _shares(self, batch: Batch, parts: list[slice]) -> list[Tensor]:
+    def _shares(self, batch: AnyBatch, parts: list[slice]) -> list[Tensor]:
         """How much each part's mean counts in that of the whole batch: by its images or, where the loss is divided by
         the positives of all images, by those.
         """
-        counts = torch.tensor([float(len(batch.images[some])) for some in parts], device=self.device)
+        counts = self._row([len(batch.images[some]) for some in parts])
         if not self.detector.shared_divisor or (len(parts) == 1 and self.runtime.world == 1):
             return list(counts / batch.whole)
         size = batch.images.shape[1], batch.images.shape[2]
         found = [self.detector.assignment(_targets(batch, some, self.device), size) for some in parts]
-        counts = torch.tensor([float(len(one.image)) for one in found], device=self.device)
+        counts = self._row([len(one.image) for one in found])
         total = counts.sum()
         self.runtime.sum([total])
         return list(counts.clamp(min=1) / total.clamp(min=1))
 
+    def _row(self, numbers: list[int]) -> Tensor:
+        """On the device, which is told to write them: a copy from here would have to wait."""
+        return torch.stack([torch.full((), float(number), device=self.device) for number in numbers])
+
     def _scaled(self, loss: Tensor) -> Tensor:
+        if self.guard is not None and self.guard.scale is not None:
+            return loss * self.guard.scale
         return loss if self.scale is None else loss * self.scale.value
 
     def _turned(self, member: Detector, images: Tensor) -> Tensor:
@@ -242,41 +320,35 @@ class Stepper:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _check(self, terms: dict[str, float]) -> bool:
-        """Whether the step may be taken. Diverged if it never can be again."""
-        if self.scale is not None:
-            torch._foreach_div_([p.grad for p in self._parameters if p.grad is not None], self.scale.value)
-        longest = self.settings.clip_gradient or math.inf
-        self.gradient_norm = float(nn.utils.clip_grad_norm_(self._parameters, longest))
-        odd = [name for name, value in terms.items() if not math.isfinite(value)]
-        fine = not odd and math.isfinite(self.gradient_norm)
-        if self.scale is not None and self.scale.follow(fine):
-            return fine
-        if odd:
-            raise Diverged(
-                f"The loss is not a number any more (term '{odd[0]}'). The last good checkpoint is kept."
-                " Lower the learning rate, or make the warm-up longer."
-            )
-        if not fine:
-            raise Diverged(
-                "The gradient is not a number any more. The last good checkpoint is kept."
-                " Lower the learning rate, or set clip_gradient to 10."
-            )
-        return True
+    def _shortened(self, scale: Tensor | float | None) -> Tensor:
+        """Free the gradients of the loss scale, clip them, and give how long they were."""
+        if scale is not None:
+            torch._foreach_div_([p.grad for p in self._parameters if p.grad is not None], scale)
+        return nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_gradient or math.inf)
+
+    def _read_now(self, step: Step, total: Tensor) -> Taken:
+        """The step's numbers, before it is taken. Diverged if it can't be, and never will."""
+        terms = dict(zip(step.names, total.tolist(), strict=True))
+        read = Taken(step, terms, float(self._shortened(None if self.scale is None else self.scale.value)))
+        may_fail = self.scale is not None and self.scale.follow(read.fine)
+        if not read.fine and not may_fail:
+            raise diverged(read)
+        return read
 
 
 class _Whole(nn.Module):
     """Network and loss as one: under DistributedDataParallel every use of a weight must lie within one forward."""
 
-    def __init__(self, detector: Detector, runtime: Runtime) -> None:
+    def __init__(self, detector: Detector, runtime: Runtime, compiler: Compiler | None = None) -> None:
         super().__init__()
         self.detector, self.runtime = detector, runtime
+        self.compiler = compiler
 
     def forward(self, images: Tensor, targets: Targets, share: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss times `share`, and its terms likewise."""
         try:
             with self.runtime.autocast():
-                raw = self.detector(images)
+                raw = self.detector(images) if self.compiler is None else self.compiler.call(images)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
@@ -302,40 +374,21 @@ def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
     return torch.empty_like(parameter).copy_(gradient)
 
 
-def on_device(batch: Batch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
+def on_device(batch: AnyBatch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
     """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
-    images = torch.from_numpy(batch.images[some]).to(device, non_blocking=True)
+    images = batch.images[some] if isinstance(batch, Painted) else _sent(torch.from_numpy(batch.images[some]), device)
     return images.permute(0, 3, 1, 2).float() / 255, _targets(batch, some, device)
 
 
-def _targets(batch: Batch, some: slice, device: torch.device) -> Targets:
-    boxes, labels, ignore = (torch.from_numpy(array[some]) for array in (batch.boxes, batch.labels, batch.ignore))
-    pictures = None if batch.pictures is None else torch.from_numpy(batch.pictures[some])
-    return Targets(boxes, labels, ignore, pictures).to(device)
+def _targets(batch: AnyBatch, some: slice, device: torch.device) -> Targets:
+    if isinstance(batch, Painted):
+        return batch.targets.only(some)
+    arrays = batch.boxes, batch.labels, batch.ignore
+    boxes, labels, ignore = (_sent(torch.from_numpy(array[some]), device) for array in arrays)
+    pictures = None if batch.pictures is None else _sent(torch.from_numpy(batch.pictures[some]), device)
+    return Targets(boxes, labels, ignore, pictures)
 
 
-def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Weight decay pulls only at the weights of convolutions and matrices, as in Darknet.
-
-    AdamW moves every weight equally far, so an output moves with the number of its inputs: matrices of more than WIDE
-    inputs get a share of the learning rate, as in Yang et al. 2022, arXiv 2203.03466, table 3. YOLOv1-tiny
-    on bccd after 14 epochs: box loss 8.6 with WIDE = 1024, 6.7 with 256, 6.5 with 64; AP50 0.08, 0.20, 0.09.
-    """
-    decayed, free = _groups([p for p in detector.parameters() if p.requires_grad])
-    matrices = [layer.weight for layer in detector.modules() if isinstance(layer, nn.Linear)]
-    wide = {p for p in matrices if p.shape[1] > WIDE} if settings.optimizer == "adamw" else set()
-    shares = {p: WIDE / p.shape[1] if p in wide else 1.0 for p in decayed}
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in decayed if shares[p] == share], "weight_decay": settings.weight_decay, SHARE: share}
-        for share in sorted({1.0, *shares.values()}, reverse=True)
-    ]
-    groups.insert(1, {"params": free, "weight_decay": 0.0, SHARE: 1.0})
-    groups = [group for group in groups if group["params"]]
-    fused = decayed[0].device.type in ("cpu", "cuda") if decayed else None
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999), fused=fused)
-    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=fused)
-
-
-def _groups(parameters: Sequence[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """On the device. A graphics card fetches by itself only what can't be moved to disk meanwhile: pinned memory."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

@@ -155,7 +155,8 @@ class DetectionHead(nn.Module):
             tensor.gather(1, cell.view(*cell.shape, *[1] * (tensor.ndim - 2)).expand(-1, -1, *tensor.shape[2:]))
             for tensor in (out.labels, out.confidence, out.numbers, out.boxes)
         )  # each (B, M, ...): what the cell of each box says
-        truth = torch.where(counted[..., None], targets.boxes.float(), targets.boxes.new_tensor([0.0, 0, 1, 1]))
+        harmless = torch.arange(4, device=cell.device).div(2, rounding_mode="floor").float()  # 0, 0, 1, 1
+        truth = torch.where(counted[..., None], targets.boxes.float(), harmless)
         best, iou = self._responsible(boxes.detach(), truth)
         roles = self._roles(out, targets, cell, best, counted)
         return _Taught(cell, counted, labels, confidence, numbers, truth, best, iou, roles)

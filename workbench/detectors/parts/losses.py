@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 IOU_LOSSES = ("ciou", "diou", "giou", "iou")
+PROCESSOR = "cpu"  # see _product
 EPS = 1e-9
 ALPHA_EPS = 1e-6  # Darknet's, in the denominator of CIoU's alpha
 
@@ -22,14 +23,14 @@ ALPHA_EPS = 1e-6  # Darknet's, in the denominator of CIoU's alpha
 def iou_loss(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
     """1 - IoU, GIoU, DIoU or CIoU: (..., 4) against (..., 4) -> (...). Differentiable by autograd."""
     sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
-    common = _overlap(predicted, truth).clamp(min=0).prod(-1)
-    union = sides.prod(-1) + truth_sides.prod(-1) - common
+    common = _product(_overlap(predicted, truth).clamp(min=0))
+    union = _product(sides) + _product(truth_sides) - common
     iou = common / union.clamp(min=EPS)
     if kind == "iou":
         return 1 - iou
     hull = torch.maximum(predicted[..., 2:], truth[..., 2:]) - torch.minimum(predicted[..., :2], truth[..., :2])
     if kind == "giou":
-        area = hull.prod(-1).clamp(min=EPS)
+        area = _product(hull).clamp(min=EPS)
         return 1 - iou + (area - union) / area
     apart = ((predicted[..., :2] + predicted[..., 2:] - truth[..., :2] - truth[..., 2:]) / 2).square().sum(-1)
     loss = 1 - iou + apart / hull.square().sum(-1).clamp(min=EPS)
@@ -39,6 +40,14 @@ def iou_loss(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
     with torch.no_grad():
         alpha = aspect / (1 - iou + aspect + ALPHA_EPS)
     return loss + alpha * aspect
+
+
+def _product(sides: Tensor) -> Tensor:
+    """(..., 2) -> (...). To learn the gradient of prod(), torch waits for a graphics card to say whether a side is 0.
+
+    On the processor it stays, as its gradient differs in the last digit, and with it every training so far.
+    """
+    return sides.prod(-1) if sides.device.type == PROCESSOR else sides[..., 0] * sides[..., 1]
 
 
 def _overlap(a: Tensor, b: Tensor) -> Tensor:
@@ -119,7 +128,7 @@ def darknet_ciou_delta(
     by_aspect = (alpha * aspect_slope)[..., None] * torch.stack([sides[..., 1], -sides[..., 0]], dim=-1)
     steps = torch.cat([low + high + by_centre, (high - low + by_side + by_aspect) * side_factors], dim=-1)
     steps = torch.nan_to_num(steps, nan=0.0, posinf=0.0, neginf=0.0)
-    bound = torch.as_tensor(largest, dtype=steps.dtype, device=steps.device)
+    bound = largest.to(steps.dtype) if isinstance(largest, Tensor) else steps.new_full((), largest)
     return steps.clamp(-bound, bound)
 
 

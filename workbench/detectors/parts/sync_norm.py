@@ -20,7 +20,7 @@ class SyncNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().forward(images)
         wide = images.float()
-        sums: Tensor = _Sum.apply(torch.cat([wide.sum((0, 2, 3)), wide.new_tensor([wide[:, 0].numel()])]))
+        sums: Tensor = _Sum.apply(torch.cat([wide.sum((0, 2, 3)), wide.new_full((1,), wide[:, 0].numel())]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         away = wide - mean[:, None, None]  # a mean of squares less the square of the mean would lose digits

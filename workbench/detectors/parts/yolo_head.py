@@ -278,7 +278,7 @@ class YoloHead(nn.Module):
 
     def _darknet(self, answers: _Answers, grid: priors.Priors) -> Tensor:
         rules, numbers = self.rules, answers.picked[..., :4]
-        whole = numbers.new_tensor([grid.width, grid.height, grid.width, grid.height])
+        whole = torch.stack([numbers.new_full((), side) for side in (grid.width, grid.height)]).repeat(2)
         factors = 1.0 if rules.activated else numbers[..., 2:].detach().exp()
         largest: Tensor | float = math.inf
         if rules.largest_delta:  # Darknet cuts after weighting

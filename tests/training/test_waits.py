@@ -1,0 +1,113 @@
+"""No step waits for a graphics card, as far as a machine without one can tell; F3 of the benchmarks asks the same of
+every kind of detector.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.contract.test_every_detector import build
+from tests.training.slow_device import SlowRuntime
+from tests.training.waits import Waits
+from workbench.detectors.parts import losses
+from workbench.training import machine
+from workbench.training.augment import Batch
+from workbench.training.ema import Average
+from workbench.training.settings import TrainingSettings
+from workbench.training.step import Stepper
+
+SETTINGS = TrainingSettings(batch=2, learning_rate=1e-4, precision="fp32", optimizer="sgd", ema=0.9)
+CHANGES: dict[str, dict[str, Any]] = {  # and losses that are chosen by settings
+    "yolov4-tiny": {"box_gradient": "darknet"},
+    "yolov4-csp": {"box_loss": "diou"},
+    "yolov1": {},
+    "darknet-cfg": {},
+}
+TWO_STAGES = 100  # of Faster R-CNN, where the samples' number depends on the images
+
+
+def some_batch(side: int) -> Batch:
+    boxes = np.zeros((2, 8, 4), np.float32)
+    boxes[:, 0], boxes[:, 1] = (4, 6, 30, 40), (20, 20, 60, 60)
+    labels = np.full((2, 8), -1)
+    labels[:, :2] = (0, 2)
+    pixels = np.random.default_rng(0).integers(0, 255, (2, side, side, 3), np.uint8)
+    return Batch(pixels, boxes, labels, np.zeros((2, 8), bool))
+
+
+def waits(name: str, precision: str = "fp32", **changes: Any) -> dict[str, int]:
+    """Of the second step: where it would wait, and how often."""
+    detector = build(name, **changes)
+    with machine.one_thread_each():
+        stepper = Stepper(detector, SETTINGS, SlowRuntime(1000, precision))
+        average, batch = Average(detector, SETTINGS.ema), some_batch(detector.settings.input_px)
+        stepper.order(batch, 1e-4, 0)
+        average.update(1, stepper.over)
+        with Waits() as seen:
+            stepper.order(batch, 1e-4, 1)
+            average.update(2, stepper.over)
+            assert list(stepper.taken()) == []
+        stepper.close()
+    return dict(seen.found)
+
+
+@pytest.fixture(autouse=True)
+def _as_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "PROCESSOR", "none")
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_step_waits_for_nothing(name: str) -> None:
+    assert waits(name, **CHANGES[name]) == {}
+
+
+def test_nor_does_a_step_in_fp16() -> None:
+    assert waits("yolov2-tiny", "fp16") == {}
+
+
+def test_a_detector_of_two_stages_waits_no_more_often_than_it_did() -> None:
+    assert 0 < sum(waits("faster-rcnn").values()) <= TWO_STAGES
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda x: float(x.sum()), "_local_scalar_dense"),
+        (lambda x: x[x > 0], "index"),
+        (lambda x: (x > 0).nonzero(), "nonzero"),
+        (lambda x: x.sum().tolist(), "tolist"),
+        (lambda x: x.new_tensor([1.0]), "lift_fresh"),
+        (lambda x: (x * torch.ones(3, requires_grad=True)).prod(-1), "prod"),
+    ],
+)
+def test_what_would_wait_is_counted(ask: Any, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: each of these, put into a loss, is found."""
+    before = losses.iou_loss
+
+    def asking(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
+        ask(torch.ones(3))
+        return before(predicted, truth, kind)
+
+    monkeypatch.setattr(losses, "iou_loss", asking)
+    assert {found.partition(": ")[2] for found in waits("yolov4-tiny")} == {what}
+
+
+@pytest.mark.parametrize("kind", losses.IOU_LOSSES)
+def test_the_cards_way_to_a_box_loss_has_the_same_values_and_gradients(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = torch.tensor([[0.0, 0, 2, 2], [5, 5, 9, 8], [1, 1, 1, 4]])  # meeting, apart, without width
+    truth = torch.tensor([[1.0, 1, 3, 4], [0, 0, 2, 2], [0, 0, 2, 2]])
+    found = []
+    for processor in ("cpu", "none"):
+        monkeypatch.setattr(losses, "PROCESSOR", processor)
+        leaf = boxes.clone().requires_grad_()
+        loss = losses.iou_loss(leaf, truth, kind)
+        found.append((loss.detach(), torch.autograd.grad(loss.sum(), leaf)[0]))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-7)

@@ -1,0 +1,204 @@
+"""The network compiled by torch, where that is asked for, if it turns out to be faster here and to say the same.
+
+It is tried on the batches themselves, some steps with and some without for each of the first sizes that come, and only
+from the step on at which batch norms have settled: until then they change how they count at every step, for which the
+compiler would begin anew each time. What is tried changes nothing that is learnt; the compiled network does, in the
+last digits. Only the way forward is compiled, as a function: names of weights and what is saved stay as they are.
+
+Refused: to compile the loss too. Its shapes change with the boxes of the batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.detectors.parts.detector import Raw
+from workbench.training.device_paint import AnyBatch
+from workbench.training.events import Message
+
+if TYPE_CHECKING:
+    from workbench.training.step import Stepper
+
+BACKEND = "inductor"
+WORTH = 1.05  # times as fast it must be
+ROUNDS = 5  # steps with and without, by turns
+SIZES = 4  # input sides that are tried: each is compiled by itself, for a minute or so
+FIRM = {"fp32": 1e-3, "bf16": 0.03, "fp16": 0.01}  # largest difference of a loss term, as a share of the whole loss
+Shape = tuple[int, ...]  # of images: (B, 3, H, W)
+
+
+class Compiled:
+    """Calls a network: the compiled one for images of `shapes`, else the network as it is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.shapes: set[Shape] = set()
+        self._network = network
+        options: dict[str, Any] | None = {"fallback_random": True} if BACKEND == "inductor" else None  # as uncompiled
+        self._fast: Callable[[Tensor], Raw] = torch.compile(
+            network.forward, dynamic=False, backend=BACKEND, options=options
+        )
+        self.failed: Exception | None = None  # of a call, after which it is not compiled any more
+
+    def __call__(self, images: Tensor) -> Raw:
+        if tuple(images.shape) in self.shapes:
+            try:
+                return self._fast(images)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # of the compiler, which raises what it likes, or of the network, which then
+                logging.getLogger(__name__).exception("the compiled network failed")  # raises once more below
+                self.failed, self.shapes = error, set()
+        raw: Raw = self._network(images)
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A step's time (s) and loss terms, (n,)."""
+
+    seconds: float
+    terms: Tensor
+
+
+class Compiler:
+    """Of one training, on one process. `call` is the network, compiled or not."""
+
+    def __init__(self, network: nn.Module, unable: str = "") -> None:
+        """`unable`: why it can't be compiled, a sentence."""
+        self.call = Compiled(network)
+        self._tried: set[Shape] = set()
+        self._over = False
+        self._unable = unable
+
+    def look(self, stepper: Stepper, batch: AnyBatch) -> list[Message]:
+        """Before a step: try what was not tried yet, and tell what came of it."""
+        if self._over:
+            return []
+        if self._unable:
+            self._over = True
+            return [Message("warning", f"{self._unable} The network is not compiled.")]
+        if self.call.failed is not None:
+            self._over = True
+            return [Message("warning", f"The compiled network failed: {_why(self.call.failed)} It goes on without.")]
+        shape = _shape(stepper, batch)
+        if shape in self._tried or len(self._tried) >= SIZES:
+            return []
+        self._tried.add(shape)
+        return [self._try(stepper, batch, shape)]
+
+    def _try(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> Message:
+        with _unchanged(stepper):
+            try:
+                plain, fast = self._rounds(stepper, batch, shape)
+            except Exception as error:  # the compiler raises what it likes
+                logging.getLogger(__name__).info("the network could not be compiled", exc_info=True)
+                self.call.shapes.discard(shape)
+                self._over = True
+                return Message("warning", f"The network could not be compiled: {_why(error)} It goes on without.")
+        slow, quick = (statistics.median(one.seconds for one in rounds[1:]) for rounds in (plain, fast))
+        apart = _apart(plain[-1].terms, fast[-1].terms)
+        side = f"a batch of {shape[2]} × {shape[3]} px"
+        times = f"{quick * 1e3:,.1f} ms compiled and {slow * 1e3:,.1f} ms as it is"
+        if not apart <= FIRM[stepper.runtime.precision.name]:
+            self.call.shapes.discard(shape)
+            sentence = f"Its loss differs by {apart:.1%} when it is compiled, so the network stays as it is"
+            return Message("warning", f"{sentence}: {side} takes {times}.")
+        if slow < WORTH * quick:
+            self.call.shapes.discard(shape)
+            return Message("info", f"The network is not compiled: {side} takes {times}.")
+        return Message("info", f"The network is compiled: {side} takes {times}.")
+
+    def _rounds(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> tuple[list[Round], list[Round]]:
+        """Without and with, by turns; of each the first warms up, or compiles."""
+        plain, fast = [], []
+        for _ in range(ROUNDS + 1):
+            self.call.shapes.discard(shape)
+            plain.append(_round(stepper, batch))
+            self.call.shapes.add(shape)
+            fast.append(_round(stepper, batch))
+            if self.call.failed is not None:
+                failed, self.call.failed = self.call.failed, None
+                raise failed
+        return plain, fast
+
+
+def unable(stepper: Stepper) -> str:
+    """Why the network of this training can't be compiled; nothing if it may be tried."""
+    if stepper.runtime.world > 1:
+        return "Several processes train together, whose networks must compute the same."
+    if len(stepper.crew) > 1:
+        return "Each core takes a part of the batch, which compiled code can't; threads = 1 has it tried."
+    if stepper.settings.cross_norm:
+        return "cross_norm counts between mini-batches, which compiled code can't."
+    return ""
+
+
+def _round(stepper: Stepper, batch: AnyBatch) -> Round:
+    """Forward and backward of a batch, from the same random numbers each time."""
+    rng = stepper.runtime.rng()
+    start = clock(stepper.device)
+    terms = stepper.gradients_for_nothing(batch)
+    seconds = clock(stepper.device) - start
+    stepper.runtime.set_rng(*rng)
+    if terms is None:
+        raise torch.OutOfMemoryError("The memory does not hold it.")
+    return Round(seconds, terms.detach().clone())
+
+
+def clock(device: torch.device) -> float:
+    """Seconds, when the device has done what it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+@contextlib.contextmanager
+def _unchanged(stepper: Stepper) -> Iterator[None]:
+    """What the network counts, the random state and the gradients are afterwards as if nothing had been tried."""
+    kept = {name: buffer.clone() for name, buffer in stepper.detector.named_buffers()}
+    rng = stepper.runtime.rng()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice of the compiler's to programmers
+            yield
+    finally:
+        stepper.runtime.set_rng(*rng)
+        with torch.no_grad():
+            for name, buffer in stepper.detector.named_buffers():
+                buffer.copy_(kept[name])
+        stepper.optimizer.zero_grad(set_to_none=True)
+
+
+def _shape(stepper: Stepper, batch: AnyBatch) -> Shape:
+    """Of the images that go through at once."""
+    count, height, width, _ = batch.images.shape
+    return min(stepper.micro, int(count)), 3, int(height), int(width)
+
+
+def _apart(plain: Tensor, fast: Tensor) -> float:
+    """The largest difference of a term, as a share of the whole loss; NaN where a term is no number."""
+    whole = float(plain.abs().sum())
+    apart = float((plain - fast).abs().max())
+    return apart / whole if whole else (math.nan if apart else 0.0)
+
+
+def _why(error: Any) -> str:
+    """An error of the compiler's, for people."""
+    text = str(error)
+    if "C++ compiler" in text or "CppCompile" in type(error).__name__ or "CxxCompiler" in type(error).__name__:
+        return "torch needs a C++ compiler for that, which this machine does not have."
+    if "triton" in text.lower():
+        return "torch needs Triton for that, which is not installed."
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"{first[:200].rstrip('.')}."

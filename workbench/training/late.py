@@ -1,0 +1,187 @@
+"""A step's numbers, read when the device has computed them: no step waits for the one before it.
+
+On a graphics card the loss terms and the gradient's norm of a step go by a copy of their own to the processor, which
+has long ordered the next steps when they arrive. So the device itself must see to it that a step whose numbers are not
+finite changes nothing, and that nothing changes behind it, until the processor has read of it and ends the training.
+
+Refused: to ask every few steps. It costs little, but a waiting processor can't order what comes next, and a small
+network's step is shorter than the ordering of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from workbench.training.machine import PATIENCE, LossScale
+from workbench.training.outcome import Step, Taken
+
+MOST = 100  # steps that may be unread: goal F3 allows one wait in so many
+TOGETHER = 4  # steps after which several processes read one, all at the same step: what each does must not differ
+
+
+class Ask(Protocol):
+    """Numbers on their way from the device."""
+
+    def here(self) -> bool:
+        """Whether they have come."""
+
+    def wait(self) -> None:
+        """Until they have come, and with them all that were asked for before."""
+
+    def read(self) -> list[float]:
+        """Call once, when they have come."""
+
+
+Asker = Callable[[Tensor], Ask]  # of the numbers of a step, (n,) on the device
+
+
+class Ring:
+    """Asks a graphics card: places in the processor's memory that are copied to, used in turn."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self._next = device, 0
+        self._places: Tensor | None = None
+        self._events = [torch.cuda.Event(blocking=True) for _ in range(MOST + 1)]  # type: ignore[no-untyped-call]
+
+    def __call__(self, numbers: Tensor) -> Ask:
+        if self._places is None or self._places.shape[1] != len(numbers):
+            self._places = torch.empty(len(self._events), len(numbers), dtype=numbers.dtype, pin_memory=True)
+        place, event = self._places[self._next], self._events[self._next]
+        self._next = (self._next + 1) % len(self._events)
+        place.copy_(numbers, non_blocking=True)
+        event.record(torch.cuda.current_stream(self.device))
+        return _Copied(place, event)
+
+
+@dataclass(frozen=True)
+class _Copied:
+    place: Tensor
+    event: torch.cuda.Event
+
+    def here(self) -> bool:
+        return bool(self.event.query())  # type: ignore[no-untyped-call]
+
+    def wait(self) -> None:
+        self.event.synchronize()  # type: ignore[no-untyped-call]
+
+    def read(self) -> list[float]:
+        values: list[float] = self.place.tolist()
+        return values
+
+
+class Unread:
+    """Steps whose numbers are on their way, the oldest first. At most MOST."""
+
+    def __init__(self, asker: Asker, together: bool) -> None:
+        """`together`: other processes do the same, so when a step is read must not depend on how fast a device is."""
+        self._asker, self._together = asker, together
+        self._steps: deque[tuple[Step, Ask]] = deque()
+        self.waits = 0  # so often the processor had to wait
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, step: Step, numbers: Tensor) -> None:
+        self._steps.append((step, self._asker(numbers)))
+
+    def forget(self) -> None:
+        self._steps.clear()
+
+    def arrived(self, everything: bool) -> Iterator[tuple[Step, list[float]]]:
+        """The steps that can be read now; `everything`: all, waited for, once."""
+        asks = [ask for _, ask in self._steps]
+        if everything:
+            count = len(asks)
+        elif self._together:
+            count = max(len(asks) - TOGETHER, 0)
+        else:
+            count = next((number for number, ask in enumerate(asks) if not ask.here()), len(asks))
+            count = len(asks) if len(asks) - count >= MOST else count
+        if count and not asks[count - 1].here():
+            self.waits += 1
+            asks[count - 1].wait()
+        for _ in range(count):
+            step, ask = self._steps.popleft()
+            yield step, ask.read()
+
+
+class Guard:
+    """What the device decides by itself: whether a step is taken, and whether ever one will be again."""
+
+    def __init__(self, network: nn.Module, scale: LossScale | None, device: torch.device) -> None:
+        self.over = torch.zeros((), device=device)  # 1 from the first step on that can't be taken
+        self.scale: Tensor | None = None  # see LossScale
+        self._good = torch.zeros((), device=device)
+        self._counts = _Counts(network)
+        if scale is not None:
+            self.scaled_by(scale)
+
+    def scaled_by(self, scale: LossScale) -> None:
+        """Begin with this loss scale."""
+        self.scale = torch.full((), scale.value, device=self.over.device)
+        self._good = torch.full((), float(scale.good), device=self.over.device)
+
+    def begin(self) -> None:
+        """Before a step's first look at the network."""
+        self._counts.note()
+
+    def judge(self, total: Tensor, norm: Tensor) -> Tensor:
+        """1 if the step must not be taken: `total`, its loss terms, or the gradient's `norm` is not finite."""
+        bad = ~(total.isfinite().all() & norm.isfinite())
+        hopeless = bad
+        if self.scale is not None:  # as LossScale.follow
+            value, good = self.scale, self._good + 1
+            grown = good == PATIENCE
+            self.scale = torch.where(bad, value / 2, torch.where(grown, value * 2, value))
+            self._good = torch.where(bad | grown, 0.0, good)
+            hopeless = bad & (self.scale < 1)
+        self.over = torch.maximum(self.over, hopeless.float())
+        return torch.maximum(self.over, bad.float())
+
+    def end(self) -> None:
+        """After the step: what the network has counted in it is forgotten if the training is over."""
+        self._counts.put_back(self.over)
+
+    def row(self, total: Tensor, norm: Tensor) -> Tensor:
+        """What the processor reads of a step; told() makes sense of it."""
+        scale = self.over if self.scale is None else self.scale
+        return torch.cat([total.float(), torch.stack([norm.float(), scale, self._good])])
+
+    @staticmethod
+    def told(step: Step, values: list[float]) -> tuple[Taken, LossScale]:
+        """What became of the step, and the loss scale behind it."""
+        *terms, norm, value, good = values
+        return Taken(step, dict(zip(step.names, terms, strict=True)), norm), LossScale(value, int(good))
+
+
+class _Counts:
+    """What a network counts as it is trained, such as the statistics of batch norms: buffers that are saved."""
+
+    def __init__(self, network: nn.Module) -> None:
+        saved = network.state_dict().keys()
+        buffers = [buffer for name, buffer in network.named_buffers() if name in saved]
+        kinds = {buffer.dtype for buffer in buffers}
+        self._groups = [[buffer for buffer in buffers if buffer.dtype == kind] for kind in kinds]
+        self._before: list[Tensor] = []
+
+    @torch.no_grad()
+    def note(self) -> None:
+        self._before = [_row(group) for group in self._groups]
+
+    @torch.no_grad()
+    def put_back(self, wanted: Tensor) -> None:
+        """Where `wanted` is 1; some few orders to the device, however many buffers there are."""
+        for group, before in zip(self._groups, self._before, strict=True):
+            row = torch.where(wanted > 0, before, _row(group))
+            parts = torch.split(row, [buffer.numel() for buffer in group])
+            torch._foreach_copy_(group, [part.view_as(buffer) for part, buffer in zip(parts, group, strict=True)])
+
+
+def _row(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])

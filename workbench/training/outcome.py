@@ -1,0 +1,49 @@
+"""What became of a step: its numbers, or the sentence about numbers that are none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was ordered: its number, from 0, its learning rate, and the names of its loss terms."""
+
+    number: int
+    rate: float
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken (or skipped, as fp16 now and then must): its loss terms, averaged over images."""
+
+    step: Step
+    terms: dict[str, float]
+    gradient_norm: float  # before it was clipped
+
+    @property
+    def fine(self) -> bool:
+        """Whether all of it are numbers."""
+        return all(map(math.isfinite, self.terms.values())) and math.isfinite(self.gradient_norm)
+
+
+class Diverged(WorkbenchError):
+    """The loss or a gradient is not a finite number any more; the weights are still those before that `step`."""
+
+    def __init__(self, sentence: str, step: Step, cause: object = "") -> None:
+        super().__init__(sentence, cause)
+        self.step = step
+
+
+def diverged(taken: Taken) -> Diverged:
+    """What is said of a step that is not fine."""
+    odd = [name for name, value in taken.terms.items() if not math.isfinite(value)]
+    if odd:
+        what, more = f"loss is not a number any more (term '{odd[0]}')", "make the warm-up longer"
+    else:
+        what, more = "gradient is not a number any more", "set clip_gradient to 10"
+    return Diverged(f"The {what}. The last good checkpoint is kept. Lower the learning rate, or {more}.", taken.step)

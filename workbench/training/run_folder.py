@@ -1,0 +1,37 @@
+"""A run's folder while it is trained in: by one training at a time, of whose processes the main one writes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.core.files import forget_unfinished
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.training import record
+from workbench.training.runtime import Runtime
+
+
+def log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
+    return record.EventLog(folder) if runtime.main else record.NoLog()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
+    """WorkbenchError where another program has it, or it can't be made."""
+    if not runtime.main:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
+    lock = Lock(folder)
+    if not lock.held:
+        raise WorkbenchError(lock.why(f"the run {folder.name}"))
+    forget_unfinished(folder)
+    try:
+        yield
+    finally:
+        lock.release()
