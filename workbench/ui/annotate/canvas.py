@@ -15,6 +15,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
+from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry
 from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.annotate.geometry import Handle
@@ -60,8 +61,8 @@ class Canvas(PictureView):
         self._selected: tuple[int, ...] = ()
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
-        self._space = False
-        self._space_used = False
+        self._space = self._space_used = False
+        self.ghosts: Sequence[Suggestion] = ()  # what a run would label
 
     # --- what it shows ---
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from workbench.core import box_faults
 from workbench.core.project import XYXY
 from workbench.ui import theme
+from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate, outlined, tag
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import Drawing, Moving, Picking, Resizing
@@ -26,6 +27,7 @@ _ROOM = 16.0
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
     if not canvas.hidden:
+        ghosts.paint(painter, canvas)
         _paint_hovered(painter, canvas)
         _paint_selected(painter, canvas)
     gesture = canvas.gesture

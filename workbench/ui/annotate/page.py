@@ -11,7 +11,6 @@ from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
@@ -21,12 +20,14 @@ from workbench.ui.annotate.asked_boxes import AskedBoxes
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
+from workbench.ui.annotate.going import Going
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_asking import LabelAsking
 from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
+from workbench.ui.annotate.suggest_bar import SuggestBar
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
@@ -35,6 +36,7 @@ from workbench.ui.widgets.empty import Empty
 
 _AHEAD = (1, -1, 2)
 """Neighbours that are read beforehand, the likeliest first."""
+_UP_DOWN = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}
 _COUNT_AFTER = 150
 """Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
 
@@ -55,6 +57,8 @@ class AnnotatePage(Page):
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
         self._asking = LabelAsking(session, self.canvas, self)
+        self._going = Going(session, self._images.model, self._commands, self)
+        self._suggesting = SuggestBar(session, self.canvas)
         self._shown = 0  # the image on the canvas
         self._count = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._count.timeout.connect(self._show_labels)
@@ -67,21 +71,21 @@ class AnnotatePage(Page):
 
     def _make_actions(self) -> None:
         only_canvas = Qt.ShortcutContext.WidgetShortcut
-        canvas, commands = self.canvas, self._commands
+        canvas, commands, going = self.canvas, self._commands, self._going
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
-        self._next = make(self, "next-image", lambda: self.go(1))
-        self._previous = make(self, "previous-image", lambda: self.go(-1))
-        make(self, "next-unlabelled", lambda: self.go_unlabelled(1))
-        make(self, "previous-unlabelled", lambda: self.go_unlabelled(-1))
-        self._verifying = make(self, "verify", lambda: self.finish(State.VERIFIED))
-        self._done = make(self, "done", lambda: self.finish(State.DONE))
+        self._next = make(self, "next-image", lambda: going.go(1))
+        self._previous = make(self, "previous-image", lambda: going.go(-1))
+        make(self, "next-unlabelled", lambda: going.go_unlabelled(1))
+        make(self, "previous-unlabelled", lambda: going.go_unlabelled(-1))
+        self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
+        self._done = make(self, "done", lambda: going.finish(State.DONE))
         make(self, "cancel", self._cancel)
         self._delete = make(self, "delete-boxes", commands.delete)
         self._duplicate = make(self, "duplicate", commands.duplicate)
         self._copy = make(self, "copy-boxes", commands.copy)
         self._paste = make(self, "paste-boxes", commands.paste)
-        make(self, "take-over", self._take_over)
+        make(self, "take-over", going.take_over)
         make(self, "fill-between", commands.fill_between)
         self._all = make(self, "select-all", lambda: canvas.select(canvas.layer.ids))
         self._relabel = make(self, "change-label", self.ask_label)
@@ -94,9 +98,12 @@ class AnnotatePage(Page):
         self._keep = make(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
         self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
+        self._suggest = make(self, "suggest", self._suggesting.switch, checkable=True)
+        make(canvas, "take-suggestion", self._suggesting.take_marked, context=only_canvas)
+        make(canvas, "take-suggestions", self._suggesting.take_all, context=only_canvas)
 
     def _build(self) -> None:
-        tools = (self._draw, self._previous, self._next)
+        tools = (self._draw, self._previous, self._next, self._suggest)
         views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
         self._strip = Strip(
             tools,
@@ -109,6 +116,7 @@ class AnnotatePage(Page):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._strip)
+        column.addWidget(self._suggesting)
         column.addWidget(self.canvas, 1)
         self._splitter = QSplitter()
         self._splitter.setObjectName("label-splitter")
@@ -164,6 +172,7 @@ class AnnotatePage(Page):
         preferences.put("label/splitter", self._splitter.saveState())
         self._finish()
         self._loader.close()
+        self._suggesting.close_down()
 
     @Slot()
     def _finish(self) -> None:
@@ -254,6 +263,8 @@ class AnnotatePage(Page):
             return
         boxes = document.boxes(self._shown)
         self.canvas.set_boxes(boxes, document.labels())
+        self._suggesting.show_image(self._shown)
+        self._suggesting.renew()
         self._show_list(boxes)
 
     def _show_list(self, boxes: tuple[Box, ...]) -> None:
@@ -317,47 +328,10 @@ class AnnotatePage(Page):
         self.session.select_label(id)
         self._commands.relabel(id)
 
-    # --- going on ---
-
-    def go(self, step: int) -> None:
-        """To the next (1) or previous (-1) listed image."""
-        following = self._images.model.neighbour(self._shown, step)
-        if following:
-            self.session.select_image(following)
-        else:
-            self.session.inform("This is the last image." if step > 0 else "This is the first image.")
-
-    def go_unlabelled(self, step: int) -> None:
-        """To the next (1) or previous (-1) listed image that is unlabelled."""
-        following = self._images.model.next_in_state(self._shown, step, State.UNLABELLED)
-        if following:
-            self.session.select_image(following)
-        else:
-            self.session.inform("No other listed image is unlabelled.")
-
-    def _take_over(self) -> None:
-        before = self._images.model.neighbour(self._shown, -1)
-        if before:
-            self._commands.take_over(before)
-        else:
-            self.session.inform("This is the first image: there is none before to take boxes from.")
-
     @Slot()
     def _space_tapped(self) -> None:
         if BY_HAND in keys.of("verify"):
             self._verifying.trigger()
-
-    def finish(self, state: State) -> None:
-        """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""
-        if not self._shown:
-            return
-        following = self._images.model.neighbour(self._shown, 1)  # before the filter drops this one
-        if self.session.do(edits.SetState((self._shown,), state)) is None:
-            return
-        if following:
-            self.session.select_image(following)
-        else:
-            self.session.inform(f"Marked {state}. This was the last image.")
 
     @Slot()
     def _cancel(self) -> None:
@@ -370,7 +344,7 @@ class AnnotatePage(Page):
             self.canvas.keyPressEvent(event)
         elif digit_of(event):
             self._number(digit_of(event))
-        else:
+        elif event.key() not in _UP_DOWN or not self._suggesting.push(_UP_DOWN[Qt.Key(event.key())]):
             event.ignore()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:

@@ -1,0 +1,87 @@
+"""What is suggested of what a network sees, and that it looks at an image once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.core.detections import Candidates
+from workbench.core.project import Box, Label
+from workbench.errors import WorkbenchError
+from workbench.inference import predict
+from workbench.inference.suggest import KEPT, Ask, Finder, Found, suggestions, unknown
+
+LABELS = (Label(3, "cell"), Label(8, "plate"))
+ASK = Ask(Path("best.safetensors"), 1, Path("a.png"))
+BOXES = np.array([(0, 0, 10, 10), (1, 0, 11, 10), (50, 50, 60, 60), (80, 0, 90, 10)], float)
+
+
+def found(scores: tuple[float, ...] = (0.9, 0.8, 0.6, 0.5), labels: tuple[int, ...] = (0, 0, 1, 2)) -> Found:
+    candidates = Candidates.of_arrays(BOXES, np.array(scores), np.array(labels))
+    return Found(ASK, candidates, ("plate", "cell", "moon"), 0.5, "per label")
+
+
+def test_overlapping_strange_and_labelled_ones_are_left_out() -> None:
+    told = [(one.label, round(one.score, 3)) for one in suggestions(found(), LABELS, (), 0.1)]
+    assert told == [(8, 0.9), (3, 0.6)], "one of two plates on each other, no moon; the project's ids"
+    same = Box(1, 1, 8, (0, 0, 10, 9))
+    assert [one.label for one in suggestions(found(), LABELS, (same,), 0.1)] == [3]
+    other = Box(1, 1, 3, (0, 0, 10, 9))
+    assert [one.label for one in suggestions(found(), LABELS, (other,), 0.1)] == [8, 3], "of another label"
+    assert [one.label for one in suggestions(found(), LABELS, (), 0.7)] == [8]
+    assert suggestions(found(), (), (), 0.1) == ()
+    assert unknown(found(), LABELS) == ("moon",)
+
+
+class Predictor:
+    """Counts what it opens and looks at."""
+
+    opened: list[Path] = []
+    looks = 0
+
+    def __init__(self) -> None:
+        self.labels, self.window, self.detector = ("cell",), None, self
+        self.published_nms = "per label", 0.45
+
+    @classmethod
+    def open(cls, checkpoint: Path) -> Predictor:
+        cls.opened.append(checkpoint)
+        return cls()
+
+    def candidates(self, images: list[np.ndarray]) -> list[Candidates]:
+        Predictor.looks += len(images)
+        return [Candidates.none()]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(predict, "Predictor", Predictor)
+    Predictor.opened, Predictor.looks = [], 0
+    for number in range(KEPT + 1):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+    (tmp_path / "best.safetensors").write_bytes(b"1")
+    return tmp_path
+
+
+def test_an_image_is_looked_at_once_and_anew_when_it_or_the_run_has_changed(files: Path) -> None:
+    finder, ask = Finder(), Ask(files / "best.safetensors", 1, files / "0.png")
+    assert finder(ask) is finder(ask)
+    assert (len(Predictor.opened), Predictor.looks) == (1, 1)
+    Image.new("RGB", (9, 9)).save(files / "0.png")
+    finder(ask)
+    assert (len(Predictor.opened), Predictor.looks) == (1, 2)
+    (files / "best.safetensors").write_bytes(b"better")
+    finder(ask)
+    assert (len(Predictor.opened), Predictor.looks) == (2, 3)
+    for number in range(1, KEPT + 1):
+        finder(Ask(files / "best.safetensors", 1 + number, files / f"{number}.png"))
+    finder(ask)
+    assert Predictor.looks == 3 + KEPT + 1, "the oldest is forgotten"
+
+
+def test_what_is_gone_is_said(files: Path) -> None:
+    with pytest.raises(WorkbenchError, match=r"gone\.safetensors is not there any more"):
+        Finder()(Ask(files / "gone.safetensors", 1, files / "0.png"))

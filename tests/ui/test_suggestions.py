@@ -1,0 +1,203 @@
+"""Suggestions of a trained run on the Label page, by keys, in the real window; the network is a fake in most tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSlider
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench import plugins
+from workbench.core import edits
+from workbench.core.detections import Candidates
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.errors import WorkbenchError
+from workbench.inference.suggest import Ask, Found
+from workbench.training import recipes
+from workbench.training.weights import import_run
+from workbench.ui.annotate import suggest_bar
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.elided import Elided
+
+BOXES = np.array([(10, 10, 50, 50), (60, 10, 90, 40), (20, 60, 40, 80), (70, 60, 95, 90)], float)
+SCORES = np.array([0.9, 0.6, 0.4, 0.2])
+
+
+def fake(ask: Ask) -> Found:
+    """Three cells, and one of a label that the project doesn't have; nothing in c.png."""
+    if ask.file.name == "c.png":
+        return Found(ask, Candidates.none(), ("cell", "moon"), 0.5, "per label")
+    if not ask.checkpoint.read_bytes():
+        raise WorkbenchError("This checkpoint is empty.")
+    return Found(ask, Candidates.of_arrays(BOXES, SCORES, np.array([0, 0, 1, 0])), ("cell", "moon"), 0.5, "per label")
+
+
+@pytest.fixture
+def window(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> MainWindow:  # fmt: skip
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
+        for name in ("one", "two"):
+            folder = document.runs_folder / name
+            folder.mkdir(parents=True)
+            (folder / "best.safetensors").write_bytes(b"weights" if name == "one" else b"")
+            (folder / "events.jsonl").write_text("", "utf-8")
+    monkeypatch.setattr(suggest_bar, "Finder", lambda: fake)
+    return open_window(project, "label")
+
+
+class Hand:
+    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
+        self.qtbot, self.window = qtbot, window
+        self.page = window._pages["label"]
+        self.canvas = self.page.canvas
+        self.canvas.setFocus()
+        self.key(Qt.Key.Key_G)
+        run = find(window, QComboBox, "suggest-run")
+        qtbot.waitUntil(lambda: run.count() == 2)
+        run.setCurrentIndex(run.findText("one"))
+        run.activated.emit(run.currentIndex())
+        self.wait(2)
+
+    def key(self, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(self.canvas, key, held)
+
+    def wait(self, number: int) -> None:
+        self.qtbot.waitUntil(lambda: len(self.canvas.ghosts) == number)
+
+    @property
+    def words(self) -> str:
+        return str(find(self.window, Elided, "suggest-words").text())
+
+    @property
+    def boxes(self) -> list[tuple[float, ...]]:
+        session = self.window.session
+        assert session.document is not None
+        return [box.xyxy for box in session.document.boxes(session.image_id)]
+
+
+@pytest.fixture
+def hand(qtbot: QtBot, window: MainWindow) -> Hand:
+    return Hand(qtbot, window)
+
+
+def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: Hand) -> None:
+    assert hand.words == "2 boxes. Enter: the marked one; Shift+Enter: all."
+    hand.key(Qt.Key.Key_Return)
+    assert hand.boxes == [(10, 10, 50, 50)], "the most confident one"
+    hand.wait(1)
+    find(hand.window, QAction, "action-undo").trigger()
+    hand.wait(2)
+    hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.boxes == [(10, 10, 50, 50), (60, 10, 90, 40)]
+    assert hand.window.session.image is not None
+    assert str(hand.window.session.image.state) == "in work"
+    hand.wait(0)
+    assert hand.words == "Nothing that is not labelled. Down lowers the confidence."
+    find(hand.window, QAction, "action-undo").trigger()
+    assert hand.boxes == [], "all of them are one step"
+
+
+def test_the_one_below_the_pointer_is_taken(hand: Hand) -> None:
+    at = hand.canvas.view.to_widget(QPointF(75, 25)).toPoint()
+    QTest.mouseMove(hand.canvas, at)
+    hand.key(Qt.Key.Key_Enter)
+    assert hand.boxes == [(60, 10, 90, 40)]
+
+
+def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
+    least = find(hand.window, QSlider, "suggest-confidence")
+    assert least.value() == 30
+    for _ in range(2):
+        hand.key(Qt.Key.Key_Down)
+    hand.wait(3)
+    assert least.value() == 20
+    hand.key(Qt.Key.Key_Up)
+    hand.wait(2)
+
+
+def test_what_is_labelled_is_not_suggested_and_a_strange_label_never(hand: Hand) -> None:
+    session = hand.window.session
+    assert session.document is not None
+    cell, plate = session.document.labels()
+    session.do(edits.AddBoxes((Box(0, session.image_id, plate.id, (10, 10, 50, 50)),)))
+    hand.wait(2)
+    session.do(edits.AddBoxes((Box(0, session.image_id, cell.id, (12, 12, 50, 50)),)))
+    hand.wait(1)
+    find(hand.window, QSlider, "suggest-confidence").setValue(1)
+    hand.wait(2)
+    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
+
+
+def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
+    hand.key(Qt.Key.Key_D)
+    hand.wait(2)
+    hand.key(Qt.Key.Key_D)
+    hand.wait(0)
+    qtbot.waitUntil(lambda: hand.words.startswith("Nothing that"))
+    hand.key(Qt.Key.Key_A)
+    hand.wait(2)
+    run = find(hand.window, QComboBox, "suggest-run")
+    run.setCurrentIndex(run.findText("two"))
+    run.activated.emit(run.currentIndex())
+    qtbot.waitUntil(lambda: hand.words == "This checkpoint is empty.")
+    hand.wait(2)  # those of before stay until others come
+    hand.key(Qt.Key.Key_G)
+    assert not hand.canvas.ghosts
+    assert not find(hand.window, QPushButton, "suggest-all").isVisible()
+    hand.key(Qt.Key.Key_Return)
+    assert hand.boxes == []
+
+
+def test_without_a_run_it_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project, "label")
+    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G)
+    words = find(window, QLabel, "suggest-words")
+    qtbot.waitUntil(lambda: words.text() == "No trained run yet: train one on the Train page.")
+
+
+@pytest.mark.slow
+def test_a_trained_network_suggests_and_what_is_taken_is_on_disk(
+    qtbot: QtBot, open_window: Open, test_data: Path, tmp_path: Path
+) -> None:
+    """YOLO-Fastest, trained on COCO, on photographs: Darknet's own detections are the suggestions."""
+    weights = test_data / "weights"
+    names = (weights / "coco.names").read_text("utf-8").split("\n")
+    with Document.create(tmp_path / "p", test_data / "images") as document:
+        document.do(edits.AddLabels(tuple(Label(0, name) for name in names if name)))
+    plugins.loaded()
+    recipe = recipes.preset("quick-cpu").with_detector("darknet-cfg")
+    recipe = recipe.changed({"cfg": str(weights / "yolo-fastest-1.1.cfg")})
+    import_run(weights / "yolo-fastest-1.1.weights", recipe, [n for n in names if n], tmp_path / "p" / "runs")
+    window = open_window(tmp_path / "p", "label")
+    document = window.session.document
+    assert document is not None
+    image = next(one for one in document.images() if one.name == "dog.jpg")
+    window.session.select_image(image.id)
+    canvas = window._pages["label"].canvas
+    canvas.setFocus()
+    QTest.keyClick(canvas, Qt.Key.Key_G)
+    golden = json.loads((weights / "yolo-fastest-1.1.json").read_text("utf-8"))
+    find(window, QSlider, "suggest-confidence").setValue(round(100 * golden["threshold"]))
+    qtbot.waitUntil(lambda: len(canvas.ghosts) > 2, timeout=60_000)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    first = golden["images"]["dog.jpg"]["detections"][0]
+    with Document.open(tmp_path / "p", read_only=True) as kept:
+        by_id = {label.id: label.name for label in kept.labels()}
+        boxes = kept.boxes(image.id)
+    assert by_id[boxes[0].label] == first["label"] == "car"
+    x, y, w, h = first["box_cxcywh_rel"]
+    wanted = np.clip([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 0, 1) * np.tile([image.width, image.height], 2)
+    assert boxes[0].xyxy == pytest.approx(wanted.tolist(), abs=0.5)
+    assert {"dog", "bicycle"} < {by_id[box.label] for box in boxes}
+    assert not canvas.ghosts

@@ -1,0 +1,54 @@
+"""Paints suggestions: dashed boxes in their labels' colours, the one that a key would take in full lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from workbench.core.words import percent
+from workbench.ui import theme
+from workbench.ui.annotate.boxes_painter import name_plate
+
+if TYPE_CHECKING:
+    from workbench.inference.suggest import Suggestion
+    from workbench.ui.annotate.canvas import Canvas
+
+
+def paint(painter: QPainter, canvas: Canvas) -> None:
+    chosen = marked(canvas)
+    for ghost in canvas.ghosts:
+        _paint_one(painter, canvas, ghost, ghost is chosen)
+
+
+def marked(canvas: Canvas) -> Suggestion | None:
+    """Which one a key takes: the smallest below the pointer, else the most confident."""
+    if not canvas.ghosts:
+        return None
+    if canvas.pointer is not None:
+        under = [one for one in canvas.ghosts if canvas.view.rect(one.xyxy).contains(canvas.pointer)]
+        if under:
+            return min(under, key=lambda one: (one.xyxy[2] - one.xyxy[0]) * (one.xyxy[3] - one.xyxy[1]))
+    return canvas.ghosts[0]
+
+
+def _paint_one(painter: QPainter, canvas: Canvas, ghost: Suggestion, is_marked: bool) -> None:
+    rect = canvas.view.rect(ghost.xyxy)
+    colour = canvas.layer.colour(ghost.label)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(0, 0, 0, 200), 3))
+    painter.drawRect(rect)
+    style = Qt.PenStyle.SolidLine if is_marked else Qt.PenStyle.DashLine
+    painter.setPen(QPen(colour, 2, style))
+    painter.drawRect(rect)
+    label = canvas.layer.labels.get(ghost.label)
+    if not is_marked or label is None:
+        return
+    painter.setFont(theme.font(theme.SMALL))
+    metrics = painter.fontMetrics()
+    text = f"{label.name}? {percent(ghost.score, 0)}"
+    area = QRectF(rect.x(), rect.bottom() + 2, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
+    if area.bottom() > canvas.height():
+        area.moveBottom(rect.bottom())
+    name_plate(painter, area, text, colour, QColor(theme.text_on(colour.name())))

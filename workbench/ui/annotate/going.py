@@ -1,0 +1,56 @@
+"""From the image that is shown to another listed one, and with which mark it is left."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from workbench.core import edits
+from workbench.core.project import State
+from workbench.ui.annotate.box_commands import BoxCommands
+from workbench.ui.images_model import ImagesModel
+from workbench.ui.session import Session
+
+
+class Going(QObject):
+    """`images` are those that are listed."""
+
+    def __init__(self, session: Session, images: ImagesModel, commands: BoxCommands, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._images, self._commands = session, images, commands
+
+    def go(self, step: int) -> None:
+        """To the next (1) or previous (-1) listed image."""
+        following = self._images.neighbour(self._session.image_id, step)
+        if following:
+            self._session.select_image(following)
+        else:
+            self._session.inform("This is the last image." if step > 0 else "This is the first image.")
+
+    def go_unlabelled(self, step: int) -> None:
+        """To the next (1) or previous (-1) listed image that is unlabelled."""
+        following = self._images.next_in_state(self._session.image_id, step, State.UNLABELLED)
+        if following:
+            self._session.select_image(following)
+        else:
+            self._session.inform("No other listed image is unlabelled.")
+
+    def take_over(self) -> None:
+        """The boxes of the image before."""
+        before = self._images.neighbour(self._session.image_id, -1)
+        if before:
+            self._commands.take_over(before)
+        else:
+            self._session.inform("This is the first image: there is none before to take boxes from.")
+
+    def finish(self, state: State) -> None:
+        """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""
+        image = self._session.image
+        if image is None:
+            return
+        following = self._images.neighbour(image.id, 1)  # before the filter drops this one
+        if self._session.do(edits.SetState((image.id,), state)) is None:
+            return
+        if following:
+            self._session.select_image(following)
+        else:
+            self._session.inform(f"Marked {state}. This was the last image.")
