@@ -87,6 +87,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("zoom-in", "Zoom in", ("Ctrl++", "+"), "mdi6.magnify-plus-outline", "Label"),
     Command("zoom-out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Label"),
     Command("keep-zoom", "Keep zoom and place for the next image", ("Ctrl+Shift+K",), "mdi6.lock-outline", "Label"),
+    Command("suggest", "Suggestions of a trained run", ("G",), "mdi6.auto-fix", "Label"),
+    Command("take-suggestion", "Take the marked suggestion", ("Return", "Enter"), "", "Label"),
+    Command("take-suggestions", "Take all suggestions of this image", ("Shift+Return", "Shift+Enter"), "", "Label"),
+    Command("suggest-more", "Fewer or more suggestions, by confidence", ("Up", "Down"), "", "Label", by_hand=True),
     Command("looks", "Brightness, contrast, gamma: for looking only…", ("L",), "mdi6.brightness-6", "Label"),
     Command("levels", "Images of more than 8 bits: black and white…", (), "mdi6.chart-histogram", "Label"),
     Command("box-style", "Names, sizes and colours of boxes…", ("Ctrl+L",), "mdi6.palette-outline", "Label"),
@@ -126,5 +130,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("seen-roll-back", "What the trainer sees: the recipe's roll", ("Shift+R",), "", "Train"),
     Command("seen-compare", "What the trainer sees: compare with a second detector", ("C",), "", "Train"),
     Command("delete-runs", "Delete the selected runs", ("Del",), "mdi6.delete-outline", "Train"),
+    Command("review-take", "Review: take the prediction as the label", ("T",), "mdi6.check", "Inspect"),
+    Command("review-wrong", "Review: my label was wrong", ("W",), "mdi6.close", "Inspect"),
+    Command("review-ignore", "Review: ignore from now on", ("I",), "mdi6.eye-off-outline", "Inspect"),
+    Command("review-keep", "Review: not an object, or my label stands", ("N",), "mdi6.cancel", "Inspect"),
+    Command("review-open", "Review: open on the Label page", ("Enter", "Double click"), "", "Inspect", by_hand=True),
+    Command("review-move", "Review: another item", ("Arrows",), "", "Inspect", by_hand=True),
 )
 BY_NAME = {command.name: command for command in COMMANDS}
