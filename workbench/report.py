@@ -20,6 +20,7 @@ from workbench.inference.events import (
     ExportDone,
     Exported,
     ExportProgress,
+    NotExported,
     Predicted,
     PredictionsSaved,
     Skipped,
@@ -94,7 +95,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
 
 
 def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
-    """Show an export to its end."""
+    """Show an export to its end. What failed is in the result: whoever asked for it decides what it means."""
     done: ExportDone | None = None
     with bar("Exporting", quiet=quiet) as progress:
         for event in events:
@@ -103,8 +104,11 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
                     progress.to(event.done, event.total, event.sentence)
                 case Exported():
                     say(f"  {event.file}: {_checked(event)}", quiet=quiet)
+                case NotExported():
+                    say(f"  {event.format}: NOT EXPORTED. {event.sentence}", quiet=quiet)
                 case ExportDone():
-                    progress.to(2 * len(event.results), 2 * len(event.results))
+                    count = 2 * (len(event.results) + len(event.failed))
+                    progress.to(count, count)
                     done = event
     assert done is not None, "an export ends with what was written or raises"
     return done
@@ -112,9 +116,11 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
 
 def _checked(one: Exported) -> str:
     if one.agreement is None:
-        return f"{words.size(one.bytes)}. {one.remark}".rstrip()
+        return f"{words.size(one.bytes)}, not verified: its format can't be read back. {one.remark}".rstrip()
     where = f"on {words.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
-    return f"{words.size(one.bytes)}, finds the same as the trained network {where}. {one.remark}".rstrip()
+    apart = f"scores differ by {one.agreement.largest_score_gap:.1g} at most, boxes by"
+    apart += f" {one.agreement.largest_box_gap:.1g} px"
+    return f"{words.size(one.bytes)}, finds the same as the trained network {where}: {apart}. {one.remark}".rstrip()
 
 
 def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool = False) -> health.Health:

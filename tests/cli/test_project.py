@@ -143,6 +143,7 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
         "evaluate",
         "predict",
         "export",
+        "benchmark",
         "demo",
         "check",
         "detectors",

@@ -16,6 +16,8 @@ from workbench.cli import main
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
+from workbench.inference import exporters
+from workbench.training.header import read_header
 
 pytestmark = pytest.mark.slow
 Capture = pytest.CaptureFixture[str]
@@ -69,7 +71,52 @@ def test_train_evaluate_predict_export(cells: Path, tmp_path: Path, capsys: Capt
     command = ["export", str(cells), str(weights), "--format", "safetensors", "--format", "torchscript", "--json"]
     assert main(command) == console.DONE
     assert [one["format"] for one in said(capsys)["files"]] == ["safetensors", "torchscript"]  # type: ignore[attr-defined, index]
-    assert (weights / "torchscript" / "README.md").is_file()
+    card = (weights / "torchscript" / "MODEL_CARD.md").read_text("utf-8")
+    assert "On 2 images (test) with" in card, "as it was evaluated"
+    assert "| RBC |" in card
+    about = json.loads((weights / "torchscript" / "model.json").read_text("utf-8"))
+    assert about["data"] == read_header(folder / "best.safetensors").data_digest != ""
+    report = json.loads((weights / "torchscript" / "verification.json").read_text("utf-8"))
+    assert len(report["images"]) == 8, "two for validation, and others"
+
+    timed = ["benchmark", str(cells), "--format", "safetensors", "--batch", "2", "--seconds", "0", "--threads", "1"]
+    assert main([*timed, "--json"]) == console.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert [(row["format"], row["batch"], row["threads"]) for row in told["times"]] == [("workbench", 2, 1)]
+    assert 0 < told["times"][0]["median_ms"] <= told["times"][0]["p95_ms"]
+    assert told["not_timed"][0]["format"] == "safetensors"
+    assert main(timed) == console.DONE
+    printed = capsys.readouterr()
+    assert "median ms" in printed.out
+    assert "nothing to run" in printed.err
+
+
+def test_a_format_that_fails_ends_with_an_error_and_the_others_are_written(
+    cells: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> str:
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(exporters.load_all().get("onnx"), "write", failing)
+    command = [
+        "export",
+        str(cells),
+        str(tmp_path / "w"),
+        "--run",
+        "first",
+        "--format",
+        "onnx",
+        "--format",
+        "state-dict",
+    ]
+    assert main([*command, "--set", "licence=CC0-1.0"]) == console.FAILED
+    told = capsys.readouterr().err
+    assert "onnx was not exported: The export as ONNX failed: no such operation" in told.replace("\n", " ")
+    assert sorted(path.name for path in (tmp_path / "w").iterdir()) == ["state-dict"]
+    about = json.loads((tmp_path / "w" / "state-dict" / "model.json").read_text("utf-8"))
+    assert about["licence"] == "CC0-1.0"
+    assert main([*command, "--set", "outputs=raw"]) == console.FAILED
+    assert "Did you mean 'output'?" in capsys.readouterr().err
 
 
 def test_thermal_images_in_yolo_txt_import_train_and_evaluate(test_data: Path, tmp_path: Path, capsys: Capture) -> None:

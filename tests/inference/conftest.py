@@ -11,9 +11,12 @@ from workbench import detectors
 from workbench.core.project import Label
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.yolov4_tiny import YoloV4TinySettings
+from workbench.inference.export import export
+from workbench.inference.exporters import ExportSettings
 from workbench.inference.predict import Predictor
 from workbench.settings import to_dict
 
+ALL = ("safetensors", "state-dict", "torchscript", "pt2", "onnx", "darknet")  # formats
 LABELS = ("cat", "Hündin", "鳥")
 
 
@@ -44,7 +47,14 @@ def checkpoint(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> 
 
     labels = tuple(Label(i + 1, name, position=i) for i, name in enumerate(LABELS))
     header = CheckpointHeader(
-        "yolov4-tiny", to_dict(detector.settings), labels, detector.anchors, 160, "stretch", provenance={"run": "first"}
+        "yolov4-tiny",
+        to_dict(detector.settings),
+        labels,
+        detector.anchors,
+        160,
+        "stretch",
+        data_digest="5eed",
+        provenance={"run": "first", "images": 40, "time": "2026-11-20T10:00:00+0000"},
     )
     file = tmp_path_factory.mktemp("run") / "best.safetensors"
     save_detector(file, detector.state_dict(), header)
@@ -54,3 +64,12 @@ def checkpoint(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def photographs(test_data: Path) -> list[Path]:
     return sorted((test_data / "images").glob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def exported(
+    checkpoint: Path, photographs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[object]]:
+    """The checkpoint in every format, and what was told meanwhile. Not to be changed."""
+    folder = tmp_path_factory.mktemp("exported")
+    return folder, list(export(checkpoint, folder, ALL, photographs[:3], ExportSettings(licence="CC-BY-4.0")))

@@ -12,9 +12,9 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import Refused
-from workbench.inference.events import ExportDone
+from workbench.inference.events import Agreement, ExportDone
 from workbench.inference.export import export_predictor
-from workbench.inference.exporters import ExportSettings, Unsuitable
+from workbench.inference.exporters import ExportSettings
 from workbench.inference.predict import Predictor
 from workbench.training import recipes, weights
 
@@ -40,6 +40,10 @@ def predictor(name: str, px: int) -> Predictor:
     return Predictor(detector.eval(), LABELS, px, "stretch", device="cpu")
 
 
+def is_same(agreed: Agreement | None) -> bool:
+    return agreed is not None and agreed.matched == agreed.compared > 0 and not agreed.foreign
+
+
 def test_the_two_families_are_what_they_are_called() -> None:
     assert len(DARKNETS) == 12
     assert sorted(TORCHVISIONS) == [
@@ -49,22 +53,22 @@ def test_the_two_families_are_what_they_are_called() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "kind", "nms"),
+    ("name", "kind", "output"),
     [
-        ("ssd300", "torchscript", True),
-        ("ssdlite", "onnx", True),
-        ("retinanet-v2", "pt2", True),
-        ("fcos", "onnx", False),
-        ("faster-rcnn", "torchscript", True),
-        ("faster-rcnn", "pt2", True),
-        ("faster-rcnn", "onnx", True),
-        ("faster-rcnn", "onnx", False),
+        ("ssd300", "torchscript", "detections"),
+        ("ssdlite", "onnx", "detections"),
+        ("retinanet-v2", "pt2", "detections"),
+        ("fcos", "onnx", "decoded"),
+        ("faster-rcnn", "torchscript", "detections"),
+        ("faster-rcnn", "pt2", "detections"),
+        ("faster-rcnn", "onnx", "detections"),
+        ("faster-rcnn", "onnx", "decoded"),
     ],
 )
 def test_torchvisions_detectors_run_elsewhere_and_find_the_same(
-    name: str, kind: str, nms: bool, tmp_path: Path
+    name: str, kind: str, output: str, tmp_path: Path
 ) -> None:
-    *_, done = export_predictor(predictor(name, 128), tmp_path, [kind], settings=ExportSettings(nms=nms))
+    *_, done = export_predictor(predictor(name, 128), tmp_path, [kind], settings=ExportSettings(output=output))
     assert isinstance(done, ExportDone)
     agreed = done.results[0].agreement
     assert agreed is not None
@@ -75,8 +79,10 @@ def test_torchvisions_detectors_run_elsewhere_and_find_the_same(
 
 @pytest.mark.parametrize("name", TORCHVISIONS)
 def test_what_is_not_darknets_is_neither_written_nor_read_as_its_weights(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Unsuitable, match="not a network of Darknet's"):
-        list(export_predictor(predictor(name, 64), tmp_path, ["darknet"]))
+    *_, done = export_predictor(predictor(name, 64), tmp_path, ["darknet", "safetensors"])
+    assert isinstance(done, ExportDone)
+    assert "not a network of Darknet's" in done.failed[0].sentence
+    assert is_same(done.results[0].agreement), "the other format is written and verified"
     assert not (tmp_path / "darknet").exists()
     (tmp_path / "a.weights").write_bytes(bytes(4000))
     with pytest.raises(Refused, match="not a network of Darknet's"):
@@ -87,9 +93,11 @@ def test_what_is_not_darknets_is_neither_written_nor_read_as_its_weights(name: s
 def test_darknets_weights_go_in_and_out_byte_for_byte(name: str, tmp_path: Path) -> None:
     """As a user does it: import, then export; with the number of images that trained them."""
     file = tmp_path / "a.weights"
-    darknet.write(build(name), file, seen=32_013_312)
+    darknet.write(predictor(name, 64).detector, file, seen=32_013_312)
     recipe = recipes.plain(name).changed({"input_px": 64, "width": 0.05})
     weights.import_weights(file, recipe, LABELS, tmp_path / "a.safetensors")
     opened = Predictor.open(tmp_path / "a.safetensors", device="cpu")
-    list(export_predictor(opened, tmp_path, ["darknet"]))
+    *_, done = export_predictor(opened, tmp_path, ["darknet", "safetensors"])
+    assert isinstance(done, ExportDone)
+    assert [is_same(result.agreement) for result in done.results] == [True, True], "each verified by its own reader"
     assert (tmp_path / "darknet" / "model.weights").read_bytes() == file.read_bytes()

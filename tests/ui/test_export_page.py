@@ -14,9 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
-from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress
+from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.training import events
 from workbench.training.events import Finished, Started
+from workbench.ui import theme
 from workbench.ui.export import work
 from workbench.ui.export.page import ExportPage
 from workbench.ui.export.work import FormatChoice, Formats, Wish
@@ -33,19 +34,25 @@ class FakeExport:
     def __init__(self) -> None:
         self.wishes: list[Wish] = []
         self.fails_with = ""
+        self.refused: dict[str, str] = {}  # format -> sentence
 
     def __call__(self, wish: Wish) -> Iterator[ExportEvent]:
         self.wishes.append(wish)
-        results = []
+        results: list[Exported] = []
+        failed: list[NotExported] = []
         for number, name in enumerate(wish.formats):
             yield ExportProgress(name, f"Writing {name}", 2 * number, 2 * len(wish.formats))
             if self.fails_with:
                 raise WorkbenchError(self.fails_with)
+            if name in self.refused:
+                failed.append(NotExported(name, self.refused[name]))
+                yield failed[-1]
+                continue
             agreed = Agreement(40, 39) if name == "onnx" else None
             file = wish.folder / name / f"model.{name}"
             results.append(Exported(name, file.parent, file, 23_600_000, 8 if agreed else 0, agreed, ""))
             yield results[-1]
-        yield ExportDone(wish.folder, tuple(results))
+        yield ExportDone(wish.folder, tuple(results), tuple(failed))
 
 
 @pytest.fixture
@@ -145,11 +152,11 @@ def test_the_chosen_formats_are_written_and_their_check_is_shown(
     folder = ready(qtbot, page, session)
     box(page, "safetensors").setChecked(True)
     press(qtbot, page, "export-start")
-    qtbot.waitUntil(lambda: "2 formats written" in text(page, "export-words"))
+    qtbot.waitUntil(lambda: "2 formats written and verified" in text(page, "export-words"))
     target = folder / "export"
     assert results(page) == [
         ["onnx", str(target / "onnx" / "model.onnx"), "24 MB", "39 of 40 detections agree on 8 images"],
-        ["safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "weights alone: nothing to run"],
+        ["safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "not verified: can't be read back"],
     ]
     wish = export.wishes[0]
     assert (wish.checkpoint, wish.folder) == (folder / "best.safetensors", target)
@@ -193,6 +200,51 @@ def test_a_failure_is_said_in_its_words_and_one_can_try_again(
     press(qtbot, page, "export-start")
     qtbot.waitUntil(lambda: text(page, "export-words") == "The disk is full. Make room and try again.")
     qtbot.waitUntil(start(qtbot, page).isEnabled)
+
+
+def test_a_format_that_fails_stands_in_red_with_its_sentence_and_the_others_are_listed(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
+) -> None:
+    said = "The file written as ONNX does not find the same as this program: 3 of 40 detections match."
+    export.refused["onnx"] = said
+    ready(qtbot, page, session)
+    box(page, "safetensors").setChecked(True)
+    with qtbot.waitSignal(session.message) as message:
+        press(qtbot, page, "export-start")
+    assert message.args == ["error", f"Not exported: onnx. {said}"]
+    qtbot.waitUntil(lambda: "1 format written" in text(page, "export-words"))
+    assert text(page, "export-words").startswith(f"Not exported: onnx. {said}")
+    assert results(page)[0][:2] == ["onnx", said]
+    assert results(page)[1][0] == "safetensors"
+    table = page.findChild(QTableWidget, "export-results")
+    assert isinstance(table, QTableWidget)
+    assert table.columnSpan(0, 1) == 3
+    before = theme.theme().dark
+    try:
+        for dark in (not before, before):
+            theme.theme().dark = dark
+            theme.theme().changed.emit()
+            assert table.item(0, 1).foreground().color() == theme.colour("error")
+    finally:
+        theme.theme().dark = before
+        theme.theme().changed.emit()
+
+
+def test_what_the_file_gives_is_chosen_in_the_form(
+    qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
+) -> None:
+    ready(qtbot, page, session)
+    output = page.findChild(QComboBox, "export-form-output")
+    batch = page.findChild(QLineEdit, "export-form-batch")
+    assert isinstance(output, QComboBox)
+    assert isinstance(batch, QLineEdit)
+    output.setCurrentText("raw")
+    batch.setText("0")
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: bool(export.wishes))
+    settings = export.wishes[0].settings
+    assert (settings.output, settings.batch, settings.size) == ("raw", 0, "fixed")
+    assert export.wishes[0].snapshot is not None
 
 
 def test_the_confidence_that_inspecting_found_best_is_suggested(

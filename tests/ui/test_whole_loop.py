@@ -140,4 +140,4 @@ def test_from_photographs_to_exported_weights(qtbot: QtBot, open_window: Open, c
     press(qtbot, window, "export-start")
     wait(qtbot, lambda: "written" in find(window, QLabel, "export-words").text())
     written = {file.name for file in (finished.folder / "export").rglob("*") if file.is_file()}
-    assert {"model.onnx", "model.safetensors", "README.md", "model.json"} <= written
+    assert {"model.onnx", "model.safetensors", "MODEL_CARD.md", "model.json"} <= written

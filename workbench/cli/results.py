@@ -23,6 +23,7 @@ from workbench.cli.options import (
     app,
     checkpoint_of,
     kind_of_nms,
+    named_values,
     one_of,
     project_of,
 )
@@ -196,20 +197,37 @@ def export(
             help="safetensors, state-dict, torchscript, pt2, onnx, darknet; may be repeated; default: all.",
         ),
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="NAME=VALUE, may be repeated: score, nms_kind, iou, output (detections, decoded, raw), limit,"
+            " batch (0: any), size (fixed, dynamic), licence.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export trained weights with labels, anchors and preprocessing inside, checked before it says done."""
+    """Export trained weights with labels, anchors and preprocessing inside, each file verified before it says done."""
     from workbench import plugins
     from workbench.inference import export as exporting
+    from workbench.inference.checked_images import chosen
+    from workbench.inference.exporters import ExportSettings
+    from workbench.inference.model_card import suggested
     from workbench.report import show_export
 
     plugins.loaded()
+    values = named_values(change)
     with project_of(project) as document:
-        file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+        file, run_folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    done = show_export(exporting.export(file, folder, format or None, snapshot.files[:8]), quiet=as_json)
+    wanted = settings.changed(ExportSettings(), (suggested(run_folder, file.name) if run_folder else {}) | values)
+    images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+    done = show_export(exporting.export(file, folder, format or None, images, wanted, snapshot), quiet=as_json)
     written = [{"format": one.format, "file": str(one.file), "bytes": one.bytes} for one in done.results]
-    result({"folder": str(done.folder), "files": written}, as_json=as_json)
+    failed = [{"format": one.format, "sentence": one.sentence} for one in done.failed]
+    result({"folder": str(done.folder), "files": written, "failed": failed}, as_json=as_json)
+    if done.failed:
+        raise WorkbenchError(" ".join(f"{one.format} was not exported: {one.sentence}" for one in done.failed))
 
 
 @app.command()

@@ -74,8 +74,8 @@ class EvaluationDone:
 class Agreement:
     """How well a file's answers agree with the network's: of `compared` answers, `matched` were found in the file's.
 
-    `foreign` answers of the file are none of the network's candidates. `lowest_iou` and `largest_score_gap` are of
-    the matched ones.
+    `foreign` answers of the file are none of the network's candidates. `lowest_iou`, `largest_score_gap` and
+    `largest_box_gap` (pixels of the network input, of one coordinate) are of the matched ones.
     """
 
     compared: int
@@ -83,6 +83,7 @@ class Agreement:
     foreign: int = 0
     lowest_iou: float = 1.0
     largest_score_gap: float = 0.0
+    largest_box_gap: float = 0.0
 
     def __add__(self, other: Agreement) -> Agreement:
         return Agreement(
@@ -91,6 +92,7 @@ class Agreement:
             self.foreign + other.foreign,
             min(self.lowest_iou, other.lowest_iou),
             max(self.largest_score_gap, other.largest_score_gap),
+            max(self.largest_box_gap, other.largest_box_gap),
         )
 
     @property
@@ -110,7 +112,10 @@ class ExportProgress:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One format is written and checked. `agreement` is None for files that can't run by themselves."""
+    """One format is written and verified. `agreement` is None for a plugin's files that can't be read back.
+
+    `checked_images` 0: there were none, it was checked on noise.
+    """
 
     format: str
     folder: Path
@@ -122,13 +127,22 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
+class NotExported:
+    """One format could not be written, or what was written does not find the same; nothing of it is left."""
+
+    format: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExportDone:
-    """The last event."""
+    """The last event: what was written, and what was not."""
 
     folder: Path
     results: tuple[Exported, ...]
+    failed: tuple[NotExported, ...] = ()
 
 
 PredictEvent = Predicted | Skipped | PredictionsSaved
 EvaluateEvent = EvaluationProgress | Skipped | EvaluationDone
-ExportEvent = ExportProgress | Exported | ExportDone
+ExportEvent = ExportProgress | Exported | NotExported | ExportDone

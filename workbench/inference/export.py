@@ -6,28 +6,36 @@ import contextlib
 import errno
 import importlib.util
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from workbench.core import images as pictures
+import workbench
+from workbench.core import words
 from workbench.core.files import atomic_path, atomic_write
-from workbench.core.resize import fit
+from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.inference import exporters
-from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress
-from workbench.inference.exporters import Card, Exporter, ExportSettings, Source, Unsuitable
-from workbench.inference.graph import Decoded, EndToEnd, compare
+from workbench.inference import exporters, model_card
+from workbench.inference.checked_images import CHECKED
+from workbench.inference.events import ExportDone, Exported, ExportEvent, ExportProgress, NotExported
+from workbench.inference.exporters import PUBLISHED, Card, Exporter, ExportSettings, Source, Unsuitable
+from workbench.inference.graph import built
 from workbench.inference.predict import Predictor, folded
+from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
 
-CHECKED = 8  # pictures that a file is checked on
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What may be known of a run besides its checkpoint. `snapshot`: the project's data as it is now."""
+
+    snapshot: Snapshot | None = None
+    evaluation: dict[str, Any] | None = None  # evaluation.json
 
 
 def export(
@@ -36,14 +44,18 @@ def export(
     formats: Sequence[str] | None,
     images: Sequence[Path] = (),
     settings: ExportSettings | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Iterator[ExportEvent]:
     """Write `checkpoint` in each of `formats` (names of the registry; None: all that can) to `folder`/<format>/.
 
-    Each gets the file, model.json and README.md. Files that can run are compared with this program on up to eight of
-    `images` before they take their place. WorkbenchError if one disagrees, can't be written or needs a package that
-    is missing; what was there before is then left as it was.
+    Each gets the file, model.json, verification.json, MODEL_CARD.md and example.py, once the file was run by its own
+    library and found what this program finds on up to eight of `images`. A format that can't be written or disagrees
+    is told by NotExported, what was there before is left as it was, and the others go on. WorkbenchError, before
+    anything is written, for an unknown format or one that needs a package that is missing.
     """
-    yield from export_predictor(Predictor.open(checkpoint, device="cpu"), folder, formats, images, settings)
+    predictor = Predictor.open(checkpoint, device="cpu")
+    known = Known(snapshot, model_card.evaluation_of(Path(checkpoint).parent, Path(checkpoint).name))
+    yield from export_predictor(predictor, folder, formats, images, settings, known)
 
 
 def export_predictor(
@@ -52,44 +64,83 @@ def export_predictor(
     formats: Sequence[str] | None,
     images: Sequence[Path] = (),
     settings: ExportSettings | None = None,
+    known: Known = Known(),
 ) -> Iterator[ExportEvent]:
     """The same for a detector that is already open."""
     wanted = available() if formats is None else formats
     members = {name: exporters.load_all().get(name)() for name in wanted}
     for member in members.values():
         require(member)
-    source = source_of(predictor, settings or ExportSettings())
-    samples = sample_inputs(predictor, images)
+    settings = settings or ExportSettings()
+    samples = samples_of(predictor, images)
     results: list[Exported] = []
-    total = 2 * len(members)
-    for name, member in members.items():
-        yield ExportProgress(name, f"Writing {member.title}", 2 * len(results), total)
-        with _staging(Path(folder)) as stage:
-            file = stage / member.file
-            try:
-                remark = _written(member, source, file)
-            except Unsuitable:
-                if formats is None:
-                    continue
-                raise
-            yield ExportProgress(name, f"Checking {member.title}", 2 * len(results) + 1, total)
-            agreed = checked(member, file, source, samples or noise(predictor.input_px))
-            if agreed is not None and not samples:
-                remark = f"{remark} There was no picture to check it on, so it was checked on noise.".strip()
-            _put(file, Path(folder) / name, source.card, readme(member, source.card, runs=agreed is not None))
-        file = Path(folder) / name / member.file
-        count = len(samples) if agreed is not None else 0
-        results.append(Exported(name, file.parent, file, file.stat().st_size, count, agreed, remark))
-        yield results[-1]
-    yield ExportDone(Path(folder), tuple(results))
+    failed: list[NotExported] = []
+    for number, (name, member) in enumerate(members.items()):
+        try:
+            for event in _one(name, member, predictor, Path(folder), samples, settings, known):
+                if isinstance(event, Exported):
+                    results.append(event)
+                yield (
+                    event
+                    if isinstance(event, Exported)
+                    else replace(event, done=2 * number + event.done, total=2 * len(members))
+                )
+        except WorkbenchError as error:
+            if isinstance(error, Unsuitable) and formats is None:
+                continue
+            logging.getLogger(__name__).warning("%s: %s %s", name, error.sentence, error.cause)
+            failed.append(NotExported(name, error.sentence))
+            yield failed[-1]
+    yield ExportDone(Path(folder), tuple(results), tuple(failed))
 
 
-def _put(file: Path, target: Path, card: Card, lines: str) -> None:
-    """The checked file and what goes with it to their place; the file itself last."""
-    atomic_write(target / "model.json", card.to_json() + "\n")
-    atomic_write(target / "README.md", lines)
+def _one(
+    name: str,
+    member: Exporter,
+    predictor: Predictor,
+    folder: Path,
+    samples: Sequence[Sample],
+    settings: ExportSettings,
+    known: Known,
+) -> Iterator[ExportProgress | Exported]:
+    """One format: written aside, verified, and only then put in its place."""
+    source = source_of(predictor, settings, getattr(member, "flexible", False))
+    yield ExportProgress(name, f"Writing {member.title}", 0, 2)
+    with _staging(folder) as stage:
+        file = stage / member.file
+        remark = _written(member, source, file)
+        yield ExportProgress(name, f"Verifying {member.title}", 1, 2)
+        verified = verify(name, member, file, source, samples or noise(predictor.input_px))
+        agreed = verified.agreement
+        if agreed is not None and len(samples) < CHECKED:
+            remark = f"{remark} {_few(len(samples))}".strip()
+        about = model_card.text(member, source.card, verified, predictor.header, known.snapshot, known.evaluation)
+        beside = {NAME: verified.to_json(), "MODEL_CARD.md": about, "example.py": example(member, source.card)}
+        _put(file, folder / name, {"model.json": source.card.to_json() + "\n", **beside})
+    file = folder / name / member.file
+    yield Exported(name, file.parent, file, file.stat().st_size, len(verified.images), agreed, remark)
+
+
+def _few(count: int) -> str:
+    if not count:
+        return "There was no picture to check it on, so it was checked on noise."
+    return f"It was checked on {words.count(count, 'image')}, as there were no more; {CHECKED} say more."
+
+
+def _put(file: Path, target: Path, beside: dict[str, str]) -> None:
+    """The verified file and what goes with it to their place; the file itself last."""
+    for name, text in beside.items():
+        atomic_write(target / name, text)
+    (target / "README.md").unlink(missing_ok=True)  # of earlier versions: MODEL_CARD.md says it
     with atomic_path(target / file.name) as temporary:
         shutil.move(file, temporary)
+
+
+def example(member: Exporter, card: Card) -> str:
+    """example.py: runs without this program."""
+    use = f"python example.py PHOTO   ({member.title}, without Workbench)"
+    about = f"{card.detector}: prints what the weights beside this file find in a photograph."
+    return f'"""{about}\n\n{use}\n"""\n\n{member.code(card)}'
 
 
 def available() -> list[str]:
@@ -141,27 +192,59 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
         ) from error
 
 
-def source_of(predictor: Predictor, settings: ExportSettings) -> Source:
-    """The detector as one graph on the CPU, and its card."""
+def source_of(predictor: Predictor, settings: ExportSettings, flexible: bool = True) -> Source:
+    """The detector as one graph on the CPU, and its card. `flexible`: with the batch and size that were asked for.
+
+    Unsuitable if the detector can't have them.
+    """
+    if not flexible:
+        settings = replace(settings, batch=1, size="fixed")
+    _check_shapes(predictor, settings)
     running = folded(predictor.detector, torch.device("cpu"))
+    card = card_of(predictor, settings)
     px = predictor.input_px
-    kind, published = predictor.detector.published_nms
-    iou = published if settings.iou is None else settings.iou
-    graph = (EndToEnd(running, px, iou, kind) if settings.nms else Decoded(running)).eval()
-    card = Card(
-        detector=predictor.detector.name,
+    example = torch.rand(settings.batch or 2, 3, px, px)  # of two, as torch.export takes 1 for a constant
+    return Source(predictor.detector, built(running, card), example, card, _metadata(predictor))
+
+
+def _check_shapes(predictor: Predictor, settings: ExportSettings) -> None:
+    detector = predictor.detector
+    if detector.later_multiply_adds and (settings.batch == 0 or settings.size == "dynamic"):
+        raise Unsuitable(
+            f"{detector.title} looks at each image's proposals in turn, so the shapes in its file are fixed. Set a"
+            " batch of 1 or more and a fixed size."
+        )
+    if detector.fixed_size and settings.size == "dynamic":
+        raise Unsuitable(
+            f"{detector.title} takes images of {predictor.input_px} pixels only, as it ends in fully connected layers."
+            " Set a fixed size."
+        )
+
+
+def card_of(predictor: Predictor, settings: ExportSettings) -> Card:
+    """What is written beside and into the file."""
+    detector, header = predictor.detector, predictor.header
+    kind, iou = detector.published_nms
+    return Card(
+        detector=detector.name,
         labels=predictor.labels,
-        input_px=px,
+        input_px=predictor.input_px,
         resize=predictor.resize,
         score=settings.score,
-        iou=iou,
-        nms=settings.nms,
-        nms_kind=kind,
-        anchors=tuple((float(w), float(h)) for w, h in predictor.detector.anchors),
+        iou=iou if settings.iou is None else settings.iou,
+        nms_kind=kind if settings.nms_kind == PUBLISHED else settings.nms_kind,
+        output=settings.output,
+        limit=settings.limit,
+        batch=settings.batch,
+        size=settings.size,
+        multiple=detector.multiple,
+        anchors=tuple((float(w), float(h)) for w, h in detector.anchors),
         window=(predictor.window.low, predictor.window.high) if predictor.window else None,
+        licence=settings.licence.strip() or model_card.licence_of(detector, header),
+        data=header.data_digest if header else "",
+        version=workbench.__version__,
         provenance=_provenance(predictor),
     )
-    return Source(predictor.detector, graph, torch.rand(1, 3, px, px), card, _metadata(predictor))
 
 
 def _metadata(predictor: Predictor) -> dict[str, str]:
@@ -182,69 +265,3 @@ def _provenance(predictor: Predictor) -> dict[str, Any]:
     if predictor.checkpoint is not None:
         plain["checkpoint"] = predictor.checkpoint.name
     return plain
-
-
-def sample_inputs(predictor: Predictor, images: Sequence[Path]) -> list[NDArray[np.float32]]:
-    """(1, 3, S, S) inputs from up to eight readable images, spread over the list."""
-    step = max(1, len(images) // CHECKED)
-    samples: list[NDArray[np.float32]] = []
-    for file in dict.fromkeys([*images[::step], *images]):
-        if len(samples) == min(CHECKED, len(images)):
-            break
-        try:
-            square, _ = fit(pictures.read(Path(file), predictor.window), predictor.input_px, predictor.resize)
-        except WorkbenchError:
-            continue
-        samples.append(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / np.float32(255))
-    return samples
-
-
-def noise(px: int) -> list[NDArray[np.float32]]:
-    """Two inputs for want of pictures: they show that a file runs, and little more."""
-    return list(np.random.default_rng(0).random((2, 1, 3, px, px), np.float32))
-
-
-def checked(member: Exporter, file: Path, source: Source, samples: Sequence[NDArray[np.float32]]) -> Agreement | None:
-    """How well the written file agrees with the network on `samples`; WorkbenchError if it does not."""
-    try:
-        run = member.opened(file)
-        if run is None:
-            return None
-        theirs = [run(sample) for sample in samples]
-    except Exception as error:
-        raise WorkbenchError(f"The file written as {member.title} can't be run, so it was not kept.", error) from error
-    result = Agreement(0, 0)
-    for sample, found in zip(samples, theirs, strict=True):
-        result += compare(source.graph, torch.from_numpy(sample), found, source.card.score)
-    if not result.holds:
-        raise WorkbenchError(
-            f"The file written as {member.title} does not find the same as this program: {result.matched} of"
-            f" {result.compared} detections match on {len(samples)} pictures. It was not kept; try another format.",
-            result,
-        )
-    return result
-
-
-def readme(member: Exporter, card: Card, runs: bool) -> str:
-    """README.md of an export: what lies here and the lines that use it."""
-    title = f"# {card.detector}: {', '.join(card.labels[:8])}{' ...' if len(card.labels) > 8 else ''}"
-    about = (
-        f"`{member.file}` ({member.title}), written by Workbench. `model.json` holds labels, input size,\n"
-        "preprocessing, anchors and where it comes from; the same text lies inside the file."
-    )
-    return f"{title}\n\n{about}\n\n{_interface(card, runs)}\n\n```python\n{member.code(card)}```\n"
-
-
-def _interface(card: Card, runs: bool) -> str:
-    if not runs:
-        return "The weights alone: to run them, open the file with Workbench or build the network yourself."
-    px = card.input_px
-    outputs = (
-        "`boxes` (n, 4), `scores` (n,) and `labels` (n,) after NMS, highest score first"
-        if card.nms
-        else "`boxes` (N, 4) and `scores` (N, C) for every prior, before NMS"
-    )
-    return (
-        f'Input: `image`, 1 x 3 x {px} x {px}, float32, RGB, 0..1; the upright photograph fitted by "{card.resize}".\n'
-        f"Output: {outputs}. Boxes are xyxy in pixels of the network input."
-    )

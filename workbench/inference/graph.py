@@ -1,11 +1,12 @@
-"""The network from picture to detections as one graph of fixed shapes, and the check that a file computes the same.
+"""The network from picture to detections as one graph, and the check that a file computes the same.
 
-S = side of the network input, N = priors, C = labels.
+B = images at a time, H and W = sides of the network input, N = priors, C = labels, k = pairs before NMS.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,9 +17,9 @@ from torch import Tensor, nn
 from workbench.core import boxes as geometry
 from workbench.core.detections import MOST, Kind
 from workbench.core.nms import DIOU_POWERS
-from workbench.detectors.parts.detector import Detector
+from workbench.detectors.parts.detector import Detector, Raw
 from workbench.inference.events import Agreement
-from workbench.inference.exporters import Arrays
+from workbench.inference.exporters import DECODED, RAW, Arrays, Card
 
 ROUNDS = 32  # of NMS by DIoU, where torchvision has no operation
 LIMIT = 300  # detections that leave the graph at most
@@ -27,86 +28,195 @@ TINY = 0.05  # pixels that a box may lie apart in any case: the IoU of boxes cut
 COMPARED = 20  # detections compared of each image at least, however low their scores
 
 
+def built(detector: Detector, card: Card) -> nn.Module:
+    """The graph that gives what `card` describes."""
+    if card.output == RAW:
+        return RawHeads(detector).eval()
+    if card.output == DECODED:
+        return Decoded(detector, flat=card.lone).eval()
+    kind = EndToEnd if card.lone else Batched
+    return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit).eval()
+
+
 class EndToEnd(nn.Module):
-    """(1, 3, S, S) float RGB 0..1 -> boxes (n, 4) in network pixels, scores (n,), labels (n,) int64, highest first.
+    """(1, 3, H, W) float RGB 0..1 -> boxes (n, 4) in network pixels, scores (n,), labels (n,) int64, highest first.
 
     The best pairs are taken before NMS so that all shapes but the last are known (torch.export can't guard on
     others); labels are kept apart by moving each to its own place, boxes being cut to the input first. No score
     is cut off: whoever uses the file chooses.
     """
 
-    def __init__(self, detector: Detector, px: int, iou: float, kind: Kind = "per label") -> None:
+    def __init__(self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> None:
         super().__init__()
-        self.detector, self.px, self.iou, self.kind = detector, px, iou, kind
+        self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The best (box, label) pairs before NMS, highest first."""
+        """The best (box, label) pairs of each image before NMS, highest first: (B, k, 4), (B, k), (B, k)."""
         boxes, scores, labels = self.detector.candidates(self.detector(images)).best(MOST)
-        boxes = boxes[0].clamp(0, self.px)
-        there = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)  # others are never shown, see predict
-        return boxes, torch.where(there, scores[0], 0.0), labels[0]
+        across, down = boxes[..., 0::2].clamp(0, images.shape[3]), boxes[..., 1::2].clamp(0, images.shape[2])
+        boxes = torch.stack((across, down), dim=-1).flatten(-2)
+        there = (boxes[..., 2:] > boxes[..., :2]).all(dim=-1)  # others are never shown, see predict
+        return boxes, torch.where(there, scores, 0.0), labels
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        boxes, scores, label = self.pool(images)
+        return self.thinned(*self.pool(images), images.shape[2] + images.shape[3])
+
+    def thinned(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What NMS leaves of the pool; `size` is at least a side of the input."""
+        boxes, scores, label = boxes[0], scores[0], label[0]
         if self.kind in DIOU_POWERS:
             scores, order = scores.topk(scores.shape[0])  # those out of the picture go to the end
             boxes, label = boxes[order], label[order]
-            keep = diou_nms(boxes, label, self.iou, DIOU_POWERS[self.kind])[:LIMIT]
+            keep = diou_nms(boxes, label, self.iou, DIOU_POWERS[self.kind])[: self.limit]
         else:
-            apart = boxes + (label * (self.px + 1)).to(boxes.dtype)[:, None]
-            keep = torchvision.ops.nms(apart, scores, self.iou)[:LIMIT]
+            # height and width together, not the larger one, of which torch.export knows nothing
+            places = label * (0 if self.kind == "across labels" else size + 1)
+            apart = boxes + places.to(boxes.dtype)[:, None]
+            keep = torchvision.ops.nms(apart, scores, self.iou)[: self.limit]
         return boxes[keep], scores[keep], label[keep]
+
+
+class Batched(EndToEnd):
+    """(B, 3, H, W) -> boxes (B, L, 4), scores (B, L), labels (B, L) with L = `limit` or all there are, highest first.
+
+    Rows that an image has no detections for have score 0 and label -1, so that all shapes are known. In rounds over a
+    matrix, as no format has NMS of a batch by label without a limit to the labels' number.
+    """
+
+    def thinned(self, boxes: Tensor, scores: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        scores, order = scores.topk(scores.shape[1], dim=1)
+        boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
+        groups = torch.zeros_like(labels) if self.kind == "across labels" else labels
+        kept = survivors(boxes, groups, self.iou, DIOU_POWERS.get(self.kind))
+        value, order = torch.where(kept, scores, -1.0).topk(min(self.limit, scores.shape[1]), dim=1)
+        there = value >= 0
+        boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
+        return boxes * there[..., None], value.clamp(min=0), torch.where(there, labels, -1)
 
 
 def diou_nms(boxes: Tensor, labels: Tensor, iou: float, power: float) -> Tensor:
     """(n,) rows that core.nms.walk keeps by DIoU per label, of boxes (k, 4) and labels (k,), highest score first.
 
-    No format has an operation for it. In rounds over a matrix, as Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572,
-    section 3.3): after r rounds all is decided but for boxes at the end of a chain longer than r, each the first lower
-    one that the one before removes or spares.
+    No format has an operation for it.
     """
-    a, b = boxes[:, None], boxes[None]
+    return survivors(boxes, labels, iou, power).nonzero()[:, 0]
+
+
+def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
+    """(..., k) bool: which of boxes (..., k, 4), highest score first, NMS per label keeps; DIoU with a `power`.
+
+    In rounds over a matrix, as Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572, section 3.3): after r rounds all is
+    decided but for boxes at the end of a chain longer than r, each the first lower one that the one before removes or
+    spares.
+    """
+    a, b = boxes[..., :, None, :], boxes[..., None, :, :]
     shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
-    hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
-    apart = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
-    distance = (apart**2).sum(-1) / (hull**2).sum(-1).clamp(min=1e-9)
-    value = shared / (area[:, None] + area[None] - shared).clamp(min=1e-9) - distance**power
-    rank = torch.arange(len(boxes), device=boxes.device)
-    removes = (value > iou) & (labels[:, None] == labels[None]) & (rank[:, None] < rank[None])  # (k, k) row the column
+    area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+    value = shared / (area[..., :, None] + area[..., None, :] - shared).clamp(min=1e-9)
+    if power is not None:
+        hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+        apart = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
+        value = value - ((apart**2).sum(-1) / (hull**2).sum(-1).clamp(min=1e-9)) ** power
+    rank = torch.arange(boxes.shape[-2], device=boxes.device)
+    same = labels[..., :, None] == labels[..., None, :]
+    removes = (value > iou) & same & (rank[:, None] < rank[None])  # (..., k, k) row the column
     removes = removes.to(boxes.dtype)
-    kept = torch.ones_like(area)
+    kept = torch.ones_like(area)[..., None, :]
     for _ in range(ROUNDS):
         kept = (kept @ removes == 0).to(boxes.dtype)
-    return kept.nonzero()[:, 0]
+    return kept[..., 0, :] > 0
 
 
 class Decoded(nn.Module):
-    """(1, 3, S, S) -> boxes (N, 4) in network pixels and scores (N, C) of all priors, for NMS outside.
+    """(B, 3, H, W) -> boxes (B, N, 4) in network pixels and scores (B, N, C) of all priors, for NMS outside.
 
-    Where each label has a box of its own, there is a row for each, with a score for that label alone.
+    With `flat`, of one image: (N, 4) and (N, C). Where each label has a box of its own, there is a row for each, with a
+    score for that label alone.
     """
+
+    def __init__(self, detector: Detector, flat: bool = True) -> None:
+        super().__init__()
+        self.detector, self.flat = detector, flat
+        self.fixed_rows = not detector.later_multiply_adds  # proposals come in the order of their scores
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return self.decoded(self.detector(images))
+
+    def decoded(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """What becomes of the raw heads."""
+        found = self.detector.candidates(raw)
+        boxes, scores = found.boxes, found.scores
+        if boxes.ndim == 4:
+            own = torch.eye(scores.shape[2], dtype=scores.dtype, device=scores.device)
+            boxes, scores = boxes.flatten(1, 2), (scores[..., None] * own).flatten(1, 2)
+        return (boxes[0], scores[0]) if self.flat else (boxes, scores)
+
+
+class RawHeads(nn.Module):
+    """(B, 3, H, W) -> the network's own outputs, before decoding."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.detector = detector
-        self.fixed_rows = not detector.later_multiply_adds  # proposals come in the order of their scores
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        found = self.detector.candidates(self.detector(images))
-        boxes, scores = found.boxes[0], found.scores[0]
-        if boxes.ndim == 3:
-            own = torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
-            return boxes.flatten(0, 1), (scores[:, :, None] * own).flatten(0, 1)
-        return boxes, scores
+    def forward(self, images: Tensor) -> Raw:
+        return self.detector(images)  # type: ignore[no-any-return]
 
 
-def compare(graph: nn.Module, image: Tensor, theirs: Arrays, score: float) -> Agreement:
-    """Compare what a file answers to `image` (1, 3, S, S) with what `graph`, EndToEnd or Decoded, answers."""
+def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float) -> Agreement:
+    """Compare what a file answers to `images` (B, 3, H, W) with what `graph`, one of the four above, answers.
+
+    Misshapen if the file's answers have other shapes than the graph's.
+    """
     with torch.no_grad():
-        ours = tuple(tensor.numpy() for tensor in graph(image))
         if isinstance(graph, EndToEnd):
-            return agreement(ours, tuple(tensor.numpy() for tensor in graph.pool(image)), theirs, score)
+            pool = graph.pool(images)
+            ours = _arrays(graph.thinned(*pool, images.shape[2] + images.shape[3]))
+            _check_shapes(ours, theirs, free=not isinstance(graph, Batched))
+            return _of_images(graph, ours, _arrays(pool), theirs, score)
+        ours = _arrays(graph(images))
+        _check_shapes(ours, theirs)
+        decoder = graph if isinstance(graph, Decoded) else Decoded(graph.detector, flat=False)  # type: ignore[arg-type]
+        if isinstance(graph, RawHeads):
+            ours, theirs = (_arrays(decoder.decoded(_tensors(raw))) for raw in (ours, theirs))
+    if decoder.flat:
+        ours, theirs = ((boxes[None], scores[None]) for boxes, scores in (ours, theirs))
+    found = (_decoded(decoder, *rows, score) for rows in zip(zip(*ours, strict=True), zip(*theirs, strict=True)))
+    return sum(found, Agreement(0, 0))
+
+
+class Misshapen(Exception):
+    """A file answers in another shape than the network; the text says which."""
+
+
+def _arrays(tensors: Raw) -> Arrays:
+    return tuple(tensor.numpy() for tensor in tensors)
+
+
+def _tensors(arrays: Arrays) -> Raw:
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+
+
+def _check_shapes(ours: Arrays, theirs: Arrays, free: bool = False) -> None:
+    """`free`: the number of rows may differ."""
+    start = 1 if free else 0
+    if [array.shape[start:] for array in ours] != [array.shape[start:] for array in theirs]:
+        shapes = [", ".join(" x ".join(map(str, array.shape)) or "1" for array in arrays) for arrays in (theirs, ours)]
+        raise Misshapen(f"it answers with arrays of {shapes[0]} where the network's are of {shapes[1]}")
+
+
+def _of_images(graph: EndToEnd, ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
+    if not isinstance(graph, Batched):
+        return agreement(ours, tuple(array[0] for array in pool), theirs, score)
+    result = Agreement(0, 0)
+    for number in range(len(pool[0])):
+        of_one = [tuple(array[number][arrays[2][number] >= 0] for array in arrays) for arrays in (ours, theirs)]
+        result += agreement(of_one[0], tuple(array[number] for array in pool), of_one[1], score)
+    return result
+
+
+def _decoded(graph: Decoded, ours: Arrays, theirs: Arrays, score: float) -> Agreement:
+    """Of one image: boxes (N, 4) and scores (N, C)."""
     if graph.fixed_rows:
         return _row_by_row(ours, theirs)
     pool, others = _pairs(ours), _pairs(theirs)
@@ -132,6 +242,11 @@ def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agree
     return replace(result, foreign=back.compared - back.matched)
 
 
+def _gap(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The largest difference of a coordinate: of pairs of rows, or of all with all."""
+    return np.asarray(np.abs(some.astype(np.float64) - others).max(axis=-1, initial=0.0))
+
+
 def _found_in(some: Arrays, others: Arrays, floor: float) -> Agreement:
     boxes, scores, labels = (array[some[1] >= floor] for array in some)
     if not len(boxes) or not len(others[0]):
@@ -139,26 +254,28 @@ def _found_in(some: Arrays, others: Arrays, floor: float) -> Agreement:
     iou = geometry.iou(np.asarray(boxes, np.float64), np.asarray(others[0], np.float64))  # (n, m)
     gap = np.abs(scores[:, None].astype(np.float64) - others[1][None])
     same = (labels[:, None] == others[2][None]) & (gap <= SAME_SCORE)
-    near = np.abs(boxes[:, None] - others[0][None]).max(axis=2) < TINY
-    iou = np.where(same, np.where(near, np.maximum(iou, SAME_IOU), iou), -1.0)
-    best, rows = iou.argmax(axis=1), np.arange(len(boxes))
+    apart = _gap(boxes[:, None], others[0][None])
+    near = apart < TINY
+    fits = np.where(same, np.where(near, np.maximum(iou, SAME_IOU), iou), -1.0)
+    best, rows = fits.argmax(axis=1), np.arange(len(boxes))
     value = iou[rows, best]
-    good = value >= SAME_IOU
+    good = fits[rows, best] >= SAME_IOU
     if not good.any():
         return Agreement(len(boxes), 0)
-    worst = float(value[good].min()), float(gap[rows, best][good].max())
+    worst = _lowest(value[good]), float(gap[rows, best][good].max()), float(apart[rows, best][good].max())
     return Agreement(len(boxes), int(good.sum()), 0, *worst)
+
+
+def _lowest(iou: NDArray[np.float64]) -> float:
+    """Of boxes that are the same by their IoU: that of a sliver, the same by its place, says nothing."""
+    return float(iou[iou >= SAME_IOU].min(initial=1.0))
 
 
 def _row_by_row(ours: Arrays, theirs: Arrays) -> Agreement:
     iou = geometry.iou_of_pairs(np.asarray(ours[0], np.float64), np.asarray(theirs[0], np.float64))
     gap = np.abs(ours[1].astype(np.float64) - theirs[1]).max(axis=1)
-    near = (iou >= SAME_IOU) | _tiny_difference(ours[0], theirs[0])
+    apart = _gap(ours[0], theirs[0])
+    near = (iou >= SAME_IOU) | (apart < TINY)
     good = near & (gap <= SAME_SCORE)
-    worst = float(iou[near].min(initial=1.0)), float(gap.max(initial=0.0))
+    worst = _lowest(iou[good]), float(gap[good].max(initial=0.0)), float(apart[good].max(initial=0.0))
     return Agreement(len(iou), int(good.sum()), int((~good).sum()), *worst)
-
-
-def _tiny_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(n,) of pairs of rows."""
-    return np.asarray(np.abs(a - b).max(axis=1) < TINY)

@@ -67,8 +67,8 @@ def spread(
         column = torch.arange(columns, device=device).view(1, columns, 1, 1).expand(rows, columns, count, 1)
         cells = torch.cat([column, row], dim=-1).reshape(-1, 2).float()
         sizes = torch.stack([anchors[a] for a in mask]).expand(rows, columns, count, 2).reshape(-1, 2)
-        fixed = cells.new_full((len(cells), 1), float(stride)), cells.new_full((len(cells), 1), scale)
-        parts.append((cells, fixed[0], sizes, fixed[1], torch.full((len(cells),), level, device=device)))
+        fixed = cells.new_full((cells.shape[0], 1), float(stride)), cells.new_full((cells.shape[0], 1), scale)
+        parts.append((cells, fixed[0], sizes, fixed[1], torch.full((cells.shape[0],), level, device=device)))
         for place, anchor in enumerate(mask):
             table.append((anchor, stride, rows, columns, first, count, place, level))
         first += rows * columns * count

@@ -32,25 +32,55 @@ Arrays = tuple[NDArray[Any], ...]
 Run = Callable[[NDArray[np.float32]], Arrays]
 
 
+DETECTIONS, DECODED, RAW = "detections", "decoded", "raw"
+PUBLISHED = "published"
+OUTPUT = "What the file gives"
+KEY = "model.json"  # under which a file holds its card
+
+
 @dataclass(frozen=True)
 class ExportSettings:
-    """What an exported file is told."""
+    """What an exported file is told, and what it gives."""
 
     score: float = setting(
         0.25, "Confidence suggested to whoever uses the file; the file itself cuts nothing off.", low=0.0, high=1.0
     )
+    nms_kind: str = setting(
+        PUBLISHED,
+        "How overlapping boxes are thinned out; published: as the detector's authors do.",
+        choices=(PUBLISHED, "per label", "across labels", "diou", "darknet diou"),
+    )
     iou: float | None = setting(
         None, "Overlap above which NMS removes the lower of two boxes; auto: as published.", low=0.05, high=0.95
     )
-    nms: bool = setting(True, "Put NMS into the file: it then gives detections instead of a value for every prior.")
+    output: str = setting(
+        DETECTIONS,
+        "What the file gives: detections after top-k and NMS; decoded boxes and scores of every prior; or the network's"
+        " raw heads, for your own decoding.",
+        choices=(DETECTIONS, DECODED, RAW),
+        group=OUTPUT,
+    )
+    limit: int = setting(300, "Most detections of an image, where NMS is in the file.", low=1, high=1000, group=OUTPUT)
+    batch: int = setting(
+        1, "Images at a time; 0: any number. ONNX only, other files take one.", low=0, high=256, group=OUTPUT
+    )
+    size: str = setting(
+        "fixed",
+        "Whether the input's height and width are the trained ones or any that the network can take. ONNX only.",
+        choices=("fixed", "dynamic"),
+        group=OUTPUT,
+    )
+    licence: str = setting("", "Licence of the weights, such as CC-BY-4.0; it is written into the file and its card.")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """All that a program needs to run the file, apart from the weights: model.json, also inside the file.
 
-    `nms`: outputs are boxes (n, 4), scores (n,), labels (n,) after NMS; otherwise boxes (N, 4), scores (N, C) of all
-    priors. Boxes are xyxy in pixels of the network input.
+    `output` "detections": boxes (n, 4), scores (n,), labels (n,) after NMS, or with `batch` other than 1 boxes
+    (B, limit, 4), scores and labels (B, limit), filled up with score 0 and label -1. "decoded": boxes (N, 4), scores
+    (N, C) of all priors, each with B before it where `batch` is not 1. "raw": the network's heads. Boxes are xyxy in
+    pixels of the network input.
     """
 
     detector: str
@@ -59,11 +89,27 @@ class Card:
     resize: str  # one of core.resize.HOWS
     score: float  # suggested confidence; the file itself cuts nothing off
     iou: float  # of the NMS inside the file, or after it
-    nms: bool
-    nms_kind: str  # one of core.nms.KINDS: the detector's as published
+    nms_kind: str  # one of core.nms.KINDS
+    output: str = DETECTIONS
+    limit: int = 300
+    batch: int = 1  # 0: any
+    size: str = "fixed"
+    multiple: int = 32  # of pixels that a dynamic height and width must be
     anchors: tuple[tuple[float, float], ...] = ()
     window: tuple[float, float] | None = None  # values that are black and white in images of more than 8 bits
+    licence: str = ""  # of the weights
+    data: str = ""  # hash of the snapshot of labels, images and boxes that it was trained on
+    version: str = ""  # of the program that wrote it
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def nms(self) -> bool:
+        return self.output == DETECTIONS
+
+    @property
+    def lone(self) -> bool:
+        """Whether its arrays are of one image and lack the batch's axis."""
+        return self.batch == 1 and self.output != RAW
 
     @property
     def stretched(self) -> bool:
@@ -83,18 +129,21 @@ class Card:
             "interpolation": darknets if self.by_corners else cv2s,
             "padding": None if self.stretched else 128,
             "orientation": "upright (EXIF orientation applied)",
+            "normalisation": "none beyond the range: what a network subtracts or divides by is inside it",
         }
-        record = {"format": 1, **asdict(self), "preprocessing": preprocessing, "program": "Workbench"}
+        point = {"confidence": self.score, "nms": self.nms_kind, "iou": self.iou, "most": self.limit}
+        about = {"nms": self.nms, "operating_point": point, "preprocessing": preprocessing, "program": "Workbench"}
+        record = {"format": 1, **asdict(self), **about}
         return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What an exporter writes. `graph` (1, 3, S, S) -> the arrays that Card describes; `example` is such an input."""
+    """What an exporter writes. `graph` (B, 3, S, S) -> the arrays that Card describes; `example` is such an input."""
 
     detector: Detector
     graph: nn.Module
-    example: Any  # (1, 3, S, S) float32 tensor
+    example: Any  # (B, 3, S, S) float32 tensor
     card: Card
     metadata: dict[str, str]  # of the checkpoint, to be carried along
 
@@ -104,7 +153,13 @@ class Unsuitable(WorkbenchError):
 
 
 class Exporter(Protocol):
-    """One file format."""
+    """One file format.
+
+    It may also have: `flexible` True, if it heeds Card.batch and Card.size, otherwise it gets those of one image of
+    the trained size. `runtime`, one of runtimes.KINDS: the file is then opened by its own library in a process of its
+    own, and `opened` is not asked. `fill(file, detector)`, which puts the weights of a file that can't run by itself
+    into a detector.
+    """
 
     title: ClassVar[str]  # as people write it
     summary: ClassVar[str]  # one sentence for the picker
@@ -138,11 +193,24 @@ def load_all() -> Registry[type[Exporter]]:
     return exporters
 
 
+def outputs_of(card: Card) -> tuple[str, ...]:
+    """The names of what a file gives; of raw heads it depends on the network."""
+    return {DETECTIONS: ("boxes", "scores", "labels"), DECODED: ("boxes", "scores")}.get(card.output, ())
+
+
 def picture_code(card: Card, imports: str) -> str:
     """The lines from a photograph to `tensor`, shared by all files that can run: exactly what the program does."""
-    head = f"""{imports}
-about = json.load(open("model.json", encoding="utf-8"))
-image = cv2.imdecode(np.fromfile("photo.jpg", np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]  # upright, RGB
+    head = f"""import json
+import pathlib
+import sys
+
+import cv2
+import numpy as np
+{imports}
+
+here = pathlib.Path(__file__).parent
+about = json.loads((here / "model.json").read_text("utf-8"))
+image = cv2.imdecode(np.fromfile(sys.argv[1], np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]  # upright, RGB
 side, (height, width) = about["input_px"], image.shape[:2]
 {BY_CORNERS_CODE if card.by_corners else "resize = cv2.resize"}
 """
@@ -155,7 +223,13 @@ square, left, top = np.full((side, side, 3), 128, np.float32), (side - w) // 2, 
 square[top:top + h, left:left + w] = resize(image, (w, h))
 scale, pad = np.array([w / width, h / height] * 2), np.array([left, top] * 2)
 """
-    return head + fit + "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
+    several = f"tensor = np.repeat(tensor, {card.batch}, axis=0)  # the file takes as many at a time\n"
+    return (
+        head
+        + fit
+        + "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
+        + (several if card.batch > 1 else "")
+    )
 
 
 BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixels kept: Darknet's
@@ -170,13 +244,19 @@ BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixe
 
 
 def result_code(card: Card) -> str:
-    """The lines from `boxes, scores` (and `labels`) to printed detections."""
+    """The lines from `found`, the file's answer, to printed detections; of raw heads their shapes."""
+    if card.output == RAW:
+        return "for head in found:  # for your own decoding, with model.json's anchors\n    print(head.shape)\n"
+    one = "found" if card.lone else "(array[0] for array in found)  # of the first image"
     nms = "" if card.nms else DIOU_CODE if card.nms_kind in DIOU_POWERS else NMS_CODE
+    if card.nms_kind == "across labels":
+        nms = nms.replace("labels.tolist()", "[0] * len(labels)")
     return (
-        nms
+        f"{', '.join(outputs_of(card))} = {one}\n"
+        + nms
         + """boxes = np.clip((boxes - pad) / scale, 0, [width, height, width, height])  # pixels of the photograph
 for box, score, label in zip(boxes, scores, labels):
-    if score >= about["score"]:
+    if score >= about["score"] and label >= 0:
         print(about["labels"][label], round(float(score), 4), [round(float(side), 2) for side in box])
 """
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from workbench.inference.exporters import Card, Source, Unsuitable, register
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector
 
 
 @register("darknet")
@@ -29,6 +32,12 @@ class DarknetWeights:
 
     def opened(self, file: Path) -> None:
         return None
+
+    def fill(self, file: Path, detector: Detector) -> None:
+        """By our own reader of Darknet's files."""
+        from workbench.detectors.parts import darknet
+
+        darknet.read(detector, file)
 
     def code(self, card: Card) -> str:
         labels = len(card.labels)

@@ -10,13 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workbench.inference.exporters import Arrays, Card, Run, Source, picture_code, register, result_code
+from workbench.inference.exporters import KEY, Card, Source, outputs_of, picture_code, register, result_code
 
 OPSET, OLD_OPSET = 20, 17  # of the new exporter and of the old one: what each was tested with
-_IMPORTS = "import json, cv2, numpy as np, onnxruntime"
+MOST_IMAGES, LARGEST = 1024, 4096  # at a time, and pixels of a side: where sizes are left open, they have an end
 
 
 @register("onnx")
@@ -27,6 +24,8 @@ class Onnx:
     summary: ClassVar[str] = "Runs almost everywhere: ONNX Runtime, OpenVINO, TensorRT, browsers, phones."
     file: ClassVar[str] = "model.onnx"
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
+    runtime: ClassVar[str] = "onnx"
+    flexible: ClassVar[bool] = True
 
     def write(self, source: Source, file: Path) -> str:
         import onnx
@@ -45,28 +44,38 @@ class Onnx:
         onnx.save(model, str(file))
         return remark
 
-    def opened(self, file: Path) -> Run:
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-
-        def run(image: NDArray[np.float32]) -> Arrays:
-            return tuple(session.run(None, {"image": image}))
-
-        return run
+    def opened(self, file: Path) -> None:
+        return None
 
     def code(self, card: Card) -> str:
-        outputs = "boxes, scores, labels" if card.nms else "boxes, scores"
         return (
-            picture_code(card, _IMPORTS)
-            + 'session = onnxruntime.InferenceSession("model.onnx")\n'
-            + f'{outputs} = session.run(None, {{"image": tensor}})\n'
+            picture_code(card, "import onnxruntime")
+            + 'session = onnxruntime.InferenceSession(here / "model.onnx")\n'
+            + 'found = session.run(None, {"image": tensor})\n'
             + result_code(card)
         )
 
 
-def _names(card: Card) -> list[str]:
-    return ["boxes", "scores", "labels"] if card.nms else ["boxes", "scores"]
+def _names(source: Source) -> list[str]:
+    import torch
+
+    names = outputs_of(source.card)
+    if names:
+        return list(names)
+    with torch.no_grad():
+        return [f"head_{number}" for number in range(len(source.graph(source.example)))]
+
+
+def _shapes(card: Card) -> tuple[dict[int, Any]] | None:
+    """Which sizes of the input are left open, as torch.export wants them."""
+    from torch.export import Dim
+
+    open_sizes: dict[int, Any] = {} if card.batch else {0: Dim("batch", min=1, max=MOST_IMAGES)}
+    if card.size == "dynamic":
+        least, most = 1, max(LARGEST, card.input_px) // card.multiple
+        for axis, name in ((2, "rows"), (3, "columns")):
+            open_sizes[axis] = card.multiple * Dim(name, min=least, max=most)
+    return (open_sizes,) if open_sizes else None
 
 
 def _new_exporter(source: Source, file: Path) -> None:
@@ -74,7 +83,7 @@ def _new_exporter(source: Source, file: Path) -> None:
 
     program = torch.onnx.export(
         source.graph, (source.example,), dynamo=True, opset_version=OPSET, verbose=False,
-        input_names=["image"], output_names=_names(source.card),
+        input_names=["image"], output_names=_names(source), dynamic_shapes=_shapes(source.card),
     )  # fmt: skip
     assert program is not None
     program.save(str(file), external_data=False)
@@ -83,21 +92,33 @@ def _new_exporter(source: Source, file: Path) -> None:
 def _old_exporter(source: Source, file: Path) -> None:
     import torch
 
+    axes = {axis: name for axis, name in ((0, "batch"), (2, "height"), (3, "width")) if _is_open(source.card, axis)}
+    names = _names(source)
     torch.onnx.export(
         source.graph, (source.example,), str(file), dynamo=False, opset_version=OLD_OPSET,
-        input_names=["image"], output_names=_names(source.card),
+        input_names=["image"], output_names=names,
+        dynamic_axes={"image": axes, **{name: {0: "batch"} for name in names if 0 in axes}} if axes else None,
     )  # fmt: skip
+
+
+def _is_open(card: Card, axis: int) -> bool:
+    return not card.batch if axis == 0 else card.size == "dynamic"
 
 
 def _describe(model: Any, card: Card) -> None:
     """model.json into the metadata; readable names for the sizes that depend on the picture."""
-    for key, value in (("workbench", card.to_json()), ("labels", "\n".join(card.labels))):
+    plain = {
+        "labels": "\n".join(card.labels), "input_px": str(card.input_px), "resize": card.resize,
+        "confidence": str(card.score), "nms": card.nms_kind, "iou": str(card.iou), "licence": card.licence,
+        "data": card.data, "program": f"Workbench {card.version}",
+    }  # fmt: skip
+    for key, value in ((KEY, card.to_json()), *plain.items()):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
-    model.producer_name = "Workbench"
+    model.producer_name, model.producer_version = "Workbench", card.version
     for output in model.graph.output:
         for size in output.type.tensor_type.shape.dim:
-            if not size.HasField("dim_value"):
+            if not size.HasField("dim_value") and card.lone and card.nms:
                 size.dim_param = "detections"
 
 

@@ -16,6 +16,7 @@ class Safetensors:
     summary: ClassVar[str] = "The weights alone, for this program and for your own code; safe to pass on."
     file: ClassVar[str] = "model.safetensors"
     needs: ClassVar[tuple[str, ...]] = ()
+    runtime: ClassVar[str] = "safetensors"
 
     def write(self, source: Source, file: Path) -> str:
         from safetensors.torch import save_file
@@ -28,8 +29,12 @@ class Safetensors:
         return None
 
     def code(self, card: Card) -> str:
-        return """from safetensors import safe_open
-with safe_open("model.safetensors", framework="numpy") as file:
+        return """import pathlib
+
+from safetensors import safe_open
+
+here = pathlib.Path(__file__).parent
+with safe_open(here / "model.safetensors", framework="numpy") as file:
     print(file.metadata()["model.json"])
     for name in file.keys():
         print(name, file.get_tensor(name).shape)

@@ -16,6 +16,7 @@ class StateDict:
     summary: ClassVar[str] = "The weights alone, for your own PyTorch code."
     file: ClassVar[str] = "model.pt"
     needs: ClassVar[tuple[str, ...]] = ()
+    runtime: ClassVar[str] = "state-dict"
 
     def write(self, source: Source, file: Path) -> str:
         import torch
@@ -28,8 +29,11 @@ class StateDict:
         return None
 
     def code(self, card: Card) -> str:
-        return """import torch
-saved = torch.load("model.pt", weights_only=True)
+        return """import pathlib
+
+import torch
+
+saved = torch.load(pathlib.Path(__file__).parent / "model.pt", weights_only=True)
 print(saved["model.json"])
 for name, tensor in saved["state_dict"].items():
     print(name, tuple(tensor.shape))

@@ -6,10 +6,7 @@ import warnings
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workbench.inference.exporters import Arrays, Card, Run, Source, picture_code, register, result_code
+from workbench.inference.exporters import Card, Source, picture_code, register, result_code
 
 
 @register("pt2")
@@ -20,6 +17,7 @@ class TorchExport:
     summary: ClassVar[str] = "For torch.compile, AOTInductor and ExecuTorch."
     file: ClassVar[str] = "model.pt2"
     needs: ClassVar[tuple[str, ...]] = ()
+    runtime: ClassVar[str] = "pt2"
 
     def write(self, source: Source, file: Path) -> str:
         import torch
@@ -30,26 +28,14 @@ class TorchExport:
             torch.export.save(program, file, extra_files={"model.json": source.card.to_json()})
         return ""
 
-    def opened(self, file: Path) -> Run:
-        import torch
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = torch.export.load(file).module()
-
-        def run(image: NDArray[np.float32]) -> Arrays:
-            with torch.no_grad():
-                return tuple(tensor.numpy() for tensor in model(torch.from_numpy(image)))
-
-        return run
+    def opened(self, file: Path) -> None:
+        return None
 
     def code(self, card: Card) -> str:
-        outputs = "boxes, scores, labels" if card.nms else "boxes, scores"
+        imports = "import torch\nimport torchvision  # holds the NMS operation" if card.nms else "import torch"
         return (
-            picture_code(
-                card, "import json, cv2, numpy as np, torch, torchvision  # torchvision holds the NMS operation"
-            )
-            + 'model = torch.export.load("model.pt2").module()\n'
-            + f"{outputs} = (tensor.detach().numpy() for tensor in model(torch.from_numpy(tensor)))\n"
+            picture_code(card, imports)
+            + 'model = torch.export.load(here / "model.pt2").module()\n'
+            + "with torch.no_grad():\n    found = [array.numpy() for array in model(torch.from_numpy(tensor))]\n"
             + result_code(card)
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from PySide6.QtCore import Slot
@@ -23,10 +22,13 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import settings
+from workbench.core import words
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
-from workbench.inference.events import ExportDone, Exported, ExportProgress
+from workbench.inference.checked_images import chosen
+from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
+from workbench.inference.model_card import suggested
 from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -44,6 +46,11 @@ from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
 
 PANEL = 400  # px
+RUN_HELP = "The run whose detector is exported."
+NOTHING_YET = (
+    "Each file is run by its own library, apart from this program, on eight of the project's images. It is handed out"
+    " only if it finds the same as the trained network."
+)
 
 
 class ExportPage(Page):
@@ -77,7 +84,7 @@ class ExportPage(Page):
         row.addLayout(self._right(), 1)
 
     def _left(self) -> QWidget:
-        self._run = _combo("export-run", "The run whose detector is exported.")
+        self._run = _combo("export-run", RUN_HELP)
         self._checkpoint = _combo("export-checkpoint", "The best checkpoint by AP, or the last one.")
         self._folder = QLineEdit()
         self._folder.setObjectName("export-folder")
@@ -116,7 +123,7 @@ class ExportPage(Page):
         return panel
 
     def _right(self) -> QVBoxLayout:
-        self._words = QLabel(wordWrap=True)
+        self._words = QLabel(NOTHING_YET, wordWrap=True)
         self._words.setObjectName("export-words")
         self._bar = QProgressBar(textVisible=False)
         self._bar.setObjectName("export-progress")
@@ -146,6 +153,7 @@ class ExportPage(Page):
         self._formats.changed.connect(self._enable)
         self._form.changed.connect(self._enable)
         self._folder.textChanged.connect(self._enable)
+        self._folder.textChanged.connect(self._folder.setToolTip)
         self._choose.clicked.connect(self._choose_folder)
         self._open.clicked.connect(self._open_folder)
         self._go.clicked.connect(self.export)
@@ -178,7 +186,7 @@ class ExportPage(Page):
     def _document_changed(self) -> None:
         self._run.clear()
         self._results.setRowCount(0)
-        self._words.setText("")
+        self._say(NOTHING_YET)
         self._written = None
         self._open.setEnabled(False)
         if self.isVisible():
@@ -222,6 +230,7 @@ class ExportPage(Page):
     @Slot()
     def _run_changed(self) -> None:
         run = self._chosen_run()
+        self._run.setToolTip(f"{self._run.currentText()}\n{RUN_HELP}")
         chosen = self._checkpoint.currentText()
         self._checkpoint.clear()
         if run is None:
@@ -233,9 +242,10 @@ class ExportPage(Page):
         if self._folder.text() in ("", self._suggested):
             self._suggested = str(run.folder / "export")
             self._folder.setText(self._suggested)
-        confidence = _best_confidence(run.folder)
-        if confidence is not None:
-            self._form.set_values({"score": confidence})
+        try:
+            self._form.set_values(suggested(run.folder, Path(self._checkpoint.currentData()).name))
+        except WorkbenchError as error:  # the form stays as it is
+            self._say(error.sentence, "error")
         self._enable()
 
     def _load(self) -> None:
@@ -277,14 +287,14 @@ class ExportPage(Page):
         document, checkpoint = self.session.document, self._checkpoint.currentData()
         if document is None or checkpoint is None or self._job is not None:
             return
-        images = document.images()
-        shown = [image for image in images if image.split is Split.VALIDATION] or list(images)
+        snapshot = document.snapshot()
         wish = Wish(
             checkpoint=Path(checkpoint),
             folder=Path(self._folder.text().strip()).expanduser(),
             formats=self._formats.chosen(),
-            images=tuple(document.file(image) for image in shown),
+            images=tuple(chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])),
             settings=settings.changed(ExportSettings(), self._form.values()),
+            snapshot=snapshot,
         )
         job = Job(f"Exporting {wish.checkpoint.parent.name}", lambda _: self._export(wish), behind=True)
         job.reported.connect(self._reported)
@@ -301,7 +311,8 @@ class ExportPage(Page):
 
     def _say(self, sentence: str, role: str = "") -> None:
         self._words.setProperty("role", role)
-        self._words.setStyleSheet("")  # the style looks at the role again
+        self._words.style().unpolish(self._words)  # the style looks at the role again
+        self._words.style().polish(self._words)
         self._words.setText(sentence)
 
     @Slot(object)
@@ -313,9 +324,20 @@ class ExportPage(Page):
         elif isinstance(event, Exported):
             self._results.add(event)
             self._open.setEnabled(True)
+        elif isinstance(event, NotExported):
+            self._results.add_failure(event)
         elif isinstance(event, ExportDone):
-            count = len(event.results)
-            self._say(f"{count} {'format' if count == 1 else 'formats'} written, each with a README.md.", "ok")
+            self._say_done(event)
+
+    def _say_done(self, event: ExportDone) -> None:
+        written = f"{words.count(len(event.results), 'format')} written and verified"
+        if event.failed:
+            names = ", ".join(one.format for one in event.failed)
+            sentences = " ".join(one.sentence for one in event.failed)
+            self._say(f"Not exported: {names}. {sentences} {written}.", "error")
+            self.session.message.emit("error", f"Not exported: {names}. {sentences}")
+        else:
+            self._say(f"{written}, each with a model card and an example.", "ok")
 
     @Slot(object)
     def _failed(self, error: object) -> None:
@@ -338,15 +360,6 @@ class ExportPage(Page):
     def _open_folder(self) -> None:
         if self._written is not None and not open_folder(self._written):
             self.session.message.emit("warning", f"The folder could not be shown. It is {self._written}.")
-
-
-def _best_confidence(run_folder: Path) -> float | None:
-    """The confidence that an evaluation on the Inspect page found best, if there was one."""
-    try:
-        value = json.loads((run_folder / "evaluation.json").read_text("utf-8"))["best_confidence"]
-        return float(value)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _combo(name: str, help: str) -> QComboBox:

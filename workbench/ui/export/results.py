@@ -1,15 +1,16 @@
-"""What an export has written: a row for each file, with how well it agrees with this program."""
+"""What an export has written: a row for each file, with how well it agrees with this program, or why there is none."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from workbench.core.words import size
-from workbench.inference.events import Exported
+from workbench.inference.events import Exported, NotExported
 from workbench.ui import theme
 
-COLUMNS = ("format", "file", "size", "checked")
+COLUMNS = ("format", "file", "size", "verified")
+ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which another theme has too
 
 
 class Results(QTableWidget):
@@ -26,26 +27,52 @@ class Results(QTableWidget):
         head = self.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        theme.theme().changed.connect(self._recolour)
+
+    @Slot()
+    def _recolour(self) -> None:
+        for row in range(self.rowCount()):
+            for column in range(self.columnCount()):
+                cell = self.item(row, column)
+                if cell is not None and cell.data(ROLE):
+                    cell.setForeground(theme.colour(cell.data(ROLE)))
 
     def add(self, result: Exported) -> None:
+        row = (result.format, str(result.file), size(result.bytes), verdict(result))
+        self._add(row, "ok" if result.agreement else "warning", result.remark or _apart(result))
+
+    def add_failure(self, failure: NotExported) -> None:
+        """The sentence stands where the file would, over all columns that there are none for."""
+        self._add((failure.format, failure.sentence, "", ""), "error", "", whole=True)
+
+    def _add(self, texts: tuple[str, ...], role: str, more: str, whole: bool = False) -> None:
         row = self.rowCount()
         self.insertRow(row)
-        texts = (result.format, str(result.file), size(result.bytes), verdict(result))
         for column, text in enumerate(texts):
             cell = QTableWidgetItem(text)
-            cell.setToolTip("\n".join(part for part in (text, result.remark) if part))
+            cell.setToolTip("\n".join(part for part in (text, more) if part))
             if column == 2:
                 cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            if column == 3:
-                cell.setForeground(theme.colour("ok" if result.agreement else "muted"))
+            if whole or column == 3:
+                cell.setData(ROLE, role)
+                cell.setForeground(theme.colour(role))
             self.setItem(row, column, cell)
+        if whole:
+            self.setSpan(row, 1, 1, len(COLUMNS) - 1)
 
 
 def verdict(result: Exported) -> str:
     """How well the file agrees, in words."""
     found = result.agreement
     if found is None:
-        return "weights alone: nothing to run"
+        return "not verified: can't be read back"
     count = result.checked_images
     images = f"{count:,} image{'' if count == 1 else 's'}" if count else "noise"
     return f"{found.matched:,} of {found.compared:,} detections agree on {images}"
+
+
+def _apart(result: Exported) -> str:
+    found = result.agreement
+    if found is None:
+        return ""
+    return f"Scores differ by {found.largest_score_gap:.1g} at most, boxes by {found.largest_box_gap:.1g} px."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.core.project import Snapshot
 from workbench.inference.events import ExportEvent
 from workbench.inference.exporters import ExportSettings
 
@@ -29,15 +30,19 @@ class Formats:
     choices: tuple[FormatChoice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """Write `checkpoint` as each of `formats` into `folder`, checked on some of `images`."""
+    """Write `checkpoint` as each of `formats` into `folder`, verified on some of `images`.
+
+    `snapshot` is told of in the model card.
+    """
 
     checkpoint: Path
     folder: Path
     formats: tuple[str, ...]
     images: tuple[Path, ...]
     settings: ExportSettings
+    snapshot: Snapshot | None = None
 
 
 Export = Callable[[Wish], Iterator[ExportEvent]]
@@ -66,4 +71,4 @@ def load() -> Iterator[Formats]:
 def export(wish: Wish) -> Iterator[ExportEvent]:
     from workbench.inference import export as exporting
 
-    yield from exporting.export(wish.checkpoint, wish.folder, wish.formats, wish.images, wish.settings)
+    yield from exporting.export(wish.checkpoint, wish.folder, wish.formats, wish.images, wish.settings, wish.snapshot)

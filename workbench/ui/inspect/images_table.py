@@ -16,6 +16,7 @@ COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
 MOST = "0,000"  # what a column of numbers has room for
 ARROW, PADDING = 16, 8  # px of the mark of sorting; px between a cell's text and its sides, both together
+NUMBER = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
@@ -28,20 +29,28 @@ class ImagesModel(QAbstractTableModel):
         self._images: tuple[Image, ...] = ()
         self._counts = np.zeros((0, 3), np.int64)
         self.row_image = np.zeros(0, np.int64)
+        self._listed: NDArray[np.int64] | None = None  # images that have a row; None: all
         self._sorted = (2, Qt.SortOrder.DescendingOrder)
 
     def set_images(self, images: tuple[Image, ...]) -> None:
         self.beginResetModel()
         self._images = images
         self._counts = np.zeros((len(images), 3), np.int64)
-        self.row_image = np.arange(len(images))
+        self._listed, self.row_image = None, np.arange(len(images))
+        self.endResetModel()
+
+    def list_only(self, images: NDArray[np.int64] | None) -> None:
+        """Give rows to these images alone; None: to all."""
+        self.beginResetModel()
+        self._listed = images
+        self.row_image = self._ranked()
         self.endResetModel()
 
     def set_counts(self, counts: NDArray[np.int64]) -> None:
         """(n, 3) labelled boxes, misses and false alarms of each image. The order stays until the next sort."""
         self._counts = counts
-        if len(counts):
-            last = self.index(len(counts) - 1, len(COLUMNS) - 1)
+        if len(self.row_image):
+            last = self.index(len(self.row_image) - 1, len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 1), last)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -50,14 +59,7 @@ class ImagesModel(QAbstractTableModel):
 
     def resort(self) -> None:
         """Sort again by the column chosen last; the selection follows its image."""
-        column, order = self._sorted
-        if column == 0:
-            rows = sorted(range(len(self._images)), key=lambda i: natural_key(self._images[i].path))
-            ranked = np.array(rows, np.int64)
-        else:
-            ranked = np.argsort(self._counts[:, column - 1], kind="stable")
-        if order == Qt.SortOrder.DescendingOrder:
-            ranked = ranked[::-1] if column == 0 else np.argsort(-self._counts[:, column - 1], kind="stable")
+        ranked = self._ranked()
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         images = [int(self.row_image[index.row()]) for index in before]
@@ -65,6 +67,17 @@ class ImagesModel(QAbstractTableModel):
         after = [self.index(self.row_of(image), index.column()) for image, index in zip(images, before, strict=True)]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
+
+    def _ranked(self) -> NDArray[np.int64]:
+        """The images that have a row, in order."""
+        column, order = self._sorted
+        down = order == Qt.SortOrder.DescendingOrder
+        some = np.arange(len(self._images)) if self._listed is None else self._listed
+        if column == 0:
+            rows = sorted(some.tolist(), key=lambda i: natural_key(self._images[i].path), reverse=down)
+            return np.array(rows, np.int64)
+        counts = self._counts[some, column - 1]
+        return np.asarray(some[np.argsort(-counts if down else counts, kind="stable")])
 
     def row_of(self, image: int) -> int:
         """The row of an image, -1 if it has none."""
@@ -74,7 +87,7 @@ class ImagesModel(QAbstractTableModel):
     # --- Qt ---
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._images)
+        return 0 if parent.isValid() else len(self.row_image)
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         return 0 if parent.isValid() else len(COLUMNS)
@@ -87,15 +100,13 @@ class ImagesModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = 0) -> Any:
-        image = int(self.row_image[index.row()])
         if role == Qt.ItemDataRole.DisplayRole:
-            return (
-                self._images[image].name if index.column() == 0 else f"{int(self._counts[image, index.column() - 1]):,}"
-            )
+            image, column = int(self.row_image[index.row()]), index.column()
+            return f"{int(self._counts[image, column - 1]):,}" if column else self._images[image].name
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if index.column() else None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._images[image].path
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return self._images[int(self.row_image[index.row()])].path
         return None
 
 

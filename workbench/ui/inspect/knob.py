@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QSlider, QWidget
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QSlider
 
 
-class Knob(QWidget):
-    """`changed(value)` whenever a person moves either."""
+class Knob(QObject):
+    """Fills a row of a grid. `changed(value)` whenever a person moves either."""
 
     changed = Signal(float)
 
-    def __init__(self, name: str, title: str, value: float, help: str, *, low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(
+        self, grid: QGridLayout, name: str, title: str, value: float, help: str, *, low: float = 0.0, high: float = 1.0
+    ) -> None:
         super().__init__()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName(f"{name}-slider")
         self.slider.setRange(round(100 * low), round(100 * high))
+        self.slider.setMinimumWidth(60)
         self.spin = QDoubleSpinBox(decimals=2, singleStep=0.01, minimum=low, maximum=high)
         self.spin.setObjectName(f"{name}-spin")
-        for widget in (self, self.slider, self.spin):
+        label = QLabel(title)
+        for widget in (label, self.slider, self.spin):
             widget.setToolTip(help)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(0)
-        grid.addWidget(QLabel(title), 0, 0)
-        grid.addWidget(self.spin, 0, 1)
-        grid.addWidget(self.slider, 1, 0, 1, 2)
+        for widget in (self.slider, self.spin):
+            widget.setAccessibleName(title)
+        row = grid.rowCount()
+        grid.addWidget(label, row, 0)
+        grid.addWidget(self.slider, row, 1)
+        grid.addWidget(self.spin, row, 2)
         self.set_value(value)
         self.slider.valueChanged.connect(self._slid)
         self.spin.valueChanged.connect(self._spun)

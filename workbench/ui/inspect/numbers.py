@@ -1,80 +1,44 @@
-"""The right side of the Inspect page: the two sliders, the numbers of the split, its curve, and a row per label."""
+"""The numbers of the split at the sliders' place, and a row per label with the confidence that a label can have."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from workbench.core.detections import Kind
-from workbench.core.metrics import RECALLS
+from workbench.core.precision import average_precision
+from workbench.core.size_ranges import mean_of_known
 from workbench.ui import theme
-from workbench.ui.inspect.knob import Knob
-from workbench.ui.inspect.work import Found
-from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
+from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable, share
+from workbench.ui.inspect.shown import OVERLAP, Doubles, Shown
+from workbench.ui.inspect.tab import Tab
 
 NUMBERS = {
-    "ap": ("AP", "COCO's average precision, over ten overlaps and all confidences: follows the NMS slider only."),
-    "ap50": ("AP50", "Average precision at an overlap of 0.5, over all confidences: follows the NMS slider only."),
+    "ap": ("AP", "COCO's average precision, over ten overlaps, of the detections at this confidence."),
+    "ap50": ("AP50", "Average precision at an overlap of 0.5, of the detections at this confidence."),
     "precision": ("Precision", "Of the detections at this confidence, the share that is right (overlap 0.5)."),
     "recall": ("Recall", "Of the labelled boxes, the share that is found at this confidence (overlap 0.5)."),
     "f1": ("F1", "Precision and recall in one number: high only if both are."),
 }
-KINDS: dict[Kind, tuple[str, str]] = {
-    "per label": ("per label", "Of two detections of a label that overlap more, the lower one goes."),
-    "across labels": ("across labels", "Of any two detections that overlap more, the lower one goes."),
-    "diou": ("DIoU", "As per label, but centres far apart count against the overlap (arXiv 1911.08287): for crowds."),
-    "darknet diou": (
-        "DIoU, Darknet's",
-        "As DIoU, but the distance counts by its power 0.6, as in Darknet (nms_kind=greedynms of YOLOv4's files).",
-    ),
-    "soft": ("soft", "Soft-NMS: the lower one stays with a score lower by the overlap (arXiv 1704.04503)."),
+COUNTS = {
+    "right": ("right", "Detections that are right (overlap 0.5)."),
+    "wrong": ("false alarms", "Detections without a labelled box of their label."),
+    "missed": ("missed", "Labelled boxes that were not found."),
 }
-AS_PUBLISHED = "as published"
-CURVES = 6  # labels that get a curve of their own
 
 
-class Numbers(QWidget):
-    """`show_found` fills everything for a confidence. `kind_changed` when a person chose another NMS."""
+class Numbers(Tab):
+    """`own_wanted(label, confidence)` when a person edited a label's confidence; NaN takes it back."""
 
-    kind_changed = Signal()
+    own_wanted = Signal(int, float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.confidence = Knob(
-            "inspect-confidence", "Confidence", 0.25, "Detections below this score are not shown and not counted."
-        )
-        self.iou = Knob(
-            "inspect-iou", "NMS overlap", 0.6, "Of two detections of a label that overlap more, the lower one goes.",
-            low=0.05, high=0.95,
-        )  # fmt: skip
-        self._kind = QComboBox()
-        self._kind.setObjectName("inspect-kind")
-        self._kind.setToolTip("How overlapping detections are thinned out.")
-        self._kind.addItem(AS_PUBLISHED, None)
-        self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
-        for kind, (title, help) in KINDS.items():
-            self._kind.addItem(title, kind)
-            self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
-        self._kind.activated.connect(self.kind_changed)
-        nms = QHBoxLayout()
-        nms.addWidget(QLabel("NMS"))
-        nms.addWidget(self._kind, 1)
+    def __init__(self) -> None:
+        super().__init__("Numbers")
         self._values: dict[str, QLabel] = {}
         grid = QGridLayout()
+        grid.setVerticalSpacing(2)
         for column, (name, (title, help)) in enumerate(NUMBERS.items()):
             head = QLabel(title, alignment=Qt.AlignmentFlag.AlignCenter)
             head.setProperty("role", "muted")
@@ -86,106 +50,89 @@ class Numbers(QWidget):
             grid.addWidget(head, 0, column)
             grid.addWidget(value, 1, column)
             self._values[name] = value
-        self.plot = Plot("recall", "precision", corner=BOTTOM_LEFT)
-        self.plot.setObjectName("inspect-curve")
-        self.plot.setMinimumHeight(120)
-        self.plot.setXRange(0, 1)
-        self.plot.setYRange(0, 1)
-        self.labels = _table()
+        self._all = QLabel()
+        self._all.setObjectName("inspect-ap-all")
+        self._all.setProperty("role", "muted")
+        self._all.setToolTip("What training and other programs report: every detection counts, down to the lowest.")
+        self._buttons: dict[str, QPushButton] = {}
+        counts = QGridLayout()
+        counts.setHorizontalSpacing(theme.GRID)
+        for column, (name, (title, help)) in enumerate(COUNTS.items()):
+            button = QPushButton(f"– {title}")
+            button.setObjectName(f"inspect-open-{name}")
+            button.setToolTip(f"{help} Click for their images.")
+            button.setMinimumWidth(60)
+            button.clicked.connect(lambda _=False, which=name: self._open(which))
+            counts.addWidget(button, 0, column)
+            self._buttons[name] = button
+        self.table = LabelsTable()
+        self.table.labels.own_wanted.connect(self.own_wanted)
+        self.table.clicked.connect(self._open_label)
         column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, 0, 0, 0)
+        column_.setContentsMargins(0, theme.GRID, 0, 0)
         column_.setSpacing(theme.GRID)
-        column_.addWidget(self.confidence)
-        column_.addWidget(self.iou)
-        column_.addLayout(nms)
         column_.addLayout(grid)
-        column_.addWidget(self.plot, 3)
-        column_.addWidget(self.labels, 2)
-
-    @property
-    def kind(self) -> Kind | None:
-        """What was chosen; None is what the detector's authors do."""
-        kind: Kind | None = self._kind.currentData()
-        return kind
-
-    def show_published(self, kind: Kind) -> None:
-        """What "as published" means for the detector at hand."""
-        self._kind.setItemText(0, f"{AS_PUBLISHED}: {KINDS[kind][0]}")
+        column_.addWidget(self._all)
+        column_.addLayout(counts)
+        column_.addWidget(self.table, 1)
+        self.clear()
 
     def clear(self) -> None:
         for value in self._values.values():
             value.setText("–")
-        self._kind.setItemText(0, AS_PUBLISHED)
-        self.plot.forget()
-        self.labels.setRowCount(0)
+        for name, button in self._buttons.items():
+            button.setText(f"– {COUNTS[name][0]}")
+            button.setEnabled(False)
+        self._all.setText("")
+        self.table.labels.show_state(None)
 
-    def show_curves(self, found: Found) -> None:
-        """Draw the curves anew: after another evaluation."""
-        self.plot.forget()
-        precision = found.evaluation.precision[0]  # (R, C) at an overlap of 0.5
-        known = ~np.isnan(precision).all(axis=0)
-        if not known.any():
-            return
-        self.plot.curve("all labels", RECALLS, precision[:, known].mean(axis=1), "accent")
-        curves = [curve for curve in found.evaluation.curves if curve.boxes]
-        if 1 < len(curves) <= CURVES:
-            for number, curve in enumerate(curves, start=1):
-                self.plot.curve(found.evaluation.labels[curve.label], RECALLS, curve.envelope, number)
-
-    def show_found(self, found: Found, confidence: float) -> None:
-        """The numbers at this confidence."""
-        counts = found.evaluation.matching.counts(confidence)
+    def draw(self, state: Shown, result: object) -> None:
+        per_label = state.tally
+        counts = per_label.overall
+        here, everything = average_precision(state.matching, state.wanted), average_precision(state.matching)
+        at = state.matching.at(OVERLAP)
         texts = {
-            "ap": found.evaluation.ap,
-            "ap50": found.evaluation.ap50,
-            "precision": counts.precision,
-            "recall": counts.recall,
-            "f1": counts.f1,
+            "ap": _mean(here.mean(axis=0)),
+            "ap50": _mean(here[at]),
+            "precision": float(counts.precision),
+            "recall": float(counts.recall),
+            "f1": float(counts.f1),
         }
         for name, number in texts.items():
-            self._values[name].setText(_share(number))
-        at = ([counts.recall], [counts.precision])
-        here = not math.isnan(counts.precision) and not math.isnan(counts.recall)
-        self.plot.curve("at this confidence", *(at if here else ([], [])), "text", points=True)
-        self._show_labels(found, counts.per_label)
+            self._values[name].setText(share(number))
+        ap, ap50 = _mean(everything.mean(axis=0)), _mean(everything[at])
+        self._all.setText("" if math.isnan(ap) else f"At any confidence: AP {share(ap)}, AP50 {share(ap50)}")
+        for name, button in self._buttons.items():
+            number = int(getattr(counts, name))
+            button.setText(f"{number:,} {COUNTS[name][0]}")
+            button.setEnabled(number > 0)
+        self.table.labels.show_state(state, per_label, here[at])
 
-    def _show_labels(self, found: Found, counts: np.ndarray) -> None:
-        names = found.evaluation.labels
-        self.labels.setRowCount(len(names))
-        for row, name in enumerate(names):
-            right, wrong, missed = counts[row].tolist()
-            texts = (
-                name,
-                _share(float(found.evaluation.per_label_ap50[row])),
-                _share(right / (right + wrong) if right + wrong else math.nan),
-                _share(right / (right + missed) if right + missed else math.nan),
-            )
-            for column, text in enumerate(texts):
-                cell = self.labels.item(row, column)
-                if cell is None:
-                    cell = QTableWidgetItem()
-                    self.labels.setItem(row, column, cell)
-                    if column:
-                        cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                cell.setText(text)
-                if not column:
-                    cell.setToolTip(name)
+    def _open(self, which: str) -> None:
+        if self.state is not None:
+            right, wrong, missed = self.state.judged
+            words, matching = COUNTS[which][0], self.state.matching
+            if which == "missed":
+                self.opened.emit(Chosen.of("missed boxes", matching, boxes=missed))
+            else:
+                rows = right if which == "right" else wrong
+                self.opened.emit(Chosen.of("right detections" if which == "right" else words, matching, rows))
+
+    @Slot(QModelIndex)
+    def _open_label(self, index: QModelIndex) -> None:
+        """A click on a precision opens what is wrong, on a recall what is missed; a label alone opens nothing."""
+        row, column = index.row(), index.column()
+        if self.state is None or column not in (PRECISION, RECALL):
+            return
+        _, wrong, missed = self.state.judged
+        matching, name = self.state.matching, self.state.found.names[row]
+        if column == PRECISION:
+            rows = wrong[matching.found.labels[wrong] == row]
+            self.opened.emit(Chosen.of(f"false alarms, {name}", matching, rows))
+        else:
+            rows = missed[matching.truth.labels[missed] == row]
+            self.opened.emit(Chosen.of(f"missed, {name}", matching, boxes=rows))
 
 
-def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def _table() -> QTableWidget:
-    table = QTableWidget(0, 4)
-    table.setObjectName("inspect-labels")
-    table.setHorizontalHeaderLabels(["label", "AP50", "precision", "recall"])
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.setWordWrap(False)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    table.setMinimumHeight(80)
-    return table
+def _mean(values: Doubles) -> float:
+    return float(mean_of_known(values))

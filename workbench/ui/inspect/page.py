@@ -1,10 +1,10 @@
-"""The Inspect page: what a trained run finds in the images, where it is wrong, and what the two sliders change."""
+"""The Inspect page: what a trained run finds in the images, where it is wrong, and what the sliders change."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
-from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
@@ -17,27 +17,32 @@ from PySide6.QtWidgets import (
 
 from workbench.core.applied import Applied
 from workbench.core.project import State
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
-from workbench.ui import pictures, theme
+from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
 from workbench.ui.inspect.choice import Choice
-from workbench.ui.inspect.images_table import ImagesTable
-from workbench.ui.inspect.numbers import Numbers
-from workbench.ui.inspect.picture import Group, InspectPicture, Legend
+from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.images_side import ImagesSide
+from workbench.ui.inspect.picture_side import PictureSide
+from workbench.ui.inspect.review.following import Follower, summary
+from workbench.ui.inspect.review.tab import ReviewTab
+from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.side import Side
+from workbench.ui.inspect.tab import Tab
 from workbench.ui.inspect.work import Found, Look, Wish
 from workbench.ui.job import Job
 from workbench.ui.page import Page
-from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.next_step import NextStep
 
-SOON = 40  # ms: moves of the NMS slider within this are scored once
-LEFT, MIDDLE, RIGHT = 320, 290, 300  # px: with what the sides can give, all three fit the smallest window
+LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
+WISHED = 380  # px of the right side where there is room
 
 
 class InspectPage(Page):
@@ -50,13 +55,11 @@ class InspectPage(Page):
         self._look = look
         self._job: Job | None = None
         self._found: Found | None = None
-        self._image = -1  # index in found.truth
-        self._reading: tuple[Path, Window | None] | None = None
         self._list: Background | None = None
-        self._reader: Background | None = None
-        self._soon = QTimer(self, singleShot=True, interval=SOON)
-        self._soon.timeout.connect(self._rescore)
+        self._follower = Follower(self)
         self._build()
+        self._review = ReviewTab(session)
+        self.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
         self._connect()
 
     # --- building ---
@@ -67,16 +70,15 @@ class InspectPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
-        self._table = ImagesTable()
-        self._table.setMinimumWidth(LEFT - 10)
-        self._picture = InspectPicture()
-        self._numbers = Numbers()
-        self._numbers.setMinimumWidth(RIGHT - 40)
+        self._left, self._middle, self._side = ImagesSide(), PictureSide(), Side()
+        self._left.setMinimumWidth(LEFT - 10)
+        self._middle.setMinimumWidth(MIDDLE)
+        self._side.setMinimumWidth(RIGHT)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        for widget in (self._left(), self._middle(), self._numbers):
+        for widget in (self._left, self._middle, self._side):
             split.addWidget(widget)
-        split.setSizes([LEFT, 2 * RIGHT, RIGHT])
+        split.setSizes([LEFT, 2 * MIDDLE, WISHED])
         split.setStretchFactor(1, 1)
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
@@ -105,35 +107,20 @@ class InspectPage(Page):
         row.addWidget(self._words, 1)
         return row
 
-    def _left(self) -> QWidget:
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._table, 1)
-        return side
-
-    def _middle(self) -> QWidget:
-        middle = QWidget()
-        middle.setMinimumWidth(MIDDLE)
-        self._caption = Elided()
-        self._caption.setObjectName("inspect-caption")
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._caption)
-        column.addWidget(self._picture, 1)
-        column.addWidget(Legend(self._picture))
-        return middle
-
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
         self._empty.other_asked.connect(self.session.import_asked)
         self._go.clicked.connect(self.look)
         self._stop.clicked.connect(self._stop_looking)
         self._choice.changed.connect(self._choice_changed)
-        self._numbers.confidence.changed.connect(self._confidence_changed)
-        self._numbers.iou.changed.connect(self._soon.start)
-        self._numbers.kind_changed.connect(self._rescore)
-        self._table.image_chosen.connect(self._image_chosen)
+        self._side.changed.connect(self._changed)
+        self._side.ahead.connect(self._show_boxes)
+        self._side.opened.connect(self._open)
+        self._side.keep_asked.connect(self._keep)
+        self._review.wide.connect(self._show_side_alone)
+        self._follower.followed.connect(self._followed)
+        self._left.all_asked.connect(self._list_all)
+        self._left.table.image_chosen.connect(self._image_chosen)
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
@@ -152,13 +139,19 @@ class InspectPage(Page):
         self._list_runs()
 
     def closing(self) -> None:
-        self._soon.stop()
         self._stop_looking()
-        for background in (self._list, self._reader):
-            if background is not None:
-                background.close()
-                background.deleteLater()
-        self._list = self._reader = None
+        self._left.close_down()
+        self._middle.close_down()
+        self._side.close_down()
+        self._follower.close_down()
+        if self._list is not None:
+            self._list.close()
+            self._list.deleteLater()
+            self._list = None
+
+    def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
+        """A tab more at the right, as the review of mistakes: it is given every Shown, and what it opens is listed."""
+        self._side.add_tab(tab, title, help)
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)
@@ -173,8 +166,21 @@ class InspectPage(Page):
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
-        if self._found is not None and (applied.images or applied.labels_changed or applied.images_changed):
+        """The numbers follow boxes at once; other images, or labels, need another look."""
+        if self._found is not None and not self._follower.follow(self.session.document, applied, self._side.nms):
             self._words.setText("Labels have changed since. Look again to compare with them.")
+
+    @Slot(object)
+    def _followed(self, found: Found) -> None:
+        self._found = found
+        self._words.setText(summary(found))
+        self._middle.follow(found)
+        self._side.follow(found)
+
+    @Slot(bool)
+    def _show_side_alone(self, on: bool) -> None:
+        self._left.setVisible(not on)
+        self._middle.setVisible(not on)
 
     # --- runs and splits ---
 
@@ -215,7 +221,7 @@ class InspectPage(Page):
 
     def _say_nothing_yet(self) -> None:
         """What to do, where the pictures will be."""
-        self._picture.say(
+        self._middle.picture.say(
             "Press Look: this detector then searches the images, and what it finds is compared with their labels here.",
             "text",
         )
@@ -239,7 +245,7 @@ class InspectPage(Page):
         self._job = job
         self._words.setText("Opening the checkpoint …")
         if self._found is None:
-            self._picture.say("Looking …", "text")
+            self._middle.picture.say("Looking …", "text")
         self._show_busy(True)
         self.session.start(job)
 
@@ -277,7 +283,7 @@ class InspectPage(Page):
         if self.sender() is self._job and isinstance(error, WorkbenchError):
             self._words.setText(error.sentence)
             if self._found is None:
-                self._picture.say(error.sentence)
+                self._middle.picture.say(error.sentence)
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
@@ -290,52 +296,68 @@ class InspectPage(Page):
 
     def _forget(self) -> None:
         self._stop_looking()
-        self._found, self._image = None, -1
-        self._table.images.set_images(())
-        self._numbers.clear()
-        self._picture.set_groups(())
-        self._picture.show_picture(None, QSizeF())
-        self._caption.setText("")
+        self._found = None
+        self._follower.begin(None)
+        self._left.clear()
+        self._side.clear()
+        self._middle.clear()
         self._words.setText("")
 
     # --- what was found ---
 
     def _take(self, found: Found) -> None:
         self._found = found
-        self._numbers.confidence.set_value(found.confidence)
-        self._numbers.iou.set_value(found.rules.iou)
-        self._table.images.set_images(found.truth.images)
-        skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
-        images = f"{len(found.truth):,} image{'' if len(found.truth) == 1 else 's'}"
-        self._words.setText(f"{images}, {len(found.truth.boxes):,} labelled boxes.{skipped}")
-        self._numbers.show_published(found.published)
-        if (self._numbers.kind or found.published) != found.rules.kind:
-            self._found = found = found.rescored(found.rules.iou, self._numbers.kind)
-        self._numbers.show_curves(found)
-        self._confidence_changed()
-        self._table.images.resort()
+        self._follower.begin(found)
+        table = self._left.table
+        self._left.show_chosen(None)
+        table.images.set_images(found.truth.images)
+        self._words.setText(summary(found))
+        self._middle.clear()
+        self._side.take(found)
+        table.images.resort()
         ids = [image.id for image in found.truth.images]
-        wanted = ids.index(self.session.image_id) if self.session.image_id in ids else None
-        self._show_image(int(self._table.images.row_image[0]) if wanted is None and ids else wanted or 0)
+        if self.session.image_id in ids:
+            self._show_image(ids.index(self.session.image_id))
+        elif ids:
+            self._show_image(int(table.images.row_image[0]))
 
-    @Slot()
-    def _confidence_changed(self, _value: float = 0.0) -> None:
-        if self._found is None:
-            return
-        confidence = self._numbers.confidence.value
-        self._numbers.show_found(self._found, confidence)
-        per_image = self._found.evaluation.matching.counts(confidence).per_image  # (I, 3) right, wrong, missed
-        per_image = per_image[:, [0, 2, 1]]
-        per_image[:, 0] += per_image[:, 1]
-        self._table.images.set_counts(per_image)
+    @Slot(object)
+    def _changed(self, state: Shown) -> None:
+        """The numbers of the split are of `state` now."""
+        self._left.count(state)
         self._show_boxes()
 
+    @Slot(object)
+    def _open(self, chosen: Chosen) -> None:
+        """List the images behind a bar, a cell or a point, and go to the first of them."""
+        self._left.show_chosen(chosen)
+        self._middle.mark(chosen)
+        some = self._left.table.images.row_image
+        if self._middle.image in some:
+            self._left.table.select_image(self._middle.image)
+        elif len(some):
+            self._image_chosen(int(some[0]))
+
     @Slot()
-    def _rescore(self) -> None:
-        if self._found is not None:
-            self._found = self._found.rescored(self._numbers.iou.value, self._numbers.kind)
-            self._numbers.show_curves(self._found)
-            self._confidence_changed()
+    def _list_all(self) -> None:
+        self._left.show_chosen(None)
+        self._middle.mark(None)
+        self._left.table.select_image(self._middle.image)
+
+    @Slot(object)
+    def _keep(self, point: OperatingPoint) -> None:
+        """Write the operating point beside the run's evaluation."""
+        run, checkpoint = self._choice.run, self._choice.checkpoint
+        if run is None or checkpoint is None:
+            return
+        point = replace(point, checkpoint=checkpoint.name)
+        try:
+            operating_point.write(run.folder, point)
+        except WorkbenchError as error:
+            self._words.setText(error.sentence)
+            return
+        self._side.kept(point)
+        self._words.setText(f"Kept with run {run.name}. This page opens with it.")
 
     # --- the picture ---
 
@@ -350,50 +372,22 @@ class InspectPage(Page):
         if self._found is None:
             return
         for index, image in enumerate(self._found.truth.images):
-            if image.id == id and index != self._image:
+            if image.id == id and index != self._middle.image:
                 self._show_image(index)
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None
-        self._image = index
-        image = self._found.truth.images[index]
-        self._table.select_image(index)
-        self._picture.show_picture(None, QSizeF(image.width, image.height))
-        self._reading = self._found.truth.files[index], self._found.truth.window
-        if self._reader is None:
-            self._reader = Background("Pictures", lambda wish: pictures.load(*wish), self)
-            self._reader.done.connect(self._read)
-        self._reader.ask([self._reading])
+        self._left.table.select_image(index)
+        self._middle.show_image(self._found, index)
         self._show_boxes()
 
-    @Slot(object, object)
-    def _read(self, wish: object, result: object) -> None:
-        if wish != self._reading:
-            return
-        if isinstance(result, Picture):
-            self._picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
-        elif isinstance(result, WorkbenchError):
-            self._picture.say(result.sentence)
-
+    @Slot()
     def _show_boxes(self) -> None:
-        found = self._found
-        if found is None or self._image < 0:
+        """From the split's matching, or alone while the split is behind."""
+        state = self._side.state
+        if state is None or self._middle.image < 0:
             return
-        match = found.evaluation.matching.of_image(self._image, self._numbers.confidence.value)
-        kept = found.detections(self._image)
-        truth = found.truth.boxes[found.truth.rows(self._image)]
-        truth_labels = found.truth.label_index[found.truth.rows(self._image)]
-        names = found.evaluation.labels
-        groups = [Group("label", truth[match.partner], ())]
-        for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
-            words = tuple(
-                f"{names[label]} {score:.2f}" for label, score in zip(kept.labels[rows], kept.scores[rows], strict=True)
-            )
-            groups.append(Group(kind, kept.boxes[rows], words))
-        missed = tuple(names[label] for label in truth_labels[match.missed])
-        groups.append(Group("miss", truth[match.missed], missed))
-        self._picture.set_groups(tuple(groups))
-        self._caption.setText(
-            f"{found.truth.images[self._image].path}: {len(match.right):,} right,"
-            f" {len(match.wrong):,} false alarms, {len(match.missed):,} misses"
-        )
+        if state.nms == self._side.nms:
+            self._middle.show_boxes(state.matching, state.wanted)
+        else:
+            self._middle.show_ahead(self._side.nms, state.wanted)

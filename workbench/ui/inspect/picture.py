@@ -23,6 +23,7 @@ WORDS = {
     "miss": ("miss", "A labelled box that was not found."),
 }
 DASHED = ("hit", "false_alarm")
+MARGIN = 5  # px between a box and the frame that marks it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +42,17 @@ class InspectPicture(PictureView):
         super().__init__(parent)
         self.setObjectName("inspect-picture")
         self._groups: tuple[Group, ...] = ()
+        self._marked: Floats = np.zeros((0, 4))
         self._hidden: frozenset[str] = frozenset()
+
+    @property
+    def marked(self) -> Floats:
+        return self._marked
+
+    def set_marked(self, boxes: Floats) -> None:
+        """Frame these, (n, 4) xyxy image pixels, a second time: they are what a person asked to see."""
+        self._marked = boxes
+        self.renew()
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -63,6 +74,16 @@ class InspectPicture(PictureView):
         for group in self._groups:
             if len(group.boxes) and group.kind not in self._hidden:
                 self._paint_group(painter, group)
+        if len(self._marked):
+            self._paint_marks(painter)
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        rects = self.view.rects(np.asarray(self._marked, np.float64))  # (n, 4) x, y, width, height
+        rects = rects + np.array([-MARGIN, -MARGIN, 2 * MARGIN, 2 * MARGIN])
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for ink, width in ((QColor(0, 0, 0, 170), 5), (QColor(theme.DARK.text), 2)):
+            painter.setPen(QPen(ink, width))
+            draw_rects(painter, rects)
 
     def _paint_group(self, painter: QPainter, group: Group) -> None:
         rects = self.view.rects(np.asarray(group.boxes, np.float64))

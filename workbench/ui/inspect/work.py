@@ -1,16 +1,19 @@
-"""What the Inspect page does in its thread: run a checkpoint over a split, or take what is kept, and score it."""
+"""What the Inspect page does in its thread: run a checkpoint over a split, or take what is kept, and match it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.detections import Candidates, Detections, Kind
-from workbench.core.metrics import Evaluation
+from workbench.core.detections import Candidates, Kind
+from workbench.core.matching import Matching
 from workbench.core.project import Snapshot, Split
-from workbench.inference import scoring
+from workbench.core.sliders import Sliders
+from workbench.errors import WorkbenchError
+from workbench.inference import operating_point, scoring
 from workbench.inference.events import EvaluationProgress, Skipped
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import Rules
 from workbench.ui.counted import Counted
 
@@ -25,27 +28,57 @@ class Wish:
     split: Split | None
 
 
+@dataclass(frozen=True, slots=True)
+class Nms:
+    """How overlapping detections are thinned out, and the most of an image that stay."""
+
+    iou: float
+    kind: Kind
+    limit: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a checkpoint sees. `candidates[i]` belong to image i of `truth`; `evaluation` is for NMS as in `rules`."""
+    """What a checkpoint sees. `candidates[i]` belong to image i of `truth`; `matching` is for NMS as in `nms`.
+
+    Rows of images in its matchings are rows of the image's candidates. Build with `of`, in a job: it takes seconds
+    for a million candidates.
+    """
 
     truth: Snapshot
     candidates: tuple[Candidates, ...]
-    evaluation: Evaluation
-    rules: Rules
+    sliders: Sliders
+    matching: Matching
+    nms: Nms
     published: Kind  # of NMS, by the detector's authors
+    rules: Rules
     confidence: float  # where F1 is highest
     skipped: int  # images that could not be read
+    point: OperatingPoint | None  # what was kept of this run and checkpoint
+    remark: str  # why it could not be read, or ""
 
-    def rescored(self, iou: float, kind: Kind | None) -> Found:
-        """The same candidates with another NMS (None: as published) or overlap; no network is run."""
-        rules = replace(self.rules, iou=iou, kind=kind or self.published)
-        return replace(self, rules=rules, evaluation=scoring.score(self.truth, self.candidates, rules))
+    @staticmethod
+    def of(
+        truth: Snapshot, candidates: tuple[Candidates, ...], rules: Rules, published: Kind, confidence: float,
+        skipped: int = 0, point: OperatingPoint | None = None, remark: str = "",
+    ) -> Found:  # fmt: skip
+        """Matched as at `point`, else by `rules`."""
+        sliders = scoring.sliders(truth, candidates, rules.difficult)
+        nms = Nms(point.iou, point.kind, point.limit) if point else Nms(rules.iou, rules.kind, rules.limit)
+        sliders.prepare(nms.kind)
+        matching = sliders.moved(nms.iou, nms.kind, nms.limit)
+        return Found(
+            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark
+        )  # fmt: skip
 
-    def detections(self, image: int) -> Detections:
-        """What NMS leaves of this image's candidates: what the evaluation's matching counts in."""
-        rules = self.rules
-        return self.candidates[image].detections(rules.score, rules.iou, rules.kind, rules.limit)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(C,) of the labels."""
+        return tuple(label.name for label in self.truth.labels)
+
+    def alone(self, image: int) -> Sliders:
+        """The sliders of one image, which follow at once however many images there are."""
+        return scoring.sliders(self.truth.take([image]), (self.candidates[image],), self.rules.difficult)
 
 
 Look = Callable[[Wish], Iterator[Counted | Found]]
@@ -66,8 +99,17 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
             yield Counted(0, 0, event.sentence)
         else:
             best = scoring.best_confidence(event.evaluation)
+            point, remark = kept_point(wish)
             rules = event.rules
-            yield Found(event.truth, event.candidates, event.evaluation, rules, rules.kind, best, event.skipped)
+            yield Found.of(event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark)
+
+
+def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:
+    """What was kept of the run for this checkpoint, or why it could not be read."""
+    try:
+        return operating_point.read(wish.run_folder, wish.checkpoint.name), ""
+    except WorkbenchError as error:
+        return None, error.sentence
 
 
 def is_kept(run_folder: Path) -> bool:

@@ -1,0 +1,111 @@
+"""The model card says what is known and no more; labels and names can't break its tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.inference import exporters, model_card, operating_point
+from workbench.inference.events import Agreement
+from workbench.inference.export import source_of
+from workbench.inference.exporters import Card, ExportSettings
+from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.predict import Predictor
+from workbench.inference.verification import Shape, Verification
+
+FOUND = Agreement(40, 39, 0, 0.99, 0.001, 0.25)
+VERIFIED = Verification(
+    "onnx", "model.onnx", "ab", ("a.jpg", "b.jpg"), {"onnxruntime": "1.32"}, FOUND, (Shape(1, 160, 160, 2, FOUND),)
+)
+EVALUATION: dict[str, Any] = {
+    "split": "validation", "images": 7, "boxes": 41, "ap": 0.5, "ap50": 0.75, "best_confidence": 0.4,
+    "labels": [
+        {"name": "cat", "ap": 0.61, "ap50": 0.9, "boxes": 40},
+        {"name": "a|b", "ap": None, "ap50": None, "boxes": 1},
+    ],
+}  # fmt: skip
+
+
+def snapshot() -> Snapshot:
+    """Two images to train on with a cat and two a|b, one for validation with a cat."""
+    splits = (Split.TRAIN, Split.TRAIN, Split.VALIDATION)
+    images = tuple(Image(i, f"{i}.jpg", 10, 10, State.DONE, split) for i, split in enumerate(splits))
+    return Snapshot(
+        (Label(1, "cat"), Label(2, "a|b", position=1)), images, tuple(Path(f"/{i}.jpg") for i in range(3)),
+        np.array([0, 2, 3, 4]), np.tile([1.0, 1, 5, 5], (4, 1)), np.array([0, 1, 1, 0]), np.zeros((4, 4), bool),
+        np.arange(4),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def opened(checkpoint: Path) -> Predictor:
+    return Predictor.open(checkpoint, device="cpu")
+
+
+@pytest.fixture
+def card(opened: Predictor) -> Card:
+    return source_of(opened, ExportSettings(score=0.4, licence="CC-BY-4.0")).card
+
+
+def made(card: Card, opened: Predictor, evaluation: dict[str, Any] | None = None, data: Snapshot | None = None) -> str:
+    member = exporters.load_all().get("onnx")()
+    return model_card.text(member, card, VERIFIED, opened.header, data, evaluation)
+
+
+def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predictor, card: Card) -> None:
+    data = snapshot()
+    text = made(dataclasses.replace(card, data=data.digest), opened, EVALUATION, data)
+    assert "# yolov4-tiny: cat, Hündin, 鳥" in text
+    assert "- Run: first" in text
+    assert "- Date: 2026-11-20T10:00:00+0000" in text
+    assert "- Images trained on: 40" in text
+    assert f"- Snapshot of the data: {data.digest}" in text
+    assert "Boxes per label:" in text
+    assert "| cat | 1 | 1 | 0 |" in text
+    assert "| a\\|b | 2 | 0 | 0 |" in text
+    assert "| (images) | 2 | 1 | 0 |" in text
+    assert "On 7 images (validation) with 41 boxes: AP 0.500, AP50 0.750" in text
+    assert "| cat | 0.610 | 0.900 | 40 |" in text
+    assert "| a\\|b | - | - | 1 |" in text
+    assert "Operating point: confidence 0.4, NMS darknet diou at an overlap of 0.45" in text
+    assert "On 2 real images, by onnxruntime 1.32: 39 of 40 detections" in text
+    assert "Fewer than 30 boxes stand behind the numbers of a\\|b: they are chance." in text
+    assert "## Licence\n\nCC-BY-4.0" in text
+
+
+def test_what_is_not_known_is_said_to_be_unknown(opened: Predictor, card: Card) -> None:
+    text = made(dataclasses.replace(card, licence=""), opened)
+    assert "These weights were not evaluated" in text
+    assert "Not stated" in text
+    assert "Boxes per label" not in text
+
+
+def test_data_that_has_changed_since_is_said_to_have(opened: Predictor, card: Card) -> None:
+    assert "as it is now: it has changed since" in made(card, opened, None, snapshot())
+
+
+def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_path: Path) -> None:
+    (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION), "utf-8")
+    assert model_card.suggested(tmp_path) == {"score": 0.4}
+    operating_point.write(tmp_path, OperatingPoint(0.3, iou=0.5, kind="diou", limit=100))
+    assert model_card.suggested(tmp_path) == {"score": 0.3, "iou": 0.5, "nms_kind": "diou", "limit": 100}
+    operating_point.write(tmp_path, OperatingPoint(0.3, iou=1.0, kind="soft"))
+    assert model_card.suggested(tmp_path) == {"score": 0.3, "iou": 0.95, "limit": 300}
+
+
+def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "evaluation.json"
+    assert model_card.evaluation_of(tmp_path) is None
+    file.write_text(json.dumps({**EVALUATION, "checkpoint": "best.safetensors"}), "utf-8")
+    assert model_card.best_confidence(tmp_path, "best.safetensors") == 0.4
+    assert model_card.best_confidence(tmp_path, "last.safetensors") is None
+    file.write_text("[1", "utf-8")
+    assert model_card.best_confidence(tmp_path) is None
+    file.write_text('{"best_confidence": "much"}', "utf-8")
+    assert model_card.best_confidence(tmp_path) is None

@@ -1,0 +1,81 @@
+"""The operating point of a run: kept, read again, and refused where it was damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.core.detections import Candidates
+from workbench.errors import WorkbenchError
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
+
+POINT = OperatingPoint(0.3, (("cell", 0.6), ("Blutplättchen", 0.1)), 0.45, "diou", 50, "best.safetensors")
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    assert operating_point.read(tmp_path) is None
+    assert operating_point.write(tmp_path, POINT) == tmp_path / "operating_point.json"
+    assert operating_point.read(tmp_path) == POINT
+    assert [file.name for file in tmp_path.iterdir()] == ["operating_point.json"]
+
+
+def test_it_belongs_to_the_checkpoint_that_it_was_chosen_for(tmp_path: Path) -> None:
+    operating_point.write(tmp_path, POINT)
+    assert operating_point.read(tmp_path, "best.safetensors") == POINT
+    assert operating_point.read(tmp_path, "last.safetensors") is None
+    operating_point.write(tmp_path, OperatingPoint(0.5))
+    assert operating_point.read(tmp_path, "last.safetensors") == OperatingPoint(0.5)
+
+
+def test_labels_without_a_confidence_of_their_own_have_that_of_all() -> None:
+    assert POINT.confidences(("nucleus", "cell")).tolist() == [0.3, 0.6]
+    assert POINT.confidences(()).tolist() == []
+
+
+def test_detections_are_those_above_the_confidence_of_their_label() -> None:
+    boxes = np.array([(0, 0, 10, 10), (20, 0, 30, 10), (0, 0, 10, 9.5), (40, 0, 50, 10)])
+    found = Candidates.of_arrays(boxes, np.array([0.9, 0.5, 0.8, 0.35]), np.array([0, 0, 0, 1]))
+    kept = POINT.detections(found, ("cell", "nucleus"))  # the twin at 0.8 goes by NMS, 0.5 is below 0.6
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.35])
+    assert kept.labels.tolist() == [0, 1]
+    assert len(OperatingPoint(0.0, limit=1).detections(found, ("cell", "nucleus"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"confidence": 1.5}, "from 0 to 1, found 1.5"),
+        ({"confidence": True}, "confidence: expected a number"),
+        ({"confidence_of_labels": {"cell": "high"}}, "cell: expected a number, found 'high'"),
+        ({"confidence_of_labels": [1]}, "an object of labels"),
+        ({"nms_overlap": -0.1}, "overlap: expected a number from 0 to 1"),
+        ({"nms_kind": "best"}, "expected one of per label"),
+        ({"limit": 0}, "whole number from 1 to 1000"),
+        ({"limit": 2.5}, "limit: expected a whole number"),
+        ({"checkpoint": 3}, "checkpoint: expected a file's name"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_what_is_wrong(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    file = operating_point.write(tmp_path, POINT)
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **change}), "utf-8")
+    with pytest.raises(WorkbenchError) as caught:
+        operating_point.read(tmp_path)
+    assert said in caught.value.sentence
+    assert str(file) in caught.value.sentence
+
+
+def test_what_is_no_json_or_no_object_is_refused(tmp_path: Path) -> None:
+    for words in ("[0.5]", "{", ""):
+        (tmp_path / "operating_point.json").write_text(words)
+        with pytest.raises(WorkbenchError, match=r"operating_point\.json"):
+            operating_point.read(tmp_path)
+
+
+def test_nothing_is_kept_with_a_run_that_has_gone(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="has gone"):
+        operating_point.write(tmp_path / "gone", POINT)
+    assert not (tmp_path / "gone").exists()

@@ -1,0 +1,222 @@
+"""Every slider of the Inspect page: what follows at once, what is matched how often, and the operating point."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from tests.ui.test_inspect_page import (  # noqa: F401 (fixtures)
+    FakeLook,
+    choose,
+    drawn,
+    look_fixture,
+    looked,
+    make_run,
+    numbers,
+    page_fixture,
+    press,
+    session_fixture,
+    slide,
+    text,
+)
+from workbench.core import edits
+from workbench.core.project import Label
+from workbench.core.sliders import Sliders
+from workbench.ui.inspect.labels_table import LEAST, LabelsTable
+from workbench.ui.inspect.page import InspectPage
+from workbench.ui.session import Session
+
+TWO_LABELS = (
+    ([(10, 10, 30, 30), (40, 40, 60, 60)], [0.9, 0.6], [0, 1]),
+    ([(10, 10, 30, 30)], [0.3], [0]),
+)
+
+
+def labels(page: InspectPage) -> LabelsTable:
+    table = page.findChild(LabelsTable, "inspect-labels")
+    assert isinstance(table, LabelsTable)
+    return table
+
+
+def own(page: InspectPage) -> list[str]:
+    model = labels(page).labels
+    return [model.index(row, LEAST).data() for row in range(model.rowCount())]
+
+
+def edit_own(qtbot: QtBot, page: InspectPage, row: int, keys: str) -> None:
+    """Type into the cell, as a person does."""
+    table = labels(page)
+    index = table.labels.index(row, LEAST)
+    table.setCurrentIndex(index)
+    table.edit(index)
+    box = table.findChild(QDoubleSpinBox, "inspect-own")
+    assert isinstance(box, QDoubleSpinBox)
+    box.selectAll()
+    qtbot.keyClicks(box, keys)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: table.findChild(QDoubleSpinBox, "inspect-own") is None)
+
+
+@pytest.fixture
+def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each matching was of."""
+    counted: list[int] = []
+    real = Sliders.moved
+
+    def moved(self: Sliders, *args: Any, **more: Any) -> Any:
+        counted.append(self.truth.image_count)
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(Sliders, "moved", moved)
+    return counted
+
+
+def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook, moves: list[int]
+) -> None:
+    looked(qtbot, page, session)
+    moves.clear()
+    for value in range(20, 90):
+        slide(page, "confidence", value)
+    edit_own(qtbot, page, 0, "0.35")
+    assert own(page) == ["0.35"]
+    assert moves == []
+    assert len(look.wishes) == 1
+
+
+def test_a_move_of_the_nms_matches_the_split_once(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook, moves: list[int]
+) -> None:
+    looked(qtbot, page, session)
+    moves.clear()
+    slide(page, "iou", 95)
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") != "counting …")
+    assert sorted(moves) == [1, 2]  # the image in sight alone, at once, and both
+    assert len(look.wishes) == 1
+
+
+def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_wish_wins(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked(qtbot, page, session)
+    assert session.document is not None
+    session.select_image(session.document.images()[0].id)
+    real, gate, split = Sliders.moved, threading.Event(), []
+
+    def slow(self: Sliders, *args: Any, **more: Any) -> Any:
+        if self.truth.image_count > 1:
+            split.append(args[0])
+            assert gate.wait(10)
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(Sliders, "moved", slow)
+    before = numbers(page)
+    slide(page, "iou", 94)
+    assert len(drawn(page)["false_alarm"]) == 1  # the twin at 0.6
+    qtbot.waitUntil(lambda: split == [0.94])
+    for value in (93, 92, 91, 90, 70):
+        slide(page, "iou", value)
+    assert drawn(page)["false_alarm"] == []
+    assert numbers(page) == before
+    assert text(page, "inspect-kept") == "counting …"
+    gate.set()
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") != "counting …")
+    assert split == [0.94, 0.70]
+    assert numbers(page) == before
+
+
+def test_the_maximum_keeps_the_highest_of_each_image(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    looked(qtbot, page, session)
+    slide(page, "confidence", 20)
+    assert numbers(page)[1:3] == ("0.667", "1.000")
+    limit = page.findChild(QSpinBox, "inspect-limit")
+    assert isinstance(limit, QSpinBox)
+    limit.setValue(1)
+    qtbot.waitUntil(lambda: numbers(page)[1:3] == ("1.000", "1.000"))
+
+
+def test_a_label_can_have_its_own_confidence_and_give_it_back(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    session.do(edits.AddLabels((Label(0, "nucleus"),)))
+    look.seen = TWO_LABELS
+    looked(qtbot, page, session)
+    assert session.document is not None
+    session.select_image(session.document.images()[0].id)
+    assert own(page) == ["as global", "as global"]
+    assert len(drawn(page)["false_alarm"]) == 1  # the nucleus at 0.6
+    edit_own(qtbot, page, 1, "0.7")
+    assert own(page) == ["as global", "0.70"]
+    assert drawn(page)["false_alarm"] == []
+    assert numbers(page)[1] == "1.000"
+    slide(page, "confidence", 20)  # which is that of the others only
+    assert numbers(page)[1:3] == ("1.000", "1.000")
+    table = labels(page)
+    table.selectRow(1)
+    back = next(action for action in table.actions() if action.text() == "As global")
+    assert isinstance(back, QAction)
+    back.trigger()
+    assert own(page) == ["as global", "as global"]
+    assert numbers(page)[1] == "0.667"
+    edit_own(qtbot, page, 1, "0.7")
+    edit_own(qtbot, page, 1, "-0.01")  # one step below 0
+    assert own(page) == ["as global", "as global"]
+
+
+def test_the_operating_point_is_kept_with_the_run_and_opened_with(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    assert text(page, "inspect-kept") == "no operating point kept yet"
+    slide(page, "confidence", 35)
+    slide(page, "iou", 45)
+    kind = page.findChild(QComboBox, "inspect-kind")
+    assert isinstance(kind, QComboBox)
+    choose(kind, "diou")
+    edit_own(qtbot, page, 0, "0.2")
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") != "counting …")
+    press(qtbot, page, "inspect-keep")
+    assert session.document is not None
+    folder = session.document.runs_folder / "first"
+    kept = json.loads((folder / "operating_point.json").read_text("utf-8"))
+    assert kept == {
+        "confidence": 0.35, "confidence_of_labels": {"cell": 0.2}, "nms_overlap": 0.45, "nms_kind": "diou",
+        "limit": 300, "checkpoint": "best.safetensors",
+    }  # fmt: skip
+    assert text(page, "inspect-kept") == "as kept"
+    slide(page, "confidence", 80)
+    assert text(page, "inspect-kept") == "differs from the point kept"
+    choose(kind, "soft")
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") == "as kept")
+    assert own(page) == ["0.20"]
+    assert kind.currentData() == "diou"
+
+
+@pytest.mark.parametrize("words", ["{", '{"confidence": 7}'])
+def test_a_damaged_operating_point_is_told_of_and_does_not_stop_looking(
+    qtbot: QtBot, page: InspectPage, session: Session, words: str
+) -> None:
+    folder: Path = make_run(session)
+    (folder / "operating_point.json").write_text(words)
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: "operating_point.json" in text(page, "inspect-words"))
+    assert numbers(page)[1] == "1.000"
+    assert text(page, "inspect-kept") == "no operating point kept yet"
+
+
+def test_nothing_can_be_kept_before_something_is_found(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    make_run(session)
+    page.shown()
+    keep = page.findChild(QPushButton, "inspect-keep")
+    assert isinstance(keep, QPushButton)
+    assert not keep.isEnabled()

@@ -1,0 +1,337 @@
+"""The review gallery with detections made by hand: what is listed, the keys of the deeds, undo, Enter, its crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QPushButton, QTabWidget
+from pytestqt.qtbot import QtBot
+
+from tests.core.test_metrics import found_of
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.matching import Found, Truth, match
+from workbench.core.project import Box, Label, State
+from workbench.inference import review_deeds
+from workbench.inference.review import Item, Kind
+from workbench.ui import keys
+from workbench.ui.commands import BY_NAME
+from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
+from workbench.ui.inspect.review.pane import Review
+from workbench.ui.inspect.review.tab import ReviewTab
+from workbench.ui.inspect.review.tile import fitted, on_tile
+from workbench.ui.session import Session
+from workbench.ui.widgets.keys_sheet import KeysSheet
+
+LONG = "a label whose name is far longer than any tile is wide, so that it is cut"
+# image a: its box is found as another label, and there are two false alarms; image b: its box is missed, at the edge
+SEEN = [(0, 1, [10, 10, 30, 30], 0.9), (0, 0, [60, 60, 80, 80], 0.8), (0, 0, [60, 10, 62, 12], 0.7)]
+WRONG, ALARM, TINY, MISS = range(4)  # in the order of doubt
+
+
+class Bench:
+    """The gallery in a window, with what the Inspect page does around it."""
+
+    def __init__(self, qtbot: QtBot, session: Session) -> None:
+        self.qtbot, self.session = qtbot, session
+        self.window = QMainWindow()
+        self.review = Review(session)
+        self.window.setCentralWidget(self.review)
+        qtbot.addWidget(self.window)
+        self.window.resize(960, 640)
+        self.window.show()
+        assert session.document is not None
+        self.document = session.document
+        self.truth = self.document.snapshot()
+        session.edited.connect(self._edited)
+
+    def _edited(self, applied: object) -> None:
+        """As the page follows an edit."""
+        images = getattr(applied, "images", ())
+        if images:
+            self.truth = review_deeds.renewed(self.truth, self.document.snapshot(images))
+            self.show()
+
+    def show(self) -> None:
+        found = Found.of(found_of([(i, label, list(map(float, box)), score) for i, label, box, score in SEEN], 2))
+        self.review.show_found(self.truth, match(Truth.of(self.truth), found), 0.5)
+
+    def shown(self) -> None:
+        """Wait for the list."""
+        self.show()
+        self.qtbot.waitUntil(lambda: bool(self.kinds()))
+        self.review.view.setFocus()
+        self.qtbot.waitUntil(self.review.view.hasFocus)
+
+    def kinds(self) -> list[str]:
+        queue = self.review.queue
+        return [str(item.kind) for row in range(queue.rowCount()) if (item := queue.item(row))]
+
+    @property
+    def count(self) -> str:
+        label = self.review.findChild(QLabel, "review-count")
+        assert isinstance(label, QLabel)
+        return label.text()
+
+    def combo(self, name: str) -> QComboBox:
+        combo = self.review.findChild(QComboBox, f"review-{name}")
+        assert isinstance(combo, QComboBox)
+        return combo
+
+    def button(self, name: str) -> QPushButton:
+        button = self.review.findChild(QPushButton, f"review-{name}")
+        assert isinstance(button, QPushButton)
+        return button
+
+    def press(self, *pressed: Qt.Key) -> None:
+        for key in pressed:
+            self.qtbot.keyClick(self.review.view, key)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    (tmp_path / "photographs").mkdir()
+    for name in "ab":
+        PIL.Image.new("RGB", (100, 100), (90, 120, 60)).save(tmp_path / "photographs" / f"{name}.png")
+    session = Session()
+    session.open(Document.create(tmp_path / "project", tmp_path / "photographs"))
+    assert session.document is not None
+    session.do(edits.AddLabels((Label(0, "cell"), Label(0, LONG))))
+    ids = tuple(image.id for image in session.document.images())
+    label = session.document.labels()[0].id
+    session.do(edits.AddBoxes((Box(0, ids[0], label, (10, 10, 30, 30)), Box(0, ids[1], label, (0, 80, 12, 100)))))
+    session.do(edits.SetState(ids, State.DONE))
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, session: Session) -> Iterator[Bench]:
+    bench = Bench(qtbot, session)
+    yield bench
+    bench.review.close_down()
+    assert session.end_jobs()
+
+
+def test_it_says_what_to_do_before_anything_was_found(bench: Bench) -> None:
+    assert "Look at the images first" in bench.review.view.hint
+    assert bench.count == "0 left of 0"
+    assert not bench.button("take").isEnabled()
+
+
+def test_all_mistakes_are_listed_and_the_first_is_current(bench: Bench) -> None:
+    bench.shown()
+    assert bench.kinds() == ["wrong label", "false alarm", "false alarm", "miss"]
+    assert bench.count == "4 left of 4"
+    assert bench.review.current is not None
+    assert bench.review.current.kind is Kind.WRONG_LABEL
+    assert bench.combo("kind").itemText(0) == "All mistakes (4)"
+    assert "gets the prediction's place and label" in bench.button("take").toolTip()
+    assert bench.button("keep").text() == "My label stands  (N)"
+
+
+def test_a_key_decides_and_the_next_item_is_current(bench: Bench) -> None:
+    bench.shown()
+    decided: list[Item] = []
+    bench.review.decided.connect(decided.append)
+    bench.press(Qt.Key.Key_T)
+    assert [item.kind for item in decided] == [Kind.WRONG_LABEL]
+    assert bench.document.boxes(decided[0].image)[0].label == bench.document.labels()[1].id
+    assert bench.kinds() == ["false alarm", "false alarm", "miss"]
+    assert bench.count == "3 left of 4"
+    bench.press(Qt.Key.Key_N)
+    assert bench.kinds() == ["false alarm", "miss"]
+    assert bench.review.current is not None
+    assert bench.review.current.kind is Kind.FALSE_ALARM
+    bench.press(Qt.Key.Key_I, Qt.Key.Key_W)
+    assert bench.kinds() == []
+    assert bench.count == "0 left of 4"
+    images = [image.id for image in bench.document.images()]
+    assert [box.crowd for box in bench.document.boxes(images[0])] == [False, True]
+    assert bench.document.boxes(images[1]) == ()
+    bench.qtbot.waitUntil(lambda: "Nothing is left" in bench.review.view.hint)
+
+
+def test_each_undo_brings_one_item_back_and_makes_it_current(bench: Bench) -> None:
+    bench.shown()
+    bench.press(Qt.Key.Key_T, Qt.Key.Key_N)  # a label that changes, and one that is only remembered
+    bench.session.undo()
+    assert bench.kinds() == ["false alarm", "false alarm", "miss"]
+    assert bench.review.view.currentIndex().row() == 0
+    bench.session.undo()
+    bench.qtbot.waitUntil(lambda: bench.kinds() == ["wrong label", "false alarm", "false alarm", "miss"])
+    assert bench.count == "4 left of 4"
+    assert bench.review.current is not None
+    assert bench.review.current.kind is Kind.WRONG_LABEL
+    bench.session.redo()
+    bench.qtbot.waitUntil(lambda: bench.kinds() == ["false alarm", "false alarm", "miss"])
+
+
+def test_what_was_looked_at_is_counted_the_next_time(bench: Bench, qtbot: QtBot) -> None:
+    bench.shown()
+    bench.press(Qt.Key.Key_Right, Qt.Key.Key_N)
+    again = Bench(qtbot, bench.session)
+    again.shown()
+    assert again.kinds() == ["wrong label", "false alarm", "miss"]
+    assert again.count == "3 left of 4"
+    again.review.close_down()
+
+
+def test_an_older_list_that_comes_late_does_not_bring_back_what_is_decided(bench: Bench) -> None:
+    bench.shown()
+    bench.session.edited.disconnect(bench._edited)  # the page is slow
+    bench.press(Qt.Key.Key_T)
+    done = []
+    bench.review.queue.modelReset.connect(lambda: done.append(True))
+    bench.show()
+    bench.qtbot.waitUntil(lambda: bool(done))
+    assert bench.kinds() == ["false alarm", "false alarm", "miss"]
+    assert bench.count == "3 left of 4"
+
+
+def test_kind_label_and_order_choose_what_is_listed(bench: Bench) -> None:
+    bench.shown()
+    bench.combo("kind").setCurrentIndex(bench.combo("kind").findData("false alarm"))
+    assert bench.count == "2 left of 2"
+    bench.combo("label").setCurrentIndex(2)
+    assert bench.kinds() == []
+    bench.combo("kind").setCurrentIndex(0)
+    assert bench.kinds() == ["wrong label"]
+    bench.combo("kind").setCurrentIndex(bench.combo("kind").findData("likely label error"))
+    bench.combo("label").setCurrentIndex(0)
+    assert bench.kinds() == ["likely label error"] * 4
+    bench.combo("order").setCurrentIndex(bench.combo("order").findText("Least overlap first"))
+    assert bench.review.queue.item(0) is not None
+    assert bench.review.queue.item(0).iou == 1.0  # type: ignore[union-attr]
+
+
+def test_arrows_move_and_take_the_image_along(bench: Bench) -> None:
+    bench.shown()
+    bench.press(Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Right)
+    assert bench.review.current is not None
+    assert bench.review.current.kind is Kind.MISS
+    assert bench.session.image_id == bench.review.current.image
+    bench.press(Qt.Key.Key_Left)
+    assert bench.review.view.currentIndex().row() == TINY
+
+
+def test_enter_and_a_double_click_open_the_label_page_with_the_box(bench: Bench) -> None:
+    bench.shown()
+    asked: list[object] = []
+    bench.session.page_asked.connect(asked.append)
+    bench.session.boxes_asked.connect(asked.append)
+    bench.press(Qt.Key.Key_Return)
+    box = bench.document.boxes(bench.document.images()[0].id)[0].id
+    assert asked == ["label", (box,)]
+    asked.clear()
+    place = bench.review.view.visualRect(bench.review.queue.index(ALARM)).center()
+    bench.qtbot.mouseClick(bench.review.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    bench.qtbot.mouseDClick(bench.review.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert asked == ["label"]  # there is no box to select
+
+
+def test_letters_in_a_list_of_choices_decide_nothing(bench: Bench) -> None:
+    bench.shown()
+    bench.combo("order").setFocus()
+    bench.qtbot.keyClick(bench.combo("order"), Qt.Key.Key_T)
+    assert bench.count == "4 left of 4"
+
+
+def test_the_deeds_have_keys_that_nothing_else_has_here() -> None:
+    assert not keys.conflicts(keys.in_force("labelImg", {}))
+    assert {BY_NAME[f"review-{deed}"].where for deed in review_deeds.Deed} == {"Inspect"}
+
+
+def test_the_wide_list_gives_the_room_back_while_another_tab_is_shown(qtbot: QtBot, session: Session) -> None:
+    tabs, tab = QTabWidget(), ReviewTab(session)
+    qtbot.addWidget(tabs)
+    tabs.addTab(QLabel("numbers"), "Numbers")
+    tabs.addTab(tab, "Review")
+    tabs.show()
+    said: list[bool] = []
+    tab.wide.connect(said.append)
+    tabs.setCurrentIndex(1)
+    button = tab.findChild(QPushButton, "review-wide")
+    assert isinstance(button, QPushButton)
+    button.click()
+    tabs.setCurrentIndex(0)
+    tabs.setCurrentIndex(1)
+    tab.close_down()
+    assert said == [False, True, False, True]
+
+
+# --- crops ---
+
+
+def grab(bench: Bench) -> QImage:
+    return bench.review.view.viewport().grab().toImage()
+
+
+def test_tiles_show_the_photograph_with_both_boxes(bench: Bench) -> None:
+    bench.shown()
+    place = bench.review.view.visualRect(bench.review.queue.index(MISS))
+    middle = QPoint(place.center().x() + 30, place.y() + 40)  # beside the box
+    bench.qtbot.waitUntil(lambda: grab(bench).pixelColor(middle).getRgb()[:3] == (90, 120, 60))
+
+
+def test_a_photograph_that_can_not_be_read_says_why(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "photographs" / "b.png").write_bytes(b"not a picture")
+    bench.shown()
+    crops = bench.review._crops
+    file = tmp_path / "photographs" / "b.png"
+    bench.qtbot.waitUntil(lambda: (grab(bench), crops.problem(file))[1] != "")
+    assert "b.png" in crops.problem(file) or "image" in crops.problem(file)
+    assert crops.problem(tmp_path / "photographs" / "a.png") == ""
+
+
+@pytest.mark.parametrize(
+    ("box", "part"),
+    [
+        ((40, 40, 60, 60), (26, 26, 74, 74)),  # the least
+        ((40, 40, 43, 43), (17, 17, 65, 65)),
+        ((0, 80, 12, 100), (0, 52, 48, 100)),  # moved in at two edges
+        ((0, 0, 100, 100), (0, 0, 100, 100)),
+        ((20, 20, 70, 40), (5, 0, 85, 80)),
+    ],
+)
+def test_what_is_cut_out_is_a_square_that_lies_in_the_image(
+    box: tuple[float, float, float, float], part: tuple[int, int, int, int]
+) -> None:
+    assert part_around(box, 100, 100) == part
+
+
+def test_a_crop_of_an_image_whose_size_was_not_known_ends_where_the_image_does(qtbot: QtBot, tmp_path: Path) -> None:
+    rows = np.arange(100, dtype=np.uint8)
+    PIL.Image.fromarray(np.stack([np.tile(rows, (80, 1))] * 3, axis=2)).save(tmp_path / "a.png")  # 100 x 80
+    crops = Crops()
+    wish = Wish(tmp_path / "a.png", None, part_around((80, 60, 100, 80), 0, 0))
+    with qtbot.waitSignal(crops.made):
+        assert crops.get(wish) is None
+    found = crops.get(wish)
+    crops.close()
+    assert found is not None
+    assert found.part == (66, 46, 100, 80)
+    assert (found.picture.width(), found.picture.height()) == (34, 34)
+    assert found.picture.pixelColor(0, 0).red() == 66
+
+
+def test_boxes_lie_where_the_crop_shows_them() -> None:
+    crop = Crop(QImage(10, 10, QImage.Format.Format_RGB32), (20, 40, 60, 60))
+    place = fitted(QRectF(0, 0, 100, 100), crop)
+    assert place == QRectF(0, 25, 100, 50)
+    assert on_tile((30, 40, 50, 50), place, crop) == QRectF(25, 25, 50, 25)
+
+
+def test_the_sheet_of_keys_has_the_deeds(qtbot: QtBot, bench: Bench) -> None:
+    sheet = KeysSheet(bench.window)
+    qtbot.addWidget(sheet)
+    for deed in review_deeds.Deed:
+        button = sheet.findChild(QPushButton, f"key-review-{deed}")
+        assert isinstance(button, QPushButton)
+        assert button.text() == keys.of(f"review-{deed}")[0]

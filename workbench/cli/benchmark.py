@@ -1,0 +1,78 @@
+"""The command that times a trained detector in each file format on this machine."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.options import Json, Project, Run, Which, app, checkpoint_of, project_of
+from workbench.console import bar, result, say, table
+from workbench.core.project import Split
+
+
+@app.command()
+def benchmark(
+    project: Project,
+    run: Run = "",
+    checkpoint: Which = "best",
+    format: Annotated[
+        list[str] | None, typer.Option("--format", help="torchscript, pt2, onnx; may be repeated; default: all.")
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option("--batch", help="Images at a time; may be repeated; default: 1 and 8.", min=1)
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: one for each core.", min=0)] = 0,
+    seconds: Annotated[float, typer.Option("--seconds", help="About how long each is timed.", min=0.0)] = 3.0,
+    as_json: Json = False,
+) -> None:
+    """Latency and throughput of a trained detector in each file format, on this machine's processor."""
+    from workbench import plugins
+    from workbench.inference import benchmark as timing
+    from workbench.inference.checked_images import chosen
+    from workbench.inference.predict import Predictor
+
+    plugins.loaded()
+    with project_of(project) as document:
+        file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+        snapshot = document.snapshot()
+    images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+    predictor = Predictor.open(file, device="cpu")
+    times: list[timing.Timed] = []
+    without: list[timing.NotTimed] = []
+    with bar("Timing", quiet=as_json) as progress:
+        for event in timing.benchmark(predictor, format or None, batch or (1, 8), images, threads, seconds):
+            if isinstance(event, timing.Timing):
+                progress.to(event.done, event.total, event.sentence)
+            elif isinstance(event, timing.Timed):
+                times.append(event)
+            else:
+                without.append(event)
+        progress.to(1, 1)
+    machine = f"{_processor()}, {times[0].threads} threads, {predictor.input_px} px, {timing.WARM} runs to warm up"
+    if as_json:
+        rows, missing = [asdict(one) for one in times], [asdict(one) for one in without]
+        result({"machine": machine, "checkpoint": str(file), "times": rows, "not_timed": missing}, as_json=True)
+        return
+    say(f"{machine}. Not timed: reading and fitting images; this program's own row also leaves out NMS.")
+    titles = ["format", "library", "batch", "median ms", "p95 ms", "images/s", "runs"]
+    shown = [
+        [t.format, t.library, t.batch, f"{t.median_ms:.1f}", f"{t.p95_ms:.1f}", f"{t.images_per_second:.1f}", t.runs]
+        for t in times
+    ]
+    table(titles, shown)
+    for one in without:
+        say(f"{one.format}: {one.sentence}")
+
+
+def _processor() -> str:
+    """The processor's name as Linux has it, elsewhere its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

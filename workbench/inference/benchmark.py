@@ -1,0 +1,160 @@
+"""How fast a trained detector is in each file format on this machine: latency and throughput, each in its own library.
+
+Files are written aside and run as a stranger runs them, on the processor; what is timed is the network with decoding,
+top-k and NMS, not reading and resizing images.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workbench.core import words
+from workbench.errors import WorkbenchError
+from workbench.inference import exporters
+from workbench.inference.export import source_of
+from workbench.inference.exporters import Exporter, ExportSettings
+from workbench.inference.predict import Predictor
+from workbench.inference.runtimes import Apart, NotRunnable
+from workbench.inference.verification import noise, samples_of
+
+PROGRAM = "workbench"  # the row of this program itself, without export
+WARM, LEAST, MOST = 3, 5, 500  # runs before the clock counts, and how many are timed
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """`runs` of `batch` images each, on `threads`: milliseconds of one run, and images in a second."""
+
+    format: str
+    library: str
+    batch: int
+    threads: int
+    runs: int
+    median_ms: float
+    p95_ms: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotTimed:
+    """A format without numbers, and why."""
+
+    format: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What is being measured now: `done` of `total`."""
+
+    sentence: str
+    done: int
+    total: int
+
+
+def benchmark(
+    predictor: Predictor,
+    formats: Sequence[str] | None = None,
+    batches: Sequence[int] = (1, 8),
+    images: Sequence[Path] = (),
+    threads: int = 0,
+    seconds: float = 3.0,
+    settings: ExportSettings | None = None,
+) -> Iterator[Timing | Timed | NotTimed]:
+    """Time this program and each of `formats` (None: all) with each batch for about `seconds`.
+
+    `threads` 0: as many as torch takes, for all of them. `predictor` must be on the CPU.
+    """
+    members = exporters.load_all()
+    chosen = {name: members.get(name)() for name in (members.names() if formats is None else formats)}
+    threads = threads or torch.get_num_threads()
+    inputs = [sample.image for sample in samples_of(predictor, images) or noise(predictor.input_px)]
+    pictures = {
+        batch: np.concatenate([inputs[i % len(inputs)] for i in range(batch)]) for batch in dict.fromkeys(batches)
+    }
+    total, done = len(pictures) * (1 + len(chosen)), 0
+    for batch, picture in pictures.items():
+        yield Timing(f"This program, {words.count(batch, 'image')} at a time", done, total)
+        yield _timed(PROGRAM, f"torch {torch.__version__}", batch, threads, _own(predictor, picture, threads, seconds))
+        done += 1
+    for name, member in chosen.items():
+        why = _why_not(member)
+        if why:
+            yield NotTimed(name, why)
+            done += len(pictures)
+            continue
+        for batch, picture in pictures.items():
+            yield Timing(f"{member.title}, {words.count(batch, 'image')} at a time", done, total)
+            asked = replace(settings or ExportSettings(), batch=batch, size="fixed")
+            yield _of_format(name, member, predictor, asked, picture, threads, seconds)
+            done += 1
+
+
+def _why_not(member: Exporter) -> str:
+    missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"needs {' and '.join(missing)}. Install with: pip install 'workbench-detection[export]'"
+    runs = getattr(member, "runtime", "") in ("onnx", "torchscript", "pt2")
+    return "" if runs else "holds the weights alone: there is nothing to run."
+
+
+def _of_format(
+    name: str,
+    member: Exporter,
+    predictor: Predictor,
+    settings: ExportSettings,
+    picture: NDArray[np.float32],
+    threads: int,
+    seconds: float,
+) -> Timed | NotTimed:
+    """Written aside, and run in its own library in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="workbench-benchmark-") as folder:
+        file = Path(folder) / member.file
+        try:
+            member.write(source_of(predictor, settings), file)
+            with Apart(member.runtime, file, threads) as apart:  # type: ignore[attr-defined]
+                times = apart.times(picture, WARM, seconds, LEAST, MOST)
+                library = ", ".join(f"{name} {version}" for name, version in apart.versions.items() if name != "python")
+        except (WorkbenchError, NotRunnable) as error:
+            return NotTimed(name, f"with {words.count(len(picture), 'image')} at a time: {error}")
+        except Exception as error:  # exporters raise dozens of kinds
+            return NotTimed(name, f"could not be written for {words.count(len(picture), 'image')}: {_first(error)}")
+    return _timed(name, library, len(picture), threads, times)
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _own(predictor: Predictor, picture: NDArray[np.float32], threads: int, seconds: float) -> NDArray[np.float64]:
+    """Milliseconds of the program's own network up to the best pairs before NMS."""
+    squares = np.ascontiguousarray(picture.transpose(0, 2, 3, 1) * np.float32(255))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for _ in range(WARM):
+            predictor.best(squares)
+        took: list[float] = []
+        end = time.perf_counter() + seconds
+        while len(took) < MOST and (time.perf_counter() < end or len(took) < LEAST):
+            begun = time.perf_counter()
+            predictor.best(squares)
+            took.append(1000 * (time.perf_counter() - begun))
+    finally:
+        torch.set_num_threads(before)
+    return np.array(took)
+
+
+def _timed(name: str, library: str, batch: int, threads: int, times: NDArray[np.float64]) -> Timed:
+    """Throughput is over all runs, slow ones included."""
+    median, p95 = (float(value) for value in np.percentile(times, [50, 95]))
+    return Timed(name, library, batch, threads, len(times), median, p95, float(1000 * batch * len(times) / times.sum()))

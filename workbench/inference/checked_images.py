@@ -1,0 +1,16 @@
+"""Which of a project's images an exported file is verified on. No torch here: the window asks too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+CHECKED = 8  # images that a file is verified on
+
+
+def chosen(files: Sequence[Path], for_validation: Sequence[bool]) -> list[Path]:
+    """Those for validation; where they are fewer than CHECKED, the others after them."""
+    first = [file for file, marked in zip(files, for_validation, strict=True) if marked]
+    if len(first) >= CHECKED:
+        return first
+    return first + [file for file, marked in zip(files, for_validation, strict=True) if not marked]

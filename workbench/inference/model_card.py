@@ -1,0 +1,221 @@
+"""MODEL_CARD.md of an exported detector: what it is, what it learnt from, how good it is, how to use it, its limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench import settings
+from workbench.core import words
+from workbench.core.project import Snapshot, Split
+from workbench.inference import operating_point
+from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector
+    from workbench.inference.verification import Verification
+    from workbench.training.header import CheckpointHeader
+
+FEW = 30  # boxes of a label below which its AP is chance more than skill: a miss moves it by 3 %
+LISTED = 200  # labels that the tables name
+
+
+def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
+    """evaluation.json of a run; None if there is none, or it is of another checkpoint than this."""
+    try:
+        found = json.loads((run_folder / "evaluation.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
+    return found if good else None
+
+
+def best_confidence(run_folder: Path, checkpoint: str = "") -> float | None:
+    """The confidence that an evaluation found best, if there was one."""
+    try:
+        return float((evaluation_of(run_folder, checkpoint) or {})["best_confidence"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
+    """Export settings by name: of the operating point that was kept with the run, else its best confidence.
+
+    NMS that lowers scores can't be put into a file: the published one stays. WorkbenchError if what was kept is
+    damaged.
+    """
+    point = operating_point.read(run_folder, checkpoint)
+    if point is None:
+        best = best_confidence(run_folder, checkpoint)
+        return {} if best is None else {"score": best}
+    known = {row.name: row for row in settings.rows(ExportSettings)}
+    values = {"score": point.confidence, "limit": point.limit}
+    more = {"nms_kind": point.kind} if point.kind in known["nms_kind"].choices else {}
+    low, high = known["iou"].low or 0.0, known["iou"].high or 1.0
+    return {**values, **more, "iou": min(max(point.iou, low), high)}
+
+
+def licence_of(detector: Detector, header: CheckpointHeader | None) -> str:
+    """What is known of the licence where nobody states one: that of the weights it was begun from."""
+    begun = str(header.provenance.get("begun from", "")) if header else ""
+    published = detector.pretrained
+    if begun and published is not None and published.url.rpartition("/")[2] == Path(begun).name:
+        return f"not stated; it began from {published.source}, {published.licence}"
+    return ""
+
+
+def text(
+    member: Exporter,
+    card: Card,
+    verified: Verification,
+    header: CheckpointHeader | None,
+    snapshot: Snapshot | None,
+    evaluation: dict[str, Any] | None,
+) -> str:
+    """The whole card."""
+    parts = [
+        _title(member, card),
+        _use(card, verified),
+        _data(card, header, snapshot),
+        _quality(evaluation),
+        _verified(member, verified),
+        _limits(card, evaluation),
+        f"## Licence\n\n{_plain(card.licence) or 'Not stated. Ask whoever gave you the weights.'}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(member: Exporter, card: Card) -> str:
+    labels = ", ".join(_plain(label) for label in card.labels[:8]) + (" …" if len(card.labels) > 8 else "")
+    return (
+        f"# {card.detector}: {labels}\n\nAn object detector for {words.count(len(card.labels), 'label')}, as"
+        f" {member.title} (`{member.file}`), written by Workbench {card.version}. `model.json` holds labels in their"
+        " order, input size, preprocessing, anchors and origin; the same text lies inside the file where its format"
+        " has room for it."
+    )
+
+
+def _use(card: Card, verified: Verification) -> str:
+    lines = ["## Use", "", "`python example.py photo.jpg` needs no Workbench."]
+    if verified.shapes and verified.versions and not _weights_alone(verified):
+        lines += ["", _interface(card)]
+    else:
+        lines += ["", "The weights alone: to run them, open the file with Workbench or build the network yourself."]
+    point = f"confidence {card.score:g}, NMS {card.nms_kind} at an overlap of {card.iou:g}, at most {card.limit} of one"
+    return "\n".join([*lines, "", f"Operating point: {point} image."])
+
+
+def _weights_alone(verified: Verification) -> bool:
+    return verified.format in ("safetensors", "state-dict", "darknet")
+
+
+def _interface(card: Card) -> str:
+    px, count = card.input_px, card.batch or "B"
+    side = f"H x W, multiples of {card.multiple} (trained at {px} x {px})" if card.size == "dynamic" else f"{px} x {px}"
+    each = "" if card.lone else f"{count}, "
+    outputs = {
+        DETECTIONS: f"`boxes` ({each}n, 4), `scores` ({each}n) and `labels` ({each}n) after NMS, highest score first"
+        + ("" if card.lone else "; rows beyond an image's detections have score 0 and label -1"),
+        DECODED: f"`boxes` ({each}N, 4) and `scores` ({each}N, C) for every prior, before NMS",
+    }.get(card.output, "the network's raw heads, before decoding")
+    return (
+        f'Input: `image`, {count} x 3 x {side}, float32, RGB, 0..1; the upright photograph fitted by "{card.resize}".\n'
+        f"Output: {outputs}. Boxes are xyxy in pixels of the network input."
+    )
+
+
+def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None) -> str:
+    about = header.provenance if header else {}
+    facts = {
+        "Run": about.get("run"),
+        "Date": about.get("time"),
+        "Images trained on": about.get("images"),
+        "Epochs": header.epoch if header else None,
+        "Begun from": about.get("begun from"),
+        "Imported from": about.get("imported from"),
+        "Snapshot of the data": card.data,
+    }
+    lines = ["## Trained on", ""]
+    lines += [f"- {name}: {_plain(str(value))}" for name, value in facts.items() if value] or ["Nothing is known."]
+    if snapshot is not None and len(snapshot):
+        same = snapshot.digest == card.data
+        when = "" if same else " (the project as it is now: it has changed since, or a part of it was trained on)"
+        lines += ["", f"Boxes per label{when}:", "", *_boxes(snapshot)]
+    return "\n".join(lines)
+
+
+def _boxes(snapshot: Snapshot) -> list[str]:
+    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    parts = [snapshot.only(splits=[split]) for split in splits]
+    counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
+    rows = [[label.name, *(f"{int(c[i]):,}" for c in counts)] for i, label in enumerate(snapshot.labels[:LISTED])]
+    images = ["(images)", *(f"{len(part):,}" for part in parts)]
+    return _table(["label", *(split.value for split in splits)], [*rows, images])
+
+
+def _quality(evaluation: dict[str, Any] | None) -> str:
+    if evaluation is None:
+        return "## Quality\n\nThese weights were not evaluated (`workbench evaluate`, or the Inspect page)."
+    try:
+        rows = [
+            [str(one["name"]), _score(one["ap"]), _score(one["ap50"]), f"{int(one.get('boxes', 0)):,}"]
+            for one in evaluation["labels"][:LISTED]
+        ]
+        split = evaluation.get("split") or "all"
+        images, boxes = int(evaluation["images"]), int(evaluation["boxes"])
+        head = (
+            f"On {words.count(images, 'image')} ({split}) with {words.count(boxes, 'box')}: AP"
+            f" {_score(evaluation['ap'])}, AP50 {_score(evaluation['ap50'])} (COCO's definition)."
+        )
+    except (KeyError, TypeError, ValueError):
+        return "## Quality\n\nThe run's evaluation could not be read. Evaluate it again."
+    return "\n".join(["## Quality", "", head, "", *_table(["label", "AP", "AP50", "boxes"], rows)])
+
+
+def _score(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "-"
+
+
+def _verified(member: Exporter, verified: Verification) -> str:
+    found = verified.agreement
+    if found is None:
+        return "## Verified\n\nNo: this format's file can't be read back."
+    where = words.count(len(verified.images), "real image") if verified.images else "noise, for want of images"
+    by = ", ".join(f"{name} {version}" for name, version in verified.versions.items()) or "this program's own reader"
+    return (
+        f"## Verified\n\nOn {where}, by {by}: {found.matched:,} of {found.compared:,} detections are those of the"
+        f" trained network. The worst score differs by {found.largest_score_gap:.2g}, the worst box by"
+        f" {found.largest_box_gap:.2g} px (IoU {found.lowest_iou:.4f}). Details: verification.json."
+    )
+
+
+def _limits(card: Card, evaluation: dict[str, Any] | None) -> str:
+    few = [
+        _plain(str(one["name"]))
+        for one in (evaluation or {}).get("labels", [])
+        if isinstance(one, dict) and "name" in one and int(one.get("boxes") or 0) < FEW
+    ]
+    lines = [
+        "It knows only its labels, and finds them best in photographs like those it was trained on: other cameras,"
+        " light, distances or places lower its quality, and nothing in its answers says so.",
+        "A confidence is no probability. Choose it on images of your own.",
+        f"Objects that are smaller than a few pixels once an image is fitted to {card.input_px} x {card.input_px}"
+        " are missed.",
+    ]
+    if few:
+        lines.append(f"Fewer than {FEW} boxes stand behind the numbers of {', '.join(few[:20])}: they are chance.")
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    head = f"| {' | '.join(titles)} |", f"|---|{'--:|' * (len(titles) - 1)}"
+    return [*head, *(f"| {' | '.join(_plain(cell) for cell in row)} |" for row in rows)]
+
+
+def _plain(text: str) -> str:
+    """A label or name as Markdown shows it: as it is, on one line, in a table too."""
+    return "".join(f"\\{one}" if one in "\\|`*_<>[]#" else one for one in words.one_line(text))

@@ -1,0 +1,120 @@
+"""The operating point of a run: the confidences and the NMS at which its detections are to be used.
+
+`runs/<name>/operating_point.json`, beside evaluation.json. A person keeps it on the Inspect page, which opens with it;
+whoever predicts or exports reads it from here. No torch here, so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import strict_json
+from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, Kind
+from workbench.core.files import atomic_write
+from workbench.errors import Refused, WorkbenchError
+
+FILE = "operating_point.json"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Confidences and overlap are 0 to 1, inclusive. ValueError if a number is out of its range."""
+
+    confidence: float  # of all labels that have none of their own
+    own: tuple[tuple[str, float], ...] = ()  # label's name and its confidence
+    iou: float = 0.6  # of two detections that overlap more, NMS removes the lower one
+    kind: Kind = "per label"
+    limit: int = 300  # most detections of an image, before the confidence
+    checkpoint: str = ""  # the file's name that it was chosen for; "" is any
+
+    def __post_init__(self) -> None:
+        for what, value in (("confidence", self.confidence), ("overlap", self.iou), *self.own):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{what}: expected a number from 0 to 1, found {value}")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {self.kind}")
+        if not 1 <= self.limit <= MOST:
+            raise ValueError(f"limit: expected a whole number from 1 to {MOST}, found {self.limit}")
+
+    def confidences(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(C,) the confidence of each of these labels; names that are not among them are passed over."""
+        own = dict(self.own)
+        return np.array([own.get(name, self.confidence) for name in names], np.float64)
+
+    def detections(self, found: Candidates, names: Sequence[str]) -> Detections:
+        """What is left of one image's candidates, whose labels are indices into `names`."""
+        kept = found.detections(FLOOR, self.iou, self.kind, self.limit)
+        enough = kept.scores >= self.confidences(names)[kept.labels]
+        return Detections(kept.boxes[enough], kept.scores[enough], kept.labels[enough])
+
+
+def write(run_folder: Path, point: OperatingPoint) -> Path:
+    """Keep `point` with the run. WorkbenchError if the run has gone or its folder can't be written."""
+    if not run_folder.is_dir():
+        raise WorkbenchError(f"The run's folder {run_folder} has gone, so the operating point was not kept.")
+    record = {
+        "confidence": point.confidence,
+        "confidence_of_labels": dict(point.own),
+        "nms_overlap": point.iou,
+        "nms_kind": point.kind,
+        "limit": point.limit,
+        "checkpoint": point.checkpoint or None,
+    }
+    file = run_folder / FILE
+    atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return file
+
+
+def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """What was kept; None if nothing was, or for another checkpoint than this file's name ("": any).
+
+    WorkbenchError that names the file and what is wrong in it, if it was damaged.
+    """
+    file = run_folder / FILE
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be read: {error.strerror}. Keep the point anew.", error) from error
+    try:
+        point = _point(strict_json.parse(data, str(file)))
+    except ValueError as error:
+        raise Refused(file, f"{error}. Keep the operating point anew on the Inspect page") from error
+    return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
+
+
+def _point(record: Any) -> OperatingPoint:
+    if not isinstance(record, dict):
+        raise ValueError("expected an object of settings")
+    own = record.get("confidence_of_labels", {})
+    if not isinstance(own, dict):
+        raise ValueError("confidence_of_labels: expected an object of labels and numbers")
+    limit, checkpoint = record.get("limit"), record.get("checkpoint")
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise ValueError(f"limit: expected a whole number, found {limit!r}")
+    if not isinstance(checkpoint, str | None):
+        raise ValueError(f"checkpoint: expected a file's name, found {checkpoint!r}")
+    return OperatingPoint(
+        _number(record, "confidence"),
+        tuple((name, _number(own, name)) for name in own),
+        _number(record, "nms_overlap"),
+        cast(Kind, str(record.get("nms_kind"))),
+        limit,
+        checkpoint or "",
+    )
+
+
+def _number(record: dict[str, Any], name: str) -> float:
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name}: expected a number, found {value!r}")
+    return float(value)

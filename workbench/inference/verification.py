@@ -1,0 +1,276 @@
+"""Whether an exported file finds what the trained network finds: it is run by its own library, on real images.
+
+Nothing is called exported before it is verified. What was compared, on which images, by which versions and how far
+apart the worst two answers were lies beside each file as verification.json.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import workbench
+from workbench.core import images as pictures
+from workbench.core import words
+from workbench.core.resize import fit
+from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
+from workbench.inference import graph as graphs
+from workbench.inference.checked_images import CHECKED
+from workbench.inference.events import FOREIGN_SHARE, MATCHED_SHARE, Agreement
+from workbench.inference.exporters import Arrays, Card, Exporter, Source
+from workbench.inference.predict import Predictor, folded
+from workbench.inference.runtimes import Apart
+
+NAME = "verification.json"
+AGREES = "finds the same as the trained network"
+Shapes = list[list[NDArray[np.float32]]]  # for each shape its batches of images (B, 3, H, W)
+LIMITS = {
+    "same_iou": graphs.SAME_IOU, "same_score": graphs.SAME_SCORE, "same_px": graphs.TINY,
+    "matched_at_least": MATCHED_SHARE, "foreign_at_most": FOREIGN_SHARE,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """An input (1, 3, S, S) in 0..1 made of the image called `name`; of noise where that is empty."""
+
+    name: str
+    image: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the file agrees on `images` in network inputs of `height` x `width`, `batch` at a time."""
+
+    batch: int
+    height: int
+    width: int
+    images: int
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found. `agreement` is of all shapes together, or None for a file that can't be read back."""
+
+    format: str
+    file: str
+    sha256: str
+    images: tuple[str, ...]
+    versions: dict[str, str]
+    agreement: Agreement | None
+    shapes: tuple[Shape, ...] = ()
+
+    def to_json(self) -> str:
+        """verification.json."""
+        found = self.agreement
+        record = {
+            "format": self.format, "file": self.file, "sha256": self.sha256,
+            "verdict": AGREES if found else "not verified: this format's file can't be read back",
+            "program": {"workbench": workbench.__version__, "torch": str(torch.__version__)},
+            "runtime": self.versions, "images": list(self.images), "noise": not self.images,
+            **(_numbers(found) if found else {}), "limits": LIMITS,
+            "shapes": [
+                {"batch": s.batch, "height": s.height, "width": s.width, "images": s.images, **_numbers(s.agreement)}
+                for s in self.shapes
+            ],
+        }  # fmt: skip
+        return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _numbers(found: Agreement) -> dict[str, Any]:
+    names = {"largest_score_gap": "worst_score_difference", "largest_box_gap": "worst_box_difference_px"}
+    return {names.get(name, name): value for name, value in asdict(found).items()}
+
+
+class Differs(WorkbenchError):
+    """A file that does not hold or find what it should, or can't be run."""
+
+
+def samples_of(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
+    """Inputs of up to eight readable images: spread over the list if it is longer, else as they come."""
+    step = max(1, len(files) // CHECKED)
+    samples: list[Sample] = []
+    for file in dict.fromkeys([*files[::step], *files]):
+        if len(samples) == min(CHECKED, len(files)):
+            break
+        try:
+            square, _ = fit(pictures.read(Path(file), predictor.window), predictor.input_px, predictor.resize)
+        except WorkbenchError:
+            continue
+        image = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        samples.append(Sample(Path(file).name, image))
+    return samples
+
+
+def noise(px: int) -> list[Sample]:
+    """Two inputs for want of images: they show that a file runs, and little more."""
+    return [Sample("", image) for image in np.random.default_rng(0).random((2, 1, 3, px, px), np.float32)]
+
+
+def verify(name: str, member: Exporter, file: Path, source: Source, samples: Sequence[Sample]) -> Verification:
+    """Compare the file written as format `name` with the network on `samples`. Differs, which says how, if it fails."""
+    shapes = _shapes(source.card, samples)
+    kind = getattr(member, "runtime", "")
+    versions: dict[str, str] = {}
+    try:
+        if kind:
+            with Apart(kind, file) as apart:
+                versions = apart.versions
+                _check_card(member, apart.card, source.card)
+                answers = _answers_apart(apart, source, shapes)
+        elif hasattr(member, "fill"):
+            filled = _emptied(source)
+            member.fill(file, filled)
+            answers = _answers(filled, source.card, shapes)
+        else:
+            run = member.opened(file)
+            answers = [[run(image) for image in images] for images in shapes] if run else []
+    except Differs:
+        raise
+    except Exception as error:  # libraries raise dozens of kinds at damaged files
+        raise Differs(_why_not_run(member, source.card, error), error) from error
+    found = tuple(_compared(member, source, *pair) for pair in zip(shapes, answers, strict=True)) if answers else ()
+    total = sum((shape.agreement for shape in found), Agreement(0, 0)) if found else None
+    names = tuple(sample.name for sample in samples if sample.name)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Verification(name, file.name, digest, names, versions, total, found)
+
+
+def _why_not_run(member: Exporter, card: Card, error: Exception) -> str:
+    """In a sentence; what a library says of its insides is for the log."""
+    if isinstance(error, WorkbenchError):
+        return f"The file written as {member.title} can't be run: {error.sentence} It was not kept; export again."
+    if card.size == "dynamic":
+        return (
+            f"The file written as {member.title} can't be run at another size than the trained one, so it was not kept:"
+            f" {card.detector} lays out its priors for that size. Set size=fixed, or output=raw."
+        )
+    return f"The file written as {member.title} can't be run, so it was not kept. Try another format."
+
+
+def _shapes(card: Card, samples: Sequence[Sample]) -> Shapes:
+    """The samples as they go in: each shape's batches of images. Open sizes are tried at two values."""
+    inputs = [sample.image for sample in samples]
+    result = [_batches(inputs, card.batch or 1)]
+    if not card.batch:
+        result.append(_batches(inputs, 2))
+    if card.size == "dynamic":
+        more = 0 if card.input_px < 2 * card.multiple else -card.multiple
+        height, width = card.input_px + card.multiple, card.input_px + more
+        other = [_resized(image, height, width) for image in inputs[:2]]
+        result.append(_batches(other, card.batch or 2))
+    return result
+
+
+def _batches(inputs: Sequence[NDArray[np.float32]], size: int) -> list[NDArray[np.float32]]:
+    """Filled up from the beginning."""
+    count = -(-len(inputs) // size) * size
+    rows = [inputs[number % len(inputs)] for number in range(count)]
+    return [np.concatenate(rows[start : start + size]) for start in range(0, count, size)]
+
+
+def _resized(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    resized = torch.nn.functional.interpolate(torch.from_numpy(image), (height, width), mode="bilinear")
+    return np.asarray(resized.numpy(), np.float32)
+
+
+def _answers_apart(apart: Apart, source: Source, shapes: Shapes) -> list[list[Arrays]]:
+    """By the file itself, or by a network that is filled with the weights in it."""
+    if apart.runs:
+        return [[apart.run(image) for image in images] for images in shapes]
+    filled = _emptied(source)
+    weights = apart.weights()
+    wanted = filled.state_dict()
+    if {n: w.shape for n, w in weights.items()} != {n: tuple(w.shape) for n, w in wanted.items()}:
+        odd = sorted({n for n in {*wanted, *weights} if n not in weights or n not in wanted}) or sorted(
+            n for n in wanted if weights[n].shape != tuple(wanted[n].shape)
+        )
+        raise Differs(
+            f"The weights in {source.detector.title}'s file are not those of the network: {len(odd)} of"
+            f" {len(wanted)} differ in name or size, such as '{odd[0]}'. It was not kept."
+        )
+    filled.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return _answers(filled, source.card, shapes)
+
+
+def _answers(detector: Detector, card: Card, shapes: Shapes) -> list[list[Arrays]]:
+    """By this program's network."""
+    graph = graphs.built(folded(detector, torch.device("cpu")), card)
+    with torch.no_grad():
+        return [[tuple(t.numpy() for t in graph(torch.from_numpy(image))) for image in images] for images in shapes]
+
+
+def _emptied(source: Source) -> Detector:
+    """The same network without what it has learnt, so that nothing of it can stand in for what a file lacks."""
+    detector = copy.deepcopy(source.detector)
+    with torch.no_grad():
+        for tensor in detector.parameters():
+            tensor.zero_()
+    for module in detector.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+    return detector
+
+
+def _check_card(member: Exporter, text: str, card: Card) -> None:
+    """Differs unless the description inside the file is `card`, with labels and anchors in their order."""
+    try:
+        inside = json.loads(text)
+    except ValueError as error:
+        raise Differs(
+            f"The file written as {member.title} holds no description of itself, so it was not kept.", error
+        ) from error
+    wanted = json.loads(card.to_json())
+    wrong = [name for name in wanted if inside.get(name) != wanted[name]] if isinstance(inside, dict) else ["all of it"]
+    if wrong:
+        name = wrong[0]
+        said = inside.get(name) if isinstance(inside, dict) else inside
+        raise Differs(
+            f"The file written as {member.title} says '{name}' is {_short(said)} where the network has"
+            f" {_short(wanted.get(name))}. It was not kept; export again."
+        )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:120]}…"
+
+
+def _compared(
+    member: Exporter, source: Source, images: Sequence[NDArray[np.float32]], answers: Sequence[Arrays]
+) -> Shape:
+    batch, _, height, width = images[0].shape
+    result = Agreement(0, 0)
+    try:
+        for image, found in zip(images, answers, strict=True):
+            result += graphs.compare(source.graph, torch.from_numpy(image), found, source.card.score)
+    except graphs.Misshapen as error:
+        raise Differs(
+            f"The file written as {member.title} is not of this network: {error}. It was not kept; export again."
+        ) from error
+    count = batch * len(images)
+    if not result.compared:
+        raise Differs(
+            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even with the lowest confidence, so no file"
+            " of it can be verified, and this one was not kept. Train it, or choose another checkpoint."
+        )
+    if not result.holds:
+        raise Differs(
+            f"The file written as {member.title} does not find the same as this program: {result.matched:,} of"
+            f" {result.compared:,} detections match on {words.count(count, 'image')} of {width} x {height}. It was"
+            " not kept; try another format.",
+            result,
+        )
+    return Shape(batch, height, width, count, result)

@@ -1,0 +1,41 @@
+"""What lies behind a bar, a cell or a point: some detections and labelled boxes, and the images that they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.matching import Matching
+from workbench.core.taking import Rows
+
+_NO_ROWS = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """`words` name them. Box i (xyxy, image pixels) lies in image images[i], ascending."""
+
+    words: str
+    images: Rows  # (n,)
+    boxes: NDArray[np.float64]  # (n, 4)
+
+    @staticmethod
+    def of(words: str, matching: Matching, detections: Rows = _NO_ROWS, boxes: Rows = _NO_ROWS) -> Chosen:
+        """`detections` and `boxes` are rows of the matching's Found and Truth; -1 is passed over."""
+        detections, boxes = detections[detections >= 0], boxes[boxes >= 0]
+        found, truth = matching.found, matching.truth
+        images = np.concatenate([found.images[detections], truth.images[boxes]])
+        places = np.concatenate([found.boxes[detections].astype(np.float64), truth.boxes[boxes]])
+        order = np.argsort(images, kind="stable")
+        return Chosen(words, images[order], places[order])
+
+    @property
+    def some(self) -> Rows:
+        """The images, each once."""
+        return np.unique(self.images)
+
+    def of_image(self, image: int) -> NDArray[np.float64]:
+        """(n, 4) what is marked in it."""
+        return self.boxes[slice(*np.searchsorted(self.images, [image, image + 1]))]

@@ -1,0 +1,223 @@
+"""Which label is taken for which: a table coloured by share, with background; each cell opens its images."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout
+
+from workbench.core.confusion import Confusion, confusion
+from workbench.ui import theme
+from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.tab import Tab
+
+NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
+STRONGEST = 0.7  # share of the accent in a cell that has its whole row
+WIDEST = 110  # px of the labels at the left
+NARROWEST, BROADEST = 36, 48  # px of a cell; of a name over it
+ROLES = frozenset(
+    (
+        Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.AccessibleTextRole,
+    )
+)  # fmt: skip
+Index = QModelIndex | QPersistentModelIndex
+_NOWHERE = QModelIndex()
+
+
+class ConfusionModel(QAbstractTableModel):
+    """Rows: labels of boxes, then "no box", then sums. Columns: labels detected, then "missed", then sums."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: tuple[str, ...] = ()
+        self._take(np.zeros((1, 1), np.int64))
+
+    def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
+        """table (C + 1, C + 1), as core.confusion makes it."""
+        if names == self._names and names:
+            self._take(table)
+            last = self.index(self.rowCount() - 1, self.columnCount() - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+            return
+        self.beginResetModel()
+        self._names = names
+        self._take(table)
+        self.endResetModel()
+
+    def _take(self, table: np.ndarray) -> None:
+        self._table = table
+        self._across, self._down = table.sum(axis=1), table.sum(axis=0)
+
+    def largest(self) -> list[int]:
+        """The largest number of each column."""
+        return [*self._down.tolist(), int(self._across.max())] if self._names else []
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:
+        return 0 if parent.isValid() or not self._names else len(self._names) + 2
+
+    def columnCount(self, parent: Index = _NOWHERE) -> int:
+        return self.rowCount(parent)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
+        across = orientation == Qt.Orientation.Horizontal
+        words = (*self._names, MISSED if across else NOTHING, BOXES if across else DETECTIONS)[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return words
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"detected as {words}" if across and section < len(self._names) else words
+        return None
+
+    def count(self, row: int, column: int) -> int | None:
+        """A cell's or a sum's; None for cells that can't be."""
+        last = len(self._names)
+        if (row > last and column > last) or row == column == last:
+            return None
+        if row > last:
+            return int(self._down[column])
+        if column > last:
+            return int(self._across[row])
+        return int(self._table[row, column])
+
+    def share(self, row: int, column: int) -> float:
+        """Of all in its row, 0 to 1; 0 for sums."""
+        total = self._across[row] if row < len(self._table) and column < len(self._table) else 0
+        return float(self._table[row, column] / total) if total else 0.0
+
+    def data(self, index: Index, role: int = 0) -> Any:
+        if role not in ROLES:
+            return None
+        row, column = index.row(), index.column()
+        count = self.count(row, column)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return "" if count is None else f"{count:,}"
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.ToolTipRole and count is not None:
+            return self._told(row, column, count)
+        if role == Qt.ItemDataRole.BackgroundRole and self.share(row, column):
+            return self.ground(row, column)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            last = len(self._names)
+            if row > last or column > last:
+                return theme.colour("muted")
+            return QColor(_text_on(self.ground(row, column).name())) if self.share(row, column) else None
+        if role == Qt.ItemDataRole.AccessibleTextRole and count is not None:
+            return self._told(row, column, count)
+        return None
+
+    def ground(self, row: int, column: int) -> QColor:
+        """The cell's colour: what is right in the accent, mistakes in the colours that they have everywhere."""
+        last = len(self._names)
+        kind = "accent" if row == column else "miss" if column == last else "false_alarm"
+        ink, paper = theme.colour(kind), theme.colour("surface")
+        part = STRONGEST * round(self.share(row, column), 2)  # so that there are few colours
+        sides = ((ink.redF(), paper.redF()), (ink.greenF(), paper.greenF()), (ink.blueF(), paper.blueF()))
+        return QColor.fromRgbF(*(a * part + b * (1 - part) for a, b in sides))
+
+    def _told(self, row: int, column: int, count: int) -> str:
+        last = len(self._names)
+        if row > last:
+            return f"{count:,} {'missed' if column == last else f'detections of {self._names[column]}'}"
+        if column > last:
+            return f"{count:,} {'false alarms' if row == last else f'boxes of {self._names[row]}'}"
+        share = f"{self.share(row, column):.0%} of its row"
+        if row == last:
+            return f"{count:,} times {self._names[column]} where nothing is labelled, {share}"
+        words = "missed" if column == last else f"detected as {self._names[column]}"
+        return f"{count:,} {self._names[row]} {words}, {share}"
+
+
+class ConfusionTab(Tab):
+    def __init__(self) -> None:
+        super().__init__("Confusion", _work)
+        self._result: Confusion | None = None
+        self._drawn: Shown | None = None
+        self.table = QTableView()
+        self.table.setObjectName("inspect-confusion")
+        self.table.setAccessibleName("Confusion matrix")
+        self.model = ConfusionModel()
+        self.table.setModel(self.model)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setWordWrap(False)
+        self.table.setCornerButtonEnabled(False)
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table.verticalHeader().setMaximumWidth(WIDEST)
+        self.table.horizontalHeader().setMinimumSectionSize(NARROWEST)
+        self.table.horizontalHeader().setDefaultSectionSize(NARROWEST)
+        for head in (self.table.horizontalHeader(), self.table.verticalHeader()):
+            head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+            head.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+            head.setHighlightSections(False)
+        self.table.clicked.connect(self._open)
+        self.table.activated.connect(self._open)
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("inspect-confusion-words")
+        self._words.setProperty("role", "muted")
+        self._words.setFont(theme.font(theme.SMALL))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.table, 1)
+        column.addWidget(self._words)
+
+    def clear(self) -> None:
+        self._result = self._drawn = None
+        self.model.show_table((), np.zeros((1, 1), np.int64))
+        self._words.setText("")
+
+    def draw(self, state: Shown, result: object) -> None:
+        assert isinstance(result, Confusion)
+        self._result, self._drawn = result, state
+        self.model.show_table(state.found.names, result.table)
+        self._words.setText(
+            "Rows: labels of boxes; columns: labels detected; colour: share of the row. What the diagonal leaves is"
+            f" paired whatever its label. {state.rule}."
+        )
+        self._fit()
+
+    def _fit(self) -> None:
+        """Columns as wide as their largest number, a sum, and if there is room their name; wider ones stay."""
+        head, numbers = self.table.horizontalHeader(), self.table.fontMetrics()
+        for column, largest in enumerate(self.model.largest()):
+            name = str(self.model.headerData(column, Qt.Orientation.Horizontal))
+            wide = min(head.fontMetrics().horizontalAdvance(name), BROADEST)
+            wide = max(wide, numbers.horizontalAdvance(f"{largest:,}")) + 10
+            if wide > head.sectionSize(column):  # it never jumps while a slider moves
+                head.resizeSection(column, wide)
+
+    def fail(self, sentence: str) -> None:
+        self._words.setText(sentence)
+
+    @Slot(QModelIndex)
+    def _open(self, index: QModelIndex) -> None:
+        if self._result is None or self._drawn is None:
+            return
+        row, column, last = index.row(), index.column(), len(self._drawn.found.names)
+        cells = self._result.cells
+        here = np.ones(len(cells), bool)
+        for axis, place in ((0, row), (1, column)):
+            if place <= last:
+                here &= cells[:, axis] == place
+        count = self.model.count(row, column)
+        if count:
+            words = str(self.model.data(index, Qt.ItemDataRole.ToolTipRole))
+            rows = np.flatnonzero(here)
+            boxes, detections = self._result.boxes[rows], self._result.detections[rows]
+            self.opened.emit(Chosen.of(words, self._drawn.matching, detections, boxes))
+
+
+@lru_cache(maxsize=1024)
+def _text_on(ground: str) -> str:
+    return theme.text_on(ground)
+
+
+def _work(state: Shown) -> Confusion:
+    return confusion(state.matching, state.wanted)

@@ -1,0 +1,169 @@
+"""The curves of the split, one chart at a time: of all labels or of one; a point opens its images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout
+
+from workbench.ui import theme
+from workbench.ui.inspect.charts import CHARTS, Drawing
+from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.tab import Tab
+from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
+
+NEAR = 16  # px between a click and the point that it means
+ALL = "all labels"
+
+
+class Curves(Tab):
+    """`confidence_wanted(label, confidence)` for "Use"; label -1 is the slider's."""
+
+    confidence_wanted = Signal(int, float)
+
+    def __init__(self) -> None:
+        super().__init__("Curves", self._work_out)
+        self.drawing: Drawing | None = None
+        self.drawn = (-1, -1)  # chart and label of the drawing
+        self._plots: dict[str, Plot] = {}
+        self._chart = QComboBox()
+        self._chart.setObjectName("inspect-chart")
+        self._chart.setAccessibleName("Chart")
+        self._chart.setToolTip("Which curves are drawn.")
+        for chart in CHARTS:
+            self._chart.addItem(chart.title)
+        self._label = ElidedCombo("Whose curves are drawn.")
+        self._label.setObjectName("inspect-chart-label")
+        self._label.setAccessibleName("Label")
+        for combo in (self._chart, self._label):
+            combo.setMinimumContentsLength(8)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._use = QPushButton("Use")
+        self._use.setObjectName("inspect-use")
+        self._use.clicked.connect(self._use_best)
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("inspect-chart-words")
+        self._words.setProperty("role", "muted")
+        self._words.setFont(theme.font(theme.SMALL))
+        self._stack = QStackedLayout()
+        top = QGridLayout()
+        top.setHorizontalSpacing(theme.GRID)
+        top.addWidget(self._chart, 0, 0)
+        top.addWidget(self._label, 0, 1)
+        top.setColumnStretch(0, 3)
+        top.setColumnStretch(1, 2)
+        below = QGridLayout()
+        below.addWidget(self._words, 0, 0)
+        below.addWidget(self._use, 0, 1, Qt.AlignmentFlag.AlignTop)
+        below.setColumnStretch(0, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addLayout(top)
+        column.addLayout(self._stack, 1)
+        column.addLayout(below)
+        self._chart.currentIndexChanged.connect(self._asked)
+        self._label.currentIndexChanged.connect(self._asked)
+        self._place = (0, -1)  # chart and label, as the thread reads them
+        self._names: tuple[str, ...] = ()
+        self.clear()
+
+    @property
+    def plot(self) -> Plot:
+        """The one in sight; each is made when it is first asked for."""
+        chart = CHARTS[self._place[0]]
+        if chart.name not in self._plots:
+            plot = Plot(chart.x, chart.y, corner=BOTTOM_LEFT)
+            plot.setObjectName(f"inspect-plot-{chart.name}")
+            plot.setMinimumHeight(100)
+            plot.setYRange(0, 1)
+            if chart.name != "sizes":
+                plot.setXRange(0.5 if chart.name == "overlaps" else 0, 1)
+            plot.scene().sigMouseClicked.connect(self._clicked)
+            self._plots[chart.name] = plot
+            self._stack.addWidget(plot)
+        return self._plots[chart.name]
+
+    def take(self, state: Shown | None) -> None:
+        names = state.found.names if state is not None else ()
+        if names != self._names:
+            self._names = names
+            self._label.blockSignals(True)
+            self._label.clear()
+            self._label.addItems([ALL, *names])
+            self._label.blockSignals(False)
+            self._place = (self._place[0], -1)
+        super().take(state)
+
+    def clear(self) -> None:
+        self.drawing, self.drawn = None, (-1, -1)
+        for plot in self._plots.values():
+            plot.forget()
+        self._words.setText("")
+        self._use.hide()
+
+    @Slot()
+    def _asked(self) -> None:
+        self._place = (self._chart.currentIndex(), self._label.currentIndex() - 1)
+        self._stack.setCurrentWidget(self.plot)
+        self.plot.forget()
+        self.renew()
+
+    def _work_out(self, state: Shown) -> tuple[tuple[int, int], Drawing]:
+        """In the thread."""
+        place = self._place
+        label = min(place[1], len(state.found.truth.labels) - 1)
+        return place, CHARTS[place[0]].draw(state, label)
+
+    def draw(self, state: Shown, result: object) -> None:
+        assert isinstance(result, tuple)
+        place, drawing = result
+        if place != self._place:  # another chart was chosen meanwhile, and asked for
+            return
+        self.drawing, self.drawn = drawing, place
+        plot = self.plot
+        self._stack.setCurrentWidget(plot)
+        plot.forget({*plot.names()} - {line.name for line in drawing.lines})
+        for line in drawing.lines:
+            plot.curve(line.name, line.x, line.y, line.colour, points=line.points)
+        self._words.setText(drawing.words)
+        self._use.setVisible(not math.isnan(drawing.best))
+        if not math.isnan(drawing.best):
+            whose = "the slider" if place[1] < 0 else f"the confidence of {state.found.names[place[1]]}"
+            self._use.setToolTip(f"Set {whose} to {drawing.best:.2f}.")
+
+    def fail(self, sentence: str) -> None:
+        self._words.setText(sentence)
+
+    @Slot()
+    def _use_best(self) -> None:
+        if self.drawing is not None and not math.isnan(self.drawing.best):
+            self.confidence_wanted.emit(self.drawn[1], self.drawing.best)
+
+    @Slot(object)
+    def _clicked(self, event: object) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:  # type: ignore[attr-defined]
+            self.open_at(event.scenePos())  # type: ignore[attr-defined]
+
+    def open_at(self, place: QPointF) -> None:
+        """Open what the point of a curve nearest to this place of the plot's scene stands for, if one is near."""
+        box, shown = self.plot.getPlotItem().vb, self._shown()
+        if self.plot.getPlotItem().legend.sceneBoundingRect().contains(place):
+            return
+        nearest, opens, point = float(NEAR), None, -1
+        for line in self.drawing.lines if self.drawing is not None else ():
+            known = np.flatnonzero(~np.isnan(line.y)) if line.opens is not None and line.name in shown else ()
+            for index in map(int, known):
+                at = box.mapViewToScene(QPointF(float(line.x[index]), float(line.y[index])))
+                apart = math.hypot(at.x() - place.x(), at.y() - place.y())
+                if apart < nearest:
+                    nearest, opens, point = apart, line.opens, index
+        if opens is not None:
+            self.opened.emit(opens(point))
+
+    def _shown(self) -> set[str]:
+        """Names of the curves that are not hidden in the legend."""
+        return {item.name() for item in self.plot.getPlotItem().listDataItems() if item.isVisible()}

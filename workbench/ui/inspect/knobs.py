@@ -1,0 +1,106 @@
+"""What decides which candidates are detections: confidence, NMS with its overlap and kind, and the most of an image."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+
+from workbench.core.detections import MOST, Kind
+from workbench.ui import theme
+from workbench.ui.inspect.kinds import KINDS
+from workbench.ui.inspect.knob import Knob
+from workbench.ui.inspect.work import Nms
+from workbench.ui.widgets.elided import Elided, ElidedCombo
+
+AS_PUBLISHED = "as published"
+
+
+class Knobs(QWidget):
+    """`nms_changed` when a person changed the overlap, the kind or the limit; `keep_asked` for the button."""
+
+    nms_changed = Signal()
+    keep_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._published: Kind = "per label"
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        self.confidence = Knob(
+            grid, "inspect-confidence", "Confidence", 0.25,
+            "Detections below this score are not shown and not counted. A label can have its own, in the table.",
+        )  # fmt: skip
+        self.iou = Knob(
+            grid, "inspect-iou", "NMS overlap", 0.6,
+            "Of two detections of a label that overlap more, the lower one goes.",
+            low=0.05, high=0.95,
+        )  # fmt: skip
+        self._kind = ElidedCombo("How overlapping detections are thinned out.")
+        self._kind.setObjectName("inspect-kind")
+        self._kind.setMinimumContentsLength(10)
+        self._kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._kind.setAccessibleName("NMS")
+        self._kind.addItem(AS_PUBLISHED, None)
+        self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
+        for kind, (title, help) in KINDS.items():
+            self._kind.addItem(title, kind)
+            self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
+        self.limit = QSpinBox(minimum=1, maximum=MOST, value=300, prefix="max ")
+        self.limit.setObjectName("inspect-limit")
+        self.limit.setAccessibleName("Maximum of an image")
+        self.limit.setToolTip("The most detections of an image that stay after NMS, the highest scores first.")
+        self.keep = QPushButton("Keep as operating point")
+        self.keep.setObjectName("inspect-keep")
+        self.keep.setToolTip("These confidences and this NMS are saved with the run, and this page opens with them.")
+        self._kept = Elided()
+        self._kept.setObjectName("inspect-kept")
+        self._kept.setProperty("role", "muted")
+        row = grid.rowCount()
+        for column, widget in enumerate((QLabel("NMS"), self._kind, self.limit)):
+            grid.addWidget(widget, row, column)
+        last = QHBoxLayout()
+        last.addWidget(self._kept, 1)
+        last.addWidget(self.keep)
+        grid.addLayout(last, row + 1, 0, 1, 3)
+        grid.setHorizontalSpacing(theme.GRID)
+        self.iou.changed.connect(self.nms_changed)
+        self._kind.activated.connect(self.nms_changed)
+        self.limit.valueChanged.connect(self.nms_changed)
+        self.keep.clicked.connect(self.keep_asked)
+        self.clear()
+
+    @property
+    def kind(self) -> Kind | None:
+        """What was chosen; None is what the detector's authors do."""
+        kind: Kind | None = self._kind.currentData()
+        return kind
+
+    @property
+    def nms(self) -> Nms:
+        return Nms(self.iou.value, self.kind or self._published, self.limit.value())
+
+    def show_nms(self, nms: Nms, *, kind_too: bool) -> None:
+        """Does not emit `nms_changed`."""
+        self.iou.set_value(nms.iou)
+        self.limit.blockSignals(True)
+        self.limit.setValue(nms.limit)
+        self.limit.blockSignals(False)
+        if kind_too:
+            self._kind.setCurrentIndex(0 if nms.kind == self._published else self._kind.findData(nms.kind))
+
+    def show_published(self, kind: Kind) -> None:
+        """What "as published" means for the detector at hand."""
+        self._published = kind
+        self._kind.setItemText(0, f"{AS_PUBLISHED}: {KINDS[kind][0]}")
+
+    def say(self, words: str) -> None:
+        """Beside the button: how these settings stand to what is kept."""
+        self._kept.setText(words)
+        self._kept.setToolTip(words)
+
+    def clear(self) -> None:
+        self._kind.setItemText(0, AS_PUBLISHED)
+        self.keep.setEnabled(False)
+        self.say("")

@@ -1,0 +1,137 @@
+"""The middle of the Inspect page: an image with its labels and detections, which follow the sliders at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSizeF, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.core.matching import Confidence, Matching
+from workbench.core.sliders import Sliders
+from workbench.core.window import Window
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.ui import pictures
+from workbench.ui.background import Background
+from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.picture import Group, InspectPicture, Legend
+from workbench.ui.inspect.shown import OVERLAP
+from workbench.ui.inspect.work import Found, Nms
+from workbench.ui.pictures import Picture
+from workbench.ui.widgets.elided import Elided
+
+
+class PictureSide(QWidget):
+    """`show_image`, then `show_boxes` for each move of a slider."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._found: Found | None = None
+        self.image = -1  # index in the found truth
+        self._alone: Sliders | None = None  # of this image
+        self._chosen: Chosen | None = None
+        self._reading: tuple[Path, Window | None] | None = None
+        self._reader: Background | None = None
+        self.picture = InspectPicture()
+        self._caption = Elided()
+        self._caption.setObjectName("inspect-caption")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._caption)
+        column.addWidget(self.picture, 1)
+        column.addWidget(Legend(self.picture))
+
+    def clear(self) -> None:
+        self._found, self.image, self._alone, self._chosen = None, -1, None, None
+        self._reading = None
+        self.picture.set_groups(())
+        self.picture.set_marked(np.zeros((0, 4)))
+        self.picture.show_picture(None, QSizeF())
+        self._caption.setText("")
+
+    def show_image(self, found: Found, index: int) -> None:
+        """Read the image; its boxes come by `show_boxes`."""
+        self._found, self.image, self._alone = found, index, None
+        image = found.truth.images[index]
+        self.picture.set_groups(())
+        self.picture.show_picture(None, QSizeF(image.width, image.height))
+        self._reading = found.truth.files[index], found.truth.window
+        if self._reader is None:
+            self._reader = Background("Pictures", lambda wish: pictures.load(*wish), self)
+            self._reader.done.connect(self._read)
+        self._reader.ask([self._reading])
+        self._show_marks()
+
+    def follow(self, found: Found) -> None:
+        """The labels of the images have changed; the boxes come by `show_boxes`."""
+        self._found, self._alone = found, None
+
+    @Slot(object, object)
+    def _read(self, wish: object, result: object) -> None:
+        if wish != self._reading:
+            return
+        if isinstance(result, Picture):
+            self.picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
+        elif isinstance(result, WorkbenchError):
+            self.picture.say(result.sentence)
+
+    def mark(self, chosen: Chosen | None) -> None:
+        """Frame what is behind a bar, a cell or a point, in this image and in those that are shown next."""
+        self._chosen = chosen
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        none = self._chosen is None or self.image < 0
+        self.picture.set_marked(np.zeros((0, 4)) if none else self._chosen.of_image(self.image))  # type: ignore[union-attr]
+
+    def show_ahead(self, nms: Nms, confidence: Confidence) -> None:
+        """The boxes with this NMS, before the whole split is matched with it."""
+        if self._found is None:
+            return
+        if self._alone is None:
+            self._alone = self._found.alone(self.image)
+        self._show(self._alone.moved(nms.iou, nms.kind, nms.limit), 0, confidence)
+
+    def show_boxes(self, matching: Matching, confidence: Confidence) -> None:
+        """The boxes as the split's matching has them."""
+        if self._found is not None:
+            self._show(matching, self.image, confidence)
+
+    def _show(self, matching: Matching, row: int, confidence: Confidence) -> None:
+        """Image `row` of `matching` is the one that is shown."""
+        assert self._found is not None
+        found, names = self._found, self._found.names
+        match = matching.of_image(row, confidence, OVERLAP)
+        seen, truth = found.candidates[self.image], found.truth.boxes[found.truth.rows(self.image)]
+        truth_labels = found.truth.label_index[found.truth.rows(self.image)]
+        scores = _scores(matching, row, len(seen))
+        groups = [Group("label", truth[match.partner], ())]
+        for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
+            words = tuple(
+                f"{names[label]} {score:.2f}" for label, score in zip(seen.labels[rows], scores[rows], strict=True)
+            )
+            groups.append(Group(kind, seen.boxes[rows], words))
+        missed = tuple(names[label] for label in truth_labels[match.missed])
+        groups.append(Group("miss", truth[match.missed], missed))
+        self.picture.set_groups(tuple(groups))
+        self._caption.setText(
+            f"{found.truth.images[self.image].path}: {len(match.right):,} right,"
+            f" {count(len(match.wrong), 'false alarm')}, {len(match.missed):,} missed"
+        )
+
+    def close_down(self) -> None:
+        """Wait for the thread; the page goes away."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader.deleteLater()
+            self._reader = None
+
+
+def _scores(matching: Matching, row: int, count: int) -> np.ndarray:
+    """(count,) of the image's candidates as NMS leaves them: soft NMS lowers some."""
+    span = slice(*np.searchsorted(matching.found.images, [row, row + 1]))
+    scores = np.zeros(count)
+    scores[matching.found.source[span]] = matching.found.scores[span]
+    return scores

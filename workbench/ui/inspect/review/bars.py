@@ -1,0 +1,206 @@
+"""Above the review gallery what is listed and how much is left; below it the four deeds for the current item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from workbench.core.project import Label
+from workbench.inference import review_deeds
+from workbench.inference.review import PLURAL, Item, Kind, Order
+from workbench.inference.review_deeds import Deed
+from workbench.ui import keys, theme
+from workbench.ui.actions import shown
+from workbench.ui.inspect.review.queue import Filter
+from workbench.ui.inspect.review.tile import sample
+from workbench.ui.widgets.elided import Elided, ElidedCombo
+
+POOR = 0.5
+ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar is one line, the lower one two
+NARROW = 100  # px of a list of choices
+SAMPLES = {"label": "label", "miss": "label, missed", "prediction": "prediction"}
+BUTTONS = {
+    Deed.TAKE: ("Take the prediction", "mdi6.check"),
+    Deed.WRONG: ("My label was wrong", "mdi6.close"),
+    Deed.IGNORE: ("Ignore", "mdi6.eye-off-outline"),
+    Deed.KEEP: ("Not an object", "mdi6.cancel"),
+}
+STANDS = "My label stands"
+"""What keeping is called where there is a box."""
+
+
+class Head(QFrame):
+    """`changed(Filter)` when a person chose, `poor_changed` when poor boxes begin elsewhere."""
+
+    changed = Signal(object)
+    poor_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind = _combo("review-kind", "Which mistakes are listed.")
+        self._kind.addItem("All mistakes", None)
+        for kind in Kind:
+            self._kind.addItem(PLURAL[kind].capitalize(), kind.value)
+        self._label = _combo("review-label", "Only mistakes with this label, as labelled or as predicted.")
+        self._label.addItem("Any label", None)
+        self._order = _combo("review-order", "Which come first.")
+        for order in Order:
+            self._order.addItem(order.value.capitalize(), order.value)
+        self._poor = QDoubleSpinBox(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
+        self._poor.setObjectName("review-poor")
+        self._poor.setPrefix("IoU below ")
+        self._poor.setAccessibleName("Overlap below which a box is poor")
+        self._poor.setToolTip("Boxes that overlap their prediction by less than this are poor ones.")
+        self._poor.setKeyboardTracking(False)
+        self._count = QLabel()
+        self._count.setObjectName("review-count")
+        self.wide = QPushButton("Wide")
+        self.wide.setObjectName("review-wide")
+        self.wide.setCheckable(True)
+        self.wide.setToolTip("Give the list the room of the images and the picture.")
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
+        self._grid.setSpacing(theme.GRID // 2)
+        self._place()
+        for combo in (self._kind, self._label, self._order):
+            combo.currentIndexChanged.connect(self._chosen)
+        self._poor.valueChanged.connect(self.poor_changed)
+        self._poor.hide()
+
+    def minimumSizeHint(self) -> QSize:
+        """Of the narrow form: the other one must not hold the pane open."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        """In one line where there is room, else in three."""
+        combos, ends = (self._kind, self._label, self._order, self._poor), (self._count, self.wide)
+        is_wide = self.width() >= ONE_LINE
+        for column, widget in enumerate(combos):
+            self._grid.addWidget(widget, *((0, column) if is_wide else divmod(column, 2)))
+        for column, widget in enumerate(ends):
+            self._grid.addWidget(widget, *((0, len(combos) + 1 + column) if is_wide else (2, column)))
+        for column in range(len(combos) + 3):
+            self._grid.setColumnStretch(column, int(column == len(combos) if is_wide else column < 2))
+        for combo, wide in ((self._kind, 190), (self._label, 130), (self._order, 180)):
+            combo.setMinimumWidth(wide if is_wide else NARROW)
+
+    @property
+    def poor(self) -> float:
+        return round(self._poor.value(), 2)
+
+    def set_labels(self, labels: Sequence[Label]) -> None:
+        """Offer these; the chosen one stays if it is among them."""
+        known = [(self._label.itemText(row), self._label.itemData(row)) for row in range(1, self._label.count())]
+        if known == [(label.name, label.id) for label in labels]:
+            return
+        chosen = self._label.currentData()
+        self._label.blockSignals(True)
+        while self._label.count() > 1:
+            self._label.removeItem(1)
+        for label in labels:
+            self._label.addItem(label.name, label.id)
+        self._label.setCurrentIndex(max(self._label.findData(chosen), 0))
+        self._label.blockSignals(False)
+        if self._label.currentData() != chosen:
+            self._chosen()
+
+    def show_counts(self, left: int, done: int, counts: Mapping[Kind, int]) -> None:
+        """`left` and `done` of what is listed; `counts` of each kind."""
+        self._count.setText(f"{left:,} left of {left + done:,}")
+        for row in range(1, self._kind.count()):
+            kind = Kind(self._kind.itemData(row))
+            self._kind.setItemText(row, f"{PLURAL[kind].capitalize()} ({counts.get(kind, 0):,})")
+        mistakes = sum(number for kind, number in counts.items() if kind is not Kind.LABEL_ERROR)
+        self._kind.setItemText(0, f"All mistakes ({mistakes:,})")
+
+    @Slot()
+    def _chosen(self) -> None:
+        kind = self._kind.currentData()  # Qt keeps the text of a StrEnum only
+        self._poor.setVisible(kind == Kind.POOR_BOX.value)
+        wanted = Filter(Kind(kind) if kind else None, self._label.currentData(), Order(self._order.currentData()))
+        self.changed.emit(wanted)
+
+
+class DeedBar(QFrame):
+    """A button for each deed, which says what it would do to the current item."""
+
+    def __init__(self, actions: Mapping[Deed, QAction]) -> None:
+        super().__init__()
+        self.setObjectName("review-bar")
+        self._actions = actions
+        self._about = Elided()
+        self._about.setObjectName("review-about")
+        self._about.setProperty("role", "muted")
+        self._samples = [_sample(of, word) for of, word in SAMPLES.items()]
+        self._buttons = {deed: self._button(deed, action) for deed, action in actions.items()}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
+        self._grid.setSpacing(theme.GRID // 2)
+        self._legend = QWidget()
+        row = QHBoxLayout(self._legend)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        row.addStretch(1)
+        for one in self._samples:
+            row.addWidget(one)
+        self._place()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        is_wide, buttons = self.width() >= TWO_LINES, list(self._buttons.values())
+        self._grid.addWidget(self._about, 0, 0, 1, 4 if is_wide else 2)
+        self._grid.addWidget(self._legend, *((0, 4, 1, 1) if is_wide else (1, 0, 1, 2)))
+        for number, button in enumerate(buttons):
+            self._grid.addWidget(button, *((1, number) if is_wide else (2 + number // 2, number % 2)))
+        for column in range(5):
+            self._grid.setColumnStretch(column, int(column == 4 if is_wide else column < 2))
+
+    def _button(self, deed: Deed, action: QAction) -> QPushButton:
+        button = QPushButton()
+        button.setObjectName(f"review-{deed}")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles
+        theme.set_icon(button, BUTTONS[deed][1])
+        button.clicked.connect(action.trigger)
+        return button
+
+    def show_item(self, item: Item | None, about: str) -> None:
+        """`about`: the item in words."""
+        self._about.setText(about)
+        for deed, button in self._buttons.items():
+            own = keys.of(f"review-{deed}")
+            word = STANDS if deed is Deed.KEEP and item is not None and item.box else BUTTONS[deed][0]
+            button.setText(f"{word}  ({shown(own[0])})" if own else word)
+            button.setToolTip(review_deeds.words(item, deed) if item else self._actions[deed].toolTip())
+            button.setEnabled(item is not None)
+
+
+def _sample(of: str, word: str) -> QWidget:
+    whole = QWidget()
+    row = QHBoxLayout(whole)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(theme.GRID // 2)
+    line, words = QLabel(), QLabel(word)
+    line.setPixmap(sample(of))
+    words.setProperty("role", "muted")
+    row.addWidget(line)
+    row.addWidget(words)
+    return whole
+
+
+def _combo(name: str, help: str) -> ElidedCombo:
+    combo = ElidedCombo(help)
+    combo.setObjectName(name)
+    combo.setAccessibleName(help.rstrip("."))
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo

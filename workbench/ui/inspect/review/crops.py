@@ -1,0 +1,154 @@
+"""Parts of photographs round a box, read in the background and kept in memory, so that a list of thousands scrolls."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+
+from workbench.core.image_cache import ImageCache
+from workbench.core.project import XYXY
+from workbench.core.window import Window
+from workbench.errors import WorkbenchError
+from workbench.ui.background import Background
+
+SIDE = 320  # px of a crop's longer side at most: a tile shows 196, dense screens more
+AROUND = 1.6  # times the longer side of the boxes
+LEAST = 48.0  # px of the photograph: a box of three pixels is seen where it lies
+MEMORY, PHOTOGRAPHS = 96 << 20, 192 << 20  # bytes of crops, some 240; of whole photographs: many items share one
+LATEST = 120  # wishes that are remembered: what one large screen shows
+HUGE_SIDE = 4096  # px of a photograph that is too large to be read whole
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`part` x0, y0, x1, y1 of the photograph, whole pixels; it may reach beyond one whose size is not known."""
+
+    file: Path
+    window: Window | None
+    part: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """`part`, in pixels of the photograph, is what `picture` shows."""
+
+    picture: QImage
+    part: XYXY
+
+
+def part_around(box: XYXY, width: int, height: int) -> tuple[int, int, int, int]:
+    """A square round the box with what is beside it, moved into the image: at an edge it shows more of the other side.
+
+    `width` and `height` of the image, 0 where they are unknown.
+    """
+    side = max(AROUND * max(box[2] - box[0], box[3] - box[1]), LEAST)
+    x0, x1 = _span(box[0], box[2], side, width)
+    y0, y1 = _span(box[1], box[3], side, height)
+    return x0, y0, x1, y1
+
+
+def _span(low: float, high: float, side: float, size: int) -> tuple[int, int]:
+    begin = (low + high - side) / 2
+    if size:
+        begin = min(begin, size - side)
+    begin = max(int(begin), 0)
+    end = begin + math.ceil(side)
+    return begin, min(end, size) if size else end
+
+
+class Crops(QObject):
+    """Ask with `get` while painting; `made` tells that some have come. Call `close` before the owner goes."""
+
+    made = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._kept: OrderedDict[Wish, Crop] = OrderedDict()
+        self._bytes = 0
+        self._problems: dict[Path, str] = {}
+        self._wanted: OrderedDict[Wish, None] = OrderedDict()
+        self._photographs = ImageCache(PHOTOGRAPHS)
+        self._background = Background("Crops", self._make, self)
+        self._background.done.connect(self._came)
+        # one list of wishes per painting of the screen, not one per crop
+        self._collect = QTimer(self, singleShot=True, interval=0)
+        self._collect.timeout.connect(self._ask)
+
+    def get(self, wish: Wish) -> Crop | None:
+        """The crop, or None: then it is on its way, unless `problem` says why not."""
+        found = self._kept.get(wish)
+        if found is not None:
+            self._kept.move_to_end(wish)
+        elif wish.file not in self._problems:
+            self._wanted[wish] = None
+            self._wanted.move_to_end(wish)
+            self._collect.start()
+        return found
+
+    def problem(self, file: Path) -> str:
+        """Why there is no crop of this photograph, "" where all is well."""
+        return self._problems.get(file, "")
+
+    def forget(self) -> None:
+        """Forget all: another project, or other files."""
+        self._background.ask(())
+        self._kept.clear()
+        self._problems.clear()
+        self._wanted.clear()
+        self._photographs.clear()
+        self._bytes = 0
+
+    def close(self) -> None:
+        self._collect.stop()
+        self._background.close()
+
+    @Slot()
+    def _ask(self) -> None:
+        while len(self._wanted) > LATEST:
+            self._wanted.popitem(last=False)
+        self._background.ask(tuple(self._wanted))
+
+    @Slot(object, object)
+    def _came(self, wish: object, result: object) -> None:
+        assert isinstance(wish, Wish)
+        if wish not in self._wanted:
+            return  # forgotten meanwhile
+        del self._wanted[wish]
+        if isinstance(result, Crop):
+            self._kept[wish] = result
+            self._bytes += result.picture.sizeInBytes()
+            while self._bytes > MEMORY:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= dropped.picture.sizeInBytes()
+        elif isinstance(result, WorkbenchError):
+            self._problems[wish.file] = result.sentence
+        self.made.emit()
+
+    def _make(self, wish: object) -> Crop:
+        """In the background's thread."""
+        assert isinstance(wish, Wish)
+        import cv2
+
+        from workbench.core import images
+        from workbench.ui.pictures import to_qimage
+
+        about = images.info(wish.file)
+        if about.is_huge:
+            whole = images.thumbnail(wish.file, HUGE_SIDE, wish.window)
+        else:
+            whole = self._photographs.read(wish.file, wish.window)
+        x, y = whole.shape[1] / about.width, whole.shape[0] / about.height
+        x0, y0 = min(int(wish.part[0] * x), whole.shape[1] - 1), min(int(wish.part[1] * y), whole.shape[0] - 1)
+        piece = whole[y0 : max(round(wish.part[3] * y), y0 + 1), x0 : max(round(wish.part[2] * x), x0 + 1)]
+        high, wide = piece.shape[:2]
+        shown = x0 / x, y0 / y, (x0 + wide) / x, (y0 + high) / y
+        share = SIDE / max(wide, high)
+        if share < 1:
+            size = max(1, round(wide * share)), max(1, round(high * share))
+            piece = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
+        return Crop(to_qimage(piece), shown)

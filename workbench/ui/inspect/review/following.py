@@ -1,0 +1,92 @@
+"""After an edit: the same candidates matched with the labels as they are now, in a thread. No network is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.applied import Applied
+from workbench.core.document import Document
+from workbench.core.project import Snapshot
+from workbench.core.words import count
+from workbench.inference import review_deeds, scoring
+from workbench.ui.background import Background
+from workbench.ui.inspect.shown import moved
+from workbench.ui.inspect.work import Found, Nms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """`fresh`: the images that were changed since `found` came, as they are now. By identity."""
+
+    found: Found
+    nms: Nms
+    fresh: Snapshot
+
+
+class Follower(QObject):
+    """`followed(Found)` with the new truth, matched with NMS as in its `nms`. Call `close_down` before it goes."""
+
+    followed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._found: Found | None = None  # as it was looked for
+        self._ids: frozenset[int] = frozenset()
+        self._touched: set[int] = set()  # since then
+        self._behind: Background | None = None
+
+    def begin(self, found: Found | None) -> None:
+        """Edits from now on concern these images; None: nobody's."""
+        self._found = found
+        self._ids = frozenset(image.id for image in found.truth.images) if found is not None else frozenset()
+        self._touched.clear()
+
+    def follow(self, document: Document | None, applied: Applied, nms: Nms) -> bool:
+        """Match anew if the edit's images are among those looked at. False: another look is needed for all it changed.
+
+        Other labels are not those that the detector's were found to be; images that came, went or changed their split
+        or state may belong to the split or not.
+        """
+        if document is None or self._found is None or applied.labels_changed:
+            return False
+        touched = self._ids.intersection(applied.images)
+        if touched:
+            self._touched |= touched
+            self._ask(_Wish(self._found, nms, document.snapshot(self._touched)))
+        return not applied.images_changed
+
+    def _ask(self, wish: _Wish) -> None:
+        if self._behind is None:
+            self._behind = Background("Following the labels", _followed, self)
+            self._behind.done.connect(self._came)
+        self._behind.ask([wish])
+
+    @Slot(object, object)
+    def _came(self, wish: object, result: object) -> None:
+        if isinstance(wish, _Wish) and wish.found is self._found and isinstance(result, Found):
+            self.followed.emit(result)
+
+    def close_down(self) -> None:
+        """Wait for the thread."""
+        if self._behind is not None:
+            self._behind.close()
+            self._behind.deleteLater()
+            self._behind = None
+
+
+def summary(found: Found) -> str:
+    """What was looked at, in words."""
+    skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
+    remark = f" {found.remark}" if found.remark else ""
+    boxes = count(len(found.truth.boxes), "labelled box")
+    return f"{count(len(found.truth), 'image')}, {boxes}.{skipped}{remark}"
+
+
+def _followed(wish: _Wish) -> Found:
+    """In the thread."""
+    truth = review_deeds.renewed(wish.found.truth, wish.fresh)
+    sliders = scoring.sliders(truth, wish.found.candidates, wish.found.rules.difficult)
+    found = replace(wish.found, truth=truth, sliders=sliders, nms=wish.nms)
+    return replace(found, matching=moved((found, wish.nms)))

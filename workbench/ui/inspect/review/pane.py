@@ -1,0 +1,281 @@
+"""The review gallery: what a run and the labels disagree about, one tile each, decided with one key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
+
+from workbench.core.applied import Applied
+from workbench.core.matching import Confidence, Matching
+from workbench.core.project import Snapshot
+from workbench.errors import WorkbenchError
+from workbench.inference import review, review_deeds
+from workbench.inference.review import Item
+from workbench.inference.review_deeds import Deed, Memory
+from workbench.ui import image_losses
+from workbench.ui.actions import make
+from workbench.ui.background import Background
+from workbench.ui.inspect.review.bars import DeedBar, Head
+from workbench.ui.inspect.review.crops import Crops
+from workbench.ui.inspect.review.queue import Filter, Key, Queue
+from workbench.ui.inspect.review.tile import TILE, ReviewTile
+from workbench.ui.session import Session
+from workbench.ui.widgets.tile_view import TileView
+
+NOTHING_YET = "Look at the images first."
+LISTING = "Listing …"
+ALL_DONE = "Nothing is left to review here."
+_Select = QItemSelectionModel.SelectionFlag
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """What is to be listed; by identity, so that it can be asked of a thread."""
+
+    truth: Snapshot
+    matching: Matching
+    confidence: Confidence
+    poor: float
+    losses: Mapping[int, float]
+
+
+class Review(QWidget):
+    """Give it what was found with `show_found`, and again after every edit: `review_deeds.renewed` makes the truth.
+
+    `decided(Item)` when a person has decided one: it leaves the list at once, and what else the edit changes follows
+    with the next `show_found`. Call `close_down` before it goes.
+    """
+
+    decided = Signal(object)
+    wide_asked = Signal(bool)  # it wants the room of what is beside it, or has it no more
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("review")
+        self._session = session
+        self._asked: _Wish | None = None
+        self._memory: Memory = {}
+        self._decided: dict[Key, Item] = {}  # in this sitting
+        self._hidden: dict[Key, Item] = {}  # of them those that the items don't know of yet
+        self._crops = Crops(self)
+        self._lister: Background | None = None
+        self.queue = Queue(self._crops, self)
+        self.view = _tiles(self.queue)
+        self._head = Head()
+        self._actions = self._make_actions()
+        self._bar = DeedBar(self._actions)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._head)
+        column.addWidget(self.view, 1)
+        column.addWidget(self._bar)
+        self.setFocusProxy(self.view)
+        self._connect()
+        self._refresh()
+
+    def _make_actions(self) -> dict[Deed, QAction]:
+        """Their keys work in the tiles alone: in a list of choices a letter finds an entry."""
+        only = Qt.ShortcutContext.WidgetShortcut
+        return {
+            deed: make(self.view, f"review-{deed}", lambda _=False, deed=deed: self.decide(deed), context=only)
+            for deed in Deed
+        }
+
+    def _connect(self) -> None:
+        self._crops.made.connect(self.view.viewport().update)
+        self._head.changed.connect(self._filter)
+        self._head.poor_changed.connect(self._ask)
+        self._head.wide.toggled.connect(self.wide_asked)
+        self.view.activated.connect(self._open)
+        self.view.selectionModel().currentChanged.connect(self._current_changed)
+        self._session.edited.connect(self._edited)
+        self._session.document_changed.connect(self.clear)
+
+    # --- what is listed ---
+
+    @property
+    def is_wide(self) -> bool:
+        return self._head.wide.isChecked()
+
+    def show_found(self, truth: Snapshot, matching: Matching, confidence: Confidence) -> None:
+        """List what `matching` of `truth` says at a confidence; the list comes in a moment."""
+        if self._asked is None:
+            self._read_memory()
+        losses = image_losses.of(self._session).losses
+        by_image = dict(zip(losses.ids.tolist(), losses.values.tolist(), strict=True))
+        self._asked = _Wish(truth, matching, confidence, self._head.poor, by_image)
+        if not self.queue.rowCount():
+            self.view.hint = LISTING
+            self.view.viewport().update()
+        self._head.set_labels(truth.labels)
+        if self._lister is None:
+            self._lister = Background("Listing what to review", _listed, self)
+            self._lister.done.connect(self._came)
+        self._lister.ask([self._asked])
+
+    @Slot()
+    def clear(self) -> None:
+        """Show nothing: another project, or another run."""
+        self._asked = None
+        self._decided.clear()
+        self._hidden.clear()
+        self._crops.forget()
+        self.queue.set_items(None, ())
+        self.view.hint = NOTHING_YET
+        self._refresh()
+
+    def close_down(self) -> None:
+        """Wait for the threads."""
+        self._crops.close()
+        if self._lister is not None:
+            self._lister.close()
+            self._lister.deleteLater()
+            self._lister = None
+
+    @Slot()
+    def _ask(self) -> None:
+        if self._asked is not None:
+            self.show_found(self._asked.truth, self._asked.matching, self._asked.confidence)
+
+    @Slot(object, object)
+    def _came(self, wish: object, result: object) -> None:
+        if not isinstance(wish, _Wish) or self._asked is None:
+            return
+        if isinstance(result, WorkbenchError):
+            self.view.hint = result.sentence
+            self.view.viewport().update()
+            return
+        assert isinstance(result, tuple)
+        self.view.hint = ALL_DONE
+        self.queue.set_items(wish.truth, result)
+        self._hidden = {key: item for key, item in self._hidden.items() if not self._knows(wish.truth, item.image)}
+        self._refresh(self._returned())
+
+    def _knows(self, truth: Snapshot, id: int) -> bool:
+        """Whether `truth` has the labels of this image as they are now."""
+        document = self._session.document
+        if document is None or not document.images().has(id):
+            return True
+        place = next((place for place, image in enumerate(truth.images) if image.id == id), None)
+        if place is None:
+            return True
+        rows = truth.rows(place)
+        labels = [truth.labels[index].id for index in truth.label_index[rows].tolist()]
+        there = zip(truth.box_ids[rows].tolist(), labels, map(tuple, truth.boxes[rows].tolist()),
+                    truth.crowd[rows].tolist(), strict=True)  # fmt: skip
+        return set(there) == {(box.id, box.label, box.xyxy, box.crowd) for box in document.boxes(id)}
+
+    def _returned(self) -> Key | None:
+        """Forget those decisions that were taken back; one of them."""
+        left = self.queue.left_of(self._decided.keys() - self._hidden.keys(), self._memory)
+        again = [key for key in self._decided if key in left]
+        for key in again:
+            del self._decided[key]
+        return again[-1] if again else None
+
+    @Slot(object)
+    def _filter(self, wanted: Filter) -> None:
+        self.queue.filter = wanted
+        self._refresh()
+        self.view.scrollToTop()
+        self._go(0)
+        self.view.setFocus()
+
+    def _refresh(self, select: Key | None = None) -> None:
+        """List anew; the current item stays current, or the one that took its place."""
+        row = max(self.view.currentIndex().row(), 0)
+        current = self.queue.item(row)
+        wanted = select or (current.key if current else None)
+        offset = self.view.verticalScrollBar().value()
+        self.queue.refresh(self._memory, self._hidden, self._decided)
+        found = self.queue.row_of(wanted) if wanted else -1
+        self.view.verticalScrollBar().setValue(offset)
+        self._go(found if found >= 0 else min(row, self.queue.rowCount() - 1))
+        self._head.show_counts(self.queue.rowCount(), self.queue.done, self.queue.counts)
+        self._show_current()
+
+    def _go(self, row: int) -> None:
+        index = self.queue.index(row)
+        if index.isValid():
+            self.view.selectionModel().setCurrentIndex(index, _Select.ClearAndSelect)
+            self.view.scrollTo(index)
+
+    # --- the current item ---
+
+    @property
+    def current(self) -> Item | None:
+        index = self.view.currentIndex()
+        return self.queue.item(index.row()) if index.isValid() else None
+
+    @Slot(QModelIndex, QModelIndex)
+    def _current_changed(self, _index: QModelIndex, _before: QModelIndex) -> None:
+        self._show_current()
+        if self.current is not None and self.view.hasFocus():
+            self._session.select_image(self.current.image)
+
+    def _show_current(self) -> None:
+        item = self.current
+        about = f"{self.queue.image_name(item)}: {self.queue.words(item)}" if item else ""
+        self._bar.show_item(item, about)
+
+    def decide(self, deed: Deed) -> None:
+        """Do it to the current item, as one edit; the next one becomes current."""
+        item, document = self.current, self._session.document
+        if item is None or document is None or not document.images().has(item.image):
+            return
+        if self._session.do(review_deeds.edit(item, deed, document)) is None:
+            return  # told why
+        self._decided[item.key] = item
+        if not review_deeds.is_settled(item, self._memory):
+            self._hidden[item.key] = item
+        self._refresh()
+        self.decided.emit(item)
+
+    @Slot(QModelIndex)
+    def _open(self, index: QModelIndex) -> None:
+        """The image on the Label page, the box selected if there is one."""
+        item, document = self.queue.item(index.row()), self._session.document
+        if item is None or document is None or not document.images().has(item.image):
+            return
+        self._session.select_image(item.image)
+        self._session.page_asked.emit("label")
+        if item.box:
+            self._session.boxes_asked.emit((item.box,))
+
+    # --- what else changes it ---
+
+    def _read_memory(self) -> None:
+        document = self._session.document
+        self._memory = review_deeds.memory(document) if document is not None else {}
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        document, images = self._session.document, review_deeds.touched(applied.edit)
+        if document is None or not images or self._asked is None:
+            return
+        fresh = {id: document.setting(f"{review_deeds.SETTING}{id}", []) for id in images}
+        self._memory = {**self._memory, **fresh}
+        if applied.kind != "do":  # a deed lists anew by itself
+            self._refresh(self._returned())
+
+
+def _listed(wish: _Wish) -> tuple[Item, ...]:
+    """In the thread."""
+    return review.items(wish.truth, wish.matching, wish.confidence, poor=wish.poor, losses=wish.losses)
+
+
+def _tiles(model: Queue) -> TileView:
+    view = TileView(TILE)
+    view.setObjectName("review-tiles")
+    view.setAccessibleName("To review")
+    view.setProperty("role", "flat")
+    view.setModel(model)
+    view.setItemDelegate(ReviewTile(view))
+    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    view.hint = NOTHING_YET
+    return view

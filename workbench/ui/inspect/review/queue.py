@@ -1,0 +1,148 @@
+"""The review queue as a list: what is left of it after a filter, in an order, and how many there were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from workbench.core.project import Snapshot
+from workbench.inference import review, review_deeds
+from workbench.inference.review import Item, Kind, Order
+from workbench.inference.review_deeds import Memory
+from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
+
+SHOWN = Qt.ItemDataRole.UserRole  # Shown: all that a tile paints
+_Index = QModelIndex | QPersistentModelIndex
+_NO_INDEX = QModelIndex()
+Key = tuple[Any, ...]
+REASONS = {
+    "missing": "label missing?", "spurious": "no object?", "label": "another label?", "place": "box lies off?",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`kind` None: every mistake, which likely label errors are not. `label`: id, as labelled or as predicted."""
+
+    kind: Kind | None = None
+    label: int | None = None
+    order: Order = Order.DOUBT
+
+    def passes(self, item: Item) -> bool:
+        wanted = item.kind is self.kind if self.kind else item.kind is not Kind.LABEL_ERROR
+        return wanted and (self.label is None or self.label in item.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """An item with what is seen of it. `others` (n, 4) the labelled boxes of the image, the item's own among them."""
+
+    item: Item
+    words: str
+    kind: str
+    name: str  # of the image
+    problem: str
+    crop: Crop | None
+    others: NDArray[np.float64]
+
+
+class Queue(QAbstractListModel):
+    """Rows are items that are left. Changed by resets; whoever shows it keeps the place."""
+
+    def __init__(self, crops: Crops, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._crops = crops
+        self._truth: Snapshot | None = None
+        self._places: dict[int, int] = {}  # of the images in the snapshot
+        self._names: Mapping[int, str] = {}
+        self._items: tuple[Item, ...] = ()
+        self._rows: list[Item] = []
+        self.filter = Filter()
+        self.done = 0  # that pass the filter and are decided, in this or an earlier sitting
+        self.counts: dict[Kind, int] = {}  # left of each kind, whatever the label
+
+    def set_items(self, truth: Snapshot | None, items: Sequence[Item]) -> None:
+        self._truth, self._items = truth, tuple(items)
+        self._places = {image.id: place for place, image in enumerate(truth.images)} if truth else {}
+        self._names = {label.id: label.name for label in truth.labels} if truth else {}
+
+    def refresh(self, memory: Memory, hidden: Mapping[Key, Item], decided: Mapping[Key, Item]) -> None:
+        """List anew. `hidden`: decided, if the items don't know it yet; `decided`: all in this sitting."""
+        self.beginResetModel()
+        left, settled = [], dict(decided)
+        for item in self._items:
+            if item.key in hidden:
+                continue
+            if memory and review_deeds.is_settled(item, memory):
+                settled[item.key] = item
+            else:
+                left.append(item)
+        self.counts = {kind: sum(item.kind is kind for item in left) for kind in Kind}
+        self.done = sum(map(self.filter.passes, settled.values()))
+        self._rows = review.ordered([item for item in left if self.filter.passes(item)], self.filter.order)
+        self.endResetModel()
+
+    def left_of(self, keys: Collection[Key], memory: Memory) -> set[Key]:
+        """Those of `keys` that are not decided, whatever the filter."""
+        images = {key[1] for key in keys}
+        there = [item for item in self._items if item.image in images and item.key in keys]
+        return {item.key for item in there if not review_deeds.is_settled(item, memory)}
+
+    def item(self, row: int) -> Item | None:
+        return self._rows[row] if 0 <= row < len(self._rows) else None
+
+    def row_of(self, key: Key) -> int:
+        """-1 if it is not listed."""
+        return next((row for row, item in enumerate(self._rows) if item.key == key), -1)
+
+    def image_name(self, item: Item) -> str:
+        return self._truth.images[self._places[item.image]].path if self._truth else ""
+
+    def words(self, item: Item) -> str:
+        """The label, what was predicted and how sure, and how much they overlap."""
+        mine, seen = self._names.get(item.label, ""), item.prediction
+        if seen is None:
+            return mine
+        theirs = f"{self._names.get(seen.label, '?')} {seen.score:.2f}"
+        if not item.box:
+            return theirs
+        if item.labels_differ:
+            return f"{mine} → {theirs}"
+        return f"{theirs}, IoU {item.iou:.2f}"
+
+    # --- Qt ---
+
+    def rowCount(self, parent: _Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
+    def data(self, index: _Index, role: int = 0) -> Any:
+        item = self.item(index.row())
+        if item is None or self._truth is None:
+            return None
+        if role == SHOWN:
+            return self._shown(item)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            place = self._places[item.image]
+            problem = self._crops.problem(self._truth.files[place])
+            return "\n".join(
+                filter(None, (f"{_kind(item).capitalize()}: {self.words(item)}", self.image_name(item), problem))
+            )
+        return None
+
+    def _shown(self, item: Item) -> Shown:
+        assert self._truth is not None
+        place = self._places[item.image]
+        image, file = self._truth.images[place], self._truth.files[place]
+        crop = self._crops.get(Wish(file, self._truth.window, part_around(item.around, image.width, image.height)))
+        others = self._truth.boxes[self._truth.rows(place)]
+        problem = self._crops.problem(file)
+        return Shown(item, self.words(item), _kind(item), image.name, problem, crop, others)
+
+
+def _kind(item: Item) -> str:
+    return REASONS.get(item.reason, "") if item.kind is Kind.LABEL_ERROR else item.kind.value

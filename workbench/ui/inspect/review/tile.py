@@ -1,0 +1,144 @@
+"""How an item of the review queue looks: the photograph round its box, label solid, prediction dashed, words below."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from workbench.core.project import XYXY
+from workbench.inference.review import Item
+from workbench.ui import theme
+from workbench.ui.inspect.review.crops import Crop
+from workbench.ui.inspect.review.queue import SHOWN, Shown
+
+TILE, PICTURE = QSize(176, 192), 132  # px: two fit beside each other where the page has its usual shape; height
+_Index = QModelIndex | QPersistentModelIndex
+_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+
+
+class ReviewTile(QStyledItemDelegate):
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return TILE
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        shown = index.data(SHOWN)
+        if not isinstance(shown, Shown):
+            return
+        area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
+        painter.save()
+        chosen = _ground(painter, option, area)
+        room = QRectF(area.x() + 6, area.y() + 6, area.width() - 12, PICTURE)
+        _picture(painter, room, shown)
+        line = QRectF(room.x() + 2, room.bottom() + 2, room.width() - 4, 20)
+        painter.setPen(theme.colour("on_accent" if chosen else "text"))
+        _elided(painter, line, shown.words)
+        painter.setFont(theme.font(theme.SMALL))
+        painter.setPen(theme.colour("on_accent" if chosen else "muted"))
+        _kind_and_name(painter, line.translated(0, 20), shown)
+        painter.restore()
+
+
+def sample(of: str) -> QPixmap:
+    """A piece of the line of "label", "miss" or "prediction", for a legend."""
+    made = QPixmap(24, 12)
+    made.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(made)
+    painter.setPen(QPen(_ink(of), 2, Qt.PenStyle.DashLine if of == "prediction" else Qt.PenStyle.SolidLine))
+    painter.drawRect(QRectF(1, 1, 22, 10))
+    painter.end()
+    return made
+
+
+def _ink(of: str) -> QColor:
+    """The bright ones in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
+    return QColor({"label": theme.DARK.accent, "miss": theme.DARK.miss, "prediction": theme.DARK.false_alarm}[of])
+
+
+def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
+    """Paint the ground; True where the item is selected."""
+    state = option.state  # type: ignore[attr-defined]
+    chosen = bool(state & QStyle.StateFlag.State_Selected)
+    if chosen or state & QStyle.StateFlag.State_MouseOver:
+        painter.fillRect(area, theme.colour("accent" if chosen else "hover"))
+    return chosen
+
+
+def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
+    crop = shown.crop
+    if crop is None:
+        painter.fillRect(room, theme.colour("hover"))
+        if shown.problem:
+            ratio = float(painter.device().devicePixelRatio())
+            sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24, ratio)
+            painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 24), sign)
+            painter.setPen(theme.colour("text"))
+            painter.drawText(room.adjusted(0, 24, 0, 0), int(Qt.AlignmentFlag.AlignCenter), "can't be read")
+        return
+    place = fitted(room, crop)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(place, crop.picture)
+    painter.setClipRect(place.adjusted(-2, -2, 2, 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    _others(painter, place, shown)
+    _own(painter, place, crop, shown.item)
+    painter.setClipping(False)
+
+
+def fitted(room: QRectF, crop: Crop) -> QRectF:
+    """The crop in the middle of `room`, in its own shape."""
+    wide, high = crop.part[2] - crop.part[0], crop.part[3] - crop.part[1]
+    scale = min(room.width() / wide, room.height() / high)
+    width, height = wide * scale, high * scale
+    return QRectF(room.center().x() - width / 2, room.center().y() - height / 2, width, height)
+
+
+def on_tile(box: XYXY, place: QRectF, crop: Crop) -> QRectF:
+    """A box of the photograph where the crop is painted in `place`."""
+    x0, y0, x1, y1 = crop.part
+    x, y = place.width() / (x1 - x0), place.height() / (y1 - y0)
+    return QRectF(
+        place.x() + (box[0] - x0) * x, place.y() + (box[1] - y0) * y, (box[2] - box[0]) * x, (box[3] - box[1]) * y
+    )
+
+
+def _others(painter: QPainter, place: QRectF, shown: Shown) -> None:
+    """The other labelled boxes in sight, faint: a false alarm may be a second sight of one of them."""
+    assert shown.crop is not None
+    x0, y0, x1, y1 = shown.crop.part
+    boxes = shown.others
+    seen = boxes[(boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
+    if shown.item.xyxy is not None:
+        seen = seen[~np.all(seen == np.array(shown.item.xyxy), axis=1)]
+    for ink, width in ((QColor(0, 0, 0, 110), 2.5), (QColor(255, 255, 255, 190), 1.0)):
+        painter.setPen(QPen(ink, width))
+        for box in seen.tolist():
+            painter.drawRect(on_tile(tuple(box), place, shown.crop))
+
+
+def _own(painter: QPainter, place: QRectF, crop: Crop, item: Item) -> None:
+    lines = []
+    if item.xyxy is not None:
+        of = "miss" if item.prediction is None else "label"
+        lines.append((on_tile(item.xyxy, place, crop), _ink(of), Qt.PenStyle.SolidLine))
+    if item.prediction is not None:
+        lines.append((on_tile(item.prediction.xyxy, place, crop), _ink("prediction"), Qt.PenStyle.DashLine))
+    painter.setPen(QPen(QColor(0, 0, 0, 160), 4))
+    for rect, _, _ in lines:
+        painter.drawRect(rect)
+    for rect, ink, style in lines:  # where both lie in one place the label shows between the dashes
+        painter.setPen(QPen(ink, 2, style))
+        painter.drawRect(rect)
+
+
+def _elided(painter: QPainter, room: QRectF, text: str, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
+    cut = painter.fontMetrics().elidedText(text, mode, int(room.width()))
+    painter.drawText(room, _MIDDLE, cut)
+
+
+def _kind_and_name(painter: QPainter, room: QRectF, shown: Shown) -> None:
+    """Of the image's name the end, with its number, where there is no room for both."""
+    wide = painter.fontMetrics().horizontalAdvance(f"{shown.kind} · ")
+    painter.drawText(room, _MIDDLE, f"{shown.kind} · ")
+    _elided(painter, room.adjusted(wide, 0, 0, 0), shown.name, Qt.TextElideMode.ElideLeft)

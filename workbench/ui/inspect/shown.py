@@ -1,0 +1,107 @@
+"""What the numbers, curves and tables of the Inspect page show: candidates, their matching, and the confidences.
+
+C = labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.confidence import Tally, tally
+from workbench.core.matching import Matching
+from workbench.core.precision import average_precision
+from workbench.core.taking import Links, Rows
+from workbench.ui.inspect.kinds import KINDS
+from workbench.ui.inspect.work import Found, Nms
+
+Doubles = NDArray[np.float64]
+OVERLAP = 0.5  # of a detection with a labelled box of its label, from which it is right
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """`matching` is of the whole split with NMS as in `nms`. Hashed by identity: it is a wish to the threads."""
+
+    found: Found
+    nms: Nms
+    matching: Matching
+    confidence: float  # of labels without one of their own
+    own: Doubles  # (C,) NaN: none
+
+    @property
+    def wanted(self) -> Doubles:
+        """(C,) the confidence of each label."""
+        return np.where(np.isnan(self.own), self.confidence, self.own)
+
+    @property
+    def tally(self) -> Tally:
+        """By label."""
+        return tally(self.matching, self.wanted)
+
+    @property
+    def judged(self) -> tuple[Rows, Rows, Rows]:
+        """Rows of Found that are right and that are wrong, and rows of Truth that are missed."""
+        taken, ignored = self.matching.level(self.matching.at(OVERLAP))
+        labels = self.matching.found.labels
+        known = (labels >= 0) & (labels < self.matching.truth.label_count)
+        here = self.matching.above(self.wanted) & known & ~ignored
+        right = np.flatnonzero(here & (taken >= 0))
+        missed = self.matching.counted.copy()
+        missed[taken[right]] = False
+        return right, np.flatnonzero(here & (taken < 0)), np.flatnonzero(missed)
+
+    def with_matching(self, nms: Nms, matching: Matching) -> Shown:
+        return replace(self, nms=nms, matching=matching)
+
+    def with_confidence(self, confidence: float) -> Shown:
+        return replace(self, confidence=confidence)
+
+    def with_own(self, label: int, confidence: float) -> Shown:
+        """NaN takes it back."""
+        own = self.own.copy()
+        own[label] = confidence
+        return replace(self, own=own)
+
+    @property
+    def rule(self) -> str:
+        """The settings behind every number, in words."""
+        own = int((~np.isnan(self.own)).sum())
+        others = f", its own for {own:,} label{'' if own == 1 else 's'}" if own else ""
+        return (
+            f"Confidence from {self.confidence:.2f}{others}; right from an overlap of {OVERLAP};"
+            f" NMS {KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} of an image"
+        )
+
+    def shown_only(self) -> Matching:
+        """The matching as if there were no detections below the confidences: it is the beginning of this one."""
+        matching = self.matching
+        above = matching.above(self.wanted)
+        use = above[matching.links.detection]
+        links = Links(matching.links.detection[use], matching.links.box[use], matching.links.levels[use])
+        present = above if matching.present is None else above & matching.present
+        return Matching(
+            matching.truth, matching.found, matching.thresholds, links, matching.counted, matching.outside, present
+        )
+
+
+def first(found: Found) -> Shown:
+    """What the page opens with: the operating point that was kept, else where F1 is highest."""
+    own = np.full(len(found.truth.labels), np.nan)
+    point = found.point
+    if point is None:
+        return Shown(found, found.nms, found.matching, found.confidence, own)
+    kept = dict(point.own)
+    own = np.array([kept.get(name, np.nan) for name in found.names], np.float64)
+    return Shown(found, found.nms, found.matching, point.confidence, own)
+
+
+def moved(wish: tuple[Found, Nms]) -> Matching:
+    """The split matched with another NMS, and what the window will ask of it: for a thread."""
+    found, nms = wish
+    matching = found.sliders.moved(nms.iou, nms.kind, nms.limit)
+    average_precision(matching)
+    tally(matching, 0.0)
+    return matching

@@ -1,0 +1,202 @@
+"""The right side of the Inspect page: the sliders, and tabs with what they make of the split."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from workbench.core.matching import Matching
+from workbench.errors import WorkbenchError
+from workbench.inference.operating_point import OperatingPoint
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.inspect.confusion import ConfusionTab
+from workbench.ui.inspect.curves import Curves
+from workbench.ui.inspect.knobs import Knobs
+from workbench.ui.inspect.mistakes import Mistakes
+from workbench.ui.inspect.numbers import Numbers
+from workbench.ui.inspect.shown import Shown, first, moved
+from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.work import Found, Nms
+
+
+class Side(QWidget):
+    """A confidence acts at once; the split follows another NMS in a moment, from a thread where the newest wins.
+
+    `changed(Shown)` after either; `ahead(Shown, Nms)` as soon as a person moved the NMS; `opened(Chosen)` from tabs.
+    """
+
+    changed = Signal(object)
+    ahead = Signal(object)
+    opened = Signal(object)
+    keep_asked = Signal(object)  # OperatingPoint, without its checkpoint
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state: Shown | None = None
+        self._kept: OperatingPoint | None = None
+        self._matcher: Background | None = None
+        self._knobs = Knobs()
+        self._numbers, self._curves = Numbers(), Curves()
+        self.tabs = QTabWidget(documentMode=True)
+        self.tabs.setObjectName("inspect-tabs")
+        self._tabs: list[Tab] = []
+        self.add_tab(self._numbers, "Numbers", "What the sliders make of the whole split.")
+        self.add_tab(self._curves, "Curves", "Precision, recall, F1, AP and calibration as curves.")
+        self.add_tab(ConfusionTab(), "Confusion", "Which label is taken for which.")
+        self.add_tab(Mistakes(), "Errors", "Kinds of mistakes and what they cost.")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.GRID, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self._knobs)
+        column.addWidget(self.tabs, 1)
+        self._knobs.confidence.changed.connect(self._confidence_moved)
+        self._knobs.nms_changed.connect(self._nms_moved)
+        self._knobs.keep_asked.connect(self._ask_to_keep)
+        self._numbers.own_wanted.connect(self.set_own)
+        self._curves.confidence_wanted.connect(self._use)
+
+    def minimumSizeHint(self) -> QSize:
+        """No tab's words hold the pane open."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
+        """A tab more. It is given every state, None when there is none, and shows it while it is in sight."""
+        self._tabs.append(tab)
+        self.tabs.addTab(tab, title)
+        self.tabs.setTabToolTip(self.tabs.indexOf(tab), help)
+        tab.opened.connect(self.opened)
+        tab.take(self.state)
+
+    # --- what there is to show ---
+
+    def take(self, found: Found) -> None:
+        """Begin with the operating point that was kept, else where F1 is highest; a kind that was chosen stays."""
+        self._knobs.show_published(found.published)
+        self._knobs.show_nms(found.nms, kind_too=found.point is not None)
+        self._knobs.keep.setEnabled(True)
+        self._kept = found.point
+        self._set(first(found))
+        if self._knobs.nms != found.nms:
+            self._nms_moved()
+
+    def follow(self, found: Found) -> None:
+        """The labels have changed: `found` is matched with them by the NMS of a moment ago. The sliders stay."""
+        if self.state is not None:
+            self._set(replace(self.state, found=found, nms=found.nms, matching=found.matching))
+            if self._knobs.nms != found.nms:
+                self._nms_moved()
+
+    def clear(self) -> None:
+        self.state = self._kept = None
+        self._knobs.clear()
+        for tab in self._tabs:
+            tab.take(None)
+
+    def _set(self, state: Shown) -> None:
+        self.state = state
+        if self._knobs.confidence.value != round(state.confidence, 2):
+            self._knobs.confidence.set_value(state.confidence)
+        for tab in self._tabs:
+            tab.take(state)
+        self._tell()
+        self.changed.emit(state)
+
+    def _tell(self) -> None:
+        if self.state is None:
+            return
+        if self.state.nms != self._knobs.nms:
+            self._knobs.say("counting …")
+        elif self._kept is None:
+            self._knobs.say("no operating point kept yet")
+        else:
+            self._knobs.say("as kept" if _same(self._kept, self.point()) else "differs from the point kept")
+
+    # --- moves ---
+
+    @Slot()
+    def _confidence_moved(self) -> None:
+        if self.state is not None:
+            self._set(self.state.with_confidence(self._knobs.confidence.value))
+
+    @Slot(int, float)
+    def set_own(self, label: int, confidence: float) -> None:
+        """Give a label its own confidence, or take it back (NaN)."""
+        if self.state is not None:
+            self._set(self.state.with_own(label, confidence))
+
+    @Slot(int, float)
+    def _use(self, label: int, confidence: float) -> None:
+        if self.state is None:
+            return
+        self._set(self.state.with_confidence(confidence) if label < 0 else self.state.with_own(label, confidence))
+
+    @Slot()
+    def _nms_moved(self) -> None:
+        if self.state is None:
+            return
+        if self._matcher is None:
+            self._matcher = Background("Matching", moved, self)
+            self._matcher.done.connect(self._matched)
+        self._matcher.ask([(self.state.found, self._knobs.nms)])
+        self._tell()
+        self.ahead.emit(self._knobs.nms)
+
+    @Slot(object, object)
+    def _matched(self, wish: object, result: object) -> None:
+        """While a person drags, what belongs to a moment ago is better than nothing."""
+        assert isinstance(wish, tuple)
+        found, nms = wish
+        if self.state is None or self.state.found is not found:
+            return
+        if isinstance(result, WorkbenchError):
+            self._knobs.say(result.sentence)
+        elif isinstance(result, Matching):
+            self._set(self.state.with_matching(nms, result))
+
+    @property
+    def nms(self) -> Nms:
+        """As the sliders say; the state's may be a moment older."""
+        return self._knobs.nms
+
+    # --- the operating point ---
+
+    def point(self) -> OperatingPoint:
+        """What the sliders say."""
+        assert self.state is not None
+        nms, names = self._knobs.nms, self.state.found.names
+        own = tuple(
+            (name, round(value, 4))
+            for name, value in zip(names, self.state.own.tolist(), strict=True)
+            if not math.isnan(value)
+        )
+        return OperatingPoint(round(self.state.confidence, 4), own, nms.iou, nms.kind, nms.limit)
+
+    @Slot()
+    def _ask_to_keep(self) -> None:
+        if self.state is not None:
+            self.keep_asked.emit(self.point())
+
+    def kept(self, point: OperatingPoint) -> None:
+        """It was written."""
+        self._kept = point
+        self._tell()
+
+    def close_down(self) -> None:
+        """Wait for all threads; the page goes away."""
+        for tab in self._tabs:
+            tab.close_down()
+        if self._matcher is not None:
+            self._matcher.close()
+            self._matcher.deleteLater()
+            self._matcher = None
+
+
+def _same(one: OperatingPoint, other: OperatingPoint) -> bool:
+    """Whether they keep the same detections."""
+    return (one.confidence, sorted(one.own), one.iou, one.kind, one.limit) == (
+        other.confidence, sorted(other.own), other.iou, other.kind, other.limit,
+    )  # fmt: skip
