@@ -263,8 +263,8 @@ def _compared(
     count = batch * len(images)
     if not result.compared:
         raise Differs(
-            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even with the lowest confidence, so no file"
-            " of it can be verified, and this one was not kept. Train it, or choose another checkpoint."
+            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even with the lowest"
+            " confidence, so no file of it can be verified, and this one was not kept. Train it, or choose another checkpoint."
         )
     if not result.holds:
         raise Differs(
