@@ -264,7 +264,8 @@ def _compared(
     if not result.compared:
         raise Differs(
             f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even with the lowest"
-            " confidence, so no file of it can be verified, and this one was not kept. Train it, or choose another checkpoint."
+            " confidence, so no file of it can be verified, and this one was not kept. Train it, or choose another"
+            " checkpoint."
         )
     if not result.holds:
         raise Differs(
