@@ -40,10 +40,13 @@ def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
-    """As in the program: what a window leaves in cycles is not collected by whichever job makes the next object."""
+    """As in the program: what a window leaves in cycles is not collected by whichever job makes the next object.
+
+    Nothing of it is there when the next test begins, to hear of another theme.
+    """
     garbage = Garbage()
     yield
-    garbage.collect()
+    garbage.collect_all()
     gc.enable()
 
 

@@ -163,7 +163,7 @@ def test_in_low_plots_names_stand_above_instead_of_on_the_curves(qtbot: QtBot) -
     curves.show()
     legends = [plot.getPlotItem().legend for plot in (curves.steps, curves.by_count)]
     assert [legend.isVisible() for legend in legends] == [True, True]
-    assert curves._key.text() == "Other numbers of anchors"
+    assert curves._key.text() == "Other numbers of anchors: a click chooses one"
     curves.resize(600, LOW - 1)
     assert [legend.isVisible() for legend in legends] == [False, False]
     assert "mean IoU" in curves._key.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -81,3 +82,27 @@ def test_after_a_project_was_closed_all_is_looked_at_again(garbage: Garbage) -> 
     garbage.look_at_all()
     gc.collect()
     assert ended_in
+
+
+class HalfGone:
+    """Raises where nobody can catch it, as a method that Qt calls while its object goes."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        sys.excepthook(AttributeError, AttributeError("no size any more"), None)
+
+
+def test_what_half_gone_objects_raise_is_no_error_of_the_program(
+    garbage: Garbage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: heard.append(what))
+    HalfGone()
+    kept = make_much()
+    garbage.collect()
+    assert kept
+    assert heard == []
+    sys.excepthook(ValueError, ValueError("a fault"), None)
+    assert len(heard) == 1, "of the program itself as before"

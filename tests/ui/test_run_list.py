@@ -436,6 +436,7 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     ]
     assert session.undo() is not None
     assert document.anchors() is None
+    assert told.pop() == "Taken back: Change the anchors in training."
 
     weights.unlink()
     session.do(edits.ChangeSetting("anchors", anchors.to_setting()))

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+log = logging.getLogger(__name__)
 EVERY = 500  # ms
 LONG = 0.015  # seconds of looking, after which what was looked at in vain is not looked at again
 
@@ -36,14 +40,36 @@ class Garbage(QObject):
             if gc.get_count()[generation] <= gc.get_threshold()[generation]:
                 return
             begun = time.perf_counter()
-            gc.collect(generation)
+            with _unheard():
+                gc.collect(generation)
             if time.perf_counter() - begun > LONG:
                 gc.freeze()
+
+    def collect_all(self) -> None:
+        """Everything at once. What it took long to look at is not looked at again."""
+        begun = time.perf_counter()
+        with _unheard():
+            gc.collect()
+        if time.perf_counter() - begun > LONG:
+            gc.freeze()
 
     @Slot()
     def look_at_all(self) -> None:
         """A project was closed: much of what was passed over may have become garbage."""
         gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """What goes in a cycle may be asked by Qt while it is half gone, as pyqtgraph's labels for their size.
+
+    What it raises then is nobody's error.
+    """
+    hook, sys.excepthook = sys.excepthook, lambda kind, error, _trace: log.debug("In garbage: %s %s", kind, error)
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
 
 
 class _Uncollected(contextlib.AbstractContextManager[None]):

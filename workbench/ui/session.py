@@ -79,6 +79,8 @@ class Session(QObject):
         self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
         self._unlisten: Callable[[], None] = lambda: None
+        self._messages = 0
+        self.message.connect(self._count_message)
 
     # --- the project ---
 
@@ -182,10 +184,14 @@ class Session(QObject):
             self.redo()
 
     def undo(self) -> Applied | None:
-        return self._show(self._try(lambda document: document.undo()))
+        return self._show(self._messages, self._try(lambda document: document.undo()))
 
     def redo(self) -> Applied | None:
-        return self._show(self._try(lambda document: document.redo()))
+        return self._show(self._messages, self._try(lambda document: document.redo()))
+
+    @Slot()
+    def _count_message(self) -> None:
+        self._messages += 1
 
     def _try(self, act: Callable[[Document], Applied | None]) -> Applied | None:
         if self.document is None:
@@ -202,9 +208,13 @@ class Session(QObject):
             if busy:
                 QGuiApplication.restoreOverrideCursor()
 
-    def _show(self, applied: Applied | None) -> Applied | None:
-        """After undo or redo, go to the image that changed, so that the change is seen, or say what can't be seen."""
-        if applied and (applied.settings_changed or applied.labels_changed or len(applied.images) > 1):
+    def _show(self, messages: int, applied: Applied | None) -> Applied | None:
+        """After undo or redo, go to the image that changed, so that the change is seen, or say what can't be seen.
+
+        `messages`: how many there were before. Who has said what follows from it is not spoken over.
+        """
+        unseen = applied and (applied.settings_changed or applied.labels_changed or len(applied.images) > 1)
+        if applied and unseen and messages == self._messages:
             self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:
             alive = self.document.images()

@@ -49,6 +49,8 @@ class ColourKey(QLabel):
     def _place(self, *_: object) -> None:
         plot = self.parentWidget()
         assert isinstance(plot, pg.PlotWidget)
+        if plot.getPlotItem() is None:  # it is closed, and on its way out
+            return
         field = plot.getPlotItem().vb.sceneBoundingRect()
         self.adjustSize()
         self.move(int(field.right()) - self.width() - EDGE, int(field.top()) + EDGE)
