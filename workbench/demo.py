@@ -17,13 +17,13 @@ IMAGES, UNLABELLED, SEED = 240, 24, 7
 PRESET, ANCHORS = "demo", 6
 
 
-def show(folder: Path) -> None:
+def show(folder: Path, epochs: int = 0) -> None:
     """Make the sample project in `folder` (new or empty) and take it through the whole loop."""
     if folder.exists() and any(folder.iterdir()):
         raise WorkbenchError(f"The folder {folder} is not empty. Give the demo another one: workbench demo FOLDER")
     with make(folder) as document:
         kept = cluster(document)
-        run = train(document, kept)
+        run = train(document, kept, epochs)
         evaluate(document, run)
         predict(document, run)
         export(document, run)
@@ -56,7 +56,7 @@ def cluster(document: Document) -> AnchorSet:
     return kept
 
 
-def train(document: Document, kept: AnchorSet) -> Path:
+def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     """Step 3: train; the run's folder."""
     from workbench.training import recipes, runs
     from workbench.training.events import Control
@@ -66,7 +66,8 @@ def train(document: Document, kept: AnchorSet) -> Path:
     begun = time.monotonic()
     folder = runs.new_folder(document.runs_folder, "demo")
     control = Control()
-    request = RunRequest(folder, document.snapshot(), recipes.preset(PRESET), kept)
+    recipe = recipes.preset(PRESET).changed({"epochs": epochs} if epochs else {})
+    request = RunRequest(folder, document.snapshot(), recipe, kept)
     finished = show_training(training(request, control))
     best = f"best AP50 on the validation images {finished.best_ap50:.3f}"
     say(f"3  Trained {finished.epoch} epochs; {best} ({took(begun)}).")
@@ -106,6 +107,8 @@ def export(document: Document, run: Path) -> tuple[Path, ...]:
     folder = document.folder / "export"
     test = document.snapshot().only(splits=[Split.TEST])
     done = show_export(exporting.export(run / "best.safetensors", folder, None, images=test.files[:8]))
+    if done.failed:
+        raise WorkbenchError(" ".join(one.sentence for one in done.failed))
     listed = ", ".join(f"{one.file.name} ({words.size(one.bytes)})" for one in done.results)
     say(f"6  Exported and checked: {listed} in {folder} ({took(begun)}).")
     return tuple(one.file for one in done.results)

@@ -234,12 +234,15 @@ def export(
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the sample project.")] = Path("workbench-demo"),
     window: Annotated[bool, typer.Option("--window/--no-window", help="Open the window at the end.")] = True,
+    epochs: Annotated[
+        int, typer.Option("--epochs", help="Fewer are quicker and worse; 0: as many as are good.", min=0)
+    ] = 0,
 ) -> None:
     """The whole loop on generated photographs: cluster, train, evaluate, predict, export, and open the window."""
     from workbench.demo import show
 
     begun = time.monotonic()
-    show(folder)
+    show(folder, epochs)
     say(f"\nAll of it took {words.rough_duration(time.monotonic() - begun)}. The project is in {folder}.")
     if window:
         _open_window(folder)
