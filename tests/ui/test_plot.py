@@ -349,3 +349,10 @@ def test_many_curves_are_counted_and_none_are_nothing(qtbot: QtBot) -> None:
     assert lines[:2] == ["epoch 1", "■ label 0 0.125"]
     assert len(lines) == 14
     assert lines[-1] == "and 3 more"
+
+
+@pytest.mark.parametrize("x", [-5.0, 0.0, 0.4, 0.5, 0.6, 3.2, 7.0, 99.0])
+def test_in_rising_numbers_the_same_point_is_found(qtbot: QtBot, x: float) -> None:
+    plot = shown(qtbot, Plot("step", "loss", whole_x=True, dense=True))
+    plot.curve("a", [0, 1, 2, 6, 8], [10.0, 11, 12, 16, 18])
+    assert told(plot._curves, ("step", "loss"), x, 1.0, rises=True) == told(plot._curves, ("step", "loss"), x, 1.0)

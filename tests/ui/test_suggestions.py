@@ -23,7 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.suggest import Ask, Found
 from workbench.training import recipes
 from workbench.training.weights import import_run
-from workbench.ui.annotate import suggest_bar
+from workbench.ui.annotate import ghosts, suggest_bar
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import Elided
 
@@ -114,6 +114,23 @@ def test_the_one_below_the_pointer_is_taken(hand: Hand) -> None:
     assert hand.boxes == [(60, 10, 90, 40)]
 
 
+def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[object] = []
+    real = ghosts.paint
+    monkeypatch.setattr(
+        ghosts, "paint", lambda painter, canvas: (painted.append(ghosts.marked(canvas)), real(painter, canvas))
+    )
+    for x, number in ((30, 0), (75, 1)):
+        QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(x, 25)).toPoint())
+        hand.qtbot.waitUntil(lambda number=number: bool(painted) and painted[-1] is hand.canvas.ghosts[number])
+    find(hand.window, QAction, "action-hide-boxes").trigger()
+    hand.key(Qt.Key.Key_Return)
+    hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.boxes == []
+
+
 def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
     least = find(hand.window, QSlider, "suggest-confidence")
     assert least.value() == 30
@@ -150,7 +167,12 @@ def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     run.setCurrentIndex(run.findText("two"))
     run.activated.emit(run.currentIndex())
     qtbot.waitUntil(lambda: hand.words == "This checkpoint is empty.")
-    hand.wait(2)  # those of before stay until others come
+    hand.wait(0)  # those of the other run are not this one's
+    session = hand.window.session
+    assert session.document is not None
+    session.do(edits.AddBoxes((Box(0, session.image_id, session.document.labels()[1].id, (1, 1, 5, 5)),)))
+    assert hand.words == "This checkpoint is empty.", "an edit doesn't hide it"
+    session.undo()
     hand.key(Qt.Key.Key_G)
     assert not hand.canvas.ghosts
     assert not find(hand.window, QPushButton, "suggest-all").isVisible()

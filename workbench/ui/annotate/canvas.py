@@ -200,7 +200,7 @@ class Canvas(PictureView):
         self.pointer = event.position()
         if self.gesture is None or isinstance(self.gesture, Nudging):
             self._hover(event.position())
-            if self.is_drawing:
+            if self.is_drawing or self.ghosts:
                 self.update()
             return
         self.gesture.move(*self._image_point(event.position()), self._aids(event))

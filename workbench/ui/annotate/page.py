@@ -264,7 +264,6 @@ class AnnotatePage(Page):
         boxes = document.boxes(self._shown)
         self.canvas.set_boxes(boxes, document.labels())
         self._suggesting.show_image(self._shown)
-        self._suggesting.renew()
         self._show_list(boxes)
 
     def _show_list(self, boxes: tuple[Box, ...]) -> None:

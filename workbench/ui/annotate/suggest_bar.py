@@ -38,7 +38,7 @@ class SuggestBar(QFrame):
         self._session, self._canvas = session, canvas
         self._finder: Callable[[Ask], Found] = finder or Finder()
         self._image = 0
-        self._found: Found | None = None
+        self._answer: Found | WorkbenchError | None = None
         self._back: Background | None = None
         self._list: Background | None = None
         self._run = ElidedCombo("The run whose network suggests boxes.")
@@ -81,7 +81,7 @@ class SuggestBar(QFrame):
         if on:
             self._list_runs()
         else:
-            self._found = None
+            self._answer = None
             self._show()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -98,7 +98,7 @@ class SuggestBar(QFrame):
 
     @Slot()
     def _forget(self) -> None:
-        self._found = None
+        self._answer = None
         self._run.clear()
         self._show()
         if not self.isHidden():
@@ -140,20 +140,19 @@ class SuggestBar(QFrame):
     # --- looking ---
 
     def show_image(self, image: int) -> None:
-        """Another image is on the canvas, 0 for none."""
+        """This image is on the canvas, 0 for none, with its boxes as they are now: what is labelled isn't suggested."""
         if image != self._image:
-            self._image, self._found = image, None
+            self._image, self._answer = image, None
             self._ask()
-
-    def renew(self) -> None:
-        """Boxes or labels have changed: what is labelled is no longer suggested."""
-        if not self.isHidden():
+        elif not self.isHidden():
             self._show()
 
     def _ask(self) -> None:
         document, checkpoint = self._session.document, self._checkpoint
         if self.isHidden():
             return
+        if isinstance(self._answer, WorkbenchError):
+            self._answer = None
         self._show()
         if document is None or not self._image or checkpoint is None or not document.images().has(self._image):
             return
@@ -174,22 +173,25 @@ class SuggestBar(QFrame):
     def _came(self, ask: object, result: object) -> None:
         if not isinstance(ask, Ask) or (ask.image, ask.checkpoint) != (self._image, self._checkpoint):
             return
-        if isinstance(result, Found):
-            self._found = result
+        if isinstance(result, Found | WorkbenchError):
+            self._answer = result
             self._show()
-        elif isinstance(result, WorkbenchError):
-            self._words.setText(result.sentence)
 
     # --- what is shown ---
 
     @property
+    def _found(self) -> Found | None:
+        """What the chosen run sees in the image that is shown."""
+        found = self._answer if isinstance(self._answer, Found) else None
+        now = self._image, self._checkpoint
+        return found if found is not None and (found.ask.image, found.ask.checkpoint) == now else None
+
+    @property
     def _suggested(self) -> tuple[Suggestion, ...]:
-        document = self._session.document
-        if self.isHidden() or document is None or self._found is None or self._found.ask.image != self._image:
+        document, found = self._session.document, self._found
+        if self.isHidden() or document is None or found is None:
             return ()
-        return suggest.suggestions(
-            self._found, document.labels(), document.boxes(self._image), self._least.value() / 100
-        )
+        return suggest.suggestions(found, document.labels(), document.boxes(self._image), self._least.value() / 100)
 
     def _show(self) -> None:
         some = self._suggested
@@ -203,12 +205,15 @@ class SuggestBar(QFrame):
         document = self._session.document
         if document is None or self._checkpoint is None:
             return "No trained run yet: train one on the Train page."
-        if self._found is None:
+        if isinstance(self._answer, WorkbenchError):
+            return self._answer.sentence
+        found = self._found
+        if found is None:
             return "Looking …" if self._image else ""
         if number:
             return f"{count(number, 'box')}. Enter: the marked one; Shift+Enter: all."
-        strange = suggest.unknown(self._found, document.labels())
-        if len(strange) == len(self._found.labels):
+        strange = suggest.unknown(found, document.labels())
+        if len(strange) == len(found.labels):
             return f"The run's labels ({', '.join(strange[:3])}, …) are none of this project's."
         return "Nothing that is not labelled. Down lowers the confidence."
 
@@ -238,5 +243,5 @@ class SuggestBar(QFrame):
         self._draw(tuple(self._canvas.ghosts))
 
     def _draw(self, taken: tuple[Suggestion, ...]) -> None:
-        if taken and self._image:
+        if taken and self._image and not self._canvas.hidden:  # nobody takes what can't be seen
             self._session.draw(tuple(Box(0, self._image, one.label, one.xyxy) for one in taken))

@@ -68,7 +68,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._dense, self._log_y, self._floor = dense, False, math.inf
         self._words = ""
         self._note = PlotNote(self)
-        self._values = PlotValues(self, self._curves, (x, y))
+        self._values = PlotValues(self, self._curves, (x, y), rises=dense)
         self._soon = QTimer(self, singleShot=True, interval=SETTLED)
         self._soon.timeout.connect(self.place_legend)
         if legend:

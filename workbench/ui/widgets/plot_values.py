@@ -17,11 +17,13 @@ NEAR = 0.02  # of the axis: curves that have no point so near to where the other
 
 
 class PlotValues(QObject):
-    """Reads `curves`, which its plot fills; `axes` are the names of x and y."""
+    """Reads `curves`, which its plot fills; `axes` are the names of x and y. `rises`: x of every curve does."""
 
-    def __init__(self, plot: pg.PlotWidget, curves: Mapping[str, PlotCurve], axes: tuple[str, str]) -> None:
+    def __init__(
+        self, plot: pg.PlotWidget, curves: Mapping[str, PlotCurve], axes: tuple[str, str], *, rises: bool
+    ) -> None:
         super().__init__(plot)
-        self._curves, self.axes = curves, axes
+        self._curves, self.axes, self._rises = curves, axes, rises
         self.are_told = False  # the tooltip is theirs
         plot.scene().sigMouseMoved.connect(self._moved)
 
@@ -35,7 +37,8 @@ class PlotValues(QObject):
         low, high = vb.viewRange()[0]
         words = ""
         if field.contains(place):
-            words = told(self._curves, self.axes, float(vb.mapSceneToView(place).x()), (high - low) * NEAR)
+            x = float(vb.mapSceneToView(place).x())
+            words = told(self._curves, self.axes, x, (high - low) * NEAR, rises=self._rises)
         self.are_told = bool(words)
         if words:
             at = plot.viewport().mapToGlobal(plot.mapFromScene(place))
@@ -44,12 +47,14 @@ class PlotValues(QObject):
             QToolTip.hideText()
 
 
-def told(curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near: float) -> str:
+def told(
+    curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near: float, *, rises: bool = False
+) -> str:  # fmt: skip
     """What each shown curve has where the next point is to `x`, as rich text; "" if there are no points."""
     next_to = {
-        name: int(np.nanargmin(np.abs(curve.x - x)))
+        name: _next_rising(curve.x, x) if rises else int(np.nanargmin(np.abs(curve.x - x)))
         for name, curve in curves.items()
-        if curve.shown and len(curve.x) and not np.isnan(curve.x).all()
+        if curve.shown and len(curve.x) and (rises or not np.isnan(curve.x).all())
     }
     if not next_to:
         return ""
@@ -64,6 +69,12 @@ def told(curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near:
         return ""
     more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
     return "<br>".join([f"{html.escape(axes[0])} {_number(at)}", *lines[:MOST], *more])
+
+
+def _next_rising(values: np.ndarray, x: float) -> int:
+    """As of any values, without a look at each of a million."""
+    after = min(int(np.searchsorted(values, x)), len(values) - 1)
+    return after - (after > 0 and x - values[after - 1] <= values[after] - x)
 
 
 def _number(value: float) -> str:
