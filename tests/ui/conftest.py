@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -46,6 +46,8 @@ def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
     """
     garbage = Garbage()
     yield
+    # What was to be deleted later would be so in the next test's first loop, after a new theme for each of its widgets.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     garbage.collect_all()
     gc.enable()
 
