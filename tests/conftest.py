@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the processors
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+MEMORY = Path("/dev/shm")  # a disk of which each of 10,000 files and changes is waited for takes minutes
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 6e9:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")

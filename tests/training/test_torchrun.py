@@ -34,15 +34,21 @@ def together(*arguments: str, expected: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def child(folder: Path, task: str) -> None:
-    together("-m", "tests.training.torchrun_child", str(folder), task)
+def child(folder: Path, *tasks: str) -> None:
+    together("-m", "tests.training.torchrun_child", str(folder), *tasks)
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, torch.Tensor]]:
-    folder = tmp_path_factory.mktemp("steps")
-    child(folder, "steps")
-    return torch.load(folder / "steps.pt", weights_only=True)  # type: ignore[no-any-return]
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where two processes have left their ten steps and a run that one of them stopped."""
+    folder = tmp_path_factory.mktemp("two")
+    child(folder, "steps", "stop")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_two(two: Path) -> dict[str, dict[str, torch.Tensor]]:
+    return torch.load(two / "steps.pt", weights_only=True)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -68,19 +74,18 @@ def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str,
     assert float((here[key] - of_two[name][key]).abs().max()) > 1e-4
 
 
-def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(tmp_path: Path) -> None:
+def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Path) -> None:
     registry = detectors.load_all()
     registry.current_owner = "tests"
     registry.register("toy")(Still)
     try:
-        _stopped_and_gone_on(tmp_path)
+        _stopped_and_gone_on(two)
     finally:
         registry.unregister_owner("tests")
         registry.current_owner = ""
 
 
 def _stopped_and_gone_on(folder: Path) -> None:
-    child(folder, "stop")
     said = [(folder / f"stop-{rank}").read_text().split() for rank in (0, 1)]
     assert said[0] == said[1]
     assert said[0][0] == "True"

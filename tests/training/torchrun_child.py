@@ -1,4 +1,4 @@
-"""What torchrun starts in test_torchrun.py, as two processes: `torchrun_child.py FOLDER steps | stop | go-on`."""
+"""What torchrun starts in test_torchrun.py, as two processes: `torchrun_child.py FOLDER TASK ...` of steps, stop and go-on."""
 
 from __future__ import annotations
 
@@ -114,26 +114,29 @@ class Divided(Plain):
 LONG = {"epochs": 100, "evaluate_every": 0, "learning_rate": 0.002, "sync_norm": True}
 
 
-def main(folder: Path, task: str) -> None:
+def main(folder: Path, tasks: list[str]) -> None:
     torch.set_num_threads(1)
     with torchrun.joined() as runtime:
-        if task == "steps":
-            found = {name: steps(name, runtime) for name in CASES}
-            if runtime.main:
-                torch.save(found, folder / "steps.pt")
-            return
-        detectors.load_all().register("toy")(Still)
-        control = Control()
-        request = runtime.share(lambda: make_request(folder, **LONG))
-        events = (
-            run.train(request, control, runtime) if task == "stop" else run.resume(request.folder, control, runtime)
-        )
-        for event in events:
-            if task == "stop" and runtime.rank == 1 and isinstance(event, Progress):
-                control.stop.set()  # in one of them only
-        assert isinstance(event, Finished), event
-        (folder / f"{task}-{runtime.rank}").write_text(f"{event.stopped} {event.step}")
+        for task in tasks:
+            if task == "steps":
+                found = {name: steps(name, runtime) for name in CASES}
+                if runtime.main:
+                    torch.save(found, folder / "steps.pt")
+            else:
+                _run(folder, task, runtime)
+
+
+def _run(folder: Path, task: str, runtime: Runtime) -> None:
+    detectors.load_all().register("toy")(Still)
+    control = Control()
+    request = runtime.share(lambda: make_request(folder, **LONG))
+    events = run.train(request, control, runtime) if task == "stop" else run.resume(request.folder, control, runtime)
+    for event in events:
+        if task == "stop" and runtime.rank == 1 and isinstance(event, Progress):
+            control.stop.set()  # in one of them only
+    assert isinstance(event, Finished), event
+    (folder / f"{task}-{runtime.rank}").write_text(f"{event.stopped} {event.step}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2:])
