@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,16 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
-from workbench import plugins
 from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
 from workbench.inference.suggest import Ask, Found
-from workbench.training import recipes
-from workbench.training.weights import import_run
 from workbench.ui.annotate import ghosts, suggest_bar
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import Elided
@@ -63,7 +59,7 @@ class Hand:
         self.canvas.setFocus()
         self.key(Qt.Key.Key_G)
         run = find(window, QComboBox, "suggest-run")
-        qtbot.waitUntil(lambda: run.count() == 2)
+        qtbot.waitUntil(lambda: run.count() == 3)  # and "A file…"
         run.setCurrentIndex(run.findText("one"))
         run.activated.emit(run.currentIndex())
         self.wait(2)
@@ -91,7 +87,7 @@ def hand(qtbot: QtBot, window: MainWindow) -> Hand:
 
 
 def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: Hand) -> None:
-    assert hand.words == "2 boxes. Enter: the marked one; Shift+Enter: all."
+    assert hand.words == "2 boxes. Enter: the marked one; Shift+Enter: all. Not in the project: moon."
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == [(10, 10, 50, 50)], "the most confident one"
     hand.wait(1)
@@ -102,7 +98,7 @@ def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: H
     assert hand.window.session.image is not None
     assert str(hand.window.session.image.state) == "in work"
     hand.wait(0)
-    assert hand.words == "Nothing that is not labelled. Down lowers the confidence."
+    assert hand.words == "No label here for moon."
     find(hand.window, QAction, "action-undo").trigger()
     assert hand.boxes == [], "all of them are one step"
 
@@ -178,48 +174,3 @@ def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     assert not find(hand.window, QPushButton, "suggest-all").isVisible()
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == []
-
-
-def test_without_a_run_it_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:
-    window = open_window(project, "label")
-    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G)
-    words = find(window, QLabel, "suggest-words")
-    qtbot.waitUntil(lambda: words.text() == "No trained run yet: train one on the Train page.")
-
-
-@pytest.mark.slow
-def test_a_trained_network_suggests_and_what_is_taken_is_on_disk(
-    qtbot: QtBot, open_window: Open, test_data: Path, tmp_path: Path
-) -> None:
-    """YOLO-Fastest, trained on COCO, on photographs: Darknet's own detections are the suggestions."""
-    weights = test_data / "weights"
-    names = (weights / "coco.names").read_text("utf-8").split("\n")
-    with Document.create(tmp_path / "p", test_data / "images") as document:
-        document.do(edits.AddLabels(tuple(Label(0, name) for name in names if name)))
-    plugins.loaded()
-    recipe = recipes.preset("quick-cpu").with_detector("darknet-cfg")
-    recipe = recipe.changed({"cfg": str(weights / "yolo-fastest-1.1.cfg")})
-    import_run(weights / "yolo-fastest-1.1.weights", recipe, [n for n in names if n], tmp_path / "p" / "runs")
-    window = open_window(tmp_path / "p", "label")
-    document = window.session.document
-    assert document is not None
-    image = next(one for one in document.images() if one.name == "dog.jpg")
-    window.session.select_image(image.id)
-    canvas = window._pages["label"].canvas
-    canvas.setFocus()
-    QTest.keyClick(canvas, Qt.Key.Key_G)
-    golden = json.loads((weights / "yolo-fastest-1.1.json").read_text("utf-8"))
-    find(window, QSlider, "suggest-confidence").setValue(round(100 * golden["threshold"]))
-    qtbot.waitUntil(lambda: len(canvas.ghosts) > 2, timeout=60_000)
-    QTest.keyClick(canvas, Qt.Key.Key_Return)
-    QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
-    first = golden["images"]["dog.jpg"]["detections"][0]
-    with Document.open(tmp_path / "p", read_only=True) as kept:
-        by_id = {label.id: label.name for label in kept.labels()}
-        boxes = kept.boxes(image.id)
-    assert by_id[boxes[0].label] == first["label"] == "car"
-    x, y, w, h = first["box_cxcywh_rel"]
-    wanted = np.clip([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 0, 1) * np.tile([image.width, image.height], 2)
-    assert boxes[0].xyxy == pytest.approx(wanted.tolist(), abs=0.5)
-    assert {"dog", "bicycle"} < {by_id[box.label] for box in boxes}
-    assert not canvas.ghosts

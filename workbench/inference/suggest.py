@@ -1,9 +1,9 @@
-"""What a trained run would label: its detections in one image at a time, without those that are labelled already."""
+"""What a trained network would label: its detections in an image, without those that are labelled already."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +18,18 @@ from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.inference.onnx_model import OnnxModel
     from workbench.inference.predict import Predictor
 
 KEPT = 64  # images whose candidates are remembered
 SAME = 0.5  # IoU with a box of the same label, from which an object is labelled already
 MOST = 100  # suggestions for an image: nobody looks through more
+NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Look at `file`, the image of this id, with the network of `checkpoint`."""
+    """Look at `file`, the image of this id, with the network of `checkpoint`, which may be an ONNX file of ours."""
 
     checkpoint: Path
     image: int
@@ -62,7 +64,7 @@ class Finder:
     """
 
     def __init__(self) -> None:
-        self._open: tuple[tuple[Path, object], Predictor] | None = None
+        self._open: tuple[tuple[Path, object], Predictor | OnnxModel, tuple[Kind, float]] | None = None
         self._known: OrderedDict[object, Found] = OrderedDict()
 
     def __call__(self, ask: Ask) -> Found:
@@ -76,14 +78,32 @@ class Finder:
 
     def _look(self, ask: Ask, written: object) -> Found:
         from workbench.core import images
-        from workbench.inference.predict import Predictor
 
         if self._open is None or self._open[0] != (ask.checkpoint, written):
-            self._open = (ask.checkpoint, written), Predictor.open(ask.checkpoint)
-        predictor = self._open[1]
-        (candidates,) = predictor.candidates([images.read(ask.file, predictor.window or ask.window)])
-        kind, iou = predictor.detector.published_nms
-        return Found(ask, candidates, predictor.labels, iou, kind)
+            self.close()
+            self._open = (ask.checkpoint, written), *_opened(ask.checkpoint)
+        _, network, (kind, iou) = self._open
+        (candidates,) = network.candidates([images.read(ask.file, network.window or ask.window)])
+        return Found(ask, candidates, network.labels, iou, kind)
+
+    def close(self) -> None:
+        """Let go of the network; the next question opens it again."""
+        if self._open is not None and hasattr(self._open[1], "close"):
+            self._open[1].close()
+        self._open = None
+
+
+def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float]]:
+    """The network, and how its authors thin out what it sees."""
+    if file.suffix == ".onnx":
+        from workbench.inference.onnx_model import OnnxModel
+
+        model = OnnxModel(file)
+        return model, model.published_nms
+    from workbench.inference.predict import Predictor
+
+    predictor = Predictor.open(file)
+    return predictor, predictor.detector.published_nms
 
 
 def _stamp(file: Path) -> object:
@@ -94,11 +114,10 @@ def _stamp(file: Path) -> object:
 
 
 def suggestions(
-    found: Found, labels: Iterable[Label], boxes: Sequence[Box], confidence: float
+    found: Found, labels: Sequence[Label], boxes: Sequence[Box], confidence: float, said: Mapping[str, int] = NOTHING
 ) -> tuple[Suggestion, ...]:  # fmt: skip
-    """The most confident first; of labels that the project has by the same name, and not of what `boxes` has."""
-    by_name = {label.name: label.id for label in labels}
-    ids = np.array([by_name.get(name, 0) for name in found.labels] or [0])
+    """The most confident first; of labels that the project has, see `meant`, and not of what `boxes` has."""
+    ids = np.array(meant(found.labels, labels, said) or [0])
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
     label = ids[detected.labels]
     new = label > 0
@@ -112,7 +131,32 @@ def suggestions(
     )
 
 
-def unknown(found: Found, labels: Iterable[Label]) -> tuple[str, ...]:
+def meant(theirs: Sequence[str], labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> list[int]:
+    """For each of a network's labels the id of the project's that it means, 0 for none.
+
+    `said`: what a person has said of some, ids by the network's names. Else it is the label of the same name, or of one
+    that differs only in capitals, spaces, hyphens and underscores: "TV monitor" is "tvmonitor".
+    """
+    ours = {label.id for label in labels}
+    loosely = {plain(label.name): label.id for label in reversed(labels)}
+    exactly = {label.name: label.id for label in labels}
+    chosen = {name: id for name, id in said.items() if id in ours}
+    return [chosen.get(name) or exactly.get(name) or loosely.get(plain(name), 0) for name in theirs]
+
+
+def plain(name: str) -> str:
+    """A label's name without what people write in different ways."""
+    return name.casefold().replace(" ", "").replace("_", "").replace("-", "")
+
+
+def unknown(found: Found, labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> tuple[str, ...]:
     """Names that the network has and the project doesn't: nothing of them is suggested."""
-    names = {label.name for label in labels}
-    return tuple(name for name in found.labels if name not in names)
+    return tuple(name for name, id in zip(found.labels, meant(found.labels, labels, said), strict=True) if not id)
+
+
+def seen(found: Found, names: Iterable[str], confidence: float) -> tuple[str, ...]:
+    """Those of `names` that the network sees in the image, the one that it sees most often first."""
+    detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
+    counts = Counter(found.labels[label] for label in detected.labels.tolist())
+    wanted = set(names)
+    return tuple(name for name, _ in counts.most_common() if name in wanted)

@@ -117,6 +117,8 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
     if Path(file).suffix in (".safetensors", ".pth", ".pt"):
         content = _read(detector, file)
         done = transfer(detector, content.tensors, content.labels, names)
+        if done.taken < done.total and Path(file).suffix != ".safetensors":  # trained on for labels of its own
+            done = transfer(detector, content.tensors, None, names)
         if done.taken < done.total:
             raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
     else:

@@ -66,6 +66,7 @@ class Session(QObject):
     images_found = Signal(object)  # ids of images that came or were measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
     run_asked = Signal(str)  # the run of this name is to be looked at
+    training_asked = Signal(object)  # training.request.RunRequest: begin it, where no other training is under way
     beside_asked = Signal(str)  # this format is to be kept beside the images, "" for none
     beside_synced = Signal(object)  # exchange.autosync.Synced, or a WorkbenchError: all files were looked at
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
     chosen = marked(canvas)
-    for ghost in canvas.ghosts:
+    for ghost in sorted(canvas.ghosts, key=lambda one: one is chosen):  # the marked one above all
         _paint_one(painter, canvas, ghost, ghost is chosen)
 
 

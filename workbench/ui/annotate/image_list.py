@@ -1,4 +1,4 @@
-"""The list of images beside the canvas: thumbnails, states, and a filter by state and name."""
+"""The list of images beside the canvas: thumbnails, states, a filter by state and name, and the order of it all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableView,
@@ -13,11 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.ui import theme, thumbnails
-from workbench.ui.images_model import IMAGE, Filter, ImagesModel
+from workbench.core.project import State
+from workbench.ui import image_queues, theme, thumbnails
+from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
-from workbench.ui.widgets.image_filter import ImageFilter
+from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 _LEAST = 176
@@ -39,11 +42,24 @@ class ImageList(QWidget):
         self._count.setObjectName("image-count")
         self._count.setProperty("role", "muted")
         self._count.setFont(theme.font(theme.SMALL))
+        self._order = ElidedCombo(
+            "In which order the images come. A run puts unlabelled ones first that would teach it most."
+        )
+        self._order.setObjectName("image-order")
+        self._order.setAccessibleName("Order of the images")
+        self._order.setFont(theme.font(theme.SMALL))
+        self._order.setMinimumWidth(40)
+        self._order.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        for order, words in ORDERS.items():
+            self._order.addItem(words, order.value)
+        self._first = False  # whether the first of the queue is to be shown when it comes
         self._lay_out()
-        self._filter.changed.connect(self.model.set_filter)
+        self._filter.changed.connect(self._filtered)
+        self._order.activated.connect(self._order_chosen)
         self._filter.text.returnPressed.connect(self.left)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
+        image_queues.of(session).changed.connect(self._queue_came)
         session.image_changed.connect(self.follow)
         session.walk_asked.connect(self._walk)
         self.follow()
@@ -55,8 +71,12 @@ class ImageList(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._filter)
         layout.addWidget(self._view, 1)
-        self._count.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
-        layout.addWidget(self._count)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(theme.GRID, 4, 4, 0)
+        foot.setSpacing(theme.GRID)
+        foot.addWidget(self._count)
+        foot.addWidget(self._order, 1)
+        layout.addLayout(foot)
 
     @property
     def asked_boxes(self) -> frozenset[int]:
@@ -70,6 +90,40 @@ class ImageList(QWidget):
             self._filter.drop_only()
         else:
             self._filter.set_filter(wanted)
+
+    # --- in which order ---
+
+    @Slot()
+    def _order_chosen(self) -> None:
+        order = Order(self._order.currentData())
+        self._first = order in QUEUED
+        self._filter.more.set_order(order)
+        if self._first:  # also where it was chosen before: for what is labelled by now
+            image_queues.of(self._session).renew()
+        self.left.emit()
+
+    @Slot()
+    def order_by_both(self) -> None:
+        """A network was trained: what would teach it most comes first, and is shown unless somebody is at work."""
+        image = self._session.image
+        self._first = image is None or image.state is not State.IN_WORK
+        if self.model.filter.order not in QUEUED:
+            self._filter.more.set_order(Order.BOTH)
+
+    @Slot(object)
+    def _filtered(self, wanted: Filter) -> None:
+        self._order.setCurrentIndex(self._order.findData(wanted.order.value))
+        self.model.set_filter(wanted)
+
+    @Slot()
+    def _queue_came(self) -> None:
+        """It is begun with its first image."""
+        queue = image_queues.of(self._session).queue
+        if self._first and queue is not None and self.model.filter.order in QUEUED:
+            self._first = False
+            first = self.model.image(0)
+            if first is not None:
+                self._session.select_image(first.id)
 
     @Slot(QModelIndex, QModelIndex)
     def _chosen(self, index: QModelIndex, _before: QModelIndex) -> None:

@@ -99,6 +99,7 @@ class AnnotatePage(Page):
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
         self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
         self._suggest = make(self, "suggest", self._suggesting.switch, checkable=True)
+        make(self, "train-and-suggest", self._train_and_suggest)
         make(canvas, "take-suggestion", self._suggesting.take_marked, context=only_canvas)
         make(canvas, "take-suggestions", self._suggesting.take_all, context=only_canvas)
 
@@ -159,6 +160,7 @@ class AnnotatePage(Page):
         canvas.verify_asked.connect(self._space_tapped)
         self._loader.came.connect(self._picture_came)
         self._images.left.connect(canvas.setFocus)
+        self._suggesting.trained.connect(self._images.order_by_both)
         side.labels.chosen.connect(self._label_chosen)
         side.labels.asked.connect(self._asking.make)
         side.boxes.selected.connect(canvas.select)
@@ -335,6 +337,13 @@ class AnnotatePage(Page):
     @Slot()
     def _cancel(self) -> None:
         self.canvas.cancel()
+
+    @Slot()
+    def _train_and_suggest(self) -> None:
+        """Also where no suggestions are shown yet: what is in the way, or how it goes, is said in their lines."""
+        self._suggest.setChecked(True)
+        self._suggesting.switch(True)
+        self._suggesting.loop.start()
 
     # --- keys that may come from any list of the page ---
 

@@ -1,35 +1,75 @@
-"""Suggestions of a trained run on the Label page: a line above the canvas, boxes on it, one key to take one or all."""
+"""Suggestions of a trained network on the Label page: lines above the canvas, boxes on it, one key to take one or all.
+
+The network is a run's, or that of a file which a person chooses.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
+from workbench.core.applied import Applied
 from workbench.core.project import Box
 from workbench.core.words import count, percent
 from workbench.errors import WorkbenchError
-from workbench.inference import suggest
+from workbench.inference import operating_point, suggest
+from workbench.inference.model_files import Ready
 from workbench.inference.suggest import Ask, Finder, Found, Suggestion
 from workbench.training import runs
 from workbench.training.runs import RunInfo
-from workbench.ui import preferences, theme
+from workbench.ui import image_queues, preferences, theme
 from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.loop_bar import LoopBar
+from workbench.ui.annotate.suggest_files import SuggestFiles
+from workbench.ui.annotate.suggest_labels import SuggestLabels, said
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 USUAL = 30  # percent
 STEP = 5  # percent, of a key
+NAMED = 3  # labels that the project lacks, of those in an image
+LAST, OTHER = "last", "other"  # the file that was chosen last, and any
+MODELS = "models"
+"""The folder in a project's cache of what files of other programs became."""
 _KEPT = "label/suggest-confidence"
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A run, and the confidence at which a person keeps it, if one does."""
+
+    run: RunInfo
+    confidence: float | None
+
+
+def listed(folder: Path) -> tuple[Listed, ...]:
+    """The runs with weights in a project's folder of runs, the newest first. In a thread."""
+    found = ((run, run.checkpoint) for run in runs.runs(folder))
+    return tuple(Listed(run, _confidence(checkpoint)) for run, checkpoint in found if checkpoint is not None)
+
+
+def _confidence(checkpoint: Path) -> float | None:
+    try:
+        point = operating_point.read(checkpoint.parent, checkpoint.name)
+    except WorkbenchError:  # the Inspect page says what is wrong with it
+        return None
+    return point.confidence if point is not None else None
+
+
 class SuggestBar(QFrame):
-    """Hidden until `switch(True)`. It asks for the image that is shown; `finder` is a Finder, or a fake."""
+    """Hidden until `switch(True)`. It asks for the image that is shown; `finder` is a Finder, or a fake.
+
+    `trained` when the button's training has ended and its network suggests from now on.
+    """
+
+    trained = Signal()
 
     def __init__(self, session: Session, canvas: Canvas, *, finder: Callable[[Ask], Found] | None = None) -> None:
         super().__init__()
@@ -41,9 +81,26 @@ class SuggestBar(QFrame):
         self._answer: Found | WorkbenchError | None = None
         self._back: Background | None = None
         self._list: Background | None = None
-        self._run = ElidedCombo("The run whose network suggests boxes.")
+        self._runs: tuple[Listed, ...] = ()
+        self._suggesting: Path | None = None  # the checkpoint in use
+        self._wanted: Path | None = None  # the one to choose when it is listed
+        self._refused = ""  # why a chosen file can't be used
+        self._files = SuggestFiles(self)
+        self.loop = LoopBar(session)
+        self._build()
+        self._run.activated.connect(self._run_chosen)
+        self._least.valueChanged.connect(self._moved)
+        self._files.came.connect(self._file_came)
+        self.loop.ended.connect(self._trained)
+        session.runs_changed.connect(self._list_runs)
+        session.edited.connect(self._edited)
+        session.document_changed.connect(self._forget)
+        self.hide()
+
+    def _build(self) -> None:
+        self._run = ElidedCombo("Whose network suggests boxes: a run's, or that of a file.")
         self._run.setObjectName("suggest-run")
-        self._run.setAccessibleName("Run that suggests boxes")
+        self._run.setAccessibleName("Run or file that suggests boxes")
         self._run.setFixedWidth(136)
         self._least = QSlider(Qt.Orientation.Horizontal)
         self._least.setRange(1, 99)
@@ -56,22 +113,23 @@ class SuggestBar(QFrame):
         self._words.setObjectName("suggest-words")
         self._number = QLabel()
         self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("99 % "))
+        self._labels = SuggestLabels(self._session)
         self.all = QPushButton("Take all")
         self.all.setObjectName("suggest-all")
         self.all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.all.clicked.connect(self.take_all)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
+        row = QHBoxLayout()
         row.setSpacing(theme.GRID)
         for widget in (QLabel("Suggestions of"), self._run, QLabel("from"), self._least, self._number):
             row.addWidget(widget)
         row.addWidget(self._words, 1)
         row.addWidget(self.all)
-        self._run.activated.connect(self._run_chosen)
-        self._least.valueChanged.connect(self._moved)
-        session.runs_changed.connect(self._list_runs)
-        session.document_changed.connect(self._forget)
-        self.hide()
+        self.loop.row.insertWidget(1, self._labels)  # where there is more room
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
+        rows.setSpacing(4)
+        rows.addLayout(row)
+        rows.addWidget(self.loop)
 
     # --- on and off ---
 
@@ -95,16 +153,23 @@ class SuggestBar(QFrame):
                 background.close()
                 background.deleteLater()
         self._back = self._list = None
+        self._files.close_down()
+        self.loop.close_down()
+        close = getattr(self._finder, "close", None)  # a fake has none
+        if close is not None:
+            close()
 
     @Slot()
     def _forget(self) -> None:
-        self._answer = None
+        self._answer, self._runs, self._refused = None, (), ""
+        self._suggesting = self._wanted = None
         self._run.clear()
+        self._files.forget()
         self._show()
         if not self.isHidden():
             self._list_runs()
 
-    # --- runs ---
+    # --- runs and files ---
 
     @Slot()
     def _list_runs(self) -> None:
@@ -112,20 +177,50 @@ class SuggestBar(QFrame):
         if self.isHidden() or document is None:
             return
         if self._list is None:
-            self._list = Background("Reading the runs", runs.runs, self)
+            self._list = Background("Reading the runs", listed, self)
             self._list.done.connect(self._listed)
         self._list.ask([document.runs_folder])
 
     @Slot(object, object)
-    def _listed(self, _folder: object, found: object) -> None:
-        chosen = self._checkpoint
+    def _listed(self, folder: object, found: object) -> None:
+        document = self._session.document
+        if document is not None and folder == document.runs_folder and isinstance(found, tuple):
+            self._runs = found
+            self._fill()
+
+    def _fill(self) -> None:
+        """The choices: runs, files, and another file. What was chosen stays, or what was wanted is chosen now."""
+        before = self._suggesting
         self._run.clear()
-        for run in found if isinstance(found, tuple) else ():
-            if isinstance(run, RunInfo) and run.checkpoint is not None:
-                self._run.addItem(run.name, run.checkpoint)
-                if run.checkpoint == chosen:
-                    self._run.setCurrentIndex(self._run.count() - 1)
+        for one in self._runs:
+            self._run.addItem(one.run.name, one.run.checkpoint)
+        for file in self._files.ready:
+            self._run.addItem(file.source.name, file.model)
+            self._run.setItemData(self._run.count() - 1, str(file.source), Qt.ItemDataRole.ToolTipRole)
+        there: list[Path] = [self._run.itemData(row) for row in range(self._run.count())]
+        if self._files.last is not None:
+            self._run.addItem(self._files.last.name, LAST)
+        self._run.addItem("A file…", OTHER)
+        now = next((one for one in (self._wanted, before, *there) if one in there), None)
+        self._wanted = None if now == self._wanted else self._wanted
+        self._run.setCurrentIndex(self._row_of(now))
+        if now != before:
+            self._begin_with(now)
         self._ask()
+
+    def _begin_with(self, checkpoint: Path | None) -> None:
+        """Another network than before suggests: where a person keeps it, there the confidence begins."""
+        self._suggesting = checkpoint
+        chosen = next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
+        if chosen is not None and chosen.confidence is not None:
+            self._least.setValue(round(100 * chosen.confidence))
+        self.loop.follow(chosen.run if chosen is not None else None)
+        image_queues.of(self._session).choose(checkpoint if chosen is not None else None)
+
+    def _row_of(self, checkpoint: Path | None) -> int:
+        """-1 for none."""
+        rows = range(self._run.count())
+        return next((row for row in rows if checkpoint is not None and self._run.itemData(row) == checkpoint), -1)
 
     @property
     def _checkpoint(self) -> Path | None:
@@ -134,8 +229,41 @@ class SuggestBar(QFrame):
 
     @Slot()
     def _run_chosen(self) -> None:
+        document, chosen, last = self._session.document, self._run.currentData(), self._files.last
+        self._refused = ""
+        if isinstance(chosen, Path):
+            self._begin_with(chosen)
+        elif document is not None:
+            self._run.setCurrentIndex(self._row_of(self._suggesting))  # until it has been read
+            if chosen == LAST and last is not None:
+                self._files.read(last, document.cache_folder / MODELS)
+            else:
+                self._files.choose(document.cache_folder / MODELS)
         self._ask()
         self._canvas.setFocus()
+
+    @Slot(object, object)
+    def _file_came(self, file: object, result: object) -> None:
+        if isinstance(result, WorkbenchError):
+            self._refused = result.sentence
+            self._session.tell(result)  # there is little room here
+            self._show()
+        elif isinstance(result, Ready):
+            self._wanted = result.model
+            self._fill()
+
+    @Slot(object)
+    def _trained(self, checkpoint: object) -> None:
+        """The button's training has ended: its network suggests, when its run is listed."""
+        if isinstance(checkpoint, Path):
+            self._wanted = checkpoint
+            self._list_runs()
+            self.trained.emit()
+
+    @Slot(object)
+    def _edited(self, applied: object) -> None:
+        if isinstance(applied, Applied) and applied.settings_changed:
+            self._show()  # what a person says of labels may be another
 
     # --- looking ---
 
@@ -191,30 +319,49 @@ class SuggestBar(QFrame):
         document, found = self._session.document, self._found
         if self.isHidden() or document is None or found is None:
             return ()
-        return suggest.suggestions(found, document.labels(), document.boxes(self._image), self._least.value() / 100)
+        return suggest.suggestions(
+            found, document.labels(), document.boxes(self._image), self._least.value() / 100, said(document)
+        )
+
+    def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The network's labels that the project lacks, and which of them are seen in this image."""
+        document, found = self._session.document, self._found
+        if document is None or found is None:
+            return (), ()
+        missing = suggest.unknown(found, document.labels(), said(document))
+        return missing, suggest.seen(found, missing, self._least.value() / 100)
 
     def _show(self) -> None:
-        some = self._suggested
+        some, (missing, seen) = self._suggested, self._strange()
         self._canvas.ghosts = some
         self._canvas.update()
+        self._labels.show_labels(missing, seen)
         self.all.setEnabled(bool(some))
         self._number.setText(percent(self._least.value() / 100, 0))
-        self._words.setText(self._told(len(some)))
+        self._words.setText(self._told(len(some), missing, seen))
 
-    def _told(self, number: int) -> str:
-        document = self._session.document
-        if document is None or self._checkpoint is None:
-            return "No trained run yet: train one on the Train page."
+    def _told(self, number: int, missing: tuple[str, ...], seen: tuple[str, ...]) -> str:
+        if self._session.document is None:
+            return ""
+        if self._files.reading is not None:
+            return f"Reading {self._files.reading.name} …"
+        if self._refused:
+            return self._refused
+        if self._checkpoint is None:
+            return "No run yet: train one or choose a file."
         if isinstance(self._answer, WorkbenchError):
             return self._answer.sentence
         found = self._found
         if found is None:
             return "Looking …" if self._image else ""
+        names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
-            return f"{count(number, 'box')}. Enter: the marked one; Shift+Enter: all."
-        strange = suggest.unknown(found, document.labels())
-        if len(strange) == len(found.labels):
-            return f"The run's labels ({', '.join(strange[:3])}, …) are none of this project's."
+            more = f" Not in the project: {names}." if seen else ""
+            return f"{count(number, 'box')}. Enter: the marked one; Shift+Enter: all.{more}"
+        if seen:
+            return f"No label here for {names}."
+        if len(missing) == len(found.labels):
+            return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
         return "Nothing that is not labelled. Down lowers the confidence."
 
     @Slot()

@@ -245,9 +245,9 @@ class TrainPage(Page):
         self.go_on(run.folder)
 
     @Slot(object)
-    def go_on(self, folder: Path) -> None:
+    def go_on(self, asked: RunRequest | Path) -> None:
         if self._job is None:
-            self._begin(folder.name, folder)
+            self._begin(asked.name, asked)
 
     def _begin(self, name: str, request: RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()

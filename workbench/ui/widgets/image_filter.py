@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.project import Split, State
 from workbench.ui import theme
-from workbench.ui.images_model import Filter, Order
+from workbench.ui.images_model import QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
 
@@ -32,7 +32,8 @@ _EMPTY = "empty"
 ORDERS = {
     Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
     Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
-    Order.LOSS: "Highest loss in the last run first",
+    Order.LOSS: "Highest loss in the last run first", Order.UNCERTAIN: "Most uncertain first",
+    Order.DIFFERENT: "Most different first", Order.BOTH: "Uncertain and different first",
 }  # fmt: skip
 
 
@@ -136,9 +137,11 @@ class ImageFilter(QFrame):
 
     @Slot()
     def _document_changed(self) -> None:
-        """Ids say nothing in another project."""
+        """Ids say nothing in another project, nor does the order in which a run put this one's images."""
         self.renew_labels()
         self.drop_only()
+        if self.more.filter().order in QUEUED:
+            self.more.set_order(Order.NAME)
 
     @Slot()
     def renew_labels(self, applied: object = None) -> None:

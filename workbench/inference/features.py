@@ -1,0 +1,83 @@
+"""What a trained network makes of an image as a whole: what its backbone sees in it, and how much of it is doubtful.
+
+The features are the last map of the detector's own backbone, averaged over its cells (global average pooling, Lin et
+al. 2013, arXiv 1312.4400). What the backbone is, training.freezing knows by name for every detector here; a plugin's
+may say it in its class attribute `backbone`. Where neither says it, such as for a Darknet cfg, it is what goes into the
+first layer of outputs: the last map before a head. d = channels of that map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import queueing
+from workbench.core.detections import FLOOR
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workbench.detectors.parts.detector import Detector
+    from workbench.inference.predict import Predictor
+
+DETECTIONS = 300  # of an image that may be doubtful
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """One image. `uncertain` as queueing.uncertainty; `features` (d,)."""
+
+    uncertain: float
+    features: NDArray[np.float32]
+
+
+def look(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[Looked]:
+    """For each upright (H, W, 3) uint8 RGB image; the network runs once."""
+    found: list[Looked] = []
+    kind, iou = predictor.detector.published_nms
+    while len(found) < len(images):
+        part = images[len(found) : len(found) + predictor.batch]
+        with _pooled(predictor.running) as rows:
+            candidates = predictor.candidates(part)
+        features = np.concatenate([row.numpy() for row in rows])
+        if len(features) != len(part):
+            continue  # the memory did not suffice, and the predictor takes fewer at a time from now on
+        for of_one, seen in zip(candidates, features, strict=True):
+            left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
+            found.append(Looked(queueing.uncertainty(left.scores), seen))
+    return found
+
+
+@contextmanager
+def _pooled(detector: Detector) -> Iterator[list[Tensor]]:
+    """Meanwhile each forward() adds a row of features (B, d) for its images, on the CPU."""
+    from torch import nn
+
+    from workbench.training import freezing
+
+    rows: list[Tensor] = []
+    parts = freezing.backbone(detector)
+    if parts:
+        last = parts[-1]
+        while isinstance(last, nn.Sequential | nn.ModuleList):  # some are walked through and never called as a whole
+            last = last[-1]
+        hook = last.register_forward_hook(lambda _, __, out: rows.append(_mean(out)))
+    else:
+        first = detector.get_submodule(next(iter(detector.label_rows())))
+        hook = first.register_forward_pre_hook(lambda _, inputs: rows.append(_mean(inputs)))
+    try:
+        yield rows
+    finally:
+        hook.remove()
+
+
+def _mean(out: Any) -> Tensor:
+    """(B, d) of a map, or of the last of several."""
+    maps = tuple(out.values()) if isinstance(out, dict) else out if isinstance(out, tuple | list) else (out,)
+    pooled: Tensor = maps[-1].float().flatten(2).mean(dim=2).cpu()
+    return pooled

@@ -1,0 +1,209 @@
+"""Puts a project's unlabelled images into the order in which labelling them teaches a run's network the most.
+
+Every image is looked at once and what was seen is kept beside the run, `runs/<name>/queue/<key>.npz`, a row for each:
+found again by the file's name, size and time, else by its bytes, so that a renamed image is still known. The key is
+that of the checkpoint's content. A queue that is broken off goes on where it was; the folder may be deleted at any
+time. No torch here before an image has to be looked at: what is kept is put in order without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import images, queueing
+from workbench.core.files import atomic_path, stamp
+from workbench.core.project import Snapshot, State
+from workbench.core.queueing import By
+from workbench.errors import WorkbenchError
+from workbench.inference.candidate_cache import digest, image_digest
+from workbench.inference.events import EvaluationProgress, Skipped
+
+if TYPE_CHECKING:
+    from workbench.inference.features import Looked
+    from workbench.inference.predict import Predictor
+
+VERSION = 1  # of what is kept of an image: raise when features or uncertainty change
+SAVE_EVERY = 30.0  # seconds of looking that a crash may cost
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wish:
+    """Look with `checkpoint` of the run in `run_folder` at all images of `snapshot`."""
+
+    run_folder: Path
+    checkpoint: Path
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """The last event: ids of the images that were unlabelled, those to label first at the beginning."""
+
+    run: str
+    checkpoint: Path
+    orders: Mapping[By, NDArray[np.int64]]
+    skipped: int  # images that could not be read
+
+    def __len__(self) -> int:
+        return len(self.orders[By.UNCERTAIN])
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """What was seen of images, by rows; they are found by `marks` (name, size and time) and by `digests` (bytes)."""
+
+    uncertain: list[float] = field(default_factory=list)
+    features: list[NDArray[np.float16]] = field(default_factory=list)
+    digests: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+
+    def row(self, file: Path) -> int:
+        """The row of this file, -1 if it was not looked at. OSError if it is not there."""
+        name = mark(file)
+        if name not in self.marks:
+            known = self.digests.get(image_digest(file), -1)
+            if known < 0:
+                return -1
+            self.marks[name] = known
+        return self.marks[name]
+
+    def add(self, file: Path, seen: Looked) -> int:
+        row = len(self.uncertain)
+        self.uncertain.append(seen.uncertain)
+        self.features.append(seen.features.astype(np.float16))
+        self.digests[image_digest(file)] = self.marks[mark(file)] = row
+        return row
+
+
+def queue(
+    wish: Wish, opened: Callable[[Path], Predictor] | None = None
+) -> Iterator[EvaluationProgress | Skipped | Queue]:
+    """Progress, files that can't be read, then the Queue. Closing it early keeps what was seen.
+
+    WorkbenchError if the checkpoint can't be read.
+    """
+    file, files = queue_file(wish.run_folder, wish.checkpoint), wish.snapshot.files
+    kept = load(file)
+    rows: NDArray[np.int64] = np.full(len(files), -1, np.int64)
+    todo = []
+    yield EvaluationProgress(0, len(files), 0, 0.0, math.nan)
+    for i, one in enumerate(files):
+        try:
+            rows[i] = kept.row(one)
+        except OSError as error:
+            yield Skipped(one.name, i, f"{one} is not there any more: {error.strerror}.")
+            continue
+        if rows[i] < 0:
+            todo.append(i)
+    cached = int((rows >= 0).sum())
+    if todo:
+        yield from _look(wish, kept, file, rows, _unlabelled_first(wish.snapshot, todo), cached, opened)
+    yield _ordered(wish, kept, rows)
+
+
+def _unlabelled_first(snapshot: Snapshot, todo: list[int]) -> list[int]:
+    return sorted(todo, key=lambda i: snapshot.images[i].state is not State.UNLABELLED)
+
+
+def _look(
+    wish: Wish, kept: Kept, file: Path, rows: NDArray[np.int64], todo: list[int], cached: int,
+    opened: Callable[[Path], Predictor] | None,
+) -> Iterator[EvaluationProgress | Skipped]:  # fmt: skip
+    """Fill `rows` for the images `todo`."""
+    from workbench.inference.features import look
+    from workbench.inference.predict import Predictor
+
+    predictor = (opened or Predictor.open)(wish.checkpoint)
+    window = predictor.window or wish.snapshot.window
+    begun = saved = time.perf_counter()
+    done = 0
+    try:
+        for start in range(0, len(todo), predictor.batch):
+            part, pictures = [], []
+            for i in todo[start : start + predictor.batch]:
+                try:
+                    pictures.append(images.read(wish.snapshot.files[i], window))
+                    part.append(i)
+                except WorkbenchError as error:
+                    yield Skipped(wish.snapshot.files[i].name, i, error.sentence)
+            for i, seen in zip(part, look(predictor, pictures), strict=True):
+                rows[i] = kept.add(wish.snapshot.files[i], seen)
+            done = min(start + predictor.batch, len(todo))
+            now = time.perf_counter()
+            if now - saved > SAVE_EVERY:
+                save(file, kept)
+                saved = now
+            speed = done / max(now - begun, 1e-9)
+            yield EvaluationProgress(cached + done, len(rows), cached, speed, (len(todo) - done) / speed)
+    finally:
+        if done:
+            save(file, kept)
+
+
+def _ordered(wish: Wish, kept: Kept, rows: NDArray[np.int64]) -> Queue:
+    ids = np.array([image.id for image in wish.snapshot.images], np.int64)
+    fresh = np.array([image.state is State.UNLABELLED for image in wish.snapshot.images], bool)
+    uncertain = np.array(kept.uncertain, np.float32)
+    features = np.stack(kept.features) if kept.features else np.zeros((0, 1), np.float16)
+    asked, known = rows[(rows >= 0) & fresh], rows[(rows >= 0) & ~fresh]
+    orders = {
+        by: ids[(rows >= 0) & fresh][queueing.ordered(by, uncertain[asked], features[asked], features[known])]
+        for by in By
+    }
+    return Queue(wish.run_folder.name, wish.checkpoint, orders, int((rows < 0).sum()))
+
+
+# --- on disk ---
+
+
+def queue_file(run_folder: Path, checkpoint: Path) -> Path:
+    """Where it is kept what this checkpoint saw. WorkbenchError if it is gone."""
+    try:
+        return run_folder / "queue" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
+    except OSError as error:
+        raise WorkbenchError(f"{checkpoint} is not there any more: {error.strerror}. Choose another run.") from error
+
+
+def mark(file: Path) -> str:
+    """Another one for a file of another name, size or time. OSError if it is not there."""
+    return hashlib.blake2b(f"{file.name}|{stamp(file)}".encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def load(file: Path) -> Kept:
+    """Nothing, if there is no such file or it is damaged: it can be seen again."""
+    try:
+        # opened here: numpy leaves a damaged file open
+        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as data:
+            uncertain, features = data["uncertain"], data["features"]
+            names = [dict(zip(data[key].tolist(), data[f"{key}_rows"].tolist(), strict=True)) for key in _NAMES]
+        if uncertain.ndim != 1 or features.ndim != 2 or len(features) != len(uncertain):
+            return Kept()
+        if any(not 0 <= row < len(uncertain) for some in names for row in some.values()):
+            return Kept()
+        return Kept(uncertain.tolist(), list(features.astype(np.float16)), *names)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return Kept()
+
+
+_NAMES = ("digests", "marks")
+
+
+def save(file: Path, kept: Kept) -> None:
+    """Replace the file. Nothing, if the run's folder has gone: it was renamed or deleted meanwhile."""
+    if not file.parent.parent.is_dir():
+        return
+    names = {key: np.array(list(getattr(kept, key)), "U64") for key in _NAMES}
+    rows = {f"{key}_rows": np.array(list(getattr(kept, key).values()), np.int64) for key in _NAMES}
+    features = np.stack(kept.features) if kept.features else np.zeros((0, 1), np.float16)
+    with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, uncertain=np.array(kept.uncertain, np.float32), features=features, **names, **rows)  # type: ignore[arg-type]

@@ -1,0 +1,111 @@
+"""An ONNX file that this program exported, as a network to suggest labels: run in its own library, in its own process.
+
+The file's metadata says all that is needed (exporters.Card): labels, input size, how images are brought to it, and what
+the arrays are that come out. A file without it is refused: nobody can guess these from its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import boxes as geometry
+from workbench.core.detections import FLOOR, MOST, Candidates
+from workbench.core.nms import KINDS, Kind
+from workbench.core.resize import HOWS, How, fit
+from workbench.core.window import Window
+from workbench.errors import Refused, WorkbenchError
+from workbench.inference.exporters import DECODED, DETECTIONS, Arrays
+from workbench.inference.runtimes import Apart, NotRunnable
+
+NEEDED = {  # of the card, in a person's words
+    "labels": "its labels",
+    "input_px": "its input size",
+    "resize": "how images are brought to its input",
+    "output": "what its outputs are",
+    "anchors": "its anchors",
+}
+
+
+class OnnxModel:
+    """`candidates(images)` as Predictor's. Close it: its process ends then. Not to be shared between threads."""
+
+    def __init__(self, file: Path) -> None:
+        """Refused for a file that can't be run, or that doesn't say what it is."""
+        try:
+            self._apart = Apart("onnx", file)
+        except NotRunnable as error:
+            raise Refused(file, f"ONNX Runtime could not open it: {error}.", cause=error) from error
+        try:
+            card = _card(file, self._apart.card)
+            self.labels = tuple(str(name) for name in card["labels"])
+            self.window = Window(*card["window"]) if card.get("window") else None
+            self._px, self._resize = int(card["input_px"]), cast(How, card["resize"])
+            self._output, self._batch = str(card["output"]), int(card.get("batch", 1))
+            self.published_nms = cast(Kind, card.get("nms_kind", "per label")), float(card.get("iou", 0.45))
+            if self._resize not in HOWS or self.published_nms[0] not in KINDS or self._px < 1:
+                raise ValueError(self._resize)
+        except (TypeError, ValueError) as error:
+            self.close()
+            raise Refused(file, "its description is damaged. Export it once more.", cause=error) from error
+        except BaseException:
+            self.close()
+            raise
+        self._file = file
+
+    def close(self) -> None:
+        self._apart.close()
+
+    def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
+        """Of each upright (H, W, 3) uint8 RGB image; boxes in its pixels. Where the file has NMS, what that left."""
+        return [self._of_image(image, floor) for image in images]
+
+    def _of_image(self, image: NDArray[np.uint8], floor: float) -> Candidates:
+        square, way = fit(image, self._px, self._resize)
+        tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        try:
+            arrays = self._apart.run(np.repeat(tensor, max(self._batch, 1), axis=0))
+        except NotRunnable as error:
+            raise WorkbenchError(f"{self._file.name} could not be run: {error}.", error) from error
+        boxes, scores, labels = self._pairs(arrays)
+        boxes = geometry.clip(way.back(boxes), image.shape[1], image.shape[0])
+        real = (geometry.areas(boxes) > 0) & (labels >= 0)
+        return Candidates.of_arrays(boxes[real], scores[real], labels[real], floor=floor)
+
+    def _pairs(self, arrays: Arrays) -> Arrays:
+        """(k, 4) boxes in network pixels, (k,) scores, (k,) labels of the first image."""
+        if self._batch != 1:
+            arrays = tuple(array[0] for array in arrays)
+        if self._output == DETECTIONS:
+            return arrays
+        boxes, scores = arrays  # (N, 4), (N, C)
+        row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
+        return boxes[row], scores[row, label], label
+
+
+def check(file: Path) -> None:
+    """Refused, with what is missing, if it can't be used."""
+    OnnxModel(file).close()
+
+
+def _card(file: Path, text: str) -> dict[str, Any]:
+    try:
+        card = json.loads(text) if text else {}
+    except ValueError:
+        card = {}
+    missing = [words for key, words in NEEDED.items() if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise Refused(
+            file, f"this ONNX file does not say {', '.join(missing)}, as those do that Workbench exports. Use the run's"
+            " checkpoint, or export it here.",
+        )  # fmt: skip
+    if card["output"] not in (DETECTIONS, DECODED):
+        raise Refused(
+            file, "it gives the network's raw heads, which need decoding. Export it with decoded boxes or detections."
+        )
+    return dict(card)

@@ -1,0 +1,78 @@
+"""What a training would be that goes on from the last one, with what is labelled by now: "label, train, suggest".
+
+No torch here before `again` is called, which belongs in a job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.core.project import Split
+from workbench.errors import WorkbenchError
+from workbench.training import kept_runs, runs
+from workbench.training.request import RunRequest
+
+if TYPE_CHECKING:
+    from workbench.core.document import Document
+    from workbench.core.project import AnchorSet
+    from workbench.training.recipes import Recipe
+
+FEWEST = 2  # images: of a single one a network learns its place by heart
+NO_RUN = "No run yet to go on from: train one on the Train page, then this button goes on from it."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`run`: the folder of the run to go on from, None for the newest that has weights; `fresh`: not from these."""
+
+    runs_folder: Path
+    run: Path | None
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Again:
+    """`start` None: fresh weights. `recorded`: whether `anchors` are what the run had; else they are not known."""
+
+    name: str
+    recipe: Recipe
+    anchors: AnchorSet | None
+    recorded: bool
+    start: Path | None
+
+
+def again(wish: Wish) -> Again:
+    """Loads torch. WorkbenchError where there is no such run, or its recipe can't be read."""
+    found = runs.info(wish.run) if wish.run is not None else _newest(wish.runs_folder)
+    if found is None or found.checkpoint is None:
+        raise WorkbenchError(NO_RUN)
+    fork = kept_runs.fork(found.folder)
+    return Again(found.name, fork.recipe, fork.anchors, fork.recorded, None if wish.fresh else found.checkpoint)
+
+
+def _newest(folder: Path) -> runs.RunInfo | None:
+    return next((run for run in runs.runs(folder) if run.checkpoint is not None), None)
+
+
+def request(document: Document, wanted: Again) -> RunRequest:
+    """To be begun at once, as its folder is made. WorkbenchError where too little is labelled to learn from."""
+    check(document, wanted)
+    anchors = wanted.anchors if wanted.recorded else document.anchors()
+    folder = runs.new_folder(document.runs_folder, wanted.recipe.detector)
+    return RunRequest(folder, document.snapshot(), wanted.recipe, anchors, start=wanted.start)
+
+
+def check(document: Document, wanted: Again) -> None:
+    """WorkbenchError where too little is labelled."""
+    images, training = document.images(), wanted.recipe.training
+    learns = images.in_split(Split.NONE) | images.in_split(Split.TRAIN)
+    number = sum(int((images.in_state(state) & learns).sum()) for state in training.used_states())
+    if number >= FEWEST:
+        return
+    states = {"done": "done", "verified": "verified", "in work": "in work or done"}[training.states]
+    there = "No image is" if not number else "Only 1 image is"
+    raise WorkbenchError(
+        f"{there} {states}, too few to train on. Label some more and mark them as done (N), {FEWEST} at the least."
+    )

@@ -1,0 +1,314 @@
+"""Label, train, suggest: a line that says how many images remain, and a button that trains on what is labelled now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QActionGroup, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton
+
+from workbench.core.standing import standing
+from workbench.core.words import duration
+from workbench.errors import WorkbenchError
+from workbench.inference.events import EvaluationProgress
+from workbench.training import again
+from workbench.training.again import Again, Wish
+from workbench.training.events import Evaluated, Failed, Finished, Progress
+from workbench.training.runs import RunInfo
+from workbench.ui import image_queues, theme
+from workbench.ui.actions import tooltip
+from workbench.ui.background import Background
+from workbench.ui.commands import BY_NAME
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+
+REDRAW = 100  # ms
+COMMAND = "train-and-suggest"
+BUSY = "A training is under way: wait for its end, or stop it."
+
+
+class LoopBar(QFrame):
+    """`ended(checkpoint)` when a training that was asked for here has ended by itself; images are put in order then.
+
+    `plan` is again.again, or a fake. One training at a time: it is the Train page that runs it.
+    """
+
+    ended = Signal(object)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("loop-bar")
+        self.plan = _plan
+        self._session = session
+        self._queues = image_queues.of(session)
+        self._run: RunInfo | None = None
+        self._back: Background | None = None
+        self._asked = 0  # times that a training was prepared; 0 in `_waiting`: none is
+        self._waiting = 0
+        self._job: Job | None = None
+        self._name = ""  # of the run that is to be begun, or trained
+        self._folder = Path()
+        self._progress: Progress | None = None
+        self._ap50 = ""
+        self._end: Finished | Failed | None = None
+        self._said = ""  # instead of how far labelling is, until something happens
+        self._counted: tuple[int, int] | None = None  # images looked through, of all
+        self._soon = QTimer(self, singleShot=True, interval=REDRAW)
+        self._soon.timeout.connect(self._show)
+        self._build()
+        session.edited.connect(self._edited)
+        session.images_found.connect(self._edited)
+        session.document_changed.connect(self._forget)
+        session.job_started.connect(self._started)
+        session.job_event.connect(self._event)
+        session.job_ended.connect(self._job_ended)
+        self._queues.changed.connect(self._queue_changed)
+
+    def _build(self) -> None:
+        self._words = Elided()
+        self._words.setObjectName("loop-words")
+        self._words.setAccessibleName("How far the labelling is")
+        self._bar = QProgressBar(textVisible=False, maximum=1000)
+        self._bar.setObjectName("loop-progress")
+        self._bar.setAccessibleName("How far the training is")
+        self._bar.setFixedSize(96, 8)
+        self.stop = QPushButton("Stop")
+        self.stop.setObjectName("loop-stop")
+        self.stop.setToolTip("Stop the training: what it has learnt is kept as a run, which the Train page resumes")
+        self.stop.clicked.connect(self.stop_training)
+        self.train = QToolButton()
+        self.train.setObjectName("loop-train")
+        self.train.setText("Train and suggest")
+        self.train.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.train.clicked.connect(self.start)
+        self._fresh = self._made_menu()
+        self.name_key()
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.setSpacing(theme.GRID)
+        self.row.addWidget(self._words, 1)
+        for widget in (self._bar, self.stop, self.train):
+            self.row.addWidget(widget)
+        height = max(self.stop.sizeHint().height(), self.train.sizeHint().height())
+        for button in (self.stop, self.train):  # the picture below is not to move when one takes the other's place
+            button.setFixedHeight(height)
+            button.setFocusPolicy(button.focusPolicy().NoFocus)
+
+    def _made_menu(self) -> QActionGroup:
+        """With which weights it begins; the second is fresh ones."""
+        menu, group = QMenu(self.train), QActionGroup(self)
+        for name, words in (
+            ("weights", "Go on from the run's weights"),
+            ("fresh", "Begin with fresh weights, by the run's settings"),
+        ):
+            choice = menu.addAction(words)
+            choice.setObjectName(f"loop-from-{name}")
+            choice.setCheckable(True)
+            group.addAction(choice)
+        group.actions()[0].setChecked(True)
+        self.train.setMenu(menu)
+        return group
+
+    def name_key(self) -> None:
+        """The key may have changed."""
+        self.train.setToolTip(
+            f"{tooltip(BY_NAME[COMMAND])}. With the settings of the run that suggests; then its suggestions come,"
+            " and the images that would teach it most come first"
+        )
+
+    def follow(self, run: RunInfo | None) -> None:
+        """The run that suggests, from which the button goes on."""
+        self._run = run
+        self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()
+
+    def close_down(self) -> None:
+        """The window goes."""
+        self._soon.stop()
+        if self._back is not None:
+            self._back.close()
+            self._back.deleteLater()
+            self._back = None
+
+    # --- starting and stopping ---
+
+    @Slot()
+    def start(self) -> None:
+        """Train on what is labelled now; what is in the way is said."""
+        document = self._session.document
+        if document is None or self._waiting:
+            return
+        if document.read_only:
+            self._say(document.why_read_only)
+            return
+        if any(job.pauses for job in self._session.jobs):
+            self._say(BUSY)
+            return
+        if self._back is None:
+            self._back = Background("Preparing a training", lambda wish: self.plan(wish[0]), self)
+            self._back.done.connect(self._planned)
+        self._asked += 1
+        self._waiting = self._asked
+        self._said = ""
+        fresh = self._fresh.actions()[1].isChecked()
+        run = self._run.folder if self._run is not None else None
+        self._back.ask([(Wish(document.runs_folder, run, fresh), self._asked)])
+        self._show()
+
+    @Slot(object, object)
+    def _planned(self, wish: tuple[Wish, int], found: object) -> None:
+        document = self._session.document
+        if wish[1] != self._waiting or document is None:
+            return
+        self._waiting = 0
+        try:
+            if isinstance(found, WorkbenchError):
+                raise found
+            assert isinstance(found, Again)
+            if any(job.pauses for job in self._session.jobs):
+                raise WorkbenchError(BUSY)
+            request = again.request(document, found)
+        except WorkbenchError as error:
+            self._say(error.sentence)
+            return
+        self._name, self._folder = request.name, request.folder
+        self._progress, self._ap50, self._end = None, "", None
+        self._session.training_asked.emit(request)
+        if self._job is None:  # nobody was there to begin it
+            self._name = ""
+            self._say("The training could not be begun. Try it on the Train page.")
+        self._show()
+
+    @Slot(object)
+    def _started(self, job: object) -> None:
+        if isinstance(job, Job) and self._name and job.title == f"Training {self._name}":
+            self._job = job
+
+    @Slot()
+    def stop_training(self) -> None:
+        if self._job is not None:
+            self._job.stop.set()
+            self._job.pause.clear()
+        self._waiting = 0
+        self._show()
+
+    # --- how it goes ---
+
+    @Slot(object, object)
+    def _event(self, job: object, event: object) -> None:
+        """Keep it; it is shown ten times a second at most."""
+        if job is self._job and self._job is not None:
+            if isinstance(event, Progress):
+                self._progress = event
+            elif isinstance(event, Evaluated):
+                self._ap50 = f", AP50 {event.ap50:.2f}"
+            elif isinstance(event, Finished | Failed):
+                self._end = event
+        elif job is self._queues.job and isinstance(event, EvaluationProgress):
+            self._counted = event.done, event.total
+        else:
+            return
+        if not self._soon.isActive():
+            self._soon.start()
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is not self._job or not isinstance(job, Job):
+            return
+        self._job, end, name = None, self._end, self._name
+        self._name = ""
+        if isinstance(end, Failed) or job.error is not None:
+            why = end.sentence if isinstance(end, Failed) else job.error.sentence if job.error else ""
+            self._say(f"The training failed. {why}")
+        elif end is None or end.stopped:
+            self._say(f"The training was stopped. Its run, {name}, can be resumed on the Train page.")
+        else:
+            self._trained()
+
+    def _trained(self) -> None:
+        """Its suggestions and its order of the images are the Label page's from now on."""
+        checkpoint = next((self._folder / n for n in _CHECKPOINTS if (self._folder / n).is_file()), None)
+        if checkpoint is None:
+            self._say(f"The training of {self._folder.name} left no weights that could suggest.")
+            return
+        self._queues.choose(checkpoint)
+        self._queues.renew()
+        self._say("")
+        self._session.inform(f"Suggestions are those of {self._folder.name} now; what would teach it most comes first.")
+        self.ended.emit(checkpoint)
+
+    @Slot()
+    def _queue_changed(self) -> None:
+        self._counted = None
+        self._show()
+
+    # --- what is shown ---
+
+    @Slot(object)
+    def _edited(self, _what: object = None) -> None:
+        self._said = ""
+        if not self._soon.isActive():
+            self._soon.start()
+
+    @Slot()
+    def _forget(self) -> None:
+        self._run, self._waiting, self._said, self._name = None, 0, "", ""
+        self._show()
+
+    def _say(self, sentence: str) -> None:
+        self._said = sentence
+        self._show()
+
+    @Slot()
+    def _show(self) -> None:
+        busy = self._job is not None
+        self._bar.setVisible(busy)
+        self.stop.setVisible(busy)
+        self.stop.setEnabled(self._job is not None and not self._job.stop.is_set())
+        self.train.setVisible(not busy)
+        self.train.setEnabled(not self._waiting)
+        told = self._progress if busy else None
+        self._bar.setMaximum(1000 if told else 0)
+        self._bar.setValue(round(1000 * told.step / max(told.steps, 1)) if told else 0)
+        self._words.setText(self._told())
+
+    def _told(self) -> str:
+        document = self._session.document
+        if document is None or not self.isVisible():
+            return ""
+        if self._job is not None:
+            return self._training()
+        if self._waiting:
+            return "Preparing the training …"
+        if self._said:
+            return self._said
+        if self._queues.job is not None:
+            how_far = f": {self._counted[0]:,} of {self._counted[1]:,}" if self._counted else " …"
+            return f"Looking through the images{how_far}"
+        since = self._run.started if self._run is not None and self._run.started and self._run.epochs else None
+        return standing(document, since).sentence
+
+    def _training(self) -> str:
+        if self._job is not None and self._job.stop.is_set():
+            return f"Stopping the training of {self._name} …"
+        told = self._progress
+        if told is None:
+            return f"Training {self._name}: preparing …"
+        left = f", {duration(told.seconds_left)} left" if told.seconds_left > 0 else ""
+        return f"Training {self._name}: epoch {told.epoch:,} of {told.epochs:,}{self._ap50}{left}"
+
+
+_CHECKPOINTS = ("best.safetensors", "last.safetensors")
+
+
+def _plan(wish: Wish) -> Again:
+    """In a thread: PyTorch and the plugins are loaded there."""
+    from workbench import plugins
+
+    plugins.loaded()
+    return again.again(wish)

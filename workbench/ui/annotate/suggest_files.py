@@ -1,0 +1,85 @@
+"""Trained networks from files that a person chooses to suggest boxes, made ready in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from workbench.inference import model_files
+from workbench.inference.model_files import Ready
+from workbench.ui import preferences
+from workbench.ui.background import Background
+
+_LAST = "label/suggest-file"
+
+
+def made_ready(wish: tuple[Path, Path]) -> Ready:
+    """In a thread: PyTorch and the plugins are loaded there."""
+    from workbench import plugins
+
+    plugins.loaded()
+    return model_files.made_ready(*wish)
+
+
+class SuggestFiles(QObject):
+    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Those that came are in `ready`.
+
+    `work` is made_ready, or a fake.
+    """
+
+    came = Signal(object, object)
+
+    def __init__(self, owner: QWidget, work: Callable[[tuple[Path, Path]], Ready] | None = None) -> None:
+        super().__init__(owner)
+        self._owner, self._work = owner, work or made_ready
+        self._back: Background | None = None
+        self.ready: list[Ready] = []
+        self.reading: Path | None = None
+
+    def choose(self, cache: Path) -> bool:
+        """Ask a person for a file and read it; False if none was chosen. `cache`: where what it becomes is kept."""
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._owner, "A trained network", preferences.get("folder", ""), model_files.FILES
+        )
+        if not chosen:
+            return False
+        preferences.put("folder", str(Path(chosen).parent))
+        self.read(Path(chosen), cache)
+        return True
+
+    @property
+    def last(self) -> Path | None:
+        """The file that was chosen last, perhaps before the program was closed, if it is there and not read yet."""
+        kept = Path(str(preferences.get(_LAST, "")))
+        return kept if kept.name and kept.is_file() and all(one.source != kept for one in self.ready) else None
+
+    def read(self, file: Path, cache: Path) -> None:
+        if self._back is None:
+            self._back = Background("Reading a network", self._work, self)
+            self._back.done.connect(self._done)
+        self.reading = file
+        self._back.ask([(file, cache)])
+
+    @Slot(object, object)
+    def _done(self, wish: tuple[Path, Path], result: object) -> None:
+        if wish[0] != self.reading:
+            return
+        self.reading = None
+        if isinstance(result, Ready):
+            self.ready = [*(one for one in self.ready if one.source != result.source), result]
+            preferences.put(_LAST, str(result.source))
+        self.came.emit(wish[0], result)
+
+    def forget(self) -> None:
+        """Another project: what was made ready is in the first one's cache."""
+        self.ready, self.reading = [], None
+
+    def close_down(self) -> None:
+        """The window goes: wait for what is being read."""
+        if self._back is not None:
+            self._back.close()
+            self._back.deleteLater()
+            self._back = None

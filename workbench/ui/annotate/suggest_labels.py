@@ -1,0 +1,106 @@
+"""A button for a network's labels that the project lacks: add them, or say which of the project's they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QMenu, QPushButton
+
+from workbench.core.document import Document
+from workbench.core.edits import AddLabels, ChangeSetting
+from workbench.core.project import Label
+from workbench.core.words import count
+from workbench.ui.session import Session
+
+SETTING = "suggest.labels"
+"""The project's setting of what a person has said: ids of labels by a network's names for them."""
+_NAMED = 3  # labels that a line of the menu names
+_LISTED = 12  # labels that have a menu of their own
+_NONE = ("N/A", "__background__")  # places in COCO's list without a meaning
+
+
+def said(document: Document) -> Mapping[str, int]:
+    """What a person has said of a network's labels."""
+    kept = document.setting(SETTING)
+    return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
+
+
+class SuggestLabels(QPushButton):
+    """Hidden while the project has all labels of the network. `show_labels` says which it lacks."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("suggest-labels")
+        self.setText("Labels it knows")
+        self.setAccessibleName("Labels of the network that the project lacks")
+        self.setFocusPolicy(self.focusPolicy().NoFocus)
+        self._session = session
+        self._missing: tuple[str, ...] = ()
+        self._seen: tuple[str, ...] = ()
+        menu = QMenu(self)
+        menu.setObjectName("suggest-labels-menu")
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+        self.hide()
+
+    def show_labels(self, missing: tuple[str, ...], seen: tuple[str, ...]) -> None:
+        """Those of the network that the project lacks, and which of these it sees in this image."""
+        self._missing = tuple(dict.fromkeys(name for name in missing if name.strip() and name not in _NONE))
+        self._seen = tuple(name for name in seen if name in self._missing)
+        document = self._session.document
+        self.setVisible(bool(self._missing) and document is not None and not document.read_only)
+        self.setToolTip(
+            f"The network knows {count(len(self._missing), 'label')} that the project lacks: add them, or say which of"
+            " the project's they are"
+        )
+
+    @Slot()
+    def fill(self) -> None:
+        """Build the menu anew."""
+        menu = self.menu()
+        menu.clear()
+        if self._seen:
+            menu.addAction(f"Add {_some(self._seen)}, seen here").triggered.connect(lambda: self.add(self._seen))
+        if len(self._missing) > len(self._seen):
+            words = f"Add {_some(self._missing)}" if len(self._missing) <= _NAMED else f"Add all {len(self._missing):,}"
+            menu.addAction(words).triggered.connect(lambda: self.add(self._missing))
+        document = self._session.document
+        if document is None:
+            return
+        labels = document.labels()
+        if labels:
+            menu.addSeparator()
+        for name in [*self._seen, *(name for name in self._missing if name not in self._seen)][:_LISTED]:
+            if labels:
+                self._add_choices(menu.addMenu(f"“{name}” is"), name, labels)
+        if said(document):
+            menu.addSeparator()
+            menu.addAction("By their names alone again").triggered.connect(self.forget)
+
+    def _add_choices(self, menu: QMenu, name: str, labels: tuple[Label, ...]) -> None:
+        group = QActionGroup(menu)
+        for label in labels:
+            action = menu.addAction(label.name)
+            group.addAction(action)
+            action.triggered.connect(lambda _=False, id=label.id: self.means(name, id))
+
+    def add(self, names: tuple[str, ...]) -> None:
+        """To the project, as one step that can be undone."""
+        self._session.do(AddLabels(tuple(Label(0, name) for name in names)))
+
+    def means(self, name: str, label: int) -> None:
+        """The network's label `name` is the project's `label`; kept with the project, can be undone."""
+        document = self._session.document
+        if document is not None:
+            self._session.do(ChangeSetting(SETTING, {**said(document), name: label}))
+
+    @Slot()
+    def forget(self) -> None:
+        self._session.do(ChangeSetting(SETTING, None))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    told = ", ".join(f"“{name}”" for name in names[:_NAMED])
+    return told if len(names) <= _NAMED else f"{told} and {len(names) - _NAMED:,} more"

@@ -1,0 +1,120 @@
+"""The order in which a run's network asks for labels, as the lists of images show it; worked out in a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.project import Snapshot
+from workbench.core.queueing import By
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.inference import image_queue
+from workbench.inference.events import EvaluationProgress, Skipped
+from workbench.inference.image_queue import Queue, Wish
+from workbench.training import runs
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+NO_RUN = "No trained run yet that could say which images it is unsure of: train one on the Train page."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """`checkpoint` None: that of the newest run that has one."""
+
+    runs_folder: Path
+    checkpoint: Path | None
+    snapshot: Snapshot
+
+
+def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
+    """In a job's thread. WorkbenchError where there is no run."""
+    from workbench import plugins
+
+    checkpoint = asked.checkpoint
+    if checkpoint is None:
+        checkpoint = next((run.checkpoint for run in runs.runs(asked.runs_folder) if run.checkpoint is not None), None)
+    if checkpoint is None:
+        raise WorkbenchError(NO_RUN)
+    plugins.loaded()
+    yield from image_queue.queue(Wish(checkpoint.parent, checkpoint, asked.snapshot))
+
+
+class QueueWatch(QObject):
+    """`queue` of the run that was asked last, None for none; `changed` when it is another one, or work on it ends.
+
+    An image that was labelled since keeps its place, so that the list does not move under the person who labels it.
+    """
+
+    changed = Signal()
+    work = staticmethod(worked_out)  # or a fake
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.queue: Queue | None = None
+        self._session = session
+        self._checkpoint: Path | None = None
+        self.job: Job | None = None  # while it is worked out
+        self._of: Path | None = None  # whose order that will be
+        self._then = False  # whether another one was asked for meanwhile
+        session.document_changed.connect(self._forget)
+        session.job_ended.connect(self._job_ended)
+
+    def choose(self, checkpoint: Path | None) -> None:
+        """Whose order it is to be from the next `renew` on; None: the newest run's."""
+        self._checkpoint = checkpoint
+
+    def renew(self) -> None:
+        """Work it out for what is labelled now; what was looked at before is not looked at again."""
+        document = self._session.document
+        if document is None or self.job is not None:
+            self._then = document is not None and self._checkpoint != self._of
+            return
+        self._of, self._then = self._checkpoint, False
+        asked, work = Asked(document.runs_folder, self._checkpoint, document.snapshot()), self.work
+        self.job = Job("Ordering the images", lambda _: work(asked))
+        self.job.reported.connect(self._reported)
+        self._session.start(self.job)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        document = self._session.document
+        if isinstance(event, Queue) and document is not None and event.checkpoint.parent.parent == document.runs_folder:
+            self.queue = event
+            if event.skipped:
+                self._session.inform(f"{count(event.skipped, 'image')} could not be read and have no place in it.")
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self.job:
+            self.job = None
+            self.changed.emit()
+            if self._then:
+                self.renew()
+
+    @Slot()
+    def _forget(self) -> None:
+        """Ids say nothing in another project."""
+        self.queue, self._checkpoint, self._then = None, None, False
+        self.changed.emit()
+
+
+def of(session: Session) -> QueueWatch:
+    """The one of this session, which all lists share; made when first asked for."""
+    found = session.findChild(QueueWatch)
+    return found if isinstance(found, QueueWatch) else QueueWatch(session)
+
+
+def sorted_by(queue: Queue | None, by: By, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(k,) ids (k,) in the queue's order; those that are not in it follow as they were."""
+    if queue is None:
+        return ids
+    places: NDArray[np.float64] = np.full(int(max(ids.max(initial=0), queue.orders[by].max(initial=0))) + 1, np.inf)
+    places[queue.orders[by]] = np.arange(len(queue))
+    return ids[np.argsort(places[ids], kind="stable")]
