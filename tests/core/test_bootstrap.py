@@ -31,7 +31,7 @@ def matching(split: tuple[Truth, list[Candidates]], spoilt: float = 0.0) -> Matc
 
 def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[Truth, list[Candidates]]) -> None:
     truth, candidates = split
-    times = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=6).astype(np.int32)
+    times = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=6).astype(np.uint16)
     for row in times:
         images = np.repeat(np.arange(40), row)
         boxes = [np.flatnonzero(truth.images == image) for image in images]
@@ -41,8 +41,20 @@ def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[Truth, list[Can
             truth.crowd[rows], truth.ignore[rows], truth.areas[rows], 40, LABELS,
         )  # fmt: skip
         expected = metrics.average_precision(match(copied, Found.of([candidates[i] for i in images]), [0.5]))[0]
-        ours = [bootstrap._ap(matching(split), 0.5, label, row[None])[0] for label in range(LABELS)]
+        one = matching(split)
+        drawn = bootstrap._boxes(one).T @ row
+        ours = [
+            bootstrap._ap(bootstrap._Ranked.of(one, 0.5, label), row[:, None], drawn[[label]])[0]
+            for label in range(LABELS)
+        ]
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
+
+
+def test_long_runs_of_false_alarms_are_counted_whole() -> None:
+    """Of 300 detections of an image the last is right; the image is drawn once and twice."""
+    ranked = bootstrap._Ranked(np.zeros(300, np.int64), np.array([299]))
+    times = np.array([[1, 2]], np.uint8)
+    np.testing.assert_allclose(bootstrap._ap(ranked, times, np.array([1, 2])), [1 / 300, 2 / 600], atol=1e-12)
 
 
 def test_equal_runs_differ_by_exactly_nothing(split: tuple[Truth, list[Candidates]]) -> None:
@@ -77,6 +89,16 @@ def test_the_same_seed_gives_the_same_interval_whatever_the_memory(
     assert np.array_equal(first.low, again.low)
     assert np.array_equal(first.high, again.high)
     assert not np.array_equal(first.low, difference(good, bad, draws=60, seed=5).low)
+
+
+def test_percentiles_are_those_of_numpy_without_what_is_not_there() -> None:
+    values = np.random.default_rng(0).normal(size=(37, 4))
+    values[5:30, 1] = np.nan
+    values[1:, 2] = np.nan
+    values[:, 3] = np.nan
+    for ours, share in zip(bootstrap._percentiles(values, (0.025, 0.975)), (0.025, 0.975), strict=True):
+        expected = [np.quantile(column[~np.isnan(column)], share) for column in values.T[:3]]
+        np.testing.assert_allclose(ours, [*expected, np.nan], rtol=0, atol=1e-12)
 
 
 def test_a_label_without_boxes_has_no_interval_and_does_not_spoil_the_mean() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests.core.generated import split_scene
 from workbench.core import metrics, nms, precision
+from workbench.core import sliders as module
 from workbench.core.confusion import confusion
 from workbench.core.detections import Candidates
 from workbench.core.matching import Found, Matching, Truth
@@ -93,6 +95,69 @@ def test_what_soft_nms_keeps_and_a_wrong_number_of_images_are_refused(
         sliders.kept(0.5, "soft")
     with pytest.raises(ValueError, match="25 images"):
         Sliders.of(split[0], split[1][:3])
+
+
+def edited(truth: Truth, rng: np.random.Generator) -> Truth:
+    """Some images lose boxes, some get one, some have one moved, called otherwise or made a crowd; most stay."""
+    kept = rng.random(len(truth.labels)) > 0.04
+    more = np.sort(rng.integers(0, truth.image_count, 2))
+    rows = np.concatenate([np.flatnonzero(kept), rng.integers(0, len(truth.labels), 2)])
+    images = np.concatenate([truth.images[kept], more])
+    order = np.argsort(images, kind="stable")
+    rows, images = rows[order], images[order]
+    boxes, labels, crowd = truth.boxes[rows].copy(), truth.labels[rows].copy(), truth.crowd[rows].copy()
+    moved, called, crowded = (rng.random(len(rows)) < 0.02 for _ in range(3))
+    boxes[moved] += 3.0
+    labels[called] = rng.integers(0, truth.label_count, int(called.sum()))
+    crowd[crowded] ^= True
+    return Truth(boxes, labels, images, crowd, crowd, truth.areas[rows], truth.image_count, truth.label_count)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_another_truth_it_is_the_same_as_built_anew(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    ours, truth = sliders, split[0]
+    for _ in range(2):  # the second upon the first
+        truth = edited(truth, rng)
+        ours = ours.with_truth(truth)
+    fresh = Sliders.of(truth, split[1])
+    assert_same_pairs(ours, fresh)
+    for kind in ("per label", "soft") if seed == 0 else ("per label",):
+        a, b = ours.evaluation(NAMES, 0.5, kind), fresh.evaluation(NAMES, 0.5, kind)
+        assert a.numbers() == b.numbers()
+        assert np.array_equal(a.precision, b.precision, equal_nan=True)
+        for mine, theirs in zip((a.matching.taken, a.matching.ignored), (b.matching.taken, b.matching.ignored)):
+            assert np.array_equal(mine, theirs)
+        assert_same_counts(a.matching, b.matching, 0.3)
+
+
+def assert_same_pairs(a: Sliders, b: Sliders) -> None:
+    for mine, theirs in ((a._near.detection, b._near.detection), (a._near.truth, b._near.truth)):
+        assert np.array_equal(mine, theirs)
+    assert a._near.iou.tobytes() == b._near.iou.tobytes()
+
+
+def test_only_images_whose_boxes_changed_are_compared_again(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, looked_at = split[0], []
+    real = module.pairs
+    monkeypatch.setattr(module, "pairs", lambda t, f, floor: (looked_at.append(set(f.images)), real(t, f, floor))[1])
+    monkeypatch.setattr(nms, "overlaps", lambda *_args, **_more: pytest.fail("NMS was prepared again"))
+    boxes = truth.boxes.copy()
+    boxes[np.searchsorted(truth.images, 7)] += 1
+    sliders.with_truth(truth)
+    changed = sliders.with_truth(replace(truth, boxes=boxes))
+    assert looked_at == [set(), {7}]
+    changed.prepare()
+    assert np.array_equal(changed.kept(0.5), sliders.kept(0.5))
+
+
+def test_another_truth_of_other_images_is_refused(sliders: Sliders) -> None:
+    with pytest.raises(ValueError, match="other images or labels"):
+        sliders.with_truth(replace(sliders.truth, image_count=26))
 
 
 def test_nothing_found_and_nothing_labelled() -> None:

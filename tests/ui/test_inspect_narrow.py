@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open, find
 from tests.ui.test_inspect_page import make_run
 from workbench.ui.inspect.images_table import ImagesTable
-from workbench.ui.inspect.picture import KINDS
+from workbench.ui.inspect.picture import ONE_RUN
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import ElidedCombo
 
@@ -31,7 +31,7 @@ def window(qtbot: QtBot, open_window: Open, project: Path) -> MainWindow:
 @pytest.mark.parametrize(("width", "height"), [(960, 600), (1024, 640), (1600, 900)])
 def test_the_words_of_the_legend_are_whole(qtbot: QtBot, window: MainWindow, width: int, height: int) -> None:
     window.resize(width, height)
-    switches = [find(window, QCheckBox, f"inspect-show-{kind}") for kind in KINDS]
+    switches = [find(window, QCheckBox, f"inspect-show-{entry.name}") for entry in ONE_RUN]
     qtbot.waitUntil(lambda: window.width() == width and all(x.width() >= x.sizeHint().width() for x in switches))
     page = find(window, QWidget, "page-inspect")
     for switch in switches:

@@ -31,6 +31,7 @@ from workbench.ui.inspect.curves import Curves
 from workbench.ui.inspect.labels_table import LabelsTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
+from workbench.ui.inspect.review.pane import Review
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.tab import Tab
 from workbench.ui.session import Session
@@ -373,3 +374,43 @@ def test_a_tab_that_is_added_is_given_what_is_found_and_opens_images(
     assert more.drawn == [0.5]
     slide(page, "confidence", 60)
     assert more.drawn == [0.5, 0.6]
+
+
+# --- what the review is at ---
+
+
+def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
+    qtbot: QtBot, seen: InspectPage, session: Session
+) -> None:
+    press(qtbot, seen, "inspect-open-right")  # lists a
+    tab(seen, "Review")
+    review = seen.findChild(Review)
+    assert isinstance(review, Review)
+    qtbot.waitUntil(lambda: review.queue.rowCount() == 2)
+    for row in range(2):
+        review.view.setCurrentIndex(review.queue.index(row))
+        item = review.current
+        assert item is not None
+        session.select_image(item.image)
+        boxes = [item.xyxy, item.prediction and item.prediction.xyxy]
+        assert marked(seen) == [list(box) for box in boxes if box]
+        others = [image.id for image in seen._found.truth.images if image.id != item.image]  # type: ignore[union-attr]
+        session.select_image(others[0])
+        assert marked(seen) == []
+    assert listed(seen) == ["a.png"]
+    tab(seen, "Numbers")
+    a = next(image.id for image in seen._found.truth.images if image.path == "a.png")  # type: ignore[union-attr]
+    session.select_image(a)
+    assert marked(seen) == [[10, 10, 30, 30]]  # what the list is opened for
+
+
+def test_narrow_sides_cut_the_words_of_the_tabs_and_hide_none(qtbot: QtBot, seen: InspectPage) -> None:
+    bar = seen.findChild(QTabWidget, "inspect-tabs").tabBar()
+    for width in (480, 270):
+        bar.resize(width, bar.height())
+        seen.findChild(QTabWidget, "inspect-tabs").resize(width, 400)
+        rects = [bar.tabRect(place) for place in range(bar.count())]
+        assert len(rects) == 6
+        assert rects[0].left() >= 0
+        qtbot.waitUntil(lambda wide=width: bar.tabRect(5).right() <= wide)
+        assert all(rect.width() >= 30 for rect in rects)

@@ -8,15 +8,20 @@ move runs the network. Everything equals what core.metrics finds for each image'
 Soft NMS can't be tabulated: it changes scores, and with them all orders. A move of its slider takes seconds for a
 million candidates and belongs in a job.
 
+When labelled boxes change, what is known of the candidates stays, and so do the overlaps in all other images
+(`with_truth`): a fiftieth of building anew.
+
 K = candidates of all images, T = IoU thresholds, C = labels, I = images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core import nms, survival, taking
 from workbench.core.compared import Boxes, Found, Pairs, Truth, among, pairs, ranks
@@ -37,8 +42,8 @@ class Sliders:
     found: Found  # every candidate; `source` is its row in its image's candidates
     first: Rows  # (I + 1,) where each image's candidates begin
     _near: Pairs
-    _tables: dict[Kind, Survival] = field(default_factory=dict, init=False, repr=False)
-    _pairs: list[Overlaps] = field(default_factory=list, init=False, repr=False)  # of soft NMS
+    _tables: dict[Kind, Survival] = field(default_factory=dict, repr=False)
+    _pairs: list[Overlaps] = field(default_factory=list, repr=False)  # of soft NMS
     _choices: dict[tuple[float, float], taking.Choices] = field(default_factory=dict, init=False, repr=False)
 
     @staticmethod
@@ -50,6 +55,31 @@ class Sliders:
         found.by_label(truth.label_count)
         first = np.concatenate([[0], np.cumsum([len(one.scores) for one in candidates])]).astype(np.int64)
         return Sliders(truth, found, first, pairs(truth, found, float(THRESHOLDS[0])))
+
+    def with_truth(self, truth: Truth) -> Sliders:
+        """The same as `of` this truth with the same candidates; only images whose boxes differ are compared again.
+
+        ValueError if it has other images or labels. What one of the two prepares, the other has too.
+        """
+        if (truth.image_count, truth.label_count) != (self.truth.image_count, self.truth.label_count):
+            raise ValueError("other images or labels: build the sliders anew")
+        return Sliders(truth, self.found, self.first, self._near_of(truth), self._tables, self._pairs)
+
+    def _near_of(self, truth: Truth) -> Pairs:
+        """The pairs of `truth`: those of images that are as before, moved to their new rows, and fresh ones."""
+        other, begins = _differing(self.truth, truth)
+        stay = np.flatnonzero(~other[self.found.images[self._near.detection]])
+        detection, box = self._near.detection[stay], self._near.truth[stay]
+        box = box + (begins[1] - begins[0])[self.truth.images[box]]
+        boxes, rows = np.flatnonzero(other[truth.images]), np.flatnonzero(other[self.found.images])
+        fresh = pairs(_some_boxes(truth, boxes), _some_found(self.found, rows), float(THRESHOLDS[0]))
+        detections = np.concatenate([detection, rows[fresh.detection]])
+        order = np.argsort(detections, kind="stable")  # an image's are all old or all fresh
+        return Pairs(
+            detections[order],
+            np.concatenate([box, boxes[fresh.truth]])[order],
+            np.concatenate([self._near.iou[stay], fresh.iou])[order],
+        )
 
     def prepare(self, kind: Kind = "per label") -> None:
         """Find who survives which step, once: the costly part, some 2 seconds for 1,500,000 candidates."""
@@ -161,3 +191,34 @@ class Sliders:
             self._choices[area] = choices(self.truth, self.found, THRESHOLDS.tolist(), counted, self._near)
         links = taking.taken(self._choices[area], present)
         return Matching(self.truth, self.found, THRESHOLDS, links, counted, outside, present)
+
+
+def _differing(old: Truth, new: Truth) -> tuple[Bools, tuple[Rows, Rows]]:
+    """(I,) images whose boxes are not the same, in the same order; and (I,) where each image's begin in both."""
+    images = np.arange(old.image_count)
+    begins = np.searchsorted(old.images, images), np.searchsorted(new.images, images)
+    other = np.bincount(old.images, minlength=len(images)) != np.bincount(new.images, minlength=len(images))
+    a, b = np.flatnonzero(~other[old.images]), np.flatnonzero(~other[new.images])  # of equally many boxes: row by row
+    columns: list[tuple[NDArray[Any], ...]] = [
+        (one.boxes, one.labels, one.crowd, one.ignore, one.areas) for one in (old, new)
+    ]
+    apart = np.zeros(len(a), bool)
+    for mine, theirs in zip(*columns, strict=True):
+        unlike = mine[a] != theirs[b]
+        apart |= unlike.any(axis=1) if unlike.ndim == 2 else unlike
+    other[old.images[a[apart]]] = True
+    return other, begins
+
+
+def _some_boxes(truth: Truth, rows: Rows) -> Truth:
+    return replace(
+        truth, boxes=truth.boxes[rows], labels=truth.labels[rows], images=truth.images[rows],
+        crowd=truth.crowd[rows], ignore=truth.ignore[rows], areas=truth.areas[rows],
+    )  # fmt: skip
+
+
+def _some_found(found: Found, rows: Rows) -> Found:
+    return Found(
+        found.boxes[rows], found.scores[rows], found.labels[rows], found.images[rows], found.rank[rows],
+        found.source[rows],
+    )  # fmt: skip

@@ -6,9 +6,9 @@ be deleted at any time. No torch here: the window reads this before torch is loa
 
 What is kept is what was predicted, bit for bit: float32 boxes and scores, and labels in as few bytes as they take, 21
 bytes a candidate. Half precision was refused: it would save 9 of them, and on generated splits of 400 images it moved
-mAP by 0.0006 in pictures of 640 pixels and by 0.003 in pictures of 2,600 (one label's AP by 0.013), and 1 to 3 % of
-the boxes shown at a confidence of 0.25 came or went. Numbers of 16 bits on a grid of the image's own boxes and on the
-logarithm of the odds do better (0.0001, 0.2 %), but then the second look at a run would differ from the first.
+mAP by 0.0006 in pictures of 640 pixels and by 0.003 in pictures of up to 4,000 (one label's AP by 0.013), and 1 to 3 %
+of the boxes shown at a confidence of 0.25 came or went. Numbers of 16 bits on a grid of the image's own boxes and on
+the logarithm of the odds do better (0.0001, 0.2 %), but then the second look at a run would differ from the first.
 """
 
 from __future__ import annotations

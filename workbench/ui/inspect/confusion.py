@@ -6,15 +6,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
+from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout
+from PySide6.QtWidgets import QHeaderView, QTableView
 
 from workbench.core.confusion import Confusion, confusion
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, Index
 from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.table_tab import TableTab
 
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
 STRONGEST = 0.7  # share of the accent in a cell that has its whole row
@@ -26,8 +27,6 @@ ROLES = frozenset(
         Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.AccessibleTextRole,
     )
 )  # fmt: skip
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 
 
 class ConfusionModel(QAbstractTableModel):
@@ -58,10 +57,10 @@ class ConfusionModel(QAbstractTableModel):
         """The largest number of each column."""
         return [*self._down.tolist(), int(self._across.max())] if self._names else []
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
+    def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() or not self._names else len(self._names) + 2
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
+    def columnCount(self, parent: Index = NOWHERE) -> int:
         return self.rowCount(parent)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
@@ -97,7 +96,7 @@ class ConfusionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return "" if count is None else f"{count:,}"
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return NUMBER
         if role == Qt.ItemDataRole.ToolTipRole and count is not None:
             return self._told(row, column, count)
         if role == Qt.ItemDataRole.BackgroundRole and self.share(row, column):
@@ -133,51 +132,36 @@ class ConfusionModel(QAbstractTableModel):
         return f"{count:,} {self._names[row]} {words}, {share}"
 
 
-class ConfusionTab(Tab):
+class ConfusionTab(TableTab):
     def __init__(self) -> None:
-        super().__init__("Confusion", _work)
+        table = QTableView()
+        super().__init__("Confusion matrix", _work, "confusion", table)
+        self.table = table
         self._result: Confusion | None = None
-        self._drawn: Shown | None = None
-        self.table = QTableView()
-        self.table.setObjectName("inspect-confusion")
-        self.table.setAccessibleName("Confusion matrix")
         self.model = ConfusionModel()
         self.table.setModel(self.model)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setWordWrap(False)
         self.table.setCornerButtonEnabled(False)
         self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.verticalHeader().setMaximumWidth(WIDEST)
+        self.table.verticalHeader().setHighlightSections(False)
         self.table.horizontalHeader().setMinimumSectionSize(NARROWEST)
         self.table.horizontalHeader().setDefaultSectionSize(NARROWEST)
         for head in (self.table.horizontalHeader(), self.table.verticalHeader()):
             head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             head.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-            head.setHighlightSections(False)
-        self.table.clicked.connect(self._open)
-        self.table.activated.connect(self._open)
-        self._words = QLabel(wordWrap=True)
-        self._words.setObjectName("inspect-confusion-words")
-        self._words.setProperty("role", "muted")
-        self._words.setFont(theme.font(theme.SMALL))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, theme.GRID, 0, 0)
-        column.setSpacing(theme.GRID)
-        column.addWidget(self.table, 1)
-        column.addWidget(self._words)
 
     def clear(self) -> None:
-        self._result = self._drawn = None
+        super().clear()
+        self._result = None
         self.model.show_table((), np.zeros((1, 1), np.int64))
-        self._words.setText("")
 
     def draw(self, state: Shown, result: object) -> None:
         assert isinstance(result, Confusion)
-        self._result, self._drawn = result, state
+        self._result, self.drawn = result, state
         self.model.show_table(state.found.names, result.table)
-        self._words.setText(
+        self.words.setText(
             "Rows: labels of boxes; columns: labels detected; colour: share of the row. What the diagonal leaves is"
             f" paired whatever its label. {state.rule}."
         )
@@ -193,25 +177,19 @@ class ConfusionTab(Tab):
             if wide > head.sectionSize(column):  # it never jumps while a slider moves
                 head.resizeSection(column, wide)
 
-    def fail(self, sentence: str) -> None:
-        self._words.setText(sentence)
-
-    @Slot(QModelIndex)
-    def _open(self, index: QModelIndex) -> None:
-        if self._result is None or self._drawn is None:
+    def open_cell(self, state: Shown, row: int, column: int) -> None:
+        if self._result is None:
             return
-        row, column, last = index.row(), index.column(), len(self._drawn.found.names)
-        cells = self._result.cells
+        last, cells = len(state.found.names), self._result.cells
         here = np.ones(len(cells), bool)
         for axis, place in ((0, row), (1, column)):
             if place <= last:
                 here &= cells[:, axis] == place
-        count = self.model.count(row, column)
-        if count:
-            words = str(self.model.data(index, Qt.ItemDataRole.ToolTipRole))
+        if self.model.count(row, column):
+            words = str(self.model.index(row, column).data(Qt.ItemDataRole.ToolTipRole))
             rows = np.flatnonzero(here)
             boxes, detections = self._result.boxes[rows], self._result.detections[rows]
-            self.opened.emit(Chosen.of(words, self._drawn.matching, detections, boxes))
+            self.opened.emit(Chosen.of(words, state.matching, detections, boxes))
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,7 @@ class ImagesSide(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.chosen: Chosen | None = None  # what is listed; None: all
         self._found: Found | None = None  # what the list counts in
         self._counter: Background | None = None
         self.table = ImagesTable()
@@ -46,6 +47,7 @@ class ImagesSide(QWidget):
     @Slot(object)
     def show_chosen(self, chosen: Chosen | None) -> None:
         """List the images behind it; None: all."""
+        self.chosen = chosen
         self._bar.setVisible(chosen is not None)
         self.table.images.list_only(None if chosen is None else chosen.some)
         if chosen is not None:

@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from workbench.core.files import natural_key
 from workbench.core.project import Image
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
 MOST = "0,000"  # what a column of numbers has room for
 ARROW, PADDING = 16, 8  # px of the mark of sorting; px between a cell's text and its sides, both together
-NUMBER = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 
 
-class ImagesModel(QAbstractTableModel):
+class ImagesModel(HeadedModel):
     """Rows are images in a chosen order; `row_image[row]` is the image's index in the evaluated snapshot."""
+
+    titles, helps = COLUMNS, HELP
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,18 +86,8 @@ class ImagesModel(QAbstractTableModel):
 
     # --- Qt ---
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
+    def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self.row_image)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return HELP[section]
-        return None
 
     def data(self, index: Index, role: int = 0) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.confidence import Tally
 from workbench.ui import theme
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
 from workbench.ui.inspect.shown import Doubles, Shown
 
 COLUMNS = ("label", "at least", "AP50", "precision", "recall")
@@ -34,21 +35,19 @@ HELP = (
 LABEL, LEAST, AP50, PRECISION, RECALL = range(5)
 AS_GLOBAL = "as global"
 NONE = -0.01  # of the editor: one step below 0 is "as global"
-NUMBER = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 ROLES = frozenset(
     (
         Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole, Qt.ItemDataRole.ToolTipRole,
         Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.TextAlignmentRole,
     )
 )  # fmt: skip
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 
 
-class LabelsModel(QAbstractTableModel):
+class LabelsModel(HeadedModel):
     """Rows are labels. `own_wanted(label, confidence)`: NaN takes it back."""
 
     own_wanted = Signal(int, float)
+    titles, helps = COLUMNS, HELP
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,22 +75,12 @@ class LabelsModel(QAbstractTableModel):
         """The label's own confidence, NaN if it has none."""
         return float(self._state.own[row]) if self._state is not None else math.nan
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
+    def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self._names)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(COLUMNS)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         more = Qt.ItemFlag.ItemIsEditable if index.column() == LEAST else Qt.ItemFlag.NoItemFlags
         return super().flags(index) | more
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return HELP[section]
-        return None
 
     def data(self, index: Index, role: int = 0) -> Any:
         if role not in ROLES:

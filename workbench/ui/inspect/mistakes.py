@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt, Slot
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
 )
 
 from workbench.core.tide import KINDS, Kind, Tide, tide
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.headed import AT_RIGHT, Index
 from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.table_tab import TableTab
 
 HELP: dict[Kind, str] = {
     "classification": "On a box of another label, overlapping it by 0.5 or more.",
@@ -35,7 +34,6 @@ HELP: dict[Kind, str] = {
 COLUMNS = ("mistake", "costs AP50", "", "count")
 COST, BAR, COUNT = 1, 2, 3
 SHARE = Qt.ItemDataRole.UserRole  # of a bar's cell: 0 to 1 of the longest
-Index = QModelIndex | QPersistentModelIndex
 
 
 class Bars(QStyledItemDelegate):
@@ -49,24 +47,19 @@ class Bars(QStyledItemDelegate):
             painter.fillRect(area, theme.colour("miss" if index.row() == KINDS.index("missed") else "false_alarm"))
 
 
-class Mistakes(Tab):
+class Mistakes(TableTab):
     def __init__(self) -> None:
-        super().__init__("Kinds of mistakes", _work)
+        table = QTableWidget(len(KINDS), len(COLUMNS))
+        super().__init__("Kinds of mistakes", _work, "mistakes", table)
+        self.table = table
         self._result: Tide | None = None
-        self._drawn: Shown | None = None
-        self.table = QTableWidget(len(KINDS), len(COLUMNS))
-        self.table.setObjectName("inspect-mistakes")
-        self.table.setAccessibleName("Kinds of mistakes")
         self.table.setHorizontalHeaderLabels(COLUMNS)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(28)
         self.table.setItemDelegateForColumn(BAR, Bars(self.table))
         head = self.table.horizontalHeader()
         head.setMinimumSectionSize(40)
-        head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(BAR, QHeaderView.ResizeMode.Stretch)
         for row, kind in enumerate(KINDS):
@@ -74,44 +67,30 @@ class Mistakes(Tab):
                 cell = QTableWidgetItem(kind if not column else "")
                 cell.setToolTip(f"{HELP[kind]} Click for the images.")
                 if column in (COST, COUNT):
-                    cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                    cell.setTextAlignment(AT_RIGHT)
                 self.table.setItem(row, column, cell)
-        self.table.clicked.connect(self._open)
-        self.table.activated.connect(self._open)
-        self._words = QLabel(wordWrap=True)
-        self._words.setObjectName("inspect-mistakes-words")
-        self._words.setProperty("role", "muted")
-        self._words.setFont(theme.font(theme.SMALL))
-        column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, theme.GRID, 0, 0)
-        column_.setSpacing(theme.GRID)
-        column_.addWidget(self.table, 1)
-        column_.addWidget(self._words)
 
     def clear(self) -> None:
-        self._result = self._drawn = None
-        self._words.setText("")
+        super().clear()
+        self._result = None
         for row in range(len(KINDS)):
             self._fill(row, "", 0.0, "")
 
     def draw(self, state: Shown, result: object) -> None:
         assert isinstance(result, Tide)
-        self._result, self._drawn = result, state
+        self._result, self.drawn = result, state
         costs = np.nan_to_num([result.cost[kind] for kind in KINDS])
         longest = max(float(costs.max()), 1e-9)
         for row, kind in enumerate(KINDS):
             count = len(result.missed) if kind == "missed" else len(result.detections(kind))
             self._fill(row, f"{costs[row]:.3f}", max(float(costs[row]), 0.0) / longest, f"{count:,}")
         if math.isnan(result.ap50):
-            self._words.setText("There are no labelled boxes to compare with.")
+            self.words.setText("There are no labelled boxes to compare with.")
             return
-        self._words.setText(
+        self.words.setText(
             f"AP50 is {result.ap50:.3f}. A cost is what mending all mistakes of a kind, and nothing else, would add;"
             f" costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). {state.rule}."
         )
-
-    def fail(self, sentence: str) -> None:
-        self._words.setText(sentence)
 
     def _fill(self, row: int, cost: str, share: float, count: str) -> None:
         model = self.table.model()
@@ -119,11 +98,10 @@ class Mistakes(Tab):
         model.setData(model.index(row, COUNT), count)
         model.setData(model.index(row, BAR), share, SHARE)
 
-    @Slot(QModelIndex)
-    def _open(self, index: QModelIndex) -> None:
-        if self._result is None or self._drawn is None:
+    def open_cell(self, state: Shown, row: int, column: int) -> None:
+        if self._result is None:
             return
-        kind, matching = KINDS[index.row()], self._drawn.matching
+        kind, matching = KINDS[row], state.matching
         if kind == "missed":
             self.opened.emit(Chosen.of("missed", matching, boxes=self._result.missed))
         else:

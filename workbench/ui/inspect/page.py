@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSplitter,
-    QStackedLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
 from workbench.core.project import State
@@ -25,9 +17,11 @@ from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
-from workbench.ui.inspect.choice import Choice
 from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.compare.tab import CompareTab
+from workbench.ui.inspect.head import Head
 from workbench.ui.inspect.images_side import ImagesSide
+from workbench.ui.inspect.looking.opening import LookElsewhere
 from workbench.ui.inspect.picture_side import PictureSide
 from workbench.ui.inspect.review.following import Follower, summary
 from workbench.ui.inspect.review.tab import ReviewTab
@@ -38,7 +32,6 @@ from workbench.ui.inspect.work import Found, Look, Wish
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.next_step import NextStep
 
 LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
@@ -54,10 +47,13 @@ class InspectPage(Page):
         super().__init__(session, parent)
         self._look = look
         self._job: Job | None = None
+        self._wish: Wish | None = None  # of what is found, or looked for
         self._found: Found | None = None
         self._list: Background | None = None
         self._follower = Follower(self)
         self._build()
+        self._compare = CompareTab(session, lambda wish: self._look(wish))
+        self.add_tab(self._compare, "Compare", "Two runs side by side: what the second finds better and worse.")
         self._review = ReviewTab(session)
         self.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
         self._connect()
@@ -70,6 +66,9 @@ class InspectPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
+        self._head = Head()
+        self._choice = self._head.choice
+        LookElsewhere(self.session, self, self._choice)
         self._left, self._middle, self._side = ImagesSide(), PictureSide(), Side()
         self._left.setMinimumWidth(LEFT - 10)
         self._middle.setMinimumWidth(MIDDLE)
@@ -83,40 +82,21 @@ class InspectPage(Page):
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         column.setSpacing(theme.GRID)
-        column.addLayout(self._choices())
+        column.addWidget(self._head)
         column.addWidget(split, 1)
-
-    def _choices(self) -> QHBoxLayout:
-        self._choice = Choice()
-        self._go = QPushButton("Look")
-        self._go.setObjectName("inspect-look")
-        self._go.setProperty("role", "primary")
-        self._go.setToolTip("Run the detector over these images. What it finds is kept beside the run.")
-        self._stop = QPushButton("Stop")
-        self._stop.setObjectName("inspect-stop")
-        self._bar = QProgressBar(textVisible=False)
-        self._bar.setMaximumWidth(160)
-        self._bar.setObjectName("inspect-progress")
-        self._bar.setFixedHeight(theme.GRID)
-        self._words = Elided()
-        self._words.setObjectName("inspect-words")
-        self._words.setProperty("role", "muted")
-        row = QHBoxLayout()
-        for widget in (self._choice, self._go, self._stop, self._bar):
-            row.addWidget(widget)
-        row.addWidget(self._words, 1)
-        return row
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
         self._empty.other_asked.connect(self.session.import_asked)
-        self._go.clicked.connect(self.look)
-        self._stop.clicked.connect(self._stop_looking)
+        self._head.look_asked.connect(self.look)
+        self._head.stop_asked.connect(self._stop_looking)
         self._choice.changed.connect(self._choice_changed)
         self._side.changed.connect(self._changed)
         self._side.ahead.connect(self._show_boxes)
         self._side.opened.connect(self._open)
+        self._side.marked.connect(self._mark)
         self._side.keep_asked.connect(self._keep)
+        self._compare.pair_changed.connect(self._show_boxes)
         self._review.wide.connect(self._show_side_alone)
         self._follower.followed.connect(self._followed)
         self._left.all_asked.connect(self._list_all)
@@ -127,7 +107,6 @@ class InspectPage(Page):
         self.session.runs_changed.connect(self._list_runs)
         self.session.run_asked.connect(self._choice.want)
         self.session.job_ended.connect(self._job_ended)
-        self._show_busy(False)
 
     # --- the page ---
 
@@ -168,12 +147,12 @@ class InspectPage(Page):
     def _edited(self, applied: Applied) -> None:
         """The numbers follow boxes at once; other images, or labels, need another look."""
         if self._found is not None and not self._follower.follow(self.session.document, applied, self._side.nms):
-            self._words.setText("Labels have changed since. Look again to compare with them.")
+            self._head.say("Labels have changed since. Look again to compare with them.")
 
     @Slot(object)
     def _followed(self, found: Found) -> None:
         self._found = found
-        self._words.setText(summary(found))
+        self._head.say(summary(found))
         self._middle.follow(found)
         self._side.follow(found)
 
@@ -207,7 +186,8 @@ class InspectPage(Page):
             return
         self._stack.setCurrentWidget(self._full)
         self._choice.list_runs(usable)
-        self._show_busy(self._job is not None)
+        self._compare.list_runs(usable)
+        self._head.show_busy(self._job is not None)
 
     @Slot()
     def _choice_changed(self) -> None:
@@ -239,14 +219,15 @@ class InspectPage(Page):
         if self._choice.done_only:
             snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
         wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
+        self._wish = wish
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
-        self._words.setText("Opening the checkpoint …")
+        self._head.say("Opening the checkpoint …")
         if self._found is None:
             self._middle.picture.say("Looking …", "text")
-        self._show_busy(True)
+        self._head.show_busy(True)
         self.session.start(job)
 
     @Slot()
@@ -254,34 +235,24 @@ class InspectPage(Page):
         if self._job is not None:
             self._job.stop.set()
             self._job = None
-            self._show_busy(False)
-            self._words.setText("Stopped. What was found so far is kept.")
+            self._head.show_busy(False)
+            self._head.say("Stopped. What was found so far is kept.")
             if self._found is None:
                 self._say_nothing_yet()
-
-    def _show_busy(self, on: bool) -> None:
-        self._bar.setVisible(on)
-        self._bar.setRange(0, 0)
-        self._stop.setVisible(on)
-        self._go.setEnabled(not on and self._choice.run is not None)  # the list of runs comes a moment later
 
     @Slot(object)
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Counted) and event.total:
-            self._bar.setRange(0, event.total)
-            self._bar.setValue(event.done)
-            self._words.setText(f"{event.done:,} of {event.total:,} images")
-        elif isinstance(event, Counted):
-            self._words.setText(event.detail)
+        if isinstance(event, Counted):
+            self._head.show_progress(event)
         elif isinstance(event, Found):
             self._take(event)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self._words.setText(error.sentence)
+            self._head.say(error.sentence)
             if self._found is None:
                 self._middle.picture.say(error.sentence)
 
@@ -290,7 +261,7 @@ class InspectPage(Page):
         if job is self._job:
             was_stopped = self._found is None and self._job is not None and self._job.error is None
             self._job = None
-            self._show_busy(False)
+            self._head.show_busy(False)
             if was_stopped:  # in the status bar
                 self._say_nothing_yet()
 
@@ -299,9 +270,10 @@ class InspectPage(Page):
         self._found = None
         self._follower.begin(None)
         self._left.clear()
+        self._compare.begin(None)
         self._side.clear()
         self._middle.clear()
-        self._words.setText("")
+        self._head.say("")
 
     # --- what was found ---
 
@@ -311,9 +283,10 @@ class InspectPage(Page):
         table = self._left.table
         self._left.show_chosen(None)
         table.images.set_images(found.truth.images)
-        self._words.setText(summary(found))
+        self._head.say(summary(found))
         self._middle.clear()
         self._side.take(found)
+        self._compare.begin(self._wish)
         table.images.resort()
         ids = [image.id for image in found.truth.images]
         if self.session.image_id in ids:
@@ -338,6 +311,11 @@ class InspectPage(Page):
         elif len(some):
             self._image_chosen(int(some[0]))
 
+    @Slot(object)
+    def _mark(self, chosen: Chosen | None) -> None:
+        """What a tab wants framed; else what the list was opened for."""
+        self._middle.mark(chosen if chosen is not None else self._left.chosen)
+
     @Slot()
     def _list_all(self) -> None:
         self._left.show_chosen(None)
@@ -354,10 +332,11 @@ class InspectPage(Page):
         try:
             operating_point.write(run.folder, point)
         except WorkbenchError as error:
-            self._words.setText(error.sentence)
+            self._head.say(error.sentence)
             return
         self._side.kept(point)
-        self._words.setText(f"Kept with run {run.name}. This page opens with it.")
+        self._compare.keep(point)
+        self._head.say(f"Kept with run {run.name}. This page opens with it.")
 
     # --- the picture ---
 
@@ -383,9 +362,9 @@ class InspectPage(Page):
 
     @Slot()
     def _show_boxes(self) -> None:
-        """From the split's matching, or alone while the split is behind."""
-        state = self._side.state
-        if state is None or self._middle.image < 0:
+        """From the split's matching, or alone while the split is behind; of two runs where they are compared."""
+        state, pair = self._side.state, self._compare.in_sight
+        if state is None or self._middle.image < 0 or (pair is not None and self._middle.show_pair(pair)):
             return
         if state.nms == self._side.nms:
             self._middle.show_boxes(state.matching, state.wanted)

@@ -15,14 +15,38 @@ from workbench.ui.annotate.boxes_painter import draw_rects, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
 Floats = NDArray[np.floating]
-KINDS = ("label", "hit", "false_alarm", "miss")
-WORDS = {
-    "label": ("found label", "A labelled box that was found."),
-    "hit": ("right detection", "A detection that is right: it overlaps a box of its label by at least half."),
-    "false_alarm": ("false alarm", "A detection without a labelled box."),
-    "miss": ("miss", "A labelled box that was not found."),
-}
-DASHED = ("hit", "false_alarm")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a legend names: boxes of some kinds, how they are drawn, and a sentence about them."""
+
+    name: str
+    words: str
+    help: str
+    kinds: tuple[str, ...]
+
+
+LABEL = Entry("label", "found label", "A labelled box that was found.", ("label",))
+ONE_RUN = (
+    LABEL,
+    Entry("hit", "right detection", "A detection that overlaps a box of its label by at least half.", ("hit",)),
+    Entry("false_alarm", "false alarm", "A detection without a labelled box.", ("false_alarm",)),
+    Entry("miss", "miss", "A labelled box that was not found.", ("miss",)),
+)  # fmt: skip
+WRONG = "✗"
+"""Before the name of a wrong detection where colours tell the two runs apart."""
+TWO_RUNS = (
+    Entry("truth", "labelled box", "A labelled box, found or not.", ("truth",)),
+    Entry("first", "first run", f"What the page's run detects; {WRONG}: wrongly.", ("first", "first_wrong")),
+    Entry("second", "second run", f"What the other run detects; {WRONG}: wrongly.", ("second", "second_wrong")),
+)  # fmt: skip
+DASHED = ("hit", "false_alarm", "second", "second_wrong")
+OPEN = ("second", "second_wrong")  # seen through: the first run's box may lie in the same place
+DASH = 8.0  # px of their dashes and gaps
+NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that what lies there too keeps its name
+NAMELESS = ("label", "truth")
+RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # bright as the others, and none of theirs
 MARGIN = 5  # px between a box and the frame that marks it
 
 
@@ -89,12 +113,15 @@ class InspectPicture(PictureView):
         rects = self.view.rects(np.asarray(group.boxes, np.float64))
         ink = colour(group.kind)
         style = Qt.PenStyle.DashLine if group.kind in DASHED else Qt.PenStyle.SolidLine
+        under, over = QPen(QColor(0, 0, 0, 150), 4), QPen(ink, 2, style)
+        if group.kind in OPEN:
+            for pen in (under, over):
+                pen.setDashPattern([DASH / pen.widthF()] * 2)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
-        draw_rects(painter, rects)
-        painter.setPen(QPen(ink, 2, style))
-        draw_rects(painter, rects)
-        if group.kind != "label":
+        for pen in (under, over):
+            painter.setPen(pen)
+            draw_rects(painter, rects)
+        if group.kind not in NAMELESS:
             self._paint_names(painter, group, rects, ink)
 
     def _paint_names(self, painter: QPainter, group: Group, rects: Floats, ink: QColor) -> None:
@@ -104,7 +131,7 @@ class InspectPicture(PictureView):
         for (x, y, width, tall), name in zip(rects.tolist(), group.names, strict=True):
             wide = metrics.horizontalAdvance(name) + 8
             if width >= wide and tall >= height:
-                at = y + tall - height if group.kind == "miss" else y
+                at = y + tall - height if group.kind in NAMED_BELOW else y
                 name_plate(painter, QRectF(x, at, wide, height), name, ink, text)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -114,32 +141,31 @@ class InspectPicture(PictureView):
 class Legend(QWidget):
     """A switch for each kind of box, in its colour: in one row, or in two where there is no room for one."""
 
-    def __init__(self, picture: InspectPicture, parent: QWidget | None = None) -> None:
+    def __init__(self, picture: InspectPicture, entries: tuple[Entry, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture = picture
-        self._switches: dict[str, QCheckBox] = {}
+        self._switches: dict[Entry, QCheckBox] = {}
+        self._columns = (len(entries) + 1) // 2  # in two rows
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(2 * theme.GRID)
         self._grid.setVerticalSpacing(theme.GRID // 2)
-        for kind in KINDS:
-            word, help = WORDS[kind]
-            switch = QCheckBox(word)
-            switch.setObjectName(f"inspect-show-{kind}")
-            switch.setToolTip(help)
+        for entry in entries:
+            switch = QCheckBox(entry.words)
+            switch.setObjectName(f"inspect-show-{entry.name}")
+            switch.setToolTip(entry.help)
             switch.setChecked(True)
-            switch.toggled.connect(self._switched)
-            self._switches[kind] = switch
+            switch.toggled.connect(self.apply)
+            self._switches[entry] = switch
         self._place()
         theme.theme().changed.connect(self._draw)
         self._draw()
 
     def minimumSizeHint(self) -> QSize:
-        """So narrow that two rows fit: a row of four would hold the whole pane open."""
-        columns = len(KINDS) // 2
+        """So narrow that two rows fit: a row of all would hold the whole pane open."""
         wide = max(switch.sizeHint().width() for switch in self._switches.values())
         height = super().minimumSizeHint().height()
-        return QSize(columns * wide + (columns - 1) * self._grid.horizontalSpacing(), height)
+        return QSize(self._columns * wide + (self._columns - 1) * self._grid.horizontalSpacing(), height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
@@ -147,26 +173,38 @@ class Legend(QWidget):
     def _place(self) -> None:
         hints = [switch.sizeHint().width() for switch in self._switches.values()]
         in_a_row = sum(hints) + (len(hints) - 1) * self._grid.horizontalSpacing() <= self.width()
-        columns = len(KINDS) if in_a_row else len(KINDS) // 2
+        columns = len(hints) if in_a_row else self._columns
         for number, switch in enumerate(self._switches.values()):
             self._grid.addWidget(switch, number // columns, number % columns, Qt.AlignmentFlag.AlignLeft)
-        self._grid.setColumnStretch(len(KINDS), 1)
+        self._grid.setColumnStretch(len(hints), 1)
 
-    def _switched(self) -> None:
-        self._picture.set_hidden(frozenset(kind for kind, box in self._switches.items() if not box.isChecked()))
+    def apply(self) -> None:
+        """Hide in the picture what is switched off here."""
+        off = [entry for entry, switch in self._switches.items() if not switch.isChecked()]
+        self._picture.set_hidden(frozenset(kind for entry in off for kind in entry.kinds))
 
     def _draw(self) -> None:
-        for kind, switch in self._switches.items():
+        for entry, switch in self._switches.items():
+            kind = entry.kinds[0]
             sample = QPixmap(24, 12)
             sample.fill(QColor(0, 0, 0, 0))
             painter = QPainter(sample)
             style = Qt.PenStyle.DashLine if kind in DASHED else Qt.PenStyle.SolidLine
-            painter.setPen(QPen(colour(kind), 2, style))
+            painter.setPen(QPen(sample_ink(kind), 2, style))
             painter.drawRect(QRectF(1, 1, 22, 10))
             painter.end()
             switch.setIcon(QIcon(sample))
 
 
+def sample_ink(kind: str) -> QColor:
+    """The colour for the legend, whose ground is the window's: those of the runs are darker on a light one."""
+    ink = colour(kind)
+    return ink.darker(160) if kind in RUNS and not theme.theme().dark else ink
+
+
 def colour(kind: str) -> QColor:
     """Fixed colours, the bright ones in both themes: a photograph is no lighter in the light theme."""
-    return QColor(getattr(theme.DARK, "accent" if kind == "label" else kind))
+    run = kind.removesuffix("_wrong")
+    if run in RUNS:
+        return QColor(RUNS[run])
+    return QColor(getattr(theme.DARK, "accent" if kind in NAMELESS else kind))

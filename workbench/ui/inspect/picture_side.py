@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QSizeF, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from workbench.core.detections import Candidates
 from workbench.core.matching import Confidence, Matching
 from workbench.core.sliders import Sliders
 from workbench.core.window import Window
@@ -16,7 +18,8 @@ from workbench.errors import WorkbenchError
 from workbench.ui import pictures
 from workbench.ui.background import Background
 from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.picture import Group, InspectPicture, Legend
+from workbench.ui.inspect.compare.work import Compared
+from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, Group, InspectPicture, Legend
 from workbench.ui.inspect.shown import OVERLAP
 from workbench.ui.inspect.work import Found, Nms
 from workbench.ui.pictures import Picture
@@ -41,11 +44,15 @@ class PictureSide(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._caption)
         column.addWidget(self.picture, 1)
-        column.addWidget(Legend(self.picture))
+        self._legends = Legend(self.picture, ONE_RUN), Legend(self.picture, TWO_RUNS)
+        for legend in self._legends:
+            column.addWidget(legend)
+        self._legends[1].hide()
 
     def clear(self) -> None:
         self._found, self.image, self._alone, self._chosen = None, -1, None, None
         self._reading = None
+        self._show_legend(0)
         self.picture.set_groups(())
         self.picture.set_marked(np.zeros((0, 4)))
         self.picture.show_picture(None, QSizeF())
@@ -99,20 +106,50 @@ class PictureSide(QWidget):
         if self._found is not None:
             self._show(matching, self.image, confidence)
 
+    def show_pair(self, both: Compared) -> bool:
+        """The boxes of two runs; False if they are not compared in this image."""
+        row = both.row_of(self.image)
+        if self._found is None or row < 0:
+            return False
+        found, counted = self._found, both.first.matching.counted
+        rows = slice(*np.searchsorted(both.first.matching.truth.images, [row, row + 1]))
+        groups = [Group("truth", both.first.matching.truth.boxes[rows][counted[rows]], ())]
+        places = (("first", both.first, self.image), ("second", both.second, int(both.pair.seconds[row])))
+        counts = []
+        for kind, state, place in places:
+            match = state.matching.of_image(row, state.wanted, OVERLAP)
+            seen = state.found.candidates[place]
+            names = _named(found.names, seen, _scores(state.matching, row, len(seen)))
+            groups.append(Group(kind, seen.boxes[match.right], names(match.right)))
+            groups.append(Group(f"{kind}_wrong", seen.boxes[match.wrong], names(match.wrong, f"{WRONG} ")))
+            counts.append((len(match.right), len(match.wrong), len(match.missed)))
+        words = ", ".join(
+            f"{before:,} → {after:,} {what}"
+            for what, before, after in zip(("right", "false", "missed"), *counts, strict=True)
+        )
+        self._show_legend(1)
+        self.picture.set_groups(tuple(groups))
+        self._caption.setText(f"{found.truth.images[self.image].path}: {words}")
+        return True
+
+    def _show_legend(self, which: int) -> None:
+        if self._legends[which].isHidden():
+            self._legends[1 - which].hide()
+            self._legends[which].show()
+            self._legends[which].apply()
+
     def _show(self, matching: Matching, row: int, confidence: Confidence) -> None:
         """Image `row` of `matching` is the one that is shown."""
         assert self._found is not None
+        self._show_legend(0)
         found, names = self._found, self._found.names
         match = matching.of_image(row, confidence, OVERLAP)
         seen, truth = found.candidates[self.image], found.truth.boxes[found.truth.rows(self.image)]
         truth_labels = found.truth.label_index[found.truth.rows(self.image)]
-        scores = _scores(matching, row, len(seen))
+        words = _named(names, seen, _scores(matching, row, len(seen)))
         groups = [Group("label", truth[match.partner], ())]
         for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
-            words = tuple(
-                f"{names[label]} {score:.2f}" for label, score in zip(seen.labels[rows], scores[rows], strict=True)
-            )
-            groups.append(Group(kind, seen.boxes[rows], words))
+            groups.append(Group(kind, seen.boxes[rows], words(rows)))
         missed = tuple(names[label] for label in truth_labels[match.missed])
         groups.append(Group("miss", truth[match.missed], missed))
         self.picture.set_groups(tuple(groups))
@@ -127,6 +164,16 @@ class PictureSide(QWidget):
             self._reader.close()
             self._reader.deleteLater()
             self._reader = None
+
+
+def _named(names: Sequence[str], seen: Candidates, scores: np.ndarray) -> Callable[..., tuple[str, ...]]:
+    """(rows, before="") -> each candidate's label and score."""
+
+    def words(rows: np.ndarray, before: str = "") -> tuple[str, ...]:
+        some = zip(seen.labels[rows].tolist(), scores[rows].tolist(), strict=True)
+        return tuple(f"{before}{names[label]} {score:.2f}" for label, score in some)
+
+    return words
 
 
 def _scores(matching: Matching, row: int, count: int) -> np.ndarray:

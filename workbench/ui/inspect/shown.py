@@ -14,6 +14,7 @@ from workbench.core.confidence import Tally, tally
 from workbench.core.matching import Matching
 from workbench.core.precision import average_precision
 from workbench.core.taking import Links, Rows
+from workbench.inference.operating_point import OperatingPoint
 from workbench.ui.inspect.kinds import KINDS
 from workbench.ui.inspect.work import Found, Nms
 
@@ -89,13 +90,21 @@ class Shown:
 
 def first(found: Found) -> Shown:
     """What the page opens with: the operating point that was kept, else where F1 is highest."""
-    own = np.full(len(found.truth.labels), np.nan)
-    point = found.point
+    _, confidence, own = own_point(found)
+    return Shown(found, found.nms, found.matching, confidence, own)
+
+
+def own_point(found: Found, newer: OperatingPoint | None = None) -> tuple[Nms, float, Doubles]:
+    """NMS, confidence and (C,) those of labels: of the point that was kept, else the published NMS and highest F1.
+
+    `newer`: what was kept since the look.
+    """
+    point, rules = newer or found.point, found.rules
     if point is None:
-        return Shown(found, found.nms, found.matching, found.confidence, own)
+        return Nms(rules.iou, rules.kind, rules.limit), found.confidence, np.full(len(found.names), np.nan)
     kept = dict(point.own)
     own = np.array([kept.get(name, np.nan) for name in found.names], np.float64)
-    return Shown(found, found.nms, found.matching, point.confidence, own)
+    return Nms(point.iou, point.kind, point.limit), point.confidence, own
 
 
 def moved(wish: tuple[Found, Nms]) -> Matching:

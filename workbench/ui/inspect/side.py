@@ -20,18 +20,21 @@ from workbench.ui.inspect.mistakes import Mistakes
 from workbench.ui.inspect.numbers import Numbers
 from workbench.ui.inspect.shown import Shown, first, moved
 from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.tab_bar import TabBar
 from workbench.ui.inspect.work import Found, Nms
 
 
 class Side(QWidget):
     """A confidence acts at once; the split follows another NMS in a moment, from a thread where the newest wins.
 
-    `changed(Shown)` after either; `ahead(Shown, Nms)` as soon as a person moved the NMS; `opened(Chosen)` from tabs.
+    `changed(Shown)` after either; `ahead(Shown, Nms)` as soon as a person moved the NMS; `opened(Chosen)` and
+    `marked(Chosen)` from tabs.
     """
 
     changed = Signal(object)
     ahead = Signal(object)
     opened = Signal(object)
+    marked = Signal(object)
     keep_asked = Signal(object)  # OperatingPoint, without its checkpoint
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -42,6 +45,7 @@ class Side(QWidget):
         self._knobs = Knobs()
         self._numbers, self._curves = Numbers(), Curves()
         self.tabs = QTabWidget(documentMode=True)
+        self.tabs.setTabBar(TabBar())
         self.tabs.setObjectName("inspect-tabs")
         self._tabs: list[Tab] = []
         self.add_tab(self._numbers, "Numbers", "What the sliders make of the whole split.")
@@ -69,6 +73,7 @@ class Side(QWidget):
         self.tabs.addTab(tab, title)
         self.tabs.setTabToolTip(self.tabs.indexOf(tab), help)
         tab.opened.connect(self.opened)
+        tab.marked.connect(self.marked)
         tab.take(self.state)
 
     # --- what there is to show ---

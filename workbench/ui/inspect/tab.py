@@ -15,10 +15,12 @@ from workbench.ui.inspect.shown import Shown
 class Tab(QWidget):
     """Subclasses override `draw`; those that take longer than a frame to work out give `work`, which runs in a thread.
 
-    `opened(Chosen)` when a person clicked what stands for some images.
+    `opened(Chosen)` when a person clicked what stands for some images; `marked(Chosen)` for what the picture is to
+    frame without listing its images, None for nothing.
     """
 
     opened = Signal(object)
+    marked = Signal(object)
 
     def __init__(self, title: str, work: Callable[[Shown], object] | None = None) -> None:
         super().__init__()

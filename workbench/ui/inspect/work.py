@@ -56,11 +56,12 @@ class Found:
     skipped: int  # images that could not be read
     point: OperatingPoint | None  # what was kept of this run and checkpoint
     remark: str  # why it could not be read, or ""
+    labels: tuple[str, ...] = ()  # that the detector knows; (): not known which
 
     @staticmethod
     def of(
         truth: Snapshot, candidates: tuple[Candidates, ...], rules: Rules, published: Kind, confidence: float,
-        skipped: int = 0, point: OperatingPoint | None = None, remark: str = "",
+        skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
     ) -> Found:  # fmt: skip
         """Matched as at `point`, else by `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
@@ -68,7 +69,7 @@ class Found:
         sliders.prepare(nms.kind)
         matching = sliders.moved(nms.iou, nms.kind, nms.limit)
         return Found(
-            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark
+            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels
         )  # fmt: skip
 
     @property
@@ -101,7 +102,9 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
             best = scoring.best_confidence(event.evaluation)
             point, remark = kept_point(wish)
             rules = event.rules
-            yield Found.of(event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark)
+            yield Found.of(
+                event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels
+            )
 
 
 def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:

@@ -8,9 +8,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.applied import Applied
 from workbench.core.document import Document
+from workbench.core.matching import Truth
 from workbench.core.project import Snapshot
 from workbench.core.words import count
-from workbench.inference import review_deeds, scoring
+from workbench.inference import review_deeds
 from workbench.ui.background import Background
 from workbench.ui.inspect.shown import moved
 from workbench.ui.inspect.work import Found, Nms
@@ -87,6 +88,6 @@ def summary(found: Found) -> str:
 def _followed(wish: _Wish) -> Found:
     """In the thread."""
     truth = review_deeds.renewed(wish.found.truth, wish.fresh)
-    sliders = scoring.sliders(truth, wish.found.candidates, wish.found.rules.difficult)
+    sliders = wish.found.sliders.with_truth(Truth.of(truth, wish.found.rules.difficult))
     found = replace(wish.found, truth=truth, sliders=sliders, nms=wish.nms)
     return replace(found, matching=moved((found, wish.nms)))

@@ -51,6 +51,7 @@ class Review(QWidget):
     """
 
     decided = Signal(object)
+    current_changed = Signal(object)  # Item, or None
     wide_asked = Signal(bool)  # it wants the room of what is beside it, or has it no more
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -222,6 +223,7 @@ class Review(QWidget):
         item = self.current
         about = f"{self.queue.image_name(item)}: {self.queue.words(item)}" if item else ""
         self._bar.show_item(item, about)
+        self.current_changed.emit(item)
 
     def decide(self, deed: Deed) -> None:
         """Do it to the current item, as one edit; the next one becomes current."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+import numpy as np
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QVBoxLayout
 
+from workbench.inference.review import Item
+from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.review.pane import Review
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.tab import Tab
@@ -25,6 +28,7 @@ class ReviewTab(Tab):
         column.addWidget(self.review)
         self.setFocusProxy(self.review)
         self.review.wide_asked.connect(self.wide)
+        self.review.current_changed.connect(self._mark)
 
     def draw(self, state: Shown, result: object) -> None:
         self.review.show_found(state.found.truth, state.matching, state.wanted)
@@ -32,12 +36,28 @@ class ReviewTab(Tab):
     def clear(self) -> None:
         self.review.clear()
 
+    @Slot(object)
+    def _mark(self, item: Item | None) -> None:
+        """Frame the item in the picture beside the tiles: its box, its prediction, or both."""
+        if not self.isVisible():
+            return
+        places = [place for place in (item.xyxy, item.prediction and item.prediction.xyxy) if place] if item else []
+        images = self.state.found.truth.images if self.state is not None else ()
+        row = next((row for row, image in enumerate(images) if item is not None and image.id == item.image), -1)
+        if item is None or row < 0:
+            self.marked.emit(None)
+            return
+        boxes = np.array(places, np.float64).reshape(-1, 4)
+        self.marked.emit(Chosen(item.kind.value, np.full(len(boxes), row), boxes))
+
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
+        self._mark(self.review.current)
         self.wide.emit(self.review.is_wide)
 
     def hideEvent(self, event: QHideEvent) -> None:
         self.wide.emit(False)
+        self.marked.emit(None)
 
     def close_down(self) -> None:
         self.review.close_down()

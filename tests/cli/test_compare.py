@@ -1,0 +1,109 @@
+"""`workbench compare`: what the second run changes, as tables and as JSON. What both see is made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.test_runs import STARTED, leave
+from tests.ui.hand import write_photographs
+from workbench import console
+from workbench.cli import main
+from workbench.core import edits
+from workbench.core.detections import Candidates
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Snapshot, Split, State
+from workbench.inference import evaluate, operating_point, predict, scoring
+from workbench.inference.events import EvaluationDone
+from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.scoring import Rules
+
+Capture = pytest.CaptureFixture[str]
+# each image has a cat at 10, 10; the first finds a's at 0.9, and a dog where nothing is; the second b's alone at 0.4
+SEEN = {
+    "old": [([(10, 10, 30, 30), (50, 50, 70, 70)], [0.9, 0.8], [0, 1]), ([], [], [])],
+    "new": [([], [], []), ([(10, 10, 30, 30)], [0.4], [0])],
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "200")
+    write_photographs(tmp_path / "photographs", ["a.png", "b.png"])
+    with Document.create(tmp_path / "project", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cat"), Label(0, "dog"))))
+        ids, cat = [image.id for image in document.images()], document.labels()[0].id
+        document.do(edits.AddBoxes(tuple(Box(0, image, cat, (10, 10, 30, 30)) for image in ids)))
+        document.do(edits.SetState(tuple(ids), State.DONE))
+        document.do(edits.SetSplit(tuple(ids), Split.VALIDATION))
+    for name in SEEN:
+        folder = tmp_path / "project" / "runs" / name
+        leave(folder, STARTED)
+        (folder / "best.safetensors").write_bytes(b"weights")
+    labels = {"old": ("cat", "dog"), "new": ("cat", "dog")}
+    monkeypatch.setattr(
+        predict.Predictor, "open", lambda file, _device: SimpleNamespace(labels=labels[Path(file).parent.name])
+    )
+    monkeypatch.setattr(evaluate, "evaluate_run", fake_evaluation)
+    monkeypatch.setattr(predict, "LABELS", labels, raising=False)
+    return tmp_path / "project"
+
+
+def fake_evaluation(predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path) -> Iterator[EvaluationDone]:
+    truth, rules = snapshot.only(splits={split}) if split else snapshot, Rules()
+    found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name])
+    yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None)
+
+
+def told(capsys: Capture, project: Path, *more: str) -> dict[str, Any]:
+    assert main(["compare", str(project), "old", "new", "--draws", "20", *more, "--json"]) == console.DONE
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_fates_and_differences_are_told_as_json(project: Path, capsys: Capture) -> None:
+    said = told(capsys, project, "--confidence", "0.3")
+    assert (said["images"], said["boxes"], said["draws"], said["notes"]) == (2, 2, 20, [])
+    cat = {"fixed": 1, "regressed": 1, "wrong in both": 0, "right in both": 0, "false alarms gone": 0,
+           "false alarms new": 0, "false alarms in both": 0}  # fmt: skip
+    nothing = dict.fromkeys(cat, 0)
+    assert said["counts"]["labels"] == {"cat": cat, "dog": nothing | {"false alarms gone": 1}}
+    assert said["counts"]["all"] == cat | {"false alarms gone": 1}
+    precision = said["differences"]["precision"]["all"]
+    assert (precision["first"], precision["second"], precision["difference"]) == (0.5, 1.0, 0.5)
+    assert precision["low"] <= 0.5 <= precision["high"]
+    assert said["differences"]["recall"]["labels"]["cat"]["difference"] == 0
+    assert said["differences"]["recall"]["labels"]["dog"]["difference"] is None  # there is no dog
+    ap50 = said["differences"]["ap50"]["labels"]["cat"]
+    assert ap50["first"] == ap50["second"] == pytest.approx(51 / 101, abs=1e-6)
+
+
+def test_each_run_is_compared_at_its_own_point_unless_a_confidence_is_given(project: Path, capsys: Capture) -> None:
+    operating_point.write(project / "runs" / "new", OperatingPoint(0.5, (("dog", 0.2),), iou=0.45, kind="diou"))
+    said = told(capsys, project)
+    assert said["second"]["confidence"] == {"cat": 0.5, "dog": 0.2}
+    assert (said["second"]["nms"], said["second"]["iou"], said["first"]["nms"]) == ("diou", 0.45, "per label")
+    assert (said["counts"]["all"]["fixed"], said["counts"]["all"]["regressed"]) == (0, 1)
+    assert told(capsys, project, "--confidence", "0.3")["second"]["confidence"] == {"cat": 0.3, "dog": 0.3}
+
+
+def test_a_person_reads_two_tables_and_what_is_left_out(project: Path, capsys: Capture) -> None:
+    predict.LABELS["new"] = ("cat",)  # type: ignore[attr-defined]
+    assert main(["compare", str(project), "old", "new", "--draws", "20", "--confidence", "0.3"]) == console.DONE
+    shown = capsys.readouterr()
+    counts, numbers = shown.out.split("label")[1:]
+    assert [line.split()[:3] for line in counts.splitlines()[1:3]] == [["(all)", "1", "1"], ["cat", "1", "1"]]
+    assert numbers.split()[:5] == ["AP50", "AP", "precision", "recall", "F1"]
+    assert "dog" not in shown.out
+    assert "Not compared, as new doesn't know them: dog." in shown.err
+    assert "95 % of 20 resamples" in shown.err
+
+
+def test_a_run_that_is_not_there_is_refused_with_the_names_of_those_that_are(project: Path, capsys: Capture) -> None:
+    assert main(["compare", str(project), "old", "newest"]) == console.FAILED
+    assert "There is no run called 'newest'" in capsys.readouterr().err

@@ -1,0 +1,215 @@
+"""The command that compares two runs on the same images: what the second finds better and worse, and how surely."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from workbench.cli.options import Device, Json, Project, Which, app, checkpoint_of, one_of, project_of
+from workbench.console import bar, result, say, table
+from workbench.core.project import Split
+
+if TYPE_CHECKING:
+    from workbench.core.bootstrap import Difference
+    from workbench.core.detections import Candidates, Kind
+    from workbench.core.project import Snapshot
+    from workbench.core.sliders import Sliders
+    from workbench.core.two_runs import TwoRuns
+    from workbench.inference.pairing import Pair
+    from workbench.inference.scoring import Rules
+
+SPLITS, ALL = [*map(str, Split), "all"], "(all)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one run sees, and the settings that it is compared at. A pairing.Looked."""
+
+    name: str
+    checkpoint: Path
+    truth: Snapshot
+    candidates: tuple[Candidates, ...]
+    sliders: Sliders
+    rules: Rules
+    labels: tuple[str, ...]
+    confidences: NDArray[np.float64]  # (C,)
+    iou: float
+    kind: Kind
+    limit: int
+
+    def settings(self) -> dict[str, Any]:
+        names = [label.name for label in self.truth.labels]
+        confidences = dict(zip(names, np.round(self.confidences, 4).tolist(), strict=True))
+        nms = {"nms": self.kind, "iou": self.iou, "limit": self.limit}
+        return {"run": self.name, "checkpoint": str(self.checkpoint), **nms, "confidence": confidences}
+
+
+@app.command()
+def compare(
+    project: Project,
+    first: Annotated[str, typer.Argument(metavar="RUN1", help="A run's name.")],
+    second: Annotated[
+        str, typer.Argument(metavar="RUN2", help="Another run's name: it is told what this one changes.")
+    ],
+    split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
+    checkpoint: Which = "best",
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence",
+            help="Of both runs; default: each at the operating point kept with it, else at its highest F1.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Resamples of the images, for the intervals.", min=1)] = 1000,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare two runs on the same images: boxes fixed and regressed, and each label's difference with its interval."""
+    from workbench import plugins
+    from workbench.cli.results import _is_labelled  # which images evaluate looks at
+    from workbench.core.two_runs import Seen
+    from workbench.core.two_runs import compare as compared
+    from workbench.inference.pairing import pair
+
+    plugins.loaded()
+    part = None if one_of("split", split, SPLITS) == "all" else Split(split)
+    with project_of(project) as document:
+        chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
+        snapshot = document.snapshot()
+    snapshot = snapshot.take([i for i in range(len(snapshot)) if _is_labelled(snapshot, i)])
+    one, other = (
+        _look(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
+        for name, file, folder in chosen
+    )
+    both = pair(one, other, (first, second))
+    seen = [
+        Seen(sliders.moved(look.iou, look.kind, look.limit), look.confidences)
+        for look, sliders in ((one, both.first), (other, both.second))
+    ]
+    runs = compared(seen[0], seen[1], both.use)
+    differences = _differences(runs, draws, quiet=as_json)
+    for note in both.notes:
+        say(note)  # also beside --json
+    if not as_json:
+        _show(both, runs, differences, draws)
+        return
+    names = [label.name for label in both.truth.labels]
+    result(
+        {
+            "split": split, "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
+            "first": one.settings(), "second": other.settings(), "notes": list(both.notes),
+            "counts": _parted([(name, dict(zip(_kinds(), row, strict=True))) for name, row in _counts(runs, names)]),
+            "differences": {
+                measure: _parted([(name, _plain(*row)) for name, row in _numbers(runs, measure, found, names)])
+                for measure, found in differences.items()
+            },
+        },
+        as_json=True,
+    )  # fmt: skip
+
+
+def _look(
+    name: str, file: Path, folder: Path, snapshot: Snapshot, split: Split | None, device: str,
+    confidence: float | None, *, quiet: bool,
+) -> Look:  # fmt: skip
+    from workbench.inference import operating_point, scoring
+    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.predict import Predictor
+    from workbench.report import show_evaluation
+
+    say(f"{name}:", quiet=quiet)
+    predictor = Predictor.open(file, device)
+    done = show_evaluation(evaluate_run(predictor, snapshot, split, folder), quiet=quiet)
+    names, point = [label.name for label in done.truth.labels], operating_point.read(folder, file.name)
+    wanted = np.full(len(names), scoring.best_confidence(done.evaluation) if confidence is None else confidence)
+    if point is not None and confidence is None:
+        wanted = point.confidences(names)
+    nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)
+    sliders = scoring.sliders(done.truth, done.candidates, done.rules.difficult)
+    return Look(name, file, done.truth, done.candidates, sliders, done.rules, predictor.labels, wanted, *nms)
+
+
+def _differences(runs: TwoRuns, draws: int, *, quiet: bool) -> dict[str, Difference]:
+    """By measure, those of AP with a bar."""
+    from workbench.core import bootstrap
+
+    found: dict[str, Difference] = {}
+    one, other = runs.first.matching, runs.second.matching
+    for measure, ious in (("ap50", [0.5]), ("ap", one.thresholds.tolist())):
+        with bar(f"Interval of {measure.upper()}", quiet=quiet) as progress:
+            for event in bootstrap.ap_differences(one, other, ious, draws, use=runs.use):
+                if isinstance(event, bootstrap.Difference):
+                    found[measure] = event
+                else:
+                    progress.to(round(event * draws), draws)
+    return found | runs.tally_differences(draws)
+
+
+def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: int) -> None:
+    names = [label.name for label in both.truth.labels]
+    table(["label", *_kinds()], [[name, *row] for name, row in _counts(runs, names)])
+    numbers = {measure: _numbers(runs, measure, one, names) for measure, one in differences.items()}
+    titles = {"ap50": "AP50", "ap": "AP", "f1": "F1"}
+    lines = zip(*numbers.values(), strict=True)
+    rows = [[line[0][0], *(_told(*row) for _, row in line)] for line in lines]
+    table(["label", *(titles.get(measure, measure) for measure in numbers)], rows)
+    say(
+        f"Second less first on {len(both.truth):,} images; in brackets 95 % of {draws:,} resamples of the images;"
+        " * where these leave out 0."
+    )
+
+
+def _kinds() -> list[str]:
+    from workbench.core.two_runs import ALARMS, FATES
+
+    return [*FATES, *(f"false alarms {kind}" for kind in ALARMS)]
+
+
+def _counts(runs: TwoRuns, names: list[str]) -> list[tuple[str, list[int]]]:
+    """Of all labels first, then of each that is compared, in the order of _kinds()."""
+    from workbench.core.two_runs import ALARMS, FATES
+
+    columns = [*map(runs.boxes_per_label, FATES), *map(runs.alarms_per_label, ALARMS)]
+    rows = [(ALL, [int(column.sum()) for column in columns])]
+    used = [(label, name) for label, name in enumerate(names) if runs.use[label]]
+    return rows + [(name, [int(column[label]) for column in columns]) for label, name in used]
+
+
+def _numbers(
+    runs: TwoRuns, measure: str, one: Difference, names: list[str]
+) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """The same order: first, second, low, high."""
+    (before, all_before), (after, all_after) = (
+        seen.numbers(measure, runs.use)  # type: ignore[arg-type]
+        for seen in (runs.first, runs.second)
+    )
+    rows = [(ALL, (all_before, all_after, one.overall_low, one.overall_high))]
+    for label, name in enumerate(names):
+        if runs.use[label]:
+            numbers = float(before[label]), float(after[label]), float(one.low[label]), float(one.high[label])
+            rows.append((name, numbers))
+    return rows
+
+
+def _parted(rows: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {"all": rows[0][1], "labels": dict(rows[1:])}
+
+
+def _plain(before: float, after: float, low: float, high: float) -> dict[str, float | None]:
+    values = {"first": before, "second": after, "difference": after - before, "low": low, "high": high}
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}
+
+
+def _told(before: float, after: float, low: float, high: float) -> str:
+    if math.isnan(after - before):
+        return "-"
+    between = "" if math.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"
+    return f"{after - before:+.3f}{between}{' *' if low > 0 or high < 0 else ''}"

@@ -1,0 +1,158 @@
+"""Two runs on the same images, object by object: what the second finds that the first did not, and the other way.
+
+Each labelled box is right, mislabelled or missed under a run, by the matching and the pairing across labels that
+precision, recall and the confusion matrix are counted by (core.matching, core.confusion), so all of them agree. A
+false alarm of the second is one that the first had too where it overlaps that by half and has its label.
+
+C = labels, M = labelled boxes, B = those that are compared, F = false alarms of either run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import bootstrap, compared
+from workbench.core.boxes import areas
+from workbench.core.confidence import tally
+from workbench.core.confusion import confusion
+from workbench.core.matching import Confidence, Found, Matching, Truth, match
+from workbench.core.precision import average_precision
+from workbench.core.size_ranges import mean_of_known
+from workbench.core.taking import Bools, Rows
+
+Doubles = NDArray[np.float64]
+Fate = Literal["fixed", "regressed", "wrong in both", "right in both"]
+Alarm = Literal["gone", "new", "in both"]
+FATES: tuple[Fate, ...] = get_args(Fate)
+ALARMS: tuple[Alarm, ...] = get_args(Alarm)
+RIGHT, MISLABELLED, MISSED = range(3)  # what a run makes of a labelled box
+STATUS = ("right", "mislabelled", "missed")
+Measure = Literal["ap50", "ap", "f1", "precision", "recall"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+NONE = -1
+OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What one run detects: its matching, which must know OVERLAP, above a confidence (one for all, or (C,))."""
+
+    matching: Matching
+    confidence: Confidence
+
+    def numbers(self, measure: Measure, use: Bools) -> tuple[Doubles, float]:
+        """(C,) of each label, and over those in `use` (C,): the mean of APs, P, R and F1 of all counts.
+
+        AP is of all detections, whatever the confidence. NaN where a number does not exist.
+        """
+        if measure in ("ap", "ap50"):
+            table = average_precision(self.matching)
+            values = table.mean(axis=0) if measure == "ap" else table[self.matching.at(OVERLAP)]
+            return values, float(mean_of_known(values[use]))
+        counts = tally(self.matching, self.confidence, OVERLAP)
+        right, wrong, missed = counts.right[use], counts.wrong[use], counts.missed[use]
+        return getattr(counts, measure), float(getattr(type(counts)(right, wrong, missed).overall, measure))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoRuns:
+    """Rows of boxes are rows of the Truth; rows of false alarms are rows of each run's Found, NONE where it has not."""
+
+    first: Seen
+    second: Seen
+    use: Bools  # (C,) labels that are compared
+    boxes: Rows  # (B,) ascending
+    before: Rows  # (B,) RIGHT, MISLABELLED or MISSED under the first run
+    after: Rows  # (B,) under the second
+    alarms: Rows  # (F, 2)
+
+    def boxes_of(self, fate: Fate) -> Rows:
+        """Rows of the boxes with this fate."""
+        return self.boxes[self._has(fate)]
+
+    def alarms_of(self, kind: Alarm) -> Rows:
+        """(n, 2) the rows of both runs."""
+        there = self.alarms != NONE
+        first, second = there.T
+        chosen = {"gone": first & ~second, "new": second & ~first, "in both": first & second}[kind]
+        return np.asarray(self.alarms[chosen])
+
+    def boxes_per_label(self, fate: Fate) -> Rows:
+        """(C,)"""
+        return self._per_label(self.first.matching.truth.labels[self.boxes_of(fate)])
+
+    def alarms_per_label(self, kind: Alarm) -> Rows:
+        """(C,) by the label of the false alarm."""
+        rows = self.alarms_of(kind)
+        column = 1 if kind == "new" else 0
+        found = (self.first, self.second)[column].matching.found
+        return self._per_label(found.labels[rows[:, column]])
+
+    def tally_differences(self, draws: int = bootstrap.DRAWS, seed: int = 0) -> dict[str, bootstrap.Difference]:
+        """Precision, recall and F1 of the second less the first's, with their intervals."""
+        confidences = self.first.confidence, self.second.confidence
+        return bootstrap.tally_differences(
+            self.first.matching, self.second.matching, confidences, draws, seed, self.use
+        )
+
+    def _has(self, fate: Fate) -> Bools:
+        before, after = self.before == RIGHT, self.after == RIGHT
+        cases: dict[Fate, Bools] = {
+            "fixed": ~before & after, "regressed": before & ~after,
+            "wrong in both": ~before & ~after, "right in both": before & after,
+        }  # fmt: skip
+        return cases[fate]
+
+    def _per_label(self, labels: Rows) -> Rows:
+        return np.bincount(labels, minlength=len(self.use)).astype(np.int64)
+
+
+def compare(first: Seen, second: Seen, use: Bools | None = None) -> TwoRuns:
+    """Both of the same images, labels and boxes: ValueError otherwise. `use` (C,): the labels that both runs know."""
+    bootstrap.check_same(first.matching, second.matching)
+    truth = first.matching.truth
+    some = np.ones(truth.label_count, bool) if use is None else use
+    boxes = np.flatnonzero(first.matching.counted & some[truth.labels])
+    (before, false_before), (after, false_after) = _judged(first), _judged(second)
+    alarms = _paired(first.matching.found, _with(first, false_before, some),
+                     second.matching.found, _with(second, false_after, some), truth)  # fmt: skip
+    return TwoRuns(first, second, some, boxes, before[boxes], after[boxes], alarms)
+
+
+def _judged(seen: Seen) -> tuple[Rows, Rows]:
+    """(M,) what becomes of each labelled box that counts, and the rows of the false alarms."""
+    result = confusion(seen.matching, seen.confidence, OVERLAP)
+    status = np.full(len(seen.matching.truth.labels), MISSED)
+    right = result.cells[:, 0] == result.cells[:, 1]
+    named = (result.boxes >= 0) & (result.detections >= 0)
+    status[result.boxes[named & right]] = RIGHT
+    status[result.boxes[named & ~right]] = MISLABELLED
+    return status, np.sort(result.detections[(result.detections >= 0) & ~right])
+
+
+def _with(seen: Seen, rows: Rows, use: Bools) -> Rows:
+    return rows[use[seen.matching.found.labels[rows]]]
+
+
+def _paired(one: Found, mine: Rows, other: Found, theirs: Rows, truth: Truth) -> Rows:
+    """(F, 2) false alarms of both runs, side by side where they are at the same place: gone, in both and new ones."""
+    none = np.zeros(len(mine), bool)
+    boxes = one.boxes[mine].astype(np.float64)
+    as_boxes = Truth(
+        boxes, one.labels[mine], one.images[mine], none, none, np.asarray(areas(boxes), np.float64),
+        truth.image_count, truth.label_count,
+    )  # fmt: skip
+    images, labels = other.images[theirs], other.labels[theirs]
+    some = Found(
+        other.boxes[theirs], other.scores[theirs], labels, images, compared.ranks(images, labels), other.source[theirs]
+    )
+    taken = match(as_boxes, some, [OVERLAP]).level(0)[0]  # (theirs,) place in `mine`
+    again = np.append(mine, NONE)[taken]
+    gone = mine[~np.isin(np.arange(len(mine)), taken)]
+    return np.concatenate([
+        np.stack([gone, np.full(len(gone), NONE)], axis=1), np.stack([again, theirs], axis=1),
+    ])  # fmt: skip

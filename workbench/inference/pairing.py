@@ -1,0 +1,110 @@
+"""Two looks at a split brought together, so that core.two_runs can compare them: the same images, boxes and labels.
+
+The labelled boxes are the first's. Images that only one of the two could read, and labels that one of the detectors
+doesn't know, are left out, and said to be. No torch here, so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.detections import Candidates
+from workbench.core.project import Snapshot
+from workbench.core.sliders import Sliders
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.inference import scoring
+from workbench.inference.scoring import Rules
+
+Rows = NDArray[np.int64]
+NAMED = 5  # labels that a sentence names
+
+
+class Looked(Protocol):
+    """What one detector saw in a split."""
+
+    @property
+    def truth(self) -> Snapshot: ...
+    @property
+    def candidates(self) -> tuple[Candidates, ...]: ...  # of each image of `truth`
+    @property
+    def sliders(self) -> Sliders: ...
+    @property
+    def rules(self) -> Rules: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # that the detector knows; (): not known which, so all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Both sliders are of the same Truth, that of `truth`. `places[i]` is image i's row in the first's truth."""
+
+    truth: Snapshot
+    places: Rows  # (I,) ascending
+    seconds: Rows  # (I,) rows in the second's truth
+    first: Sliders
+    second: Sliders
+    use: NDArray[np.bool_]  # (C,) labels that both detectors know
+    notes: tuple[str, ...]  # what is left out, in sentences
+
+
+def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
+    """Both are of the same project; `names` are those of the runs. In a job: seconds where the images differ.
+
+    WorkbenchError if the project's labels were others at one of the looks, or they have no image or label in common.
+    """
+    if [label.id for label in first.truth.labels] != [label.id for label in second.truth.labels]:
+        raise WorkbenchError("The project's labels have changed between the two looks. Look again with both runs.")
+    mine, theirs = ([image.id for image in one.truth.images] for one in (first, second))
+    places, seconds = _common(mine, theirs)
+    if not len(places):
+        raise WorkbenchError("The two runs have looked at different images. Look again with both of them.")
+    use, notes = _labels(first, second, names)
+    left = len(mine) + len(theirs) - 2 * len(places)
+    if left:
+        notes.append(
+            f"{count(left, 'image')} that only one of the runs has read {'is' if left == 1 else 'are'} left out."
+        )
+    if mine == theirs:
+        sliders = first.sliders, second.sliders.with_truth(first.sliders.truth)
+        return Pair(first.truth, places, seconds, *sliders, use, tuple(notes))
+    truth = first.truth.take(places.tolist())
+    built = [
+        scoring.sliders(truth, [one.candidates[row] for row in rows.tolist()], first.rules.difficult)
+        for one, rows in ((first, places), (second, seconds))
+    ]
+    return Pair(truth, places, seconds, built[0], built[1], use, tuple(notes))
+
+
+def _common(mine: Sequence[int], theirs: Sequence[int]) -> tuple[Rows, Rows]:
+    """Rows of the images that are in both, in the first's order."""
+    there = {id: row for row, id in enumerate(theirs)}
+    rows = [(row, there[id]) for row, id in enumerate(mine) if id in there]
+    table = np.array(rows, np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _labels(first: Looked, second: Looked, names: tuple[str, str]) -> tuple[NDArray[np.bool_], list[str]]:
+    """(C,) labels that both know, and sentences about the others."""
+    use, notes = np.ones(len(first.truth.labels), bool), []
+    for one, name in zip((first, second), names, strict=True):
+        if not one.labels:
+            continue
+        known = np.zeros(len(use), bool)
+        columns = scoring.matched_labels(one.labels, first.truth)
+        known[columns[columns >= 0]] = True
+        unknown = [label.name for label, is_known in zip(first.truth.labels, known, strict=True) if not is_known]
+        use &= known
+        if unknown:
+            more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+            notes.append(f"Not compared, as {name} doesn't know them: {', '.join(unknown[:NAMED])}{more}.")
+    if not use.any():
+        raise WorkbenchError(
+            "The two runs have no label in common, so there is nothing to compare. Choose another run."
+        )
+    return use, notes

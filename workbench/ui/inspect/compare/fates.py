@@ -1,0 +1,69 @@
+"""How many boxes the second run finds that the first did not, and the other way: a button each, which opens them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+
+from workbench.core.two_runs import ALARMS, FATES, TwoRuns
+from workbench.ui import theme
+
+HELP = {
+    "fixed": "Labelled boxes that the first run misses or mislabels and the second finds.",
+    "regressed": "Labelled boxes that the first run finds and the second misses or mislabels.",
+    "wrong in both": "Labelled boxes that both miss or mislabel.",
+    "right in both": "Labelled boxes that both find.",
+    "gone": "False alarms of the first run that the second has not: none of its label overlaps it by half.",
+    "new": "False alarms of the second run that the first has not.",
+    "in both": "False alarms of both runs, of one label and overlapping by half.",
+}
+
+
+class Fates(QWidget):
+    """`asked(kind)`, one of FATES or ALARMS."""
+
+    asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buttons: dict[str, QPushButton] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.GRID)
+        grid.setVerticalSpacing(theme.GRID // 2)
+        grid.addWidget(_head("Labelled boxes"), 0, 0, 1, 6)
+        for number, fate in enumerate(FATES):
+            grid.addWidget(self._button(fate), 1 + number // 2, 3 * (number % 2), 1, 3)
+        grid.addWidget(_head("False alarms"), 3, 0, 1, 6)
+        for number, kind in enumerate(ALARMS):
+            grid.addWidget(self._button(kind), 4, 2 * number, 1, 2)
+        for column in range(6):
+            grid.setColumnStretch(column, 1)
+        self.show_runs(None)
+
+    def _button(self, kind: str) -> QPushButton:
+        button = QPushButton()
+        button.setObjectName(f"inspect-compare-{kind.replace(' ', '-')}")
+        button.setToolTip(f"{HELP[kind]} Click for their images.")
+        button.setMinimumWidth(60)
+        button.clicked.connect(lambda _=False: self.asked.emit(kind))
+        self._buttons[kind] = button
+        return button
+
+    def show_runs(self, runs: TwoRuns | None) -> None:
+        """None: nothing is compared."""
+        for fate in FATES:
+            self._fill(fate, None if runs is None else len(runs.boxes_of(fate)))
+        for kind in ALARMS:
+            self._fill(kind, None if runs is None else len(runs.alarms_of(kind)))
+
+    def _fill(self, kind: str, count: int | None) -> None:
+        self._buttons[kind].setText(f"– {kind}" if count is None else f"{count:,} {kind}")
+        self._buttons[kind].setEnabled(bool(count))
+
+
+def _head(words: str) -> QLabel:
+    label = QLabel(words, alignment=Qt.AlignmentFlag.AlignLeft)
+    label.setProperty("role", "muted")
+    label.setFont(theme.font(theme.SMALL))
+    return label

@@ -1,0 +1,106 @@
+"""The intervals of a comparison: those of sums are there at once, those of AP come from a job when asked for."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from workbench.core.bootstrap import DRAWS, LEVEL, Difference
+from workbench.core.matching import Matching
+from workbench.core.two_runs import Measure
+from workbench.ui.counted import Counted
+from workbench.ui.inspect.compare import work
+from workbench.ui.inspect.compare.work import Compared
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+
+SETTLED = 300  # ms without another wish, after which the interval of AP is worth working out
+Key = tuple[Matching, Matching, Measure]
+
+
+class Intervals(QObject):
+    """`changed` when more is known of what was asked for last."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._known: dict[Key, Difference] = {}
+        self._wanted: Compared | None = None
+        self._measure: Measure = "f1"
+        self._job: Job | None = None
+        self._share = 0.0  # of that job
+        self._is_stopped = False  # in the status bar
+        self._later = QTimer(self, singleShot=True, interval=SETTLED)
+        self._later.timeout.connect(self._begin)
+        session.job_ended.connect(self._job_ended)
+
+    def of(self, compared: Compared, measure: Measure) -> Difference | None:
+        """None while it is being worked out."""
+        if measure in work.BY_SUMS:
+            self.stop()
+            return compared.tallies[measure]
+        same = self._wanted is not None and self._key == _key(compared, measure)
+        self._wanted, self._measure = compared, measure
+        known = self._known.get(self._key)
+        if known is None and not (same and (self._job is not None or self._later.isActive() or self._is_stopped)):
+            self.stop()
+            self._wanted = compared
+            self._later.start()
+        return known
+
+    @property
+    def words(self) -> str:
+        """What the whiskers are, or how far they are."""
+        if self._later.isActive() or self._job is not None:
+            return f"Working out the interval … {self._share:.0%}"
+        if self._is_stopped:
+            return "The interval was not worked out: it was stopped."
+        return f"Whiskers: {LEVEL:.0%} of {DRAWS:,} resamples of the images, coloured where they leave out 0."
+
+    def stop(self) -> None:
+        self._later.stop()
+        self._wanted, self._share, self._is_stopped = None, 0.0, False
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+
+    def forget(self) -> None:
+        self.stop()
+        self._known.clear()
+
+    @property
+    def _key(self) -> Key:
+        assert self._wanted is not None
+        return _key(self._wanted, self._measure)
+
+    @Slot()
+    def _begin(self) -> None:
+        compared, measure = self._wanted, self._measure
+        if compared is None:
+            return
+        job = Job("Comparing two runs", lambda _: work.intervals(compared, measure), behind=True)
+        job.reported.connect(self._reported)
+        self._job, self._share = job, 0.0
+        self._session.start(job)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if self.sender() is not self._job or self._wanted is None:
+            return
+        if isinstance(event, Difference):
+            self._known[self._key] = event
+            self._job = None
+        elif isinstance(event, Counted):
+            self._share = event.done / event.total
+        self.changed.emit()
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self._job and job is not None:
+            self._job, self._is_stopped = None, True
+            self.changed.emit()
+
+
+def _key(compared: Compared, measure: Measure) -> Key:
+    return compared.first.matching, compared.second.matching, measure

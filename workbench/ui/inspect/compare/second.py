@@ -1,0 +1,200 @@
+"""The second run of a comparison: which one, and its look at the same images, which is taken from what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+from workbench.ui.counted import Counted
+from workbench.ui.inspect import work
+from workbench.ui.inspect.work import Found, Look, Wish
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
+
+NOBODY = "choose a run …"
+CHOOSE = "Choose a run: what it finds better and worse than the one above is counted here."
+LOOK_HELP = "Run its detector over the same images. What it finds is kept beside the run."
+
+
+class SecondRun(QWidget):
+    """`changed` when `found` is another, None among them; `said(words)` what to do, how far it is, or why it failed."""
+
+    changed = Signal()
+    said = Signal(str)
+
+    def __init__(self, session: Session, look: Look) -> None:
+        super().__init__()
+        self.found: Found | None = None
+        self._session, self._look = session, look
+        self._wish: Wish | None = None  # of the first run
+        self._job: Job | None = None
+        self._runs: tuple[RunInfo, ...] = ()
+        self._combo = ElidedCombo("The run to compare with: what it finds better and worse than the one above.")
+        self._combo.setObjectName("inspect-compare-run")
+        self._combo.setAccessibleName("Second run")
+        self._combo.setMinimumContentsLength(10)
+        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._go = QPushButton("Look")
+        self._go.setObjectName("inspect-compare-look")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        word = QLabel("with")
+        word.setBuddy(self._combo)
+        row.addWidget(word)
+        row.addWidget(self._combo, 1)
+        row.addWidget(self._go)
+        self._combo.currentIndexChanged.connect(self._chosen)
+        self._go.clicked.connect(self._pressed)
+        session.job_ended.connect(self._job_ended)
+        self._show_busy()
+
+    @property
+    def name(self) -> str:
+        """The run's, as it is listed; "" if none is chosen."""
+        return self._combo.currentText() if self._combo.currentData() else ""
+
+    @property
+    def run(self) -> RunInfo | None:
+        file = self._combo.currentData()
+        return self.info(Path(file).parent) if file else None
+
+    def info(self, folder: Path) -> RunInfo | None:
+        """What is known of the run in this folder."""
+        return next((run for run in self._runs if run.folder == folder), None)
+
+    @property
+    def count(self) -> int:
+        """How many there are to choose from."""
+        return self._combo.count() - 1
+
+    def list_runs(self, runs: Sequence[RunInfo]) -> None:
+        """Offer the checkpoints of these; the chosen one stays if it is among them."""
+        self._runs = tuple(runs)
+        self._list()
+
+    def begin(self, wish: Wish | None) -> None:
+        """The first run has looked so; None: at nothing."""
+        self._end()
+        self._wish = wish
+        self._take(None)
+        self._list()
+        self._begin_if_kept()
+
+    def _list(self) -> None:
+        before, entries = self._combo.currentData(), self._entries()
+        there = [(self._combo.itemText(row), self._combo.itemData(row)) for row in range(self._combo.count())]
+        if entries == there:  # a list that is open stays so
+            self._show_busy()
+            return
+        self._combo.blockSignals(True)
+        self._combo.clear()
+        for words, data in entries:
+            self._combo.addItem(words, data)
+        self._combo.setCurrentIndex(max(self._combo.findData(before), 0) if before else 0)
+        self._combo.blockSignals(False)
+        if self._combo.currentData() != before:
+            self._chosen()
+        self._show_busy()
+
+    def _entries(self) -> list[tuple[str, str | None]]:
+        """Words and checkpoint's file: all but the one that the page has looked with."""
+        entries: list[tuple[str, str | None]] = [(NOBODY, None)]
+        for run in self._runs:
+            for word, file in (("", run.best), (", last", run.last)):
+                if file is not None and (self._wish is None or file != self._wish.checkpoint):
+                    entries.append((f"{run.name}{word if run.best else ''}", str(file)))
+        return entries
+
+    # --- looking ---
+
+    @Slot()
+    def _chosen(self) -> None:
+        self._end()
+        self._take(None)
+        self._begin_if_kept()
+
+    def _begin_if_kept(self) -> None:
+        run = self.run
+        if run is None or self._wish is None:
+            self.said.emit(CHOOSE)
+        elif work.is_kept(run.folder):
+            self._begin()
+        else:
+            self.said.emit(f"Press Look: {self.name} then searches the same images.")
+        self._show_busy()
+
+    @Slot()
+    def _pressed(self) -> None:
+        if self._job is None:
+            self._begin()
+        else:
+            self._end()
+            self.said.emit("Stopped. What was found so far is kept.")
+            self._show_busy()
+
+    def _begin(self) -> None:
+        run, first = self.run, self._wish
+        if run is None or first is None:
+            return
+        wish = replace(first, run_folder=run.folder, checkpoint=Path(self._combo.currentData()))
+        job = Job(f"Looking with {self.name}", lambda _: self._look(wish), behind=True)
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        self._job = job
+        self.said.emit("Opening the checkpoint …")
+        self._show_busy()
+        self._session.start(job)
+
+    def _end(self) -> None:
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+
+    def _show_busy(self) -> None:
+        busy = self._job is not None
+        self._go.setText("Stop" if busy else "Look")
+        self._go.setToolTip("Stop looking." if busy else LOOK_HELP)
+        self._go.setVisible(busy or (self.run is not None and self.found is None))
+        self._go.setEnabled(busy or self._wish is not None)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            return
+        if isinstance(event, Counted):
+            self.said.emit(f"{event.done:,} of {event.total:,} images" if event.total else event.detail)
+        elif isinstance(event, Found):
+            self._take(event)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if self.sender() is self._job and isinstance(error, WorkbenchError):
+            self.said.emit(error.sentence)
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is not self._job or self._job is None:
+            return
+        stopped = self.found is None and self._job.error is None
+        self._job = None
+        if stopped:  # in the status bar
+            self.said.emit("Stopped. What was found so far is kept.")
+        self._show_busy()
+
+    def _take(self, found: Found | None) -> None:
+        if found is not self.found:
+            self.found = found
+            self.changed.emit()
+
+    def close_down(self) -> None:
+        """The session ends the job."""
+        self._end()

@@ -1,0 +1,265 @@
+"""Two runs side by side, as a tab of the Inspect page: what the second finds better and worse, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from workbench.core.two_runs import ALARMS, FATES, Measure
+from workbench.inference.operating_point import OperatingPoint
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+from workbench.ui.inspect.compare.fates import Fates
+from workbench.ui.inspect.compare.intervals import Intervals
+from workbench.ui.inspect.compare.second import SecondRun
+from workbench.ui.inspect.compare.table import FIXED, REGRESSED, DifferencesTable, rows_of
+from workbench.ui.inspect.compare.work import Compared, Comparer, Wanted
+from workbench.ui.inspect.kinds import KINDS
+from workbench.ui.inspect.shown import OVERLAP, Shown
+from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.work import Found, Look, Wish
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.next_step import NextStep
+
+TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
+SAME, OWN = "sliders, for both", "each its own point"
+MEASURE_HELP = "The number whose change is shown. AP is of all detections, at any confidence."
+OWN_HELP = "Each run with the operating point that was kept with it, else at its highest F1 and with its published NMS."
+
+
+class CompareTab(Tab):
+    """The page calls `list_runs` and `begin`. `pair_changed` when `in_sight` is another: the picture shows it."""
+
+    pair_changed = Signal()
+
+    def __init__(self, session: Session, look: Look) -> None:
+        super().__init__("Comparing two runs", self._work_out)
+        self._compared: Compared | None = None
+        self._comparer = Comparer()
+        self._first: Wish | None = None
+        self._point: OperatingPoint | None = None  # of the first run, if it was kept since its look
+        # second look, its name, own, point: as the thread reads them
+        self._asked: tuple[Found | None, str, bool, OperatingPoint | None] = (None, "", False, None)
+        self._intervals = Intervals(session, self)
+        self.second = SecondRun(session, look)
+        self._build()
+        self.second.changed.connect(self._ask)
+        self.second.said.connect(self._say)
+        self._own.currentIndexChanged.connect(self._ask)
+        self._measure.currentIndexChanged.connect(self._show_table)
+        self._intervals.changed.connect(self._show_table)
+        self._fates.asked.connect(self._open_kind)
+        self.table.clicked.connect(self._open_cell)
+        self.table.activated.connect(self._open_cell)
+        self._empty.asked.connect(session.page_asked)
+        self.clear()
+
+    def _build(self) -> None:
+        self._empty = NextStep("inspect-compare-empty")
+        self._full = QWidget()
+        self._own = _combo(
+            "inspect-compare-settings", "Settings", "Which confidences and NMS both runs are compared at."
+        )
+        for words, help in ((SAME, "Confidences and NMS as above, for both runs."), (OWN, OWN_HELP)):
+            self._own.addItem(words)
+            self._own.setItemData(self._own.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
+        self._measure = _combo("inspect-compare-measure", "Number", MEASURE_HELP)
+        for measure, title in TITLES.items():
+            self._measure.addItem(title, measure)
+        self._status, self._words = _small("inspect-compare-status"), _small("inspect-compare-words")
+        self._fates = Fates()
+        self.table = DifferencesTable()
+        choices = QHBoxLayout()
+        choices.setSpacing(theme.GRID)
+        choices.addWidget(self._own, 3)
+        choices.addWidget(self._measure, 2)
+        column = QVBoxLayout(self._full)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.second)
+        column.addWidget(self._status)
+        column.addWidget(self._fates)
+        column.addLayout(choices)
+        column.addWidget(self.table, 1)
+        column.addWidget(self._words)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._full)
+
+    # --- what the page says ---
+
+    def list_runs(self, runs: Sequence[RunInfo]) -> None:
+        self.second.list_runs(runs)
+        self._show_stack()
+
+    def begin(self, wish: Wish | None) -> None:
+        """The page's run has looked so; None: at nothing."""
+        self._first, self._point = wish, None
+        self.second.begin(wish)
+        self._show_stack()
+
+    def keep(self, point: OperatingPoint) -> None:
+        """It was kept with the first run."""
+        self._point = point
+        self._ask()
+
+    @property
+    def in_sight(self) -> Compared | None:
+        """The comparison that a person looks at."""
+        return self._compared if self.isVisible() else None
+
+    def clear(self) -> None:
+        self._intervals.forget()
+        self._show(None)
+        self._show_stack()
+
+    def _show_stack(self) -> None:
+        if self.state is None:
+            self._empty.say("Look first", "Let the run above look at the images, then choose a second one here.")
+        elif not self.second.count:
+            self._empty.say(
+                "One run only", "Train another one, and this tab shows what it finds better and worse.",
+                "Train a detector", "train",
+            )  # fmt: skip
+        full = self.state is not None and self.second.count > 0
+        self._stack.setCurrentWidget(self._full if full else self._empty)
+
+    @Slot(str)
+    def _say(self, words: str) -> None:
+        self._status.setText(words)
+        self._status.setVisible(bool(words))
+
+    # --- working it out ---
+
+    @Slot()
+    def _ask(self) -> None:
+        """Another second run, or other settings."""
+        self._asked = self.second.found, self.second.name, self._own.currentIndex() == 1, self._point
+        if self.second.found is None:
+            self._show(None)
+        elif self.isVisible():
+            self.renew()
+        else:
+            self.take(self.state)
+
+    def take(self, state: Shown | None) -> None:
+        super().take(state)
+        self._show_stack()
+
+    def _work_out(self, state: Shown) -> Compared | None:
+        """In the thread."""
+        second, name, own, point = self._asked
+        if second is None:
+            return None
+        first = self._first.run_folder.name if self._first is not None else "the first run"
+        return self._comparer(Wanted(state, second, (first, name), own, point))
+
+    def draw(self, state: Shown, result: object) -> None:
+        assert result is None or isinstance(result, Compared)
+        stale = result is not None and result.wanted.second is not self.second.found
+        self._show(None if stale else result)
+
+    def fail(self, sentence: str) -> None:
+        self._show(None)
+        self._say(sentence)
+
+    def _show(self, compared: Compared | None) -> None:
+        self._compared = compared
+        self._fates.show_runs(None if compared is None else compared.runs)
+        if compared is not None:
+            self._say(" ".join((*compared.pair.notes, *self._other_data())))
+        self._show_table()
+        self.pair_changed.emit()
+
+    def _other_data(self) -> tuple[str, ...]:
+        """A sentence where the runs learnt from different data: then not the networks alone are compared."""
+        one, other = self._info(), self.second.run
+        if one is None or other is None or not one.digest or not other.digest or one.digest == other.digest:
+            return ()
+        return ("They were trained on different data.",)
+
+    def _info(self) -> RunInfo | None:
+        return self.second.info(self._first.run_folder) if self._first is not None else None
+
+    # --- the table ---
+
+    @property
+    def _number(self) -> Measure:
+        measure: Measure = self._measure.currentData()
+        return measure
+
+    @Slot()
+    def _show_table(self) -> None:
+        compared = self._compared
+        if compared is None:
+            self._intervals.stop()
+            self.table.differences.show_rows(())
+            self._words.setText("")
+            return
+        known = self._intervals.of(compared, self._number)
+        self.table.differences.show_rows(rows_of(compared, self._number, known))
+        self._words.setText(f"{self._intervals.words} {_rules(compared)}")
+
+    # --- what is opened ---
+
+    @Slot(str)
+    def _open_kind(self, kind: str) -> None:
+        if self._compared is not None and (kind in FATES or kind in ALARMS):
+            self.opened.emit(self._compared.behind(kind))  # type: ignore[arg-type]
+
+    @Slot(QModelIndex)
+    def _open_cell(self, index: QModelIndex) -> None:
+        if self._compared is None:
+            return
+        row = self.table.differences.rows[index.row()]
+        if index.column() in (FIXED, REGRESSED):
+            self.opened.emit(self._compared.behind("fixed" if index.column() == FIXED else "regressed", row.label))
+        else:
+            self.opened.emit(self._compared.changed(row.label))
+
+    # --- coming and going ---
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        self.pair_changed.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self.pair_changed.emit()
+
+    def close_down(self) -> None:
+        self._intervals.stop()
+        self.second.close_down()
+        super().close_down()
+
+
+def _rules(compared: Compared) -> str:
+    """The settings behind the numbers."""
+    both = compared.first, compared.second
+    if both[0].rule == both[1].rule:
+        return f"Both: {both[0].rule}."
+    each = (
+        f"{name}: confidence from {state.confidence:.2f}, NMS {KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
+        for name, state in zip(compared.wanted.names, both, strict=True)
+    )
+    return f"Right from an overlap of {OVERLAP}. {' '.join(each)}"
+
+
+def _combo(name: str, accessible: str, help: str) -> ElidedCombo:
+    combo = ElidedCombo(help)
+    combo.setObjectName(name)
+    combo.setAccessibleName(accessible)
+    combo.setMinimumContentsLength(6)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return combo
+
+
+def _small(name: str) -> QLabel:
+    label = QLabel(wordWrap=True)
+    label.setObjectName(name)
+    label.setProperty("role", "muted")
+    label.setFont(theme.font(theme.SMALL))
+    return label

@@ -1,0 +1,223 @@
+"""The labels with what the second run finds otherwise, and the difference of a number with its interval: a whisker."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
+
+from workbench.core.bootstrap import Difference
+from workbench.core.two_runs import ALARMS, FATES, Measure
+from workbench.ui import theme
+from workbench.ui.inspect.compare.work import Compared
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
+
+LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
+ROW = Qt.ItemDataRole.UserRole  # the Row
+STEPS = (1, 2, 5, 10)  # a whisker's axis ends at such a number of hundredths, tenths ...
+ROLES = frozenset(
+    (
+        Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.FontRole, Qt.ItemDataRole.AccessibleTextRole, ROW,
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label, or (label -1) all of them. NaN: there is no such number, or it is not known yet."""
+
+    label: int
+    name: str
+    fixed: int
+    regressed: int
+    more: str  # about the other counts
+    before: float
+    after: float
+    low: float
+    high: float
+
+    @property
+    def difference(self) -> float:
+        return self.after - self.before
+
+    @property
+    def ink(self) -> str:
+        """A theme colour's name: better, worse, or neither for certain."""
+        return "ok" if self.low > 0 else "error" if self.high < 0 else "muted"
+
+
+def rows_of(compared: Compared, measure: Measure, known: Difference | None) -> tuple[Row, ...]:
+    """All labels, then each that both runs know."""
+    (before, all_before), (after, all_after) = compared.numbers[measure]
+    runs = compared.runs
+    counts = {kind: runs.boxes_per_label(kind) for kind in FATES} | {k: runs.alarms_per_label(k) for k in ALARMS}
+
+    def more(label: int) -> str:
+        n = {kind: int(values.sum() if label < 0 else values[label]) for kind, values in counts.items()}
+        boxes = ", ".join(f"{n[kind]:,} {kind}" for kind in FATES)
+        return f"Labelled boxes: {boxes}\nFalse alarms: {', '.join(f'{n[kind]:,} {kind}' for kind in ALARMS)}"
+
+    every = (math.nan, math.nan) if known is None else (known.overall_low, known.overall_high)
+    fixed, regressed = counts["fixed"], counts["regressed"]
+    rows = [Row(-1, "all labels", int(fixed.sum()), int(regressed.sum()), more(-1), all_before, all_after, *every)]
+    for label, name in enumerate(compared.wanted.state.found.names):
+        if runs.use[label]:
+            between = (math.nan, math.nan) if known is None else (float(known.low[label]), float(known.high[label]))
+            numbers = float(before[label]), float(after[label])
+            rows.append(Row(label, name, int(fixed[label]), int(regressed[label]), more(label), *numbers, *between))
+    return tuple(rows)
+
+
+class DifferencesModel(HeadedModel):
+    """`scale`: where the whiskers' axis ends, at both sides of 0."""
+
+    titles = ("label", "fixed", "regr.", "change", "interval")
+    helps = (
+        "",
+        "Labelled boxes that the second run alone finds. Click for their images.",
+        "Regressed: labelled boxes that the first run alone finds. Click for their images.",
+        "The second run's number less the first's. Click for the images in which the two differ.",
+        "What the images leave open: 95 % of the differences of images drawn anew lie within.",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: tuple[Row, ...] = ()
+        self.scale = 0.01
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        same = [row.label for row in rows] == [row.label for row in self.rows]
+        if not same:
+            self.beginResetModel()
+        self.rows = rows
+        self.scale = _scale(rows)
+        if not same:
+            self.endResetModel()
+        elif rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, INTERVAL))
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, INTERVAL, INTERVAL)
+
+    def rowCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
+        across = orientation == Qt.Orientation.Horizontal
+        if across and section == INTERVAL and role == Qt.ItemDataRole.DisplayRole and self.rows:
+            return f"±{self.scale:g}"
+        return super().headerData(section, orientation, role)
+
+    def data(self, index: Index, role: int = 0) -> Any:
+        if role not in ROLES:
+            return None
+        row, column = self.rows[index.row()], index.column()
+        if role == ROW:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (row.name, f"{row.fixed:,}", f"{row.regressed:,}", signed(row.difference), None)[column]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if column else None
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return _told(row, column)
+        if role == Qt.ItemDataRole.FontRole:
+            return theme.font(theme.BODY, bold=True) if row.label < 0 else None
+        if role == Qt.ItemDataRole.ForegroundRole and column == DIFFERENCE:
+            return theme.colour(row.ink if row.ink != "muted" else "text")
+        return None
+
+
+class Whiskers(QStyledItemDelegate):
+    """A dot at the difference and a line over its interval, coloured where that leaves out 0."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        row, model = index.data(ROW), index.model()
+        if not isinstance(row, Row) or not isinstance(model, DifferencesModel):
+            return
+        area = QRectF(option.rect).adjusted(6, 4, -6, -4)  # type: ignore[attr-defined]
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        ink = theme.colour("on_accent" if chosen else row.ink)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = area.center()
+        painter.setPen(QPen(theme.colour("on_accent" if chosen else "border"), 1))
+        painter.drawLine(QLineF(middle.x(), area.top() - 4, middle.x(), area.bottom() + 4))
+        self._paint_row(painter, row, model.scale, area, ink)
+        painter.restore()
+
+    def _paint_row(self, painter: QPainter, row: Row, scale: float, area: QRectF, ink: QColor) -> None:
+        def place(value: float) -> float:
+            return area.center().x() + value / scale * area.width() / 2
+
+        y = area.center().y()
+        if not math.isnan(row.low):
+            painter.setPen(QPen(ink, 2))
+            painter.drawLine(QLineF(place(row.low), y, place(row.high), y))
+            for end in (row.low, row.high):
+                painter.drawLine(QLineF(place(end), y - 3, place(end), y + 3))
+        if not math.isnan(row.difference):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ink)
+            painter.drawEllipse(QPointF(place(row.difference), y), 3.5, 3.5)
+
+
+class DifferencesTable(QTableView):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("inspect-compare-labels")
+        self.setAccessibleName("Differences by label")
+        self.differences = DifferencesModel()
+        self.setModel(self.differences)
+        self.setItemDelegateForColumn(INTERVAL, Whiskers(self))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        head = self.horizontalHeader()
+        head.setMinimumSectionSize(24)
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        bold = QFontMetrics(theme.font(theme.BODY, bold=True))
+        for column, widest in ((FIXED, "0,000"), (REGRESSED, "0,000"), (DIFFERENCE, "+0.0000")):
+            words = head.fontMetrics().horizontalAdvance(self.differences.titles[column])
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            head.resizeSection(column, max(words, bold.horizontalAdvance(widest)) + 10)
+        self.setMinimumHeight(100)
+
+
+def signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _told(row: Row, column: int) -> str:
+    if column in (FIXED, REGRESSED):
+        count, what = (row.fixed, "fixed") if column == FIXED else (row.regressed, "regressed")
+        return f"{row.name}: {count:,} {what}"
+    if column == LABEL:
+        return f"{row.name}\n{row.more}"
+    if math.isnan(row.difference):
+        return f"{row.name}: there is no such number in one of the runs"
+    between = "" if math.isnan(row.low) else f", 95 % between {signed(row.low)} and {signed(row.high)}"
+    return f"{row.name}: {row.before:.3f} became {row.after:.3f}, {signed(row.difference)}{between}"
+
+
+def _scale(rows: tuple[Row, ...]) -> float:
+    """The lowest of STEPS' numbers that holds everything."""
+    values = [abs(value) for row in rows for value in (row.low, row.high, row.difference) if not math.isnan(value)]
+    most = max(max(values, default=0.0), 0.01)
+    power: float = 10.0 ** math.floor(math.log10(most))
+    return next(step * power for step in STEPS if step * power >= most * (1 - 1e-9))

@@ -1,0 +1,58 @@
+"""The row above the Inspect page: which run looks at which images, the button that lets it, and how far it is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from workbench.ui import theme
+from workbench.ui.counted import Counted
+from workbench.ui.inspect.choice import Choice
+from workbench.ui.widgets.elided import Elided
+
+
+class Head(QWidget):
+    look_asked = Signal()
+    stop_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.choice = Choice()
+        self._go = QPushButton("Look")
+        self._go.setObjectName("inspect-look")
+        self._go.setProperty("role", "primary")
+        self._go.setToolTip("Run the detector over these images. What it finds is kept beside the run.")
+        self._stop = QPushButton("Stop")
+        self._stop.setObjectName("inspect-stop")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setMaximumWidth(160)
+        self._bar.setObjectName("inspect-progress")
+        self._bar.setFixedHeight(theme.GRID)
+        self._words = Elided()
+        self._words.setObjectName("inspect-words")
+        self._words.setProperty("role", "muted")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.choice, self._go, self._stop, self._bar):
+            row.addWidget(widget)
+        row.addWidget(self._words, 1)
+        self._go.clicked.connect(self.look_asked)
+        self._stop.clicked.connect(self.stop_asked)
+        self.show_busy(False)
+
+    def say(self, words: str) -> None:
+        self._words.setText(words)
+
+    def show_busy(self, on: bool) -> None:
+        self._bar.setVisible(on)
+        self._bar.setRange(0, 0)
+        self._stop.setVisible(on)
+        self._go.setEnabled(not on and self.choice.run is not None)  # the list of runs comes a moment later
+
+    def show_progress(self, event: Counted) -> None:
+        if event.total:
+            self._bar.setRange(0, event.total)
+            self._bar.setValue(event.done)
+            self.say(f"{event.done:,} of {event.total:,} images")
+        else:
+            self.say(event.detail)

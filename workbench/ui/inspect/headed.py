@@ -1,0 +1,29 @@
+"""A table model whose columns have a title and a sentence about them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+Index = QModelIndex | QPersistentModelIndex
+NOWHERE = QModelIndex()
+AT_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+NUMBER = int(AT_RIGHT)  # as a model answers for it
+
+
+class HeadedModel(QAbstractTableModel):
+    """Subclasses give `titles` and `helps`, one of each per column."""
+
+    titles: ClassVar[tuple[str, ...]]
+    helps: ClassVar[tuple[str, ...]]
+
+    def columnCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.titles)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.titles[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return self.helps[section]
+        return None

@@ -1,0 +1,55 @@
+"""A tab that is a table with a sentence below it; a click or Enter in a cell opens its images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, Slot
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QTableView, QVBoxLayout
+
+from workbench.ui import theme
+from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.tab import Tab
+
+
+class TableTab(Tab):
+    """`drawn` is the state that the table shows, None while it shows none: a click may come while another is counted.
+
+    Subclasses override `open_cell`. Objects are called `inspect-NAME` and `inspect-NAME-words`.
+    """
+
+    def __init__(self, title: str, work: Callable[[Shown], object], name: str, table: QTableView) -> None:
+        super().__init__(title, work)
+        self.drawn: Shown | None = None
+        table.setObjectName(f"inspect-{name}")
+        table.setAccessibleName(title)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.horizontalHeader().setHighlightSections(False)
+        table.clicked.connect(self._clicked)
+        table.activated.connect(self._clicked)
+        self.words = QLabel(wordWrap=True)
+        self.words.setObjectName(f"inspect-{name}-words")
+        self.words.setProperty("role", "muted")
+        self.words.setFont(theme.font(theme.SMALL))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(table, 1)
+        column.addWidget(self.words)
+
+    def open_cell(self, state: Shown, row: int, column: int) -> None:
+        """Emit `opened` for what lies behind it; `state` is the one that is shown."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        self.drawn = None
+        self.words.setText("")
+
+    def fail(self, sentence: str) -> None:
+        self.words.setText(sentence)
+
+    @Slot(QModelIndex)
+    def _clicked(self, index: QModelIndex) -> None:
+        if self.drawn is not None:
+            self.open_cell(self.drawn, index.row(), index.column())
