@@ -20,10 +20,13 @@ from workbench.inference.events import (
     ExportDone,
     Exported,
     ExportProgress,
+    GoingOn,
+    Listing,
     NotExported,
     Predicted,
     PredictionsSaved,
     Skipped,
+    Writing,
 )
 from workbench.training import events as training
 
@@ -84,10 +87,17 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
     with bar("Predicting", quiet=quiet) as progress:
         for event in events:
             match event:
+                case Listing():
+                    progress.to(0, None, f"{event.found:,} pictures found")
+                case GoingOn():
+                    progress.to(event.done, event.total)
+                    say(f"  {event.done:,} were predicted before; going on from there", quiet=quiet)
                 case Predicted():
-                    progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
+                    progress.to(event.done, event.total or None, f"{event.images_per_second:.1f} images/s")
                 case Skipped():
                     say(f"  left out: {event.sentence}")
+                case Writing():
+                    progress.to(event.done, event.total, f"writing {event.format}")
                 case PredictionsSaved():
                     saved = event
     assert saved is not None, "predictions end with what was saved or raise"

@@ -6,21 +6,25 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.inference.stub import stub, write_pictures
 from workbench.core import images
-from workbench.core.detections import KINDS
+from workbench.core import video as videos
+from workbench.core.detections import KINDS, Kind
 from workbench.errors import WorkbenchError
 from workbench.inference import sources
-from workbench.inference.events import Predicted, PredictionsSaved, Skipped
+from workbench.inference.events import GoingOn, Listing, Predicted, PredictionsSaved, Skipped
+from workbench.inference.listing import Shard
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor
-from workbench.inference.predict_files import predict_files
-from workbench.inference.sources import Frame
+from workbench.inference.predict_files import Asked, merge, predict_files
+from workbench.inference.sources import Entry, Frame
 
 
 @pytest.fixture
@@ -44,10 +48,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+def at(score: float, iou: float = 0.45, kind: Kind = "darknet diou") -> Asked:
+    return Asked(OperatingPoint(score, iou=iou, kind=kind))
+
+
 def test_a_folder_is_predicted_and_what_cannot_be_read_is_reported(
     predictor: Predictor, folder: Path, tmp_path: Path
 ) -> None:
-    events = list(predict_files(predictor, [folder], tmp_path / "out", score=0.3))
+    events = list(predict_files(predictor, [folder], tmp_path / "out", at(0.3)))
     assert [event.name for event in events if isinstance(event, Predicted)] == ["a.jpg", "below/größe.jpg"]
     skipped = [event for event in events if isinstance(event, Skipped)]
     assert [event.name for event in skipped] == ["b.png"]
@@ -73,73 +81,133 @@ def test_boxes_are_thinned_out_as_published_unless_told_otherwise(
     of_kind = {kind: len(found.detections(score, 0.45, kind)) for kind in KINDS}
     assert of_kind["darknet diou"] != of_kind["per label"]
 
-    def count(**told: Any) -> int:
-        *_, last = predict_files(predictor, photographs[:1], tmp_path, score=score, pictures=False, **told)
+    remembers = stub()
+    remembers.detector, remembers.labels = predictor.detector, predictor.labels
+    remembers.candidates = lambda images: [found]
+
+    def count(asked: Asked) -> int:
+        *_, last = predict_files(remembers, photographs[:1], tmp_path, asked, fresh=True)
         assert isinstance(last, PredictionsSaved)
         return last.detections
 
-    assert count() == of_kind["darknet diou"]
-    assert count(kind="per label") == of_kind["per label"]
-    assert count(kind="per label", iou=0.9) == len(found.detections(score, 0.9)) > of_kind["per label"]
+    assert predictor.detector.published_nms == ("darknet diou", 0.45)
+    assert count(Asked(formats=("json",))) == len(found.detections(0.25, 0.45, "darknet diou"))
+    assert count(at(score)) == of_kind["darknet diou"]
+    assert count(at(score, kind="per label")) == of_kind["per label"]
+    assert count(at(score, iou=0.9, kind="per label")) == len(found.detections(score, 0.9)) > of_kind["per label"]
 
 
 def test_pictures_keep_their_names_and_size(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    list(predict_files(predictor, [folder], tmp_path / "out", score=0.3))
+    list(predict_files(predictor, [folder], tmp_path / "out", at(0.3)))
     drawn = images.read(tmp_path / "out" / "pictures" / "below" / "größe.jpg")
     original = images.read(folder / "below" / "größe.jpg")
     assert drawn.shape == original.shape
     assert np.abs(drawn.astype(int) - original).max() > 100
 
 
-def test_two_folders_with_the_same_names_both_keep_their_pictures(
-    predictor: Predictor, photographs: list[Path], tmp_path: Path
-) -> None:
+def test_two_folders_with_the_same_names_both_keep_their_pictures(tmp_path: Path) -> None:
     for part in ("x", "y"):
-        (tmp_path / part / "same").mkdir(parents=True)
-        shutil.copy(photographs[0], tmp_path / part / "same" / "a.jpg")
-    list(predict_files(predictor, [tmp_path / "x" / "same", tmp_path / "y" / "same"], tmp_path / "out"))
-    assert len(list((tmp_path / "out" / "pictures").rglob("*.jpg"))) == 2
+        write_pictures(tmp_path / part / "same", ["a.png"])
+    list(predict_files(stub(), [tmp_path / "x" / "same", tmp_path / "y" / "same"], tmp_path / "out"))
+    pictures = tmp_path / "out" / "pictures"
+    assert sorted(file.relative_to(pictures).as_posix() for file in pictures.rglob("*.jpg")) == [
+        "same-2/a.jpg", "same/a.jpg",
+    ]  # fmt: skip
 
 
-def test_stopping_early_keeps_what_was_done(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    job = predict_files(predictor, [folder], tmp_path / "out")
+def test_stopping_early_keeps_what_was_done_for_the_next_call(folder: Path, tmp_path: Path) -> None:
+    job = predict_files(stub(), [folder], tmp_path / "out")
+    assert isinstance(next(job), Listing)
     assert isinstance(next(job), Predicted)
     job.close()  # type: ignore[attr-defined]
+    events = list(predict_files(stub(), [folder], tmp_path / "out"))
+    assert events[0] == GoingOn(3, 3), "all three were of one batch"
     rows = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
-    assert [row["file"] for row in rows] == ["a.jpg"]
+    assert [row["file"] for row in rows] == ["a.jpg", "below/größe.jpg"]
 
 
-def test_an_empty_folder_gives_an_empty_list(predictor: Predictor, tmp_path: Path) -> None:
+def test_an_empty_folder_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    events = list(predict_files(predictor, [tmp_path / "in"], tmp_path / "out"))
-    assert len(events) == 1
-    assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == []
-
-
-@pytest.mark.parametrize("name", ["gone.jpg", "text.txt"])
-def test_what_is_no_picture_by_its_name_is_refused(predictor: Predictor, tmp_path: Path, name: str) -> None:
-    (tmp_path / "text.txt").write_text("x")
-    with pytest.raises(WorkbenchError):
-        list(predict_files(predictor, [tmp_path / name], tmp_path / "out"))
+    with pytest.raises(WorkbenchError, match="There is no image or video in"):
+        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_every_second_frame_of_a_video_in_order(predictor: Predictor, clip: Path, tmp_path: Path) -> None:
-    found = [frame for frame in sources.frames([clip], every=2) if isinstance(frame, Frame)]
+@pytest.mark.parametrize("name", ["gone.jpg", "text.md"])
+def test_what_is_no_picture_by_its_name_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "text.md").write_text("x")
+    with pytest.raises(WorkbenchError):
+        list(predict_files(stub(), [tmp_path / name], tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_second_frame_of_a_video_in_order(clip: Path, tmp_path: Path) -> None:
+    entries = [Entry(item, n) for n, item in enumerate(sources.found([clip]))]
+    found = [one.read for one in sources.read(entries, every=2)]
     assert [frame.index for frame in found] == [0, 2, 4, 6]
-    assert [round(float(frame.image.mean()) / 30) for frame in found] == [0, 2, 4, 6]
-    assert sources.count([clip], every=2) == 4
-    list(predict_files(predictor, [clip], tmp_path, every=3))
+    assert [round(float(frame.image.mean()) / 30) for frame in found if isinstance(frame, Frame)] == [0, 2, 4, 6]
+    asked = Asked(every=3, formats=("json", "pictures", "video"))
+    *_, last = predict_files(stub(), [clip], tmp_path, asked)
+    assert isinstance(last, PredictionsSaved)
     rows = json.loads((tmp_path / "predictions.json").read_text())
     assert [row["frame"] for row in rows] == [0, 3, 6]
-    assert (tmp_path / "pictures" / "clip.avi-000003.jpg").is_file()
+    assert (tmp_path / "pictures" / "clip.avi" / "000003.jpg").is_file()
+    assert len(list(videos.frames(tmp_path / "videos" / "clip.avi.mp4"))) == 3
+
+
+def test_frames_of_a_video_are_dealt_out_and_gone_on_with(clip: Path, tmp_path: Path) -> None:
+    """Seven frames: two batches of four at most; of shards the first has 0, 2, 4, 6 and the second 1, 3, 5."""
+    asked = Asked(formats=("json", "video"))
+    list(predict_files(stub(), [clip], tmp_path / "whole", asked))
+    job = predict_files(stub(), [clip], tmp_path / "again", asked)
+    for event in job:
+        if isinstance(event, Predicted) and event.done == 4:
+            break
+    job.close()  # type: ignore[attr-defined]
+    again = stub()
+    list(predict_files(again, [clip], tmp_path / "again", asked))
+    assert again.pictures == 3
+    for number, pictures in ((1, 4), (2, 3)):
+        one = stub()
+        list(predict_files(one, [clip], tmp_path / "shards", replace(asked, shard=Shard(number, 2))))
+        assert one.pictures == pictures
+    list(merge(tmp_path / "shards", asked.formats))
+    for name in ("predictions.json", "videos/clip.avi.mp4"):
+        whole = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == whole
+        assert (tmp_path / "shards" / name).read_bytes() == whole
+
+
+def test_a_video_among_pictures_is_in_its_place(clip: Path, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png", "d.png"])
+    list(predict_files(stub(), [tmp_path / "in", clip], tmp_path / "out", Asked(every=6)))
+    rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [(row["file"], row.get("frame")) for row in rows] == [
+        ("clip.avi", 0), ("clip.avi", 6), ("in/a.png", None), ("in/d.png", None),
+    ]  # fmt: skip
+
+
+def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "in", ["a.png", "b/c.png", "b/d.png"])
+    (tmp_path / "in" / "list.txt").write_text("a.png\n\n  b/c.png\n../in/b/d.png\ngone.png\n")
+    out = tmp_path / "out"
+    *_, last = predict_files(stub(), [tmp_path / "in" / "list.txt"], out)
+    rows = json.loads((out / "predictions.json").read_text())
+    assert [row["file"] for row in rows] == ["a.png", "b/c.png", "in/b/d.png"]
+    assert isinstance(last, PredictionsSaved)
+    assert last.skipped == 1
+    monkeypatch.chdir(tmp_path)
+    found = list(sources.found([Path("in/**/*.png")]))
+    assert sorted(item.name for item in found) == ["a.png", "b/c.png", "b/d.png"]
+    assert all(item.file.is_file() for item in found)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video", b"RIFF\0\0\0\0AVI LIST"])
-def test_a_broken_video_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_video_is_refused_before_anything_is_written(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.avi").write_bytes(content)
     with pytest.raises(WorkbenchError, match="video"):
-        list(sources.frames([tmp_path / "broken.avi"]))
+        list(predict_files(stub(), [tmp_path / "broken.avi"], tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
@@ -147,4 +215,14 @@ def test_a_video_whose_name_is_not_utf8_is_refused_and_does_not_end_the_process(
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.avi"))
     shutil.copy(clip, file)
     with pytest.raises(WorkbenchError, match="not UTF-8"):
-        list(sources.frames([file]))
+        list(predict_files(stub(), [file], tmp_path / "out"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_picture_whose_name_is_no_text_is_left_out_and_told(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    shutil.copy(tmp_path / "in" / "a.png", os.fsencode(tmp_path) + b"/in/bad\xff.png")
+    events = list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
+    (skipped,) = [event for event in events if isinstance(event, Skipped)]
+    assert "rename it" in skipped.sentence
+    assert "rename it" in (tmp_path / "out" / "left_out.csv").read_text("utf-8")

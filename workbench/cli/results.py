@@ -1,4 +1,4 @@
-"""Commands about trained detectors: evaluate, predict, export, detectors, and the demo of all of it."""
+"""Commands about trained detectors: evaluate, export, detectors, and the demo of all of it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
-
-FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
 
 
 @app.command()
@@ -75,56 +73,6 @@ def _is_labelled(snapshot: Any, index: int) -> bool:
     """Whether a missing box means that nothing is there: done, verified, or with boxes."""
     rows = snapshot.rows(index)
     return rows.stop > rows.start or str(snapshot.images[index].state) in ("done", "verified")
-
-
-@app.command()
-def predict(
-    project: Annotated[Path, typer.Argument(help="A project's folder, or a checkpoint file.")],
-    sources: Annotated[list[Path], typer.Argument(help="Images, folders or videos.")],
-    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = Path("predictions"),
-    run: Run = "",
-    checkpoint: Which = "best",
-    confidence: Annotated[float, typer.Option("--confidence", help="Least score.", min=0, max=1)] = 0.25,
-    iou: Annotated[
-        float | None,
-        typer.Option("--iou", help="Overlap above which the weaker box goes; default: as published.", min=0, max=1),
-    ] = None,
-    nms: Nms = PUBLISHED,
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Write pictures with boxes.")] = True,
-    every: Annotated[int, typer.Option("--every", help="Of videos, every n-th frame.", min=1)] = 1,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
-    """Find objects in images, folders and videos; writes predictions.json and pictures."""
-    from workbench import plugins
-    from workbench.inference.predict import Predictor
-    from workbench.inference.predict_files import predict_files
-    from workbench.inference.sources import is_video, listed
-    from workbench.report import show_predictions
-
-    plugins.loaded()
-    kind = kind_of_nms(nms)
-    if project.suffix in FOREIGN:
-        raise WorkbenchError(
-            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first:"
-            f" workbench import-weights {project} {project.stem}.safetensors --detector NAME"
-        )
-    if project.suffix == ".safetensors":
-        file = project
-    else:
-        with project_of(project) as document:
-            file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
-    if not any(is_video(path) or listed(path) for path in sources):
-        raise WorkbenchError(f"There is no image or video in {', '.join(map(str, sources))}. Check the name.")
-    happening = predict_files(
-        Predictor.open(file, device), sources, out_folder, score=confidence, iou=iou, kind=kind, pictures=pictures,
-        every=every,
-    )  # fmt: skip
-    saved = show_predictions(happening, quiet=as_json)
-    result(
-        {"file": str(saved.file), "images": saved.images, "detections": saved.detections, "left_out": saved.skipped},
-        as_json=as_json,
-    )
 
 
 @app.command()
@@ -194,7 +142,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="safetensors, state-dict, torchscript, pt2, onnx, darknet; may be repeated; default: all.",
+            help="safetensors, state-dict, torchscript, pt2, onnx, darknet, a plugin's; may be repeated; default: all.",
         ),
     ] = None,
     change: Annotated[

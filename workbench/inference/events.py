@@ -38,13 +38,43 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """`found` pictures so far: what there is to predict is being listed."""
+
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoingOn:
+    """An earlier process was broken off after `done` of `total`; this one goes on from there."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """`done` pictures are written in this format of results."""
+
+    format: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionsSaved:
-    """The last event: everything is written."""
+    """The last event: everything is written. `file` is the first of `files`.
+
+    Of a shard of several nothing is written but its part, until they are merged: `file` is that folder.
+    """
 
     file: Path
     images: int
     detections: int
     skipped: int
+    files: tuple[Path, ...] = ()
+    remark: str = ""  # what a person should know of them
+    new: int = -1  # images that were predicted just now; -1: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +173,6 @@ class ExportDone:
     failed: tuple[NotExported, ...] = ()
 
 
-PredictEvent = Predicted | Skipped | PredictionsSaved
+PredictEvent = Listing | GoingOn | Predicted | Skipped | Writing | PredictionsSaved
 EvaluateEvent = EvaluationProgress | Skipped | EvaluationDone
 ExportEvent = ExportProgress | Exported | NotExported | ExportDone

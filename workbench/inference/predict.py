@@ -61,7 +61,7 @@ class Predictor:
         self.device = chosen_device(device)
         self.precision: Precision = precision
         self.batch = BATCH.get(self.device.type, 8)
-        self._running = folded(detector, self.device).to(memory_format=torch.channels_last)
+        self.running = folded(detector, self.device).to(memory_format=torch.channels_last)
 
     @classmethod
     def open(cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact") -> Predictor:
@@ -114,7 +114,7 @@ class Predictor:
         """
         batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), already channels-last
         with torch.inference_mode(), self._autocast():
-            boxes, scores, labels = self._running.candidates(self._running(batch.float() / 255)).best(MOST)
+            boxes, scores, labels = self.running.candidates(self.running(batch.float() / 255)).best(MOST)
             return boxes.float().cpu(), scores.float().cpu(), labels.cpu()
 
     def _autocast(self) -> torch.autocast:

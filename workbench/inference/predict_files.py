@@ -1,89 +1,221 @@
-"""Predicts files, folders and videos and writes what was found: predictions.json and pictures with boxes."""
+"""Predicts files, folders, lists and videos, of any number, and writes what was found in the formats asked for.
+
+What was done is kept batch by batch (parts.py), so that a process that was killed is gone on with by the same call;
+several processes take a shard each, and `merge` makes one result of theirs, that of one process.
+"""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import heapq
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
-import cv2
-
-from workbench.core.detections import Detections, Kind
-from workbench.core.files import atomic_path, atomic_write
+from workbench.core import video as videos
+from workbench.core import words
+from workbench.core.files import forget_unfinished
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference import sources
-from workbench.inference.draw import drawn
-from workbench.inference.events import Predicted, PredictEvent, PredictionsSaved, Skipped
-from workbench.inference.predict import Predictor
-from workbench.inference.sources import Frame
+from workbench.inference import jobs, listing, parts, results, sources, streaming, tiles
+from workbench.inference.events import GoingOn, Listing, PredictEvent, PredictionsSaved, Writing
+from workbench.inference.jobs import Job, Order
+from workbench.inference.listing import Listed, Shard
+from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.parts import Parts, Row
+from workbench.inference.pictures import Pictures
+from workbench.inference.results import About, Written
+
+if TYPE_CHECKING:  # what is given has loaded torch
+    from workbench.inference.predict import Predictor
 
 # colour-blind-safe (Okabe and Ito 2008), for checkpoints that carry no colours
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#999999")
+_TOLD_EACH = 1_000  # rows between two events while results are written
+_AHEAD = 2  # pictures read ahead of tiles: they are large
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a prediction. `point` None: confidence 0.25 and NMS as the detector's authors do.
+
+    `every`: of videos every n-th frame. `tiles`: the side of tiles in pixels, 0 for none; see tiles.py. `ids`: see
+    results_coco.py.
+    """
+
+    point: OperatingPoint | None = None
+    every: int = 1
+    tiles: int = 0
+    overlap: float = 0.2
+    formats: tuple[str, ...] = ("json", "pictures")
+    shard: Shard = field(default_factory=Shard)
+    ids: Path | None = None
 
 
 def predict_files(
-    predictor: Predictor,
-    paths: Sequence[Path],
-    output: Path,
-    *,
-    score: float = 0.25,
-    iou: float | None = None,
-    kind: Kind | None = None,
-    limit: int = 300,
-    pictures: bool = True,
-    every: int = 1,
+    predictor: Predictor, paths: Sequence[Path], output: Path, asked: Asked | None = None, *, fresh: bool = False
 ) -> Iterator[PredictEvent]:
-    """Predict all pictures of `paths` and write `output`/predictions.json and `output`/pictures/.
+    """Predict all pictures of `paths` and write the results into `output`.
 
-    predictions.json is a list of {file, width, height, detections: [{label, score, box}]}, frames of a video with
-    a "frame" too; box is xyxy in pixels of the upright picture. A picture that can't be read is reported and left
-    out. Closing the generator early keeps what was done. Memory does not grow with the number of pictures.
-    `iou` and `kind` of NMS are the detector's own, as published, unless given.
+    What an earlier call with the same arguments left undone is gone on with; `fresh` begins anew. A picture that can't
+    be read is reported and left out. Closing it early keeps what was done. Memory does not grow with the pictures.
+    WorkbenchError if there is no picture, or `output` has results of another job. A shard of several writes no format:
+    `merge` does.
     """
-    own_kind, own_iou = predictor.detector.published_nms
-    kind, iou = own_kind if kind is None else kind, own_iou if iou is None else iou
-    paths = [Path(path) for path in paths]
-    total, tally, begun = sources.count(paths, every), _Tally(), time.perf_counter()
-    labels = predictor_labels(predictor)
-    stopped: GeneratorExit | None = None
-    file = Path(output) / "predictions.json"
-    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8") as text:
-        text.write("[")
-        try:
-            for some in _batches(sources.frames(paths, every, predictor.window), predictor.batch):
-                ready = [item for item in some if isinstance(item, Frame)]
-                found = iter(predictor.candidates([frame.image for frame in ready]))
-                for item in some:
-                    if isinstance(item, Skipped):
-                        tally.skipped += 1
-                        yield item
-                        continue
-                    kept = next(found).detections(score, iou, kind, limit)
-                    _record(text, item, kept, predictor.labels, first=tally.images == 0)
-                    if pictures:
-                        _save_picture(Path(output) / "pictures", _unused(item, tally.names), item, kept, labels)
-                    tally.images, tally.detections = tally.images + 1, tally.detections + len(kept)
-                    done = tally.images + tally.skipped
-                    speed = tally.images / max(time.perf_counter() - begun, 1e-9)
-                    yield Predicted(item.name, item.index, done, max(total, done), len(kept), speed)
-        except GeneratorExit as asked:
-            stopped = asked
-        text.write("\n]\n")
-    if stopped is not None:
-        raise stopped
-    yield PredictionsSaved(file, tally.images, tally.detections, tally.skipped)
+    asked, output, paths = asked or Asked(), Path(output), [Path(path) for path in paths]
+    formats, order = results.checked(asked.formats), order_of(predictor, paths, asked)
+    shard, pictures = asked.shard, "pictures" in formats
+    _check_sources(paths)
+    with jobs.locked(jobs.folder_of(output, shard)):
+        job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
+        if job is None:
+            job = yield from _begin(output, paths, order, shard, predictor_labels(predictor), pictures)
+        elif job.finished:
+            yield from _check_listing(job, paths)
+        new = yield from _work(predictor, job, output)
+    if shard.of == 1:
+        for event in merge(output, formats, asked.ids):
+            yield replace(event, new=new) if isinstance(event, PredictionsSaved) else event
+    else:
+        done = parts.ended(job.folder)
+        remark = f"Shard {shard.number} of {shard.of} is done. When all are: workbench predict --merge --out {output}"
+        yield PredictionsSaved(job.folder, done.images, done.detections, done.skipped, (job.folder,), remark, new)
 
 
-@dataclass(slots=True)
-class _Tally:
-    images: int = 0
-    detections: int = 0
-    skipped: int = 0
-    names: set[str] = field(default_factory=set)  # of pictures written: two folders may hold the same name
+def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order:
+    """WorkbenchError if the tiles can't be."""
+    kind, iou = predictor.detector.published_nms
+    point = asked.point or OperatingPoint(0.25, (), iou, kind)
+    try:
+        tiles.tiling(asked.tiles, asked.overlap)
+    except ValueError as error:
+        raise WorkbenchError(f"These tiles can't be: {error}.") from error
+    checkpoint = predictor.checkpoint
+    return Order(
+        checkpoint.name if checkpoint else "", jobs.digest(checkpoint), predictor.labels,
+        tuple(str(path.absolute()) for path in paths), point.confidence, point.own, point.iou, point.kind,
+        point.limit, asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0,
+    )  # fmt: skip
+
+
+def _check_sources(paths: Sequence[Path]) -> None:
+    """Before anything is written. WorkbenchError: nothing is there, or a video can't be read."""
+    if next(sources.found(paths), None) is None:
+        raise WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
+    for path in paths:
+        if sources.is_video(path):
+            next(videos.frames(path), None)
+        elif not path.exists():
+            next(sources.found([path]), None)  # says what is wrong with it
+
+
+def _begin(
+    output: Path, paths: Sequence[Path], order: Order, shard: Shard, labels: tuple[Label, ...], pictures: bool
+) -> Generator[PredictEvent, None, Job]:
+    """List what there is to do."""
+    folder = jobs.folder_of(output, shard)
+    forget_unfinished(folder)
+    for left in parts.files(folder):  # of a job that has no job.json any more
+        left.unlink()
+    listed = yield from _list(folder / jobs.LISTING, paths, shard)
+    job = Job(folder, order, shard, labels, listed, pictures)
+    job.write()
+    return job
+
+
+def _list(file: Path, paths: Sequence[Path], shard: Shard) -> Generator[PredictEvent, None, Listed]:
+    for told in listing.write(file, sources.found([path.absolute() for path in paths]), shard):
+        if isinstance(told, Listed):
+            return told
+        yield Listing(told)
+    raise AssertionError("a listing ends with what was listed")
+
+
+def _check_listing(job: Job, paths: Sequence[Path]) -> Generator[PredictEvent, None, None]:
+    """WorkbenchError if a finished job's sources hold other pictures now."""
+    again = job.folder / "again.jsonl"
+    try:
+        listed = yield from _list(again, paths, job.shard)
+    finally:
+        again.unlink(missing_ok=True)
+    if listed.digest != job.listed.digest:
+        raise WorkbenchError(
+            f"All was predicted that was there then: {words.count(job.listed.everywhere, 'picture')}, and"
+            f" {listed.everywhere:,} are there now. Give --fresh to predict them all, or another folder with --out."
+        )
+
+
+def _work(predictor: Predictor, job: Job, output: Path) -> Generator[PredictEvent, None, int]:
+    """Predict what is left of the job; returns how many pictures that were."""
+    if job.finished:
+        return 0
+    order = job.order
+    rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
+    total = job.listed.pictures + sum(_frames(file, order.every, job.shard) for _, file in job.listed.videos)
+    beside = [Pictures(output / "pictures", job.labels, alone=job.shard.of == 1)] if job.pictures else []
+    with contextlib.closing(Parts(job.folder, beside=bool(beside))) as written:
+        before, start = written.done, written.done.next
+        if before.pictures:
+            yield GoingOn(before.pictures, max(total, before.pictures))
+        entries = listing.entries(job.listing, start)
+        ahead = _AHEAD if order.tiles else predictor.batch
+        read = sources.read(entries, order.every, predictor.window, ahead, start.frame, job.shard.part)
+        with contextlib.closing(read):
+            yield from streaming.stream(predictor, read, written, rules, beside, total)
+        new = written.done.images - before.images
+    job.finish()
+    return new
+
+
+def _frames(video: Path, every: int, shard: Shard) -> int:
+    """How many of a video's frames are this shard's, by its header."""
+    try:
+        return -(-videos.length(video) // every) // shard.of
+    except WorkbenchError:  # told when its turn comes
+        return 0
+
+
+def merge(output: Path, formats: Sequence[str], ids: Path | None = None) -> Iterator[PredictEvent]:
+    """Write the results of all shards (or of the one) in these formats, as one process would have.
+
+    WorkbenchError if a shard is missing or not finished, or they are of different jobs.
+    """
+    whole, formats = jobs.complete(output), results.checked(formats)
+    one = whole[0]
+    if "pictures" in formats and not one.pictures:
+        raise WorkbenchError("No pictures were written while predicting. Predict with --format pictures and --fresh.")
+    about = About(one.labels, one.listed.videos, one.order.every, ids)
+    done = [parts.ended(job.folder) for job in whole]
+    images, skipped = sum(each.images for each in done), sum(each.skipped for each in done)
+    files, remarks = list[Path](), list[str]()
+    for name in formats:
+        if name == "pictures":
+            files.append(output / "pictures")
+            continue
+        for told in results.writers()[name](merged(whole), about, output):
+            if isinstance(told, Written):
+                files, remarks = [*files, *told.files], [*remarks, told.remark]
+            elif told % _TOLD_EACH == 0:
+                yield Writing(name, told, images + skipped)
+    if skipped:
+        files.append(results.write_left_out(merged(whole), output))
+        remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
+    else:
+        (output / results.LEFT_OUT).unlink(missing_ok=True)
+    remark = " ".join(filter(None, remarks))
+    file = files[0] if files else output
+    yield PredictionsSaved(file, images, sum(each.detections for each in done), skipped, tuple(files), remark)
+
+
+def merged(whole: Sequence[Job]) -> Iterator[Row]:
+    """The rows of all shards in the order of one listing."""
+    if len(whole) == 1:
+        return parts.rows(whole[0].folder)
+    return heapq.merge(
+        *(parts.rows(job.folder) for job in whole),
+        key=lambda row: listing.order_of(row.place, row.frame >= 0, row.frame),
+    )
 
 
 def predictor_labels(predictor: Predictor) -> tuple[Label, ...]:
@@ -91,44 +223,3 @@ def predictor_labels(predictor: Predictor) -> tuple[Label, ...]:
     if predictor.header is not None:
         return tuple(predictor.header.labels)
     return tuple(Label(i + 1, name, _COLOURS[i % len(_COLOURS)], position=i) for i, name in enumerate(predictor.labels))
-
-
-def _batches(items: Iterator[Frame | Skipped], size: int) -> Iterator[list[Frame | Skipped]]:
-    some: list[Frame | Skipped] = []
-    for item in items:
-        some.append(item)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
-        yield some
-
-
-def _record(text: IO[str], frame: Frame, found: Detections, labels: tuple[str, ...], first: bool) -> None:
-    entry: dict[str, object] = {"file": frame.name}
-    if frame.is_video:
-        entry["frame"] = frame.index
-    entry |= {"width": frame.image.shape[1], "height": frame.image.shape[0]}
-    entry["detections"] = [
-        {"label": labels[label], "score": round(float(score), 5), "box": [round(float(side), 2) for side in box]}
-        for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True)
-    ]
-    text.write(("\n" if first else ",\n") + json.dumps(entry, ensure_ascii=False, allow_nan=False))
-
-
-def _save_picture(folder: Path, name: str, frame: Frame, found: Detections, labels: tuple[Label, ...]) -> None:
-    picture = drawn(frame.image, found, labels)
-    whole, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not whole:
-        raise WorkbenchError(f"The picture {name} could not be written as JPEG. Predict without pictures.")
-    atomic_write(folder / name, data.tobytes())
-
-
-def _unused(frame: Frame, used: set[str]) -> str:
-    """The name of the JPEG: that of the original, made different where the name was already written."""
-    stem = f"{frame.name}-{frame.index:06d}" if frame.is_video else frame.name
-    name = stem if stem.lower().endswith((".jpg", ".jpeg")) else f"{stem}.jpg"
-    while name in used:
-        name = f"{stem}-{len(used)}.jpg"
-    used.add(name)
-    return name

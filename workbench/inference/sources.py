@@ -1,79 +1,221 @@
-"""Where pictures to predict come from: single files, folders and videos, one picture in memory at a time.
+"""Where pictures to predict come from: files, folders, lists, patterns, videos and webcams, one picture at a time.
 
 A picture that can't be read is handed on as `Skipped` and the rest goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import glob
+import os
+import re
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import images
 from workbench.core import video as videos
-from workbench.core.files import IMAGE_SUFFIXES, scan_images
+from workbench.core.files import IMAGE_SUFFIXES, walk_images
 from workbench.core.video import is_video, printable
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Skipped
 
-__all__ = ["Frame", "count", "frames", "is_video", "listed", "video"]
+__all__ = ["Entry", "Frame", "Item", "Numbered", "Position", "found", "is_video", "names_of_folders", "read"]
+
+LISTS = (".txt", ".lst")  # text files with a picture's path on each line
+_PATTERN = re.compile(r"[*?\[]")
+_READERS = 4  # threads that decode while the network runs; decoding leaves Python's lock alone
+_NOT_TEXT = "its name is not valid text; rename it"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A picture or a video to be predicted. `name` is relative to the folder that was given.
+
+    `place` is where results of it go: a relative posix path without suffix (a video's keeps it). `problem`: why it
+    can't be read, known from its name alone.
+    """
+
+    name: str
+    place: str
+    file: Path
+    is_video: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture. `name` is relative to the folder that was given; a video's frames share their file's name."""
+    """One picture. A video's frames share their file's name."""
 
     name: str
     index: int  # of the picture among all, or of the frame in its video
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
     file: Path
     is_video: bool = False
+    place: str = ""
+    seconds: float = 0.0  # of a frame, from the beginning
 
 
-def frames(paths: Sequence[Path], every: int = 1, window: Window | None = None) -> Iterator[Frame | Skipped]:
-    """The pictures of files, folders (and folders within) and videos, of videos every `every`-th frame.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The `number`-th item of a listing; its line is bytes `byte` to `after` of the file."""
 
-    WorkbenchError if a path does not exist or is neither an image nor a video.
+    item: Item
+    number: int
+    byte: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a listing the next picture is: the byte and number of its entry, and the frame of a video."""
+
+    byte: int = 0
+    number: int = 0
+    frame: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbered:
+    """What was read, and where to go on after it."""
+
+    read: Frame | Skipped
+    item: Item
+    next: Position
+
+
+def found(paths: Sequence[Path]) -> Iterator[Item]:
+    """All that `paths` name, in no order: images, folders (and folders within), videos, lists of images, patterns.
+
+    WorkbenchError if a path does not exist or is none of these by its name. Videos in folders are not looked at.
     """
-    index = 0
+    folders = names_of_folders(paths)
     for path in paths:
-        if is_video(path):
-            yield from video(path, every)
-            continue
-        prefix = f"{path.name}/" if len(paths) > 1 and path.is_dir() else ""
-        for name, file in listed(path):
-            yield _picture(prefix + name, index, file, window)
-            index += 1
+        if path.is_dir():
+            yield from _of_folder(path, folders[path] + "/" if len(paths) > 1 else "")
+        elif _PATTERN.search(str(path)) and not path.exists():
+            yield from _of_pattern(str(path))
+        elif not path.exists():
+            raise WorkbenchError(f"{printable(str(path))} does not exist. Check the name.")
+        elif is_video(path):
+            yield Item(printable(path.name), printable(path.name), path, is_video=True)
+        elif path.suffix.lower() in LISTS:
+            yield from _of_list(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            yield _item(printable(path.name), path)
+        else:
+            raise WorkbenchError(f"{printable(str(path))} is neither a folder nor an image nor a video by its name.")
 
 
-def count(paths: Sequence[Path], every: int = 1) -> int:
-    """How many pictures frames() will yield; for videos what their headers say, which may be wrong."""
-    return sum(-(-videos.length(path) // every) if is_video(path) else len(listed(path)) for path in paths)
+def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
+    """What goes before the names of a folder's images where several are given: no two alike."""
+    names: dict[Path, str] = {}
+    for path in (path for path in paths if path.is_dir()):
+        name, count = printable(path.resolve().name) or "root", 1
+        while path not in names and (own := name if count == 1 else f"{name}-{count}") in names.values():
+            count += 1
+        names.setdefault(path, own)
+    return names
 
 
-def listed(path: Path) -> list[tuple[str, Path]]:
-    """(name, file) of an image, or of all images in a folder and below."""
-    if path.is_dir():
-        return [(name, path / name) for name in scan_images(path)]
-    if not path.exists():
-        raise WorkbenchError(f"{path} does not exist. Check the name.")
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise WorkbenchError(f"{path} is neither a folder nor an image nor a video by its name.")
-    return [(printable(path.name), path)]
+def _of_folder(folder: Path, before: str) -> Iterator[Item]:
+    unreadable: list[str] = []
+    for name in walk_images(folder, unreadable.append):
+        yield _item(before + name, folder / name)
+        while unreadable:
+            bad = before + unreadable.pop()
+            yield Item(bad, bad, folder, problem=f"{bad}: {_NOT_TEXT}")
+    for bad in (before + name for name in unreadable):
+        yield Item(bad, bad, folder, problem=f"{bad}: {_NOT_TEXT}")
 
 
-def _picture(name: str, index: int, file: Path, window: Window | None) -> Frame | Skipped:
+def _of_list(file: Path) -> Iterator[Item]:
+    """Lines are paths, relative to the list's own folder; empty lines are passed over."""
+    with open(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
+        for line in lines:
+            told = line.strip()
+            if told:
+                yield _named(told, file.parent / told, told)
+
+
+def _of_pattern(pattern: str) -> Iterator[Item]:
+    """A shell's pattern that the shell has left as it is; ** goes through all folders within."""
+    fixed = os.path.dirname(pattern[: _PATTERN.search(pattern).start()])  # type: ignore[union-attr]
+    for name in glob.iglob(pattern, recursive=True):
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+            yield _named(os.path.relpath(name, fixed or "."), Path(name), name)
+
+
+def _named(name: str, file: Path, told: str) -> Item:
+    """An image by the path that a list or a pattern gives it; ".." and a drive are no part of its name."""
+    shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
+    parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
+    shown = "/".join(parts) or "image"
+    if shown != os.path.normpath(shown) or printable(told) != told:
+        return Item(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
+    return _item(shown, file)
+
+
+def _item(name: str, file: Path) -> Item:
+    return Item(name, os.path.splitext(name)[0], file)
+
+
+def read(
+    entries: Iterable[Entry], every: int = 1, window: Window | None = None, ahead: int = 8, first: int = 0,
+    part: tuple[int, int] = (0, 1),
+) -> Generator[Numbered, None, None]:  # fmt: skip
+    """The pictures of `entries`, decoded `ahead` of whoever takes them; of videos every `every`-th frame.
+
+    `first`: the frame of the first entry to begin with, if that is a video. `part` (k, n): of the frames of a video
+    that would be taken, the k-th, the k + n-th ... alone.
+    """
+    waiting: deque[tuple[Entry, Future[NDArray[np.uint8]] | None]] = deque()
+    readers = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1), thread_name_prefix="reading")
     try:
-        return Frame(name, index, images.read(file, window), file)
+        for entry in entries:
+            item = entry.item
+            told = None if item.is_video or item.problem else readers.submit(images.read, item.file, window)
+            waiting.append((entry, told))
+            while waiting and (len(waiting) > ahead or waiting[0][0].item.is_video):
+                yield from _read(*waiting.popleft(), every, first, part)
+                first = 0
+        while waiting:
+            yield from _read(*waiting.popleft(), every, first, part)
+            first = 0
+    finally:
+        readers.shutdown(wait=True, cancel_futures=True)
+
+
+def _read(
+    entry: Entry, told: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
+) -> Iterator[Numbered]:
+    item, number = entry.item, entry.number
+    if item.is_video:
+        yield from _frames(entry, every, first, part)
+        return
+    picture: Frame | Skipped = Skipped(item.name, number, item.problem)
+    if told is not None:
+        try:
+            picture = Frame(item.name, number, told.result(), item.file, place=item.place)
+        except WorkbenchError as error:
+            picture = Skipped(item.name, number, error.sentence)
+    yield Numbered(picture, item, Position(entry.after, number + 1))
+
+
+def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iterator[Numbered]:
+    """Frames are read from the beginning: seeking in compressed videos lands on wrong ones."""
+    item, (one, of) = entry.item, part
+    try:
+        for frame in videos.frames(item.file, every):
+            if frame.index >= first and (frame.index // every) % of == one:
+                picture = Frame(item.name, frame.index, frame.image, item.file, True, item.place, frame.seconds)
+                yield Numbered(picture, item, Position(entry.byte, entry.number, frame.index + 1))
     except WorkbenchError as error:
-        return Skipped(name, index, error.sentence)
-
-
-def video(file: Path, every: int = 1) -> Iterator[Frame]:
-    """Every `every`-th frame in order. Refused if the file can't be opened or holds no frame."""
-    for one in videos.frames(file, every):
-        yield Frame(file.name, one.index, one.image, file, is_video=True)
+        if first == 0:
+            picture_none = Skipped(item.name, 0, error.sentence)
+            yield Numbered(picture_none, item, Position(entry.after, entry.number + 1))

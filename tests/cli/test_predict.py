@@ -1,0 +1,151 @@
+"""`workbench predict` as it is typed: which operating point, shards and their merging, and what is refused in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.inference.stub import stub, write_pictures
+from workbench import console
+from workbench.cli import main
+from workbench.cli import predict as command
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def network(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a real checkpoint is part of test_training.py."""
+
+    def open_stub(file: Path, *_: object) -> object:
+        opened = stub()
+        opened.checkpoint = file
+        return opened
+
+    monkeypatch.setattr(command, "_open", open_stub)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In a run's folder."""
+    file = tmp_path_factory.mktemp("run") / "best.safetensors"
+    file.write_bytes(b"weights")
+    return file
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("pictures"), [f"{n}.png" for n in range(9)])
+
+
+@pytest.fixture
+def predict(checkpoint: Path, pictures: Path, tmp_path: Path, capsys: Capture) -> Callable[..., object]:
+    """Runs it into tmp_path/out; what --json says, or the sentence of a refusal."""
+
+    def run(*options: str, expected: int = console.DONE) -> object:
+        words = ["predict", str(checkpoint), str(pictures), "--out", str(tmp_path / "out")]
+        assert main([*words, "--json", *options]) == expected
+        told = capsys.readouterr()
+        return json.loads(told.out) if expected == console.DONE else told.err
+
+    return run
+
+
+def order(out: Path) -> dict[str, object]:
+    """What was asked, as the job keeps it."""
+    (job,) = out.glob("parts/*/job.json")
+    return dict(json.loads(job.read_text())["order"])
+
+
+def test_the_operating_point_of_the_run_is_taken_unless_another_is_asked(
+    predict: Callable[..., object], checkpoint: Path, tmp_path: Path
+) -> None:
+    predict()
+    asked = order(tmp_path / "out")
+    assert (asked["confidence"], asked["iou"], asked["kind"]) == (0.25, 0.45, "per label"), "as published"
+    kept = OperatingPoint(0.42, (("dog", 0.6),), 0.7, "soft", 50, checkpoint.name)
+    file = operating_point.write(checkpoint.parent, kept)
+    try:
+        predict("--fresh")
+        asked = order(tmp_path / "out")
+        assert (asked["confidence"], asked["own"], asked["iou"]) == (0.42, [["dog", 0.6]], 0.7)
+        assert (asked["kind"], asked["limit"]) == ("soft", 50)
+        predict("--fresh", "--confidence", "0.1", "--nms", "published")
+        asked = order(tmp_path / "out")
+        assert (asked["confidence"], asked["own"], asked["iou"]) == (0.1, [], 0.45)
+        assert asked["kind"] == "per label"
+    finally:
+        file.unlink()
+
+
+def test_shards_are_merged_into_what_one_process_writes(
+    predict: Callable[..., object], tmp_path: Path, capsys: Capture
+) -> None:
+    whole = predict("--format", "json")
+    assert isinstance(whole, dict)
+    assert whole["images"] == 9
+    one = (tmp_path / "out" / "predictions.json").read_bytes()
+    for shard in ("1/2", "2/2"):
+        predict("--format", "json", "--shard", shard, "--fresh")
+    (tmp_path / "out" / "predictions.json").unlink()
+    assert main(["predict", "--merge", "--out", str(tmp_path / "out"), "--format", "json"]) == console.DONE
+    assert "predictions.json" in capsys.readouterr().out
+    assert (tmp_path / "out" / "predictions.json").read_bytes() == one
+
+
+def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
+    predict: Callable[..., object], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One Ctrl-C while the first of three batches is written."""
+    from workbench.inference import streaming
+    from workbench.inference.parts import Parts, ended
+
+    appended = Parts.append
+
+    def interrupted(self: Parts, *batch: object) -> None:
+        appended(self, *batch)  # type: ignore[arg-type]
+        if self.done.pictures == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(streaming.Parts, "append", interrupted)
+        told = predict("--format", "csv", expected=console.INTERRUPTED)
+    assert ended(tmp_path / "out" / "parts" / "1-of-1").pictures == 4
+    assert not (tmp_path / "out" / "predictions.csv").exists()
+    told = predict("--format", "csv")
+    assert isinstance(told, dict)
+    assert told["images"] == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--shard", "3/2"], "--shard takes I/N, such as 1/8"),
+        (["--shard", "two"], "--shard takes I/N, such as 1/8"),
+        (["--format", "xml"], "--format must be one of json, coco"),
+        (["--nms", "hard"], "--nms must be one of published"),
+        (["--tiles", "10"], "expected at least 64 pixels, found 10"),
+        (["--webcam", "0"], "A webcam is predicted alone"),
+        (["--merge"], "There is nothing to merge in"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(predict: Callable[..., object], options: list[str], sentence: str) -> None:
+    assert sentence in str(predict(*options, expected=console.FAILED))
+
+
+def test_without_sources_it_says_how(checkpoint: Path, capsys: Capture) -> None:
+    assert main(["predict", str(checkpoint)]) == console.FAILED
+    assert "workbench predict PROJECT photographs/" in capsys.readouterr().err
+
+
+def test_a_webcam_that_is_not_there_is_a_sentence(checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["predict", str(checkpoint), "--webcam", "93", "--out", str(tmp_path / "out")]) == console.FAILED
+    assert "There is no webcam 93" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

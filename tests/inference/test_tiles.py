@@ -1,0 +1,157 @@
+"""Tiles: where they lie, and that an object at a seam is found once and whole. Small enough to be checked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.core.detections import Candidates
+from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.tiles import Tiling, Views, seen, selected
+
+POINT = OperatingPoint(0.25, iou=0.5)
+TWO = [(0, 0, 100, 100), (80, 0, 180, 100)]  # of a picture of 180 x 100: they share 80 to 100
+
+
+def found(*rows: tuple[list[float], float, int]) -> Candidates:
+    """Of (box, score, label)."""
+    boxes, scores, labels = zip(*rows) if rows else ((), (), ())
+    return Candidates.of_arrays(np.array(boxes), np.array(scores), np.array(labels))
+
+
+def merged(whole: Candidates, left: Candidates, right: Candidates, point: OperatingPoint = POINT) -> list[list[float]]:
+    views = Views.of(whole, [left, right], TWO, 180, 100)
+    return selected(views, point, ("cat", "dog")).boxes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("size", "overlap", "across"),
+    [
+        (100, 0.2, []),  # fits into one
+        (101, 0.2, [0, 1]),
+        (180, 0.2, [0, 80]),
+        (181, 0.2, [0, 40, 81]),  # three are needed, at even distances
+        (260, 0.2, [0, 80, 160]),
+        (200, 0.0, [0, 100]),
+    ],
+)
+def test_tiles_cover_the_picture_with_at_least_the_overlap(size: int, overlap: float, across: list[int]) -> None:
+    places = Tiling(100, overlap).places(size, 60)
+    assert [place[0] for place in places] == across
+    assert all(place[1:4:2] == (0, 60) and place[2] - place[0] == 100 for place in places)
+
+
+def test_tiles_go_row_by_row_and_stay_in_the_picture() -> None:
+    assert Tiling(100, 0.2).places(180, 180) == [
+        (0, 0, 100, 100), (80, 0, 180, 100), (0, 80, 100, 180), (80, 80, 180, 180),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("side", "overlap"), [(10, 0.2), (640, 1.0), (640, -0.1)])
+def test_tiles_that_cannot_be_are_refused(side: int, overlap: float) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Tiling(side, overlap)
+
+
+def test_the_half_of_a_cut_object_loses_against_the_whole_of_the_neighbour_though_it_scores_higher() -> None:
+    """An object from x = 85 to 105: the left tile sees 85 to 100 of it, the right one all (at 5 to 25 of its own)."""
+    left, right = found(([85, 20, 100, 40], 0.9, 0)), found(([5, 20, 25, 40], 0.6, 0))
+    assert merged(found(), left, right) == [[85, 20, 105, 40]]
+
+
+def test_a_half_stays_if_nothing_sees_more_of_it() -> None:
+    left = found(([85, 20, 100, 40], 0.9, 0))
+    assert merged(found(), left, found()) == [[85, 20, 100, 40]]
+
+
+def test_a_half_stays_beside_a_whole_of_another_label_or_below_the_confidence() -> None:
+    left = found(([85, 20, 100, 40], 0.9, 0))
+    assert len(merged(found(), left, found(([5, 20, 25, 40], 0.6, 1)))) == 2
+    assert merged(found(), left, found(([5, 20, 25, 40], 0.2, 0))) == [[85, 20, 100, 40]]
+
+
+def test_a_half_stays_if_less_than_half_of_it_lies_in_the_other() -> None:
+    """Two objects side by side: of the cut one, 85 to 100, the other covers 95 to 100."""
+    left, right = found(([85, 20, 100, 40], 0.9, 0)), found(([15, 20, 35, 40], 0.6, 0))
+    assert len(merged(found(), left, right)) == 2
+
+
+def test_an_object_larger_than_a_tile_is_that_of_the_look_at_the_whole() -> None:
+    """From 20 to 160: the tiles see 20 to 100 and 80 to 160 of it."""
+    left, right = found(([20, 20, 100, 80], 0.9, 0)), found(([0, 20, 80, 80], 0.9, 0))
+    assert merged(found(([20, 20, 160, 80], 0.5, 0)), left, right) == [[20, 20, 160, 80]]
+
+
+def test_of_two_pieces_the_smaller_goes_where_it_lies_in_the_larger() -> None:
+    """Both are cut: 10 to 100 of it in the left tile, 80 to 120 in the right, half of which is in the left one's."""
+    left, right = found(([10, 20, 100, 80], 0.5, 0)), found(([0, 20, 40, 80], 0.9, 0))
+    assert merged(found(), left, right) == [[10, 20, 100, 80]]
+
+
+def test_a_box_at_the_border_of_the_picture_is_not_cut() -> None:
+    """The picture ends at x = 0, at x = 180 (100 in the right tile) and at y = 100. A larger box takes none."""
+    left, whole = found(([0, 20, 15, 40], 0.9, 0)), found(([0, 10, 40, 60], 0.6, 0))
+    assert len(merged(whole, left, found())) == 2
+    right, whole = found(([85, 20, 100, 40], 0.9, 0)), found(([140, 10, 180, 60], 0.6, 0))
+    assert len(merged(whole, found(), right)) == 2
+    low, whole = found(([20, 90, 40, 100], 0.9, 0)), found(([10, 60, 50, 100], 0.6, 0))
+    assert len(merged(whole, low, found())) == 2
+
+
+def test_a_box_that_ends_just_before_a_border_is_cut_too() -> None:
+    """Networks are not that exact: 98.5 of 100 pixels."""
+    left, right = found(([85, 20, 98.5, 40], 0.9, 0)), found(([5, 20, 25, 40], 0.6, 0))
+    assert merged(found(), left, right) == [[85, 20, 105, 40]]
+    left = found(([85, 20, 97.5, 40], 0.9, 0))
+    assert len(merged(found(), left, right, OperatingPoint(0.25, iou=0.9))) == 2
+
+
+def test_an_object_that_two_tiles_see_whole_is_found_once() -> None:
+    left, right = found(([82, 20, 98, 40], 0.9, 0)), found(([2, 20, 17, 40], 0.8, 0))
+    assert merged(found(), left, right) == [[82, 20, 98, 40]]
+
+
+def test_a_crowd_is_not_cut_to_the_limit_of_one_picture() -> None:
+    """Three in each view at a limit of two: as many as the views may show together."""
+    left = found(*(([10 * n, 0, 10 * n + 5, 5], 0.9 - n / 10, 0) for n in range(1, 4)))
+    right = found(*(([10 * n + 20, 50, 10 * n + 25, 55], 0.9 - n / 10, 0) for n in range(1, 4)))
+    point = OperatingPoint(0.25, iou=0.5, limit=2)
+    assert len(merged(found(), left, right, point)) == 6
+
+
+def test_a_label_of_its_own_confidence_keeps_it() -> None:
+    left = found(([10, 20, 30, 40], 0.5, 0), ([50, 20, 70, 40], 0.5, 1))
+    point = OperatingPoint(0.25, (("dog", 0.6),), iou=0.5)
+    assert merged(found(), left, found(), point) == [[10, 20, 30, 40]]
+
+
+class Eye:
+    """Finds white where it is: one box around all of it."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, ...]] = []
+
+    def candidates(self, images: list[np.ndarray]) -> list[Candidates]:
+        self.sizes += [image.shape[:2] for image in images]
+        return [self._of(image) for image in images]
+
+    def _of(self, image: np.ndarray) -> Candidates:
+        rows, columns = np.nonzero(image[..., 0])
+        if not len(rows):
+            return found()
+        return found(([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], 0.8, 0))
+
+
+def test_pictures_are_looked_at_as_a_whole_and_in_tiles_and_small_ones_as_a_whole_alone() -> None:
+    large, small = np.zeros((100, 180, 3), np.uint8), np.zeros((50, 60, 3), np.uint8)
+    large[20:40, 85:105] = 255
+    small[5:10, 5:10] = 255
+    eye: Any = Eye()
+    one, two = seen(eye, [large, small], Tiling(100, 0.2))
+    assert eye.sizes == [(100, 180), (100, 100), (100, 100), (50, 60)]
+    assert isinstance(one, Views)
+    assert selected(one, POINT, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
+    assert isinstance(two, Candidates)
+    assert selected(two, POINT, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]

@@ -1,0 +1,360 @@
+"""`workbench predict`: find objects in pictures, videos and a webcam; a million images, broken off and gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench import console
+from workbench.cli.options import (
+    PUBLISHED,
+    Device,
+    Json,
+    Run,
+    Which,
+    app,
+    checkpoint_of,
+    kind_of_nms,
+    project_of,
+)
+from workbench.console import result, say
+from workbench.core import words
+from workbench.core.detections import KINDS
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.inference.events import PredictionsSaved
+    from workbench.inference.listing import Shard
+    from workbench.inference.operating_point import OperatingPoint
+    from workbench.inference.predict import Predictor
+    from workbench.inference.predict_files import Asked
+    from workbench.training.runtime import Runtime
+
+FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
+OUT = Path("predictions")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the options say, before the run's own operating point is known."""
+
+    sources: tuple[Path, ...]
+    out: Path
+    webcam: int | None
+    frames: int
+    confidence: float | None
+    iou: float | None
+    nms: str
+    every: int
+    tiles: int
+    overlap: float
+    formats: tuple[str, ...]
+    ids: Path | None
+    shard: str
+    fresh: bool
+
+
+@app.command()
+def predict(
+    project: Annotated[
+        Path | None, typer.Argument(help="A project's folder, or a checkpoint file. Not with --merge.")
+    ] = None,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Images, folders (and folders within), videos, text files with an image's path on each line, or"
+            " patterns such as 'photos/**/*.jpg'."
+        ),
+    ] = None,
+    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = OUT,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="json, coco (results as pycocotools reads them), yolo (txt with a column of scores), voc, csv,"
+            " pictures (with boxes), video (with boxes, MP4); may be repeated; default: json and pictures, of videos"
+            " and webcams json and video.",
+        ),
+    ] = None,
+    run: Run = "",
+    checkpoint: Which = "best",
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence", help="Least score; default: the operating point kept with the run, else 0.25.", min=0, max=1
+        ),
+    ] = None,
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            "--iou",
+            help="Overlap above which the weaker box goes; default: as kept with the run, else as published.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    nms: Annotated[
+        str,
+        typer.Option(
+            "--nms",
+            help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or"
+            f" {', '.join(KINDS)}; default: as kept with the run, else {PUBLISHED}.",
+        ),
+    ] = "",
+    every: Annotated[int, typer.Option("--every", help="Of videos and webcams, every n-th frame.", min=1)] = 1,
+    tiles: Annotated[
+        int,
+        typer.Option(
+            "--tiles", metavar="PX", help="Look at larger images in tiles of this side too; 0: as a whole only.", min=0
+        ),
+    ] = 0,
+    overlap: Annotated[
+        float,
+        typer.Option("--overlap", help="Of tiles, as a share of their side; objects should fit in.", min=0, max=0.9),
+    ] = 0.2,
+    webcam: Annotated[
+        int | None,
+        typer.Option("--webcam", metavar="N", help="Watch this camera (0 is the first) until Ctrl-C.", min=0),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", help="Of a webcam, stop after so many; 0: never.", min=0)] = 0,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Take the I-th of N parts of the work; --merge joins them.")
+    ] = "",
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Join the shards in --out, or write it in other formats.")
+    ] = False,
+    coco_ids: Annotated[
+        Path | None,
+        typer.Option("--coco-ids", help="A COCO file whose ids of images and labels --format coco is to use."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where results of before are.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Leave out the pictures that are written by default.")
+    ] = True,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int | None:
+    """Find objects in images, folders, videos and webcams.
+
+    What is broken off, even by a kill, is gone on with by the same command. Several processes share the work with
+    --shard or under torchrun: torchrun --nproc-per-node 8 -m workbench predict PROJECT SOURCES
+    """
+    formats = _formats(format, tuple(sources or ()), webcam, pictures)
+    if merge:
+        from workbench.inference.predict_files import merge as merged
+
+        return _tell(merged(out_folder, formats if format else ["json"], coco_ids), as_json=as_json)
+    if project is None or not (sources or webcam is not None):
+        raise WorkbenchError(
+            "Say with what to predict and where: workbench predict PROJECT photographs/, or PROJECT --webcam 0."
+        )
+    if sources and webcam is not None:
+        raise WorkbenchError("A webcam is predicted alone. Leave out the other sources, or --webcam.")
+    wish = _Wish(
+        tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
+        coco_ids, shard, fresh,
+    )  # fmt: skip
+    return _predict(project, run, checkpoint, device, wish, as_json=as_json)
+
+
+def _formats(
+    told: list[str] | None, sources: tuple[Path, ...], webcam: int | None, pictures: bool
+) -> tuple[str, ...]:  # fmt: skip
+    from workbench.core.video import is_video
+    from workbench.inference import results
+
+    if told:
+        return results.checked(told)
+    moving = webcam is not None or (bool(sources) and all(is_video(path) for path in sources))
+    return ("json", "video" if moving else "pictures") if pictures else ("json",)
+
+
+def _predict(project: Path, run: str, which: str, device: str, wish: _Wish, *, as_json: bool) -> int | None:
+    from workbench import plugins
+    from workbench.training import torchrun
+
+    plugins.loaded()
+    file, run_folder = _checkpoint(project, run, which)
+    with torchrun.joined() as runtime:
+        shard = _shard(wish.shard, runtime)
+        quiet = as_json or not runtime.main
+        predictor = _open(file, device, runtime)
+        asked = _asked(wish, shard, predictor, _point(wish, file, run_folder, predictor, quiet=quiet))
+        if wish.webcam is not None:
+            return _watch(predictor, wish, asked, as_json=as_json)
+        saved = _part(predictor, wish, asked, quiet=quiet, patient=runtime.world > 1)
+        if runtime.world == 1:
+            return saved if isinstance(saved, int) else _say(saved, as_json=as_json)
+        stopped = runtime.agree(int(isinstance(saved, int)))
+        if stopped or not runtime.main:
+            return console.INTERRUPTED if stopped else None
+    from workbench.inference.predict_files import merge
+
+    return _tell(merge(wish.out, wish.formats, wish.ids), as_json=as_json)
+
+
+def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None]:
+    """The file, and the folder of the run that it is of."""
+    if project.suffix in FOREIGN:
+        raise WorkbenchError(
+            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first:"
+            f" workbench import-weights {project} {project.stem}.safetensors --detector NAME"
+        )
+    if project.suffix == ".safetensors":
+        return project, project.parent
+    with project_of(project) as document:
+        return checkpoint_of(document.runs_folder, run, which)
+
+
+def _shard(told: str, runtime: Runtime) -> Shard:
+    from workbench.inference.listing import Shard
+
+    if told and runtime.world > 1:
+        raise WorkbenchError("torchrun deals the work out already. Leave out --shard.")
+    if runtime.world > 1:
+        return Shard(runtime.rank + 1, runtime.world)
+    if not told:
+        return Shard()
+    try:
+        number, of = map(int, told.split("/"))
+        return Shard(number, of)
+    except ValueError as error:
+        raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{told}'.", error) from error
+
+
+def _open(file: Path, device: str, runtime: Runtime) -> Predictor:
+    """On a graphics card of its own for each process of torchrun."""
+    import torch
+
+    from workbench.inference.predict import Predictor
+    from workbench.training import torchrun
+
+    if runtime.world > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{torchrun.here() % torch.cuda.device_count()}"
+    return Predictor.open(file, device)
+
+
+def _point(
+    wish: _Wish, file: Path, run_folder: Path | None, predictor: Predictor, *, quiet: bool
+) -> OperatingPoint:  # fmt: skip
+    """What was asked, else what is kept with the run, else 0.25 and as published."""
+    from workbench.inference import operating_point
+    from workbench.inference.operating_point import OperatingPoint
+
+    kept = operating_point.read(run_folder, file.name) if run_folder is not None else None
+    kind, iou = predictor.detector.published_nms
+    point = kept or OperatingPoint(0.25, (), iou, kind)
+    if kept is not None and wish.confidence is None:
+        say(f"Confidence {point.confidence:g}: the operating point that was kept with the run.", quiet=quiet)
+    own = point.own if wish.confidence is None else ()
+    if wish.nms:
+        asked = kind_of_nms(wish.nms)
+        point = replace(point, kind=asked or kind, iou=point.iou if asked else iou)
+    return OperatingPoint(
+        point.confidence if wish.confidence is None else wish.confidence,
+        own,
+        point.iou if wish.iou is None else wish.iou,
+        point.kind,
+        point.limit,
+    )
+
+
+def _asked(wish: _Wish, shard: Shard, predictor: Predictor, point: OperatingPoint) -> Asked:
+    from workbench.inference.predict_files import Asked
+
+    return Asked(point, wish.every, wish.tiles, wish.overlap, wish.formats, shard, wish.ids)
+
+
+def _part(
+    predictor: Predictor, wish: _Wish, asked: Asked, *, quiet: bool, patient: bool
+) -> PredictionsSaved | int:  # fmt: skip
+    """This process's part; an exit code if it was stopped."""
+    from workbench.inference.predict_files import predict_files
+    from workbench.report import show_predictions
+
+    with _stopping(patient=patient) as stop:
+        happening = predict_files(predictor, wish.sources, wish.out, asked, fresh=wish.fresh)
+        try:
+            return show_predictions(_until(stop, happening), quiet=quiet)
+        except _StoppedError:
+            say("Stopped. What was done is kept: the same command goes on from here.", quiet=quiet)
+            return console.INTERRUPTED
+
+
+def _watch(predictor: Predictor, wish: _Wish, asked: Asked, *, as_json: bool) -> int | None:
+    from workbench.inference.webcam import predict_webcam
+
+    assert wish.webcam is not None
+    with _stopping() as stop:
+        say("Watching. Ctrl-C stops and writes what was found.", quiet=as_json)
+        happening = predict_webcam(
+            predictor, wish.webcam, wish.out, asked, stop, frames=wish.frames, fresh=wish.fresh
+        )  # fmt: skip
+        return _tell(happening, as_json=as_json)
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
+    """The events until `stop` is set; what was begun is written then."""
+    try:
+        for event in events:
+            yield event
+            if stop.is_set():
+                raise _StoppedError
+    finally:
+        events.close()  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _stopping(patient: bool = False) -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event: the batch at hand is written. A second Ctrl-C breaks off at once.
+
+    `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
+    """
+    stop = threading.Event()
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT and not patient:
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(events: Iterator[Any], *, as_json: bool) -> int | None:
+    from workbench.report import show_predictions
+
+    return _say(show_predictions(events, quiet=as_json), as_json=as_json)
+
+
+def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
+    if saved.new == 0 and saved.images:
+        say(f"All {words.count(saved.images, 'picture')} were predicted before; --fresh predicts again.", quiet=as_json)
+    if saved.remark:
+        say(saved.remark, quiet=as_json)
+    told = {"file": str(saved.file), "images": saved.images, "detections": saved.detections,
+            "left_out": saved.skipped, "files": [str(file) for file in saved.files]}  # fmt: skip
+    result(told, as_json=as_json)
+    if not as_json:
+        for file in saved.files[1:]:
+            sys.stdout.write(f"and {file}\n")
+    return None

@@ -1,0 +1,50 @@
+"""A video to be looked at here and there: any frame, in any order.
+
+The next frames are read one after the other, which is exact. Anything else is sought, and compressed videos may then
+give a neighbour: `VideoFrame.seconds` is what the video itself says of the frame that came. What must be exact (the
+frames of a project, predictions that are written) is read from the beginning instead: core/video.py.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from workbench.core import video as videos
+from workbench.core.video import VideoFrame
+from workbench.errors import WorkbenchError
+
+NEAR = 40  # frames ahead that are read through: that is quicker than seeking, and exact
+RATE = 25.0  # frames a second where a video does not say
+
+
+class Film:
+    """Open until `close`. Refused if the file can't be opened."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.length = file, videos.length(file)  # refuses what is no video
+        self.rate = videos.rate(file) or RATE
+        self._capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
+        self._next = 0
+
+    def frame(self, index: int) -> VideoFrame:
+        """WorkbenchError if the video ends before it, whatever its header says."""
+        if not self._next <= index <= self._next + NEAR:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+            self._next = index
+        while self._next < index and self._capture.grab():
+            self._next += 1
+        there = self._next == index and self._capture.grab()
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        decoded, image = self._capture.retrieve() if there else (False, None)
+        if not decoded or image is None:
+            self._next = -1  # seek next time
+            raise WorkbenchError(f"{self.file.name} has no frame {index:,} that can be read. Go back a little.")
+        self._next = index + 1
+        return VideoFrame(index, seconds, np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
+
+    def close(self) -> None:
+        self._capture.release()

@@ -1,0 +1,228 @@
+"""What belongs to a prediction that may be broken off and gone on with: what was asked, the listing, the parts.
+
+OUT/parts/1-of-1/ (or k-of-n for each shard) holds job.json, listing.jsonl and the parts; formats are written from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from workbench.core.detections import Kind
+from workbench.core.files import atomic_write
+from workbench.core.lock import Lock
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
+from workbench.inference.listing import Listed, Shard
+from workbench.inference.operating_point import OperatingPoint
+
+FOLDER, FILE, LISTING = "parts", "job.json", "listing.jsonl"
+_VERSION = 1
+_NAMED = re.compile(r"^([0-9]+)-of-([0-9]+)$")
+WORDS = {
+    "checkpoint": "the checkpoint", "digest": "the weights in the checkpoint", "labels": "the labels",
+    "sources": "the sources", "confidence": "the confidence", "own": "the confidences of labels", "iou": "the overlap",
+    "kind": "the kind of NMS", "limit": "the most of an image", "every": "every n-th frame", "tiles": "the tiles",
+    "overlap": "the overlap of tiles",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What decides about the results: a job with another order is another job."""
+
+    checkpoint: str
+    digest: str  # of the checkpoint's bytes
+    labels: tuple[str, ...]
+    sources: tuple[str, ...]
+    confidence: float
+    own: tuple[tuple[str, float], ...]
+    iou: float
+    kind: str
+    limit: int
+    every: int = 1
+    tiles: int = 0
+    overlap: float = 0.0
+
+    @property
+    def point(self) -> OperatingPoint:
+        return OperatingPoint(self.confidence, self.own, self.iou, cast(Kind, self.kind), self.limit)
+
+    def differences(self, other: Order) -> str:
+        """In words, the first few; "" for none."""
+        words = []
+        for name, word in WORDS.items():
+            before, now = getattr(self, name), getattr(other, name)
+            if before != now:
+                plain = isinstance(before, int | float | str) and name != "digest"
+                words.append(f"{word} ({before} then, {now} now)" if plain else word)
+        return ", ".join(words[:3])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One shard's work as job.json has it. `pictures`: pictures with boxes are written too."""
+
+    folder: Path
+    order: Order
+    shard: Shard
+    labels: tuple[Label, ...]
+    listed: Listed
+    pictures: bool = True
+    finished: bool = False
+
+    @property
+    def listing(self) -> Path:
+        return self.folder / LISTING
+
+    def write(self) -> None:
+        told = {
+            "version": _VERSION,
+            "order": dataclasses.asdict(self.order),
+            "shard": [self.shard.number, self.shard.of],
+            "labels": [[label.id, label.name, label.colour] for label in self.labels],
+            "pictures_listed": self.listed.pictures,
+            "listed_by_all": self.listed.everywhere,
+            "videos": [[place, str(file)] for place, file in self.listed.videos],
+            "listing": self.listed.digest,
+            "pictures": self.pictures,
+            "finished": self.finished,
+        }
+        atomic_write(self.folder / FILE, json.dumps(told, indent=1, ensure_ascii=False, default=str) + "\n")
+
+    def finish(self) -> Job:
+        """Everything listed is done."""
+        done = dataclasses.replace(self, finished=True)
+        done.write()
+        return done
+
+
+def read(folder: Path) -> Job | None:
+    """The job in `folder`; None if there is none. WorkbenchError if it is of another version or damaged."""
+    file = folder / FILE
+    try:
+        told = json.loads(file.read_text("utf-8"))
+        if told["version"] != _VERSION:
+            raise ValueError(f"version {told['version']}")
+        order = told["order"] | {"own": tuple((name, float(value)) for name, value in told["order"]["own"])}
+        order |= {name: tuple(order[name]) for name in ("labels", "sources")}
+        videos = tuple((place, Path(video)) for place, video in told["videos"])
+        listed = Listed(told["pictures_listed"], told["listed_by_all"], videos, told["listing"])
+        labels = tuple(Label(id, name, colour, position=at) for at, (id, name, colour) in enumerate(told["labels"]))
+        return Job(folder, Order(**order), Shard(*told["shard"]), labels, listed, told["pictures"], told["finished"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkbenchError(f"{file} could not be read. Begin anew with --fresh.", error) from error
+
+
+def folder_of(output: Path, shard: Shard) -> Path:
+    return output / FOLDER / f"{shard.number}-of-{shard.of}"
+
+
+def shards(output: Path) -> dict[Shard, Path]:
+    """The shards that were begun, in order."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for folder in (output / FOLDER).iterdir():
+            named = _NAMED.match(folder.name)
+            if named and (folder / FILE).is_file():
+                found[Shard(int(named.group(1)), int(named.group(2)))] = folder
+    return dict(sorted(found.items(), key=lambda pair: (pair[0].of, pair[0].number)))
+
+
+def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures: bool) -> Job | None:
+    """The job to go on with, None if a new one begins. WorkbenchError if another one's results are there.
+
+    `fresh`: they go, and so do those of another number of shards.
+    """
+    for other, folder in shards(output).items():
+        if other.of != shard.of and fresh:
+            shutil.rmtree(folder, ignore_errors=True)  # another shard does the same
+        elif other.of != shard.of:
+            raise WorkbenchError(
+                f"{output} holds results of {_count(other)}, and this is {_count(shard)}. Give --fresh to begin anew,"
+                " or another folder with --out."
+            )
+    if fresh:
+        (folder_of(output, shard) / FILE).unlink(missing_ok=True)
+    job = read(folder_of(output, shard))
+    if job is None:
+        return None
+    different = job.order.differences(order)
+    if not different and pictures and not job.pictures:
+        different = "pictures (none were written)"
+    if different:
+        raise WorkbenchError(
+            f"{output} holds results of another job. What differs: {different}."
+            " Give --fresh to begin anew, or another folder with --out."
+        )
+    return job
+
+
+def _count(shard: Shard) -> str:
+    return "one process" if shard.of == 1 else f"one of {shard.of} shards"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """WorkbenchError if another process works on this shard."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"{folder} can't be made: {error.strerror}. Choose another --out.", error) from error
+    lock = Lock(folder, "lock")
+    if not lock.held:
+        raise WorkbenchError(lock.why(f"predicting into {folder}"))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def digest(checkpoint: Path | None) -> str:
+    """Of the file's bytes."""
+    if checkpoint is None:
+        return ""
+    with open(checkpoint, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def complete(output: Path) -> list[Job]:
+    """The jobs of all shards. WorkbenchError that says which are missing or not finished, or differ."""
+    found = [read(folder) for folder in shards(output).values()]
+    jobs = [job for job in found if job is not None]
+    if not jobs:
+        raise WorkbenchError(f"There is nothing to merge in {output}. Predict into it first.")
+    of = {job.shard.of for job in jobs}
+    if len(of) > 1:
+        counts = " and of ".join(map(str, sorted(of)))
+        raise WorkbenchError(f"{output} holds shards of {counts}. Delete what is not wanted in {output / FOLDER}.")
+    _check_whole(output, jobs, of.pop())
+    return jobs
+
+
+def _check_whole(output: Path, jobs: Sequence[Job], of: int) -> None:
+    ready = {job.shard.number for job in jobs if job.finished}
+    missing = [str(number) for number in range(1, of + 1) if number not in ready]
+    if missing:
+        what = "The prediction is" if of == 1 else f"Of {of} shards these are"
+        names = "" if of == 1 else f": {', '.join(missing[:10])}{' ...' if len(missing) > 10 else ''}"
+        raise WorkbenchError(f"{what} not finished{names}. Run the same command until it is, then merge {output}.")
+    for job in jobs[1:]:
+        different = jobs[0].order.differences(job.order)
+        if not different and jobs[0].listed.everywhere != job.listed.everywhere:
+            different = "the pictures in the sources"
+        if different:
+            raise WorkbenchError(
+                f"Shard {job.shard.number} of {of} is of another job than shard 1. What differs: {different}."
+                " Run it again with --fresh."
+            )

@@ -1,0 +1,214 @@
+"""What was found, as it is written while pictures are predicted: parts that are only ever appended to.
+
+Each line is a whole batch: a checksum, what was found in each picture, how much that makes, and where to go on. So a
+line that is there is a step that was taken, and there is no second book that could disagree with it. Whatever a kill
+or a power cut left behind the last whole line is cut off when the work goes on. A part has some ten thousand pictures;
+all but the last were put on disk before the next was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.core.detections import Detections
+from workbench.core.files import sync_all
+from workbench.errors import WorkbenchError
+from workbench.inference.sources import Frame, Position
+
+PER_PART = 10_000  # pictures
+SYNCED = 5.0  # seconds of work that a power cut may cost at most; a kill costs a batch
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was found in one picture; `skipped` says why it could not be read.
+
+    `frame` is -1 where it is no frame of a video. `found`: label (its index), score, and box (xyxy, pixels).
+    """
+
+    name: str
+    place: str
+    width: int = 0
+    height: int = 0
+    found: tuple[tuple[int, float, Box], ...] = ()
+    frame: int = -1
+    skipped: str = ""
+
+    @staticmethod
+    def of(frame: Frame, kept: Detections) -> Row:
+        """Scores to five digits and boxes to a hundredth of a pixel."""
+        rows = zip(kept.labels.tolist(), kept.scores.tolist(), kept.boxes.tolist(), strict=True)
+        found = tuple((label, round(score, 5), _rounded(box)) for label, score, box in rows)
+        height, width = frame.image.shape[:2]
+        return Row(frame.name, frame.place, width, height, found, frame.index if frame.is_video else -1)
+
+    @property
+    def own_place(self) -> str:
+        """Where a file for this picture alone goes: frames of a video lie in a folder of its name."""
+        return self.place if self.frame < 0 else f"{self.place}/{self.frame:06d}"
+
+
+def _rounded(box: list[float]) -> Box:
+    x0, y0, x1, y1 = (round(side, 2) for side in box)
+    return x0, y0, x1, y1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How far the work is."""
+
+    next: Position = field(default_factory=Position)
+    images: int = 0
+    detections: int = 0
+    skipped: int = 0
+
+    @property
+    def pictures(self) -> int:
+        return self.images + self.skipped
+
+    def plus(self, rows: list[Row], next: Position) -> Done:
+        skipped = sum(bool(row.skipped) for row in rows)
+        detections = sum(len(row.found) for row in rows)
+        return Done(
+            next, self.images + len(rows) - skipped, self.detections + detections, self.skipped + skipped
+        )  # fmt: skip
+
+
+class Parts:
+    """The parts in `folder`, to go on with: what is not whole at their end is cut off. Close it.
+
+    `beside`: other files are written that must be on disk before the line that tells of them.
+    """
+
+    def __init__(self, folder: Path, beside: bool = False) -> None:
+        self.folder, self.done, self._beside = folder, Done(), beside
+        self._in_part, self._synced = 0, time.monotonic()
+        parts = files(folder)
+        self._number = max(len(parts) - 1, 0)
+        self._stream = open(parts[-1] if parts else self._name(), "ab", buffering=0)  # noqa: SIM115 - until close
+        if len(parts) > 1:
+            self.done = _ended(parts[-2])
+        if parts:
+            self._cut_off(parts[-1])
+
+    def _name(self) -> Path:
+        return self.folder / f"part-{self._number:06d}.jsonl"
+
+    def _cut_off(self, last: Path) -> None:
+        whole = 0
+        for line, end in _lines(last):
+            rows, self.done = _taken(line, last)
+            self._in_part += len(rows)
+            whole = end
+        if whole < last.stat().st_size:
+            os.truncate(last, whole)
+
+    def append(self, rows: list[Row], next: Position) -> None:
+        """One batch. WorkbenchError if it can't be written: what was there is as it was."""
+        if self._in_part >= PER_PART:
+            self.sync()
+            self._stream.close()
+            self._number, self._in_part = self._number + 1, 0
+            self._stream = open(self._name(), "ab", buffering=0)  # noqa: SIM115 - until close
+        done = self.done.plus(rows, next)
+        line = _line(rows, done)
+        try:
+            written = self._stream.write(line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            sentence = f"{self._name()} could not be written: {error.strerror}. Make room; the same command goes on."
+            raise WorkbenchError(sentence, error) from error
+        self.done = done
+        self._in_part += len(rows)
+        if time.monotonic() - self._synced > SYNCED:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have it on disk, and what was written beside it before."""
+        if self._beside:
+            sync_all()
+        os.fsync(self._stream.fileno())
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        self.sync()
+        self._stream.close()
+
+
+def files(folder: Path) -> list[Path]:
+    """The parts in `folder`, in order."""
+    return sorted(folder.glob("part-*.jsonl"))
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Everything that was found, in the order of the listing. WorkbenchError for what is damaged."""
+    for file in files(folder):
+        end = 0
+        for line, end in _lines(file):  # noqa: B007 - the last one counts
+            yield from _taken(line, file)[0]
+        if end < file.stat().st_size:
+            raise WorkbenchError(f"{file} is damaged after byte {end:,}. Run the same command again, or with --fresh.")
+
+
+def _line(rows: list[Row], done: Done) -> bytes:
+    told = [_plain(row) for row in rows]
+    sums = [done.images, done.detections, done.skipped]
+    at = [done.next.byte, done.next.number, done.next.frame]
+    text = json.dumps([at, sums, told], ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _plain(row: Row) -> list[Any]:
+    if row.skipped:
+        return [row.name, row.place, row.frame, row.skipped]
+    return [row.name, row.place, row.frame, row.width, row.height, row.found]
+
+
+def _row(told: list[Any]) -> Row:
+    if len(told) == 4:
+        return Row(told[0], told[1], frame=told[2], skipped=told[3])
+    found = tuple((label, score, tuple(box)) for label, score, box in told[5])
+    return Row(told[0], told[1], told[3], told[4], found, told[2])
+
+
+def _lines(file: Path) -> Iterator[tuple[bytes, int]]:
+    """The whole lines of a part and where each ends, up to the first that is not."""
+    end = 0
+    with open(file, "rb") as lines:
+        for line in lines:
+            sum, _, text = line.rstrip(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or sum != b"%08x" % zlib.crc32(text):
+                return
+            end += len(line)
+            yield text, end
+
+
+def _taken(text: bytes, file: Path) -> tuple[list[Row], Done]:
+    try:
+        at, sums, told = json.loads(text)
+        return [_row(one) for one in told], Done(Position(*at), *sums)
+    except (ValueError, TypeError, IndexError) as error:
+        raise WorkbenchError(f"{file} was written by another version of Workbench. Use --fresh.", error) from error
+
+
+def ended(folder: Path) -> Done:
+    """How far the work in `folder` is."""
+    some = files(folder)
+    return _ended(some[-1]) if some else Done()
+
+
+def _ended(file: Path) -> Done:
+    """What the last line of a part that is whole says."""
+    done = Done()
+    for text, _ in _lines(file):
+        done = _taken(text, file)[1]
+    return done

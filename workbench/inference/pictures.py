@@ -1,0 +1,36 @@
+"""Pictures with what was found drawn on them, a JPEG each, written while their pixels are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from workbench.core.detections import Detections
+from workbench.core.files import atomic_write, forget_unfinished
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
+from workbench.inference.draw import drawn
+from workbench.inference.parts import Row
+from workbench.inference.sources import Frame
+
+QUALITY = 92  # of the JPEGs
+
+
+class Pictures:
+    """Writes into `folder`; one that is there is replaced. `alone`: no other process writes there meanwhile."""
+
+    def __init__(self, folder: Path, labels: Sequence[Label], alone: bool) -> None:
+        self._folder, self._labels, self._clears = folder, labels, alone
+
+    def save(self, row: Row, frame: Frame, found: Detections) -> None:
+        picture = cv2.cvtColor(drawn(frame.image, found, self._labels), cv2.COLOR_RGB2BGR)
+        whole, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if not whole:
+            raise WorkbenchError(f"The picture {row.name} could not be written as JPEG. Predict without pictures.")
+        file = self._folder / f"{row.own_place}.jpg"
+        if self._clears and file.parent.is_dir():  # the first is where a process before may have been killed
+            forget_unfinished(file.parent)
+        self._clears = False
+        atomic_write(file, data.tobytes(), sync=False)  # Parts.sync puts it on disk before the line that tells of it

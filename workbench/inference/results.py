@@ -1,0 +1,123 @@
+"""The formats that predictions are written in: each reads the rows once, whatever their number, and keeps none.
+
+A writer is a generator: the number of rows done, again and again, and at last what it wrote. Closed early it leaves the
+files as they were, but for those of single images.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.files import atomic_path
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
+from workbench.inference.parts import Row
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What rows do not say of themselves. `videos`: place and file; `every`: the n-th frame of them was taken.
+
+    `ids`: a COCO file whose ids of images and labels the COCO results are to have.
+    """
+
+    labels: tuple[Label, ...]
+    videos: tuple[tuple[str, Path], ...] = ()
+    every: int = 1
+    ids: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`remark`: what a person should know of it."""
+
+    files: tuple[Path, ...]
+    remark: str = ""
+
+
+Progress = Iterator[int | Written]
+Writer = Callable[[Iterable[Row], About, Path], Progress]
+
+
+def writers() -> dict[str, Writer]:
+    """By the name of the format. "pictures" are written while pixels are at hand (pictures.py)."""
+    from workbench.inference.results_coco import write_coco
+    from workbench.inference.results_files import write_voc, write_yolo
+    from workbench.inference.results_video import write_videos
+
+    return {
+        "json": write_json, "coco": write_coco, "yolo": write_yolo, "voc": write_voc, "csv": write_csv,
+        "video": write_videos,
+    }  # fmt: skip
+
+
+LEFT_OUT = "left_out.csv"
+FORMATS = ("json", "coco", "yolo", "voc", "csv", "pictures", "video")
+
+
+def checked(names: Iterable[str]) -> tuple[str, ...]:
+    """The same, each once. WorkbenchError that lists all formats if one is not among them."""
+    names = tuple(dict.fromkeys(names))
+    for name in names:
+        if name not in FORMATS:
+            raise WorkbenchError(f"--format must be one of {', '.join(FORMATS)}, not '{name}'.")
+    return names
+
+
+def write_json(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """predictions.json: a list of {file, width, height, detections: [{label, score, box}]}.
+
+    Frames of a video have a "frame" too. Boxes are xyxy in pixels of the upright picture.
+    """
+    file = folder / "predictions.json"
+    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
+        text.write("[")
+        first = True
+        for done, row in enumerate(rows, start=1):
+            if not row.skipped:
+                text.write(("\n" if first else ",\n") + _entry(row, about.labels))
+                first = False
+            yield done
+        text.write("\n]\n")
+    yield Written((file,))
+
+
+def _entry(row: Row, labels: tuple[Label, ...]) -> str:
+    entry: dict[str, object] = {"file": row.name}
+    if row.frame >= 0:
+        entry["frame"] = row.frame
+    entry |= {"width": row.width, "height": row.height}
+    entry["detections"] = [
+        {"label": labels[label].name, "score": score, "box": list(box)} for label, score, box in row.found
+    ]
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+
+
+def write_csv(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """predictions.csv: a line for each detection, and one without a label for a picture in which nothing was found."""
+    file = folder / "predictions.csv"
+    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["file", "frame", "width", "height", "label", "score", "x0", "y0", "x1", "y1"])
+        for done, row in enumerate(rows, start=1):
+            begins = [row.name, row.frame if row.frame >= 0 else "", row.width, row.height]
+            for label, score, box in row.found:
+                table.writerow([*begins, about.labels[label].name, score, *box])
+            if not row.found and not row.skipped:
+                table.writerow([*begins, "", "", "", "", "", ""])
+            yield done
+    yield Written((file,))
+
+
+def write_left_out(rows: Iterable[Row], folder: Path) -> Path:
+    """left_out.csv: the pictures that could not be read, and why."""
+    file = folder / LEFT_OUT
+    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["file", "why"])
+        table.writerows([row.name, row.skipped] for row in rows if row.skipped)
+    return file

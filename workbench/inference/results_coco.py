@@ -1,0 +1,117 @@
+"""Predictions as COCO's list of results, which pycocotools' loadRes reads.
+
+Its entries name images and labels by numbers. They are those of the COCO file that `About.ids` names, by file name and
+label name; without one they count from 1, and predictions.coco.images.json beside it says which is which: a COCO file
+without annotations, to be completed or compared with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from workbench.core import strict_json, words
+from workbench.core.files import atomic_path
+from workbench.core.project import Label
+from workbench.errors import Refused, WorkbenchError
+from workbench.inference.parts import Row
+from workbench.inference.results import About, Progress, Written
+
+RESULTS, IMAGES = "predictions.coco.json", "predictions.coco.images.json"
+
+
+def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """WorkbenchError if the file of ids can't be read, or knows none of the labels or of the images."""
+    ids = _read_ids(about.ids, about.labels) if about.ids is not None else None
+    unknown = known = 0
+    with contextlib.ExitStack() as stack:
+        results = _List(stack.enter_context(_replacing(folder / RESULTS)))
+        results.open("[")
+        if ids is None:
+            listed = _List(stack.enter_context(_replacing(folder / IMAGES)))
+            listed.open('{"images": [')
+        for done, row in enumerate(rows, start=1):
+            if not row.skipped:
+                image = done if ids is None else ids.image(row)
+                known, unknown = known + (image is not None), unknown + (image is None)
+                if ids is None:
+                    listed.add({"id": done, "file_name": file_name(row), "width": row.width, "height": row.height})
+                if image is not None:
+                    _add_results(results, row, image, ids.labels if ids else range(1, len(about.labels) + 1))
+            yield done
+        if ids is not None and unknown and not known:
+            raise WorkbenchError(f"{about.ids} names none of these images. Is it of other ones?")
+        results.close("\n]\n")
+        if ids is None:
+            categories = [{"id": n, "name": label.name} for n, label in enumerate(about.labels, start=1)]
+            ending = {"annotations": [], "categories": categories}
+            listed.close("\n], " + json.dumps(ending, ensure_ascii=False)[1:] + "\n")
+    files = (folder / RESULTS,) if ids else (folder / RESULTS, folder / IMAGES)
+    remark = f"Not in {about.ids}, so left out of {RESULTS}: {words.count(unknown, 'picture')}." if unknown else ""
+    yield Written(files, remark)
+
+
+def file_name(row: Row) -> str:
+    """What a picture is called; a frame as the picture of it is."""
+    return row.name if row.frame < 0 else f"{row.own_place}.jpg"
+
+
+@contextlib.contextmanager
+def _replacing(file: Path) -> Any:
+    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
+        yield text
+
+
+class _List:
+    """A list in JSON that is written entry by entry."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text, self._before = text, "\n"
+
+    def open(self, begins: str) -> None:
+        self._text.write(begins)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self._text.write(self._before + json.dumps(entry, ensure_ascii=False, allow_nan=False))
+        self._before = ",\n"
+
+    def close(self, ends: str) -> None:
+        self._text.write(ends)
+
+
+def _add_results(results: _List, row: Row, image: Any, labels: Any) -> None:
+    for label, score, (x0, y0, x1, y1) in row.found:
+        box = [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)]
+        results.add({"image_id": image, "category_id": labels[label], "bbox": box, "score": score})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    labels: tuple[Any, ...]  # by index of the network's labels
+    images: Mapping[str, Any]  # by file name; None where two have it
+
+    def image(self, row: Row) -> Any:
+        name = file_name(row)
+        return self.images.get(name, self.images.get(PurePosixPath(name).name))
+
+
+def _read_ids(file: Path, labels: tuple[Label, ...]) -> _Ids:
+    try:
+        told = strict_json.parse(file.read_bytes(), str(file))
+        categories = {str(one["name"]): one["id"] for one in told["categories"]}
+        images: dict[str, Any] = {}
+        for one in told["images"]:
+            for name in {str(one["file_name"]), PurePosixPath(str(one["file_name"])).name}:
+                images[name] = None if name in images else one["id"]
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be read: {error.strerror}. Check the name.", error) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Refused(file, "this is no COCO file of images and categories") from error
+    missing = [label.name for label in labels if label.name not in categories]
+    if missing:
+        raise Refused(file, f"it has no category '{missing[0]}', which the detector finds. Is it of other labels?")
+    return _Ids(tuple(categories[label.name] for label in labels), images)

@@ -1,0 +1,69 @@
+"""Predictions with a file for each picture: YOLO txt with a column of scores, and Pascal VOC XML with a <score>.
+
+The lines and elements are those of the formats themselves (formats/yolo.py, formats/voc.py), so what reads labels reads
+these too; a trainer that must not learn the scores drops the last column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from workbench.core.files import atomic_write, sync_all
+from workbench.core.project import FLAGS, Image, Label, Snapshot, State
+from workbench.formats.parts.layout import keep
+from workbench.formats.parts.voc_xml import to_xml
+from workbench.formats.parts.yolo_txt import to_line
+from workbench.inference.parts import Row
+from workbench.inference.results import About, Progress, Written
+from workbench.inference.results_coco import file_name
+
+
+def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """yolo/labels/NAME.txt: "label x y width height score", as fractions; yolo/classes.txt: a label's name each line.
+
+    A picture in which nothing was found has an empty file.
+    """
+    base = folder / "yolo"
+    for done, row in enumerate(rows, start=1):
+        if not row.skipped:
+            lines = (
+                f"{to_line(label, box, row.width, row.height).rstrip()} {score:g}\n" for label, score, box in row.found
+            )
+            atomic_write(base / "labels" / f"{row.own_place}.txt", "".join(lines), sync=False)
+        yield done
+    names = "".join(f"{label.name}\n" for label in about.labels)
+    atomic_write(base / "classes.txt", names)
+    sync_all()
+    yield Written((base,))
+
+
+def write_voc(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """voc/Annotations/NAME.xml: whole pixels counted from 1, as the devkit has them."""
+    base = folder / "voc"
+    base.mkdir(parents=True, exist_ok=True)
+    for done, row in enumerate(rows, start=1):
+        if not row.skipped:
+            text = to_xml(_alone(row, about.labels), 0, file_name(row))
+            atomic_write(base / "Annotations" / f"{row.own_place}.xml", text, sync=False)
+        yield done
+    sync_all()
+    yield Written((base,))
+
+
+def _alone(row: Row, labels: tuple[Label, ...]) -> Snapshot:
+    """The picture as the only one of a project, its detections as labelled boxes with a score beside them."""
+    count = len(row.found)
+    return Snapshot(
+        labels,
+        (Image(1, row.name, row.width, row.height, State.DONE),),
+        (Path(row.name),),
+        np.array([0, count]),
+        np.array([box for _, _, box in row.found], np.float64).reshape(-1, 4),
+        np.array([label for label, _, _ in row.found], np.int64),
+        np.zeros((count, len(FLAGS)), bool),
+        np.arange(1, count + 1),
+        tuple(("", keep("voc", [["score", {}, f"{score:g}", []]])) for _, score, _ in row.found),
+    )

@@ -1,0 +1,128 @@
+"""Annotated videos: what was found, drawn on the frames that were looked at, as MP4.
+
+They are drawn from what was written, when all of a video is known: a video file that was broken off can't be gone on
+with, so its frames are read a second time instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import video as videos
+from workbench.core.detections import Detections
+from workbench.core.files import atomic_path
+from workbench.errors import WorkbenchError
+from workbench.inference.draw import drawn
+from workbench.inference.parts import Row
+from workbench.inference.results import About, Progress, Written
+
+RATE = 25.0  # frames a second where a video does not say
+
+
+def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+    """videos/NAME.mp4 for each video among the sources; of `every` frames one, at the speed of the original."""
+    files, done = dict(about.videos), 0
+    written: list[Path] = []
+    for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 else ""):
+        if not place or place not in files:
+            for _ in some:
+                done += 1
+                yield done
+            continue
+        rate = (videos.rate(files[place]) or RATE) / about.every
+        name = place if place.lower().endswith(".mp4") else f"{place}.mp4"
+        with Recorder(folder / "videos" / name, rate) as recorder:
+            for picture in _drawn(some, videos.frames(files[place], about.every), about):
+                recorder.write(picture)
+                done += 1
+                yield done
+        written.append(folder / "videos" / name)
+    yield Written(tuple(written), "" if written else "There is no video among the sources to be drawn on.")
+
+
+def _drawn(
+    rows: Iterable[Row], frames: Iterator[videos.VideoFrame], about: About
+) -> Iterator[NDArray[np.uint8]]:  # fmt: skip
+    """The frames that have a row, with its boxes."""
+    with contextlib.closing(frames):  # type: ignore[type-var]
+        for row in rows:
+            frame = next((frame for frame in frames if frame.index >= row.frame), None)
+            if frame is None or frame.index != row.frame:
+                raise WorkbenchError(f"{row.name} has changed since it was predicted. Give --fresh to begin anew.")
+            yield drawn(frame.image, detections(row), about.labels)
+
+
+def detections(row: Row) -> Detections:
+    """What was found in it, as arrays."""
+    return Detections(
+        np.array([box for _, _, box in row.found], np.float32).reshape(-1, 4),
+        np.array([score for _, score, _ in row.found], np.float32),
+        np.array([label for label, _, _ in row.found], np.int32),
+    )
+
+
+class Recorder:
+    """An MP4 that is there, whole, when the `with` block ends, and not at all if it fails. Without a frame: none."""
+
+    def __init__(self, file: Path, rate: float) -> None:
+        self._file, self._rate = file, rate
+        self._stack = contextlib.ExitStack()
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self.frames = 0
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def write(self, picture: NDArray[np.uint8]) -> None:
+        """(H, W, 3) RGB. Later ones of another size are brought to that of the first. WorkbenchError: no such MP4."""
+        if self._writer is None:
+            self._open(picture.shape[1], picture.shape[0])
+        assert self._writer is not None
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
+        self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        self.frames += 1
+
+    def write_until(self, seconds: float, picture: NDArray[np.uint8]) -> None:
+        """As often as it takes for the video to be `seconds` long: for cameras, which come at no even pace."""
+        while self.frames < max(1, round(seconds * self._rate)):
+            self.write(picture)
+
+    def _open(self, width: int, height: int) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        for left in self._file.parent.glob(f".{self._file.name[:80]}.*.tmp*"):  # of a process that was killed
+            left.unlink(missing_ok=True)
+        temporary = self._stack.enter_context(atomic_path(self._file))
+        # the ending decides what cv2 writes
+        self._inner, self._temporary = temporary.with_name(f"{temporary.name}.mp4"), temporary
+        self._size = (width, height)
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(os.fspath(self._inner.resolve()), cv2.CAP_FFMPEG, code, self._rate, self._size)
+        if not self._writer.isOpened():
+            raise WorkbenchError(
+                f"{self._file.name} can't be written as MP4 of {width} x {height} at {self._rate:.3g} frames a second."
+                " Choose pictures instead of a video."
+            )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        try:
+            if kind is None:
+                os.replace(self._inner, self._temporary)
+        finally:
+            self._stack.__exit__(kind, error, trace)
+            self._inner.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""From pictures to rows, batch after batch: what is in memory is a batch and the few pictures that are read ahead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.core.detections import Detections
+from workbench.inference import tiles
+from workbench.inference.events import Predicted, Skipped
+from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.parts import Parts, Row
+from workbench.inference.sources import Frame, Numbered
+from workbench.inference.tiles import Tiling
+
+if TYPE_CHECKING:  # what is given has loaded torch
+    from workbench.inference.predict import Predictor
+
+PIXELS = 64_000_000  # of a batch, 200 MB: fewer pictures at a time where they are large
+
+
+class Beside(Protocol):
+    """What is done with a picture while its pixels are at hand."""
+
+    def save(self, row: Row, frame: Frame, found: Detections) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a picture is looked at and what is left of it."""
+
+    point: OperatingPoint
+    tiling: Tiling | None = None
+
+
+def stream(
+    predictor: Predictor, pictures: Iterable[Numbered], parts: Parts, rules: Rules, beside: Sequence[Beside],
+    total: int = 0, batch: int = 0,
+) -> Iterator[Predicted | Skipped]:  # fmt: skip
+    """Predict `pictures`, `batch` at a time (0: as many as the device likes). `total` 0: nobody knows.
+
+    When events of a batch come, the batch is written; closing it early loses nothing. Where batches begin depends on
+    the pictures alone, so that going on gives the same bytes as one go.
+    """
+    begun, before = time.perf_counter(), parts.done.images
+    for some in batches(pictures, batch or predictor.batch):
+        frames = [one.read for one in some if isinstance(one.read, Frame)]
+        found = iter(tiles.seen(predictor, [frame.image for frame in frames], rules.tiling))
+        rows = []
+        for one in some:
+            if isinstance(one.read, Skipped):
+                rows.append(Row(one.item.name, one.item.place, skipped=one.read.sentence))
+                continue
+            kept = tiles.selected(next(found), rules.point, predictor.labels)
+            rows.append(Row.of(one.read, kept))
+            for each in beside:
+                each.save(rows[-1], one.read, kept)
+        first = parts.done.pictures
+        parts.append(rows, some[-1].next)
+        speed = (parts.done.images - before) / max(time.perf_counter() - begun, 1e-9)
+        for done, (one, row) in enumerate(zip(some, rows, strict=True), start=first + 1):
+            if isinstance(one.read, Skipped):
+                yield one.read
+            else:
+                yield Predicted(row.name, one.read.index, done, max(total, done) if total else 0, len(row.found), speed)
+
+
+def batches(pictures: Iterable[Numbered], size: int) -> Iterator[list[Numbered]]:
+    """`size` at a time, or as many as have PIXELS together; a new one where a video begins or ends."""
+    some: list[Numbered] = []
+    pixels = 0
+    for one in pictures:
+        if some and (one.item.is_video or some[-1].item.is_video) and one.item.place != some[-1].item.place:
+            yield some
+            some, pixels = [], 0
+        some.append(one)
+        pixels += one.read.image.shape[0] * one.read.image.shape[1] if isinstance(one.read, Frame) else 0
+        if len(some) == size or pixels >= PIXELS:
+            yield some
+            some, pixels = [], 0
+    if some:
+        yield some

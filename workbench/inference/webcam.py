@@ -1,0 +1,142 @@
+"""Predicts what a webcam shows, live, until it is stopped: every frame is looked at as it comes.
+
+What was seen can't be seen again, so nothing is gone on with, and the annotated video is recorded meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from workbench.core.detections import Detections
+from workbench.core.project import Label
+from workbench.core.video import VideoFrame
+from workbench.errors import WorkbenchError
+from workbench.inference import jobs, parts, results, streaming, tiles
+from workbench.inference.draw import drawn
+from workbench.inference.events import PredictEvent, PredictionsSaved
+from workbench.inference.jobs import Job
+from workbench.inference.listing import Listed, Shard
+from workbench.inference.parts import Parts, Row
+from workbench.inference.pictures import Pictures
+from workbench.inference.predict_files import Asked, merge, order_of, predictor_labels
+from workbench.inference.results_video import RATE, Recorder
+from workbench.inference.sources import Frame, Item, Numbered, Position
+from workbench.inference.streaming import Beside
+
+if TYPE_CHECKING:  # what is given has loaded torch
+    from workbench.inference.predict import Predictor
+
+
+class Webcam:
+    """A camera of this machine, while the `with` block lasts. WorkbenchError if it is not there."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it is said here, in words
+        try:
+            self._capture = cv2.VideoCapture(number)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise WorkbenchError(
+                f"There is no webcam {number}, or another program is using it. Connect one, close the other program,"
+                " or choose another number (0 is the first)."
+            )
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what is shown is now, not a second ago
+        self._begun, self._count = time.monotonic(), 0
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, as it says."""
+        found = float(self._capture.get(cv2.CAP_PROP_FPS))
+        return found if 1 <= found <= 240 else RATE
+
+    def read(self) -> VideoFrame | None:
+        """The next frame; None if no more come. Waits for it."""
+        there, image = self._capture.read()
+        if not there or image is None:
+            return None
+        rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        frame = VideoFrame(self._count, time.monotonic() - self._begun, rgb)
+        self._count += 1
+        return frame
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def __enter__(self) -> Webcam:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Recording:
+    """Writes each frame with its boxes, at the pace at which they came."""
+
+    def __init__(self, recorder: Recorder, labels: Sequence[Label]) -> None:
+        self._recorder, self._labels = recorder, labels
+
+    def save(self, row: Row, frame: Frame, found: Detections) -> None:
+        self._recorder.write_until(frame.seconds, drawn(frame.image, found, self._labels))
+
+
+def predict_webcam(
+    predictor: Predictor, number: int, output: Path, asked: Asked, stop: Event, *, frames: int = 0, fresh: bool = False
+) -> Iterator[PredictEvent]:
+    """Predict until `stop` is set or `frames` were looked at (0: any number), then write the results.
+
+    WorkbenchError if there is no such camera, or `output` has results already and not `fresh`.
+    """
+    formats, shard = results.checked(asked.formats), Shard()
+    labels, name = predictor_labels(predictor), f"webcam{number}"
+    order = order_of(predictor, [Path(name)], asked)
+    with Webcam(number) as camera, jobs.locked(jobs.folder_of(output, shard)), contextlib.ExitStack() as stack:
+        if not fresh and jobs.shards(output):
+            raise WorkbenchError(f"{output} holds results already. Give --fresh to replace them, or another --out.")
+        jobs.going_on(output, shard, order, fresh=True, pictures=False)
+        job = Job(jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats)
+        for left in parts.files(job.folder):
+            left.unlink()
+        job.write()
+        beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
+        film = output / "videos" / f"{name}.mp4"
+        if "video" in formats:
+            recorder = stack.enter_context(Recorder(film, camera.rate / asked.every))
+            beside.append(Recording(recorder, labels))
+        written = stack.enter_context(contextlib.closing(Parts(job.folder, beside=job.pictures)))
+        rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
+        pictures = _frames(camera, name, asked.every, frames, stop)
+        yield from streaming.stream(predictor, pictures, written, rules, beside, frames, batch=1)
+    job.finish()
+    for event in merge(output, [name for name in formats if name != "video"]):
+        if isinstance(event, PredictionsSaved) and film.is_file() and "video" in formats:
+            files = (*event.files, film)
+            event = PredictionsSaved(files[0], event.images, event.detections, event.skipped, files, event.remark)
+        yield event
+
+
+def _frames(camera: Webcam, name: str, every: int, most: int, stop: Event) -> Iterator[Numbered]:
+    taken = 0
+    while not stop.is_set() and (most == 0 or taken < most):
+        frame = camera.read()
+        if frame is None:
+            return
+        if frame.index % every == 0:
+            taken += 1
+            item = Item(name, name, Path(name), is_video=True)
+            picture = Frame(name, frame.index, frame.image, item.file, True, name, frame.seconds)
+            yield Numbered(picture, item, Position(0, 0, frame.index + 1))

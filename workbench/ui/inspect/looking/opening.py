@@ -1,0 +1,59 @@
+"""The button on the Inspect page that opens the window "Look elsewhere", and its key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from workbench.ui.actions import make
+from workbench.ui.inspect.choice import Choice
+from workbench.ui.session import Session
+
+if TYPE_CHECKING:  # what it needs is imported when it is opened
+    from workbench.ui.inspect.looking.window import LookingWindow
+
+
+class LookElsewhere(QPushButton):
+    """Puts itself behind the pickers in their row; an open window looks with the run that is chosen in them."""
+
+    def __init__(self, session: Session, page: QWidget, choice: Choice) -> None:
+        super().__init__("Elsewhere…")
+        self.setObjectName("inspect-elsewhere")
+        self._session, self._page, self._choice = session, page, choice
+        self._action = make(page, "look-elsewhere", self.open, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.setToolTip(self._action.toolTip())
+        self.clicked.connect(self.open)
+        head = choice.parentWidget()
+        row = head.layout() if head is not None else None
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(row.indexOf(choice) + 2, self)
+        choice.changed.connect(self._follow)
+
+    @Slot()
+    def open(self) -> None:
+        """One window at a time."""
+        from workbench.ui.inspect.looking.window import LookingWindow
+
+        run, checkpoint = self._choice.run, self._choice.checkpoint
+        if run is None or checkpoint is None:
+            self._session.inform("There is no trained run to look with yet. Train one, or import weights.")
+            return
+        window = self._open_one() or LookingWindow(self._session, self.window())
+        window.take_run(run, checkpoint)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+
+    def _open_one(self) -> LookingWindow | None:
+        """By its name, so that its module is not loaded before it is needed."""
+        found = [one for one in self.window().findChildren(QWidget, "looking-window") if not one.ended]  # type: ignore[attr-defined]
+        return found[0] if found else None  # type: ignore[return-value]
+
+    @Slot()
+    def _follow(self) -> None:
+        window = self._open_one()
+        run, checkpoint = self._choice.run, self._choice.checkpoint
+        if window is not None and run is not None and checkpoint is not None:
+            window.take_run(run, checkpoint)

@@ -1,0 +1,91 @@
+"""Playing: which picture is next, and when."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from workbench.ui.inspect.looking.eyes import Source
+from workbench.ui.inspect.looking.transport import Transport
+
+STILL = 0.8  # seconds that an image of a folder stays at least
+
+
+class Playing(QObject):
+    """`looked_for` when the transport stands at the next picture: look at it, then say `seen`.
+
+    A video goes at its own speed and leaves out the frames for which the network is too slow. A webcam is looked at as
+    fast as can be. `rested` when a webcam is no longer watched.
+    """
+
+    looked_for = Signal()
+    rested = Signal()
+
+    def __init__(self, transport: Transport, parent: QObject) -> None:
+        super().__init__(parent)
+        self.on = False
+        self._transport = transport
+        self._source: Source | None = None
+        self._begun, self._first = 0.0, 0  # when, and at which picture
+        self._wanted = 0
+        self._next = QTimer(self, singleShot=True)
+        self._next.timeout.connect(self._go_on)
+
+    def take(self, source: Source | None) -> None:
+        """Stop, and play this when asked."""
+        self.pause()
+        self._source = source
+
+    @Slot()
+    def switch(self) -> None:
+        """From the beginning, if it stood at the end."""
+        if self.on:
+            self.pause()
+        elif self._source is not None and self._transport.play.isEnabled():
+            if self._transport.is_at_end and not self._source.is_live:
+                self._transport.go_to(0)
+            self.play()
+            self.looked_for.emit()
+
+    def play(self) -> None:
+        self.on = True
+        self.begin_here()
+        self._transport.show_playing(True)
+
+    def pause(self) -> None:
+        was_live = self.on and self._source is not None and self._source.is_live
+        self.on = False
+        self._next.stop()
+        self._transport.show_playing(False)
+        if was_live:
+            self.rested.emit()
+
+    def begin_here(self) -> None:
+        """A person went to another place: the clock begins there."""
+        self._begun, self._first = time.monotonic(), self._transport.index
+
+    def seen(self) -> None:
+        """What was looked for is on the screen: set a time for the next."""
+        source, here = self._source, self._transport.index
+        if not self.on or source is None:
+            return
+        if source.is_live:
+            self._next.start(0)
+        elif self._transport.is_at_end:
+            self.pause()
+        elif source.is_video:
+            elapsed = time.monotonic() - self._begun
+            self._wanted = max(here + 1, self._first + int(elapsed * source.rate))
+            due = (self._wanted - self._first) / source.rate - elapsed
+            self._next.start(max(0, round(1000 * due)))
+        else:
+            self._wanted = here + 1
+            self._next.start(round(1000 * STILL))
+
+    @Slot()
+    def _go_on(self) -> None:
+        if self.on and self._source is not None:
+            if not self._source.is_live:
+                self._transport.go_to(min(self._wanted, self._transport.slider.maximum()))
+            self.looked_for.emit()

@@ -1,0 +1,390 @@
+"""Look elsewhere: what a run's detector finds in a folder, a video or a webcam, outside the project.
+
+The network runs in one thread (eyes.py), for one picture at a time: while a person drags the slider, what was asked
+for and not begun is forgotten. Confidence and NMS work on what was found and never run it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QSizeF, Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEvent
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
+
+from workbench.core import words
+from workbench.core.project import Label
+from workbench.core.video import VIDEO_SUFFIXES
+from workbench.errors import WorkbenchError
+from workbench.inference import operating_point
+from workbench.training.runs import RunInfo
+from workbench.ui import preferences, theme
+from workbench.ui.actions import make
+from workbench.ui.background import Background
+from workbench.ui.inspect.looking import writing
+from workbench.ui.inspect.looking.eyes import Eyes, Look, Open, Rest, Seen, Source
+from workbench.ui.inspect.looking.picture import LookedPicture
+from workbench.ui.inspect.looking.playing import Playing
+from workbench.ui.inspect.looking.side import LookingSide
+from workbench.ui.inspect.looking.transport import Transport
+from workbench.ui.inspect.looking.writing import Write, Wrote
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.open_folder import open_folder
+
+SIZE, SMALLEST = (1100, 720), (760, 520)
+SIDE = 300  # px
+CAMERAS = 4  # that are offered
+FIRST = "Choose a folder of images, a video or a webcam, or drop one here."
+_GEOMETRY, _FOLDER = "looking/window", "looking/folder"
+
+
+class LookingWindow(QDialog):
+    """Not modal. `take_run` says whose detector looks. `eyes` and `write` do the work in threads; fakes for tests."""
+
+    def __init__(
+        self, session: Session, parent: QWidget, eyes: Eyes | None = None, write: Write = writing.write
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self.setObjectName("looking-window")
+        self.setWindowTitle("Look elsewhere")
+        self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
+        self.setAcceptDrops(True)
+        self.ended = False
+        self._session, self._write = session, write
+        self._checkpoint: Path | None = None
+        self._source: Source | None = None
+        self._seen: Seen | None = None
+        self._asked: Look | Open | None = None
+        self._job: Job | None = None
+        self._wrote: Path | None = None
+        self._eyes = eyes or Eyes()
+        self._background = Background("Looking elsewhere", self._eyes.do, self)
+        self.picture, self.transport, self.side = LookedPicture(), Transport(), LookingSide()
+        self.playing = Playing(self.transport, self)
+        self._lay_out()
+        self._connect()
+        self._make_actions()
+        self._restore_size()
+        self.picture.say(FIRST, "text")
+        self._offer_writing()
+
+    # --- building ---
+
+    def _lay_out(self) -> None:
+        self._run = Elided()
+        self._run.setObjectName("looking-run")
+        self._title = Elided()
+        self._title.setObjectName("looking-title")
+        self._title.setProperty("role", "muted")
+        self._folder = _button("looking-folder", "Folder…", "mdi6.folder-image")
+        self._video = _button("looking-video", "Video…", "mdi6.movie-open-outline")
+        self._webcam = _button("looking-webcam", "Webcam", "mdi6.webcam")
+        self._webcam.setToolTip("Look at what the first webcam shows; the arrow has the others.")
+        self._webcam.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        menu = QMenu(self)
+        for number in range(CAMERAS):
+            menu.addAction(f"Webcam {number}").setData(number)
+        self._webcam.setMenu(menu)
+        head = QHBoxLayout()
+        head.setSpacing(theme.GRID)
+        for widget in (self._folder, self._video, self._webcam):
+            head.addWidget(widget)
+        head.addWidget(self._title, 2)
+        head.addWidget(self._run, 1)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        self._caption = Elided()
+        self._caption.setObjectName("looking-caption")
+        for one in (self._caption, self.picture, self.transport):
+            column.addWidget(one, int(one is self.picture))
+        split = QSplitter(childrenCollapsible=False)
+        split.addWidget(left)
+        split.addWidget(self.side)
+        split.setStretchFactor(0, 1)
+        split.setSizes([SIZE[0] - SIDE, SIDE])
+        self.side.setMinimumWidth(SIDE - 40)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setSpacing(theme.GRID)
+        layout.addLayout(head)
+        layout.addWidget(split, 1)
+
+    def _connect(self) -> None:
+        self._folder.clicked.connect(self._choose_folder)
+        self._video.clicked.connect(self._choose_video)
+        self._webcam.clicked.connect(lambda: self.open_source(Open(None, 0)))
+        self._webcam.menu().triggered.connect(lambda action: self.open_source(Open(None, int(action.data()))))
+        self._background.done.connect(self._done)
+        self.transport.moved.connect(self._moved)
+        self.transport.play_asked.connect(self.playing.switch)
+        self.playing.looked_for.connect(self._look)
+        self.playing.rested.connect(lambda: self._background.ask([Rest()]))
+        self.side.changed.connect(self._show_boxes)
+        self.side.look_asked.connect(self._look)
+        self.side.write_asked.connect(self._choose_where)
+        self.side.open.clicked.connect(self._open_results)
+        self._session.job_ended.connect(self._job_ended)
+        self._session.closing.connect(self._end)
+
+    def _make_actions(self) -> None:
+        window = Qt.ShortcutContext.WindowShortcut
+        for name, slot in (
+            ("looking-play", self.playing.switch),
+            ("looking-on", lambda: self.transport.step(1)),
+            ("looking-back", lambda: self.transport.step(-1)),
+        ):
+            action = make(self, name, slot, context=window)
+            button = {"looking-play": self.transport.play, "looking-on": self.transport.on}.get(name)
+            (button or self.transport.back).setToolTip(action.toolTip())
+
+    def _restore_size(self) -> None:
+        room = QGuiApplication.primaryScreen().availableSize()
+        self.setMinimumSize(*SMALLEST)
+        self.resize(min(SIZE[0], room.width() - 64), min(SIZE[1], room.height() - 64))
+        kept = preferences.geometry(_GEOMETRY)
+        if not kept.isEmpty():
+            self.restoreGeometry(kept)
+
+    # --- whose eyes ---
+
+    def take_run(self, run: RunInfo, checkpoint: Path) -> None:
+        """Look with this checkpoint from now on, at what is open."""
+        said = f"Run {run.name}, {checkpoint.stem}"
+        self._run.setText(said)
+        self._run.setToolTip(said)
+        if checkpoint == self._checkpoint:
+            return
+        self._checkpoint = checkpoint
+        try:
+            point = operating_point.read(run.folder, checkpoint.name)
+        except WorkbenchError as error:
+            point = None
+            self._session.tell(error)
+        self.side.take_point(point)
+        self._seen = None
+        self.picture.clear()
+        self._look()
+
+    # --- what is looked at ---
+
+    @Slot()
+    def _choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "A folder of images", preferences.get(_FOLDER, ""))
+        if chosen:
+            self._open_path(Path(chosen))
+
+    @Slot()
+    def _choose_video(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
+        filters = f"Videos ({patterns});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileName(self, "A video", preferences.get(_FOLDER, ""), filters)
+        if chosen:
+            self._open_path(Path(chosen))
+
+    def _open_path(self, path: Path) -> None:
+        preferences.put(_FOLDER, str(path.parent))
+        self.open_source(Open(path))
+
+    def open_source(self, wish: Open) -> None:
+        """Forget what was open, and look at this from its beginning."""
+        self.playing.take(None)
+        self._source = self._seen = None
+        self.picture.clear()
+        self.picture.say("Opening …", "text")
+        self._caption.setText("")
+        self.transport.show_source(None)
+        title = os.fspath(wish.path) if wish.path else f"Webcam {wish.camera}"
+        self._title.setText(title)
+        self._title.setToolTip(title)
+        self._offer_writing()
+        self._ask(wish)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._open_path(Path(event.mimeData().urls()[0].toLocalFile()))
+
+    # --- asking and answers ---
+
+    def _ask(self, wish: Open | Look) -> None:
+        self._asked = wish
+        self._background.ask([wish])
+
+    @Slot(int)
+    def _moved(self, _index: int) -> None:
+        self.playing.begin_here()
+        self._look()
+
+    @Slot()
+    def _look(self) -> None:
+        """At the picture that the slider says."""
+        if self._source is None or self._checkpoint is None:
+            return
+        if self._seen is None:
+            self.picture.say("Looking …", "text")
+        self._ask(Look(self._source, self.transport.index, self._checkpoint, self.side.tiles.value()))
+
+    @Slot(object, object)
+    def _done(self, wish: object, result: object) -> None:
+        if isinstance(result, Source) and wish is self._asked:
+            self._take_source(result)
+        elif isinstance(result, Seen) and self._source is result.look.source:
+            self._take_seen(result)
+        elif isinstance(result, WorkbenchError) and wish is self._asked:
+            self._refuse(result.sentence)
+
+    def _refuse(self, sentence: str) -> None:
+        """In the picture's place. Playing a folder goes on: the next image may be readable."""
+        self._seen = None
+        self.picture.clear()
+        self.picture.say(sentence)
+        self._caption.setText("")
+        source, index = self._source, self.transport.index
+        if source is not None:
+            self.transport.show_place(source, index, source.names[index] if source.names else "")
+        if source is None or not source.names:
+            self.playing.pause()
+        self.playing.seen()
+
+    def _take_source(self, source: Source) -> None:
+        self._source = source
+        self.transport.show_source(source)
+        self.playing.take(source)
+        self.side.offer_formats(source.is_video)
+        if source.is_live:
+            self.playing.play()
+        self._look()
+
+    def _take_seen(self, seen: Seen) -> None:
+        """While a person drags, what belongs to a moment ago is better than nothing."""
+        if seen.look.checkpoint != self._checkpoint:
+            return
+        first = self._seen is None
+        self._seen = seen
+        self.side.take_published(seen.kind, seen.iou)
+        size = QSizeF(seen.picture.width, seen.picture.height)
+        self.picture.show_picture(seen.picture, size, keep_view=not first)
+        self.side.labels.show_labels(self._coloured(seen.labels))
+        self.transport.show_place(seen.look.source, seen.look.index, seen.name, seen.seconds)
+        self._show_boxes()
+        if first:
+            self._offer_writing()
+        if seen.look is self._asked:
+            self.playing.seen()
+
+    def _offer_writing(self) -> None:
+        """Once it is known what the knobs mean, and how to do it without this window where it can't be done here."""
+        source = self._source
+        if source is None or self._seen is None:
+            self.side.offer_writing("Open something first.")
+        elif self._job is not None:
+            self.side.offer_writing("Results are being written; the status bar of the main window has a Stop.")
+        elif source.is_live:
+            command = f"workbench predict PROJECT --webcam {source.opened.camera}"
+            self.side.offer_writing(f"What a webcam shows is written while it is watched: {command}")
+        else:
+            self.side.offer_writing("")
+
+    def _coloured(self, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        """As the project's labels of these names are."""
+        document = self._session.document
+        known = {label.name: label for label in document.labels()} if document is not None else {}
+        return tuple(known.get(label.name, label) for label in labels)
+
+    @Slot()
+    def _show_boxes(self) -> None:
+        """At the knobs' values, of what was found: the network does not run."""
+        from workbench.inference import tiles
+
+        seen = self._seen
+        if seen is None:
+            return
+        names = [label.name for label in seen.labels]
+        found = tiles.selected(seen.found, self.side.point, names)
+        self.side.labels.show_counts(found)
+        self.picture.set_detections(self.side.labels.shown_of(found), self._coloured(seen.labels))
+        self._caption.setText(f"{words.count(len(found), 'object')} in {seen.name}, in {1000 * seen.took:,.0f} ms")
+
+    # --- writing ---
+
+    @Slot()
+    def _choose_where(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Where the results go", preferences.get(_FOLDER, ""))
+        if chosen:
+            self.write_into(Path(chosen))
+
+    def write_into(self, folder: Path) -> None:
+        """Predict all that is open into a new folder of `folder`, with the knobs as they are, in a job."""
+        source, checkpoint = self._source, self._checkpoint
+        if source is None or source.opened.path is None or checkpoint is None or self._job is not None:
+            return
+        wish = writing.Wish(
+            checkpoint, source.opened.path, folder, self.side.point, self.side.formats, self.side.tiles.value()
+        )
+        job = Job(f"Predicting {source.title}", lambda _: self._write(wish), behind=True)
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        self._job, self._wrote = job, None
+        self.side.say_written("Writing …", None)
+        self._offer_writing()
+        self._session.start(job)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if self.sender() is self._job and isinstance(event, Wrote):
+            self._wrote = event.folder
+            self.side.say_written(event.sentence, event.folder)
+        elif self.sender() is self._job and self._wrote is None:
+            self.side.say_progress(event)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if self.sender() is self._job and isinstance(error, WorkbenchError):
+            self.side.say_written(error.sentence, None)
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is self._job and self._job is not None:
+            if self._wrote is None and self._job.error is None:
+                self.side.say_written("Stopped. The same again goes on from there.", None)
+            self._job = None
+            self._offer_writing()
+
+    @Slot()
+    def _open_results(self) -> None:
+        if self._wrote is not None and not open_folder(self._wrote):
+            self._session.inform(f"The results are in {self._wrote}.")
+
+    # --- the end ---
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """A closed window looks at nothing."""
+        self.playing.pause()
+        preferences.put(_GEOMETRY, self.saveGeometry())
+        super().hideEvent(event)
+
+    @Slot()
+    def _end(self) -> None:
+        """The project is closed, and its runs with it: wait for the thread."""
+        self.ended = True
+        self.playing.pause()
+        self._background.close()
+        self._eyes.close()
+        self.close()
+        self.deleteLater()
+
+
+def _button(name: str, text: str, icon: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName(name)
+    button.setText(text)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    theme.set_icon(button, icon)
+    return button
