@@ -75,6 +75,7 @@ class CsvBoxes:
         """Write boxes.csv into `folder`."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
+        quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         table.writerow(COLUMNS)
         for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
             rows = snapshot.rows(index)
@@ -82,7 +83,8 @@ class CsvBoxes:
                 continue  # a row would say that there is nothing in the image
             for box, label in zip(snapshot.boxes[rows], snapshot.label_index[rows], strict=True):
                 name = snapshot.labels[int(label)].name
-                table.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in box)])
+                row = quoted if "\r" in name else table  # Python before 3.13 does not quote for it by itself
+                row.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in box)])
             if rows.start == rows.stop:
                 table.writerow([place, image.width, image.height, "", "", "", "", ""])
         files.atomic_write(folder / "boxes.csv", text.getvalue().encode("utf-8", "replace"))

@@ -409,6 +409,15 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         if heads[0][1].kind != "detection":
             self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
 
+    def cfg_text(self) -> str:
+        """The cfg for the labels that it has now, as its weights are exported with it."""
+        sections = read(self.settings.cfg)
+        for end, out in zip(self.ends, self.outs, strict=True):
+            rows, layer = len(self.get_submodule(out).weight), sections[end]  # sections begin with [net]
+            layer.options["output" if layer.kind in ("connected", "conn") else "filters"] = str(rows)
+            sections[end + 1].options["classes"] = str(self.label_count)
+        return "\n".join(f"[{s.kind}]\n" + "".join(f"{n}={v}\n" for n, v in s.options.items()) for s in sections)
+
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         outputs = [images]
         for layer in self.layers:

@@ -12,6 +12,14 @@ from workbench.cli.options import app
 from workbench.core.files import resource
 
 PAGE = resource("help", "training-on-several.md")
+MODEL = resource("help", "using-a-trained-model.md")
+
+
+def of_a_model() -> list[list[str]]:
+    """The arguments of `workbench` in every block of the page on trained models."""
+    blocks = re.findall(r"```\n(.*?)```", Path(str(MODEL)).read_text("utf-8"), re.DOTALL)
+    found = re.findall(r"^workbench (.+)$", "\n".join(blocks), re.MULTILINE)
+    return [shlex.split(line) for line in found]
 
 
 def commands() -> list[list[str]]:
@@ -27,7 +35,18 @@ def test_the_page_has_commands() -> None:
     assert len(commands()) >= 6
 
 
-@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
+def test_the_page_on_trained_models_has_commands_and_settings_that_there_are() -> None:
+    from workbench import settings
+    from workbench.inference.exporters import ExportSettings
+
+    assert {arguments[0] for arguments in of_a_model()} == {"export", "benchmark"}
+    text = Path(str(MODEL)).read_text("utf-8")
+    (listed,) = re.findall(r"page shows: (.*?)\. What", text, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", listed)) <= {row.name for row in settings.rows(ExportSettings)}
+    assert len(re.findall(r"`(\w+)`", listed)) >= 8
+
+
+@pytest.mark.parametrize("arguments", [*commands(), *of_a_model()], ids=" ".join)
 def test_a_command_of_the_page_is_understood(arguments: list[str], tmp_path: Path) -> None:
     """Typer takes all its words; that there is no such project is then said by the command itself."""
     from workbench.errors import WorkbenchError

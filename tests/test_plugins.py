@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from workbench import detectors, formats, plugins
+from workbench import __main__, detectors, formats, plugins
 
 GOOD = (
     '"""A good one."""\nfrom workbench.api import formats\nAPI = 1\n@formats.register("mine")\nclass Mine:\n    pass\n'
@@ -34,6 +35,7 @@ def test_the_shipped_examples_load_and_register() -> None:
     loaded = {plugin.name: plugin for plugin in plugins.load_all()}
     assert loaded["csv_boxes"].members == ("csv",)
     assert loaded["darknet_cfg"].members == ("darknet-cfg",)
+    assert loaded["numpy_npz"].members == ("npz",)
     assert {plugin.state for plugin in loaded.values()} == {"loaded"}
 
 
@@ -42,7 +44,7 @@ def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(fo
     file.write_text(GOOD)
     assert [(p.state, p.about) for p in plugins.load_all()] == [("asks", "A good one.")]
     assert "mine" not in formats.formats
-    plugins.allow(file)
+    plugins.allow(plugins.load_all()[0])
     assert [p.members for p in plugins.load_all()] == [("mine",)]
     file.write_text(GOOD + "#")
     assert [p.state for p in plugins.load_all()] == ["asks"]
@@ -55,15 +57,53 @@ def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(fo
 def test_a_bad_plugin_is_named_and_leaves_nothing_behind(folder: Path, text: str) -> None:
     (folder / "bad.py").write_text(text)
     (folder / "good.py").write_text(GOOD.replace("mine", "other"))
-    for file in folder.glob("*.py"):
-        plugins.allow(file)
+    for plugin in plugins.load_all():
+        plugins.allow(plugin)
     bad, good = plugins.load_all()
     assert (bad.state, good.state) == ("failed", "loaded")
     assert bad.problem
     assert "mine" not in formats.formats
 
 
-def test_safe_mode_loads_none(folder: Path) -> None:
+@pytest.mark.parametrize("how", ["asked", "started"])
+def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "good.py").write_text(GOOD)
-    plugins.allow(folder / "good.py")
-    assert plugins.load_all(safe_mode=True) == ()
+    plugins.allow(plugins.load_all()[0])
+    if how == "started":
+        monkeypatch.setenv("WORKBENCH_SAFE_MODE", "")  # so that it is taken away again
+        monkeypatch.setattr(sys, "argv", ["workbench", "--safe-mode", "--version"])
+        assert __main__.main() == 0
+    (good,) = plugins.load_all(safe_mode=True if how == "asked" else None)
+    assert (good.state, good.members) == ("off", ())
+    assert "--safe-mode" in good.problem
+    assert "mine" not in formats.formats
+
+
+@pytest.fixture
+def package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An installed package with a plugin in a module of its own."""
+    site = folder / "site"
+    inside = site / "strange_package"
+    inside.mkdir(parents=True)
+    (inside / "__init__.py").write_text('"""Boxes of a stranger."""\n')
+    (inside / "boxes.py").write_text(GOOD)
+    about = site / "strange_package-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-package\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[workbench.plugins]\nboxes = strange_package.boxes\n")
+    monkeypatch.syspath_prepend(str(site))
+    yield inside
+    for name in [one for one in sys.modules if one.startswith("strange_package")]:
+        del sys.modules[name]
+
+
+def test_a_package_s_entry_point_runs_only_after_a_yes_to_all_of_its_files(package: Path) -> None:
+    (asks,) = plugins.load_all()
+    assert (asks.name, asks.state, asks.about) == ("strange-package", "asks", "Boxes of a stranger.")
+    assert "strange_package" not in sys.modules, "nothing of it has run"
+    plugins.allow(asks)
+    (good,) = plugins.load_all()
+    assert (good.state, good.members) == ("loaded", ("mine",))
+    assert formats.formats.owner("mine") == "strange-package"
+    (package / "more.py").write_text("")
+    assert [plugin.state for plugin in plugins.load_all()] == ["asks"], "another file came"

@@ -12,7 +12,9 @@ def main() -> int:
     # OpenMP's threads spin while they wait, by default: with one other busy program a step then takes 30 times as long
     # (measured: 55 s instead of 7 s). Waiting passively costs a third on an idle machine and never collapses.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    arguments = sys.argv[1:]
+    arguments = [one for one in sys.argv[1:] if one != "--safe-mode"]
+    if len(arguments) < len(sys.argv) - 1:
+        os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py
     if not arguments or (len(arguments) == 1 and _is_project(arguments[0])):
         from workbench.ui.app import run
 

@@ -2,19 +2,25 @@
 
 A plugin declares `API = 1`, imports `workbench.api` only, and registers by the decorators that built-in members use.
 Files of the shipped folder are trusted; a file of the user's plugin folder runs only after the user has said yes to
-exactly that content (its SHA-256), because a plugin is a program.
+exactly that content (its SHA-256), because a plugin is a program. So does an installed package that names a module of
+itself as an entry point of the group "workbench.plugins": there the content is that of all its files.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import importlib
+import importlib.metadata
 import importlib.util
 import json
 import logging
+import os
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +33,17 @@ from workbench.registry import Registry
 
 log = logging.getLogger(__name__)
 API = 1
+GROUP = "workbench.plugins"  # of entry points
+SAFE_MODE = "WORKBENCH_SAFE_MODE"  # set by `workbench --safe-mode`, also for the processes that it starts
+SHIPPED = "workbench_plugin_"  # and the file's name: how the module of a file is called
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One plugin file and what became of it.
+    """One plugin, a file or an installed package, and what became of it.
 
-    `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports).
+    `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports), "off" (in
+    safe mode). `module` of an installed package, whose `file` it is; else empty.
     """
 
     file: Path
@@ -41,10 +51,25 @@ class Plugin:
     about: str  # first line of its docstring
     problem: str = ""
     members: tuple[str, ...] = ()
+    package: str = ""
+    module: str = ""
 
     @property
     def name(self) -> str:
-        return self.file.stem
+        return self.package or self.file.stem
+
+    @property
+    def owner(self) -> str:
+        """As the registries have it."""
+        return self.package or self.file.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that runs when it is imported."""
+        if not self.package or self.file.name != "__init__.py":
+            return (self.file,)
+        inside = (file for file in self.file.parent.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        return tuple(sorted(inside))
 
 
 def shipped_folder() -> Path:
@@ -79,54 +104,90 @@ def _load_waiting() -> None:
     global _loaded
     with _one_at_a_time:
         if _loaded is not None:
-            _loaded = tuple(_load(plugin.file) if plugin.state == "later" else plugin for plugin in _loaded)
+            _loaded = tuple(_load(plugin) if plugin.state == "later" else plugin for plugin in _loaded)
 
 
 detectors.when_loaded(_load_waiting)
 
 
-def load_all(*, safe_mode: bool = False) -> tuple[Plugin, ...]:
-    """Import every plugin that may run, one failing without harming the others. `safe_mode`: none at all."""
-    if safe_mode:
-        return ()
-    shipped = [(file, True) for file in sorted(shipped_folder().glob("*.py"))]
-    own = [(file, _allowed(file)) for file in sorted(user_folder().glob("*.py"))]
-    return tuple(_load(file) if allowed else _waiting(file) for file, allowed in shipped + own)
+def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
+    """Import every plugin that may run, one failing without harming the others.
+
+    `safe_mode`: none at all, and each says so; None: as the program was started.
+    """
+    off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
+    shipped = [Plugin(file, "found", _about(file)) for file in sorted(shipped_folder().glob("*.py"))]
+    strange = [Plugin(file, "found", _about(file)) for file in sorted(user_folder().glob("*.py"))]
+    strange += installed()
+    if off:
+        why = "Nothing was loaded, as the program was started with --safe-mode."
+        return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
+    asked = [_load(plugin) if _allowed(plugin) else _waiting(plugin) for plugin in strange]
+    return (*(_load(plugin) for plugin in shipped), *asked)
 
 
-def allow(file: Path) -> None:
-    """Record the user's yes to this file as it is now, from the next start on; a changed byte asks again."""
+def installed() -> list[Plugin]:
+    """Those of installed packages. Nothing of them is imported."""
+    found = []
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda one: one.value):
+        package = point.dist.name if point.dist is not None else point.name
+        top = point.module.partition(".")[0]
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):
+            spec = None
+        file = Path(spec.origin) if spec is not None and spec.origin else Path(top)
+        found.append(Plugin(file, "found", _about(file), package=package, module=point.module))
+    return found
+
+
+def load_trusted(folder: Path) -> tuple[Plugin, ...]:
+    """Import every plugin in `folder` without asking: for `pytest tests/contract --plugins`, by their author."""
+    detectors.load_all()
+    return tuple(_load(Plugin(file, "found", _about(file))) for file in sorted(folder.glob("*.py")))
+
+
+def allow(plugin: Plugin) -> None:
+    """Record the user's yes to this plugin as it is now, from the next start on; a changed byte asks again."""
     kept = _consents()
-    kept[file.name] = _fingerprint(file)
+    kept[_known_as(plugin)] = _fingerprint(plugin)
     atomic_write(_consent_file(), json.dumps(kept, indent=1))
 
 
-def _load(file: Path) -> Plugin:
-    if not detectors.are_loaded() and _imports_torch(file):
-        return Plugin(file, "later", _about(file))
+def _load(plugin: Plugin) -> Plugin:
+    if not detectors.are_loaded() and any(map(_imports_torch, plugin.files)):
+        return replace(plugin, state="later")
+    with _owned(plugin.owner) as families:
+        try:
+            module = _import(plugin)
+            if getattr(module, "API", None) != API:
+                raise ValueError(f"it must say API = {API}")
+        except Exception as error:  # a plugin may raise anything, and the window must start
+            for family in families:
+                family.unregister_owner(plugin.owner)
+            log.warning("Plugin %s was left out", plugin.file, exc_info=True)
+            return replace(plugin, state="failed", problem=f"{type(error).__name__}: {error}")
+    members = tuple(name for family in families for name in family.names() if family.owner(name) == plugin.owner)
+    return replace(plugin, state="loaded", problem="", members=members)
+
+
+@contextlib.contextmanager
+def _owned(owner: str) -> Iterator[tuple[Registry[Any], ...]]:
+    """What is registered meanwhile is the owner's; what it had registered before is forgotten."""
     families: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
     for family in families:
-        family.unregister_owner(file.name)  # when it was loaded before
-        family.current_owner = file.name
+        family.unregister_owner(owner)
+        family.current_owner = owner
     try:
-        module = _import(file)
-        if getattr(module, "API", None) != API:
-            raise ValueError(f"it must say API = {API}")
-    except Exception as error:  # a plugin may raise anything, and the window must start
-        for family in families:
-            family.unregister_owner(file.name)
-        log.warning("Plugin %s was left out", file, exc_info=True)
-        return Plugin(file, "failed", _about(file), f"{type(error).__name__}: {error}")
+        yield families
     finally:
         for family in families:
             family.current_owner = "built in"
-    members = tuple(name for family in families for name in family.names() if family.owner(name) == file.name)
-    return Plugin(file, "loaded", _about(file), members=members)
 
 
 def _imports_torch(file: Path) -> bool:
     try:
-        statements = ast.parse(file.read_bytes()).body
+        statements = ast.parse(file.read_bytes()).body if file.suffix == ".py" else []
     except (OSError, SyntaxError, ValueError):
         return False  # its import will say why
     names = [alias.name for line in statements if isinstance(line, ast.Import) for alias in line.names]
@@ -134,21 +195,24 @@ def _imports_torch(file: Path) -> bool:
     return any(name.partition(".")[0] in ("torch", "torchvision") for name in names)
 
 
-def _import(file: Path) -> object:
-    name = f"workbench_plugin_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
+def _import(plugin: Plugin) -> object:
+    if plugin.module:
+        for name in [one for one in sys.modules if f"{one}.".startswith(f"{plugin.module}.")]:
+            del sys.modules[name]  # so that it registers again what was forgotten
+        return importlib.import_module(plugin.module)
+    name = f"{SHIPPED}{plugin.file.stem}"
+    spec = importlib.util.spec_from_file_location(name, plugin.file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} can't be imported")
+        raise ImportError(f"{plugin.file} can't be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _waiting(file: Path) -> Plugin:
-    return Plugin(
-        file, "asks", _about(file), "It is new or was changed. A plugin is a program: allow it if you trust it."
-    )
+def _waiting(plugin: Plugin) -> Plugin:
+    why = "It is new or was changed. A plugin is a program: allow it if you trust it."
+    return replace(plugin, state="asks", problem=why)
 
 
 def _about(file: Path) -> str:
@@ -159,12 +223,24 @@ def _about(file: Path) -> str:
     return first.strip("\"' ")
 
 
-def _allowed(file: Path) -> bool:
-    return _consents().get(file.name) == _fingerprint(file)
+def _allowed(plugin: Plugin) -> bool:
+    kept = _consents().get(_known_as(plugin))
+    return kept is not None and kept == _fingerprint(plugin)
 
 
-def _fingerprint(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _known_as(plugin: Plugin) -> str:
+    return f"package {plugin.package}" if plugin.package else plugin.file.name
+
+
+def _fingerprint(plugin: Plugin) -> str:
+    """SHA-256 of the file, or of the names and contents of all files of a package."""
+    if not plugin.package:
+        return hashlib.sha256(plugin.file.read_bytes()).hexdigest()
+    total = hashlib.sha256(plugin.module.encode())
+    for file in plugin.files:
+        total.update(hashlib.sha256(file.relative_to(plugin.file.parent).as_posix().encode()).digest())
+        total.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
+    return total.hexdigest()
 
 
 def _consent_file() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from workbench.training import validate
 
 plugins.loaded()
 NAMES = detectors.load_all().names()
+FAMILY = "detectors"  # see conftest.py: `name` is each of them
 FROM_CFG = "darknet-cfg"  # a shipped plugin, whose network is that of its cfg
 PX = 64
 
@@ -61,11 +61,6 @@ NOTHING = Targets(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.int64), to
 
 def total(detector: Detector, raw: Raw, wanted: Targets) -> Tensor:
     return torch.stack(list(detector.loss(raw, wanted).values())).sum()
-
-
-@pytest.fixture(params=NAMES)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def test_it_says_what_it_is(name: str) -> None:
@@ -252,27 +247,6 @@ def test_perfect_training_finds_the_box(name: str) -> None:
     pytest.fail(f"after 240 steps the best candidate is {boxes[0, 0].tolist()} with label {labels[0, 0]}")
 
 
-def test_forward_can_be_exported(name: str) -> None:
-    detector = build(name).eval()
-    exported = torch.export.export(detector, (images(),))
-    for ours, theirs in zip(detector(images()), exported.module()(images()), strict=True):
-        torch.testing.assert_close(ours, theirs)
-
-
-@pytest.mark.slow
-def test_onnx_equals_torch(name: str, tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    detector = build(name).eval()
-    file = tmp_path / "detector.onnx"
-    torch.onnx.export(detector, (images(1),), file, dynamo=True, verbose=False, external_data=False)
-    session = runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    outputs = session.run(None, {session.get_inputs()[0].name: images(1).numpy()})
-    for ours, theirs in zip(detector(images(1)), outputs, strict=True):
-        largest = float(ours.detach().abs().max())
-        np.testing.assert_allclose(theirs, ours.detach().numpy(), rtol=0, atol=1e-5 * max(1.0, largest))
-
-
 def test_an_input_side_that_is_no_multiple_of_32_is_refused_with_the_nearest(name: str) -> None:
     if detectors.load_all().get(name).multiple == 1:
         assert build(name, px=101)
@@ -304,7 +278,6 @@ def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
         assert detector.loss(detector(images()), TWO)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_the_losses_of_single_images_average_to_that_of_the_batch(name: str) -> None:
     detector = build(name).eval()
     with torch.inference_mode():

@@ -31,6 +31,28 @@ def test_formats_are_timed_and_those_that_can_t_be_are_named(
     assert "needs no_such_package. Install with: pip install" in missing["pt2"]
 
 
+def test_a_format_that_takes_too_long_is_left_out_and_says_so(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first row takes all the time there is by writing; the second is then not begun."""
+    clock = [0.0]
+
+    def slow(_: object, source: exporters.Source, file: Path) -> str:
+        clock[0] += 61.0
+        return ""
+
+    monkeypatch.setattr(benchmark, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(exporters.load_all().get("torchscript"), "write", slow)
+    monkeypatch.setattr(benchmark, "_own", lambda *_: np.array([1.0]))
+    events = list(benchmark.benchmark(predictor, ["torchscript"], [1, 2], threads=1, limit=60.0))
+    told = [event.sentence for event in events if isinstance(event, NotTimed)]
+    assert told == [
+        f"with {images} at a time: it took more than 60 s. A higher --limit waits longer."
+        for images in ("1 image", "2 images")
+    ]
+    assert clock[0] == 61
+
+
 def test_median_p95_and_throughput_by_hand() -> None:
     times = np.array([10.0] * 19 + [30.0])
     row = benchmark._timed("onnx", "onnxruntime 1", 4, 2, times)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.options import Json, Project, Run, Which, app, checkpoint_of, project_of
-from workbench.console import bar, result, say, table
+from workbench.console import bar, err, result, say, table
 from workbench.core.project import Split
 
 
@@ -27,9 +27,13 @@ def benchmark(
     ] = None,
     threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: one for each core.", min=0)] = 0,
     seconds: Annotated[float, typer.Option("--seconds", help="About how long each is timed.", min=0.0)] = 3.0,
+    limit: Annotated[
+        float, typer.Option("--limit", help="Seconds that a format may take in all; the rest of it is left out.", min=1)
+    ] = 120.0,
     as_json: Json = False,
 ) -> None:
     """Latency and throughput of a trained detector in each file format, on this machine's processor."""
+    say("Loading PyTorch and the checkpoint …", quiet=as_json)
     from workbench import plugins
     from workbench.inference import benchmark as timing
     from workbench.inference.checked_images import chosen
@@ -44,9 +48,12 @@ def benchmark(
     times: list[timing.Timed] = []
     without: list[timing.NotTimed] = []
     with bar("Timing", quiet=as_json) as progress:
-        for event in timing.benchmark(predictor, format or None, batch or (1, 8), images, threads, seconds):
+        for event in timing.benchmark(
+            predictor, format or None, batch or (1, 8), images, threads, seconds, limit=limit
+        ):
             if isinstance(event, timing.Timing):
                 progress.to(event.done, event.total, event.sentence)
+                say(f"{event.done + 1} of {event.total}: {event.sentence}", quiet=as_json or err.is_terminal)
             elif isinstance(event, timing.Timed):
                 times.append(event)
             else:

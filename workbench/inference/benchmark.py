@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import torch
@@ -21,12 +22,13 @@ from workbench.core import words
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
 from workbench.inference.export import source_of
-from workbench.inference.exporters import Exporter, ExportSettings
+from workbench.inference.exporters import Exporter, ExportSettings, Source
 from workbench.inference.predict import Predictor
-from workbench.inference.runtimes import Apart, NotRunnable
+from workbench.inference.runtimes import Apart, NotRunnable, Process
 from workbench.inference.verification import noise, samples_of
 
 PROGRAM = "workbench"  # the row of this program itself, without export
+LIMIT = 120.0  # seconds for a format: the largest network is written as ONNX in 40 on two cores
 WARM, LEAST, MOST = 3, 5, 500  # runs before the clock counts, and how many are timed
 
 
@@ -69,10 +71,12 @@ def benchmark(
     threads: int = 0,
     seconds: float = 3.0,
     settings: ExportSettings | None = None,
+    limit: float = LIMIT,
 ) -> Iterator[Timing | Timed | NotTimed]:
     """Time this program and each of `formats` (None: all) with each batch for about `seconds`.
 
-    `threads` 0: as many as torch takes, for all of them. `predictor` must be on the CPU.
+    `threads` 0: as many as torch takes, for all of them. `limit`: seconds that a format may take in all; what of it is
+    then left is not timed. `predictor` must be on the CPU.
     """
     members = exporters.load_all()
     chosen = {name: members.get(name)() for name in (members.names() if formats is None else formats)}
@@ -86,16 +90,19 @@ def benchmark(
         yield Timing(f"This program, {words.count(batch, 'image')} at a time", done, total)
         yield _timed(PROGRAM, f"torch {torch.__version__}", batch, threads, _own(predictor, picture, threads, seconds))
         done += 1
+    sources: dict[int, Source] = {}  # by batch: what one format has made of it serves the next
     for name, member in chosen.items():
-        why = _why_not(member)
+        why, end = _why_not(member), monotonic() + limit
         if why:
             yield NotTimed(name, why)
             done += len(pictures)
             continue
         for batch, picture in pictures.items():
-            yield Timing(f"{member.title}, {words.count(batch, 'image')} at a time", done, total)
-            asked = replace(settings or ExportSettings(), batch=batch, size="fixed")
-            yield _of_format(name, member, predictor, asked, picture, threads, seconds)
+            yield Timing(f"{member.title}, {words.count(batch, 'image')} at a time: writing and timing it", done, total)
+            if batch not in sources:
+                asked = replace(settings or ExportSettings(), batch=batch, size="fixed")
+                sources[batch] = source_of(predictor, asked)
+            yield _of_format(name, member, sources[batch], picture, Pace(threads, seconds, limit, end))
             done += 1
 
 
@@ -103,32 +110,50 @@ def _why_not(member: Exporter) -> str:
     missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
     if missing:
         return f"needs {' and '.join(missing)}. Install with: pip install 'workbench-detection[export]'"
-    runs = getattr(member, "runtime", "") in ("onnx", "torchscript", "pt2")
-    return "" if runs else "holds the weights alone: there is nothing to run."
+    if not exporters.is_runnable(member):
+        return "holds the weights alone: there is nothing to run."
+    return "" if getattr(member, "runtime", "") else "runs in no library of its own that could be timed apart."
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a format is timed: about `seconds` a row on `threads`, and until `end` of the monotonic clock at most."""
+
+    threads: int
+    seconds: float
+    limit: float
+    end: float
+
+    @property
+    def left(self) -> float:
+        return self.end - monotonic()
 
 
 def _of_format(
-    name: str,
-    member: Exporter,
-    predictor: Predictor,
-    settings: ExportSettings,
-    picture: NDArray[np.float32],
-    threads: int,
-    seconds: float,
+    name: str, member: Exporter, source: Source, picture: NDArray[np.float32], pace: Pace
 ) -> Timed | NotTimed:
     """Written aside, and run in its own library in a process of its own."""
+    images = words.count(len(picture), "image")
+    late = NotTimed(
+        name, f"with {images} at a time: it took more than {pace.limit:g} s. A higher --limit waits longer."
+    )
+    if pace.left <= 0:
+        return late
     with tempfile.TemporaryDirectory(prefix="workbench-benchmark-") as folder:
         file = Path(folder) / member.file
         try:
-            member.write(source_of(predictor, settings), file)
-            with Apart(member.runtime, file, threads) as apart:  # type: ignore[attr-defined]
-                times = apart.times(picture, WARM, seconds, LEAST, MOST)
+            member.write(source, file)
+            if pace.left <= 0:
+                return late
+            with Process(pace.left) as process:
+                apart = Apart(member.runtime, file, pace.threads, process)  # type: ignore[attr-defined]
+                times = apart.times(picture, WARM, min(pace.seconds, pace.left), LEAST, MOST)
                 library = ", ".join(f"{name} {version}" for name, version in apart.versions.items() if name != "python")
         except (WorkbenchError, NotRunnable) as error:
-            return NotTimed(name, f"with {words.count(len(picture), 'image')} at a time: {error}")
+            return late if pace.left <= 0 else NotTimed(name, f"with {images} at a time: {error}")
         except Exception as error:  # exporters raise dozens of kinds
-            return NotTimed(name, f"could not be written for {words.count(len(picture), 'image')}: {_first(error)}")
-    return _timed(name, library, len(picture), threads, times)
+            return NotTimed(name, f"could not be written for {images}: {_first(error)}")
+    return _timed(name, library, len(picture), pace.threads, times)
 
 
 def _first(error: Exception) -> str:

@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,16 @@ from workbench.core import words
 from workbench.core.files import atomic_path, atomic_write
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.inference import exporters, model_card
+from workbench.inference import exporters, model_card, operating_point
 from workbench.inference.checked_images import CHECKED
 from workbench.inference.events import ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.inference.exporters import PUBLISHED, Card, Exporter, ExportSettings, Source, Unsuitable
 from workbench.inference.graph import built
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor, folded
+from workbench.inference.runtimes import Process
 from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
+from workbench.settings import changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,7 @@ class Known:
 
     snapshot: Snapshot | None = None
     evaluation: dict[str, Any] | None = None  # evaluation.json
+    point: OperatingPoint | None = None  # that was kept with the run
 
 
 def export(
@@ -50,11 +54,16 @@ def export(
 
     Each gets the file, model.json, verification.json, MODEL_CARD.md and example.py, once the file was run by its own
     library and found what this program finds on up to eight of `images`. A format that can't be written or disagrees
-    is told by NotExported, what was there before is left as it was, and the others go on. WorkbenchError, before
-    anything is written, for an unknown format or one that needs a package that is missing.
+    is told by NotExported, what was there before is left as it was, and the others go on. Without `settings` they are
+    those of the operating point that was kept with the run; its labels' own confidences are always taken along.
+    WorkbenchError, before anything is written, for an unknown format or one that needs a package that is missing.
     """
+    run, name = Path(checkpoint).parent, Path(checkpoint).name
+    point = operating_point.read(run, name)
     predictor = Predictor.open(checkpoint, device="cpu")
-    known = Known(snapshot, model_card.evaluation_of(Path(checkpoint).parent, Path(checkpoint).name))
+    if settings is None:
+        settings = changed(ExportSettings(), model_card.suggested(run, name))
+    known = Known(snapshot, model_card.evaluation_of(run, name), point)
     yield from export_predictor(predictor, folder, formats, images, settings, known)
 
 
@@ -72,12 +81,18 @@ def export_predictor(
     for member in members.values():
         require(member)
     settings = settings or ExportSettings()
-    samples = samples_of(predictor, images)
+    work = _Work(predictor, Path(folder), samples_of(predictor, images), settings, known)
+    with work.process:
+        yield from _each(members, work, formats is not None)
+
+
+def _each(members: dict[str, Exporter], work: _Work, asked: bool) -> Iterator[ExportEvent]:
+    """One format after another. `asked`: those that can't hold this detector are told of."""
     results: list[Exported] = []
     failed: list[NotExported] = []
     for number, (name, member) in enumerate(members.items()):
         try:
-            for event in _one(name, member, predictor, Path(folder), samples, settings, known):
+            for event in _one(name, member, work):
                 if isinstance(event, Exported):
                     results.append(event)
                 yield (
@@ -86,38 +101,51 @@ def export_predictor(
                     else replace(event, done=2 * number + event.done, total=2 * len(members))
                 )
         except WorkbenchError as error:
-            if isinstance(error, Unsuitable) and formats is None:
+            if isinstance(error, Unsuitable) and not asked:
                 continue
             logging.getLogger(__name__).warning("%s: %s %s", name, error.sentence, error.cause)
             failed.append(NotExported(name, error.sentence))
             yield failed[-1]
-    yield ExportDone(Path(folder), tuple(results), tuple(failed))
+    yield ExportDone(work.folder, tuple(results), tuple(failed))
 
 
-def _one(
-    name: str,
-    member: Exporter,
-    predictor: Predictor,
-    folder: Path,
-    samples: Sequence[Sample],
-    settings: ExportSettings,
-    known: Known,
-) -> Iterator[ExportProgress | Exported]:
+@dataclass(eq=False)
+class _Work:
+    """What the formats of one export share."""
+
+    predictor: Predictor
+    folder: Path
+    samples: list[Sample]
+    settings: ExportSettings
+    known: Known
+    process: Process = field(default_factory=Process)
+    sources: dict[bool, Source] = field(default_factory=dict)  # by whether a batch or size of their own is heeded
+
+    def source(self, flexible: bool) -> Source:
+        if self.settings.batch == 1 and self.settings.size == "fixed":
+            flexible = False
+        if flexible not in self.sources:
+            self.sources[flexible] = source_of(self.predictor, self.settings, flexible, self.known.point)
+        return self.sources[flexible]
+
+
+def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | Exported]:
     """One format: written aside, verified, and only then put in its place."""
-    source = source_of(predictor, settings, getattr(member, "flexible", False))
+    source, samples, known = work.source(getattr(member, "flexible", False)), work.samples, work.known
     yield ExportProgress(name, f"Writing {member.title}", 0, 2)
-    with _staging(folder) as stage:
+    with _staging(work.folder) as stage:
         file = stage / member.file
         remark = _written(member, source, file)
         yield ExportProgress(name, f"Verifying {member.title}", 1, 2)
-        verified = verify(name, member, file, source, samples or noise(predictor.input_px))
+        verified = verify(name, member, file, source, samples or noise(work.predictor.input_px), work.process)
         agreed = verified.agreement
         if agreed is not None and len(samples) < CHECKED:
             remark = f"{remark} {_few(len(samples))}".strip()
-        about = model_card.text(member, source.card, verified, predictor.header, known.snapshot, known.evaluation)
+        about = model_card.text(member, source.card, verified, work.predictor.header, known.snapshot, known.evaluation)
         beside = {NAME: verified.to_json(), "MODEL_CARD.md": about, "example.py": example(member, source.card)}
-        _put(file, folder / name, {"model.json": source.card.to_json() + "\n", **beside})
-    file = folder / name / member.file
+        more = member.beside(source) if hasattr(member, "beside") else {}
+        _put(file, work.folder / name, {"model.json": source.card.to_json() + "\n", **more, **beside})
+    file = work.folder / name / member.file
     yield Exported(name, file.parent, file, file.stat().st_size, len(verified.images), agreed, remark)
 
 
@@ -138,9 +166,17 @@ def _put(file: Path, target: Path, beside: dict[str, str]) -> None:
 
 def example(member: Exporter, card: Card) -> str:
     """example.py: runs without this program."""
-    use = f"python example.py PHOTO   ({member.title}, without Workbench)"
-    about = f"{card.detector}: prints what the weights beside this file find in a photograph."
-    return f'"""{about}\n\n{use}\n"""\n\n{member.code(card)}'
+    body = member.code(card)
+    if "sys.argv" in body:
+        about = f"{card.detector}: prints what the weights beside this file find in a photograph."
+        use = f"python example.py PHOTO   ({member.title}, without Workbench)"
+    else:
+        about = f"{card.detector}: prints which weights the file beside this one holds."
+        use = (
+            f"python example.py   ({member.title}, without Workbench)\n\nThe network itself is not in the file. To find"
+            " objects without Workbench, export as ONNX,\nPyTorch 2 export or TorchScript, which hold it."
+        )
+    return f'"""{about}\n\n{use}\n"""\n\n{body}'
 
 
 def available() -> list[str]:
@@ -192,7 +228,9 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
         ) from error
 
 
-def source_of(predictor: Predictor, settings: ExportSettings, flexible: bool = True) -> Source:
+def source_of(
+    predictor: Predictor, settings: ExportSettings, flexible: bool = True, point: OperatingPoint | None = None
+) -> Source:
     """The detector as one graph on the CPU, and its card. `flexible`: with the batch and size that were asked for.
 
     Unsuitable if the detector can't have them.
@@ -201,7 +239,7 @@ def source_of(predictor: Predictor, settings: ExportSettings, flexible: bool = T
         settings = replace(settings, batch=1, size="fixed")
     _check_shapes(predictor, settings)
     running = folded(predictor.detector, torch.device("cpu"))
-    card = card_of(predictor, settings)
+    card = card_of(predictor, settings, point)
     px = predictor.input_px
     example = torch.rand(settings.batch or 2, 3, px, px)  # of two, as torch.export takes 1 for a constant
     return Source(predictor.detector, built(running, card), example, card, _metadata(predictor))
@@ -221,8 +259,8 @@ def _check_shapes(predictor: Predictor, settings: ExportSettings) -> None:
         )
 
 
-def card_of(predictor: Predictor, settings: ExportSettings) -> Card:
-    """What is written beside and into the file."""
+def card_of(predictor: Predictor, settings: ExportSettings, point: OperatingPoint | None = None) -> Card:
+    """What is written beside and into the file; of `point` the confidences that labels have of their own."""
     detector, header = predictor.detector, predictor.header
     kind, iou = detector.published_nms
     return Card(
@@ -244,6 +282,7 @@ def card_of(predictor: Predictor, settings: ExportSettings) -> Card:
         data=header.data_digest if header else "",
         version=workbench.__version__,
         provenance=_provenance(predictor),
+        label_scores={name: value for name, value in (point.own if point else ()) if name in predictor.labels},
     )
 
 

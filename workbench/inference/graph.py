@@ -109,14 +109,15 @@ def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) ->
     decided but for boxes at the end of a chain longer than r, each the first lower one that the one before removes or
     spares.
     """
-    a, b = boxes[..., :, None, :], boxes[..., None, :, :]
-    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    (ax, ay, ar, ab), (bx, by, br, bb) = boxes[..., :, None, :].unbind(-1), boxes[..., None, :, :].unbind(-1)
+    shared = (torch.minimum(ar, br) - torch.maximum(ax, bx)).clamp(min=0)
+    shared = shared * (torch.minimum(ab, bb) - torch.maximum(ay, by)).clamp(min=0)  # in half the time of (..., k, k, 2)
     area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
     value = shared / (area[..., :, None] + area[..., None, :] - shared).clamp(min=1e-9)
     if power is not None:
-        hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
-        apart = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
-        value = value - ((apart**2).sum(-1) / (hull**2).sum(-1).clamp(min=1e-9)) ** power
+        across, down = torch.maximum(ar, br) - torch.minimum(ax, bx), torch.maximum(ab, bb) - torch.minimum(ay, by)
+        apart = ((ax + ar - bx - br) / 2) ** 2 + ((ay + ab - by - bb) / 2) ** 2
+        value = value - (apart / (across**2 + down**2).clamp(min=1e-9)) ** power
     rank = torch.arange(boxes.shape[-2], device=boxes.device)
     same = labels[..., :, None] == labels[..., None, :]
     removes = (value > iou) & same & (rank[:, None] < rank[None])  # (..., k, k) row the column
@@ -163,17 +164,19 @@ class RawHeads(nn.Module):
         return self.detector(images)  # type: ignore[no-any-return]
 
 
-def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float) -> Agreement:
+def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float, labelled: bool = True) -> Agreement:
     """Compare what a file answers to `images` (B, 3, H, W) with what `graph`, one of the four above, answers.
 
-    Misshapen if the file's answers have other shapes than the graph's.
+    Without `labelled`, whatever the order of the labels. Misshapen if the file's answers have other shapes.
     """
     with torch.no_grad():
         if isinstance(graph, EndToEnd):
             pool = graph.pool(images)
-            ours = _arrays(graph.thinned(*pool, images.shape[2] + images.shape[3]))
+            ours, before = _arrays(graph.thinned(*pool, images.shape[2] + images.shape[3])), _arrays(pool)
             _check_shapes(ours, theirs, free=not isinstance(graph, Batched))
-            return _of_images(graph, ours, _arrays(pool), theirs, score)
+            if not labelled:
+                ours, before, theirs = (_unlabelled(arrays) for arrays in (ours, before, theirs))
+            return _of_images(graph, ours, before, theirs, score)
         ours = _arrays(graph(images))
         _check_shapes(ours, theirs)
         decoder = graph if isinstance(graph, Decoded) else Decoded(graph.detector, flat=False)  # type: ignore[arg-type]
@@ -181,8 +184,17 @@ def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float) -> A
             ours, theirs = (_arrays(decoder.decoded(_tensors(raw))) for raw in (ours, theirs))
     if decoder.flat:
         ours, theirs = ((boxes[None], scores[None]) for boxes, scores in (ours, theirs))
+    if not labelled:
+        ours, theirs = _unlabelled(ours), _unlabelled(theirs)
     found = (_decoded(decoder, *rows, score) for rows in zip(zip(*ours, strict=True), zip(*theirs, strict=True)))
     return sum(found, Agreement(0, 0))
+
+
+def _unlabelled(arrays: Arrays) -> Arrays:
+    """Of boxes, scores, labels: all are of one label, but for rows filled up. Of boxes, scores: each row's sorted."""
+    if len(arrays) == 3:
+        return arrays[0], arrays[1], np.minimum(arrays[2], 0)
+    return arrays[0], np.sort(arrays[1], axis=-1)
 
 
 class Misshapen(Exception):

@@ -13,7 +13,7 @@ from workbench import settings
 from workbench.core import words
 from workbench.core.project import Snapshot, Split
 from workbench.inference import operating_point
-from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings
+from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -79,7 +79,7 @@ def text(
     """The whole card."""
     parts = [
         _title(member, card),
-        _use(card, verified),
+        _use(member, card),
         _data(card, header, snapshot),
         _quality(evaluation),
         _verified(member, verified),
@@ -99,23 +99,37 @@ def _title(member: Exporter, card: Card) -> str:
     )
 
 
-def _use(card: Card, verified: Verification) -> str:
-    lines = ["## Use", "", "`python example.py photo.jpg` needs no Workbench."]
-    if verified.shapes and verified.versions and not _weights_alone(verified):
-        lines += ["", _interface(card)]
-    else:
-        lines += ["", "The weights alone: to run them, open the file with Workbench or build the network yourself."]
-    point = f"confidence {card.score:g}, NMS {card.nms_kind} at an overlap of {card.iou:g}, at most {card.limit} of one"
+def _use(member: Exporter, card: Card) -> str:
+    lines = ["## Use", "", _example(member, card)]
+    lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
+    own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
+    confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
+    point = f"{confidence}, NMS {card.nms_kind} at an overlap of {card.iou:g}, at most {card.limit} of one"
     return "\n".join([*lines, "", f"Operating point: {point} image."])
 
 
-def _weights_alone(verified: Verification) -> bool:
-    return verified.format in ("safetensors", "state-dict", "darknet")
+def _example(member: Exporter, card: Card) -> str:
+    if "sys.argv" in member.code(card):
+        return "`python example.py photo.jpg` finds objects in a photograph, without Workbench."
+    return "`python example.py` lists the weights, without Workbench."
+
+
+def _weights_alone(member: Exporter) -> str:
+    if hasattr(member, "beside"):
+        return "The weights alone; the network is in the texts beside them."
+    return (
+        "The weights alone: to run them, open the file with Workbench or build the network yourself. To find objects"
+        " without either, export as ONNX, PyTorch 2 export or TorchScript, which hold the network too."
+    )
 
 
 def _interface(card: Card) -> str:
     px, count = card.input_px, card.batch or "B"
-    side = f"H x W, multiples of {card.multiple} (trained at {px} x {px})" if card.size == "dynamic" else f"{px} x {px}"
+    side = (
+        f"H x W, multiples of {card.multiple} from {card.least} on (trained at {px} x {px})"
+        if card.size == "dynamic"
+        else f"{px} x {px}"
+    )
     each = "" if card.lone else f"{count}, "
     outputs = {
         DETECTIONS: f"`boxes` ({each}n, 4), `scores` ({each}n) and `labels` ({each}n) after NMS, highest score first"

@@ -87,8 +87,9 @@ def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
         raise WorkbenchError(f"{file} could not be read: {error.strerror}. Keep the point anew.", error) from error
     try:
         point = _point(strict_json.parse(data, str(file)))
-    except ValueError as error:
-        raise Refused(file, f"{error}. Keep the operating point anew on the Inspect page") from error
+    except (ValueError, Refused) as error:
+        reason, line = (error.reason, error.line) if isinstance(error, Refused) else (str(error), 0)
+        raise Refused(file, f"{reason}. Keep the operating point anew on the Inspect page", line) from error
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
 

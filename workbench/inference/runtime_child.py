@@ -1,8 +1,8 @@
 """Runs an exported file in a process of its own, which knows nothing of this program: runtimes.py starts it, by path.
 
 Only numpy and the file's own library are imported, and `workbench` is barred: what works here works for a stranger.
-Each message is eight bytes of length and an .npz, whose array "about" is JSON. The file's own words come first, as
-{"card": ..., "versions": ..., "runs": ...}; then an answer to each question, or {"error": ...}.
+Each message is eight bytes of length and an .npz, whose array "about" is JSON with what to "do": "open" a file, which
+is answered by {"card": ..., "versions": ..., "runs": ...}, "run", "time" it or give its "weights". Or {"error": ...}.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _pt2(file: str, threads: int) -> Opened:
 
 
 def _operations() -> dict[str, str]:
-    """The file holds NMS as torchvision's operation, which stands there once it is imported."""
+    """The file holds NMS as torchvision's operation, which stands there once it is imported: also for a file before."""
     import torchvision
 
     return {"torchvision": torchvision.__version__}
@@ -169,26 +169,40 @@ def _explained(error: BaseException) -> dict[str, Any]:
     return {"error": f"{type(error).__name__}: {first}" if first else type(error).__name__}
 
 
-def main(kind: str, file: str, threads: int) -> None:
+def _open(about: dict[str, Any]) -> Opened:
+    if not Path(about["file"]).is_file():
+        raise FileNotFoundError(about["file"])
+    opened = OPENERS[about["kind"]](about["file"], about["threads"])
+    if "torchvision" in sys.modules and "torch" in opened.versions:
+        opened.versions |= _operations()
+    return opened
+
+
+def _opened(about: dict[str, Any]) -> tuple[Opened, dict[str, Any]]:
+    opened = _open(about)
+    versions = {"python": platform.python_version(), **opened.versions}
+    return opened, {"card": opened.card, "versions": versions, "runs": opened.run is not None}
+
+
+def main() -> None:
     """Answer until nobody asks. What libraries print goes nowhere, as nobody reads it."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     warnings.simplefilter("ignore")
-    try:
-        if not Path(file).is_file():
-            raise FileNotFoundError(file)
-        opened = OPENERS[kind](file, threads)
-    except Exception as error:  # libraries raise dozens of kinds at damaged files
-        send(answers, _explained(error), [])
-        return
-    versions = {"python": platform.python_version(), **opened.versions}
-    send(answers, {"card": opened.card, "versions": versions, "runs": opened.run is not None}, [])
+    opened: Opened | None = None
     while (message := receive(sys.stdin.buffer)) is not None:
+        about = json.loads(str(message["about"]))
         try:
-            send(answers, *_answer(opened, json.loads(str(message["about"])), message))
-        except Exception as error:
+            if about["do"] == "open":
+                opened = None  # the one before may take much memory
+                opened, words = _opened(about)
+                send(answers, words, [])
+            else:
+                assert opened is not None, "no file is open"
+                send(answers, *_answer(opened, about, message))
+        except Exception as error:  # libraries raise dozens of kinds at damaged files
             send(answers, _explained(error), [])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main()

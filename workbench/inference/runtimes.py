@@ -1,6 +1,7 @@
 """An exported file as a stranger runs it: in its own library, in a process that doesn't know this program.
 
-A process for each file, also because a damaged file may bring its reader down.
+The process is fresh for each export, and runs one file after another: importing torch takes longer than most files. A
+damaged file may bring it down; the next file then gets another.
 """
 
 from __future__ import annotations
@@ -31,24 +32,102 @@ class NotRunnable(Exception):
     """The file could not be opened or run in its own library; the text says what the library said."""
 
 
+class Process:
+    """A Python of its own for files of any kind, begun with the first of them, until it is closed.
+
+    `patience`: seconds that an answer may take, after which the process is ended. Not for two threads.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.patience = patience
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def number(self) -> int | None:
+        """Of the running process, as the system counts them; None before the first file and after an end."""
+        return None if self._process is None else self._process.pid
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):  # it has ended with something of ours unread
+                _there(pipe).close()
+        process.wait()
+
+    def ask(self, about: dict[str, Any], **arrays: NDArray[Any]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+        """The answer to a question that runtime_child knows. NotRunnable if there is none."""
+        packed = io.BytesIO()
+        np.savez(packed, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+        process = self._process = self._process or _begun()
+        stream = _there(process.stdin)
+        with contextlib.suppress(OSError):  # it has ended: _read says so
+            stream.write(struct.pack("<q", packed.tell()) + packed.getvalue())
+            stream.flush()
+        return self._read(process)
+
+    def _read(self, process: subprocess.Popen[bytes]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+        stream = _there(process.stdout)
+        with self._patient(process):
+            head = stream.read(8)
+            data = stream.read(struct.unpack("<q", head)[0]) if len(head) == 8 else b""
+        if not data:
+            code = process.wait()
+            self.close()
+            raise NotRunnable(f"the process that ran it ended with code {code}")
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            values = [arrays[str(number)] for number in range(len(arrays.files) - 1)]
+        if "error" in about:
+            raise NotRunnable(about["error"])
+        return about, values
+
+    @contextlib.contextmanager
+    def _patient(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        timer = threading.Timer(self.patience, process.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _begun() -> subprocess.Popen[bytes]:
+    script = Path(__file__).with_name("runtime_child.py")
+    # -I: neither this folder nor what PYTHONPATH names; -X: the library's own texts are UTF-8
+    command = [sys.executable, "-I", "-X", "utf8", str(script)]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes whose threads spin hold each other up
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    )
+
+
 class Apart:
     """A file opened as one of KINDS, until it is closed. `threads` 0: as the library likes. Not for two threads.
 
-    `runs`: else it holds weights alone. `card` is the description that lies inside it, `versions` those of Python and
-    the library. NotRunnable if it can't be opened.
+    In `process`, which then can't be asked of an earlier file any more, or in one of its own. `runs`: else it holds
+    weights alone. `card` is the description that lies inside it, `versions` those of Python and the library.
+    NotRunnable if it can't be opened.
     """
 
-    def __init__(self, kind: str, file: Path, threads: int = 0) -> None:
-        script = Path(__file__).with_name("runtime_child.py")
-        # -I: neither this folder nor what PYTHONPATH names; -X: the library's own texts are UTF-8
-        command = [sys.executable, "-I", "-X", "utf8", str(script), kind, str(file), str(threads)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes whose threads spin hold each other up
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
+    def __init__(self, kind: str, file: Path, threads: int = 0, process: Process | None = None) -> None:
+        self._own = process is None
+        self._process = process or Process()
         try:
-            about, _ = self._read()
+            about, _ = self._process.ask({"do": "open", "kind": kind, "file": str(file), "threads": threads})
         except BaseException:
             self.close()
             raise
@@ -65,60 +144,24 @@ class Apart:
         self.close()
 
     def close(self) -> None:
-        """End the process and wait for it."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # it has ended with something of ours unread
-                _there(pipe).close()
-        self._process.wait()
+        """End the process if it is this file's own."""
+        if self._own:
+            self._process.close()
 
     def run(self, image: NDArray[np.float32]) -> Arrays:
         """What the file answers to `image` (B, 3, H, W)."""
-        return tuple(self._asked({"do": "run"}, image=image)[1])
+        return tuple(self._process.ask({"do": "run"}, image=image)[1])
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The arrays in a file of weights alone, by name."""
-        about, arrays = self._asked({"do": "weights"})
+        about, arrays = self._process.ask({"do": "weights"})
         return dict(zip(about["names"], arrays, strict=True))
 
     def times(self, image: NDArray[np.float32], warm: int, seconds: float, least: int, most: int) -> NDArray[Any]:
         """Milliseconds of each of `least` to `most` runs in about `seconds`, after `warm` that don't count."""
         asked = {"do": "time", "warm": warm, "seconds": seconds, "least": least, "most": most}
-        times: NDArray[Any] = self._asked(asked, image=image)[1][0]
+        times: NDArray[Any] = self._process.ask(asked, image=image)[1][0]
         return times
-
-    def _asked(self, about: dict[str, Any], **arrays: NDArray[Any]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-        packed = io.BytesIO()
-        np.savez(packed, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        stream = _there(self._process.stdin)
-        with contextlib.suppress(OSError):  # it has ended: _read says so
-            stream.write(struct.pack("<q", packed.tell()) + packed.getvalue())
-            stream.flush()
-        return self._read()
-
-    def _read(self) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-        stream = _there(self._process.stdout)
-        with self._patience():
-            head = stream.read(8)
-            data = stream.read(struct.unpack("<q", head)[0]) if len(head) == 8 else b""
-        if not data:
-            raise NotRunnable(f"the process that ran it ended with code {self._process.wait()}")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            values = [arrays[str(number)] for number in range(len(arrays.files) - 1)]
-        if "error" in about:
-            raise NotRunnable(about["error"])
-        return about, values
-
-    @contextlib.contextmanager
-    def _patience(self) -> Iterator[None]:
-        timer = threading.Timer(PATIENCE, self._process.kill)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
 
 
 def _there(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -30,9 +30,10 @@ from workbench.inference.checked_images import CHECKED
 from workbench.inference.events import FOREIGN_SHARE, MATCHED_SHARE, Agreement
 from workbench.inference.exporters import Arrays, Card, Exporter, Source
 from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import Apart
+from workbench.inference.runtimes import Apart, NotRunnable, Process
 
 NAME = "verification.json"
+SAID = 160  # characters of what a library says that go into a sentence
 AGREES = "finds the same as the trained network"
 Shapes = list[list[NDArray[np.float32]]]  # for each shape its batches of images (B, 3, H, W)
 LIMITS = {
@@ -119,28 +120,20 @@ def noise(px: int) -> list[Sample]:
     return [Sample("", image) for image in np.random.default_rng(0).random((2, 1, 3, px, px), np.float32)]
 
 
-def verify(name: str, member: Exporter, file: Path, source: Source, samples: Sequence[Sample]) -> Verification:
-    """Compare the file written as format `name` with the network on `samples`. Differs, which says how, if it fails."""
+def verify(
+    name: str, member: Exporter, file: Path, source: Source, samples: Sequence[Sample], process: Process | None = None
+) -> Verification:
+    """Compare the file written as format `name` with the network on `samples`. Differs, which says how, if it fails.
+
+    Its library runs in `process`, or in one of its own.
+    """
     shapes = _shapes(source.card, samples)
-    kind = getattr(member, "runtime", "")
-    versions: dict[str, str] = {}
     try:
-        if kind:
-            with Apart(kind, file) as apart:
-                versions = apart.versions
-                _check_card(member, apart.card, source.card)
-                answers = _answers_apart(apart, source, shapes)
-        elif hasattr(member, "fill"):
-            filled = _emptied(source)
-            member.fill(file, filled)
-            answers = _answers(filled, source.card, shapes)
-        else:
-            run = member.opened(file)
-            answers = [[run(image) for image in images] for images in shapes] if run else []
+        answers, versions = _answered(member, file, source, shapes, process)
     except Differs:
         raise
     except Exception as error:  # libraries raise dozens of kinds at damaged files
-        raise Differs(_why_not_run(member, source.card, error), error) from error
+        raise Differs(_why_not_run(member, error), error) from error
     found = tuple(_compared(member, source, *pair) for pair in zip(shapes, answers, strict=True)) if answers else ()
     total = sum((shape.agreement for shape in found), Agreement(0, 0)) if found else None
     names = tuple(sample.name for sample in samples if sample.name)
@@ -148,16 +141,52 @@ def verify(name: str, member: Exporter, file: Path, source: Source, samples: Seq
     return Verification(name, file.name, digest, names, versions, total, found)
 
 
-def _why_not_run(member: Exporter, card: Card, error: Exception) -> str:
-    """In a sentence; what a library says of its insides is for the log."""
+def _answered(
+    member: Exporter, file: Path, source: Source, shapes: Shapes, process: Process | None
+) -> tuple[list[list[Arrays]], dict[str, str]]:
+    """What the file answers to each batch of each shape, none if it can't be read back, and whose versions ran it."""
+    kind = getattr(member, "runtime", "")
+    if kind:
+        with Apart(kind, file, process=process) as apart:
+            _check_card(member, apart.card, source.card)
+            return _answers_apart(member, apart, source, shapes), apart.versions
+    if hasattr(member, "fill"):
+        filled = _emptied(source)
+        member.fill(file, filled)
+        return _answers(filled, source.card, shapes), {}
+    run = member.opened(file)
+    return ([[run(image) for image in images] for images in shapes] if run else []), {}
+
+
+def _why_not_run(member: Exporter, error: Exception) -> str:
+    """In a sentence, with what the library says of a file that it can't open."""
     if isinstance(error, WorkbenchError):
         return f"The file written as {member.title} can't be run: {error.sentence} It was not kept; export again."
-    if card.size == "dynamic":
+    said = f"{error}" if isinstance(error, NotRunnable) else f"{type(error).__name__}: {error}"
+    return (
+        f"The file written as {member.title} can't be opened, as if it were damaged or cut short ({_brief(said)}). It"
+        " was not kept; export again."
+    )
+
+
+def _why_not_at(member: Exporter, card: Card, image: NDArray[np.float32], said: str) -> str:
+    """Why a file that was opened does not run on `image` (B, 3, H, W)."""
+    count, _, height, width = image.shape
+    given = f"{words.count(count, 'image')} of {width} x {height}"
+    if card.size == "dynamic" and (height, width) != (card.input_px, card.input_px):
         return (
             f"The file written as {member.title} can't be run at another size than the trained one, so it was not kept:"
             f" {card.detector} lays out its priors for that size. Set size=fixed, or output=raw."
         )
-    return f"The file written as {member.title} can't be run, so it was not kept. Try another format."
+    return (
+        f"The file written as {member.title} does not take {given}, as the network does ({_brief(said)}). It was not"
+        " kept; export again."
+    )
+
+
+def _brief(said: str) -> str:
+    first = (said.strip().splitlines() or [""])[0]
+    return first if len(first) <= SAID else f"{first[:SAID]}…"
 
 
 def _shapes(card: Card, samples: Sequence[Sample]) -> Shapes:
@@ -167,7 +196,7 @@ def _shapes(card: Card, samples: Sequence[Sample]) -> Shapes:
     if not card.batch:
         result.append(_batches(inputs, 2))
     if card.size == "dynamic":
-        more = 0 if card.input_px < 2 * card.multiple else -card.multiple
+        more = -card.multiple if card.input_px - card.multiple >= card.least else 0
         height, width = card.input_px + card.multiple, card.input_px + more
         other = [_resized(image, height, width) for image in inputs[:2]]
         result.append(_batches(other, card.batch or 2))
@@ -186,10 +215,10 @@ def _resized(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     return np.asarray(resized.numpy(), np.float32)
 
 
-def _answers_apart(apart: Apart, source: Source, shapes: Shapes) -> list[list[Arrays]]:
+def _answers_apart(member: Exporter, apart: Apart, source: Source, shapes: Shapes) -> list[list[Arrays]]:
     """By the file itself, or by a network that is filled with the weights in it."""
     if apart.runs:
-        return [[apart.run(image) for image in images] for images in shapes]
+        return [[_run(member, apart, source.card, image) for image in images] for images in shapes]
     filled = _emptied(source)
     weights = apart.weights()
     wanted = filled.state_dict()
@@ -198,11 +227,18 @@ def _answers_apart(apart: Apart, source: Source, shapes: Shapes) -> list[list[Ar
             n for n in wanted if weights[n].shape != tuple(wanted[n].shape)
         )
         raise Differs(
-            f"The weights in {source.detector.title}'s file are not those of the network: {len(odd)} of"
-            f" {len(wanted)} differ in name or size, such as '{odd[0]}'. It was not kept."
+            f"The file written as {member.title} holds other weights than the network: {len(odd)} of {len(wanted)}"
+            f" differ in name or size, such as '{odd[0]}'. It was not kept; export again."
         )
     filled.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return _answers(filled, source.card, shapes)
+
+
+def _run(member: Exporter, apart: Apart, card: Card, image: NDArray[np.float32]) -> Arrays:
+    try:
+        return apart.run(image)
+    except NotRunnable as error:
+        raise Differs(_why_not_at(member, card, image, str(error)), error) from error
 
 
 def _answers(detector: Detector, card: Card, shapes: Shapes) -> list[list[Arrays]]:
@@ -268,8 +304,13 @@ def _compared(
             " checkpoint."
         )
     if not result.holds:
+        others = (
+            graphs.compare(source.graph, torch.from_numpy(image), found, source.card.score, labelled=False)
+            for image, found in zip(images, answers, strict=True)
+        )
+        order = ": its labels are in another order" if sum(others, Agreement(0, 0)).holds else ""
         raise Differs(
-            f"The file written as {member.title} does not find the same as this program: {result.matched:,} of"
+            f"The file written as {member.title} does not find the same as this program{order}: {result.matched:,} of"
             f" {result.compared:,} detections match on {words.count(count, 'image')} of {width} x {height}. It was"
             " not kept; try another format.",
             result,

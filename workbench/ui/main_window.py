@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
         self.session.undo_changed.connect(self._renew_undo)
         self.session.page_asked.connect(self.show_page)
         self.session.import_asked.connect(self.import_weights)
+        self.session.training_asked.connect(self._train)
         self.session.help_asked.connect(self.show_help)
         self.session.message.connect(self._messages.say)
         self.session.closing.connect(self._messages.go)
@@ -105,13 +106,11 @@ class MainWindow(QMainWindow):
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
         self._about = action("about", self.show_about)
-        self._page_actions = {
-            place.name: action(f"page-{place.name}", partial(self._go, place.name)) for place in PLACES
-        }
+        self._page_actions = {p.name: action(f"page-{p.name}", partial(self.show_page, p.name)) for p in PLACES}
         group = QActionGroup(self)
         self._themes = {}
         for mode in theme.MODES:
-            chosen = action(f"theme-{mode}", partial(self._put_on, mode), checkable=True)
+            chosen = action(f"theme-{mode}", partial(self.set_theme, mode), checkable=True)
             chosen.setChecked(theme.theme().mode == mode)
             group.addAction(chosen)
             self._themes[mode] = chosen
@@ -223,24 +222,30 @@ class MainWindow(QMainWindow):
     # --- pages ---
 
     @Slot(str)
-    def show_page(self, name: str) -> None:
+    def show_page(self, name: str, _checked: bool = False) -> None:
         """Show a page by name; without a project nothing happens."""
-        place = next((place for place in PLACES if place.name == name), None)
-        if place is None or self.session.document is None:
+        if name not in self._page_actions or self.session.document is None:
             return
-        if name not in self._pages:
-            page: Page = getattr(importlib.import_module(place.module), place.kind)(self.session)
-            self._pages[name] = page
-            self._stack.addWidget(page)
-        page = self._pages[name]
+        page = self._page(name)
         self._stack.setCurrentWidget(page)
         self._rail.show_page(name)
         preferences.put("page", name)
         page.shown()
         page.setFocus()
 
-    def _go(self, name: str, _checked: bool = False) -> None:
-        self.show_page(name)
+    def _page(self, name: str) -> Page:
+        if name not in self._pages:  # made when it is first needed
+            place = next(place for place in PLACES if place.name == name)
+            page: Page = getattr(importlib.import_module(place.module), place.kind)(self.session)
+            self._pages[name] = page
+            self._stack.addWidget(page)
+        return self._pages[name]
+
+    @Slot(object)
+    def _train(self, asked: object) -> None:
+        """Begin a training that another page asks for, on the Train page, which is made if need be and not shown."""
+        page: Any = self._page("train")
+        page.go_on(asked)
 
     # --- finding, help ---
 
@@ -346,10 +351,7 @@ class MainWindow(QMainWindow):
 
     # --- look ---
 
-    def _put_on(self, mode: str, _checked: bool = False) -> None:
-        self.set_theme(mode)
-
-    def set_theme(self, mode: str) -> None:
+    def set_theme(self, mode: str, _checked: bool = False) -> None:
         """ "system", "light" or "dark", now and at the next start."""
         preferences.put("theme", mode)
         theme.apply(mode)

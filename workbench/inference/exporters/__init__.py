@@ -7,9 +7,11 @@ imports torch before it has to write, so that the window can show the list at on
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import pkgutil
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from workbench.settings import setting
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.export import ExportedProgram
 
     from workbench.detectors.parts.detector import Detector
 
@@ -35,6 +38,8 @@ Run = Callable[[NDArray[np.float32]], Arrays]
 DETECTIONS, DECODED, RAW = "detections", "decoded", "raw"
 PUBLISHED = "published"
 OUTPUT = "What the file gives"
+RUNNING = ("onnx", "torchscript", "pt2")  # runtimes whose files answer to images
+MOST_IMAGES, LARGEST = 1024, 4096  # at a time, and pixels of a side: where sizes are left open, they have an end
 KEY = "model.json"  # under which a file holds its card
 
 
@@ -43,7 +48,11 @@ class ExportSettings:
     """What an exported file is told, and what it gives."""
 
     score: float = setting(
-        0.25, "Confidence suggested to whoever uses the file; the file itself cuts nothing off.", low=0.0, high=1.0
+        0.25,
+        "Confidence suggested to whoever uses the file, which itself cuts nothing off; labels that were kept with their"
+        " own on the Inspect page have that.",
+        low=0.0,
+        high=1.0,
     )
     nms_kind: str = setting(
         PUBLISHED,
@@ -61,12 +70,10 @@ class ExportSettings:
         group=OUTPUT,
     )
     limit: int = setting(300, "Most detections of an image, where NMS is in the file.", low=1, high=1000, group=OUTPUT)
-    batch: int = setting(
-        1, "Images at a time; 0: any number. ONNX only, other files take one.", low=0, high=256, group=OUTPUT
-    )
+    batch: int = setting(1, "Images at a time; 0: any number. Of files that run.", low=0, high=256, group=OUTPUT)
     size: str = setting(
         "fixed",
-        "Whether the input's height and width are the trained ones or any that the network can take. ONNX only.",
+        "Whether the input has the trained height and width or any that the network can take. Of files that run.",
         choices=("fixed", "dynamic"),
         group=OUTPUT,
     )
@@ -100,6 +107,7 @@ class Card:
     licence: str = ""  # of the weights
     data: str = ""  # hash of the snapshot of labels, images and boxes that it was trained on
     version: str = ""  # of the program that wrote it
+    label_scores: dict[str, float] = field(default_factory=dict)  # of labels whose suggested confidence is their own
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,6 +118,11 @@ class Card:
     def lone(self) -> bool:
         """Whether its arrays are of one image and lack the batch's axis."""
         return self.batch == 1 and self.output != RAW
+
+    @property
+    def least(self) -> int:
+        """Pixels of a side from which a dynamic one begins: torch.export takes a single cell for a constant."""
+        return min(2 * self.multiple, self.input_px)
 
     @property
     def stretched(self) -> bool:
@@ -131,7 +144,8 @@ class Card:
             "orientation": "upright (EXIF orientation applied)",
             "normalisation": "none beyond the range: what a network subtracts or divides by is inside it",
         }
-        point = {"confidence": self.score, "nms": self.nms_kind, "iou": self.iou, "most": self.limit}
+        own = {"confidence_of_labels": self.label_scores} if self.label_scores else {}
+        point = {"confidence": self.score, **own, "nms": self.nms_kind, "iou": self.iou, "most": self.limit}
         about = {"nms": self.nms, "operating_point": point, "preprocessing": preprocessing, "program": "Workbench"}
         record = {"format": 1, **asdict(self), **about}
         return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
@@ -147,6 +161,27 @@ class Source:
     card: Card
     metadata: dict[str, str]  # of the checkpoint, to be carried along
 
+    @functools.cached_property
+    def program(self) -> ExportedProgram:
+        """The graph by torch.export, with the sizes that the card leaves open: made once for all formats of it."""
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(self.graph, (self.example,), dynamic_shapes=open_sizes(self.card))
+
+
+def open_sizes(card: Card) -> tuple[dict[int, Any]] | None:
+    """Which sizes of the input are left open, as torch.export wants them."""
+    from torch.export import Dim
+
+    sizes: dict[int, Any] = {} if card.batch else {0: Dim("batch", min=1, max=MOST_IMAGES)}
+    if card.size == "dynamic":
+        least, most = card.least // card.multiple, max(LARGEST, card.input_px) // card.multiple
+        for axis, name in ((2, "rows"), (3, "columns")):
+            sizes[axis] = card.multiple * Dim(name, min=least, max=most)
+    return (sizes,) if sizes else None
+
 
 class Unsuitable(WorkbenchError):
     """This format can't hold this detector; others can."""
@@ -158,7 +193,7 @@ class Exporter(Protocol):
     It may also have: `flexible` True, if it heeds Card.batch and Card.size, otherwise it gets those of one image of
     the trained size. `runtime`, one of runtimes.KINDS: the file is then opened by its own library in a process of its
     own, and `opened` is not asked. `fill(file, detector)`, which puts the weights of a file that can't run by itself
-    into a detector.
+    into a detector. `beside(source)`, further texts by the names of their files.
     """
 
     title: ClassVar[str]  # as people write it
@@ -191,6 +226,12 @@ def load_all() -> Registry[type[Exporter]]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return exporters
+
+
+def is_runnable(member: Exporter) -> bool:
+    """Whether its file answers to images by itself; others hold the weights alone."""
+    kind = getattr(member, "runtime", "")
+    return kind in RUNNING if kind else not hasattr(member, "fill")
 
 
 def outputs_of(card: Card) -> tuple[str, ...]:
@@ -251,17 +292,27 @@ def result_code(card: Card) -> str:
     nms = "" if card.nms else DIOU_CODE if card.nms_kind in DIOU_POWERS else NMS_CODE
     if card.nms_kind == "across labels":
         nms = nms.replace("labels.tolist()", "[0] * len(labels)")
-    return (
+    code = (
         f"{', '.join(outputs_of(card))} = {one}\n"
         + nms
         + """boxes = np.clip((boxes - pad) / scale, 0, [width, height, width, height])  # pixels of the photograph
 for box, score, label in zip(boxes, scores, labels):
-    if score >= about["score"] and label >= 0:
+    if score >= about["score"] and label >= 0 and (box[2:] > box[:2]).all():  # others lie outside of it
         print(about["labels"][label], round(float(score), 4), [round(float(side), 2) for side in box])
 """
     )
+    return _by_label(code) if card.label_scores else code
 
 
+def _by_label(code: str) -> str:
+    """The same lines where some labels have a confidence of their own."""
+    code = code.replace('score >= about["score"] and label >= 0', "label >= 0 and score >= least[label]")
+    return OWN_CODE + code.replace('about["score"]', "min(least)")
+
+
+OWN_CODE = """own = about["label_scores"]
+least = [own.get(name, about["score"]) for name in about["labels"]]  # confidence of each label
+"""
 NMS_CODE = """labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
 sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()
 keep = cv2.dnn.NMSBoxesBatched(sizes, scores.tolist(), labels.tolist(), about["score"], about["iou"])

@@ -1,11 +1,12 @@
-"""Darknet's .weights: the numbers of a YOLO network in the order of its cfg, for Darknet and what reads its files."""
+"""Darknet's .weights with the .cfg and .names that go with it, for Darknet and what reads its files."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from workbench.inference.exporters import Card, Source, Unsuitable, register
+from workbench.inference.exporters import DECODED, Card, Source, Unsuitable, picture_code, register, result_code
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 @register("darknet")
 class DarknetWeights:
-    """Only networks of Darknet's can be written so; the cfg itself is Darknet's, with the numbers the README names."""
+    """Only networks of Darknet's can be written so."""
 
     title: ClassVar[str] = "Darknet weights"
-    summary: ClassVar[str] = "For YOLO networks: runs in Darknet and OpenCV with the network's cfg."
+    summary: ClassVar[str] = "For YOLO networks: .weights, .cfg and .names for Darknet and what reads its files."
     file: ClassVar[str] = "model.weights"
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -28,7 +29,22 @@ class DarknetWeights:
             raise Unsuitable(f"{detector.title} is not a network of Darknet's, so it can't be written as its weights.")
         counted = darknet.seen_of(detector.named_buffers())
         darknet.write(detector, file, int(source.card.provenance.get("seen", 0)) if counted is None else counted)
-        return ""
+        return self._described(source)[1]
+
+    def beside(self, source: Source) -> dict[str, str]:
+        """The network's layers, and its labels in their order, one a line."""
+        cfg, _ = self._described(source)
+        names = {"model.names": "".join(f"{label}\n" for label in source.card.labels)}
+        return names | ({"model.cfg": cfg} if cfg else {})
+
+    def _described(self, source: Source) -> tuple[str, str]:
+        """The cfg, or why there is none."""
+        from workbench.inference import darknet_cfg
+
+        try:
+            return darknet_cfg.text(source.detector, source.card), ""
+        except darknet_cfg.NoCfg as error:
+            return "", f"No .cfg lies beside it: {error.sentence}"
 
     def opened(self, file: Path) -> None:
         return None
@@ -40,9 +56,16 @@ class DarknetWeights:
         darknet.read(detector, file)
 
     def code(self, card: Card) -> str:
-        labels = len(card.labels)
-        return f"""# With the network's own cfg: in every head classes={labels}, in the convolution before it
-# filters={5 + labels} times the head's anchors; width, height and anchors as in model.json.
-import cv2
-network = cv2.dnn.readNetFromDarknet("{card.detector}.cfg", "model.weights")
+        decoded = dataclasses.replace(card, output=DECODED, batch=1)
+        return picture_code(decoded, "") + OPENCV + result_code(decoded)
+
+
+OPENCV = """if not hasattr(cv2.dnn, "readNetFromDarknet"):
+    sys.exit(f"OpenCV {cv2.__version__} reads no Darknet files any more: pip install 'opencv-python<5'")
+cfg = (here / "model.cfg").read_bytes().replace(b"[yolo]", b"[yolo]\\nthresh=0.001")  # else OpenCV drops all below 0.2
+network = cv2.dnn.readNetFromDarknet(np.frombuffer(cfg, np.uint8), np.fromfile(here / "model.weights", np.uint8))
+network.setInput(tensor)
+rows = np.concatenate(network.forward(network.getUnconnectedOutLayersNames()))  # centre, sides, object, labels
+corner, half = rows[:, :2] * side, rows[:, 2:4] * side / 2
+found = np.concatenate([corner - half, corner + half], axis=1), rows[:, 5:]
 """

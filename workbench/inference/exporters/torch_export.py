@@ -18,14 +18,14 @@ class TorchExport:
     file: ClassVar[str] = "model.pt2"
     needs: ClassVar[tuple[str, ...]] = ()
     runtime: ClassVar[str] = "pt2"
+    flexible: ClassVar[bool] = True
 
     def write(self, source: Source, file: Path) -> str:
         import torch
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.export(source.graph, (source.example,))
-            torch.export.save(program, file, extra_files={"model.json": source.card.to_json()})
+            torch.export.save(source.program, file, extra_files={"model.json": source.card.to_json()})
         return ""
 
     def opened(self, file: Path) -> None:

@@ -18,6 +18,7 @@ class TorchScript:
     file: ClassVar[str] = "model.torchscript"
     needs: ClassVar[tuple[str, ...]] = ()
     runtime: ClassVar[str] = "torchscript"
+    flexible: ClassVar[bool] = True
 
     def write(self, source: Source, file: Path) -> str:
         import torch

@@ -20,7 +20,7 @@ from workbench import plugins
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
 
-_STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch"}
+_STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch", "off": "off"}
 
 
 class PluginsWindow(QDialog):
@@ -32,8 +32,9 @@ class PluginsWindow(QDialog):
         self.setWindowTitle("Plugins")
         folder = plugins.user_folder()
         about = QLabel(
-            f"One Python file adds detectors, formats or exporters. Put yours into {folder}. A plugin is a program:"
-            " allow only those whose author you trust.",
+            f"One Python file adds detectors, formats or exporters. Put yours into {folder}, or install a package that"
+            " brings some. A plugin is a program: allow only those whose author you trust. workbench --safe-mode starts"
+            " without any.",
             wordWrap=True,
         )
         about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -92,7 +93,7 @@ class PluginsWindow(QDialog):
     def _allow_chosen(self) -> None:
         plugin = self._current()
         if plugin is not None:
-            plugins.allow(plugin.file)
+            plugins.allow(plugin)
             self._said.setText(f"{plugin.name} will be loaded at the next start.")
             self._allow.setEnabled(False)
 

@@ -1,0 +1,87 @@
+"""Every exporter writes every detector as a file that finds the same, run as a stranger runs it; or says it can't.
+
+Each detector once, in all formats. torch's exporters take ten seconds for a network with NMS, so that all formats but
+TorchScript take the boxes and scores of every prior here, and ONNX is written by the old exporter, the program's second
+way. What is in WHOLE has NMS and the first way with each format. With WORKBENCH_FULL_PROMISES=1 all have.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract import members
+from tests.contract.test_every_detector import build
+from tests.inference import small
+from workbench import detectors
+from workbench.inference import exporters
+from workbench.inference.export import source_of
+from workbench.inference.exporters import DECODED, ExportSettings, Source, Unsuitable, onnx_file
+from workbench.inference.predict import Predictor
+from workbench.inference.runtimes import Process
+from workbench.inference.verification import Verification, noise, verify
+
+FAMILY = "detectors"
+PX = 64
+WITH_NMS = "torchscript"
+WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/test_verification.py, yolov4-tiny in test_export.py
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    with Process() as process:
+        yield process
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> Iterator[None]:
+    """Without the ONNX exporter's own optimising, a third of its time: inference/test_export.py has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_file, "OPTIMISED", False)
+        patch.setattr(logging.getLogger("torch.__trace"), "disabled", True)  # an eighth, as pytest asks for all of it
+        yield
+
+
+def written_and_verified(name: str, source: Source, folder: Path, process: Process) -> Verification:
+    member = exporters.load_all().get(name)()
+    member.write(source, folder / member.file)
+    return verify(name, member, folder / member.file, source, noise(source.card.input_px)[:1], process)
+
+
+def assert_same(name: str, verified: Verification) -> None:
+    found = verified.agreement
+    assert found is not None, f"{name} can't be read back"
+    assert found.matched == found.compared > 0, name
+    assert not found.foreign, name
+    assert found.largest_score_gap < 1e-3, name
+
+
+def is_whole(name: str) -> bool:
+    return name in WHOLE or os.environ.get("WORKBENCH_FULL_PROMISES") == "1"
+
+
+def sources_of(predictor: Predictor) -> dict[bool, Source]:
+    """By whether NMS is in it."""
+    whole = source_of(predictor, ExportSettings())
+    quick = whole if is_whole(predictor.detector.name) else source_of(predictor, ExportSettings(output=DECODED))
+    return {True: whole, False: quick}
+
+
+@pytest.mark.slow
+def test_every_format_of_a_detector_finds_what_it_finds(
+    name: str, tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_whole(name):
+        monkeypatch.setattr(onnx_file, "_new_exporter", onnx_file._old_exporter)
+    sources = sources_of(small.lively(build(name, width=0.05), PX))
+    refused = set()
+    for format in members.of("exporters"):
+        try:
+            assert_same(format, written_and_verified(format, sources[format == WITH_NMS], tmp_path, process))
+        except Unsuitable:
+            refused.add(format)
+    assert refused == (set() if detectors.load_all().get(name).darknet else {"darknet"})

@@ -1,0 +1,116 @@
+"""The .cfg that lies beside exported .weights: read by the program's own cfg reader, it is the network again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.inference import small
+from tests.plugins import cfgs
+from workbench import detectors, plugins
+from workbench.detectors.parts import darknet
+from workbench.detectors.parts.detector import Detector
+from workbench.inference import darknet_cfg
+from workbench.inference.events import ExportDone
+from workbench.inference.export import card_of, export_predictor
+from workbench.inference.exporters import ExportSettings
+from workbench.inference.predict import Predictor
+
+PX = 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    plugins.loaded()
+
+
+def written(predictor: Predictor) -> str:
+    return darknet_cfg.text(predictor.detector, card_of(predictor, ExportSettings()))
+
+
+def read_back(cfg: Path, weights: Path) -> Detector:
+    """As somebody else's cfg and weights are imported."""
+    kind: Any = detectors.load_all().get("darknet-cfg").settings_class
+    detector = detectors.build("darknet-cfg", kind(cfg=str(cfg), nms="as the cfg"), len(small.LABELS)).eval()
+    darknet.read(detector, weights)
+    return detector
+
+
+def assert_same(predictor: Predictor, folder: Path) -> Detector:
+    """Of the same images the same candidates, to the last digits of a sum."""
+    (folder / "model.cfg").write_text(written(predictor), "utf-8")
+    darknet.write(predictor.detector, folder / "model.weights")
+    again = read_back(folder / "model.cfg", folder / "model.weights")
+    images = torch.rand(2, 3, PX, PX, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        ours, theirs = (one.candidates(one(images)) for one in (predictor.detector, again))
+    assert ours.scores.max() > 1.05 * ours.scores.min()
+    torch.testing.assert_close(theirs.scores, ours.scores, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(theirs.boxes, ours.boxes, rtol=1e-5, atol=1e-4)
+    return again
+
+
+@pytest.mark.parametrize("name", small.DARKNETS)
+def test_the_cfg_of_a_detector_is_the_network_again(name: str, tmp_path: Path) -> None:
+    predictor = small.predictor(name, PX)
+    again = assert_same(predictor, tmp_path)
+    assert again.published_nms == predictor.detector.published_nms
+    torch.testing.assert_close(torch.tensor(again.anchors), torch.tensor(predictor.detector.anchors))
+    assert again.remarks == ()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weighted_residuals": "per channel", "attention": True, "path_up": False},
+        {"activation": "silu"},
+    ],
+)
+def test_parts_that_the_published_cfg_lacks_are_written_too(settings: dict[str, Any], tmp_path: Path) -> None:
+    kind = detectors.load_all().get("yolov4").settings_class
+    torch.manual_seed(0)
+    chosen = kind(input_px=PX, width=0.05, **settings)
+    assert_same(small.lively(detectors.build("yolov4", chosen, len(small.LABELS)), PX), tmp_path)
+
+
+def test_a_detector_that_came_from_a_cfg_leaves_with_it_for_its_own_labels(tmp_path: Path) -> None:
+    kind: Any = detectors.load_all().get("darknet-cfg").settings_class
+    torch.manual_seed(0)
+    predictor = small.lively(detectors.build("darknet-cfg", kind(cfg=cfgs.everything(PX)), len(small.LABELS)), PX)
+    assert_same(predictor, tmp_path)
+    text = (tmp_path / "model.cfg").read_text("utf-8")
+    assert "classes=3\n" in text, "those of the file were 7"
+    assert "filters=24\n" in text, "3 anchors of 5 + 3 numbers"
+
+
+def test_yolov3_tiny_s_cfg_reads_like_darknets_own(tmp_path: Path) -> None:
+    """Layer by layer: kinds and what they come from; routes are counted from the first layer."""
+    lines = [line for line in written(small.predictor("yolov3-tiny", PX)).splitlines() if line]
+    kinds = [line for line in lines if line.startswith("[")]
+    body = ["[convolutional]", "[maxpool]"] * 6 + ["[convolutional]"] * 4 + ["[yolo]"]
+    fine = ["[route]", "[convolutional]", "[upsample]", "[route]", "[convolutional]", "[convolutional]", "[yolo]"]
+    assert kinds == ["[net]", *body, *fine]
+    assert [line for line in lines if line.startswith("layers=")] == ["layers=13", "layers=19,8"]
+    assert "width=64" in lines
+    assert lines.count("classes=3") == 2
+
+
+def test_weights_cfg_and_names_lie_together_and_labels_keep_their_order(tmp_path: Path) -> None:
+    *_, done = export_predictor(small.predictor("yolov2-tiny", PX), tmp_path, ["darknet"])
+    assert isinstance(done, ExportDone)
+    folder = tmp_path / "darknet"
+    assert {file.name for file in folder.iterdir()} >= {"model.weights", "model.cfg", "model.names"}
+    assert (folder / "model.names").read_text("utf-8") == "a\nb\nc\n"
+    assert read_back(folder / "model.cfg", folder / "model.weights").label_count == 3
+
+
+def test_labels_in_a_tree_have_no_cfg_and_that_is_said(tmp_path: Path) -> None:
+    predictor = small.predictor("yolo9000", PX)
+    predictor.detector.planted = True  # type: ignore[assignment]
+    *_, done = export_predictor(predictor, tmp_path, ["darknet"])
+    assert isinstance(done, ExportDone)
+    assert "labels stand in a tree" in done.results[0].remark
+    assert not (tmp_path / "darknet" / "model.cfg").exists()
