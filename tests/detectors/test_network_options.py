@@ -109,6 +109,14 @@ def test_dropblock_blanks_squares_in_training_only_and_its_draws_come_in_one_ord
     assert size_for(build(), 16, 8) == 8
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3, 4, 6, 8])
+def test_on_maps_of_few_cells_dropblocks_squares_are_smaller(cells: int) -> None:
+    drop = build(dropblock=0.5).get_submodule("backbone.drop").train()
+    found = drop(torch.ones(64, 4, cells, cells))
+    assert found.isfinite().all()
+    assert 0.1 < (found == 0).float().mean() < 0.9
+
+
 def test_darknets_gradient_is_known_for_ciou_alone() -> None:
     with pytest.raises(WorkbenchError, match="CIoU only"):
         build(box_gradient="darknet", box_loss="giou")

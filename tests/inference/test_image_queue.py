@@ -95,6 +95,14 @@ def test_what_was_seen_is_found_again_also_under_another_name(wish: Wish, looks:
     assert len(looks) == 6, "another network sees anew"
 
 
+def test_where_nothing_can_be_written_the_order_is_there_all_the_same(
+    wish: Wish, looks: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    (wish.run_folder / "queue").write_text("a file in the place of the folder")
+    assert done(wish).orders[By.UNCERTAIN].tolist() == [6, 5, 4, 3, 2]
+    assert "could not be written" in caplog.text
+
+
 def _renamed(snapshot: Snapshot, row: int, file: Path) -> Snapshot:
     return replace(snapshot, files=(*snapshot.files[:row], file, *snapshot.files[row + 1 :]))
 

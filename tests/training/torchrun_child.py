@@ -1,4 +1,4 @@
-"""What torchrun starts in test_torchrun.py, as two processes: `torchrun_child.py FOLDER TASK ...`: steps, stop, go-on."""
+"""What torchrun starts in test_torchrun.py, as two processes: `FOLDER TASK ...`, of the tasks steps, stop and go-on."""
 
 from __future__ import annotations
 

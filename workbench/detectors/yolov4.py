@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import DropBlock2d
+from torchvision.ops import DropBlock2d, drop_block2d
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
@@ -80,6 +80,14 @@ class YoloV4Settings(YoloV4LossSettings):
         return replace(super().loss_rules(), largest_delta=(5.0,) * len(STRIDES))  # the cfg's max_delta
 
 
+class Dropped(DropBlock2d):
+    """With smaller squares where a map has fewer cells: torchvision refuses those of an even side, as on 6 x 6."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        side = min(self.block_size, *features.shape[2:])
+        return drop_block2d(features, self.p, side - 1 + side % 2, self.inplace, self.eps, self.training)
+
+
 class Backbone(nn.Module):
     """CSPDarknet-53: features at strides 8, 16 and 32. The first stage keeps all channels in both branches."""
 
@@ -91,7 +99,7 @@ class Backbone(nn.Module):
         for before, after, count in zip(channels[1:], channels[2:], RESIDUALS[1:], strict=False):
             stages.append(CspStage(before, after, before, before, count, weighted))
         self.shallow, self.middle, self.deep = nn.Sequential(*stages[:3]), stages[3], stages[4]
-        self.drop = DropBlock2d(dropped, DROPPED_CELLS) if dropped else nn.Identity()
+        self.drop = Dropped(dropped, DROPPED_CELLS) if dropped else nn.Identity()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shallow = self.shallow(self.stem(images))

@@ -9,6 +9,7 @@ time. No torch here before an image has to be looked at: what is kept is put in 
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
 import zipfile
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from workbench.inference.features import Looked
     from workbench.inference.predict import Predictor
 
+log = logging.getLogger(__name__)
 VERSION = 1  # of what is kept of an image: raise when features or uncertainty change
 SAVE_EVERY = 30.0  # seconds of looking that a crash may cost
 
@@ -199,11 +201,17 @@ _NAMES = ("digests", "marks")
 
 
 def save(file: Path, kept: Kept) -> None:
-    """Replace the file. Nothing, if the run's folder has gone: it was renamed or deleted meanwhile."""
+    """Replace the file. Nothing, if the run's folder has gone: it was renamed or deleted meanwhile.
+
+    Where it can't be written, on a full disk or in a project that is read only, it is seen again another time.
+    """
     if not file.parent.parent.is_dir():
         return
     names = {key: np.array(list(getattr(kept, key)), "U64") for key in _NAMES}
     rows = {f"{key}_rows": np.array(list(getattr(kept, key).values()), np.int64) for key in _NAMES}
     features = np.stack(kept.features) if kept.features else np.zeros((0, 1), np.float16)
-    with atomic_path(file) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, uncertain=np.array(kept.uncertain, np.float32), features=features, **names, **rows)  # type: ignore[arg-type]
+    try:
+        with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, uncertain=np.array(kept.uncertain, np.float32), features=features, **names, **rows)  # type: ignore[arg-type]
+    except WorkbenchError as error:
+        log.warning("%s", error.sentence)
