@@ -80,12 +80,13 @@ class YoloV4Settings(YoloV4LossSettings):
         return replace(super().loss_rules(), largest_delta=(5.0,) * len(STRIDES))  # the cfg's max_delta
 
 
-class Dropped(DropBlock2d):
+class Dropped(DropBlock2d):  # type: ignore[misc]  # torchvision has no types
     """With smaller squares where a map has fewer cells: torchvision refuses those of an even side, as on 6 x 6."""
 
     def forward(self, features: Tensor) -> Tensor:
         side = min(self.block_size, *features.shape[2:])
-        return drop_block2d(features, self.p, side - 1 + side % 2, self.inplace, self.eps, self.training)
+        found: Tensor = drop_block2d(features, self.p, side - 1 + side % 2, self.inplace, self.eps, self.training)
+        return found
 
 
 class Backbone(nn.Module):
