@@ -6,6 +6,7 @@ among its arguments: `name` is then each of the family's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,13 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     family = getattr(metafunc.module, "FAMILY", "")
-    if family and "name" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("parametrize"):
+    given = {argument for mark in metafunc.definition.iter_markers("parametrize") for argument in _names(mark.args[0])}
+    if family and "name" in metafunc.fixturenames and "name" not in given:
         metafunc.parametrize("name", members.of(family, folder_of(metafunc.config)))
+
+
+def _names(given: str | Sequence[str]) -> list[str]:
+    return [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

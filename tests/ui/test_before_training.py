@@ -245,6 +245,16 @@ def test_an_estimate_is_shown_until_something_is_changed(qtbot: QtBot, shown: Tr
     assert text(shown, "train-cost") == HINT
 
 
+def test_an_estimate_is_not_shown_of_what_was_changed_before_its_job_had_ended(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    press(qtbot, shown, "train-estimate")
+    (job,) = (job for job in session.jobs if job.title == "Estimating the training")
+    job.reported.connect(lambda _: typed(shown, "batch", "3"))
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert text(shown, "train-cost") == HINT
+
+
 def test_an_estimate_can_be_stopped(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
     fakes.held.set()
     press(qtbot, shown, "train-estimate")

@@ -53,7 +53,7 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
 
     Refused if the file can't be opened or holds no frame.
     """
-    capture = _opened(file)
+    capture = opened(file)
     try:
         index = 0
         while capture.grab():
@@ -73,7 +73,7 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
 
 def length(file: Path) -> int:
     """Frames by the video's header; 0 if it does not say."""
-    capture = _opened(file)
+    capture = opened(file)
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
     finally:
@@ -82,7 +82,7 @@ def length(file: Path) -> int:
 
 def rate(file: Path) -> float:
     """Frames per second by the video's header; 0 if it does not say."""
-    capture = _opened(file)
+    capture = opened(file)
     try:
         found = float(capture.get(cv2.CAP_PROP_FPS))
         return found if np.isfinite(found) and found > 0 else 0.0
@@ -131,7 +131,7 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
         raise WorkbenchError(f"Frames can't be kept in {folder}: {error.strerror or error}.", error) from error
 
 
-def _opened(file: Path) -> cv2.VideoCapture:
+def opened(file: Path) -> cv2.VideoCapture:
     try:
         os.fspath(file).encode("utf-8")  # cv2 ends the process for a name that is not UTF-8
     except UnicodeEncodeError as error:

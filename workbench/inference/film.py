@@ -7,7 +7,6 @@ frames of a project, predictions that are written) is read from the beginning in
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -27,7 +26,7 @@ class Film:
     def __init__(self, file: Path) -> None:
         self.file, self.length = file, videos.length(file)  # refuses what is no video
         self.rate = videos.rate(file) or RATE
-        self._capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
+        self._capture = videos.opened(file)
         self._next = 0
 
     def frame(self, index: int) -> VideoFrame:

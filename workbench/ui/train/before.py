@@ -27,6 +27,7 @@ from workbench.ui.train.setup import Setup
 
 PATIENCE = 500  # ms after the last change, so that not every key asks
 HINT = "How long, how much memory?"
+TRYING = "Trying a few steps …"
 Look = Callable[[Plan], tuple[Finding, ...]]
 Measure = Callable[[Plan, Callable[[], bool]], Estimate | None]
 
@@ -100,7 +101,7 @@ class Before(QWidget):
         """What was said is not of this any more; it is looked at once the hand rests."""
         self._turn += 1
         self._setup.hopeless = ""
-        if self._job is None:
+        if self._cost.text() != TRYING:
             self._cost.setText(HINT)
             self._cost.setToolTip("")
         ready = self._plan() is not None and not self._is_training()
@@ -171,7 +172,7 @@ class Before(QWidget):
         job.reported.connect(self._told)
         job.failed.connect(self._failed)
         self._job = job
-        self._cost.setText("Trying a few steps …")
+        self._cost.setText(TRYING)
         self._cost.setToolTip("")
         self._button.setText("Stop")
         self._session.start(job)
@@ -212,7 +213,7 @@ class Before(QWidget):
         if job is self._job:
             self._job = None
             self._button.setText("Estimate")
-            if self._cost.text() == "Trying a few steps …":
+            if self._cost.text() == TRYING:
                 self._cost.setText(HINT)
             self._button.setEnabled(self._plan() is not None and not self._is_training())
         elif isinstance(job, Job) and job.pauses:
