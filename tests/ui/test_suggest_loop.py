@@ -157,6 +157,20 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     qtbot.waitUntil(lambda: words(window) == "2 of 3 images labelled, 1 remain; 0 corrected since the last training")
 
 
+def test_where_no_image_waits_for_labels_a_person_stays_at_the_one_of_before(
+    qtbot: QtBot, window: MainWindow, training: Training
+) -> None:
+    shown(qtbot, window)
+    window.session.do(edits.SetState((1, 2, 3), State.DONE))
+    window.session.select_image(2)
+    press(window)
+    qtbot.waitUntil(lambda: words(window).startswith("Training yolov4-tiny-1"))
+    training.let_go = True
+    qtbot.waitUntil(lambda: find(window, QComboBox, "image-order").currentText() == "Uncertain and different first")
+    qtbot.waitUntil(lambda: words(window) == "3 of 3 images labelled, 0 remain; 0 corrected since the last training")
+    assert window.session.image_id == 2
+
+
 def test_stop_ends_it_and_the_suggestions_stay(qtbot: QtBot, window: MainWindow, training: Training) -> None:
     shown(qtbot, window)
     window.session.do(edits.SetState((2,), State.DONE))

@@ -31,6 +31,7 @@ HELP = {  # pages of resources/help, in the order of the work
     "choosing-a-detector": "Choosing a detector",
     "what-the-losses-mean": "What the losses mean",
     "training-on-several": "Training on one GPU, on eight, on a cluster",
+    "better-labels": "From a run to better labels",
     "predicting": "Predicting: folders of any size, videos, webcams",
     "using-a-trained-model": "Using a trained model",
     "where-things-are": "Where things are on disk",

@@ -117,12 +117,12 @@ class ImageList(QWidget):
 
     @Slot()
     def _queue_came(self) -> None:
-        """It is begun with its first image."""
+        """It is begun with its first image; where nothing waits for labels, whoever is at an image stays there."""
         queue = image_queues.of(self._session).queue
         if self._first and queue is not None and self.model.filter.order in QUEUED:
             self._first = False
             first = self.model.image(0)
-            if first is not None:
+            if first is not None and len(queue):
                 self._session.select_image(first.id)
 
     @Slot(QModelIndex, QModelIndex)
