@@ -118,6 +118,28 @@ def test_edits_within_one_tick_of_the_disks_clock_are_no_damage(project: Path, h
     assert opens(project)
 
 
+@pytest.mark.parametrize("closes", [False, True])
+def test_what_another_process_writes_while_the_sum_is_taken_is_no_damage(
+    project: Path, monkeypatch: pytest.MonkeyPatch, closes: bool
+) -> None:
+    real, others = seal._sum, list[Document]()
+
+    def written_meanwhile(file: Path) -> int:
+        monkeypatch.setattr(seal, "_sum", real)
+        others.append(Document.open(project))
+        others[0].do(edits.SetState((others[0].images()[0].id,), State.DONE))
+        if closes:
+            others[0].close()
+        coarse(file)
+        return real(file)
+
+    coarse(project / FILE)
+    seal.put(project / FILE)
+    monkeypatch.setattr(seal, "_sum", written_meanwhile)
+    assert not seal.is_broken(project / FILE)
+    others[0].close()
+
+
 def test_bits_of_the_count_of_writes_are_seen_too(project: Path) -> None:
     for at in (*range(24, 28), *range(92, 96)):
         rot(project / FILE, at, 3)

@@ -40,19 +40,27 @@ def forget(file: Path) -> None:
 
 
 def is_broken(file: Path) -> bool:
-    """Whether `file` has other bytes than at its closing, though nobody has written to it."""
+    """Whether `file` has other bytes than at its closing, though nobody has written to it.
+
+    Another process may write while the sum is taken: so it is asked again afterwards.
+    """
     told = _told(file)
     try:
-        if told is None or told.get("file") != list(stamp(file)):
+        if told is None or not _is_as_closed(file, told) or told.get("sum") == _sum(file):
             return False
-        writes, before = _writes(file), told.get("writes")
-        if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):
-            return False  # a bit that flips changes one of the two counts
-        if file.with_name(f"{file.name}-journal").exists():  # a write that was broken off and not yet taken back
-            return False
-        return told.get("sum") != _sum(file)
+        return _told(file) == told and _is_as_closed(file, told)
     except OSError:
         return False
+
+
+def _is_as_closed(file: Path, told: dict[str, object]) -> bool:
+    """By its time, its size and its count of writes. SQLite's journal is there before a write and goes after it."""
+    if file.with_name(f"{file.name}-journal").exists():  # or a write was broken off and not yet taken back
+        return False
+    writes, before = _writes(file), told.get("writes")
+    if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):
+        return False  # a bit that flips changes one of the two counts
+    return told.get("file") == list(stamp(file))
 
 
 def _writes(file: Path) -> list[int]:
