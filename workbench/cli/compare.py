@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from workbench.cli.options import Device, Json, Project, Which, app, checkpoint_of, one_of, project_of
+from workbench.cli.options import Device, Json, Project, Which, app, checkpoint_of, labelled, one_of, project_of
 from workbench.console import bar, result, say, table
 from workbench.core.project import Split
 
@@ -74,7 +74,6 @@ def compare(
 ) -> None:
     """Compare two runs on the same images: boxes fixed and regressed, and each label's difference with its interval."""
     from workbench import plugins
-    from workbench.cli.results import _is_labelled  # which images evaluate looks at
     from workbench.core.two_runs import Seen
     from workbench.core.two_runs import compare as compared
     from workbench.inference.pairing import pair
@@ -84,7 +83,7 @@ def compare(
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
-    snapshot = snapshot.take([i for i in range(len(snapshot)) if _is_labelled(snapshot, i)])
+    snapshot = labelled(snapshot)
     one, other = (
         _look(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
         for name, file, folder in chosen

@@ -14,6 +14,7 @@ from workbench import settings
 from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
+from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -100,6 +101,16 @@ def run_of(runs_folder: Path, name: str) -> Path:
         there = f"There are: {', '.join(known[:10])}." if known else "Train one: workbench train PROJECT"
         raise WorkbenchError(f"There is no run called '{name}' in {runs_folder.parent}. {there}")
     return runs_folder / name
+
+
+def labelled(snapshot: Snapshot) -> Snapshot:
+    """The images in which a missing box means that nothing is there: done, verified, or with boxes."""
+
+    def is_labelled(index: int) -> bool:
+        rows = snapshot.rows(index)
+        return rows.stop > rows.start or snapshot.images[index].state in (State.DONE, State.VERIFIED)
+
+    return snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
 
 
 def kind_of_nms(nms: str) -> Kind | None:

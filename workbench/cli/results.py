@@ -23,6 +23,7 @@ from workbench.cli.options import (
     app,
     checkpoint_of,
     kind_of_nms,
+    labelled,
     named_values,
     one_of,
     project_of,
@@ -59,7 +60,7 @@ def evaluate(
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    snapshot = snapshot.take([i for i, image in enumerate(snapshot.images) if _is_labelled(snapshot, i)])
+    snapshot = labelled(snapshot)
     rules = None if kind is None else Rules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     values = numbers(done)
@@ -67,12 +68,6 @@ def evaluate(
         per_label = values["per_label"].items()
         table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
     result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
-
-
-def _is_labelled(snapshot: Any, index: int) -> bool:
-    """Whether a missing box means that nothing is there: done, verified, or with boxes."""
-    rows = snapshot.rows(index)
-    return rows.stop > rows.start or str(snapshot.images[index].state) in ("done", "verified")
 
 
 @app.command()

@@ -1,10 +1,11 @@
-"""A table model whose columns have a title and a sentence about them."""
+"""Tables of the page: models whose columns have a title and a sentence about them, and rows that look alike."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -27,3 +28,16 @@ class HeadedModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return self.helps[section]
         return None
+
+
+def in_rows(table: QTableView) -> QHeaderView:
+    """One line of 24 px for each row, chosen as a whole; the head, whose columns are still to be sized."""
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    table.setWordWrap(False)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(24)
+    head = table.horizontalHeader()
+    head.setMinimumSectionSize(24)
+    head.setHighlightSections(False)
+    return head

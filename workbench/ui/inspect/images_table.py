@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from workbench.core.files import natural_key
 from workbench.core.project import Image
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
@@ -110,13 +110,8 @@ class ImagesTable(QTableView):
         self.setObjectName("inspect-images")
         self.images = ImagesModel()
         self.setModel(self.images)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
-        head = self.horizontalHeader()
+        head = in_rows(self)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

@@ -9,7 +9,6 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDoubleSpinBox,
     QHeaderView,
     QStyledItemDelegate,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.confidence import Tally
 from workbench.ui import theme
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 from workbench.ui.inspect.shown import Doubles, Shown
 
 COLUMNS = ("label", "at least", "AP50", "precision", "recall")
@@ -145,14 +144,7 @@ class LabelsTable(QTableView):
         self.labels = LabelsModel()
         self.setModel(self.labels)
         self.setItemDelegateForColumn(LEAST, Editor(self))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
-        head = self.horizontalHeader()
-        head.setMinimumSectionSize(24)
-        head.setHighlightSections(False)
+        head = in_rows(self)
         head.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             wide = max(

@@ -21,7 +21,7 @@ from workbench.core.bootstrap import Difference
 from workbench.core.two_runs import ALARMS, FATES, Measure
 from workbench.ui import theme
 from workbench.ui.inspect.compare.work import Compared
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index
+from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
 ROW = Qt.ItemDataRole.UserRole  # the Row
@@ -181,15 +181,8 @@ class DifferencesTable(QTableView):
         self.setModel(self.differences)
         self.setItemDelegateForColumn(INTERVAL, Whiskers(self))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
-        head = self.horizontalHeader()
-        head.setMinimumSectionSize(24)
-        head.setHighlightSections(False)
+        head = in_rows(self)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         bold = QFontMetrics(theme.font(theme.BODY, bold=True))
         for column, widest in ((FIXED, "0,000"), (REGRESSED, "0,000"), (DIFFERENCE, "+0.0000")):
