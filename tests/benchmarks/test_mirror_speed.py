@@ -86,5 +86,5 @@ def test_the_text_is_written_and_read_in_a_small_multiple_of_what_json_takes(tmp
         f" rebuilt in {rebuilt:.2f} s (json.loads {loaded:.2f} s)"
     )
     assert mirror.look(folder).boxes == IMAGES * EACH
-    assert written < 4 * dumped
-    assert rebuilt < 5 * loaded
+    assert written < 3 * dumped
+    assert rebuilt < 3.5 * loaded
