@@ -48,14 +48,14 @@ def test_the_official_splits_are_there(snapshot: Snapshot) -> None:
 @pytest.mark.skipif(FULL, reason="the full form runs instead")
 def test_a_minute_of_training_finds_blood_cells(snapshot: Snapshot, tmp_path: Path) -> None:
     recipe = recipes.preset("quick-cpu").changed(
-        {"input_px": 160, "epochs": 16, "evaluate_every": 0, "warm_up": 20, "ema": 0.9}
+        {"input_px": 160, "epochs": 22, "evaluate_every": 0, "warm_up": 20, "ema": 0.95}
     )
     events = list(train(RunRequest(tmp_path / "run", snapshot, recipe, anchors_for(snapshot, recipe))))
     losses = [event.loss for event in events if isinstance(event, Progress)]
-    assert losses[-1] < losses[0] / 2
+    assert losses[-1] < losses[0] / 3
     last = [event for event in events if isinstance(event, Evaluated)][-1]
     print(f"AP {last.ap:.3f}, AP50 {last.ap50:.3f} on the validation images")
-    assert last.ap50 > 0.4
+    assert last.ap50 > 0.45
 
 
 @pytest.mark.slow
