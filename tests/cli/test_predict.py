@@ -24,9 +24,9 @@ Capture = pytest.CaptureFixture[str]
 def network(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a real checkpoint is part of test_training.py."""
 
-    def open_stub(file: Path, *_: object) -> object:
+    def open_stub(file: Path, _device: str, precision: str, *_: object) -> object:
         opened = stub()
-        opened.checkpoint = file
+        opened.checkpoint, opened.precision = file, precision
         return opened
 
     monkeypatch.setattr(command, "_open", open_stub)
@@ -122,6 +122,12 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
     told = predict("--format", "csv")
     assert isinstance(told, dict)
     assert told["images"] == 9
+
+
+def test_what_was_found_fast_is_not_gone_on_with_exactly(predict: Callable[..., object], tmp_path: Path) -> None:
+    predict("--fast")
+    assert order(tmp_path / "out")["precision"] == "fast"
+    assert "the precision (fast then, exact now)" in str(predict(expected=console.FAILED))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from workbench.core.resize import fit
 from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
+from workbench.inference import predict
 from workbench.inference.predict import Predictor, chosen_device, has_fast_bfloat16
 
 
@@ -143,3 +144,15 @@ def test_bfloat16_is_slow_where_the_cpu_does_not_say_otherwise(monkeypatch: pyte
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", absent, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", absent, raising=False)
     assert not has_fast_bfloat16(torch.device("cpu"))
+    fast = Predictor(Fixed([[0, 0, 64, 64]], [[0.5]]), "a", 64, "stretch", device="cpu", precision="fast")
+    assert fast.precision == "exact"
+
+
+def test_bfloat16_is_used_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "has_fast_bfloat16", lambda _: True)
+    for precision in ("fast", "exact"):
+        seen: list[bool] = []
+        fixed = Fixed([[0, 0, 64, 64]], [[0.5]])
+        fixed.register_forward_pre_hook(lambda *_, seen=seen: seen.append(torch.is_autocast_enabled("cpu")))
+        Predictor(fixed, "a", 64, "stretch", device="cpu", precision=precision).candidates([blank(64, 64)])  # type: ignore[arg-type]
+        assert seen == [precision == "fast"]

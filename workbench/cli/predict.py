@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from workbench.inference.events import PredictionsSaved
     from workbench.inference.listing import Shard
     from workbench.inference.operating_point import OperatingPoint
-    from workbench.inference.predict import Predictor
+    from workbench.inference.predict import Precision, Predictor
     from workbench.inference.predict_files import Asked
     from workbench.training.runtime import Runtime
 
@@ -136,6 +136,12 @@ def predict(
         typer.Option("--coco-ids", help="A COCO file whose ids of images and labels --format coco is to use."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where results of before are.")] = False,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="In bfloat16 where the hardware is quicker in it; scores move a little."
+        ),
+    ] = False,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Leave out the pictures that are written by default.")
     ] = True,
@@ -162,7 +168,7 @@ def predict(
         tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
         coco_ids, shard, fresh,
     )  # fmt: skip
-    return _predict(project, run, checkpoint, device, wish, as_json=as_json)
+    return _predict(project, run, checkpoint, (device, "fast" if fast else "exact"), wish, as_json=as_json)
 
 
 def _formats(
@@ -177,7 +183,10 @@ def _formats(
     return ("json", "video" if moving else "pictures") if pictures else ("json",)
 
 
-def _predict(project: Path, run: str, which: str, device: str, wish: _Wish, *, as_json: bool) -> int | None:
+def _predict(
+    project: Path, run: str, which: str, place: tuple[str, Precision], wish: _Wish, *, as_json: bool
+) -> int | None:
+    """`place`: the device and how exactly it is to compute."""
     from workbench import plugins
     from workbench.training import torchrun
 
@@ -186,7 +195,7 @@ def _predict(project: Path, run: str, which: str, device: str, wish: _Wish, *, a
     with torchrun.joined() as runtime:
         shard = _shard(wish.shard, runtime)
         quiet = as_json or not runtime.main
-        predictor = _open(file, device, runtime)
+        predictor = _open(file, *place, runtime)
         asked = _asked(wish, shard, predictor, _point(wish, file, run_folder, predictor, quiet=quiet))
         if wish.webcam is not None:
             return _watch(predictor, wish, asked, as_json=as_json)
@@ -230,7 +239,7 @@ def _shard(told: str, runtime: Runtime) -> Shard:
         raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{told}'.", error) from error
 
 
-def _open(file: Path, device: str, runtime: Runtime) -> Predictor:
+def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Predictor:
     """On a graphics card of its own for each process of torchrun."""
     import torch
 
@@ -239,7 +248,7 @@ def _open(file: Path, device: str, runtime: Runtime) -> Predictor:
 
     if runtime.world > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{torchrun.here() % torch.cuda.device_count()}"
-    return Predictor.open(file, device)
+    return Predictor.open(file, device, precision)
 
 
 def _point(

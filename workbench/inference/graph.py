@@ -116,8 +116,11 @@ def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) ->
     value = shared / (area[..., :, None] + area[..., None, :] - shared).clamp(min=1e-9)
     if power is not None:
         across, down = torch.maximum(ar, br) - torch.minimum(ax, bx), torch.maximum(ab, bb) - torch.minimum(ay, by)
-        apart = ((ax + ar - bx - br) / 2) ** 2 + ((ay + ab - by - bb) / 2) ** 2
-        value = value - (apart / (across**2 + down**2).clamp(min=1e-9)) ** power
+        x, y = ((boxes[..., :2] + boxes[..., 2:]) / 2).unbind(-1)  # centres
+        right, below = x[..., :, None] - x[..., None, :], y[..., :, None] - y[..., None, :]
+        apart = right * right + below * below
+        share = apart / (across * across + down * down).clamp(min=1e-9)
+        value = value - (share if power == 1 else share**power)
     rank = torch.arange(boxes.shape[-2], device=boxes.device)
     same = labels[..., :, None] == labels[..., None, :]
     removes = (value > iou) & same & (rank[:, None] < rank[None])  # (..., k, k) row the column

@@ -31,7 +31,7 @@ WORDS = {
     "checkpoint": "the checkpoint", "digest": "the weights in the checkpoint", "labels": "the labels",
     "sources": "the sources", "confidence": "the confidence", "own": "the confidences of labels", "iou": "the overlap",
     "kind": "the kind of NMS", "limit": "the most of an image", "every": "every n-th frame", "tiles": "the tiles",
-    "overlap": "the overlap of tiles",
+    "overlap": "the overlap of tiles", "precision": "the precision",
 }  # fmt: skip
 
 
@@ -51,6 +51,7 @@ class Order:
     every: int = 1
     tiles: int = 0
     overlap: float = 0.0
+    precision: str = "exact"
 
     @property
     def point(self) -> OperatingPoint:

@@ -36,7 +36,7 @@ class Predictor:
 
     `detector` stays with its owner; a copy with folded batch norms in channels-last order is run. `precision`
     "exact" is float32; "fast" is bfloat16 where the hardware computes with it (up to 0.6 % of the output range off),
-    else float32. Numbers that are reported come from "exact".
+    elsewhere it is "exact". Numbers that are reported come from "exact".
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Predictor:
         self.window = header.window if header else None  # how files of more than 8 bits are to be read
         self.checkpoint = checkpoint
         self.device = chosen_device(device)
-        self.precision: Precision = precision
+        self.precision: Precision = "fast" if precision == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         self.running = folded(detector, self.device).to(memory_format=torch.channels_last)
 
@@ -118,8 +118,7 @@ class Predictor:
             return boxes.float().cpu(), scores.float().cpu(), labels.cpu()
 
     def _autocast(self) -> torch.autocast:
-        fast = self.precision == "fast" and has_fast_bfloat16(self.device)
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "fast")
 
 
 def _of_image(

@@ -95,7 +95,7 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
     return Order(
         checkpoint.name if checkpoint else "", jobs.digest(checkpoint), predictor.labels,
         tuple(str(path.absolute()) for path in paths), point.confidence, point.own, point.iou, point.kind,
-        point.limit, asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0,
+        point.limit, asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0, predictor.precision,
     )  # fmt: skip
 
 

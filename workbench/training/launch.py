@@ -31,8 +31,6 @@ PATIENCE = 120.0  # seconds for an orderly end, which writes a checkpoint
 def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
     """Train as requested, in as many processes as the settings say. As run.train(), of which this is another way."""
     folder, processes = request.folder, request.recipe.training.processes
-    if getattr(sys, "frozen", False):
-        raise WorkbenchError("This build of the program trains in one process. Install it with pip for several.")
     if processes > request.recipe.training.batch:
         raise WorkbenchError(
             f"A batch of {request.recipe.training.batch} images can't be dealt out to {processes} processes."

@@ -26,14 +26,18 @@ class Command:
 PAGES = ("data", "label", "anchors", "train", "inspect", "export")
 
 HELP = {  # pages of resources/help, in the order of the work
-    "labels-in-and-out": "Labels in and out",
+    "start-here": "Start here",
+    "label-fast": "Label fast",
     "reading-the-anchors-page": "Reading the anchors page",
     "choosing-a-detector": "Choosing a detector",
     "what-the-losses-mean": "What the losses mean",
     "training-on-several": "Training on one GPU, on eight, on a cluster",
+    "reading-the-inspect-page": "Reading the inspect page",
     "better-labels": "From a run to better labels",
     "predicting": "Predicting: folders of any size, videos, webcams",
-    "using-a-trained-model": "Using a trained model",
+    "exporting-and-deploying": "Exporting and deploying",
+    "labels-in-and-out": "Labels in and out: formats and what each loses",
+    "plugins": "Plugins: detectors, formats, exporters",
     "where-things-are": "Where things are on disk",
     "when-something-goes-wrong": "When something goes wrong",
 }

@@ -205,4 +205,4 @@ def _predictor(checkpoint: Path) -> Predictor:
     from workbench.inference.predict import Predictor
 
     plugins.loaded()
-    return Predictor.open(checkpoint)
+    return Predictor.open(checkpoint, precision="fast")  # what is seen in passing; files are written exactly

@@ -1,0 +1,85 @@
+"""In a bundle the program is its own Python: whatever it starts with sys.executable is understood as Python would."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import workbench
+from workbench.core.files import resource
+
+PACKAGE = Path(workbench.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def start() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bundle_start", resource("bundle", "start.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "is_module", "arguments"),
+    [
+        ("-m workbench.cli.together run begin", "workbench.cli.together", True, ["run", "begin"]),
+        ("-P -m workbench.core.image_check -m 7", "workbench.core.image_check", True, ["-m", "7"]),
+        ("-u -m workbench train project", "workbench", True, ["train", "project"]),
+        ("-I -X utf8 some/where/runtime_child.py", "some/where/runtime_child.py", False, []),
+        ("worker/__main__.py --kind fork", "worker/__main__.py", False, ["--kind", "fork"]),
+    ],
+)
+def test_what_is_asked_of_python_is_found(
+    start: ModuleType, given: str, what: str, is_module: bool, arguments: list[str]
+) -> None:
+    assert start.job_of(given.split()) == start.Job(what, is_module, tuple(arguments))
+
+
+@pytest.mark.parametrize(
+    "given", ["", "project", "project/project.sqlite", "train project --epochs 3", "--help", "-h", "-m"]
+)
+def test_what_is_asked_of_the_program_is_left_to_it(start: ModuleType, given: str) -> None:
+    assert start.job_of(given.split()) is None
+
+
+def started() -> list[list[str]]:
+    """The arguments that the program gives sys.executable anywhere; what is only known when it runs is a word."""
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        if "sys.executable" in text:
+            lists = [node.elts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.List)]
+            lists = [items for items in lists if items and ast.unparse(items[0]) == "sys.executable"]
+            assert len(lists) == text.count("sys.executable"), f"{file.name} uses sys.executable in another way"
+            found += [[_word(item) for item in items[1:]] for items in lists]
+    return found
+
+
+def _word(item: ast.expr) -> str:
+    return str(item.value) if isinstance(item, ast.Constant) else f"{ast.unparse(item)}.py"
+
+
+def test_all_that_the_program_starts_as_python_is_understood(start: ModuleType) -> None:
+    assert len(started()) >= 4
+    for arguments in started():
+        assert start.job_of(arguments) is not None, arguments
+
+
+def test_a_module_and_a_file_run_as_the_main_program(tmp_path: Path) -> None:
+    """With their own arguments, and with libraries found as before the bundle looked into its own folder."""
+    file = tmp_path / "what.py"
+    file.write_text("import os, sys\nprint(__name__, sys.argv[1:], os.environ.get('LD_LIBRARY_PATH'))\n", "utf-8")
+    environment = {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/bundle", "LD_LIBRARY_PATH_ORIG": "/own"}
+    for way in (["-u", "-m", "what"], ["-I", str(file)]):
+        command = [sys.executable, str(resource("bundle", "start.py")), *way, "a", "b"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == "__main__ ['a', 'b'] /own\n"
