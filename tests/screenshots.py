@@ -1,9 +1,13 @@
-"""Takes the README's pictures: every page of the real window, on a real project with a trained run.
+"""Takes the pictures of README and help: the real window, on a real project with a trained run.
 
     python tests/screenshots.py PROJECT OUT [--dark] [--size 1280x800]
     python tests/screenshots.py PROJECT resources/help/pictures --anchors
+    python tests/screenshots.py PROJECT resources/help/pictures --round [--image NAME]
+    python tests/screenshots.py PROJECT OUT --pages [--dark]
 
-The second form takes the pictures of the help page about anchors; there the project is that of BCCD, imported.
+The first form: every page. The second: the help page about anchors; there the project is that of BCCD, imported. The
+third: suggestions, the tabs of the Inspect page, two runs compared, a training that goes on from a run; the project
+must have two finished runs, and gets a third one: give it a copy. The fourth: every help page as the window shows it.
 
 Run it under a display (or `xvfb-run -s "-screen 0 1920x1200x24"`). The project must have a finished run; `workbench
 demo` makes one.
@@ -17,14 +21,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Picture
 from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
-from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QTabWidget, QWidget
+from PySide6.QtGui import QAction, QColor, QImage, QPainter
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QTabWidget, QTextBrowser, QWidget
 
 from workbench.ui import theme
+from workbench.ui.commands import HELP
 from workbench.ui.main_window import MainWindow
 
-PATIENCE = 120.0  # seconds for a page to be ready
+PATIENCE = 300.0  # seconds for a page to be ready
+WIDE = 960  # px of a picture on a help page
 
 
 def main() -> None:
@@ -36,17 +43,27 @@ def main() -> None:
     window.resize(width, height)
     window.show()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    if not arguments.anchors:
+    if not (arguments.anchors or arguments.round or arguments.pages):
         _picture(window, arguments.out / "start.png")
     window.open(arguments.project)
+    _wait(lambda: window.session.document is not None)
     if arguments.anchors:
         _anchors_help(window, arguments.out)
-    for name, ready in ({} if arguments.anchors else _PAGES).items():
-        window.show_page(name)
-        _wait(lambda ready=ready: ready(window))  # type: ignore[misc]
-        _picture(window, arguments.out / f"{name}.png")
+    elif arguments.round:
+        _round(window, arguments.out, arguments.image)
+    elif arguments.pages:
+        _help_pages(window, arguments.out)
+    else:
+        _all_pages(window, arguments.out)
     window.close()
     app.processEvents()
+
+
+def _all_pages(window: MainWindow, out: Path) -> None:
+    for name, ready in _PAGES.items():
+        window.show_page(name)
+        _wait(lambda ready=ready: ready(window))  # type: ignore[misc]
+        _picture(window, out / f"{name}.png")
 
 
 def _arguments() -> argparse.Namespace:
@@ -55,6 +72,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--anchors", action="store_true")
+    parser.add_argument("--round", action="store_true")
+    parser.add_argument("--pages", action="store_true")
+    parser.add_argument("--image", default="", help="Of --round: a part of the image's name; default: the first one.")
     parser.add_argument("--size", default="1280x800")
     return parser.parse_args()
 
@@ -87,14 +107,84 @@ def _anchors_help(window: MainWindow, out: Path) -> None:
         _wait(lambda: name in panel._needs and panel._background.is_idle())  # noqa: B023
         _run(500)
         pictures.append(panel.tabs.grab().toImage())
-    both = QImage(sum(one.width() for one in pictures) + 24, pictures[0].height(), QImage.Format.Format_RGB32)
+    _save(_side_by_side(pictures), out / "anchors-scales.png")
+
+
+def _round(window: MainWindow, out: Path, image: str) -> None:
+    """Suggestions, what the Inspect page says of the run, and the next training."""
+    document = window.session.document
+    assert document is not None
+    shown = next(one.id for one in document.images() if image in one.path)
+    window.session.select_image(shown)
+    window.show_page("label")
+    _find(window, QAction, "action-suggest").trigger()
+    _wait(lambda: "Enter" in _find(window, QLabel, "suggest-words").text())
+    _picture(window, out / "suggestions.png", WIDE)
+    window.show_page("inspect")
+    _wait(lambda: _inspect(window))
+    window.session.select_image(shown)
+    _picture(window, out / "inspect.png", WIDE)
+    tabs = _find(window, QTabWidget, "inspect-tabs")
+    titles = [tabs.tabText(row) for row in range(tabs.count())]
+    pictures = []
+    for title in ("Curves", "Confusion", "Errors"):
+        tabs.setCurrentIndex(titles.index(title))
+        _run(3000)
+        pictures.append(tabs.grab().toImage())
+    _save(_side_by_side(pictures), out / "inspect-tabs.png")
+    tabs.setCurrentIndex(titles.index("Review"))
+    _run(3000)
+    _picture(window, out / "review.png", WIDE)
+    tabs.setCurrentIndex(titles.index("Compare"))
+    runs = _find(window, QComboBox, "inspect-compare-run")
+    runs.setCurrentIndex(1)
+    look = _find(window, QAbstractButton, "inspect-compare-look")
+    if look.isVisible():
+        look.click()
+    _wait(lambda: "Both:" in _find(window, QLabel, "inspect-compare-words").text())
+    _run(5000)  # the intervals come a moment later
+    _picture(window, out / "compare.png", WIDE)
+    window.show_page("export")
+    _wait(lambda: _export(window))
+    _picture(window, out / "export.png", WIDE)
+    window.session.select_image(shown)
+    window.show_page("label")
+    _find(window, QAction, "action-train-and-suggest").trigger()
+    _wait(lambda: ": epoch " in _find(window, QLabel, "loop-words").text())
+    _picture(window, out / "suggesting.png", WIDE)
+    _find(window, QAbstractButton, "loop-stop").click()
+    _wait(lambda: "stopped" in _find(window, QLabel, "loop-words").text())
+
+
+def _help_pages(window: MainWindow, out: Path) -> None:
+    """Each from its top to its end, a screen at a time."""
+    for name in HELP:
+        window.show_help(name)
+        _run(500)
+        text = _find(window, QTextBrowser, "help-text")
+        bar, part = text.verticalScrollBar(), 0
+        while True:
+            _save(text.grab().toImage(), out / f"{name}-{part}.png")
+            if bar.value() == bar.maximum():
+                break
+            bar.setValue(bar.value() + text.viewport().height() - 40)
+            _run(100)
+            part += 1
+
+
+def _side_by_side(pictures: list[QImage]) -> QImage:
+    both = QImage(
+        sum(one.width() for one in pictures) + 24 * (len(pictures) - 1),
+        pictures[0].height(),
+        QImage.Format.Format_RGB32,
+    )
     both.fill(QColor("white"))
     painter, x = QPainter(both), 0
     for one in pictures:
         painter.drawImage(QPointF(x, 0), one)
         x += one.width() + 24
     painter.end()
-    _save(both, out / "anchors-scales.png")
+    return both
 
 
 def _train(window: MainWindow) -> bool:
@@ -146,7 +236,11 @@ def _picture(window: MainWindow, file: Path, width: int = 0) -> None:
 
 
 def _save(image: QImage, file: Path) -> None:
+    """With 256 colours, which are a third of the bytes."""
     image.save(str(file))
+    with Picture.open(file) as saved:
+        few = saved.convert("RGB").quantize(256, dither=Picture.Dither.NONE)
+    few.save(file, optimize=True)
     print(file)
 
 

@@ -1,59 +1,195 @@
-"""The commands that the help on training names are understood as they stand there."""
+"""Every command that README.md and the help pages show is run: here, in one story on a small project, or by RUN_BY.
+
+What takes minutes as it stands gets further options at its end, which make it small; all that is shown stays. Commands
+that need several processes or another program's library are here only understood, and RUN_BY names who runs them.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+import typer
+from PIL import Image as Picture
+from typer.main import get_command
 
+from tests.core.test_video import write_clip
+from tests.formats.making import text, voc_file, voc_object
+from workbench import console, detectors
+from workbench.cli import main
 from workbench.cli.options import app
 from workbench.core.files import resource
+from workbench.errors import WorkbenchError
 
-PAGE = resource("help", "training-on-several.md")
-MODEL = resource("help", "using-a-trained-model.md")
+ROOT = Path(__file__).resolve().parents[1]
+HELP = sorted(resource("help").glob("*.md"))
+PAGES = [file for file in (ROOT / "README.md", *HELP) if file.is_file()]
+MODEL = resource("help", "exporting-and-deploying.md")
+PROJECT = ("cells", "/data/cells")  # as pages also call it
+FOLDERS = {"/mnt/photographs": "moved", "FOLDER": "photographs"}
+SMALL = "--set input_px=64 --set width=0.05 --batch 4 --precision fp32 --device cpu --threads 1"
+MORE = {
+    "train": f"{SMALL} --epochs 1", "estimate": SMALL, "seen": "--set width=0.05", "evaluate": "--device cpu",
+    "predict": "--device cpu", "compare": "--device cpu --draws 5",
+    "import-weights": "--set input_px=64 --set width=0.05",
+}  # fmt: skip
+STORY = (  # the order in which they can be run; what is not here must be in RUN_BY
+    "--help", "new", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen", "runs",
+    "evaluate", "predict", "compare", "import-weights", "weights", "restore", "find-images",
+)  # fmt: skip
+RUN_BY = {  # by the beginning of the command
+    "PROJECT": "tests/promises/closing_child.py",
+    "demo": ".ci/run",
+    "--safe-mode": "tests/test_plugins.py",
+    "train PROJECT --processes": "tests/training/test_launch.py",
+    "train PROJECT --detector yolov4 --weights": "tests/cli/test_weights.py",
+    "predict PROJECT --webcam": "tests/cli/test_predict.py",
+    "predict PROJECT photographs/ --out found --shard": "tests/cli/test_predict.py",
+    "predict --merge": "tests/cli/test_predict.py",
+    "export": "tests/inference/test_export.py",
+    "benchmark": "tests/cli/test_training.py",
+}
+OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pytest; and of the program as a whole
+    *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--nodes", "--extra"),
+    *("--ntasks-per-node", "--gpus-per-node", "--cpus-per-task", "--time", "--signal", "--ignore", "--plugins"),
+    *("--help", "--safe-mode"),
+}
 
 
-def of_a_model() -> list[list[str]]:
-    """The arguments of `workbench` in every block of the page on trained models."""
-    blocks = re.findall(r"```\n(.*?)```", Path(str(MODEL)).read_text("utf-8"), re.DOTALL)
-    found = re.findall(r"^workbench (.+)$", "\n".join(blocks), re.MULTILINE)
-    return [shlex.split(line) for line in found]
+@lru_cache
+def commands() -> tuple[str, ...]:
+    """What follows `workbench` in blocks and in the text, each once, in the order of STORY."""
+    found: dict[str, None] = {}
+    for page in PAGES:
+        written = page.read_text("utf-8")
+        blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", written, re.DOTALL | re.MULTILINE))
+        blocks = re.sub(r"\\\n\s*", "", blocks)
+        blocks = re.sub(r"\[(torchrun, .*)\]", lambda listed: listed[1].replace(",", ""), blocks)  # of Kubernetes
+        inside = re.findall(r"`(workbench [a-z-]+\s[^`]+|workbench --[^`]+)`", written)
+        lines = [re.sub(r"\s{2,}#.*", "", line) for line in blocks.splitlines()]
+        for line in [*lines, *(" ".join(one.split()) for one in inside)]:
+            match = re.search(r"(?:^|[\s/\\])workbench (.+?)(?:;| &&|$)", line)
+            if match and not match[1].startswith("COMMAND"):
+                words = ["PROJECT" if word in PROJECT else word for word in shlex.split(match[1])]
+                found[shlex.join(words)] = None
+    order = {name: number for number, name in enumerate(STORY)}
+    return tuple(sorted(found, key=lambda command: order.get(command.split()[0], len(order))))
 
 
-def commands() -> list[list[str]]:
-    """The arguments of `workbench` in every block of the page, with continued lines joined."""
-    text = Path(str(PAGE)).read_text("utf-8").replace("\\\n", " ").replace("[torchrun,", "torchrun").replace(",", " ")
-    lines = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    lines = [" ".join(line.split()) for line in lines]
-    found = [re.sub(r".*(?:-m workbench|^workbench) ", "", line) for line in lines if " train" in f" {line}"]
-    return [shlex.split(line.strip().rstrip("]").replace('"', "")) for line in found if line.startswith("train ")]
+def run_by(command: str) -> str:
+    """The file that runs it, "" if that is here."""
+    first = [file for begin, file in RUN_BY.items() if f"{command} ".startswith(begin if " " in begin else f"{begin} ")]
+    return first[0] if first else ""
 
 
-def test_the_page_has_commands() -> None:
-    assert len(commands()) >= 6
+HERE = [command for command in commands() if not run_by(command)]
+THERE = [command for command in commands() if run_by(command)]
 
 
-def test_the_page_on_trained_models_has_commands_and_settings_that_there_are() -> None:
+def flags(command: str) -> set[str]:
+    return {word for word in command.split() if word.startswith("--")}
+
+
+def test_commands_are_found_wherever_they_stand() -> None:
+    assert "new PROJECT --images '~/photographs'" in commands(), "with a remark behind it"
+    assert "demo" in commands(), "behind others in its line"
+    assert "anchors PROJECT --k 9 --size 416 --plot out.png" in commands(), "in the text"
+    assert "train PROJECT --name PROJECT" in commands(), "a list of Kubernetes"
+    assert "train PROJECT --name '$SLURM_JOB_ID'" in commands(), "in two lines"
+    assert "train PROJECT --detector yolov4 --preset published" in commands(), "by torchrun"
+
+
+@pytest.mark.slow
+def test_every_command_does_what_it_is_shown_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "1812")
+    monkeypatch.setattr(typer, "confirm", lambda _: False)  # nothing is fetched
+    materials(tmp_path)
+    for command in HERE:
+        words = [FOLDERS.get(word, os.path.expandvars(os.path.expanduser(word))) for word in shlex.split(command)]
+        prepare(words, tmp_path)
+        code = main([*words, *shlex.split(MORE.get(words[0], ""))])
+        problems = (console.PROBLEMS,) if words[0] == "check" else ()  # finding some is what it is for
+        assert code in (console.DONE, *problems), f"workbench {command}\n{capsys.readouterr().err}"
+
+
+def materials(folder: Path) -> None:
+    """Photographs of noise, each with a box, a video, and whatever else the commands name."""
+    (folder / "photographs").mkdir()
+    for number in range(1, 13):
+        name = f"{number}.jpg"
+        pixels = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
+        Picture.fromarray(pixels).save(folder / "photographs" / name)
+        box = voc_object("cell", (5, 8, 20 + 3 * number, 60 - 3 * number))
+        text(folder / "annotations" / f"{number}.xml", voc_file(box, size=(64, 64), filename=name))
+    write_clip(folder / "ride.avi").rename(folder / "ride.mp4")
+    text(folder / "list.txt", "photographs/1.jpg\nphotographs/2.jpg\n")
+    text(folder / "coco.names", "cell\nplatelet\n")
+
+
+def prepare(words: list[str], folder: Path) -> None:
+    """What must have happened before a command, by hand or because another one ran for hours."""
+    if words[0] == "import-weights":
+        from workbench.detectors.parts import darknet
+
+        kind = detectors.load_all().get(words[words.index("--detector") + 1]).settings_class
+        darknet.write(detectors.build("yolov4-tiny", kind(input_px=64, width=0.05), 2), folder / words[1])
+    if words[0] == "compare":
+        runs = folder / "PROJECT" / "runs"
+        for name in {words[2], words[3]} - set(os.listdir(runs)):
+            (runs / name).symlink_to(runs / "yolov4-tiny-1")
+    if words[0] == "predict" and (folder / "found").exists():
+        (folder / "found").rename(folder / f"found before {words[2]}")  # it would not mix two results
+    if words[0] == "find-images":
+        there = folder / ("photographs" if (folder / "photographs").is_dir() else "moved")
+        there.rename(folder / words[2])
+
+
+@pytest.mark.parametrize("command", THERE)
+def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: str, tmp_path: Path) -> None:
+    """Typer takes all its words; that there is no such project is then said by the command itself."""
+    words = shlex.split(command.replace("PROJECT", str(tmp_path)))
+    if words[0] in {"train", "predict", "export", "benchmark", "import-weights"} and "--merge" not in words:
+        with pytest.raises(WorkbenchError, match="There is no project"):
+            app(words, standalone_mode=False)
+    file = ROOT / run_by(command)
+    if file.is_file():
+        there = file.read_text("utf-8")
+        named = [flag.lstrip("-").replace("-", "[-_]") for flag in flags(command)]
+        missing = [name for name in named if not re.search(rf"\b{name}\b", there)]
+        assert missing == [], f"{run_by(command)} does not run {command}"
+
+
+def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
+    known = {
+        flag
+        for command in get_command(app).commands.values()  # type: ignore[attr-defined]
+        for option in command.params
+        for flag in (*option.opts, *option.secondary_opts)
+    }
+    named = {flag for page in PAGES for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text("utf-8"))}
+    assert named - known - OTHERS == set()
+    files = [file for file in Path(__file__).parent.rglob("*.py") if file != Path(__file__)]
+    tests = "\n".join(file.read_text("utf-8") for file in files)
+    given = set(re.findall(r"(?<=[\"' ])--[a-z][a-z-]*", tests)) | {flag for command in HERE for flag in flags(command)}
+    assert named - given - OTHERS == set()
+
+
+def test_the_settings_that_the_page_on_exporting_lists_are_there() -> None:
     from workbench import settings
     from workbench.inference.exporters import ExportSettings
 
-    assert {arguments[0] for arguments in of_a_model()} == {"export", "benchmark"}
-    text = Path(str(MODEL)).read_text("utf-8")
-    (listed,) = re.findall(r"page shows: (.*?)\. What", text, re.DOTALL)
+    (listed,) = re.findall(r"page shows: (.*?)\. What", MODEL.read_text("utf-8"), re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) <= {row.name for row in settings.rows(ExportSettings)}
     assert len(re.findall(r"`(\w+)`", listed)) >= 8
-
-
-@pytest.mark.parametrize("arguments", [*commands(), *of_a_model()], ids=" ".join)
-def test_a_command_of_the_page_is_understood(arguments: list[str], tmp_path: Path) -> None:
-    """Typer takes all its words; that there is no such project is then said by the command itself."""
-    from workbench.errors import WorkbenchError
-
-    known = [str(tmp_path) if word in ("PROJECT", "/data/cells") else word for word in arguments]
-    with pytest.raises(WorkbenchError, match="There is no project"):
-        app(known, standalone_mode=False)
 
 
 def test_a_word_that_is_no_option_is_not_understood(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class Session:
     def _press(self, name: str) -> Steps:
         yield lambda: self.window.findChild(QAbstractButton, name) is not None
         button = find(self.window, QAbstractButton, name)
-        yield lambda: button.isEnabled() and button.isVisible()
+        yield button.isEnabled
         QTest.mouseClick(button, LEFT)
         yield None
 

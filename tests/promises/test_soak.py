@@ -13,19 +13,17 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.promises.form import full, times
 from tests.promises.soak_ledger import Held, Ledger, damage, differences
 from tests.promises.soak_measure import GROWTH, LATE, Measure, grown
 from tests.promises.soak_session import LABELS, Plan, exports
-from tests.promises.test_closing import MARK, _left
 from tests.promises.walk_model import DONE, UNLABELLED, VERIFIED, Thing
 from workbench.core import edits
 from workbench.core.document import Document
@@ -41,6 +39,7 @@ SECONDS = float(os.environ.get("WORKBENCH_SOAK_SECONDS", times(0, 3600)))
 WARM = 0.1
 """Share of the time after which the window is warm."""
 SEED = 20261128
+MARK = "WORKBENCH_TEST_SOAK"
 PLAN = Plan(images=20, paged=20, filled=1600) if full else Plan(images=3, paged=3, filled=3, epochs=1)
 VALIDATED, VERIFIED_ONES = times(12, 60), times(16, 64)
 """Images of the split validation; verified ones, on which is trained."""
@@ -110,29 +109,30 @@ def soak(folder: Path, ledger: Ledger, plan: Plan, seconds: float, cycles: int, 
     temporary.mkdir()
     homes = {f"XDG_{name}_HOME": str(folder / "home" / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
     photographs = _files(folder / "photographs")
-    child = subprocess.Popen(
+    measures, complaints = [], []
+    with (folder / "said").open("w") as said, subprocess.Popen(
         [sys.executable, "-m", "tests.promises.soak_child", str(folder / "project"),
          json.dumps(dataclasses.asdict(plan)), str(seconds), str(cycles), str(SEED), *faults],
         cwd=Path(__file__).parents[2], env=os.environ | homes | {MARK: token, "TMPDIR": str(temporary)}, text=True,
-        stdout=subprocess.PIPE, stderr=(folder / "said").open("w"), start_new_session=True,
-    )  # fmt: skip
-    measures, complaints = [], []
-    for line in _lines(child):
-        if "cycle" in line:
-            measures.append(Measure(**line))
-            _tell(measures[-1])
-        elif "failed" in line:
-            complaints.append(line["failed"])
-        else:
-            print(line, flush=True)
-    code = child.wait()
-    left = [*_left(token), *(str(file) for file in temporary.rglob("*"))]
+        stdout=subprocess.PIPE, stderr=said, start_new_session=True,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        for line in map(json.loads, child.stdout):
+            if "cycle" in line:
+                measures.append(Measure(**line))
+                _tell(measures[-1])
+            elif "failed" in line:
+                complaints.append(line["failed"])
+            else:
+                print(line, flush=True)
+    code = child.returncode
+    left = [*_processes(token), *(str(file) for file in temporary.rglob("*"))]
     left += [str(file) for file in (folder / "home").rglob("running/*")]
     left += [str(file) for file in folder.rglob(".*.tmp")]
     complaints += [line for line in _log(folder).splitlines() if "ERROR" in line or "QThread" in line]
     with open(folder / "deeds.jsonl", encoding="utf-8") as deeds:
         ledger.read(deeds)
-    wrong = differences(ledger, folder / "project") + [damage(folder / "project")]
+    wrong = [*differences(ledger, folder / "project"), damage(folder / "project")]
     if _files(folder / "photographs") != photographs:
         wrong.append("the photographs are not as they were")
     with Document.open(folder / "project") as document:
@@ -141,11 +141,13 @@ def soak(folder: Path, ledger: Ledger, plan: Plan, seconds: float, cycles: int, 
     return Soaked(measures, code, (folder / "said").read_text(), left, [one for one in wrong if one], complaints)
 
 
-def _lines(child: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    assert child.stdout is not None
-    with child.stdout:
-        for line in child.stdout:
-            yield json.loads(line)
+def _processes(token: str) -> list[str]:
+    """Those that are still there with the mark of a soak in their environment."""
+    found = []
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        if (process.info["environ"] or {}).get(MARK) == token:
+            found.append(" ".join(process.info["cmdline"] or ()))
+    return found
 
 
 def _files(folder: Path) -> dict[str, tuple[int, int]]:
@@ -162,8 +164,8 @@ def _tell(one: Measure) -> None:
         f"cycle {one.cycle:3}, {one.seconds:6.0f} s, {one.deeds:5} deeds: {one.resident:.0f} MiB ({one.own:.0f} own),"
         f" threads {one.threads} ({one.python_threads} of Python), handles {one.handles}, children {one.children},"
         f" temporary {one.temporary}, widgets {one.widgets} ({one.top_levels} top), objects {one.objects},"
-        f" uncollected {one.uncollected}; late p99 {one.late99:.0f}, worst {one.worst:.0f} ms, by stage (> {LATE} ms): {stages};"
-        f" load {os.getloadavg()[0]:.1f}",
+        f" uncollected {one.uncollected}; late p99 {one.late99:.0f}, worst {one.worst:.0f} ms,"
+        f" by stage (> {LATE} ms): {stages}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 

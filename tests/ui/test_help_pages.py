@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QTextBrowser
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QTextDocument
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 from typer.main import get_command
 
@@ -33,6 +35,12 @@ def test_a_page_opens_with_all_that_it_says(qtbot: QtBot, open_window: Open, pag
     assert headings
     assert [heading for heading in headings if heading.replace("*", "") not in shown] == []
     assert "|---" not in shown, "a table that isn't one"
+    browser = find(window, QTextBrowser, "help-text")
+    for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
+        assert browser.document().resource(QTextDocument.ResourceType.ImageResource, QUrl(picture)), picture
+        assert (FOLDER / picture).stat().st_size < 300_000
+    links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", text)
+    assert set(links) <= {f"{name}.md" for name in HELP}
 
 
 @pytest.mark.parametrize("page", HELP)
@@ -44,3 +52,17 @@ def test_the_commands_of_a_page_are_there(page: str) -> None:
     named = re.findall(r"(?:^|-m )workbench ([a-z-]+)", "\n".join(blocks), re.MULTILINE)
     assert set(named) <= known
     assert known >= {"train", "find-images"}
+
+
+def test_a_link_leads_to_another_page_in_the_same_window_and_back(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    window.show_help("start-here")
+    browser, dialog = find(window, QTextBrowser, "help-text"), find(window, QDialog, "help-window")
+    assert dialog.windowTitle() == HELP["start-here"]
+    browser.setTextCursor(browser.document().find("Label fast", 2000))
+    there = browser.cursorRect().center() - QPoint(10, 0)
+    QTest.mouseClick(browser.viewport(), Qt.MouseButton.LeftButton, pos=there)
+    assert browser.toPlainText().startswith("Label fast")
+    assert dialog.windowTitle() == HELP["label-fast"]
+    browser.backward()
+    assert browser.toPlainText().startswith("Start here")
