@@ -19,6 +19,7 @@ from workbench.training import events, image_losses
 from workbench.training.events import Evaluated
 from workbench.training.image_losses import NONE
 from workbench.ui.image_losses import Losses, of_run
+from workbench.ui.image_losses import of as image_losses_of
 from workbench.ui.images_model import SHOWN
 from workbench.ui.job import Job
 from workbench.ui.main_window import MainWindow
@@ -171,3 +172,18 @@ def test_losses_of_a_project_that_was_closed_are_gone(qtbot: QtBot, open_window:
     window.open(project)
     window.show_page("data")
     qtbot.waitUntil(lambda: find(window, QFrame, "loss-bar").isVisible())
+
+
+def test_what_a_training_tells_while_its_project_closes_begins_no_thread(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    """A thread that nobody waits for any more ended the program with an abort, once in 200 closings."""
+    window = open_window(project, "data")
+    session = window.session
+    watch = image_losses_of(session)
+    session.closing.connect(session.runs_changed.emit)  # after the watch has closed
+    session.close()
+    assert watch._background is None
+    evaluated(project, "tiny-1", 3, THREE, time=100)
+    window.open(project)
+    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images in tiny-1 after epoch 3")

@@ -89,6 +89,7 @@ class LossWatch(QObject):
         self._session = session
         self._background: Background | None = None  # while a project is open
         self._asked = 0
+        self._closed = False  # a project that closes still has jobs that end, and tell of their runs
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._close)
         session.job_event.connect(self._job_event)
@@ -99,7 +100,7 @@ class LossWatch(QObject):
     def read(self) -> None:
         """Look again which run was evaluated last; `changed` comes if it says something new."""
         document = self._session.document
-        if document is None:
+        if document is None or self._closed:
             return
         if self._background is None:
             self._background = Background("Reading the losses of images", _read, self)
@@ -125,6 +126,7 @@ class LossWatch(QObject):
 
     @Slot()
     def _document_changed(self) -> None:
+        self._closed = False
         had, self.losses = len(self.losses), NONE
         if had:
             self.changed.emit()
@@ -133,6 +135,7 @@ class LossWatch(QObject):
     @Slot()
     def _close(self) -> None:
         """The thread ends before the project does."""
+        self._closed = True
         if self._background is not None:
             self._background.close()
             self._background.deleteLater()
