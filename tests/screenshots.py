@@ -1,6 +1,6 @@
 """Takes the pictures of README and help: the real window, on a real project with a trained run.
 
-    python tests/screenshots.py PROJECT OUT [--dark] [--size 1280x800]
+    python tests/screenshots.py PROJECT OUT [--image NAME] [--dark] [--size 1280x800]
     python tests/screenshots.py PROJECT resources/help/pictures --anchors
     python tests/screenshots.py PROJECT resources/help/pictures --round [--image NAME]
     python tests/screenshots.py PROJECT OUT --pages [--dark]
@@ -54,12 +54,15 @@ def main() -> None:
     elif arguments.pages:
         _help_pages(window, arguments.out)
     else:
-        _all_pages(window, arguments.out)
+        _all_pages(window, arguments.out, arguments.image)
     window.close()
     app.processEvents()
 
 
-def _all_pages(window: MainWindow, out: Path) -> None:
+def _all_pages(window: MainWindow, out: Path, image: str) -> None:
+    document = window.session.document
+    assert document is not None
+    window.session.select_image(next(one.id for one in document.images() if image in one.path))
     for name, ready in _PAGES.items():
         window.show_page(name)
         _wait(lambda ready=ready: ready(window))  # type: ignore[misc]
@@ -74,7 +77,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--anchors", action="store_true")
     parser.add_argument("--round", action="store_true")
     parser.add_argument("--pages", action="store_true")
-    parser.add_argument("--image", default="", help="Of --round: a part of the image's name; default: the first one.")
+    parser.add_argument(
+        "--image", default="", help="A part of the name of the image that is shown; default: the first one."
+    )
     parser.add_argument("--size", default="1280x800")
     return parser.parse_args()
 
@@ -85,8 +90,17 @@ def _find(window: QWidget, kind: type[Any], name: str) -> Any:
     return found
 
 
+def _label(window: MainWindow) -> bool:
+    """With the suggestions of the newest run."""
+    suggest = _find(window, QAction, "action-suggest")
+    if not suggest.isChecked():
+        suggest.trigger()
+    told = _find(window, QLabel, "suggest-words").text()
+    return any(words in told for words in ("Enter", "Nothing that", "No run"))
+
+
 def _anchors(window: MainWindow) -> bool:
-    return "nothing moves" in _find(window, QLabel, "anchors-progress").text()
+    return "nothing moves" in str(_find(window, QLabel, "anchors-progress").text())
 
 
 def _anchors_help(window: MainWindow, out: Path) -> None:
@@ -104,7 +118,7 @@ def _anchors_help(window: MainWindow, out: Path) -> None:
     for name in ("yolov3", "yolov1"):
         chosen.setCurrentIndex(chosen.findData(name))
         chosen.activated.emit(chosen.currentIndex())
-        _wait(lambda: name in panel._needs and panel._background.is_idle())  # noqa: B023
+        _wait(lambda: name in panel._needs and panel._background is not None and panel._background.is_idle())  # noqa: B023
         _run(500)
         pictures.append(panel.tabs.grab().toImage())
     _save(_side_by_side(pictures), out / "anchors-scales.png")
@@ -117,8 +131,7 @@ def _round(window: MainWindow, out: Path, image: str) -> None:
     shown = next(one.id for one in document.images() if image in one.path)
     window.session.select_image(shown)
     window.show_page("label")
-    _find(window, QAction, "action-suggest").trigger()
-    _wait(lambda: "Enter" in _find(window, QLabel, "suggest-words").text())
+    _wait(lambda: _label(window))
     _picture(window, out / "suggestions.png", WIDE)
     window.show_page("inspect")
     _wait(lambda: _inspect(window))
@@ -131,21 +144,17 @@ def _round(window: MainWindow, out: Path, image: str) -> None:
         tabs.setCurrentIndex(titles.index(title))
         _run(3000)
         pictures.append(tabs.grab().toImage())
-    _save(_side_by_side(pictures), out / "inspect-tabs.png")
+    wide = _side_by_side(pictures).scaledToWidth(WIDE, Qt.TransformationMode.SmoothTransformation)
+    _save(wide, out / "inspect-tabs.png")
     tabs.setCurrentIndex(titles.index("Review"))
     _run(3000)
     _picture(window, out / "review.png", WIDE)
-    tabs.setCurrentIndex(titles.index("Compare"))
-    runs = _find(window, QComboBox, "inspect-compare-run")
-    runs.setCurrentIndex(1)
-    look = _find(window, QAbstractButton, "inspect-compare-look")
-    if look.isVisible():
-        look.click()
-    _wait(lambda: "Both:" in _find(window, QLabel, "inspect-compare-words").text())
-    _run(5000)  # the intervals come a moment later
+    _compare(window, tabs, titles.index("Compare"))
     _picture(window, out / "compare.png", WIDE)
     window.show_page("export")
     _wait(lambda: _export(window))
+    _find(window, QAbstractButton, "export-start").click()
+    _wait(lambda: "written and verified" in _find(window, QLabel, "export-words").text())
     _picture(window, out / "export.png", WIDE)
     window.session.select_image(shown)
     window.show_page("label")
@@ -154,6 +163,23 @@ def _round(window: MainWindow, out: Path, image: str) -> None:
     _picture(window, out / "suggesting.png", WIDE)
     _find(window, QAbstractButton, "loop-stop").click()
     _wait(lambda: "stopped" in _find(window, QLabel, "loop-words").text())
+
+
+def _compare(window: MainWindow, tabs: QTabWidget, tab: int) -> None:
+    """The run before the newest, and beside it the newest."""
+    tabs.setCurrentIndex(0)  # by its numbers _inspect knows that it has looked
+    mine, other = (_find(window, QComboBox, name) for name in ("inspect-run", "inspect-compare-run"))
+    newest = mine.itemText(0).partition(" ")[0]
+    mine.setCurrentIndex(1)
+    _wait(lambda: _inspect(window))
+    tabs.setCurrentIndex(tab)
+    _wait(lambda: other.findText(newest) > 0)
+    other.setCurrentIndex(other.findText(newest))
+    look = _find(window, QAbstractButton, "inspect-compare-look")
+    if look.isVisible() and look.text() == "Look":  # else it has begun
+        look.click()
+    _wait(lambda: "Both:" in _find(window, QLabel, "inspect-compare-words").text())
+    _run(8000)  # the intervals come a moment later
 
 
 def _help_pages(window: MainWindow, out: Path) -> None:
@@ -188,14 +214,14 @@ def _side_by_side(pictures: list[QImage]) -> QImage:
 
 
 def _train(window: MainWindow) -> bool:
-    return _find(window, QWidget, "train-detector").isEnabled()
+    return bool(_find(window, QWidget, "train-detector").isEnabled())
 
 
 def _inspect(window: MainWindow) -> bool:
     look = _find(window, QAbstractButton, "inspect-look")
     if look.isEnabled() and _find(window, QLabel, "inspect-ap50").text() == "–":
         look.click()
-    return _find(window, QLabel, "inspect-ap50").text() != "–"
+    return bool(_find(window, QLabel, "inspect-ap50").text() != "–")
 
 
 def _export(window: MainWindow) -> bool:
@@ -204,7 +230,7 @@ def _export(window: MainWindow) -> bool:
 
 _PAGES: dict[str, Callable[[MainWindow], bool]] = {
     "data": lambda window: True,
-    "label": lambda window: True,
+    "label": _label,
     "anchors": _anchors,
     "train": _train,
     "inspect": _inspect,
@@ -236,10 +262,10 @@ def _picture(window: MainWindow, file: Path, width: int = 0) -> None:
 
 
 def _save(image: QImage, file: Path) -> None:
-    """With 256 colours, which are a third of the bytes."""
+    """With 256 colours, which are a third of the bytes, chosen so that small things, as a label's mark, keep theirs."""
     image.save(str(file))
     with Picture.open(file) as saved:
-        few = saved.convert("RGB").quantize(256, dither=Picture.Dither.NONE)
+        few = saved.convert("RGB").quantize(256, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE)
     few.save(file, optimize=True)
     print(file)
 

@@ -6,6 +6,7 @@ that need several processes or another program's library are here only understoo
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -34,10 +35,14 @@ PROJECT = ("cells", "/data/cells")  # as pages also call it
 FOLDERS = {"/mnt/photographs": "moved", "FOLDER": "photographs"}
 SMALL = "--set input_px=64 --set width=0.05 --batch 4 --precision fp32 --device cpu --threads 1"
 MORE = {
-    "train": f"{SMALL} --epochs 1", "estimate": SMALL, "seen": "--set width=0.05", "evaluate": "--device cpu",
-    "predict": "--device cpu", "compare": "--device cpu --draws 5",
+    "train": f"{SMALL} --epochs 1",
+    "estimate": SMALL,
+    "seen": "--set width=0.05",
+    "evaluate": "--device cpu --run yolov4-tiny-1",
+    "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --overlap 0.3 --coco-ids ids.json",
+    "compare": "--device cpu --draws 5",
     "import-weights": "--set input_px=64 --set width=0.05",
-}  # fmt: skip
+}
 STORY = (  # the order in which they can be run; what is not here must be in RUN_BY
     "--help", "new", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen", "runs",
     "evaluate", "predict", "compare", "import-weights", "weights", "restore", "find-images",
@@ -46,6 +51,9 @@ RUN_BY = {  # by the beginning of the command
     "PROJECT": "tests/promises/closing_child.py",
     "demo": ".ci/run",
     "--safe-mode": "tests/test_plugins.py",
+    "anchors PROJECT --k 9 --size 416 --plot": "tests/cli/test_anchors.py",
+    "train PROJECT --name": "tests/cli/test_clumsy_use.py",
+    "compare PROJECT ssd300-1": "tests/cli/test_compare.py",
     "train PROJECT --processes": "tests/training/test_launch.py",
     "train PROJECT --detector yolov4 --weights": "tests/cli/test_weights.py",
     "predict PROJECT --webcam": "tests/cli/test_predict.py",
@@ -133,6 +141,11 @@ def materials(folder: Path) -> None:
     write_clip(folder / "ride.avi").rename(folder / "ride.mp4")
     text(folder / "list.txt", "photographs/1.jpg\nphotographs/2.jpg\n")
     text(folder / "coco.names", "cell\nplatelet\n")
+    images = [{"id": 7, "file_name": "1.jpg", "width": 64, "height": 64}]
+    text(
+        folder / "ids.json",
+        json.dumps({"images": images, "annotations": [], "categories": [{"id": 3, "name": "cell"}]}),
+    )
 
 
 def prepare(words: list[str], folder: Path) -> None:
@@ -157,7 +170,7 @@ def prepare(words: list[str], folder: Path) -> None:
 def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: str, tmp_path: Path) -> None:
     """Typer takes all its words; that there is no such project is then said by the command itself."""
     words = shlex.split(command.replace("PROJECT", str(tmp_path)))
-    if words[0] in {"train", "predict", "export", "benchmark", "import-weights"} and "--merge" not in words:
+    if words[0] in {"anchors", "benchmark", "compare", "export", "predict", "train"} and "--merge" not in words:
         with pytest.raises(WorkbenchError, match="There is no project"):
             app(words, standalone_mode=False)
     file = ROOT / run_by(command)
@@ -169,6 +182,7 @@ def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: 
 
 
 def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
+    """As a flag, or as a setting or an argument of its name."""
     known = {
         flag
         for command in get_command(app).commands.values()  # type: ignore[attr-defined]
@@ -179,8 +193,14 @@ def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
     assert named - known - OTHERS == set()
     files = [file for file in Path(__file__).parent.rglob("*.py") if file != Path(__file__)]
     tests = "\n".join(file.read_text("utf-8") for file in files)
-    given = set(re.findall(r"(?<=[\"' ])--[a-z][a-z-]*", tests)) | {flag for command in HERE for flag in flags(command)}
-    assert named - given - OTHERS == set()
+    ways = {flag: (flag, flag[2:].replace("-", "_")) for flag in named - OTHERS}
+    given = {
+        flag
+        for flag, both in ways.items()
+        if f'"{both[0]}"' in tests or re.search(rf"\b{both[1]}=|\"{both[1]}\"", tests)
+    }
+    here = {flag for command in (*HERE, *MORE.values()) for flag in flags(command)}
+    assert named - OTHERS - given - here == set()
 
 
 def test_the_settings_that_the_page_on_exporting_lists_are_there() -> None:
