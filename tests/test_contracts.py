@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_the_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([str(linter), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("family", ["formats", "detectors"])
+def test_every_member_of_a_family_is_in_its_contract(family: str) -> None:
+    told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    named = {name for one in told if one["type"] == "independence" for name in one["modules"]}
+    members = {f"workbench.{family}.{file.stem}" for file in (PACKAGE / family).glob("[!_]*.py")}
+    assert members - named == set(), "add it to the contract of its family in pyproject.toml"
 
 
 def test_the_core_loads_neither_qt_nor_torch() -> None:

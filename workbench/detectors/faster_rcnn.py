@@ -70,6 +70,7 @@ class FasterRcnn(Detector):
     )
     samples = True
     outs = (f"net.{SCORES}", f"net.{BOXES}")
+    backbone_parts = ("net.backbone.body",)
     defaults: Tensor
     label_weights: Tensor
 

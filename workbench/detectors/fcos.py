@@ -64,6 +64,7 @@ class Fcos(Detector):
     published_nms = ("per label", 0.6)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(FCOS_ResNet50_FPN_Weights.COCO_V1, background=False)
     outs = (f"net.{LABELS}",)
+    backbone_parts = ("net.backbone.body",)
     squares: Tensor  # (N, 4) xyxy pixels
     label_weights: Tensor
 

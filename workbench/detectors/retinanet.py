@@ -80,6 +80,7 @@ class RetinaNet(Detector):
         RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
     )
     outs = (f"net.{LABELS}",)
+    backbone_parts = ("net.backbone.body",)
     build: ClassVar[Callable[..., Any]] = staticmethod(retinanet_resnet50_fpn)
     box_loss: ClassVar[str] = "l1"
     defaults: Tensor

@@ -107,6 +107,7 @@ class Ssd300(Detector):
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(SSD300_VGG16_Weights.COCO_V1, background=True)
     outs: ClassVar[tuple[str, ...]] = tuple(f"net.{CLASSES}.{level}" for level in range(6))
+    backbone_parts = ("net.backbone.features", "net.backbone.extra.0")  # extra.0 is VGG's fifth block, fc6 and fc7
     ratios: ClassVar[list[list[int]]] = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
     steps: ClassVar[list[int]] = [8, 16, 32, 64, 100, 300]
     channels: ClassVar[list[int]] = [512, 1024, 512, 256, 256, 256]

@@ -62,6 +62,7 @@ class SsdLite(Detector):
         SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, background=True
     )
     outs = tuple(f"net.{CLASSES}.{level}.1" for level in range(MAPS))
+    backbone_parts = ("net.backbone.features",)
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

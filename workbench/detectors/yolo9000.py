@@ -150,6 +150,7 @@ class Yolo9000(Detector):
     }  # fmt: skip
     published_px = 544
     outs = ("out",)
+    backbone_parts = ("body",)
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:

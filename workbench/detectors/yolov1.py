@@ -60,6 +60,7 @@ class YoloV1(Detector):
     fixed_size = True
     one_per_cell = True
     outs = ("out",)
+    backbone_parts = ("body",)
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

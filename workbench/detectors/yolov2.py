@@ -49,6 +49,7 @@ class YoloV2(Detector):
         "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
     }  # fmt: skip
     outs = ("out",)
+    backbone_parts = ("shallow", "deep")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:

@@ -53,6 +53,7 @@ class YoloV2Tiny(Detector):
         "rescore": False,
     }  # fmt: skip
     outs = ("out",)
+    backbone_parts = ("body",)
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, does
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:

@@ -90,6 +90,7 @@ class YoloV3(Detector):
         "objectness_prior": 0.5, "rules": "pjreddie",
     }  # fmt: skip
     outs = ("coarse.out", "medium.out", "fine.out")
+    backbone_parts = ("stem", "shallow", "middle", "deep")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
     pooled: ClassVar[bool] = False
 

@@ -56,6 +56,7 @@ class YoloV3Tiny(Detector):
         "objectness_prior": 0.5, "rules": "pjreddie",
     }  # fmt: skip
     outs = ("coarse_out", "fine_out")
+    backbone_parts = ("shallow", "deep")
     published_resize = "letterbox"  # as pjreddie's Darknet, which made the public weights, did in training and test
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:

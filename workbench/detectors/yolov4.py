@@ -197,6 +197,7 @@ class YoloV4(Detector):
         "objectness_prior": 0.5, "input_px": 608,
     }  # fmt: skip
     outs = ("fine.out", "medium.out", "coarse.out")
+    backbone_parts = ("backbone",)
     published_px = 608
     published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=greedynms
 

@@ -146,6 +146,7 @@ class YoloV4Csp(Detector):
         "box_gradient": "darknet", "objectness_prior": 0.5, "input_px": 512,
     }  # fmt: skip
     outs = ("fine.1", "medium.1", "coarse.1")
+    backbone_parts = ("stem", "shallow", "middle", "deep")
     published_resize = "letterbox"  # the cfg's letter_box=1
     published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=diounms, beta_nms=0.6
 

@@ -88,6 +88,7 @@ class YoloV4Tiny(Detector):
     published_nms = ("darknet diou", 0.45)  # the cfg's nms_kind=greedynms
     strides: ClassVar[tuple[int, ...]] = (32, 16)
     outs: ClassVar[tuple[str, ...]] = ("coarse_out", "fine_out")
+    backbone_parts = ("stem", "block1", "block2", "block3")
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

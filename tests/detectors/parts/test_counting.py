@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torchvision.models import detection as models
 
 from workbench import detectors
+from workbench.detectors import DetectorSettings
 from workbench.detectors.parts import counting, darknet
 from workbench.detectors.parts.detector import Detector
 
@@ -94,3 +96,22 @@ def test_a_convolution_multiplies_once_per_output_and_weight_that_it_sees() -> N
         detector.body[2].conv = torch.nn.Conv2d(3, 32, 3, padding=1, bias=False)  # type: ignore[index, union-attr]
     fewer = whole - counting.multiply_adds(detector)
     assert fewer == 448**2 * 16 * 27 + 224**2 * 32 * 9 * (16 - 3)
+
+
+class Upwards(Detector):
+    """Stride 2 down and up again: 8 x 8 cells of 4 channels become 16 x 16 of 5 by a kernel of 3 x 3."""
+
+    name = "upwards"
+
+    def __init__(self) -> None:
+        super().__init__(DetectorSettings(input_px=32), 1)
+        self.up = nn.ConvTranspose2d(4, 5, 3, stride=2, padding=1, output_padding=1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        return (self.up(images[:, :1, ::4, ::4].expand(-1, 4, -1, -1)),)
+
+
+def test_a_transposed_convolution_multiplies_each_input_with_its_whole_kernel() -> None:
+    with torch.device("meta"):
+        detector = Upwards()
+    assert counting.multiply_adds(detector) == 8 * 8 * 4 * 5 * 3 * 3

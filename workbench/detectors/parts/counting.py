@@ -30,8 +30,15 @@ def multiply_adds(detector: Detector, px: int | None = None) -> int:
         per_output = module.weight[0].numel()
         total += out.numel() * per_output
 
+    def count_transposed(module: nn.Module, given: tuple[torch.Tensor], _: torch.Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.ConvTranspose2d)
+        total += given[0].numel() * module.weight[0].numel()  # each input goes to so many outputs
+
     layers = [module for module in detector.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
+    upwards = [module for module in detector.modules() if isinstance(module, nn.ConvTranspose2d)]
+    hooks += [layer.register_forward_hook(count_transposed) for layer in upwards]
     side = px or detector.settings.input_px
     detector.eval()(torch.empty(1, 3, side, side, device="meta"))
     for hook in hooks:

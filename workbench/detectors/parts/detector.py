@@ -130,7 +130,7 @@ class Head(Protocol):
 class Detector(nn.Module):
     """An architecture with its own loss, target assignment and decoding.
 
-    Subclasses set the class attributes, define forward(), and either set `head` or define the four methods that are
+    Subclasses set the class attributes, define forward(), and either set `head` or define the six methods that are
     handed on to it here. forward() is the only part that is exported: it may hold no data-dependent control flow.
     """
 
@@ -152,7 +152,10 @@ class Detector(nn.Module):
     shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
-    outs: ClassVar[tuple[str, ...]]  # names of the layers that give the outputs, as label_rows() has them
+    outs: ClassVar[
+        tuple[str, ...]
+    ]  # names of the layers (with .weight) that give the outputs, as label_rows() has them
+    backbone_parts: ClassVar[tuple[str, ...]] = ()  # submodules that may rest: what a file of general weights holds
     head: Head
 
     def __init__(
@@ -191,6 +194,8 @@ class Detector(nn.Module):
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Named terms, each a scalar averaged over images (not over cells); their sum is minimised.
+
+        "box" and "label" are among them, and it makes the `explained.Roles` that explained() tells.
 
         Detectors with `shared_divisor` divide by the batch's positives instead, as their authors do.
         """

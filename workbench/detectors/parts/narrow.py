@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench.detectors.parts.blocks import scaled
@@ -35,6 +36,8 @@ def narrow(network: nn.Module, width: float, outputs: Collection[str], cells: in
             _narrow_linear(module, width, keep, cells)
         elif isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d | nn.GroupNorm):
             _narrow_norm(module, width)
+        elif isinstance(module, _ConvNd):
+            raise TypeError(f"{name} is a {type(module).__name__}, which can't be made narrower.")
         else:
             for own, parameter in list(module.named_parameters(recurse=False)):
                 setattr(module, own, nn.Parameter(parameter[: scaled(len(parameter), width)].clone()))
