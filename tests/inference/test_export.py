@@ -238,6 +238,17 @@ def test_the_example_runs_without_this_program_and_finds_the_same(
     assert_same(rows_of(said), one, dog)
 
 
+@pytest.mark.parametrize("words", [[], ["nowhere.jpg"]])
+def test_the_example_says_what_it_wants(
+    predictor: Predictor, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = example(exporters.load_all().get("onnx")(), source_of(predictor, ExportSettings()).card)
+    assert "It needs: pip install opencv-python-headless numpy onnxruntime" in code
+    monkeypatch.setattr(sys, "argv", ["example.py", *words])
+    with pytest.raises(SystemExit, match=r"python example\.py PHOTO"):
+        exec(compile(code, "example.py", "exec"), {"__file__": "example.py"})
+
+
 def test_the_example_of_decoded_boxes_thins_them_out_itself(
     examples: dict[str, tuple[Example, str]], photographs: list[Path]
 ) -> None:

@@ -79,6 +79,14 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "## Licence\n\nCC-BY-4.0" in text
 
 
+def test_images_of_no_split_are_counted_too(opened: Predictor, card: Card) -> None:
+    data = snapshot()
+    images = tuple(dataclasses.replace(image, split=Split.NONE) for image in data.images)
+    text = made(card, opened, None, dataclasses.replace(data, images=images))
+    assert "| label | train | validation | test | no split |" in text
+    assert "| (images) | 0 | 0 | 0 | 3 |" in text
+
+
 def test_what_is_not_known_is_said_to_be_unknown(opened: Predictor, card: Card) -> None:
     text = made(dataclasses.replace(card, licence=""), opened)
     assert "These weights were not evaluated" in text

@@ -7,7 +7,9 @@ import errno
 import importlib.util
 import json
 import logging
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
@@ -169,7 +171,7 @@ def example(member: Exporter, card: Card) -> str:
     body = member.code(card)
     if "sys.argv" in body:
         about = f"{card.detector}: prints what the weights beside this file find in a photograph."
-        use = f"python example.py PHOTO   ({member.title}, without Workbench)"
+        use = f"python example.py PHOTO   ({member.title}, without Workbench)\n\n{_needs(body)}"
     else:
         about = f"{card.detector}: prints which weights the file beside this one holds."
         use = (
@@ -177,6 +179,15 @@ def example(member: Exporter, card: Card) -> str:
             " objects without Workbench, export as ONNX,\nPyTorch 2 export or TorchScript, which hold it."
         )
     return f'"""{about}\n\n{use}\n"""\n\n{body}'
+
+
+def _needs(code: str) -> str:
+    """What must be installed for these lines, as a command."""
+    modules = dict.fromkeys(re.findall(r"^import (\w+)", code, re.MULTILINE))
+    packages = [
+        "opencv-python-headless" if name == "cv2" else name for name in modules if name not in sys.stdlib_module_names
+    ]
+    return f"It needs: pip install {' '.join(packages)}"
 
 
 def available() -> list[str]:

@@ -163,12 +163,14 @@ def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None
 
 
 def _boxes(snapshot: Snapshot) -> list[str]:
-    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    splits, rest = [Split.TRAIN, Split.VALIDATION, Split.TEST], snapshot.only(splits=[Split.NONE])
+    splits += [Split.NONE] if len(rest) else []
     parts = [snapshot.only(splits=[split]) for split in splits]
     counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
     rows = [[label.name, *(f"{int(c[i]):,}" for c in counts)] for i, label in enumerate(snapshot.labels[:LISTED])]
     images = ["(images)", *(f"{len(part):,}" for part in parts)]
-    return _table(["label", *(split.value for split in splits)], [*rows, images])
+    names = ["no split" if split is Split.NONE else split.value for split in splits]
+    return _table(["label", *names], [*rows, images])
 
 
 def _quality(evaluation: dict[str, Any] | None) -> str:

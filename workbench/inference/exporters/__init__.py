@@ -249,9 +249,14 @@ import cv2
 import numpy as np
 {imports}
 
+if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_file():
+    sys.exit("Say which photograph: python example.py PHOTO")
 here = pathlib.Path(__file__).parent
 about = json.loads((here / "model.json").read_text("utf-8"))
-image = cv2.imdecode(np.fromfile(sys.argv[1], np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]  # upright, RGB
+image = cv2.imdecode(np.fromfile(sys.argv[1], np.uint8), cv2.IMREAD_COLOR)
+if image is None:
+    sys.exit("OpenCV does not read this file as a photograph.")
+image = image[:, :, ::-1]  # upright, RGB
 side, (height, width) = about["input_px"], image.shape[:2]
 {BY_CORNERS_CODE if card.by_corners else "resize = cv2.resize"}
 """
