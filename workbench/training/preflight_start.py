@@ -13,7 +13,6 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
-from workbench.training.freezing import PARTS
 from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.recipes import Recipe
 
@@ -117,4 +116,4 @@ def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Fin
 
 
 def backbone_known(detector: str) -> bool:
-    return bool(getattr(detectors.load_all().get(detector), "backbone", PARTS.get(detector)))
+    return bool(detectors.load_all().get(detector).backbone_parts)
