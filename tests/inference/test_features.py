@@ -96,7 +96,7 @@ def test_of_a_plugin_that_names_its_backbone_the_last_module_that_is_called_coun
     running = predictor.running
     whole = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Sequential(running.block3))
     running.walked = whole
-    monkeypatch.setattr(type(running), "backbone", ("walked",), raising=False)
+    monkeypatch.setattr(type(running), "backbone_parts", ("walked",))
     by_name = look(predictor, PICTURES[:1])[0].features
     monkeypatch.undo()
     del running.walked

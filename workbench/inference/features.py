@@ -1,8 +1,9 @@
 """What a trained network makes of an image as a whole: what its backbone sees in it, and how much of it is doubtful.
 
 The features are the last map of the detector's own backbone, averaged over its cells (global average pooling, Lin et
-al. 2013, arXiv 1312.4400). What the backbone is, a detector says in its class attribute `backbone_parts`. Where it says nothing, such as for a
-Darknet cfg, it is what goes into the first layer of outputs: the last map before a head. d = channels of that map.
+al. 2013, arXiv 1312.4400). What the backbone is, a detector says in its class attribute `backbone_parts`. Where it says
+nothing, such as for a Darknet cfg, it is what goes into the first layer of outputs: the last map before a head.
+d = channels of that map.
 """
 
 from __future__ import annotations
