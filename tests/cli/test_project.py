@@ -12,8 +12,8 @@ import pytest
 
 from tests.core.test_video import write_clip
 from tests.formats.making import picture, text, voc_file, voc_object
-from workbench import console
-from workbench.cli import main
+from workbench import console, plugins
+from workbench.cli import main, options
 from workbench.core.document import Document
 
 Capture = pytest.CaptureFixture[str]
@@ -152,6 +152,28 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
 def test_every_command_has_help(command: str, capsys: Capture) -> None:
     assert main([command, "--help"]) == console.DONE
     assert "Usage: workbench " + command in capsys.readouterr().out.replace("python -m ", "")
+
+
+def test_the_help_lists_the_commands_in_the_order_of_the_work(capsys: Capture) -> None:
+    known = {one.name or one.callback.__name__ for one in options.app.registered_commands if one.callback}
+    assert known == set(options.ORDER), "a new command wants its place"
+    assert main(["--help"]) == console.DONE
+    lines = capsys.readouterr().out.splitlines()
+    first = [line.strip("│| ").split()[0] for line in lines if line.startswith(("│ ", "| ")) and line[2:3].strip()]
+    assert [name for name in first if name in known] == options.ORDER
+
+
+@pytest.mark.parametrize(
+    "command", [["train"], ["estimate"], ["evaluate"], ["export"], ["benchmark"], ["compare", "one", "two"]]
+)
+def test_a_wrong_folder_is_refused_before_anything_slow_is_loaded(
+    command: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "loaded", lambda: pytest.fail("this takes seconds"))
+    name, *more = command
+    places = [str(tmp_path / "out")] if name == "export" else more
+    assert main([name, str(tmp_path / "cels"), *places]) == console.FAILED
+    assert "There is no project in" in capsys.readouterr().err
 
 
 def test_images_without_a_split_get_one_and_keep_it(test_data: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -30,7 +30,8 @@ from tests.ui.hand import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.ui.main_window import PLACES, MainWindow
+from workbench.ui.main_window import MainWindow
+from workbench.ui.places import PLACES
 
 CONTROLS = (
     QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,

@@ -625,6 +625,23 @@ def test_letters_in_a_field_are_not_commands(qtbot: QtBot, open_window: Open, la
         assert [label.name for label in document.labels()] == ["cell", "plate", "wand 12"]
 
 
+def test_escape_in_the_field_of_a_new_label_empties_it_and_drawing_goes_on(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_W)
+    field = find(window, QLineEdit, "new-label")
+    field.setFocus()
+    QTest.keyClicks(field, "cel")
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert field.text() == ""
+    assert not field.hasFocus()
+    assert find(window, QAction, "action-draw").isChecked()
+    hand.drag((100, 30), (150, 90))
+    assert len(boxes_on_disk(labelled)["a.png"]) == 2
+
+
 def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = Hand(qtbot, window)

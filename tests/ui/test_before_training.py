@@ -16,7 +16,9 @@ from pytestqt.qtbot import QtBot
 from tests.training.test_estimate import MEASURED, made
 from tests.ui.test_starting_weights import choose
 from tests.ui.test_train_page import FakeTraining, button, label_all, press, ready, session, shown_page, text
+from workbench.core import edits
 from workbench.core.child import Ended
+from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.estimate import Estimate
@@ -154,8 +156,29 @@ def test_the_images_of_a_finding_are_shown_on_the_data_page(
     session.page_asked.connect(asked.append)
     session.marked_asked.connect(lambda ids, why, _boxes: asked.append((ids, why)))
     tool(shown, "train-check-0-images").click()
-    assert asked == ["data", (frozenset({1, 3}), "of which was said: 2 boxes are too small.")]
+    assert asked == ["data", (frozenset({1, 3}), "that the Train page names: 2 boxes are too small.")]
     assert session.image_id == 3
+
+
+def test_images_that_their_state_leaves_out_are_marked_done_by_one_button_and_one_undo(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    document = session.document
+    assert document is not None
+    ids = [image.id for image in document.images()][:3]
+    session.do(edits.SetState(tuple(ids), State.IN_WORK))
+    session.do(edits.SetState((ids[2],), State.VERIFIED))
+    button = shown.findChild(QPushButton, "train-mark-done")
+    assert isinstance(button, QPushButton)
+    assert button.isHidden()
+    told(qtbot, shown, fakes, Finding(WARNING, "state", "3 images are left out.", images=(*ids, 99)))
+    assert not button.isHidden()
+    assert button.text() == "Mark 2 images with boxes as done"
+    button.click()
+    assert [document.image(id).state for id in ids] == [State.DONE, State.DONE, State.VERIFIED]
+    assert button.isHidden()
+    session.undo()
+    assert [document.image(id).state for id in ids] == [State.IN_WORK, State.IN_WORK, State.VERIFIED]
 
 
 def test_images_that_are_gone_are_said_to_be(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:

@@ -271,6 +271,16 @@ def test_a_double_click_opens_the_image_for_labelling(open_window: Open, labelle
     assert find(window, QLabel, "image-name").text() == "c.png"
 
 
+def test_the_keyboard_is_in_the_gallery_when_the_page_is_shown(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "label")
+    window.show_page("data")
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Right)
+    assert window.session.image is not None
+    assert window.session.image.name == "b.png"
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert find(window, QWidget, "page-label").isVisible()
+
+
 def test_the_random_split_divides_what_has_none_and_keeps_what_has_one(open_window: Open, labelled: Path) -> None:
     with Document.open(labelled) as document:
         document.do(edits.SetSplit((document.images()[0].id,), Split.TEST))
@@ -286,6 +296,15 @@ def test_a_number_in_the_summary_shows_its_images(open_window: Open, labelled: P
     assert find(window, QAbstractButton, "count-state-unlabelled").text() == "2"
     press(window, "count-state-unlabelled")
     assert listed(window) == ["b.png", "c.png"]
+
+
+def test_a_label_s_number_of_boxes_shows_its_images(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    click_row(table, 1, 3)  # it has none: nothing happens
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    click_row(table, 0, 3)
+    assert listed(window) == ["a.png"]
 
 
 def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QMainWindow, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
@@ -256,3 +257,12 @@ def test_the_confidence_that_inspecting_found_best_is_suggested(
     press(qtbot, page, "export-start")
     qtbot.waitUntil(lambda: bool(export.wishes))
     assert export.wishes[0].settings.score == 0.42
+
+
+def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(
+    qtbot: QtBot, page: ExportPage, session: Session
+) -> None:
+    ready(qtbot, page, session)
+    assert len(controls(page)) > 8
+    assert nameless(page) == []
+    assert unreachable(page) == []

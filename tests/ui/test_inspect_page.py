@@ -19,10 +19,12 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QTableView,
+    QTabWidget,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
+from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core import edits
 from workbench.core.detections import Candidates, Kind
 from workbench.core.document import Document
@@ -313,6 +315,30 @@ def test_a_click_in_the_list_selects_the_image_everywhere(qtbot: QtBot, page: In
         assert session.image.name == name
 
 
+def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    assert session.document is not None
+    a, b = (image.id for image in session.document.images())
+    session.do(edits.SetSplit((a,), Split.TRAIN))
+    session.select_image(a)
+    looked(qtbot, page, session)
+    assert session.image_id == a, "nothing is chosen but by a person"
+    assert text(page, "inspect-words") == "a.png (train, done) is not among these images."
+    session.select_image(b)
+    assert text(page, "inspect-words") == "1 image, 1 labelled box."
+    session.select_image(a)
+    assert text(page, "inspect-words") == "a.png (train, done) is not among these images."
+
+
+def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    assert session.document is not None
+    ids = tuple(image.id for image in session.document.images())
+    session.do(edits.SetSplit(ids, Split.NONE))
+    looked(qtbot, page, session)
+    assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 2 may have been trained on."
+
+
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     looked(qtbot, page, session)
     table = page.findChild(QTableView, "inspect-images")
@@ -375,6 +401,8 @@ def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, ses
     looked(qtbot, page, session)
     session.do(edits.AddLabels((Label(0, "another"),)))
     assert "Labels have changed since" in text(page, "inspect-words")
+    session.select_image(session.document.images()[1].id if session.document else 0)
+    assert "Labels have changed since" in text(page, "inspect-words")
 
 
 def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: InspectPage, session: Session) -> None:
@@ -389,3 +417,14 @@ def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: I
     assert page.findChild(QSlider, "inspect-confidence-slider").value() == 35
     session.undo()
     qtbot.waitUntil(lambda: text(page, "inspect-recall") == "0.500")
+
+
+def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    for tab in range(page.findChild(QTabWidget, "inspect-tabs").count()):
+        page.findChild(QTabWidget, "inspect-tabs").setCurrentIndex(tab)
+        assert len(controls(page)) > 15
+        assert nameless(page) == []
+        assert unreachable(page) == []

@@ -85,3 +85,28 @@ def test_a_job_that_is_ended_goes_too(qtbot: QtBot, session: Session) -> None:
     assert session.end_jobs()
     assert not session.jobs
     qtbot.waitUntil(lambda: not shiboken6.isValid(job))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_what_a_job_that_steps_back_has_freed_is_the_systems_again(qtbot: QtBot, session: Session) -> None:
+    """A small piece at the end of what it had, that stays, keeps glibc from giving the rest back by itself."""
+    stays: list[bytes] = []
+
+    def fill(_job: Job) -> Iterator[int]:
+        pieces = [b"x" * 60_000 for _ in range(2_000)]
+        stays.append(pieces[-1])
+        yield len(pieces)
+
+    grown = []
+    for behind in (True, False):
+        before = own_memory()
+        session.start(Job("Looking", fill, session, behind=behind))
+        qtbot.waitUntil(lambda: not session.jobs)
+        grown.append(own_memory() - before)
+    assert grown[0] < 40 < grown[1], "MB, of 120"
+
+
+def own_memory() -> float:
+    """MB that are resident and no file's."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) / 1000

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -123,7 +124,7 @@ def test_a_new_project_is_worked_on_while_its_folder_is_read(
     gallery = find(window, QAbstractItemView, "gallery")
     assert [gallery.model().index(row, 0).data() for row in range(12)] == [f"{number}.png" for number in range(12)]
     assert find(window, QLabel, "gallery-count").text() == "12 images"
-    qtbot.waitUntil(lambda: "12 images" in find(window, QLabel, "project-numbers").text())
+    qtbot.waitUntil(lambda: "12 images" in find(window, QToolButton, "project-images").text())
     document = window.session.document
     assert document is not None
     assert all(image.width for image in document.images())

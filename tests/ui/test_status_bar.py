@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton
+from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.train.story import Story
+from workbench.ui.widgets.status_bar import StatusBar
 
 
 def until_stopped(job: Job) -> Iterator[Counted]:
@@ -53,6 +55,23 @@ def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open)
     assert pause.text() == "Pause"
 
 
+def test_how_far_a_training_is_is_known_again_after_another_job(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    title = find(window, QLabel, "job-title")
+    training = window.session.start(Job("Run 'tiny-2'", until_stopped, window, pauses=True))
+    qtbot.waitUntil(lambda: "3 of 12" in title.text())
+    find(window, QToolButton, "job-pause").click()
+    other = window.session.start(Job("Looking", until_stopped, window))
+    qtbot.waitUntil(lambda: "Looking  3 of 12" in title.text())
+    assert find(window, QToolButton, "job-pause").isHidden()
+    other.stop.set()
+    qtbot.waitUntil(lambda: "Run 'tiny-2'  3 of 12" in title.text())
+    assert find(window, QToolButton, "job-pause").text() == "Continue"
+    assert training.pause.is_set()
+    training.stop.set()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+
+
 def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
     window = open_window()
     job = window.session.start(Job("Reading files", until_stopped, window))
@@ -71,3 +90,34 @@ def test_a_story_of_lists_does_not_reach_the_bar(qtbot: QtBot, open_window: Open
     window.session.start(Job("Run 'tiny-2'", resumed, window))
     qtbot.waitUntil(lambda: "1 of 4" in find(window, QLabel, "job-title").text())
     assert find(window, QProgressBar, "job-progress").value() == 250
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    device: str = "cpu"
+    precision: str = "fp32"
+    memory_bytes: int = 5_000_000
+
+
+def on_device(_: Job) -> Iterator[OnDevice]:
+    yield OnDevice()
+
+
+def test_device_and_precision_of_the_last_job_stay_and_the_memory_is_the_programs(
+    qtbot: QtBot, open_window: Open
+) -> None:
+    window = open_window()
+    device, memory = find(window, QLabel, "device"), find(window, QLabel, "memory")
+    assert device.text() == ""
+    window.session.start(Job("Run 'tiny-2'", on_device, window))
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert device.text() == "CPU  fp32"
+    assert "Run 'tiny-2'" in device.toolTip()
+    find(window, StatusBar, "status-bar").show_memory()
+    assert memory.text().endswith(("MB", "GB"))
+
+
+def test_the_keys_are_a_click_away(open_window: Open) -> None:
+    window = open_window()
+    QTest.mouseClick(find(window, QToolButton, "show-keys"), Qt.MouseButton.LeftButton)
+    assert find(window, QWidget, "keys-sheet").isVisible()

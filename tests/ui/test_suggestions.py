@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton, QSlider, QTableView
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -87,7 +88,7 @@ def hand(qtbot: QtBot, window: MainWindow) -> Hand:
 
 
 def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: Hand) -> None:
-    assert hand.words == "2 boxes. Enter: the marked one; Shift+Enter: all. Not in the project: moon."
+    assert hand.words == "2 boxes. Enter: one; Shift+Enter: all. Not in the project: moon."
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == [(10, 10, 50, 50)], "the most confident one"
     hand.wait(1)
@@ -101,6 +102,32 @@ def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: H
     assert hand.words == "No label here for moon."
     find(hand.window, QAction, "action-undo").trigger()
     assert hand.boxes == [], "all of them are one step"
+
+
+def test_enter_takes_one_after_a_click_into_the_list_of_images_but_not_in_a_field(hand: Hand) -> None:
+    field = find(hand.window, QLineEdit, "new-label")
+    field.setFocus()
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert hand.boxes == []
+    images = find(hand.window, QTableView, "image-list")
+    images.setFocus()
+    QTest.keyClick(images, Qt.Key.Key_Return)
+    assert hand.boxes == [(10, 10, 50, 50)]
+    QTest.keyClick(images, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.boxes == [(10, 10, 50, 50), (60, 10, 90, 40)]
+
+
+def test_what_was_taken_and_then_corrected_does_not_come_back_while_its_box_is_there(hand: Hand) -> None:
+    document = hand.window.session.document
+    assert document is not None
+    hand.key(Qt.Key.Key_Return)
+    hand.wait(1)
+    (box,) = document.boxes(hand.window.session.image_id)
+    hand.window.session.do(edits.ReplaceBoxes((replace(box, xyxy=(12, 12, 20, 20)),)))
+    assert hand.boxes == [(12, 12, 20, 20)]
+    assert [ghost.xyxy for ghost in hand.canvas.ghosts] == [(60, 10, 90, 40)]
+    hand.window.session.do(edits.RemoveBoxes((box.id,)))
+    assert [ghost.xyxy for ghost in hand.canvas.ghosts] == [(10, 10, 50, 50), (60, 10, 90, 40)]
 
 
 def test_the_one_below_the_pointer_is_taken(hand: Hand) -> None:
@@ -156,7 +183,7 @@ def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     hand.wait(2)
     hand.key(Qt.Key.Key_D)
     hand.wait(0)
-    qtbot.waitUntil(lambda: hand.words.startswith("Nothing that"))
+    qtbot.waitUntil(lambda: hand.words.startswith("Nothing new"))
     hand.key(Qt.Key.Key_A)
     hand.wait(2)
     run = find(hand.window, QComboBox, "suggest-run")

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QPushButton, QToolButton
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.core.project import LABEL_COLOURS
@@ -71,3 +72,20 @@ def test_a_disabled_icon_changes_with_the_theme(qtbot: QtBot, mode: str) -> None
     for other in ("light", "dark", mode):
         theme.apply(other)
         assert seen(button)[1] >= 2.0, other
+
+
+def test_a_primary_button_that_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot, mode: str) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    row = QHBoxLayout(window)
+    buttons = [QPushButton(autoDefault=False), QPushButton(autoDefault=False)]
+    for button in buttons:
+        button.setProperty("role", "primary")
+        row.addWidget(button)
+    window.show()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    buttons[0].setFocus(Qt.FocusReason.TabFocusReason)
+    focused, other = (button.grab().toImage() for button in buttons)
+    assert focused.size() == other.size()
+    assert focused != other

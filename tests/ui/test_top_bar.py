@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QMenuBar, QToolButton
+from PySide6.QtWidgets import QAbstractItemView, QMenuBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find, write_photographs
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import Box, Label
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 
@@ -42,3 +44,20 @@ def test_the_button_of_folded_menus_can_be_seen_in_both_themes(open_window: Open
     ink = pixels[pixels[..., 3] > 200][:, :3].mean(axis=0)
     assert theme.contrast("#" + "".join(f"{round(part):02x}" for part in ink), theme.colours().window) >= 4.5
     window.set_theme("light")
+
+
+def test_the_numbers_of_the_project_show_what_they_count(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        document.draw((Box(0, 2, 1, (0, 0, 50, 40)),))
+    window = open_window(project, "label")
+    boxes, images = find(window, QToolButton, "project-boxes"), find(window, QToolButton, "project-images")
+    assert (images.text(), boxes.text()) == ("3 images", "1 box")
+    boxes.click()
+    listed = find(window, QAbstractItemView, "gallery").model()
+    assert [listed.index(row, 0).data() for row in range(listed.rowCount())] == ["b.png"]
+    assert find(window, Elided, "filter-why").text() == "Only those with boxes"
+    window.show_page("label")
+    images.click()
+    assert listed.rowCount() == 3
+    assert find(window, QWidget, "page-data").isVisible()

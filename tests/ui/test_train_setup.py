@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_starting_weights import choose, entries
 from tests.ui.test_train_page import label_all, press, ready, session, shown_page, text
 from workbench.core import edits
@@ -159,3 +160,20 @@ def test_work_that_breaks_in_the_background_is_answered_with_a_sentence(qtbot: Q
     assert isinstance(done.args[1], WorkbenchError)
     assert done.args[1].sentence == "Counting stars failed. See Help > Log."
     background.close()
+
+
+def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(page: TrainPage) -> None:
+    for tab in range(page.findChild(QTabWidget, "train-tabs").count()):
+        page.findChild(QTabWidget, "train-tabs").setCurrentIndex(tab)
+        assert len(controls(page)) > 25
+        assert nameless(page) == []
+        assert unreachable(page) == []
+
+
+def test_tab_leads_from_the_name_of_the_run_into_the_form_and_on_to_the_start(page: TrainPage) -> None:
+    setup, chain = page._setup, [page._setup.run_name]
+    while chain[-1] is not setup.start:
+        chain.append(chain[-1].nextInFocusChain())
+        assert len(chain) < 500
+    names = [widget.objectName() for widget in chain]
+    assert names.index("train-form-input_px") < names.index("train-form-epochs") < names.index("train-estimate")

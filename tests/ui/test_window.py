@@ -11,7 +11,17 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QListView, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find, write_photographs
@@ -45,7 +55,8 @@ def test_a_new_project_is_made_from_a_folder_of_photographs(qtbot: QtBot, open_w
     assert window.focusWidget() is folder
     QTest.keyClick(folder, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "holiday project")
-    assert "2 images, 0 boxes" in find(window, QLabel, "project-numbers").text()
+    assert find(window, QToolButton, "project-images").text() == "2 images"
+    assert find(window, QToolButton, "project-boxes").text() == "0 boxes"
     with Document.open(tmp_path / "holiday project", read_only=True) as document:
         assert [image.path for image in document.images()] == ["a.png", "b.png"]
 
@@ -120,6 +131,54 @@ def test_the_finder_finds_a_command_an_image_and_a_label(qtbot: QtBot, open_wind
     assert find(window, QWidget, "page-label").isVisible()
 
 
+def test_the_finder_does_a_command_of_a_page_that_was_not_shown_yet(open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+    find_and_press("exactly what nobody has called anything", window, rows=0)
+    find_and_press("compute the anchors", window)
+    assert find(window, QWidget, "page-anchors").isVisible()
+
+
+def test_without_a_project_the_finder_has_commands_and_recent_projects(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    window.close_project()
+    find_and_press("compute the anchors", window, rows=0)
+    find_and_press("about workbench", window)
+    find(window, QDialog, "about").close()
+    window.activateWindow()
+    find_and_press("open project", window, rows=2, down=1)  # below "Open a project…"
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "project")
+
+
+def find_and_press(text: str, window: QWidget, rows: int = 1, down: int = 0) -> None:
+    QTest.keyClick(window, Qt.Key.Key_K, CTRL)
+    finder = QApplication.activePopupWidget()
+    assert finder is not None
+    field = find(finder, QLineEdit, "finder-field")
+    QTest.keyClicks(field, text)
+    assert find(finder, QListView, "finder-list").model().rowCount() == rows
+    for _ in range(down):
+        QTest.keyClick(field, Qt.Key.Key_Down)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    finder.close()
+
+
+def test_a_project_without_boxes_opens_where_there_is_something_to_do(open_window: Open, project: Path) -> None:
+    window = open_window(project, "train")
+    window.close_project()
+    assert window.open(project)
+    assert find(window, QWidget, "page-data").isVisible()
+
+
+def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project, "train")
+    button = find(window, QPushButton, "train-empty-button")
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: find(window, QWidget, "page-label").isVisible())
+
+
 def test_the_sheet_of_keys_names_every_command_that_has_one(open_window: Open, project: Path) -> None:
     window = open_window(project)
     QTest.keyClick(window, Qt.Key.Key_F1)
@@ -184,7 +243,7 @@ def test_the_sample_project_is_made_and_opened(
     window = open_window()
     press(window, "start-sample")
     qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Demo", timeout=20_000)
-    assert find(window, QLabel, "project-numbers").text().startswith("6 images, ")
+    assert find(window, QToolButton, "project-images").text() == "6 images"
 
 
 _FIRST_PAINT = """

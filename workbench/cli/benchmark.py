@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Json, Project, Run, Which, app, checkpoint_of, project_of
+from workbench.cli.options import Json, OldProject, Run, Which, app, checkpoint_of, project_of
 from workbench.console import bar, err, result, say, table
 from workbench.core.project import Split
 
 
 @app.command()
 def benchmark(
-    project: Project,
+    project: OldProject,
     run: Run = "",
     checkpoint: Which = "best",
     format: Annotated[

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from workbench.cli.options import Device, Json, Project, Which, app, checkpoint_of, labelled, one_of, project_of
+from workbench.cli.options import Device, Json, OldProject, Which, app, checkpoint_of, labelled, one_of, project_of
 from workbench.console import bar, result, say, table
 from workbench.core.project import Split
 
@@ -52,7 +52,7 @@ class Look:
 
 @app.command()
 def compare(
-    project: Project,
+    project: OldProject,
     first: Annotated[str, typer.Argument(metavar="RUN1", help="A run's name.")],
     second: Annotated[
         str, typer.Argument(metavar="RUN2", help="Another run's name: it is told what this one changes.")
@@ -83,7 +83,7 @@ def compare(
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
-    snapshot = labelled(snapshot)
+    snapshot = labelled(snapshot, part)
     one, other = (
         _look(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
         for name, file, folder in chosen

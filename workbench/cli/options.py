@@ -3,25 +3,62 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+import typer.core
 
 from workbench import settings
 from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
-from workbench.core.project import Snapshot, State
+from workbench.core.project import Snapshot, Split, State
+from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
 
+ORDER = [
+    "demo",
+    "new",
+    "add-video",
+    "import",
+    "check",
+    "split",
+    "anchors",
+    "seen",
+    "estimate",
+    "train",
+    "runs",
+    "evaluate",
+    "compare",
+    "predict",
+    "benchmark",
+    "export",
+    "export-labels",
+    "autosync",
+    "restore",
+    "find-images",
+    "detectors",
+    "weights",
+    "import-weights",
+]
+"""Of the commands in the help: that of the work, and what is rarely needed last."""
+
+
+class _Commands(typer.core.TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
 app = typer.Typer(
     name="workbench",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -30,7 +67,19 @@ app = typer.Typer(
     " Without a command (or with a project's folder) the window opens.",
 )
 
+
+def there(folder: Path) -> Path:
+    """A folder that holds a project: a wrong one is refused before PyTorch is loaded, which takes seconds.
+
+    Not in one of several processes (torchrun): of what is found there one alone tells.
+    """
+    if "RANK" not in os.environ and not (folder / FILE).is_file():
+        Document.open(folder, read_only=True).close()  # raises, but for the path of the file itself
+    return folder
+
+
 Project = Annotated[Path, typer.Argument(help="The project's folder.")]
+OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=there)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
 Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
@@ -103,14 +152,23 @@ def run_of(runs_folder: Path, name: str) -> Path:
     return runs_folder / name
 
 
-def labelled(snapshot: Snapshot) -> Snapshot:
-    """The images in which a missing box means that nothing is there: done, verified, or with boxes."""
+def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
+    """The images in which a missing box means that nothing is there: done, verified, or with boxes.
+
+    WorkbenchError if none of them is in that split.
+    """
 
     def is_labelled(index: int) -> bool:
         rows = snapshot.rows(index)
         return rows.stop > rows.start or snapshot.images[index].state in (State.DONE, State.VERIFIED)
 
-    return snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
+    some = snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
+    if split is not None and len(some) and not any(image.split is split for image in some.images):
+        raise WorkbenchError(
+            f"There is no labelled image in the split '{split}'. Take them all with --split all, or deal the images out"
+            " first: workbench split PROJECT"
+        )
+    return some
 
 
 def kind_of_nms(nms: str) -> Kind | None:

@@ -138,9 +138,7 @@ def predict(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where results of before are.")] = False,
     fast: Annotated[
         bool,
-        typer.Option(
-            "--fast", help="In bfloat16 where the hardware is quicker in it; scores move a little."
-        ),
+        typer.Option("--fast", help="In bfloat16 where the hardware is quicker in it; scores move a little."),
     ] = False,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Leave out the pictures that are written by default.")
@@ -196,7 +194,9 @@ def _predict(
         shard = _shard(wish.shard, runtime)
         quiet = as_json or not runtime.main
         predictor = _open(file, *place, runtime)
-        asked = _asked(wish, shard, predictor, _point(wish, file, run_folder, predictor, quiet=quiet))
+        point = _point(wish, file, run_folder, predictor, quiet=quiet)
+        say(f"Looking with {_name(file)}, from a confidence of {point.confidence:g}.", quiet=quiet)
+        asked = _asked(wish, shard, predictor, point)
         if wish.webcam is not None:
             return _watch(predictor, wish, asked, as_json=as_json)
         saved = _part(predictor, wish, asked, quiet=quiet, patient=runtime.world > 1)
@@ -221,6 +221,11 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None]
         return project, project.parent
     with project_of(project) as document:
         return checkpoint_of(document.runs_folder, run, which)
+
+
+def _name(file: Path) -> str:
+    """Of a checkpoint: its run's, which may have been chosen for the user."""
+    return f"{file.parent.absolute().name}, {file.stem}"
 
 
 def _shard(told: str, runtime: Runtime) -> Shard:
@@ -357,7 +362,7 @@ def _tell(events: Iterator[Any], *, as_json: bool) -> int | None:
 
 def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
     if saved.new == 0 and saved.images:
-        say(f"All {words.count(saved.images, 'picture')} were predicted before; --fresh predicts again.", quiet=as_json)
+        say(f"Nothing new among {words.count(saved.images, 'picture')}; --fresh predicts again.", quiet=as_json)
     if saved.remark:
         say(saved.remark, quiet=as_json)
     told = {"file": str(saved.file), "images": saved.images, "detections": saved.detections,

@@ -17,7 +17,7 @@ from workbench.cli.options import (
     Device,
     Json,
     Nms,
-    Project,
+    OldProject,
     Run,
     Which,
     app,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def evaluate(
-    project: Project,
+    project: OldProject,
     run: Run = "",
     checkpoint: Which = "best",
     split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
@@ -60,7 +60,7 @@ def evaluate(
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    snapshot = labelled(snapshot)
+    snapshot = labelled(snapshot, part)
     rules = None if kind is None else Rules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     values = numbers(done)
@@ -129,7 +129,7 @@ def _help(row: settings.Row) -> str:
 
 @app.command()
 def export(
-    project: Project,
+    project: OldProject,
     folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
     run: Run = "",
     checkpoint: Which = "best",

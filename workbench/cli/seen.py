@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.options import Json, Project, app, changed, check_png, named_values, project_of
+from workbench.cli.options import Json, OldProject, app, changed, check_png, named_values, project_of
 from workbench.console import bar, out, result, say, table
 from workbench.core.project import Image, Snapshot
 from workbench.errors import WorkbenchError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def seen(
-    project: Project,
+    project: OldProject,
     image: Annotated[str, typer.Option("--image", help="Its name, the end of its path, or its id.")],
     preset: Annotated[
         str, typer.Option("--preset", "-p", help="A recipe that ships, or the path of a .toml file.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of
+from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of, there
 from workbench.console import result, say
 from workbench.core import words
 from workbench.errors import WorkbenchError
@@ -230,7 +230,7 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
     """
     option, optional = typer.Option, inspect.Parameter.KEYWORD_ONLY
     own: list[tuple[str, Any, Any, Any]] = [
-        ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.")),
+        ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.", callback=there)),
         (
             "preset",
             str,

@@ -5,6 +5,7 @@ Nothing of Qt is imported before the checks, and nothing of torch before the fir
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -34,6 +35,7 @@ _LIBRARIES = (
 _CALM = 500
 """Milliseconds after which the window has been painted."""
 _SCREENLESS = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def run(project: Path | None) -> int:
@@ -43,6 +45,7 @@ def run(project: Path | None) -> int:
     if problem:
         print(problem, file=sys.stderr)
         return 1
+    few_arenas()
     _start_log()
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
@@ -90,6 +93,19 @@ def _painted(window: MainWindow) -> None:
         window.session.message.emit("warning", crash.sentence)
         crashes.Return(window.session, crash, window.open).begin()
     crashes.Note(window.session, running(), window)
+
+
+def few_arenas() -> None:
+    """Let all threads take memory from two places, where glibc would make eight for each core.
+
+    Each job is a new thread that takes and frees from another of them, and what is free in one is no use to the others:
+    a window with 20,000 images, trained in seven times, grew by a tenth; like this by a fiftieth.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 # --- may it start? ---

@@ -42,6 +42,7 @@ HELP = {  # pages of resources/help, in the order of the work
     "when-something-goes-wrong": "When something goes wrong",
 }
 
+_GO = ("Ctrl+Return", "Ctrl+Enter")  # the page's own button
 COMMANDS: tuple[Command, ...] = (
     Command("new-project", "New project from a folder…", ("Ctrl+N",), "mdi6.folder-plus-outline"),
     Command("open-project", "Open a project…", ("Ctrl+O",), "mdi6.folder-open-outline"),
@@ -55,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("seen", "What the trainer sees of this image…", ("Ctrl+T",), "mdi6.eye-outline"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
     *(Command(f"help-{page}", title, (), "mdi6.help-circle-outline") for page, title in HELP.items()),
+    Command("tour", "Tour of the window, a minute", (), "mdi6.map-marker-path"),
     Command("keys", "Keys", ("F1", "?"), "mdi6.keyboard-outline"),
     Command("log", "Log", ("F12",), "mdi6.text-box-outline"),
     Command("plugins", "Plugins", (), "mdi6.puzzle-outline"),
@@ -63,6 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("theme-light", "Light theme", (), "mdi6.weather-sunny"),
     Command("theme-dark", "Dark theme", (), "mdi6.weather-night"),
     Command("draw", "Draw boxes", ("W",), "mdi6.vector-rectangle", "Label"),
+    Command("box-here", "A box in the middle, for the arrow keys", ("Shift+W",), "mdi6.selection-marker", "Label"),
     Command("cancel", "Stop drawing, select nothing", ("Esc",), "", "Label"),
     Command("next-image", "Next image", ("D",), "mdi6.chevron-right", "Label"),
     Command("previous-image", "Previous image", ("A",), "mdi6.chevron-left", "Label"),
@@ -84,6 +87,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("cycle", "The box below, where boxes lie in one another", ("Ctrl+click",), "", "Label", by_hand=True),
     Command("several", "Select several boxes", ("Shift+click",), "", "Label", by_hand=True),
     Command("nudge", "Move the selected boxes by a pixel (with Shift by 10)", ("Arrows",), "", "Label", by_hand=True),
+    Command(
+        "stretch", "Move their right and lower sides (with Shift by 10)", ("Alt+arrows",), "", "Label", by_hand=True
+    ),
     Command("align", "Move the selected boxes to the border of the image", ("Ctrl+arrows",), "", "Label", by_hand=True),
     Command("square", "Draw a square; at a corner: keep the box's shape", ("Shift+drag",), "", "Label", by_hand=True),
     Command("off-border", "Draw close to the border, not on it", ("Alt+drag",), "", "Label", by_hand=True),
@@ -121,6 +127,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("anchors-region", "Choose a region of the plot", ("R",), "mdi6.selection-drag", "Anchors"),
     Command("anchors-brush", "Choose a region at any time", ("Shift+drag",), "", "Anchors", by_hand=True),
     Command("anchors-use", "Use these anchors in training", ("U",), "", "Anchors"),
+    Command("start-training", "Start training", _GO, "mdi6.play", "Train"),
     Command("show-run", "Show the run's curves; of several: compare them", ("Enter",), "", "Train", by_hand=True),
     Command("picture-epoch", "Pictures: the epoch before or after", ("Left", "Right"), "", "Train", by_hand=True),
     Command("several-runs", "Select several runs", ("Ctrl+click", "Shift+click"), "", "Train", by_hand=True),
@@ -138,6 +145,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("seen-roll-back", "What the trainer sees: the recipe's roll", ("Shift+R",), "", "Train"),
     Command("seen-compare", "What the trainer sees: compare with a second detector", ("C",), "", "Train"),
     Command("delete-runs", "Delete the selected runs", ("Del",), "mdi6.delete-outline", "Train"),
+    Command("look", "Look: let the run find boxes in these images", _GO, "mdi6.image-search-outline", "Inspect"),
     Command("look-elsewhere", "Look at a folder, a video or a webcam…", ("Ctrl+Shift+L",), "mdi6.webcam", "Inspect"),
     Command("looking-play", "Look elsewhere: play or pause", ("P",), "", "Inspect"),
     Command("looking-on", "Look elsewhere: the next picture", ("Right", "D"), "", "Inspect"),
@@ -148,5 +156,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("review-keep", "Review: not an object, or my label stands", ("N",), "mdi6.cancel", "Inspect"),
     Command("review-open", "Review: open on the Label page", ("Enter", "Double click"), "", "Inspect", by_hand=True),
     Command("review-move", "Review: another item", ("Arrows",), "", "Inspect", by_hand=True),
+    Command("export", "Export: write the chosen files", _GO, "mdi6.package-up", "Export"),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

@@ -126,6 +126,7 @@ class _Entry(QWidget):
         self._editor = _editor(row)
         self._editor.setObjectName(name)
         self._editor.setToolTip(_tooltip(row))
+        self._editor.setAccessibleName(_title(row))
         self._wrong = QLabel(wordWrap=True)
         self._wrong.setObjectName(f"{name}-problem")
         self._wrong.setProperty("role", "error")

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMenuBar,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.ui import preferences, theme, thumbnails
 from workbench.ui.actions import make
 from workbench.ui.commands import HELP
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
+from workbench.ui.places import PLACES
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
@@ -25,34 +41,10 @@ from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
+from workbench.ui.widgets.show_once import show_once
 from workbench.ui.widgets.status_bar import StatusBar
 from workbench.ui.widgets.top_bar import TopBar
 
-if TYPE_CHECKING:
-    from workbench.ui.widgets.finder import Found
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A page before it is made: its module is imported when it is first shown, so that the window opens at once."""
-
-    name: str
-    title: str
-    icon: str
-    module: str
-    kind: str
-
-
-PLACES = (
-    Place("data", "Data", "mdi6.image-multiple-outline", "workbench.ui.data.page", "DataPage"),
-    Place("label", "Label", "mdi6.vector-rectangle", "workbench.ui.annotate.page", "AnnotatePage"),
-    Place("anchors", "Anchors", "mdi6.chart-scatter-plot", "workbench.ui.anchors.page", "AnchorsPage"),
-    Place("train", "Train", "mdi6.chart-line", "workbench.ui.train.page", "TrainPage"),
-    Place("inspect", "Inspect", "mdi6.image-search-outline", "workbench.ui.inspect.page", "InspectPage"),
-    Place("export", "Export", "mdi6.package-up", "workbench.ui.export.page", "ExportPage"),
-)
-_SEARCHED = 1000
-"""Images among which the finder looks for those that begin with what was typed."""
 _WINDOW = Qt.ShortcutContext.WindowShortcut
 
 
@@ -105,6 +97,7 @@ class MainWindow(QMainWindow):
         self._keys = action("keys", self.show_keys)
         self._log = action("log", self.show_log)
         self._plugins = action("plugins", self.show_plugins)
+        self._tour = action("tour", self.show_tour)
         self._about = action("about", self.show_about)
         self._page_actions = {p.name: action(f"page-{p.name}", partial(self.show_page, p.name)) for p in PLACES}
         group = QActionGroup(self)
@@ -121,7 +114,11 @@ class MainWindow(QMainWindow):
                 "&Project": [[self._new, self._open, self._close], [self._weights], [self._quit]],
                 "&Edit": [[self._undo, self._redo, self._history], [self._find]],
                 "&View": [[*self._page_actions.values(), self._seen], [*self._themes.values()]],
-                "&Help": [[*self._help_pages, self._keys, self._log, self._plugins], [self._about]],
+                "&Help": [
+                    [self._tour, *self._help_pages],
+                    [self._keys, self._log, self._plugins],
+                    [self._about],
+                ],
             }
         )
 
@@ -136,6 +133,7 @@ class MainWindow(QMainWindow):
         self._start.folder_asked.connect(self.choose_photographs)
         self._start.open_asked.connect(self.choose_project)
         self._start.sample_asked.connect(self._projects.sample)
+        self._start.tour_asked.connect(self.show_tour)
         self._start.create_asked.connect(self._projects.create)
         self._start.recent_chosen.connect(self.open)
         self._stack.addWidget(self._start)
@@ -150,13 +148,13 @@ class MainWindow(QMainWindow):
         middle.addWidget(self._rail)
         middle.addWidget(self._stack, 1)
         rows.addLayout(middle, 1)
-        rows.addWidget(StatusBar(self.session))
+        rows.addWidget(StatusBar(self.session, self._keys))
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
         self._stack.currentChanged.connect(self._messages.raise_)  # a page that is shown comes above all
 
     def _restore_size(self) -> None:
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))  # no window manager need do it
         kept = preferences.geometry("window")
         if not kept.isEmpty():
             self.restoreGeometry(kept)
@@ -193,14 +191,17 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _opened(self) -> None:
-        kept = str(preferences.get("page", "data"))
-        self.show_page(kept if kept in self._page_actions else "data")
+        """On the page that was shown last; of a project without boxes, on one where there is something to do."""
+        kept, document = str(preferences.get("page", "data")), self.session.document
+        nothing = document is None or not document.counts().total
+        pages = ("data", "label") if nothing else self._page_actions
+        self.show_page(kept if kept in pages else "data")
 
     @Slot()
     def _document_changed(self) -> None:
         document = self.session.document
         self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
-        on_project = (self._close, self._find, self._weights, self._seen, self._history, *self._page_actions.values())
+        on_project = (self._close, self._weights, self._seen, self._history, *self._page_actions.values())
         for action in on_project:
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
@@ -252,39 +253,10 @@ class MainWindow(QMainWindow):
     @Slot()
     def show_finder(self) -> None:
         """Ctrl+K."""
-        from workbench.ui.widgets.finder import Finder
+        from workbench.ui import finding
 
-        if self.session.document is not None:
-            Finder(tuple(self._findable()), self._findable_images, self).open()
-
-    def _findable(self) -> Iterator[Found]:
-        from workbench.ui.widgets.finder import Found
-
-        for action in self.findChildren(QAction):
-            name = action.objectName()
-            if name.startswith("action-") and name != "action-find" and action.isEnabled():
-                key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
-                yield Found(action.text(), key, partial(self._run, action))
-        document = self.session.document
-        assert document is not None
-        for label in document.labels():
-            yield Found(label.name, "label", partial(self.session.select_label, label.id))
-
-    def _findable_images(self, words: Sequence[str]) -> list[Found]:
-        """The first images whose path holds all words."""
-        import numpy as np
-
-        from workbench.ui.widgets.finder import Found
-
-        document = self.session.document
-        if document is None:
-            return []
-        images = document.images()
-        fits = np.ones(len(images), bool)
-        for word in words:
-            fits &= images.saying(word, notes=False)
-        found = (images[int(row)] for row in np.flatnonzero(fits)[:_SEARCHED])
-        return [Found(image.path, "image", partial(self._show_image, image.id)) for image in found]
+        acts = finding.Acts(self._run, self._run_there, self._show_image, self.open)
+        finding.open_finder(self, self.session, self._pages, acts)
 
     def _run(self, action: QAction) -> None:
         """Do a command; one that belongs to a page is done there."""
@@ -294,6 +266,13 @@ class MainWindow(QMainWindow):
         if isinstance(owner, Page) and not owner.isVisible():
             self.show_page(owner.name)
         action.trigger()
+
+    def _run_there(self, page: str, command: str) -> None:
+        """Do a command of a page that was not shown before."""
+        self.show_page(page)
+        action = self._pages[page].findChild(QAction, f"action-{command}")
+        if isinstance(action, QAction):
+            action.trigger()
 
     def _show_image(self, id: int) -> None:
         self.session.select_image(id)
@@ -308,46 +287,60 @@ class MainWindow(QMainWindow):
         if open_ones:  # the key that opened the sheet puts it away
             open_ones[0].close()
             return
-        _show_once(self, KeysSheet, lambda: KeysSheet(self))
+        show_once(self, KeysSheet, lambda: KeysSheet(self))
 
     @Slot(str)
     def show_help(self, name: str, _checked: bool = False) -> None:
         from workbench.ui.widgets.help_window import HelpWindow
 
-        _show_once(self, HelpWindow, lambda: HelpWindow(name, self))
+        show_once(self, HelpWindow, lambda: HelpWindow(name, self))
 
     @Slot()
     def import_weights(self) -> None:
         from workbench.ui.train.weights_window import WeightsWindow
 
         if self.session.document is not None:
-            _show_once(self, WeightsWindow, lambda: WeightsWindow(self.session, self))
+            show_once(self, WeightsWindow, lambda: WeightsWindow(self.session, self))
 
     @Slot()
     def show_history(self) -> None:
         from workbench.ui.widgets.history_window import HistoryWindow
 
         if self.session.document is not None:
-            _show_once(self, HistoryWindow, lambda: HistoryWindow(self.session, self))
+            show_once(self, HistoryWindow, lambda: HistoryWindow(self.session, self))
+
+    @Slot()
+    def show_tour(self) -> None:
+        """Through the pages of the open project; without one, of the sample project."""
+        if self.session.document is None:
+            self._projects.sample(then=self.show_tour)
+            return
+        from workbench.ui.widgets.tour import Tour
+
+        for open_one in self.findChildren(Tour):
+            open_one.close()
+        tour = Tour(self, self.show_page)
+        self.session.closing.connect(tour.close)
+        tour.begin()
 
     @Slot()
     def show_log(self) -> None:
         from workbench.ui.app import log_file
         from workbench.ui.widgets.log_window import LogWindow
 
-        _show_once(self, LogWindow, lambda: LogWindow(self._log_file or log_file(), self))
+        show_once(self, LogWindow, lambda: LogWindow(self._log_file or log_file(), self))
 
     @Slot()
     def show_plugins(self) -> None:
         from workbench.ui.widgets.plugins_window import PluginsWindow
 
-        _show_once(self, PluginsWindow, lambda: PluginsWindow(self))
+        show_once(self, PluginsWindow, lambda: PluginsWindow(self))
 
     @Slot()
     def show_about(self) -> None:
         from workbench.ui.widgets.about import About
 
-        _show_once(self, About, lambda: About(self))
+        show_once(self, About, lambda: About(self))
 
     # --- look ---
 
@@ -363,6 +356,14 @@ class MainWindow(QMainWindow):
             theme.apply()
 
     # --- the window's end, and what is dropped on it ---
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter, which nobody has taken, presses the button that has the keyboard, as Space does."""
+        focused = self.focusWidget()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QAbstractButton):
+            focused.animateClick()
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         preferences.put("window", self.saveGeometry())
@@ -388,13 +389,3 @@ class MainWindow(QMainWindow):
             self.open(folder)
         else:
             self.offer(path if path.is_dir() else path.parent)
-
-
-def _show_once(parent: QWidget, kind: type[QWidget], make_it: object) -> None:
-    """Show the dialog that is open already, or a new one that goes when it is closed."""
-    for open_one in parent.findChildren(kind):
-        open_one.close()
-        open_one.deleteLater()
-    dialog: QWidget = make_it()  # type: ignore[operator]
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.show()

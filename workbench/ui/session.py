@@ -51,7 +51,7 @@ class Session(QObject):
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
     page_asked = Signal(str)  # a page asks to be left for the page of this name
-    images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids alone: which, in words
+    images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids, None all: why, in words
     marked_asked = Signal(object, str, object)  # the same, with boxes of these ids marked on them
     walk_asked = Signal(object)  # the Label page is to list what this Filter says, of which `only` or nothing is set
     boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen

@@ -134,7 +134,7 @@ def apply(mode: str | None = None) -> None:
     # Title bars and file dialogs of the system follow this.
     hints.setColorScheme(schemes.get(one.mode, Qt.ColorScheme.Unknown))
     one.dark = (one.mode == "dark") if one.mode in schemes else hints.colorScheme() == Qt.ColorScheme.Dark
-    if app.style().name().lower() != "fusion":
+    if not app.styleSheet() and app.style().name().lower() != "fusion":  # under a sheet, the style has no name
         app.setStyle("Fusion")
     app.setPalette(palette(one.dark))
     app.setStyleSheet(_sheet(colours()))
@@ -175,8 +175,10 @@ def _sheet(c: Colours) -> str:
         width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 8px; background: {c.surface}; }}
     QRadioButton::indicator:checked {{ border: 5px solid {c.accent}; width: 6px; height: 6px; }}
     QPushButton[role="primary"] {{
-        background: {c.accent}; color: {c.on_accent}; border: none; border-radius: 4px; padding: 6px 16px; }}
-    QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted}; }}
+        background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; border-radius: 4px;
+        padding: 4px 14px; }}
+    QPushButton[role="primary"]:focus {{ border-color: {c.text}; }}
+    QPushButton[role="primary"]:disabled {{ background: {c.border}; border-color: {c.border}; color: {c.muted}; }}
     """
 
 

@@ -99,8 +99,9 @@ class Thumbnails(QObject):
         self.made.emit(wish.image)
 
     def _keep(self, image: int, thumbnail: QImage) -> None:
+        before = self._kept.pop(image, None)  # asked for again while it was being made, it comes twice
         self._kept[image] = thumbnail
-        self._bytes += thumbnail.sizeInBytes()
+        self._bytes += thumbnail.sizeInBytes() - (before.sizeInBytes() if before is not None else 0)
         while self._bytes > MEMORY:
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.sizeInBytes()

@@ -20,7 +20,7 @@ from workbench.ui.annotate import canvas_painter, geometry
 from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
-from workbench.ui.annotate.nudging import ARROWS, ends_nudge, push_of
+from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
 from workbench.ui.widgets.picture_view import PictureView
 
 REACH = 7.0
@@ -343,7 +343,7 @@ class Canvas(PictureView):
                 self._space, self._space_used = True, False
                 self._show_cursor()
         elif key in ARROWS and self._selected and not self._is_empty():
-            self._nudge(*push_of(event, self.image_size))
+            self._nudge(event)
         else:
             event.ignore()
 
@@ -371,14 +371,14 @@ class Canvas(PictureView):
         self.end_nudge()
         super().focusOutEvent(event)
 
-    def _nudge(self, dx: float, dy: float) -> None:
+    def _nudge(self, event: QKeyEvent) -> None:
         """A held arrow key is one edit, made when it is let go. What the mouse is doing goes before."""
-        if self.gesture is None:
-            size = self.image_size.width(), self.image_size.height()
-            self.gesture = Nudging(self.selected_boxes, (0.0, 0.0), size)
-        if isinstance(self.gesture, Nudging):
-            self.gesture.push(self.gesture.by[0] + dx, self.gesture.by[1] + dy)
+        made = nudged(event, self.gesture, self.selected_boxes, self.image_size)
+        if made is not None:
+            self.gesture = made
             self.renew()
+        else:
+            self.end_nudge()
 
     def end_nudge(self) -> None:
         """Ask for the edit of what the arrow keys moved."""

@@ -72,7 +72,7 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
         return
     xyxy = canvas.layer.xyxy[rows]
     if isinstance(canvas.gesture, Moving):
-        xyxy = xyxy + np.tile(canvas.gesture.by, 2)
+        xyxy = xyxy + np.array(canvas.gesture.shifts)
     elif isinstance(canvas.gesture, Resizing):
         xyxy = np.array([canvas.gesture.xyxy])
     rects = canvas.view.rects(xyxy)

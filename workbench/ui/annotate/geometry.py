@@ -123,6 +123,13 @@ def shift(
     )
 
 
+def stretch(boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float) -> tuple[float, float]:
+    """How far, of (dx, dy), the right and lower sides may move: no box leaves the image or becomes too small."""
+    low_x, low_y = (min(0.0, max(LEAST - (b[2 + i] - b[i]) for b in boxes)) for i in (0, 1))
+    high_x, high_y = (max(0.0, min(size - b[2 + i] for b in boxes)) for i, size in enumerate((width, height)))
+    return min(max(round(dx), low_x), high_x), min(max(round(dy), low_y), high_y)
+
+
 def _limited(step: float, low: float, high: float, size: float, reach: float) -> float:
     if step and low >= 0 and low + step < reach:
         step = -low

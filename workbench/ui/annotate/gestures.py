@@ -53,18 +53,34 @@ class Moving:
         self.by = geometry.shift([box.xyxy for box in self.boxes], dx, dy, *self.size, reach)
 
     @property
+    def shifts(self) -> XYXY:
+        """What is added to the corners of each."""
+        return (*self.by, *self.by)
+
+    @property
     def moved(self) -> tuple[Box, ...]:
-        dx, dy = self.by
-        if not dx and not dy:
+        x0, y0, x1, y1 = self.shifts
+        if not any(self.by):
             return ()
         return tuple(
-            dataclasses.replace(box, xyxy=(box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy))
+            dataclasses.replace(box, xyxy=(box.xyxy[0] + x0, box.xyxy[1] + y0, box.xyxy[2] + x1, box.xyxy[3] + y1))
             for box in self.boxes
         )
 
 
 class Nudging(Moving):
     """They follow the arrow keys, and not the mouse."""
+
+
+class Stretching(Nudging):
+    """Their right and lower sides alone do."""
+
+    def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
+        self.by = geometry.stretch([box.xyxy for box in self.boxes], dx, dy, *self.size)
+
+    @property
+    def shifts(self) -> XYXY:
+        return (0.0, 0.0, *self.by)
 
 
 @dataclass

@@ -1,9 +1,12 @@
-"""What arrow keys on the canvas mean: how far the selected boxes move, and which keys end a movement."""
+"""What arrow keys on the canvas mean: how far the selected boxes move or grow, and which keys end that."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSizeF, Qt
 from PySide6.QtGui import QKeyEvent
+
+from workbench.core.project import Box
+from workbench.ui.annotate.gestures import Gesture, Nudging, Stretching
 
 ARROWS = {
     Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
@@ -24,3 +27,17 @@ def push_of(event: QKeyEvent, size: QSizeF) -> tuple[float, float]:
 def ends_nudge(event: QKeyEvent) -> bool:
     """Whether this announces a key that means something else; Qt announces each before commands get it."""
     return event.type() == QEvent.Type.ShortcutOverride and event.key() not in (*ARROWS, *_HELD)
+
+
+def nudged(event: QKeyEvent, gesture: Gesture | None, boxes: tuple[Box, ...], size: QSizeF) -> Nudging | None:
+    """What an arrow key does to `gesture`: with Alt `boxes` are stretched, else moved.
+
+    None while the mouse is at something, and after the other of the two, which is to end first.
+    """
+    kind = Stretching if event.modifiers() & Qt.KeyboardModifier.AltModifier else Nudging
+    going = kind(boxes, (0.0, 0.0), (size.width(), size.height())) if gesture is None else gesture
+    if type(going) is not kind:
+        return None
+    dx, dy = push_of(event, size)
+    going.push(going.by[0] + dx, going.by[1] + dy)
+    return going

@@ -16,6 +16,7 @@ from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
 from workbench.ui.actions import BY_HAND, make
+from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.asked_boxes import AskedBoxes
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
@@ -82,6 +83,7 @@ class AnnotatePage(Page):
         self._done = make(self, "done", lambda: going.finish(State.DONE))
         make(self, "cancel", self._cancel)
         self._delete = make(self, "delete-boxes", commands.delete)
+        make(self, "box-here", self._draw_here)
         self._duplicate = make(self, "duplicate", commands.duplicate)
         self._copy = make(self, "copy-boxes", commands.copy)
         self._paste = make(self, "paste-boxes", commands.paste)
@@ -99,9 +101,12 @@ class AnnotatePage(Page):
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
         self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
         self._suggest = make(self, "suggest", self._suggesting.switch, checkable=True)
+        self._suggest.setIconText("Suggest")
         make(self, "train-and-suggest", self._train_and_suggest)
-        make(canvas, "take-suggestion", self._suggesting.take_marked, context=only_canvas)
-        make(canvas, "take-suggestions", self._suggesting.take_all, context=only_canvas)
+        self._takes = (
+            make(canvas, "take-suggestion", self._suggesting.take_marked, context=only_canvas),
+            make(canvas, "take-suggestions", self._suggesting.take_all, context=only_canvas),
+        )
 
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next, self._suggest)
@@ -163,6 +168,7 @@ class AnnotatePage(Page):
         self._suggesting.trained.connect(self._images.order_by_both)
         side.labels.chosen.connect(self._label_chosen)
         side.labels.asked.connect(self._asking.make)
+        side.labels.left.connect(canvas.setFocus)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)
@@ -305,6 +311,13 @@ class AnnotatePage(Page):
 
     # --- drawing and labels ---
 
+    @Slot()
+    def _draw_here(self) -> None:
+        xyxy = box_here.in_sight(self.canvas)
+        if xyxy is not None:
+            self.canvas.set_drawing(False)  # the arrow keys move what is selected
+            self._drawn(xyxy)
+
     @Slot(object)
     def _drawn(self, xyxy: XYXY) -> None:
         """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
@@ -352,7 +365,9 @@ class AnnotatePage(Page):
             self.canvas.keyPressEvent(event)
         elif digit_of(event):
             self._number(digit_of(event))
-        elif event.key() not in _UP_DOWN or not self._suggesting.push(_UP_DOWN[Qt.Key(event.key())]):
+        elif event.key() in _UP_DOWN and self._suggesting.push(_UP_DOWN[Qt.Key(event.key())]):
+            return
+        elif not list_keys.triggered(event, self._takes):
             event.ignore()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -23,6 +24,7 @@ from workbench.core.box_faults import FAULTS
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.rows import ROW, Row, RowsView, ranges
 
 
@@ -31,16 +33,18 @@ class LabelsPanel(QWidget):
 
     chosen = Signal(int)
     asked = Signal(str)  # a new label of this name
+    left = Signal()  # Esc in the field: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = RowsView("label-list", "Labels", "None yet. The first box asks for the name of its label.")
         self._view.setToolTip("Click: the label of the selected boxes, and of new ones")
         self._view.clicked.connect(self._clicked)
-        self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
+        self._field = NewLabelField(placeholderText="Add a label", clearButtonEnabled=True)
         self._field.setObjectName("new-label")
         self._field.setAccessibleName("Name of a new label")
         self._field.returnPressed.connect(self._ask)
+        self._field.left.connect(self.left)
         layout = _column(self, "Labels")
         layout.addWidget(self._view, 1)
         layout.addLayout(_inset(self._field))
@@ -69,6 +73,21 @@ class LabelsPanel(QWidget):
             self.asked.emit(name)
 
 
+class NewLabelField(QLineEdit):
+    """Esc gives up what was typed; it does not reach the page, where it would end drawing."""
+
+    left = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            if event.type() == QEvent.Type.KeyPress:
+                self.clear()
+                self.left.emit()
+            event.accept()
+            return True
+        return super().event(event)
+
+
 class BoxesPanel(QWidget):
     """The boxes of the shown image; selecting here selects on the canvas and the other way round."""
 
@@ -76,7 +95,11 @@ class BoxesPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._view = RowsView("box-list", "Boxes of this image", "None here. Press W and drag on the picture.")
+        self._view = RowsView(
+            "box-list",
+            "Boxes of this image",
+            "None here. Drag on the picture (W), or let a trained run suggest some (G).",
+        )
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._following = False
         layout = _column(self, "Boxes here")
@@ -136,7 +159,7 @@ class DetailsPanel(QWidget):
         self._boxes: tuple[Box, ...] = ()
         self._flags = {}
         layout = _column(self, "Selected")
-        self._about = QLabel()
+        self._about = Elided()  # no box is to make the panel wider: the picture would move
         self._about.setObjectName("selection-about")
         self._about.setProperty("role", "muted")
         self._about.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
@@ -168,7 +191,8 @@ class DetailsPanel(QWidget):
         self.setEnabled(bool(boxes))
         if len(boxes) == 1:
             x0, y0, x1, y1 = boxes[0].xyxy
-            self._about.setText(f"{x1 - x0:g} × {y1 - y0:g} at {x0:g}, {y0:g}")
+            width, height, x, y = (f"{round(side, 1):g}" for side in (x1 - x0, y1 - y0, x0, y0))
+            self._about.setText(f"{width} × {height} at {x}, {y}")
         else:
             self._about.setText(f"{len(boxes):,} boxes" if boxes else "No box is selected")
         for flag, check in self._flags.items():
@@ -215,7 +239,7 @@ class NoteField(QLineEdit):
 
 
 _MEANINGS = {
-    "difficult": "Hard to see even for a person: evaluation counts it neither as hit nor as miss",
+    "difficult": "Hard to see even for a person: evaluation counts it like any other, training may leave it out",
     "truncated": "A part of the object lies outside the picture",
     "occluded": "Something stands before the object",
     "crowd": "A group whose members are not told apart: training and evaluation pass over it",

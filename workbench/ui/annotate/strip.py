@@ -15,6 +15,8 @@ from workbench.ui.widgets.image_delegates import STATE_ICONS
 
 _ROOMY = 860
 """Widget pixels from which the size of the image stands beside its name."""
+_WORDY = 920
+"""Widget pixels from which the suggestions have their word, too."""
 _TIGHT = 620
 """Widget pixels below which the buttons of the view give way: keys and the View menu have them too."""
 
@@ -73,11 +75,12 @@ class Strip(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where there is little room, the name has it; the size is in the name's tooltip too."""
         self._about.setVisible(self.width() >= _ROOMY)
-        is_tight = self.width() < _TIGHT
+        is_tight, beside = self.width() < _TIGHT, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for view in (*self._views, self._zoom):
             view.setVisible(not is_tight)
         for button, style in zip(self._tools, self._styles, strict=True):
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly if is_tight else style)
+            wide = beside if button.objectName() == "button-suggest" and self.width() >= _WORDY else style
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly if is_tight else wide)
         super().resizeEvent(event)
 
     def show_note(self, note: str) -> None:

@@ -28,6 +28,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
 from workbench.ui.annotate.suggest_labels import SuggestLabels, said
+from workbench.ui.annotate.taken import Taken
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
@@ -85,6 +86,7 @@ class SuggestBar(QFrame):
         self._suggesting: Path | None = None  # the checkpoint in use
         self._wanted: Path | None = None  # the one to choose when it is listed
         self._refused = ""  # why a chosen file can't be used
+        self._taken = Taken()
         self._files = SuggestFiles(self)
         self.loop = LoopBar(session)
         self._build()
@@ -162,6 +164,7 @@ class SuggestBar(QFrame):
     @Slot()
     def _forget(self) -> None:
         self._answer, self._runs, self._refused = None, (), ""
+        self._taken.forget()
         self._suggesting = self._wanted = None
         self._run.clear()
         self._files.forget()
@@ -319,9 +322,9 @@ class SuggestBar(QFrame):
         document, found = self._session.document, self._found
         if self.isHidden() or document is None or found is None:
             return ()
-        return suggest.suggestions(
-            found, document.labels(), document.boxes(self._image), self._least.value() / 100, said(document)
-        )
+        boxes, least = document.boxes(self._image), self._least.value() / 100
+        some = suggest.suggestions(found, document.labels(), boxes, least, said(document))
+        return self._taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The network's labels that the project lacks, and which of them are seen in this image."""
@@ -357,12 +360,12 @@ class SuggestBar(QFrame):
         names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
             more = f" Not in the project: {names}." if seen else ""
-            return f"{count(number, 'box')}. Enter: the marked one; Shift+Enter: all.{more}"
+            return f"{count(number, 'box')}. Enter: one; Shift+Enter: all.{more}"
         if seen:
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
             return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
-        return "Nothing that is not labelled. Down lowers the confidence."
+        return "Nothing new. Down: less sure ones."
 
     @Slot()
     def _moved(self) -> None:
@@ -391,4 +394,6 @@ class SuggestBar(QFrame):
 
     def _draw(self, taken: tuple[Suggestion, ...]) -> None:
         if taken and self._image and not self._canvas.hidden:  # nobody takes what can't be seen
-            self._session.draw(tuple(Box(0, self._image, one.label, one.xyxy) for one in taken))
+            drawn = self._session.draw(tuple(Box(0, self._image, one.label, one.xyxy) for one in taken))
+            if drawn is not None:
+                self._taken.keep(taken, drawn.added_boxes)

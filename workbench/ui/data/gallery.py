@@ -78,6 +78,7 @@ class Gallery(QWidget):
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         session.image_changed.connect(self.follow)
         self._kept: tuple[int, ...] = ()
+        self.setFocusProxy(self._view)
         self._listed()
 
     def selected(self) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 COLOUR, KEY, NAME, COUNT = range(4)
 _TITLES = ("", "Key", "Label", "Boxes")
+NONE = "None yet. The first box that is drawn asks for its label's name; + adds one."
 _LEFT, _RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 _SIDES = tuple(side | Qt.AlignmentFlag.AlignVCenter for side in (_LEFT, _LEFT, _LEFT, _RIGHT))
 _COUNT_AFTER = 150
@@ -119,9 +120,11 @@ class LabelsModel(QAbstractTableModel):
                 "Double-click: another colour",
                 "The number key on the Label page",
                 label.name,
-                "Boxes of this label",
+                "Boxes of this label. Click for their images.",
             )
             return tips[index.column()]
+        if role == Qt.ItemDataRole.ForegroundRole and index.column() == COUNT and self.count(label):
+            return theme.colour("accent")
         return _SIDES[index.column()] if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -172,12 +175,21 @@ class LabelsTable(QWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in ((COLOUR, 32), (KEY, 40), (COUNT, 80)):
             header.resizeSection(column, width)
+        self._view.clicked.connect(self._clicked)
         self._view.doubleClicked.connect(self._double_clicked)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.GRID, 0, 0)
         layout.setSpacing(theme.GRID // 2)
+        self._none = QLabel(NONE, wordWrap=True)
+        self._none.setObjectName("labels-none")
+        self._none.setProperty("role", "muted")
+        self._none.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         layout.addLayout(self._head())
+        layout.addWidget(self._none)
         layout.addWidget(self._view, 1)
+        layout.addStretch(0)
+        self.model.modelReset.connect(self._show_none)
+        self._show_none()
         session.document_changed.connect(self._show_lock)
         session.edited.connect(self._show_lock)
         self._show_lock()
@@ -214,6 +226,11 @@ class LabelsTable(QWidget):
             self._buttons[name] = button
         self._buttons["label-lock"].setCheckable(True)
         return row
+
+    @Slot()
+    def _show_none(self) -> None:
+        self._none.setVisible(not self.model.rowCount())
+        self._view.setVisible(bool(self.model.rowCount()))
 
     @Slot()
     def _show_lock(self) -> None:
@@ -326,5 +343,9 @@ class LabelsTable(QWidget):
             colour = QColorDialog.getColor(QColor(label.colour), self, f"Colour of {label.name}")
             if colour.isValid():
                 self._session.do(edits.ChangeLabel(dataclasses.replace(label, colour=colour.name())))
-        elif index.column() == COUNT:
+
+    @Slot(QModelIndex)
+    def _clicked(self, index: QModelIndex) -> None:
+        label = self.model.label(index.row())
+        if label is not None and index.column() == COUNT and self.model.count(label):
             self.show_asked.emit(label.id)

@@ -86,7 +86,7 @@ class DataPage(Page):
 
     @Slot(object, str)
     @Slot(object, str, object)
-    def _show_images(self, ids: frozenset[int], why: str, boxes: frozenset[int] = frozenset()) -> None:
+    def _show_images(self, ids: frozenset[int] | None, why: str, boxes: frozenset[int] = frozenset()) -> None:
         self._gallery.show_only(Filter(only=ids, why=why, boxes=boxes))
 
     def _build(self) -> None:
@@ -130,6 +130,7 @@ class DataPage(Page):
         layout.setSpacing(0)
         layout.addWidget(tools)
         layout.addWidget(self._stack, 1)
+        self.setFocusProxy(self._gallery)
 
     def shown(self) -> None:
         self._gallery.follow()

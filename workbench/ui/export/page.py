@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -32,6 +32,7 @@ from workbench.inference.model_card import suggested
 from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.actions import make
 from workbench.ui.background import Background
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
@@ -88,6 +89,7 @@ class ExportPage(Page):
         self._checkpoint = _combo("export-checkpoint", "The best checkpoint by AP, or the last one.")
         self._folder = QLineEdit()
         self._folder.setObjectName("export-folder")
+        self._folder.setAccessibleName("Folder to write to")
         self._choose = QPushButton("Choose …")
         self._choose.setObjectName("export-choose")
         folder = QHBoxLayout()
@@ -109,9 +111,12 @@ class ExportPage(Page):
         inside.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have the keyboard
         scroll.setWidget(inner)
         self._go = QPushButton("Export")
         self._go.setObjectName("export-start")
+        key = make(self, "export", self._go.click, context=Qt.ShortcutContext.WindowShortcut)
+        self._go.setToolTip(key.toolTip())
         self._go.setProperty("role", "primary")
         panel = QWidget()
         panel.setFixedWidth(PANEL)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from workbench.ui import theme
+from workbench.ui.actions import make
 from workbench.ui.counted import Counted
 from workbench.ui.inspect.choice import Choice
 from workbench.ui.widgets.elided import Elided
@@ -21,7 +22,8 @@ class Head(QWidget):
         self._go = QPushButton("Look")
         self._go.setObjectName("inspect-look")
         self._go.setProperty("role", "primary")
-        self._go.setToolTip("Run the detector over these images. What it finds is kept beside the run.")
+        key = make(self, "look", self._go.click, context=Qt.ShortcutContext.WindowShortcut).toolTip()
+        self._go.setToolTip(f"{key}\nRun the detector over these images. What it finds is kept beside the run.")
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("inspect-stop")
         self._bar = QProgressBar(textVisible=False)

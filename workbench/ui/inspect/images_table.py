@@ -108,6 +108,7 @@ class ImagesTable(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("inspect-images")
+        self.setAccessibleName("Images")
         self.images = ImagesModel()
         self.setModel(self.images)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

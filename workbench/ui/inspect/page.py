@@ -32,6 +32,7 @@ from workbench.ui.inspect.work import Found, Look, Wish
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
+from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.next_step import NextStep
 
 LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
@@ -49,6 +50,7 @@ class InspectPage(Page):
         self._job: Job | None = None
         self._wish: Wish | None = None  # of what is found, or looked for
         self._found: Found | None = None
+        self._is_stale = False  # what was found is compared with labels that have changed since
         self._list: Background | None = None
         self._follower = Follower(self)
         self._build()
@@ -84,6 +86,7 @@ class InspectPage(Page):
         column.setSpacing(theme.GRID)
         column.addWidget(self._head)
         column.addWidget(split, 1)
+        self.setFocusProxy(self._left.table)
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
@@ -147,12 +150,13 @@ class InspectPage(Page):
     def _edited(self, applied: Applied) -> None:
         """The numbers follow boxes at once; other images, or labels, need another look."""
         if self._found is not None and not self._follower.follow(self.session.document, applied, self._side.nms):
+            self._is_stale = True
             self._head.say("Labels have changed since. Look again to compare with them.")
 
     @Slot(object)
     def _followed(self, found: Found) -> None:
         self._found = found
-        self._head.say(summary(found))
+        self._say_found(found)
         self._middle.follow(found)
         self._side.follow(found)
 
@@ -278,12 +282,11 @@ class InspectPage(Page):
     # --- what was found ---
 
     def _take(self, found: Found) -> None:
-        self._found = found
+        self._found, self._is_stale = found, False
         self._follower.begin(found)
         table = self._left.table
         self._left.show_chosen(None)
         table.images.set_images(found.truth.images)
-        self._head.say(summary(found))
         self._middle.clear()
         self._side.take(found)
         self._compare.begin(self._wish)
@@ -291,8 +294,9 @@ class InspectPage(Page):
         ids = [image.id for image in found.truth.images]
         if self.session.image_id in ids:
             self._show_image(ids.index(self.session.image_id))
-        elif ids:
+        elif ids:  # whoever chose another image keeps it, and is told
             self._show_image(int(table.images.row_image[0]))
+        self._say_found(found)
 
     @Slot(object)
     def _changed(self, state: Shown) -> None:
@@ -353,6 +357,17 @@ class InspectPage(Page):
         for index, image in enumerate(self._found.truth.images):
             if image.id == id and index != self._middle.image:
                 self._show_image(index)
+        if not self._is_stale:  # which is said, and stays
+            self._say_found(self._found)
+
+    def _say_found(self, found: Found) -> None:
+        """How many were looked at; and where the image that is chosen elsewhere is not among them, that it isn't."""
+        image = self.session.image
+        if image is None or any(one.id == image.id for one in found.truth.images):
+            self._head.say(summary(found))
+        else:
+            split = split_word(image.split).lower()
+            self._head.say(f"{image.name} ({split}, {image.state}) is not among these images.")
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

@@ -65,6 +65,7 @@ class InspectPicture(PictureView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("inspect-picture")
+        self.setAccessibleName("The image with its labels and detections")
         self._groups: tuple[Group, ...] = ()
         self._marked: Floats = np.zeros((0, 4))
         self._hidden: frozenset[str] = frozenset()

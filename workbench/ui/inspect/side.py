@@ -116,7 +116,8 @@ class Side(QWidget):
         if self.state.nms != self._knobs.nms:
             self._knobs.say("counting …")
         elif self._kept is None:
-            self._knobs.say("no operating point kept yet")
+            at_best = self.state.confidence == self.state.found.confidence
+            self._knobs.say("at the highest F1, not kept" if at_best else "no operating point kept yet")
         else:
             self._knobs.say("as kept" if _same(self._kept, self.point()) else "differs from the point kept")
 

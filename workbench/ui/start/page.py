@@ -22,7 +22,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core.files import safe_name
 from workbench.ui import preferences, theme
+from workbench.ui.actions import tooltip
 from workbench.ui.background import Background
+from workbench.ui.commands import BY_NAME
 
 _CARD = QSize(240, 176)
 _PICTURE = 128
@@ -35,6 +37,7 @@ class StartPage(QWidget):
     folder_asked = Signal()  # choose a folder of photographs, then `offer`
     open_asked = Signal()
     sample_asked = Signal()
+    tour_asked = Signal()
     create_asked = Signal(object, object)  # project folder, folder of photographs
     recent_chosen = Signal(object)  # project folder
 
@@ -88,12 +91,17 @@ class StartPage(QWidget):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(theme.GRID)
-        for name, word, icon, signal in (
-            ("start-new", "New project from a folder…", "mdi6.folder-plus-outline", self.folder_asked),
-            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked),
-            ("start-sample", "Sample project", "mdi6.shape-outline", self.sample_asked),
-        ):
+        for name, word, icon, signal, help in (
+            ("start-new", "New project from a folder…", "mdi6.folder-plus-outline", self.folder_asked,
+             tooltip(BY_NAME["new-project"])),
+            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked, tooltip(BY_NAME["open-project"])),
+            ("start-sample", "Sample project", "mdi6.shape-outline", self.sample_asked,
+             "Made here in some seconds: drawn photographs with labels, to try everything with"),
+            ("start-tour", "Tour, a minute", "mdi6.map-marker-path", self.tour_asked,
+             "Through the six pages, on the sample project"),
+        ):  # fmt: skip
             button = QPushButton(word)
+            button.setToolTip(help)
             button.setObjectName(name)
             button.setMinimumHeight(theme.GRID * 5)
             button.setIconSize(QSize(20, 20))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class Projects(QObject):
         self._begun_at: tuple[Document, int] | None = None  # a new project and the image that it was opened on
         self._backing_up = BackingUp(session, self)
         self._beside = Beside(session, self)
+        self._sampling: Job | None = None
+        self._then: Callable[[], object] | None = None  # after the sample was opened
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
 
@@ -149,6 +151,8 @@ class Projects(QObject):
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if isinstance(job, Job):
+            if job is self._sampling:
+                self._sampling = None
             self._reader_ended(job, self._readers.pop(job, None), self._comings.pop(job, 0))
             self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
             if self._awaited is job:
@@ -189,20 +193,31 @@ class Projects(QObject):
             job.reported.connect(self._came)
             self._session.start(job)
 
-    def sample(self) -> None:
-        """A project of generated photographs in the user's documents; the one made before is opened again."""
+    def sample(self, _checked: bool = False, then: Callable[[], object] | None = None) -> None:
+        """A project of generated photographs in the user's documents; the one made before is opened again.
+
+        `then` is called when it is open.
+        """
+        self._then = then
+        if self._sampling is not None:
+            return  # it is on its way
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
         if (folder / "project.sqlite").is_file():
-            self.open(folder)
+            self._open_sample(folder)
             return
-        job = Job("Making the sample project", lambda _: _sample(folder), self)
-        job.reported.connect(self._sampled)
-        self._session.start(job)
+        self._sampling = Job("Making the sample project", lambda _: _sample(folder), self)
+        self._sampling.reported.connect(self._sampled)
+        self._session.start(self._sampling)
 
     @Slot(object)
     def _sampled(self, event: object) -> None:
         if isinstance(event, SampleMade):
-            self.open(event.folder)
+            self._open_sample(event.folder)
+
+    def _open_sample(self, folder: Path) -> None:
+        if self.open(folder) and self._session.document is not None and self._then is not None:
+            self._then()
+        self._then = None
 
     def _show(self, document: Document, job: Job | None = None, filling: bool = False) -> None:
         """`job` has opened it; `filling`: and reads its names and headers from here on."""

@@ -23,6 +23,7 @@ from workbench.ui.session import Session
 from workbench.ui.train import before_work
 from workbench.ui.train.before_work import Plan
 from workbench.ui.train.checks import Checks
+from workbench.ui.train.mark_done import MarkDone
 from workbench.ui.train.setup import Setup
 
 PATIENCE = 500  # ms after the last change, so that not every key asks
@@ -47,6 +48,7 @@ class Before(QWidget):
         self._measured: Plan | None = None  # what is being estimated
         self._known: Plan | None = None  # what was looked at last
         self.checks = Checks()
+        self._mark_done = MarkDone(session)
         self._cost = QLabel(HINT, wordWrap=True)
         self._cost.setObjectName("train-cost")
         self._cost.setProperty("role", "muted")
@@ -79,6 +81,7 @@ class Before(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
+        column.addWidget(self._mark_done)
         column.addWidget(self.checks)
         column.addLayout(line)
         around = self._setup.layout()
@@ -115,6 +118,7 @@ class Before(QWidget):
         plan = self._plan()
         if self._session.document is None:
             self.checks.show_findings(())
+            self._mark_done.offer(())
         seen = self.isVisible() or self._setup.starts_later
         if plan is not None and plan != self._known and seen and not self._is_training():
             self._looking.ask([plan])
@@ -139,6 +143,7 @@ class Before(QWidget):
         self._known = self._plan()
         findings = found if isinstance(found, tuple) else ()
         self.checks.show_findings(findings)
+        self._mark_done.offer(findings)
         self._setup.hopeless = next((one.text for one in findings if one.level == STOPS), "")
         self._setup.looked()
 
@@ -152,7 +157,7 @@ class Before(QWidget):
             return
         self._session.page_asked.emit("data")
         self._session.marked_asked.emit(
-            frozenset(there), f"of which was said: {finding.sentence}", frozenset(finding.boxes)
+            frozenset(there), f"that the Train page names: {finding.sentence}", frozenset(finding.boxes)
         )
         self._session.select_image(there[0])
 

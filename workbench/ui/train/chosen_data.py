@@ -25,8 +25,8 @@ def counted(
     validation = int((used & images.in_split(Split.VALIDATION)).sum())
     if not train:
         return 0, (
-            f"No image to train on: none is {training.states}. Mark labelled images as done on the Label page,"
-            " or choose other states under Data."
+            f"No image to train on: none is {training.states}. Mark images whose boxes are complete as done,"
+            " or choose other states in the settings above."
         )
     held = f"{validation:,} to validate" if validation else f"{percent(training.hold_out, 0)} of them held out"
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLa
 from workbench.core.applied import Applied
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Failed, Saved, Started
+from workbench.training.events import Evaluated, Failed, Saved, Started
 from workbench.training.request import RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -78,14 +78,14 @@ class TrainPage(Page):
         self._curves = Curves()
         self._log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self._log.setObjectName("train-log")
+        self._log.setAccessibleName("Log of the run")
         self._runs = RunList()
         self._deeds = RunDeeds(self.session, self._runs, self._setup)
         self._pictures = LivePictures(self.session)
         tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
-        tabs.addTab(self._runs, "Runs")
-        tabs.addTab(self._pictures, "Pictures")
-        tabs.addTab(self._log, "Log")
+        for widget, word in ((self._runs, "Runs"), (self._pictures, "Pictures"), (self._log, "Log")):
+            tabs.addTab(widget, word)
         split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(self._curves)
         split.addWidget(tabs)
@@ -296,7 +296,7 @@ class TrainPage(Page):
             return
         self._live.add(event)  # type: ignore[arg-type]
         self._dirty = True
-        if isinstance(event, Started | Saved):
+        if isinstance(event, Started | Evaluated | Saved):
             self.session.runs_changed.emit()
             self._deeds.list_runs()
 

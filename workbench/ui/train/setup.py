@@ -27,7 +27,8 @@ from workbench.errors import WorkbenchError
 from workbench.training.differences import Difference, differences, shown
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
-from workbench.ui import theme
+from workbench.ui import tab_order, theme
+from workbench.ui.actions import make
 from workbench.ui.forms import Form
 from workbench.ui.train.changes import Changes
 from workbench.ui.train.network_size import NetworkSize
@@ -35,6 +36,7 @@ from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 
 START = "Start training"
+_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
 OPEN_GROUPS = ("Network", "Length")
 
 
@@ -85,6 +87,7 @@ class Setup(QWidget):
         self.changed.connect(self._compare)
         self.changes.back_asked.connect(self._put_back)
         self.start.clicked.connect(self._start_asked)
+        self.start.setToolTip(make(self, "start-training", self.start.click, context=_PAGE).toolTip())
         self.start_from.activated.connect(self._fit_width)
         self._enable(False)
 
@@ -100,6 +103,7 @@ class Setup(QWidget):
         head.addRow("Run name", self.run_name)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have the keyboard
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._scrolled())
         column = QVBoxLayout(self)
@@ -165,6 +169,7 @@ class Setup(QWidget):
         self.about.setText(self._about(recipe))
         self.detector_about.setText(detector.summary if detector else "")
         self._fit_width()
+        tab_order.as_read(self)
         self.changed.emit()
 
     def _about(self, recipe: Recipe) -> str:

@@ -46,7 +46,7 @@ class KeysSheet(QDialog):
         columns = QHBoxLayout(content)
         columns.setContentsMargins(theme.GRID * 2, theme.GRID, theme.GRID * 2, theme.GRID)
         columns.setSpacing(theme.GRID * 5)
-        for headings in (("Label",), ("Window", "Data", "Anchors", "Train", "Inspect")):
+        for headings in (("Label",), ("Window", "Data", "Anchors", "Train", "Inspect", "Export")):
             column = QVBoxLayout()
             column.setSpacing(theme.GRID // 2)
             for heading in headings:

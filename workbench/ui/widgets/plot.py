@@ -63,6 +63,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if whole_x:
             vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
         self._axes = (x, y)
+        self.setAccessibleName(f"Plot: {y} by {x}")
         self._curves: dict[str, PlotCurve] = {}
         self._hidden: set[str] = set()
         self._dense, self._log_y, self._floor = dense, False, math.inf

@@ -1,4 +1,4 @@
-"""The bottom line: the running job with its progress, time left and Pause/Stop, and what the machine computes with."""
+"""The bottom line: the running job with progress, time left and Pause/Stop; device, precision and memory; the keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from workbench.core.words import duration, size
@@ -16,19 +17,23 @@ from workbench.ui.widgets.elided import Elided
 
 REDRAW = 100
 """Milliseconds between redraws: redrawing per event cut a worker from 1,505 steps to 244 in 2 s."""
+LOOK = 2000
+"""Milliseconds between looks at the program's own memory, which take 50 microseconds."""
 
 
 class StatusBar(QFrame):
-    """Follows the session's newest job. Reads of an event what it has: step/steps or done/total, seconds_left, ..."""
+    """Shows the session's newest job, and knows of all that run how far they are.
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    Reads of an event what it has: step/steps or done/total, seconds_left, ...
+    """
+
+    def __init__(self, session: Session, keys: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("status-bar")
         self.setProperty("role", "bar")
         self._session = session
         self._job: Job | None = None
-        self._newest: dict[str, Any] = {}
-        self._ap50 = math.nan
+        self._seen: dict[Job, dict[str, Any]] = {}
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 2)
         layout.setSpacing(theme.GRID)
@@ -44,15 +49,25 @@ class StatusBar(QFrame):
         self._device = QLabel()
         self._device.setObjectName("device")
         self._device.setProperty("role", "muted")
-        self._keys = QLabel("keys: ?")
-        self._keys.setProperty("role", "muted")
+        self._memory = QLabel()
+        self._memory.setObjectName("memory")
+        self._memory.setProperty("role", "muted")
+        self._memory.setToolTip("Memory that this program has taken")
+        self._memory.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        sheet = self._button("show-keys", "Keys  ?", "mdi6.keyboard-outline", keys.trigger)
+        sheet.setToolTip(keys.toolTip())
+        sheet.setAccessibleName("Keys")
         layout.addWidget(self._title, 1)
-        for widget in (self._bar, self._pause, self._stop, self._device, self._keys):
+        for widget in (self._bar, self._pause, self._stop, self._device, self._memory, sheet):
             layout.addWidget(widget)
-        for label in (self._title, self._device, self._keys):
+        for label in (self._title, self._device, self._memory):
             label.setFont(theme.font(theme.SMALL))
+        self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("999 MB "))  # it does not jump
         self._redraw = QTimer(self, interval=REDRAW)
         self._redraw.timeout.connect(self._show)
+        self._look = QTimer(self, interval=LOOK)
+        self._look.timeout.connect(self.show_memory)
+        self._look.start()
         session.job_started.connect(self._started)
         session.job_event.connect(self._event)
         session.job_ended.connect(self._ended)
@@ -74,63 +89,82 @@ class StatusBar(QFrame):
     @Slot(object)
     def _started(self, job: object) -> None:
         assert isinstance(job, Job)
-        self._job, self._newest, self._ap50 = job, {}, math.nan
+        self._job, self._seen[job] = job, {}
         self._pause.setChecked(False)
         self._redraw.start()
         self._show()
 
     @Slot(object, object)
     def _event(self, job: object, event: object) -> None:
-        if job is not self._job:
-            return
+        seen = self._seen.get(job) if isinstance(job, Job) else None
+        if seen is None:
+            return  # it has ended
         for name in ("step", "steps", "epoch", "epochs", "done", "total", "detail", "seconds_left", "device",
                      "precision", "memory_bytes", "paused"):  # fmt: skip
             value = getattr(event, name, None)
             if isinstance(value, int | float | str):  # a run's story so far has lists of the same names
-                self._newest[name] = value
-        if hasattr(event, "paused"):  # asked for here or on the Train page
-            self._pause.setChecked(bool(event.paused))
+                seen[name] = value
         if isinstance(getattr(event, "ap50", None), float):
-            self._ap50 = event.ap50  # type: ignore[attr-defined]
+            seen["ap50"] = event.ap50  # type: ignore[attr-defined]
+        if job is self._job and hasattr(event, "paused"):  # asked for here or on the Train page
+            self._pause.setChecked(bool(event.paused))
 
     @Slot(object)
     def _ended(self, job: object) -> None:
+        assert isinstance(job, Job)
+        self._show_device(job, self._seen.pop(job, {}))
         if job is self._job:
             others = self._session.jobs
-            self._job, self._newest = (others[-1] if others else None), {}
+            self._job = others[-1] if others else None
+            self._pause.setChecked(self._job is not None and self._job.pause.is_set())
         if self._job is None:
             self._redraw.stop()
         self._show()
 
     @Slot()
     def _show(self) -> None:
-        job, seen = self._job, self._newest
+        job = self._job
         self._bar.setVisible(job is not None)
         self._stop.setVisible(job is not None)
         self._pause.setVisible(job is not None and job.pauses)
         if job is None:
             self._title.setText("")
-            self._device.setText("")
             return
+        seen = self._seen.get(job, {})
         self._title.setText("  ".join(part for part in (job.title, *self._details()) if part))
         done, total = seen.get("step", seen.get("done", 0)), seen.get("steps", seen.get("total", 0))
         self._bar.setMaximum(1000 if total else 0)  # 0: on the way, nobody knows how far
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self._stop.setEnabled(not job.stop.is_set())
-        memory = seen.get("memory_bytes", 0)
-        machine = (seen.get("device", ""), seen.get("precision", ""), size(memory) if memory else "")
-        self._device.setText("  ".join(part for part in machine if part))
+        self._show_device(job, seen)
+
+    def _show_device(self, job: Job, seen: dict[str, Any]) -> None:
+        """What has computed last stays; nothing is known of a machine before torch was loaded."""
+        device = str(seen.get("device", ""))
+        if device:
+            memory = 0 if device == "cpu" else seen.get("memory_bytes", 0)  # the processor's is this program's
+            machine = (device.replace("cpu", "CPU"), seen.get("precision", ""), size(memory) if memory else "")
+            self._device.setText("  ".join(part for part in machine if part))
+            self._device.setToolTip(f"{job.title} was computed on this device, in these numbers")
+
+    @Slot()
+    def show_memory(self) -> None:
+        """What the program has now."""
+        import psutil  # not before the window is painted
+
+        self._memory.setText(size(psutil.Process().memory_info().rss))
 
     def _details(self) -> list[str]:
-        seen, job = self._newest, self._job
+        job = self._job
         assert job is not None
+        seen = self._seen.get(job, {})
         parts = []
         if seen.get("epochs"):
             parts.append(f"epoch {seen.get('epoch', 0)}/{seen['epochs']}")
         elif seen.get("total"):
             parts.append(f"{seen.get('done', 0):,} of {seen['total']:,}")
-        if not math.isnan(self._ap50):
-            parts.append(f"AP50 {self._ap50:.2f}")
+        if not math.isnan(seen.get("ap50", math.nan)):
+            parts.append(f"AP50 {seen['ap50']:.2f}")
         if job.stop.is_set():
             parts.append("stopping …")
         elif seen.get("paused"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QToolButton, QWidget
@@ -28,9 +30,8 @@ class TopBar(QFrame):
         self._name.setObjectName("project-name")
         self._name.setFont(theme.font(theme.BODY, bold=True))
         self._name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._numbers = QLabel()
-        self._numbers.setObjectName("project-numbers")
-        self._numbers.setProperty("role", "muted")
+        self._images = self._number("project-images", "Show all images", self._ask_images)
+        self._boxes = self._number("project-boxes", "Show the images that have boxes", self._ask_labelled)
         self._saved = QLabel()
         self._saved.setObjectName("saved-state")
         self._find = QPushButton("Find anything   Ctrl+K")
@@ -42,8 +43,14 @@ class TopBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 4, 8, 4)
         layout.setSpacing(theme.GRID * 2)
-        for widget in (menus, self._name, self._numbers, self._saved):
+        numbers = QHBoxLayout()
+        numbers.setSpacing(0)
+        numbers.addWidget(self._images)
+        numbers.addWidget(self._boxes)
+        for widget in (menus, self._name):
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addLayout(numbers)
+        layout.addWidget(self._saved, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addStretch(1)
         layout.addWidget(self._find)
         self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
@@ -53,6 +60,28 @@ class TopBar(QFrame):
         session.images_found.connect(self._count_soon)
         self._count()
 
+    def _number(self, name: str, help: str, slot: Callable[[], object]) -> QToolButton:
+        number = QToolButton(autoRaise=True)
+        number.setObjectName(name)
+        number.setToolTip(help)
+        number.setCursor(Qt.CursorShape.PointingHandCursor)
+        number.clicked.connect(slot)
+        return number
+
+    @Slot()
+    def _ask_images(self) -> None:
+        self._session.page_asked.emit("data")
+        self._session.images_asked.emit(None, "")
+
+    @Slot()
+    def _ask_labelled(self) -> None:
+        document = self._session.document
+        if document is not None:
+            images = document.images()
+            some = document.counts().of(images.ids) > 0
+            self._session.page_asked.emit("data")
+            self._session.images_asked.emit(frozenset(images.ids[some].tolist()), "with boxes")
+
     @Slot()
     def _count_soon(self, _what: object = None) -> None:
         if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
@@ -61,14 +90,16 @@ class TopBar(QFrame):
     @Slot()
     def _count(self) -> None:
         document = self._session.document
-        for widget in (self._name, self._numbers, self._saved, self._find):
+        for widget in (self._name, self._images, self._boxes, self._saved):
             widget.setVisible(document is not None)
         if document is None:
             return
         self._name.setText(document.name)
         self._name.setToolTip(str(document.folder))
         images, boxes = len(document.images()), document.counts().total
-        self._numbers.setText(f"{_many(images, 'image')}, {_many(boxes, 'box')}")
+        self._images.setText(_many(images, "image"))
+        self._boxes.setText(_many(boxes, "box"))
+        self._boxes.setEnabled(boxes > 0)
         if document.read_only:
             self._say("read only", "error", document.why_read_only)
         else:

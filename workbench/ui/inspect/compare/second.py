@@ -106,9 +106,10 @@ class SecondRun(QWidget):
         self._show_busy()
 
     def _entries(self) -> list[tuple[str, str | None]]:
-        """Words and checkpoint's file: all but the one that the page has looked with."""
+        """Words and checkpoint's file: all but the one that the page has looked with, whose run comes last."""
         entries: list[tuple[str, str | None]] = [(NOBODY, None)]
-        for run in self._runs:
+        shown = self._wish.checkpoint.parent if self._wish is not None else None
+        for run in sorted(self._runs, key=lambda run: run.folder == shown):
             for word, file in (("", run.best), (", last", run.last)):
                 if file is not None and (self._wish is None or file != self._wish.checkpoint):
                     entries.append((f"{run.name}{word if run.best else ''}", str(file)))

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core.applied import Applied
 from workbench.core.document import Document
 from workbench.core.matching import Truth
-from workbench.core.project import Snapshot
+from workbench.core.project import Snapshot, Split
 from workbench.core.words import count
 from workbench.inference import review_deeds
 from workbench.ui.background import Background
@@ -82,7 +82,9 @@ def summary(found: Found) -> str:
     skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
     remark = f" {found.remark}" if found.remark else ""
     boxes = count(len(found.truth.boxes), "labelled box")
-    return f"{count(len(found.truth), 'image')}, {boxes}.{skipped}{remark}"
+    known = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
+    learnt = f"; {known:,} may have been trained on" if known else ""
+    return f"{count(len(found.truth), 'image')}, {boxes}{learnt}.{skipped}{remark}"
 
 
 def _followed(wish: _Wish) -> Found:

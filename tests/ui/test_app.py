@@ -1,0 +1,41 @@
+"""What the program sets for its process before the window is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHILD = """
+import ctypes, sys, threading
+from workbench.ui.app import few_arenas
+if sys.argv[2] == "few":
+    few_arenas()
+together = threading.Barrier(6)
+def take():
+    together.wait()
+    pieces = [b"x" * 50_000 for _ in range(20)]
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_all_threads_take_memory_from_two_places(tmp_path: Path) -> None:
+    arenas = {}
+    for how in ("few", "as it is"):
+        subprocess.run([sys.executable, "-c", CHILD, str(tmp_path / how), how], check=True)
+        arenas[how] = (tmp_path / how).read_text().count("<heap nr=")
+    assert arenas["few"] == 2
+    assert arenas["as it is"] > 4

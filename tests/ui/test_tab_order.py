@@ -1,0 +1,44 @@
+"""Tab goes through a panel as it is read."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from workbench.ui import tab_order
+
+
+def field(name: str) -> QLineEdit:
+    made = QLineEdit()
+    made.setObjectName(name)
+    return made
+
+
+def test_tab_goes_by_layouts_also_to_what_came_later_and_is_scrolled(qtbot: QtBot) -> None:
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    column, form, row, inner = QVBoxLayout(panel), QFormLayout(), QHBoxLayout(), QWidget()
+    scroll = QScrollArea(widgetResizable=True)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll.setWidget(inner)
+    inside = QVBoxLayout(inner)
+    form.addRow("One", field("1"))
+    column.addLayout(form)
+    column.addWidget(scroll)
+    column.addLayout(row)
+    row.addWidget(field("5"))
+    row.insertWidget(0, field("4"))
+    inside.addWidget(field("2"))
+    inside.addWidget(field("3"))
+    tab_order.as_read(panel)
+    panel.show()
+    with qtbot.waitActive(panel):
+        panel.activateWindow()
+    panel.findChild(QLineEdit, "1").setFocus()
+    seen = []
+    for _ in range(5):
+        seen.append(panel.focusWidget().objectName())
+        QTest.keyClick(panel.focusWidget(), Qt.Key.Key_Tab)
+    assert seen == list("12345")

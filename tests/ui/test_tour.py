@@ -1,0 +1,112 @@
+"""The tour points at controls that there are, on a project with nothing in it and on one with all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench.ui import keys
+from workbench.ui.commands import PAGES
+from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.tour import STEPS, Ring, Tour, beside, worded
+
+
+def begun(window: MainWindow) -> Tour:
+    find(window, QAction, "action-tour").trigger()
+    tour: Tour = find(window, Tour, "tour")
+    return tour
+
+
+def ringed(window: MainWindow) -> QRect:
+    ring = find(window, Ring, "tour-ring")
+    assert ring.isVisible()
+    area: QRect = ring.geometry()
+    return area
+
+
+def test_every_step_shows_its_page_and_a_ring_round_a_control_of_it(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "label")
+    tour = begun(window)
+    seen = []
+    for step in STEPS:
+        assert find(window, QLabel, "tour-title").text() == step.title
+        page = find(window, QWidget, f"page-{step.page}")
+        assert page.isVisible()
+        qtbot.waitUntil(lambda: find(window, Ring, "tour-ring").isVisible())
+        assert window.rect().contains(tour.geometry())
+        seen.append(step.page)
+        last = ringed(window)
+        QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Return)
+    assert tuple(dict.fromkeys(seen)) == PAGES
+    button = find(window, QWidget, "find-button")
+    assert last.contains(QRect(button.mapTo(window, QPoint()), button.size()))
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
+    assert window.findChild(Ring) is None
+
+
+def test_a_tour_goes_back_and_ends_with_escape(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project, "label")
+    tour = begun(window)
+    tour.go_on()
+    QTest.mouseClick(find(tour, QPushButton, "tour-back"), Qt.MouseButton.LeftButton)
+    assert find(tour, QLabel, "tour-title").text() == STEPS[0].title
+    QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
+
+
+def test_the_ring_follows_its_control_and_goes_with_the_page(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project, "label")
+    tour = begun(window)
+    tour.go_on()
+    before = ringed(window)
+    window.resize(1100, 700)
+    qtbot.waitUntil(lambda: ringed(window) != before)
+    window.show_page("label")
+    qtbot.waitUntil(lambda: not find(window, Ring, "tour-ring").isVisible())
+    window.show_page("data")
+    qtbot.waitUntil(lambda: find(window, Ring, "tour-ring").isVisible())
+    window.close_project()
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
+
+
+def test_without_a_project_the_tour_is_of_the_sample(
+    qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 3)
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
+    window = open_window()
+    QTest.mouseClick(find(window, QPushButton, "start-tour"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.findChild(Tour) is not None, timeout=20_000)
+    assert find(window, QLabel, "project-name").text() == "Demo"
+    window.close_project()
+    QApplication.sendPostedEvents()
+
+
+def test_the_words_of_the_tour_have_the_keys_in_force() -> None:
+    try:
+        assert worded("Press {draw} and {undo}.") == "Press W and Ctrl+Z."
+        keys.use("CVAT", {})
+        assert worded("Press {draw}.") == "Press N."
+    finally:
+        keys.use("labelImg", {})
+    assert not any("{" in worded(step.words) for step in STEPS)
+    assert sum(len(step.words.split()) for step in STEPS) <= 240, "read in a minute, at four words a second"
+
+
+def test_a_card_lies_beside_what_it_is_about_and_within_the_window() -> None:
+    room = QRect(0, 0, 1000, 600)
+    assert beside(QRect(0, 0, 70, 600), 300, 100, room) == QPoint(81, 12)
+    assert beside(QRect(700, 100, 300, 200), 300, 100, room) == QPoint(388, 100)
+    assert beside(QRect(200, 0, 700, 40), 300, 100, room) == QPoint(200, 51)
+    assert beside(QRect(200, 560, 700, 40), 300, 100, room) == QPoint(200, 448)
+    assert room.contains(QRect(beside(QRect(100, 20, 880, 570), 300, 100, room), QRect(0, 0, 300, 100).size()))

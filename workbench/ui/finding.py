@@ -1,0 +1,90 @@
+"""What Ctrl+K finds: commands of the whole program, labels, recent projects, and images by words of their path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
+
+from workbench.ui import keys, preferences
+from workbench.ui.actions import shown
+from workbench.ui.commands import COMMANDS, PAGES
+from workbench.ui.session import Session
+from workbench.ui.widgets.finder import Finder, Found
+
+SEARCHED = 1000
+"""Images of which the finder lists those that begin with what was typed first."""
+_HELP = "action-help-"
+_ELSEWHERE = ("seen-", "looking-", "review-")
+"""Commands of windows and panes that come only when they are wanted: they have no action before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What choosing does: an action; a command of a page that was not shown yet; an image's id; a project's folder."""
+
+    run: Callable[[QAction], object]
+    run_there: Callable[[str, str], object]
+    show_image: Callable[[int], object]
+    open_project: Callable[[Path], object]
+
+
+def open_finder(window: QWidget, session: Session, made: Iterable[str], acts: Acts) -> None:
+    """Over `window`; `made` are the names of the pages that were shown."""
+    things = [*commands(window.findChildren(QAction), acts.run)]
+    if session.document is not None:
+        things += commands_of_unmade(made, acts.run_there)
+    things += [*labels(session), *projects(session, acts.open_project)]
+    Finder(things, lambda words: images(session, words, acts.show_image), window).open()
+
+
+def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> Iterator[Found]:
+    """Those that can be done now; the pages of the help come last."""
+    for action in sorted(actions, key=lambda action: action.objectName().startswith(_HELP)):
+        name = action.objectName()
+        if name.startswith("action-") and name != "action-find" and action.isEnabled():
+            key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
+            yield Found(action.text(), key or ("help" if name.startswith(_HELP) else ""), partial(run, action))
+
+
+def commands_of_unmade(made: Iterable[str], run: Callable[[str, str], object]) -> Iterator[Found]:
+    """Those of pages that were not shown yet; `run(page, command)` shows the page and does it."""
+    pages = set(PAGES) - set(made)
+    for command in COMMANDS:
+        page = command.where.lower()
+        if page in pages and not command.by_hand and not command.name.startswith(_ELSEWHERE):
+            own = keys.of(command.name)
+            yield Found(command.text, shown(own[0]) if own else "", partial(run, page, command.name))
+
+
+def labels(session: Session) -> Iterator[Found]:
+    document = session.document
+    for label in document.labels() if document is not None else ():
+        yield Found(label.name, "label", partial(session.select_label, label.id))
+
+
+def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Found]:
+    """The recent ones, without the one that is open."""
+    here = session.document.folder if session.document is not None else None
+    for one in preferences.recent():
+        if one.folder != here:
+            yield Found(f"Open {one.name}", "project", partial(open_it, one.folder))
+
+
+def images(session: Session, words: Sequence[str], show: Callable[[int], object]) -> list[Found]:
+    """The first images whose path holds all words."""
+    document = session.document
+    if document is None:
+        return []
+    import numpy as np  # not before a project is opened: the window is painted before
+
+    all_of_them = document.images()
+    fits = np.ones(len(all_of_them), bool)
+    for word in words:
+        fits &= all_of_them.saying(word, notes=False)
+    found = (all_of_them[int(row)] for row in np.flatnonzero(fits)[:SEARCHED])
+    return [Found(image.path, "image", partial(show, image.id)) for image in found]

@@ -1,0 +1,26 @@
+"""The six pages in the order of the work, and where each is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page before it is made: its module is imported when it is first shown, so that the window opens at once."""
+
+    name: str
+    title: str
+    icon: str
+    module: str
+    kind: str
+
+
+PLACES = (
+    Place("data", "Data", "mdi6.image-multiple-outline", "workbench.ui.data.page", "DataPage"),
+    Place("label", "Label", "mdi6.vector-rectangle", "workbench.ui.annotate.page", "AnnotatePage"),
+    Place("anchors", "Anchors", "mdi6.chart-scatter-plot", "workbench.ui.anchors.page", "AnchorsPage"),
+    Place("train", "Train", "mdi6.chart-line", "workbench.ui.train.page", "TrainPage"),
+    Place("inspect", "Inspect", "mdi6.image-search-outline", "workbench.ui.inspect.page", "InspectPage"),
+    Place("export", "Export", "mdi6.package-up", "workbench.ui.export.page", "ExportPage"),
+)

@@ -1,0 +1,36 @@
+"""Tab goes through a panel as it is read, also where parts of it are made later than what stands below them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
+
+
+def as_read(panel: QWidget) -> None:
+    """By the layouts of `panel`, from first to last. Call it again when parts have come."""
+    for one, following in pairwise(list(_reached(panel))):
+        QWidget.setTabOrder(one, following)
+
+
+def _reached(widget: QWidget) -> Iterator[QWidget]:
+    layout, inside = widget.layout(), widget.widget() if isinstance(widget, QScrollArea) else None
+    if inside is not None:
+        yield from _reached(inside)
+    elif layout is not None:
+        yield from _within(layout)
+    elif widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        yield widget
+
+
+def _within(layout: QLayout) -> Iterator[QWidget]:
+    for number in range(layout.count()):
+        item = layout.itemAt(number)
+        assert item is not None
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            yield from _reached(widget)
+        elif inner is not None:
+            yield from _within(inner)

@@ -1,0 +1,18 @@
+"""Windows of which there is one at a time: help, keys, log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+
+def show_once(parent: QWidget, kind: type[QWidget], make_it: Callable[[], QWidget]) -> None:
+    """Show the dialog that is open already, or a new one that goes when it is closed."""
+    for open_one in parent.findChildren(kind):
+        open_one.close()
+        open_one.deleteLater()
+    dialog = make_it()
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.show()

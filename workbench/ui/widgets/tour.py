@@ -1,0 +1,249 @@
+"""The tour: in a minute through the six pages, a card with a few words beside the real control and a ring round that.
+
+Nothing is modal: what the ring shows can be used meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.ui import keys, theme
+from workbench.ui.actions import shown
+
+_WIDTH = 336
+_GAP = 12
+"""Widget pixels between the ring and the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`at`: object names, of which the first that can be seen is shown. {name} in the words is a command's key."""
+
+    page: str
+    at: tuple[str, ...]
+    title: str
+    words: str
+
+
+STEPS = (
+    Step("data", ("rail",), "Six pages",
+         "They stand in the order of the work. {page-data} to {page-export} go to them."),
+    Step("data", ("gallery", "empty-step"), "Data: your images",
+         "Choose one here and it is the current one on every page. Enter opens it for labelling."),
+    Step("data", ("button-import-labels",), "Labels you have already",
+         "Those of other programs come in here, in eleven formats. The program first says what it would do."),
+    Step("label", ("canvas",), "Label: draw",
+         "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back."
+         " {done} goes to the next image."),
+    Step("label", ("button-suggest",), "Let a detector help",
+         "With a trained run, {suggest} shows its suggestions; Enter takes the marked one."),
+    Step("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",
+         "The sizes of your boxes, grouped before your eyes. {anchors-use} uses them in training."),
+    Step("train", ("train-start", "train-empty-button", "train-loading"), "Train",
+         "Choose a detector and a recipe, then {start-training}. The bottom line has time left, Pause and Stop on"
+         " every page."),
+    Step("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
+         "With a trained run, two sliders decide what counts as found; pictures, numbers and curves follow at once."),
+    Step("export", ("export-start", "export-empty-button"), "Export",
+         "A trained run becomes files for other programs, checked against its network before it says done."),
+    Step("export", ("find-button",), "Find anything",
+         "{find} finds any command, image or label, {keys} shows all keys. This tour is in the Help menu."),
+)  # fmt: skip
+
+
+class Tour(QFrame):
+    """The card, a child of `window`. `show_page` brings a page up; `ended` when it was closed or is through."""
+
+    ended = Signal()
+
+    def __init__(self, window: QWidget, show_page: Callable[[str], object]) -> None:
+        super().__init__(window)
+        self.setObjectName("tour")
+        self.setProperty("role", "card")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFixedWidth(_WIDTH)
+        self._window, self._show_page = window, show_page
+        self._number = 0
+        self._target: QWidget | None = None
+        self._ring = Ring(window)
+        self._title = QLabel()
+        self._title.setObjectName("tour-title")
+        self._title.setFont(theme.font(theme.BODY, bold=True))
+        self._count = QLabel()
+        self._count.setProperty("role", "muted")
+        self._words = QLabel(wordWrap=True)
+        self._words.setObjectName("tour-words")
+        self._end, self._back, self._next = (QPushButton(word) for word in ("End", "Back", "Next"))
+        self._next.setProperty("role", "primary")
+        for button, slot in ((self._end, self.close), (self._back, self.go_back), (self._next, self.go_on)):
+            button.setObjectName(f"tour-{button.text().lower()}")
+            button.clicked.connect(slot)
+        self._lay_out()
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._place)
+        window.installEventFilter(self)
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        head.addWidget(self._count)
+        foot = QHBoxLayout()
+        foot.addWidget(self._end)
+        foot.addStretch(1)
+        foot.addWidget(self._back)
+        foot.addWidget(self._next)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*(2 * theme.GRID,) * 4)
+        column.setSpacing(theme.GRID)
+        column.addLayout(head)
+        column.addWidget(self._words)
+        column.addLayout(foot)
+
+    # --- its steps ---
+
+    def begin(self) -> None:
+        """Show the first step."""
+        self._go(0)
+
+    @Slot()
+    def go_on(self) -> None:
+        if self._number + 1 == len(STEPS):
+            self.close()
+        else:
+            self._go(self._number + 1)
+
+    @Slot()
+    def go_back(self) -> None:
+        self._go(max(0, self._number - 1))
+
+    def _go(self, number: int) -> None:
+        step, self._number = STEPS[number], number
+        self._title.setText(step.title)
+        self._words.setText(worded(step.words))
+        self._count.setText(f"{number + 1} of {len(STEPS)}")
+        self._back.setEnabled(number > 0)
+        last = number + 1 == len(STEPS)
+        self._next.setText("Done" if last else "Next")
+        self._end.setVisible(not last)
+        self.setAccessibleName(f"{step.title}. {self._words.text()}")
+        self._show_page(step.page)
+        self._place()
+        self._next.setFocus()
+
+    # --- where it lies ---
+
+    def _find(self) -> QWidget | None:
+        for name in STEPS[self._number].at:
+            for widget in self._window.findChildren(QWidget, name):
+                if widget.isVisible():
+                    return widget
+        return None
+
+    @Slot()
+    def _place(self) -> None:
+        """Beside what it points at: right of it, left, below, above, or within where it fills the window."""
+        self._watch(self._find())
+        self.adjustSize()
+        room = self._window.rect()
+        if self._target is None:  # the page has changed, or is not filled yet
+            self._ring.hide()
+            at = room.center() - self.rect().center()
+        else:
+            area = _seen_part(self._target, self._window)
+            self._ring.surround(area)
+            at = beside(area, self.size().width(), self.height(), room)
+        self.move(at)
+        self.show()
+        self.raise_()
+
+    def _watch(self, target: QWidget | None) -> None:
+        if target is self._target:
+            return
+        if self._target is not None:
+            self._target.removeEventFilter(self)
+        if target is not None:
+            target.installEventFilter(self)
+        self._target = target
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The window, or what is pointed at, is laid out anew, comes or goes."""
+        kinds = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
+        if event.type() in kinds and self.isVisible():
+            self._soon.start()
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc ends it; Enter presses the button that has the keyboard, which outside dialogs only Space does."""
+        focused = self.focusWidget()
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QPushButton):
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: object) -> None:
+        self._watch(None)
+        self._window.removeEventFilter(self)
+        self._soon.stop()
+        self._ring.hide()
+        self._ring.deleteLater()
+        self.ended.emit()
+
+
+class Ring(QWidget):
+    """A line in the accent round an area of the window; the mouse goes through it."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self.setObjectName("tour-ring")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def surround(self, area: QRect) -> None:
+        self.setGeometry(area.adjusted(-4, -4, 4, 4).intersected(self._window.rect()))
+        self.show()
+        self.raise_()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.colour("accent"), 3))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5), 6, 6)
+        painter.end()
+
+
+def worded(words: str) -> str:
+    """The keys in force in the place of {commands}."""
+    for name in {part.split("}")[0] for part in words.split("{")[1:]}:
+        own = keys.of(name)
+        words = words.replace(f"{{{name}}}", shown(own[0]) if own else "Ctrl+K and its name")
+    return words
+
+
+def _seen_part(target: QWidget, window: QWidget) -> QRect:
+    """Where `target` is in the window, without what is scrolled out of sight."""
+    seen = target.visibleRegion().boundingRect()
+    area = seen if not seen.isEmpty() else target.rect()
+    return QRect(target.mapTo(window, area.topLeft()), area.size())
+
+
+def beside(area: QRect, width: int, height: int, room: QRect) -> QPoint:
+    """Where a card of this size lies best in `room`: on the first side of `area` with room for it, else within it."""
+    x = min(max(area.left(), room.left() + _GAP), room.right() - width - _GAP)
+    y = min(max(area.top(), room.top() + _GAP), room.bottom() - height - _GAP)
+    if area.right() + _GAP + width < room.right():
+        return QPoint(area.right() + _GAP, y)
+    if area.left() - _GAP - width > room.left():
+        return QPoint(area.left() - _GAP - width, y)
+    if area.bottom() + _GAP + height < room.bottom():
+        return QPoint(x, area.bottom() + _GAP)
+    if area.top() - _GAP - height > room.top():
+        return QPoint(x, area.top() - _GAP - height)
+    return QPoint(area.right() - width - 2 * _GAP, area.bottom() - height - 2 * _GAP)
