@@ -88,7 +88,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
         for event in events:
             match event:
                 case Listing():
-                    progress.to(0, None, f"{event.found:,} pictures found")
+                    progress.to(0, None, f"{words.count(event.found, 'picture')} found")
                 case GoingOn():
                     progress.to(event.done, event.total)
                     say(f"  {event.done:,} were predicted before; going on from there", quiet=quiet)
