@@ -74,12 +74,17 @@ def test_all_that_the_program_starts_as_python_is_understood(start: ModuleType) 
         assert start.job_of(arguments) is not None, arguments
 
 
+SAYS = """import os, sys
+print(__name__, sys.argv[1:], os.environ["LD_LIBRARY_PATH"], os.environ["PYINSTALLER_RESET_ENVIRONMENT"])
+"""
+
+
 def test_a_module_and_a_file_run_as_the_main_program(tmp_path: Path) -> None:
-    """With their own arguments, and with libraries found as before the bundle looked into its own folder."""
+    """With their own arguments. What they start finds its libraries: other programs theirs, the bundle its own."""
     file = tmp_path / "what.py"
-    file.write_text("import os, sys\nprint(__name__, sys.argv[1:], os.environ.get('LD_LIBRARY_PATH'))\n", "utf-8")
+    file.write_text(SAYS, "utf-8")
     environment = {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/bundle", "LD_LIBRARY_PATH_ORIG": "/own"}
     for way in (["-u", "-m", "what"], ["-I", str(file)]):
         command = [sys.executable, str(resource("bundle", "start.py")), *way, "a", "b"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout == "__main__ ['a', 'b'] /own\n"
+        assert done.stdout == "__main__ ['a', 'b'] /own 1\n"

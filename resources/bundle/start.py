@@ -41,19 +41,23 @@ def job_of(arguments: Sequence[str]) -> Job | None:
     return None
 
 
-def _forget_library_path() -> None:
-    """The bundle's libraries are loaded by now; other programs, as the one that opens a folder, need their own."""
+def _leave_no_trace() -> None:
+    """The bundle's libraries are loaded by now; other programs, as the one that opens a folder, need their own.
+
+    So those of this bundle that come look for theirs again, as PyInstaller does where this is asked for.
+    """
     kept = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
     if kept:
         os.environ["LD_LIBRARY_PATH"] = kept
     else:
         os.environ.pop("LD_LIBRARY_PATH", None)
+    os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
 
 
 def main() -> int:
     """The exit code."""
     multiprocessing.freeze_support()
-    _forget_library_path()
+    _leave_no_trace()
     job = job_of(sys.argv[1:])
     if job is None:
         from workbench.__main__ import main as program
