@@ -32,11 +32,11 @@ class NumpyArchive:
             np.savez(out, **arrays)
         return ""
 
-    def opened(self, file: Path) -> None:
-        """It can't run by itself: it is verified by `fill` instead."""
-
     def fill(self, file: Path, detector: Any) -> None:
-        """Put the weights into `detector`, an empty one of the same kind: it has to find what the trained one does."""
+        """Put the weights into `detector`, an empty one of the same kind: it has to find what the trained one does.
+
+        That is how a file is verified that can't run by itself.
+        """
         import torch
 
         with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as opened:

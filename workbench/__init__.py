@@ -4,13 +4,19 @@ The map. Data flows one way: project -> arrays -> batches -> events -> detection
 
 A *project* (core/) is a folder with one SQLite file; `core.document.Document` opens it, every change is an *edit*
 (core/edits.py) that is on disk and undoable when `do` returns. Labels of other tools come and go through formats/
-(one per file) and exchange.py. A `Snapshot` (core/project.py) is the frozen copy that everything below reads.
+(one per file) and exchange/. A `Snapshot` (core/project.py) is the frozen copy that everything below reads; health.py
+tells what is wrong with its images and boxes.
 
 `anchors.kmeans` clusters box sizes, one step at a time. detectors/ holds the architectures, one per file; training/
 turns a snapshot, a recipe and a detector into *events* and checkpoints; inference/ turns a checkpoint and images into
 candidates, numbers and exported files.
 
-Everything so far is plain Python without Qt. cli.py and ui/ are two thin faces on it: the window and the command line
+scenes/ draws the photographs of the sample project, and demo.py goes the whole way with them; report.py and console.py
+are how long jobs, tables and sentences look on the console. plugins.py brings detectors, formats and exporters in
+single files, which import api.py only; registry.py is the list of a family's members. settings.py makes of one field a
+form row, a flag, a TOML key and a line of documentation.
+
+Everything so far is plain Python without Qt. cli/ and ui/ are two thin faces on it: the window and the command line
 iterate the very same generators.
 """
 

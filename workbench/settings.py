@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import tomllib
 import types
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
@@ -178,16 +176,3 @@ def to_dict(settings: Any) -> dict[str, Any]:
 
 def to_toml(settings: Any) -> str:
     return tomli_w.dumps(to_dict(settings))
-
-
-def from_toml(kind: type[Settings], file: Path) -> Settings:
-    """Read settings from a TOML file. Missing keys keep their defaults; WorkbenchError names file and key."""
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-        return changed(kind(), values)
-    except FileNotFoundError as error:
-        raise Refused(file, "there is no such file.", cause=error) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WorkbenchError(f"{file} could not be read as settings: {error}.", error) from error
-    except WorkbenchError as error:
-        raise WorkbenchError(f"{file}: {error.sentence}", error.cause) from error

@@ -15,7 +15,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.detectors.parts import darknet
-from workbench.training import published, record, runs
+from workbench.training import published_weights, record, runs
 
 Capture = pytest.CaptureFixture[str]
 
@@ -30,7 +30,7 @@ def refused(capsys: Capture, *command: str) -> str:
 def test_published_weights_are_listed_with_their_licences(capsys: Capture) -> None:
     assert main(["weights", "--json"]) == console.DONE
     listed = json.loads(capsys.readouterr().out)
-    assert set(listed) == set(published.published())
+    assert set(listed) == set(published_weights.published())
     for one in listed.values():
         assert one["url"].startswith("https://download.pytorch.org/")
         assert "BSD" in one["licence"]
@@ -42,7 +42,7 @@ def test_published_weights_are_listed_with_their_licences(capsys: Capture) -> No
 def test_of_one_detector_it_is_said_where_they_are_and_nothing_is_fetched(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published, "download", lambda _: pytest.fail("it was fetched"))
+    monkeypatch.setattr(published_weights, "download", lambda _: pytest.fail("it was fetched"))
     assert main(["weights", "fcos", "--json"]) == console.DONE
     said = json.loads(capsys.readouterr().out)
     assert said["url"].endswith("fcos_resnet50_fpn_coco-99b0c9b7.pth")

@@ -32,7 +32,7 @@ document.store.connection.execute("UPDATE box SET note = 'half'")
 os.kill(os.getpid(), 9)
 """
 _READ = """
-import fcntl, json, os, sys
+import fcntl, json, os, sys, urllib.parse
 from pathlib import Path
 from workbench.core.document import Document
 if os.getuid() == 0:

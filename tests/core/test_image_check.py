@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from tests.core import awkward_files as awkward
 from workbench.core import images, intake
 from workbench.core.document import Document
-from workbench.core.image_check import Checked, check_again, check_in_child, shun_marked
+from workbench.core.image_check import MEMORY, SECONDS, Checked, Checker, check_again, shun_marked
 from workbench.core.image_files import ENDED, mark
 from workbench.core.images import ImageInfo
 from workbench.core.project import Image
@@ -28,6 +30,15 @@ for line in sys.stdin:
         threading.Event().wait()
     print(json.dumps([None, "seen"]), flush=True)
 """
+
+
+def check_in_child(
+    files: Sequence[Path], memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()
+) -> Iterator[Checked]:
+    """Decode each of `files` in a child process and yield what came of it, in order. Closing it ends the child."""
+    with contextlib.closing(Checker(memory, seconds, child)) as checker:
+        for file in files:
+            yield checker.check(file)
 
 
 def test_good_and_bad_files_are_told_in_order(tmp_path: Path) -> None:

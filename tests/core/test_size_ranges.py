@@ -1,4 +1,4 @@
-"""AP over overlaps and over sizes: by hand, and COCO's three sizes."""
+"""AP over sizes: by hand, and COCO's three sizes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core import metrics
 from workbench.core.matching import Found, Truth, match
-from workbench.core.size_ranges import over_iou, over_sizes
+from workbench.core.size_ranges import over_sizes
 from workbench.core.sliders import Sliders
 
 LEVELS = metrics.THRESHOLDS.tolist()
 NAMES = tuple("abcd")
-
-
-def test_a_detection_that_overlaps_by_four_fifths_counts_at_seven_thresholds() -> None:
-    truth = Truth.of(truth_of([(0, 0, SQUARE, False)], 1, 2))
-    matching = match(truth, Found.of(found_of([(0, 0, [0, 0, 10, 8], 0.9)], 1)), LEVELS)
-    assert over_iou(matching).tolist() == pytest.approx([1] * 7 + [0] * 3)  # .5 to .8; label 1 has no boxes
 
 
 def test_sizes_by_hand() -> None:

@@ -247,6 +247,14 @@ def test_a_network_that_finds_nothing_at_all_is_not_called_verified(
         verify("safetensors", member_of("safetensors"), written["safetensors"], source, samples[:1], process)
 
 
+def test_a_format_whose_file_nobody_reads_back_is_not_called_verified(written: dict[str, Path], source: Source) -> None:
+    class Unread:
+        title, summary, file, needs = "Unread", "Nobody reads it.", "model.bin", ()
+
+    with pytest.raises(Differs, match="Unread has no way to read its file back"):
+        verify("unread", Unread(), written["safetensors"], source, [])  # type: ignore[arg-type]
+
+
 def test_the_process_that_runs_a_file_knows_nothing_of_this_program(written: dict[str, Path], tmp_path: Path) -> None:
     """What a file's library says reaches the sentence; one that brought the process down leaves another to the next."""
     with Process() as process:

@@ -5,6 +5,7 @@ Nothing here keeps more with time: lateness is counted in a table of millisecond
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import statistics
@@ -25,7 +26,13 @@ LATE, P99 = 50, 0.99
 """Milliseconds; at most so late in so many of the ticks."""
 GROWTH = 0.05
 """Share by which memory may grow after warming up."""
+FEW = 5
+"""QObjects that come and go: timers that wait, animations."""
 _LONGEST = 10_000  # ms; what is later counts as this
+
+
+Stage = tuple[int, int, float, int, float]
+"""Ticks, those later than LATE, the worst, those busy for longer, the busiest."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Measure:
     seconds: float  # since the window was shown
     resident: float
     own: float
+    allocated: float  # what was asked of malloc and not freed
     python_threads: int
     threads: int
     handles: int
@@ -49,7 +57,9 @@ class Measure:
     ticks: int
     late99: float
     worst: float
-    stages: dict[str, tuple[int, int, float]] = field(default_factory=dict)  # ticks, those later than LATE, the worst
+    busy99: float  # the same counted in the thread's own time on a processor: what others on the machine took is not in
+    busiest: float
+    stages: dict[str, Stage] = field(default_factory=dict)
     open_files: tuple[str, ...] = ()
 
 
@@ -59,12 +69,18 @@ def measured(cycle: int, seconds: float, deeds: int, window: QObject, temporary:
     process, memory = psutil.Process(), _memory()
     files = sorted(_target(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd"))
     return Measure(
-        cycle, round(seconds, 1), memory["VmRSS"], memory["RssAnon"],
-        threading.active_count(), len(os.listdir("/proc/self/task")), len(files),
-        len(process.children(recursive=True)), sum(1 for _ in temporary.rglob("*")),
+        cycle, round(seconds, 1), memory["VmRSS"], memory["RssAnon"], _allocated(),
+        len(_pythons_threads()), len(os.listdir("/proc/self/task")), len(files),
+        len(process.children(recursive=True)), len(files_in(temporary)),
         len(QApplication.allWidgets()), len(QApplication.topLevelWidgets()), len(window.findChildren(QObject)),
-        gc.get_freeze_count(), deeds, clock.ticks, clock.percentile(P99), clock.worst, clock.stages(), tuple(files),
+        gc.get_freeze_count(), deeds, clock.late.ticks, clock.late.percentile(P99), clock.late.worst,
+        clock.busy.percentile(P99), clock.busy.worst, clock.stages(), tuple(files),
     )  # fmt: skip
+
+
+def files_in(temporary: Path) -> list[str]:
+    """Not its folders: torch makes an empty one for what its compiler may keep."""
+    return [str(file) for file in temporary.rglob("*") if file.is_file()]
 
 
 def kinds_of_objects() -> Counter[str]:
@@ -77,10 +93,32 @@ def kinds_of_objects() -> Counter[str]:
     return Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
 
 
+def _pythons_threads() -> list[threading.Thread]:
+    """Without those that Python made up for threads of Qt: it keeps them until a new thread has their number."""
+    return [one for one in threading.enumerate() if not isinstance(one, threading._DummyThread)]
+
+
 def _memory() -> dict[str, float]:
     lines = Path("/proc/self/status").read_text().splitlines()
     fields = (line.split() for line in lines if line.startswith(("VmRSS", "RssAnon")))
     return {name.rstrip(":"): round(int(kib) / 1024, 1) for name, kib, _ in fields}
+
+
+class _MallInfo(ctypes.Structure):
+    """glibc's struct mallinfo2: ten numbers."""
+
+    _fields_ = [(f"number {place}", ctypes.c_size_t) for place in range(10)]
+
+
+def _allocated() -> float:
+    """0 where the C library can't say."""
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0.0
+    ask.restype = _MallInfo
+    told = ask()
+    return round((getattr(told, "number 4") + getattr(told, "number 7")) / 2**20, 1)  # hblkhd and uordblks
 
 
 def _target(link: str) -> str:
@@ -88,6 +126,31 @@ def _target(link: str) -> str:
         return os.readlink(link)
     except OSError:  # the handle that listed the folder
         return ""
+
+
+class Lateness:
+    """Milliseconds, counted in a table."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (_LONGEST + 1)
+        self.worst = 0.0
+
+    def add(self, late: float) -> None:
+        self._counts[min(round(late), _LONGEST)] += 1
+        self.worst = max(self.worst, round(late, 1))
+
+    @property
+    def ticks(self) -> int:
+        return sum(self._counts)
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds that this share of the ticks is not later than."""
+        left = share * self.ticks
+        for late, count in enumerate(self._counts):
+            left -= count
+            if left <= 0:
+                return float(late)
+        return float(_LONGEST)
 
 
 class LoopClock(QObject):
@@ -103,37 +166,28 @@ class LoopClock(QObject):
 
     def reset(self) -> None:
         """Begin to count anew, from now."""
-        self._counts = [0] * (_LONGEST + 1)
+        self.late, self.busy = Lateness(), Lateness()
         self._stages: dict[str, list[float]] = {}
-        self.worst = 0.0
-        self._last = time.perf_counter()
+        self._last, self._worked = time.perf_counter(), time.thread_time()
 
     def _tick(self) -> None:
-        now = time.perf_counter()
-        late = max(0.0, 1000 * (now - self._last) - TICK)
-        self._last = now
-        self._counts[min(round(late), _LONGEST)] += 1
-        self.worst = max(self.worst, round(late, 1))
-        stage = self._stages.setdefault(self.stage, [0, 0, 0.0])
+        now, worked = time.perf_counter(), time.thread_time()
+        late, busy = (max(0.0, 1000 * passed - TICK) for passed in (now - self._last, worked - self._worked))
+        self._last, self._worked = now, worked
+        self.late.add(late)
+        self.busy.add(busy)
+        stage = self._stages.setdefault(self.stage, [0, 0, 0.0, 0, 0.0])
         stage[0] += 1
         stage[1] += late > LATE
         stage[2] = max(stage[2], round(late, 1))
+        stage[3] += busy > LATE
+        stage[4] = max(stage[4], round(busy, 1))
 
-    @property
-    def ticks(self) -> int:
-        return sum(self._counts)
-
-    def percentile(self, share: float) -> float:
-        """Milliseconds that this share of the ticks is not later than."""
-        left = share * self.ticks
-        for late, count in enumerate(self._counts):
-            left -= count
-            if left <= 0:
-                return float(late)
-        return float(_LONGEST)
-
-    def stages(self) -> dict[str, tuple[int, int, float]]:
-        return {name: (int(ticks), int(late), worst) for name, (ticks, late, worst) in self._stages.items()}
+    def stages(self) -> dict[str, Stage]:
+        return {
+            name: (int(ticks), int(late), worst, int(busy), busiest)
+            for name, (ticks, late, worst, busy, busiest) in self._stages.items()
+        }
 
 
 def grown(warm: Sequence[Measure], last: Sequence[Measure], growth: float = GROWTH) -> list[str]:
@@ -144,7 +198,7 @@ def grown(warm: Sequence[Measure], last: Sequence[Measure], growth: float = GROW
         if after > before * (1 + growth):
             found.append(f"memory ({name}) grew from {before:.0f} to {after:.0f} MiB, by {after / before - 1:.1%}")
     for name in ("python_threads", "threads", "handles", "children", "temporary", "widgets", "top_levels", "objects"):
-        most = max(getattr(one, name) for one in warm)
+        most = max(getattr(one, name) for one in warm) + (FEW if name == "objects" else 0)
         after = statistics.median_low(getattr(one, name) for one in last)
         if after > most:
             found.append(f"{name.replace('_', ' ')} grew from {most} to {after}")

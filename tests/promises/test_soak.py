@@ -1,7 +1,10 @@
 """A soak: hours of work in one window leave no memory, thread, handle or file behind, and every edit on disk.
 
 In full an hour on 20,000 images, of which the first tenth warms up: what is kept of pictures is full then. In CI two
-cycles on a few hundred, where memory is not compared: it is still growing into what it keeps.
+cycles on 120, where memory may double: it is still growing into what it keeps.
+
+How late the loop comes is told twice: as the clock has it, and in the thread's own time on a processor, without what
+other programs on the machine took.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import pytest
 
 from tests.promises.form import full, times
 from tests.promises.soak_ledger import Held, Ledger, damage, differences
-from tests.promises.soak_measure import GROWTH, LATE, Measure, grown
+from tests.promises.soak_measure import GROWTH, LATE, Measure, files_in, grown
 from tests.promises.soak_session import LABELS, Plan, exports
 from tests.promises.walk_model import DONE, UNLABELLED, VERIFIED, Thing
 from workbench.core import edits
@@ -32,7 +35,7 @@ from workbench.scenes import write_scenes
 from workbench.training import runs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-IMAGES, DISTINCT = times(240, 20_000), times(24, 2_000)
+IMAGES, DISTINCT = times(120, 20_000), times(12, 1_000)
 """Files, and pictures that are drawn: the others are copies of these."""
 SIZE = (320, 240)
 SECONDS = float(os.environ.get("WORKBENCH_SOAK_SECONDS", times(0, 3600)))
@@ -40,8 +43,9 @@ WARM = 0.1
 """Share of the time after which the window is warm."""
 SEED = 20261128
 MARK = "WORKBENCH_TEST_SOAK"
-PLAN = Plan(images=20, paged=20, filled=1600) if full else Plan(images=3, paged=3, filled=3, epochs=1)
-VALIDATED, VERIFIED_ONES = times(12, 60), times(16, 64)
+EACH = ("label", "gallery", "anchors", "train", "inspect", "export", "windows")
+PLAN = Plan(images=20, paged=20, filled=1400) if full else Plan(EACH, images=2, paged=2, filled=2, epochs=1)
+VALIDATED, VERIFIED_ONES = times(6, 60), times(8, 64)
 """Images of the split validation; verified ones, on which is trained."""
 SHORTEST = Plan(("label", "gallery"), images=1, paged=1)
 """Of the controls."""
@@ -126,7 +130,7 @@ def soak(folder: Path, ledger: Ledger, plan: Plan, seconds: float, cycles: int, 
             else:
                 print(line, flush=True)
     code = child.returncode
-    left = [*_processes(token), *(str(file) for file in temporary.rglob("*"))]
+    left = [*_processes(token), *files_in(temporary)]
     left += [str(file) for file in (folder / "home").rglob("running/*")]
     left += [str(file) for file in folder.rglob(".*.tmp")]
     complaints += [line for line in _log(folder).splitlines() if "ERROR" in line or "QThread" in line]
@@ -159,13 +163,17 @@ def _log(folder: Path) -> str:
 
 
 def _tell(one: Measure) -> None:
-    stages = {name: f"{late}/{ticks} {worst:.0f}" for name, (ticks, late, worst) in (one.stages or {}).items()}
+    stages = "; ".join(
+        f"{name} {late}/{ticks} {worst:.0f} (busy {busy}, {busiest:.0f})"
+        for name, (ticks, late, worst, busy, busiest) in one.stages.items()
+    )
     print(
-        f"cycle {one.cycle:3}, {one.seconds:6.0f} s, {one.deeds:5} deeds: {one.resident:.0f} MiB ({one.own:.0f} own),"
+        f"cycle {one.cycle:3}, {one.seconds:6.0f} s, {one.deeds:5} deeds: {one.resident:.0f} MiB ({one.own:.0f} own,"
+        f" {one.allocated:.0f} allocated),"
         f" threads {one.threads} ({one.python_threads} of Python), handles {one.handles}, children {one.children},"
         f" temporary {one.temporary}, widgets {one.widgets} ({one.top_levels} top), objects {one.objects},"
-        f" uncollected {one.uncollected}; late p99 {one.late99:.0f}, worst {one.worst:.0f} ms,"
-        f" by stage (> {LATE} ms): {stages}; load {os.getloadavg()[0]:.1f}",
+        f" uncollected {one.uncollected}; late p99 {one.late99:.0f}, worst {one.worst:.0f} ms, of its own"
+        f" {one.busy99:.0f} and {one.busiest:.0f}; by stage, over {LATE} ms: {stages}; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 
@@ -181,13 +189,17 @@ def test_a_long_session_leaves_nothing_behind_and_every_edit_on_disk(tmp_path: P
     assert done
     assert all(run.state == "finished" for run in done)
     assert exports(tmp_path / "project")
-    warm = [one for one in soaked.measures if one.seconds <= WARM * SECONDS] or soaked.measures[:1]
-    rest = soaked.measures[len(warm) :]
+    warm, rest = parts(soaked.measures, SECONDS)
     assert grown(warm[-3:], rest[-3:], GROWTH if full else 1.0) == []
-    late = [one.late99 for one in rest]
-    print(f"late p99 by cycle: median {np.median(late):.0f}, worst {max(late):.0f} ms")
     if full:
-        assert np.median(late) < LATE
+        assert max(one.busy99 for one in rest) < LATE
+        assert np.median([one.late99 for one in rest]) < LATE
+
+
+def parts(measures: list[Measure], seconds: float) -> tuple[list[Measure], list[Measure]]:
+    """Those of warming up, and the rest."""
+    warm = max(1, sum(one.seconds <= WARM * seconds for one in measures))
+    return measures[:warm], measures[warm:]
 
 
 # --- controls: what is left on purpose must be seen ---

@@ -23,7 +23,7 @@ from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 from workbench.training.seen import Course, Seen, as_it_is, course, way, without_pixels
 from workbench.training.seen_assignment import assigned, detector_of
-from workbench.training.seen_coverage import SIZES, answered, coverages
+from workbench.training.seen_coverage import SIZES, Coverage, answered, counting
 
 PX = 64
 EVERYTHING = {
@@ -31,6 +31,11 @@ EVERYTHING = {
     "scale": 0.6, "translate": 0.4, "flip": 0.5, "flip_vertical": 0.3, "sizes": 0.4, "contrast": 1.3, "calm_share": 0.2,
     "evaluate_every": 0,
 }  # fmt: skip
+
+
+def coverages(*asked: Any) -> list[Coverage]:
+    """What counting() comes to."""
+    return [one for one in counting(*asked) if isinstance(one, Coverage)]
 
 
 def photographs(folder: Path, count: int = 11) -> Snapshot:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_seen import photographs, quick
+from tests.training.test_seen import coverages, photographs, quick
 from workbench.core.project import Snapshot
 from workbench.training import recipes, run
 from workbench.training.events import Control, Progress
@@ -26,7 +26,6 @@ from workbench.training.seen_assignment import (
     assigned,
     detector_of,
 )
-from workbench.training.seen_coverage import coverages
 from workbench.training.step import Stepper
 
 LABELS = ("a", "b")

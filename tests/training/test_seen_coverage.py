@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.test_seen import photographs, quick
+from tests.training.test_seen import coverages, photographs, quick
 from workbench.core.project import Snapshot, Split
 from workbench.training import prepare, recipes
 from workbench.training.events import Control
 from workbench.training.seen_assignment import detector_of
 from workbench.training.seen_boxes import without_pixels
-from workbench.training.seen_coverage import Coverage, Part, answered, counting, coverages
+from workbench.training.seen_coverage import Coverage, Part, answered, counting
 from workbench.training.seen_files import Files
 from workbench.training.seen_stop import Stoppable, Stopped
 

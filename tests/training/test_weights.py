@@ -21,7 +21,7 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector, Pretrained
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.predict import Predictor
-from workbench.training import published, recipes, runs, weights
+from workbench.training import published_weights, recipes, runs, weights
 from workbench.training.recipes import Recipe
 
 
@@ -200,31 +200,31 @@ def test_a_download_is_checked_and_kept(server: str, tmp_path: Path) -> None:
     name = f"some-{hashlib.sha256(data).hexdigest()[:8]}.pth"
     (tmp_path / "served" / name).write_bytes(data)
     one = Pretrained(f"{server}/{name}", 2.6, "here", "none", ("a",))
-    events = list(published.download(one))
+    events = list(published_weights.download(one))
     assert events[-1].done == events[-1].total == len(data)
-    assert published.kept_file(one).read_bytes() == data
+    assert published_weights.kept_file(one).read_bytes() == data
 
 
 def test_a_file_with_a_wrong_check_sum_is_not_kept(server: str, tmp_path: Path) -> None:
     (tmp_path / "served" / "some-00000000.pth").write_bytes(b"what")
     one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
     with pytest.raises(WorkbenchError, match="check sum"):
-        list(published.download(one))
-    assert not list(published.kept_file(one).parent.iterdir())
+        list(published_weights.download(one))
+    assert not list(published_weights.kept_file(one).parent.iterdir())
 
 
 def test_without_a_network_a_sentence_says_where_to_put_the_file(server: str) -> None:
     for url in (f"{server}/missing-12345678.pth", "http://127.0.0.1:9/x-12345678.pth"):
         one = Pretrained(url, 1.0, "here", "none", ("a",))
         with pytest.raises(WorkbenchError, match="copy the file") as told:
-            list(published.download(one))
+            list(published_weights.download(one))
         assert "Errno" not in told.value.sentence
 
 
 def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path) -> None:
     (tmp_path / "served" / "some-00000000.pth").write_bytes(bytes(5_000_000))
     one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
-    going = published.download(one)
+    going = published_weights.download(one)
     next(going)
     going.close()  # type: ignore[attr-defined]
-    assert not list(published.kept_file(one).parent.iterdir())
+    assert not list(published_weights.kept_file(one).parent.iterdir())

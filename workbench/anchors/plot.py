@@ -16,6 +16,7 @@ from workbench.anchors.colours import anchor_colour
 from workbench.anchors.overlap import Doubles, assign, rows_of
 from workbench.anchors.steps import Step
 from workbench.core.files import atomic_path
+from workbench.core.project import rgb
 from workbench.core.words import percent
 
 WIDTH, HEIGHT = 1500, 820  # px
@@ -161,7 +162,7 @@ def _paint(image: Image.Image, across: Doubles, down: Doubles, nearest: NDArray[
     reach = range(-2, 3) if dots else range(2)
     cover = np.zeros((HEIGHT, WIDTH), np.float32)
     mixed = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    table = np.array([_rgb(anchor_colour(i)) for i in range(int(nearest.max(initial=0)) + 1)], np.float32)
+    table = np.array([rgb(anchor_colour(i)) for i in range(int(nearest.max(initial=0)) + 1)], np.float32)
     for dy in reach:
         for dx in reach:
             if dots and dx * dx + dy * dy > 5:
@@ -249,10 +250,6 @@ def _log_ticks(low: float, high: float) -> list[float]:
     if len(ticks) >= 3:
         return ticks
     return [float(f"{tick:.2g}") for tick in np.geomspace(low, high, 6)[1:-1]]
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

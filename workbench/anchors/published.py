@@ -74,4 +74,4 @@ PUBLISHED: Mapping[str, PublishedSet] = MappingProxyType(
         "ssd300-voc": PublishedSet("SSD300, VOC", _SSD, 300, default_boxes(300, _SSD300_VOC, _SSD300)),
     }
 )
-"""By the name of the detector, and of its other published set; tests/anchors compares with workbench.detectors."""
+"""By the name of the detector, and of its other published set; tests/test_anchors_sets.py holds them to these."""

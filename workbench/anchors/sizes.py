@@ -11,8 +11,8 @@ from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import scales_and_offsets
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of what augmentation draws
-LEAST_VISIBLE = 0.25  # as training/augment.py leaves boxes out of which less is seen
-LEAST_SIDE = 2.0  # px, likewise
+LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background to training
+LEAST_SIDE = 2.0  # network pixels of a box's visible part, likewise
 
 
 def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> Doubles:

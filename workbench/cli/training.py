@@ -170,10 +170,10 @@ def _start(text: str | None, detector: str) -> Path | None:
     if text != "published":
         return Path(text)
     from workbench.cli.weights import published_of
-    from workbench.training import published
+    from workbench.training import published_weights
 
     weights = published_of(detector)
-    file = published.kept_file(weights)
+    file = published_weights.kept_file(weights)
     if not file.is_file():
         raise WorkbenchError(
             f"The published weights are not on this machine ({words.size(1e6 * weights.megabytes)}, {weights.licence})."

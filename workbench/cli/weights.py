@@ -25,7 +25,7 @@ def weights(
     as_json: Json = False,
 ) -> None:
     """List the weights that torchvision publishes, or fetch those of a detector. Nothing is fetched unasked."""
-    from workbench.training import published
+    from workbench.training import published_weights
 
     if not detector:
         if download:
@@ -33,7 +33,7 @@ def weights(
         _list(as_json)
         return
     found = published_of(detector)
-    file = published.kept_file(found)
+    file = published_weights.kept_file(found)
     say(f"{found.url}\n{words.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
     if not download or file.is_file():
         _result(detector, found, file, as_json)
@@ -46,7 +46,7 @@ def weights(
         say("Nothing was fetched.", quiet=as_json)
         return
     with console.bar(f"Fetching {file.name}", quiet=as_json) as progress:
-        for event in published.download(found):
+        for event in published_weights.download(found):
             progress.to(event.done, event.total)
     _result(detector, found, file, as_json)
 
@@ -60,10 +60,10 @@ def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None
 def published_of(detector: str) -> Pretrained:
     """What torchvision publishes for a detector; WorkbenchError says for which it does, and how others' files come."""
     from workbench import detectors, plugins
-    from workbench.training import published
+    from workbench.training import published_weights
 
     plugins.loaded()
-    there = published.published()
+    there = published_weights.published()
     if detector not in there:
         detectors.load_all().get(detector)  # is there one of this name?
         raise WorkbenchError(
@@ -75,16 +75,16 @@ def published_of(detector: str) -> Pretrained:
 
 
 def _list(as_json: bool) -> None:
-    from workbench.training import published
+    from workbench.training import published_weights
 
     rows: dict[str, dict[str, Any]] = {
         name: {
             "url": one.url,
             "megabytes": one.megabytes,
-            "here": published.kept_file(one).is_file(),
+            "here": published_weights.kept_file(one).is_file(),
             "licence": one.licence,
         }
-        for name, one in published.published().items()
+        for name, one in published_weights.published().items()
     }
     if as_json:
         result(rows, as_json=True)

@@ -46,15 +46,6 @@ class Difference:
     overall_low: float
     overall_high: float
 
-    @property
-    def certain(self) -> Bools:
-        """(C,) labels whose interval leaves out 0."""
-        return np.asarray((self.low > 0) | (self.high < 0))
-
-    @property
-    def overall_certain(self) -> bool:
-        return self.overall_low > 0 or self.overall_high < 0
-
 
 def difference(
     first: Matching, second: Matching, iou: float = OVERLAP, draws: int = DRAWS, seed: int = 0, use: Bools | None = None

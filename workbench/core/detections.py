@@ -18,10 +18,18 @@ from workbench.core import nms, survival
 from workbench.core.nms import KINDS, Kind, Overlaps, Rows
 from workbench.core.survival import Survival
 
-__all__ = ["FLOOR", "KINDS", "MOST", "Candidates", "Detections", "Kind"]
+__all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "Kind", "best_pairs"]
 
 MOST = 1_000  # candidates kept of an image: three times what any evaluation looks at
 FLOOR = 0.001  # the lowest score worth keeping; darknet's `valid` uses the same
+OVERLAP = 0.6  # of NMS, where numbers are to be compared with those of others: that of darknet's `valid`
+LIMIT = 300  # detections of an image
+
+
+def best_pairs(boxes: NDArray[Any], scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """The MOST best (box, label) pairs of boxes (n, 4) and scores (n, C), highest first: boxes, scores and labels."""
+    row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
+    return boxes[row], scores[row, label], label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +80,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def select(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Rows:
+    def select(self, score: float, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> Rows:
         """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
 
         The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`. With "soft",
@@ -80,7 +88,7 @@ class Candidates:
         """
         return self._selected(score, iou, kind, limit)[0]
 
-    def detections(self, score: float, iou: float, kind: Kind = "per label", limit: int = 300) -> Detections:
+    def detections(self, score: float, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> Detections:
         """`select`, as arrays; with "soft" the scores are the lowered ones."""
         rows, scores = self._selected(score, iou, kind, limit)
         return Detections(self.boxes[rows], scores, self.labels[rows])

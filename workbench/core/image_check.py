@@ -75,15 +75,6 @@ class Checker:
             self._child = None
 
 
-def check_in_child(
-    files: Sequence[Path], memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()
-) -> Iterator[Checked]:
-    """Decode each of `files` in a child process and yield what came of it, in order. Closing it ends the child."""
-    with contextlib.closing(Checker(memory, seconds, child)) as checker:
-        for file in files:
-            yield checker.check(file)
-
-
 # --- files that ended a process ---
 
 

@@ -16,7 +16,7 @@ from workbench.core.project import Image, Split, State
 STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
 _SPLIT_CODES = {str(split): code for code, split in enumerate(SPLITS)}
-_COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
+COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
 # the code of a word, told by SQLite: 100,000 words would be 100,000 objects here
 _STATE_SQL, _SPLIT_SQL = (
     " ".join([f"CASE {column}", *(f"WHEN '{word}' THEN {code}" for word, code in codes.items()), "END"])
@@ -91,7 +91,7 @@ class ImageTable(Sequence[Image]):
         count, ids, *texts, paths = tuple(found)
         if not count:
             return cls.of(())
-        columns = {name: numbers(text) for name, text in zip(_COLUMNS, texts, strict=True)}
+        columns = {name: numbers(text) for name, text in zip(COLUMNS, texts, strict=True)}
         words = connection.execute("SELECT id, note, problem FROM image WHERE note <> '' OR problem <> ''").fetchall()
         notes = {id: note for id, note, _ in map(tuple, words) if note}
         problems = {id: problem for id, _, problem in map(tuple, words) if problem}
@@ -117,7 +117,7 @@ class ImageTable(Sequence[Image]):
     @classmethod
     def named(cls, ids: np.ndarray, root: int, paths: bytes) -> ImageTable:
         """Images of which only the names are known; `paths` as for the table itself."""
-        columns = {name: np.zeros(len(ids)) for name in _COLUMNS}
+        columns = {name: np.zeros(len(ids)) for name in COLUMNS}
         columns |= {"root": np.full(len(ids), root), "orientation": np.ones(len(ids))}
         return cls(ids, columns, paths, {}, {})
 

@@ -35,7 +35,6 @@ class Curve:
     scores: Doubles  # (n,)
     recall: Doubles  # (n,)
     precision: Doubles  # (n,)
-    envelope: Doubles  # (R,) interpolated precision at RECALLS, as AP averages it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,13 +112,13 @@ def evaluation_of(names: tuple[str, ...], by_area: Mapping[str, Matching]) -> Ev
         per_label_ap=np.array([_mean(precision[:, :, c]) for c in range(truth.label_count)]),
         per_label_ap50=np.array([_mean(precision[0, :, c]) for c in range(truth.label_count)]),
         precision=precision,
-        curves=curves(matching, precision[0]),
+        curves=curves(matching),
         matching=matching,
     )
 
 
-def curves(matching: Matching, envelopes: Doubles) -> tuple[Curve, ...]:
-    """The curve of each label at the lowest threshold; `envelopes` (R, C) is accumulate()'s precision there."""
+def curves(matching: Matching) -> tuple[Curve, ...]:
+    """The curve of each label at the lowest threshold."""
     boxes, links = boxes_per_label(matching), matching.links
     first = np.flatnonzero(links.levels & np.uint64(1))
     took, counts = links.detection[first], matching.counted[links.box[first]]
@@ -136,7 +135,7 @@ def curves(matching: Matching, envelopes: Doubles) -> tuple[Curve, ...]:
         reached = np.cumsum(right[rows], dtype=np.float64)
         recall, precision = reached / max(int(boxes[label]), 1), reached / np.arange(1, len(rows) + 1)
         scores = matching.found.scores[rows]
-        result.append(Curve(label, int(boxes[label]), scores, recall, precision, envelopes[:, label]))
+        result.append(Curve(label, int(boxes[label]), scores, recall, precision))
     return tuple(result)
 
 

@@ -222,6 +222,12 @@ LABEL_COLOURS = (
 )
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """ "#0072b2" as three bytes."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
 def colour_for(number: int) -> str:
     """The colour of the label with this permanent id (1, 2, ...); repeats after 16."""
     return LABEL_COLOURS[(number - 1) % len(LABEL_COLOURS)]

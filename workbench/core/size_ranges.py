@@ -1,6 +1,6 @@
-"""Average precision over overlaps and over sizes of boxes: where a detector is coarse, and which objects it misses.
+"""Average precision over sizes of boxes: which objects a detector misses.
 
-B = ranges of sizes, T = IoU thresholds, C = labels.
+B = ranges of sizes, C = labels.
 """
 
 from __future__ import annotations
@@ -31,11 +31,6 @@ class BySize:
     def overall(self) -> Doubles:
         """(B,) mean over the labels with boxes."""
         return mean_of_known(self.ap)
-
-
-def over_iou(matching: Matching) -> Doubles:
-    """(T,) AP at each threshold, mean over the labels with boxes."""
-    return mean_of_known(average_precision(matching))
 
 
 def over_sizes(matched: Callable[[tuple[float, float]], Matching], sides: Sequence[float] = SIDES) -> BySize:

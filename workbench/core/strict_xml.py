@@ -6,6 +6,7 @@ elements before anything can object; defusedxml knows no lines either (reference
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -14,6 +15,7 @@ from workbench.errors import Refused
 
 SIZE_LIMIT = 8 << 20  # bytes; the largest VOC file seen has 30 KB
 DEPTH_LIMIT = 16  # VOC needs 5
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 can't hold
 
 
 @dataclass(slots=True)

@@ -16,14 +16,13 @@ import numpy as np
 
 from workbench.core.box_counts import BoxCounts
 from workbench.core.files import atomic_write
-from workbench.core.image_table import SPLITS, STATES, ImageTable
+from workbench.core.image_table import COLUMNS, SPLITS, STATES, ImageTable
 from workbench.errors import WorkbenchError
 
 FROM = 5000
 """Images from which a cache is kept: fewer are read faster than a person notices."""
 _FILE = "images.npz"
 _VERSION = 2
-_COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +35,7 @@ def load(project_file: Path, cache_folder: Path) -> tuple[ImageTable, BoxCounts]
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:  # numpy leaves damaged files open
             if kept["made_of"].tolist() != _identity(project_file):
                 return None
-            columns = {name: kept[name] for name in _COLUMNS}
+            columns = {name: kept[name] for name in COLUMNS}
             words = json.loads(kept["words"].tobytes())
             ids = kept["ids"]
             if any(len(column) != len(ids) for column in columns.values()):

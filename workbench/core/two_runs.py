@@ -30,7 +30,6 @@ Alarm = Literal["gone", "new", "in both"]
 FATES: tuple[Fate, ...] = get_args(Fate)
 ALARMS: tuple[Alarm, ...] = get_args(Alarm)
 RIGHT, MISLABELLED, MISSED = range(3)  # what a run makes of a labelled box
-STATUS = ("right", "mislabelled", "missed")
 Measure = Literal["ap50", "ap", "f1", "precision", "recall"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 NONE = -1

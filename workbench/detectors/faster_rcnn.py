@@ -270,4 +270,4 @@ class FasterRcnn(Detector):
         """Without those that lie in an ignore region and on no box."""
         some = Targets(*(getattr(targets, name)[image : image + 1] for name in ("boxes", "labels", "ignore")))
         iou, share = matching.best_overlap(proposals[None], some)
-        return proposals[((share <= anchor_matching.CROWD_SHARE) | (iou >= 0.5))[0]]
+        return proposals[((share <= matching.CROWD_SHARE) | (iou >= 0.5))[0]]

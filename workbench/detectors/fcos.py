@@ -20,8 +20,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, matching, priors
-from workbench.detectors.parts.anchor_matching import CROWD_SHARE
-from workbench.detectors.parts.default_boxes import padded
+from workbench.detectors.parts.default_boxes import taught
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Roles
 from workbench.detectors.parts.losses import iou_loss
@@ -124,7 +123,7 @@ class Fcos(Detector):
         """What becomes of every point."""
         positive = matches >= 0
         _, share = matching.best_overlap(squares.expand(len(matches), -1, 4), targets)
-        return Roles(positive, ~positive & (share > CROWD_SHARE), ~positive & (share <= CROWD_SHARE))
+        return Roles(positive, ~positive & (share > matching.CROWD_SHARE), ~positive & (share <= matching.CROWD_SHARE))
 
     def _why(self, targets: Targets, squares: Tensor, image: int, box: int) -> str:
         """Why a box to be found has no positive."""
@@ -171,24 +170,19 @@ class Fcos(Detector):
         """Sums over the batch, divided by its positives."""
         squares = self._points(raw)
         matches = self._match(targets, squares)
-        positive, index = matches >= 0, matches.clamp(min=0)
-        rows, labels = padded(targets)
-        truth = rows.gather(1, index[..., None].expand(-1, -1, 4))
-        truth = torch.where(positive[..., None], truth, squares)
-        there = labels.gather(1, index)
-        weight = torch.where(positive, self.label_weights[there], 1.0)
-        box = iou_loss(_decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), squares), truth, "giou")
-        wanted = functional.one_hot(there, self.label_count) * positive[..., None]
+        told = taught(targets, matches, squares, self.label_weights)
+        box = iou_loss(_decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), squares), told.boxes, "giou")
+        wanted = functional.one_hot(told.labels, self.label_count) * told.positive[..., None]
         label = sigmoid_focal_loss(foreign.flat(raw[:LEVELS], self.label_count), wanted.float()).sum(-1)
         centre = functional.binary_cross_entropy_with_logits(
-            foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(truth, squares), reduction="none"
+            foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(told.boxes, squares), reduction="none"
         )
         counted = self._roles(targets, matches, squares).counted
-        number = positive.sum().clamp(min=1)
+        number = told.positive.sum().clamp(min=1)
         return {
-            "box": torch.where(positive, box * weight, 0.0).sum() / number,
-            "centre": torch.where(positive, centre * weight, 0.0).sum() / number,
-            "label": torch.where(counted, label * weight, 0.0).sum() / number,
+            "box": torch.where(told.positive, box * told.weight, 0.0).sum() / number,
+            "centre": torch.where(told.positive, centre * told.weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * told.weight, 0.0).sum() / number,
         }
 
 

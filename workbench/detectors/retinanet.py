@@ -24,7 +24,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
-from workbench.detectors.parts.default_boxes import decode, encode, padded
+from workbench.detectors.parts.default_boxes import decode, encode, taught
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained
 from workbench.detectors.parts.losses import iou_loss
@@ -158,23 +158,18 @@ class RetinaNet(Detector):
         assert isinstance(self.settings, RetinaNetSettings)
         anchors = self._anchors(raw)
         matches = self._match(targets, anchors)
-        positive, index = matches >= 0, matches.clamp(min=0)
-        rows, labels = padded(targets)
-        truth = rows.gather(1, index[..., None].expand(-1, -1, 4))
-        truth = torch.where(positive[..., None], truth, anchors)
-        there = labels.gather(1, index)
-        weight = torch.where(positive, self.label_weights[there], 1.0)
-        number = positive.sum(1).clamp(min=1)
-        box = self._box_loss(foreign.flat(raw[LEVELS:], 4), truth, anchors)
-        wanted = functional.one_hot(there, self.label_count) * positive[..., None]
+        told = taught(targets, matches, anchors, self.label_weights)
+        number = told.positive.sum(1).clamp(min=1)
+        box = self._box_loss(foreign.flat(raw[LEVELS:], 4), told.boxes, anchors)
+        wanted = functional.one_hot(told.labels, self.label_count) * told.positive[..., None]
         label = sigmoid_focal_loss(
             foreign.flat(raw[:LEVELS], self.label_count), wanted.float(), self.settings.focal_alpha,
             self.settings.focal_gamma,
         ).sum(-1)  # fmt: skip
         counted = anchor_matching.roles(targets, matches, anchors).counted
         return {
-            "box": (torch.where(positive, box * weight, 0.0).sum(1) / number).mean(),
-            "label": (torch.where(counted, label * weight, 0.0).sum(1) / number).mean(),
+            "box": (torch.where(told.positive, box * told.weight, 0.0).sum(1) / number).mean(),
+            "label": (torch.where(counted, label * told.weight, 0.0).sum(1) / number).mean(),
         }
 
     def _box_loss(self, numbers: Tensor, truth: Tensor, anchors: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, priors
-from workbench.detectors.parts.default_boxes import DefaultBoxHead
+from workbench.detectors.parts.default_boxes import DefaultBoxHead, outputs
 from workbench.detectors.parts.detector import Detector, Pretrained, Raw
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
@@ -128,12 +128,7 @@ class Ssd300(Detector):
         self.head = DefaultBoxHead(labels, px, generator, foreign.map_sizes(backbone, px), settings.match_iou)
 
     def forward(self, images: Tensor) -> Raw:
-        maps = list(self.net.backbone(self.normalise(images)).values())
-        labels, boxes = self.net.head.classification_head.module_list, self.net.head.regression_head.module_list
-        return (
-            *(layer(features) for layer, features in zip(labels, maps, strict=True)),
-            *(layer(features) for layer, features in zip(boxes, maps, strict=True)),
-        )
+        return outputs(self.net, self.normalise(images))
 
 
 @register("ssd512")

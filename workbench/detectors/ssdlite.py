@@ -16,7 +16,7 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, priors
-from workbench.detectors.parts.default_boxes import DefaultBoxHead
+from workbench.detectors.parts.default_boxes import DefaultBoxHead, outputs
 from workbench.detectors.parts.detector import Detector, Pretrained, Raw
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
@@ -78,9 +78,4 @@ class SsdLite(Detector):
         self.head = DefaultBoxHead(labels, px, generator, grids, settings.match_iou)
 
     def forward(self, images: Tensor) -> Raw:
-        maps = list(self.net.backbone(self.normalise(images)).values())
-        labels, boxes = self.net.head.classification_head.module_list, self.net.head.regression_head.module_list
-        return (
-            *(layer(features) for layer, features in zip(labels, maps, strict=True)),
-            *(layer(features) for layer, features in zip(boxes, maps, strict=True)),
-        )
+        return outputs(self.net, self.normalise(images))

@@ -19,23 +19,16 @@ from workbench.detectors.parts import priors
 from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, set_activation, upsample
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.yolo_head import YoloHead
-from workbench.detectors.parts.yolo_settings import YoloV3LossSettings
-from workbench.settings import setting
+from workbench.detectors.parts.yolo_settings import TINY_MASKS, YoloV3LossSettings, tiny_masks
 
 STRIDES = (32, 16)
-MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}
 
 
 @dataclass(frozen=True)
 class YoloV3TinySettings(YoloV3LossSettings):
     """Settings of YOLOv3-tiny."""
 
-    masks: str = setting(
-        "fixed",
-        "Which anchors each level uses. fixed: each of the six once, for training from scratch. published: as the "
-        "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
-        choices=("fixed", "published"),
-    )
+    masks: str = tiny_masks()
 
 
 @register("yolov3-tiny")
@@ -62,7 +55,9 @@ class YoloV3Tiny(Detector):
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)
         assert isinstance(settings, YoloV3TinySettings)
-        masks = MASKS[settings.masks] if len(self.anchors) == 6 else priors.even_masks(len(self.anchors), len(STRIDES))
+        masks = (
+            TINY_MASKS[settings.masks] if len(self.anchors) == 6 else priors.even_masks(len(self.anchors), len(STRIDES))
+        )
         self.head = YoloHead(labels, self.anchors, STRIDES, masks, (1.0, 1.0), settings.loss_rules())
         c16, c32, c64, c128, c256, c512, c1024 = (scaled(16 << step, settings.width) for step in range(7))
         self.shallow = nn.Sequential(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import priors
 from workbench.detectors.parts.blocks import MishUnit, SpatialPyramid, scaled, set_activation, upsample
-from workbench.detectors.parts.csp import CspStage, Residual
+from workbench.detectors.parts.csp import CspStage, Residual, TwoBranches
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
 from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
@@ -66,7 +66,7 @@ class YoloV4CspSettings(YoloV4LossSettings):
         )
 
 
-class Mix(nn.Module):
+class Mix(TwoBranches):
     """Two branches and a convolution over both: 1x1 past, or `pairs` times 1x1 and 3x3. Of the PAN, and the tip.
 
     With `pooled` a spatial pyramid stands in the second branch (the tip of the backbone, SPP).
@@ -83,12 +83,6 @@ class Mix(nn.Module):
             *(MishUnit(4 * channels if pooled else channels, channels, size=1), MishUnit(channels, channels)),
         )
         self.merge = MishUnit(2 * channels, channels, size=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        entered = self.entry(images)
-        past = self.past(entered)
-        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
-        return out
 
 
 class Finer(nn.Module):

@@ -21,23 +21,16 @@ from workbench.detectors.parts import priors
 from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, second_half, set_activation, upsample
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.detectors.parts.yolo_head import YoloHead
-from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
-from workbench.settings import setting
+from workbench.detectors.parts.yolo_settings import TINY_MASKS, YoloV4LossSettings, tiny_masks
 
 SCALE_X_Y = 1.05
-MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}
 
 
 @dataclass(frozen=True)
 class YoloV4TinySettings(YoloV4LossSettings):
     """Settings of YOLOv4-tiny."""
 
-    masks: str = setting(
-        "fixed",
-        "Which anchors each level uses. fixed: each of the six once, for training from scratch. published: as the "
-        "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
-        choices=("fixed", "published"),
-    )
+    masks: str = tiny_masks()
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,7 @@ class YoloV4Tiny(Detector):
         assert isinstance(settings, YoloV4LossSettings)
         masks = priors.even_masks(len(self.anchors), len(self.strides))
         if isinstance(settings, YoloV4TinySettings) and len(self.anchors) == 6:
-            masks = MASKS[settings.masks]
+            masks = TINY_MASKS[settings.masks]
         scales = (SCALE_X_Y,) * len(self.strides)
         self.head = YoloHead(labels, self.anchors, self.strides, masks, scales, settings.loss_rules())
         c32, c64, c128, c256, c512 = (scaled(c, settings.width) for c in (32, 64, 128, 256, 512))

@@ -16,21 +16,22 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.coco_json import CocoFile, CocoImage, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
-    SPLIT_WORDS,
     distinct_paths,
     files_below,
     is_labelled,
     kept,
     shown,
+    split_of_name,
 )
-from workbench.formats.parts.report import Report, none_found, read_bytes
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, read_bytes
 
 _OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "labels_", "image_info_", "person_keypoints_")
 _NAMED = re.compile(r"^instances_|[._]coco\.json$", re.IGNORECASE)
@@ -91,15 +92,10 @@ def _is_coco(file: Path) -> bool:
         return begins and told and (whole or cut) and data.find(b'"images"') >= 0
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a COCO file, or of a folder with one file per split."""
 
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() == "annotations" else folder
-        self.lookup = ImageLookup([self.root, *images])
+    apart = ("annotations",)
 
     def read(self) -> Reading:
         images: list[ReadImage] = []
@@ -183,12 +179,6 @@ class _Reader:
             state=State.IN_WORK if image.has_broken else image.state,
             source=None if image.has_broken else Source(file, image.name, lists_labels=True),
         )
-
-
-def split_of_name(file: Path) -> Split | None:
-    """The split that a file or a folder of it is named after: instances_val2017.json, train/_annotations.coco.json."""
-    words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
-    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
 def _near(file: Path) -> tuple[str, ...]:

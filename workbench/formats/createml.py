@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -33,9 +31,12 @@ from workbench.formats.parts.layout import (
     is_labelled,
     kept,
     shown,
+    sniffed,
     split_of_folders,
+    without_folders,
 )
-from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed, read_bytes
 
 _FILE = "_annotations.createml.json"  # as Roboflow calls it
 _RECORD = (
@@ -56,25 +57,19 @@ class CreateML:
     )  # fmt: skip
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".json")[:20]
-            return 1.0 if any(_is_createml(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniffed(path, ".json", _is_createml)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         """<split>/<name>: Create ML looks for its images in the folder of the JSON file, not below."""
-        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
-        flat = [
-            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
-            for i in snapshot.images
-        ]
         split = any(image.split is not Split.NONE for image in snapshot.images)
         folders = [f"{SPLIT_NAMES[image.split]}/" if split else "" for image in snapshot.images]
-        return tuple(folder + path for folder, path in zip(folders, distinct_paths(flat), strict=True))
+        return tuple(
+            folder + path
+            for folder, path in zip(folders, distinct_paths(without_folders(snapshot.images)), strict=True)
+        )
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         records: dict[Path, list[dict[str, Any]]] = {}
@@ -136,15 +131,10 @@ def _is_createml(file: Path) -> bool:
     return any(isinstance(annotation, dict) and "coordinates" in annotation for annotation in annotations)
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a Create ML file, or of folders with one each."""
 
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() == "annotations" else folder
-        self.lookup = ImageLookup([self.root, *images])
+    apart = ("annotations",)
 
     def read(self) -> Reading:
         read: list[ReadImage] = []
@@ -152,8 +142,7 @@ class _Reader:
             for level, sentence, kind in one.remarks:
                 self.report.say(level, shown(file, self.root), sentence, kind=kind)
             read += [self.image(image, file) for image in one.images]
-        if self.path.is_dir():
-            read += self.bare_images({image.file for image in read if image.file})
+        read += self.bare_images(read)
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
         return self.report.reading("createml", self.path, tuple(labels), read, self.lookup)
 
@@ -210,12 +199,3 @@ class _Reader:
             sentence = f"{match.count} images fit the name '{image[:80]}' equally well, so none was taken."
             self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
         return match.file
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no record speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]

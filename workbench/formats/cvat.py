@@ -21,14 +21,15 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.cvat_writing import to_xml
 from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
 from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, none_found, parsed
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
 _NO_SUBSET = "default"  # CVAT's word for what is in none
@@ -75,15 +76,13 @@ def _is_cvat(file: Path) -> bool:
     return bool(re.search(rb"<annotations[\s>]", head) and re.search(rb"<(?:meta|image|track)[\s>/]", head))
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a CVAT document or of a folder of them."""
 
+    apart = ("annotations",)
+
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() == "annotations" else folder
-        self.lookup = ImageLookup([self.root, *images])
+        super().__init__(path, images, settings)
         self.homes: set[Path] = set()  # the folders of the documents
 
     def read(self) -> Reading:
@@ -98,8 +97,7 @@ class _Reader:
         images = [self.image(image, file, one.is_project) for file, one in read for image in one.images]
         for (level, what), count in sorted(sum((one.counts for _, one in read), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
-        if self.path.is_dir():
-            images += self.bare_images({image.file for image in images if image.file})
+        images += self.bare_images(images)
         labels = dict.fromkeys(label for _, one in read for label in one.labels)
         return self.report.reading("cvat", self.path, tuple(labels), images, self.lookup)
 
@@ -164,15 +162,6 @@ class _Reader:
         if match.file is not None and any(match.file.is_relative_to(other) for other in others):
             return None  # another document's: every video has a frame_000000
         return match.file
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no document speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]
 
 
 def _spellings(path: str, is_frame: bool) -> list[str]:

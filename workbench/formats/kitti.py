@@ -15,17 +15,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, leads_out
+from workbench.core.image_lookup import Found, leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.kitti_txt import IGNORED, KittiFile, looks_like_kitti, parse_kitti, to_line
-from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, shown, split_of_folders
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.layout import (
+    distinct_paths,
+    files_below,
+    is_labelled,
+    shown,
+    split_of_folders,
+    without_folders,
+)
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import read_bytes
 
 _LABELS, _IMAGES = "label_2", "image_2"
 _LABEL_FOLDERS = (_LABELS, "label", "labels", "annotations")
@@ -67,16 +74,14 @@ class Kitti:
 
         They stop at an image without a label file, so what is not labelled goes elsewhere.
         """
-        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
-        flat = [
-            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
-            for i in snapshot.images
-        ]
         folders = [
             "unlabelled" if not is_labelled(snapshot, i) else "testing" if image.split is Split.TEST else "training"
             for i, image in enumerate(snapshot.images)
         ]
-        return tuple(f"{folder}/{_IMAGES}/{p}" for folder, p in zip(folders, distinct_paths(flat), strict=True))
+        return tuple(
+            f"{folder}/{_IMAGES}/{p}"
+            for folder, p in zip(folders, distinct_paths(without_folders(snapshot.images)), strict=True)
+        )
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         types, written = _types(snapshot.labels), []
@@ -144,15 +149,13 @@ def _label_files(folder: Path) -> list[Path]:
     return [f for f in files if _LABELS in f.relative_to(folder.parent).parts[:-1]] or files
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a KITTI folder or file."""
 
+    apart = _LABEL_FOLDERS
+
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() in _LABEL_FOLDERS else folder
-        self.lookup = ImageLookup([self.root, *images])
+        super().__init__(path, images, settings)
         is_half = self.root.name.lower() in _HALVES  # training/ or training/label_2 was given: its lists lie beside it
         self.home = self.root.parent if is_half else self.root
         self.lists = self.listed()
@@ -174,8 +177,7 @@ class _Reader:
         for word, sentence in _SPOKEN.items():
             if spoken[word]:
                 self.report.say("read", self.path.name, sentence.format(f"{spoken[word]:,}"))
-        if self.path.is_dir():
-            read += self.bare_images({image.file for image in read if image.file})
+        read += self.bare_images(read, _IMAGES, self.split_of)
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
         return self.report.reading("kitti", self.path, tuple(labels), read, self.lookup)
 
@@ -246,14 +248,3 @@ class _Reader:
         if self.lists is None or folder is Split.TEST:
             return folder
         return self.lists.get(file.name[: -len(file.suffix)])
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images of image_2, and beside the labelled ones, that have no label file: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), self.split_of(file), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root)
-            and file not in used
-            and (file.parent in folders or file.parent.name == _IMAGES)
-        ]

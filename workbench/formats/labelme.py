@@ -20,11 +20,11 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out
+from workbench.core.image_lookup import Found, is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.json_values import is_clean, is_small
+from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, parse_labelme
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
@@ -33,9 +33,11 @@ from workbench.formats.parts.layout import (
     is_labelled,
     kept,
     shown,
+    sniffed,
     split_of_folders,
 )
-from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed, read_bytes
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
@@ -50,11 +52,7 @@ class LabelMe:
     cannot_store = frozenset({"unlabelled images"})
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".json")[:20]
-            return 1.0 if any(_is_labelme(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniffed(path, ".json", _is_labelme)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -89,15 +87,10 @@ def _is_labelme(file: Path) -> bool:
     return begins and sum(key in text for key in _KEYS) >= 2
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a LabelMe file or of a folder of them."""
 
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() in _APART else folder
-        self.lookup = ImageLookup([self.root, *images])
+    apart = _APART
 
     def read(self) -> Reading:
         files = parsed(self.files(), self.root, parse_labelme, self.report)
@@ -107,8 +100,7 @@ class _Reader:
             raise none_found(sentence, self.path, others, self.root, parse_labelme)
         read = [self.image(file, one) for file, one in files]
         self.tell_shapes([one for _, one in files])
-        if self.path.is_dir():
-            read += self.bare_images({image.file for image in read if image.file})
+        read += self.bare_images(read)
         return self.report.reading("labelme", self.path, self.labels(read), read, self.lookup)
 
     def files(self) -> list[Path]:
@@ -224,21 +216,12 @@ class _Reader:
             return tuple(used)
         return tuple(dict.fromkeys([*names, *used]))
 
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no annotation file speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]
-
 
 def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
     """The document of one image, which lies beside it. Keys and their order are labelme's, and ours come last."""
     image, rows = snapshot.images[index], snapshot.rows(index)
-    notes = [_sane(kept(extra, "labelme")) for _, extra in snapshot.notes[rows]]
-    told = next((_sane(note["image"]) for note in notes if "image" in note), {})
+    notes = [sane(kept(extra, "labelme")) for _, extra in snapshot.notes[rows]]
+    told = next((sane(note["image"]) for note in notes if "image" in note), {})
     flags = _bools(told.pop("flags", None))
     document: dict[str, Any] = {
         "version": _VERSION,
@@ -278,18 +261,11 @@ def _shape(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]
     }
     if told["difficult"]:
         shape["difficult"] = True
-    more = {key: value for key, value in _sane(note.get("more")).items() if key not in SHAPE_KEYS}
+    more = {key: value for key, value in sane(note.get("more")).items() if key not in SHAPE_KEYS}
     if not isinstance(more.get("locked", False), bool):  # labelme would not open the file
         del more["locked"]
     return shape | more
 
 
-def _sane(values: Any) -> dict[str, Any]:
-    """What the `extra` of a box holds, which may be anything, as far as it can be written."""
-    if not isinstance(values, dict):
-        return {}
-    return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
-
-
 def _bools(values: Any) -> dict[str, bool]:
-    return {key: value for key, value in _sane(values).items() if isinstance(value, bool)}
+    return {key: value for key, value in sane(values).items() if isinstance(value, bool)}

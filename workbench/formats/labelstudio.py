@@ -24,14 +24,15 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out
+from workbench.core.image_lookup import Found, is_portable, leads_out
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
-from workbench.formats.parts.layout import distinct_paths, files_below, shown, split_of_folders
-from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
+from workbench.formats.parts.layout import distinct_paths, files_below, shown, sniffed, split_of_folders
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed, read_bytes
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -47,11 +48,7 @@ class LabelStudio:
     cannot_store = frozenset({"unknown size"})
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".json")[:20]
-            return 1.0 if any(_is_labelstudio(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniffed(path, ".json", _is_labelstudio)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -90,14 +87,8 @@ def _is_labelstudio(file: Path) -> bool:
     return "annotation_id" in task and ("annotator" in task or "lead_time" in task)  # JSON-MIN
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a Label Studio file or of a folder of them."""
-
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        self.root = path if path.is_dir() else path.parent
-        self.lookup = ImageLookup([self.root, *images])
 
     def read(self) -> Reading:
         files = parsed(self.files(), self.root, parse_labelstudio, self.report)
@@ -108,8 +99,7 @@ class _Reader:
         images = [self.image(image, file) for file, one in files for image in one.images]
         for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
-        if self.path.is_dir():
-            images += self.bare_images({image.file for image in images if image.file})
+        images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
         return self.report.reading("labelstudio", self.path, tuple(labels), images, self.lookup)
@@ -216,12 +206,3 @@ class _Reader:
             if labels and (not used or used.keys() & set(labels)):
                 return labels
         return []
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no task speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]

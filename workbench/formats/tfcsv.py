@@ -18,13 +18,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.csv_table import first_names, sane_values, split_of_table, to_row
-from workbench.formats.parts.layout import SPLIT_NAMES, distinct_paths, files_below, kept, shown, split_of_folders
-from workbench.formats.parts.report import Report, none_found, parsed, read_bytes
+from workbench.formats.parts.csv_table import first_names, sane_values, to_row
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    distinct_paths,
+    files_below,
+    kept,
+    shown,
+    sniffed,
+    split_of_folders,
+    split_of_name,
+)
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed, read_bytes
 from workbench.formats.parts.tfcsv_labels import parse_label_map
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
@@ -51,11 +61,7 @@ class TfCsv:
     )  # fmt: skip
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".csv")[:20]
-            return 1.0 if any(_is_table(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniffed(path, ".csv", _is_table)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -105,16 +111,13 @@ def _plain(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a table, or of a folder with several."""
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
         folder = path if path.is_dir() else path.parent
-        apart = folder.name.lower() in _TABLE_FOLDERS and (folder.parent / _IMAGE_FOLDER).is_dir()
-        self.root = folder.parent if apart else folder
-        self.lookup = ImageLookup([self.root, *images])
+        self.apart = _TABLE_FOLDERS if (folder.parent / _IMAGE_FOLDER).is_dir() else ()
+        super().__init__(path, images, settings)
 
     def read(self) -> Reading:
         read: list[tuple[Path, ReadImage]] = []
@@ -125,8 +128,7 @@ class _Reader:
             self.tell_base(name, table)
             read += [(file, self.image(image, file)) for image in table.images.values()]
         images = self.once(read)
-        if self.path.is_dir():
-            images += self.bare_images({image.file for image in images if image.file})
+        images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         labels = dict.fromkeys([*self.mapped(used), *used])
         return self.report.reading("tfcsv", self.path, tuple(labels), images, self.lookup)
@@ -198,7 +200,7 @@ class _Reader:
             width=image.width,
             height=image.height,
             boxes=tuple(image.boxes),
-            split=split_of_table(file.relative_to(self.root)),
+            split=split_of_name(file.relative_to(self.root)),
             state=State.IN_WORK if image.has_broken else State.DONE,
             source=None if image.has_broken else Source(file, image.name),
         )
@@ -212,7 +214,7 @@ class _Reader:
             match = self.lookup.find(place.as_posix()) if self.path.is_dir() else None
             if match and match.how is Found.EXACT:
                 return match.file
-        split = split_of_table(file.relative_to(self.root))
+        split = split_of_name(file.relative_to(self.root))
         near = (*folder.parts, _IMAGE_FOLDER, SPLIT_NAMES[split] if split else "")
         match = self.lookup.find(image.name, near=near)
         if match.how is Found.AMBIGUOUS:
@@ -238,12 +240,3 @@ class _Reader:
             sentence = "It stands in several tables with the same boxes; they were taken once."
             self.report.say("read", image.name, sentence, kind="images in several tables, taken once")
         return list(taken.values())
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no row speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]

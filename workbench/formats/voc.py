@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, Match, is_portable
+from workbench.core.image_lookup import Found, Match, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
+from workbench.formats.parts.corners import SWAPPED
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     SPLIT_WORDS,
@@ -26,6 +27,7 @@ from workbench.formats.parts.layout import (
     shown,
     split_of_folders,
 )
+from workbench.formats.parts.reader import DataSetReader
 from workbench.formats.parts.report import Report, parsed, read_bytes
 from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
 
@@ -100,15 +102,10 @@ def _sniff_file(file: Path) -> float:
     return 1.0 if b"<bndbox>" in head else 0.5
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a VOC folder or file."""
 
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path, self.settings = path, settings
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() == "annotations" else folder
-        self.lookup = ImageLookup([self.root, *images])
+    apart = ("annotations",)
 
     def read(self) -> Reading:
         files = [self.path] if not self.path.is_dir() else _annotation_files(self.path)
@@ -118,8 +115,7 @@ class _Reader:
         base = self.base([voc for _, voc in known])
         splits = _Splits(self.root, self.report, self.beside(files))
         read = [self.image(file, voc, base, splits) for file, voc in known]
-        if self.path.is_dir():
-            read += self.bare_images(splits, {image.file for image in read if image.file})
+        read += self.bare_images(read, _IMAGE_FOLDER, lambda file: splits.of(file, file))
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
         return replace(self.report.reading("voc", self.path, tuple(labels), read, self.lookup), base=base)
 
@@ -178,9 +174,7 @@ class _Reader:
     def box(self, o: VocObject, base: int, name: str) -> ReadBox:
         x0, y0, x1, y1 = o.box.xyxy
         if o.swapped:
-            self.report.say(
-                "repaired", name, "The corners of a box stood in the wrong order; they were swapped.", o.box.line
-            )
+            self.report.say("repaired", name, SWAPPED, o.box.line)
         for tag in o.unclear:
             self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was taken as 0.", o.box.line)
         if x0 == x1 or y0 == y1:
@@ -236,17 +230,6 @@ class _Reader:
             if match.file is not None and match.file.parent == self.lookup.roots[0] / folder:
                 return match
         return None
-
-    def bare_images(self, splits: _Splits, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no annotation file speaks of: unlabelled, perhaps with a split."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), splits.of(file, file), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root)
-            and file not in used
-            and (file.parent in folders or file.parent.name == _IMAGE_FOLDER)
-        ]
 
 
 class _Splits:

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, posix
+from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -37,9 +37,12 @@ from workbench.formats.parts.layout import (
     files_below,
     kept,
     shown,
+    sniffed,
     split_of_folders,
+    without_folders,
 )
-from workbench.formats.parts.report import Report, none_found, parsed
+from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import none_found, parsed
 from workbench.formats.parts.vott_json import (
     ASSET_KEYS,
     NOT_VISITED,
@@ -62,22 +65,13 @@ class Vott:
     cannot_store: frozenset[str] = frozenset()
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".json")[:20]
-            return 1.0 if any(_is_vott(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniffed(path, ".json", _is_vott)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        names = Counter(PurePosixPath(image.path).stem.casefold() for image in snapshot.images)
-        flat = [
-            replace(i, path=i.name if names[PurePosixPath(i.path).stem.casefold()] == 1 else i.path.replace("/", "_"))
-            for i in snapshot.images
-        ]
-        return tuple(f"{_FOLDER}/{path}" for path in distinct_paths(flat))
+        return tuple(f"{_FOLDER}/{path}" for path in distinct_paths(without_folders(snapshot.images)))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         places, ids = self.places(snapshot), _asset_ids(snapshot, self.places(snapshot))
@@ -116,14 +110,8 @@ def _is_vott(file: Path) -> bool:
     return b'"assets"' in head and b'"tags"' in head and (b'"videoSettings"' in head or b'"securityToken"' in head)
 
 
-class _Reader:
+class _Reader(DataSetReader):
     """One reading of a VoTT document, or of a folder with exports, asset files and projects."""
-
-    def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        self.root = path if path.is_dir() else path.parent
-        self.lookup = ImageLookup([self.root, *images])
 
     def read(self) -> Reading:
         files = parsed(self.files(), self.root, parse_vott, self.report)
@@ -137,8 +125,7 @@ class _Reader:
         images = [self.image(asset, file) for file, asset in self.assets(files)]
         for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
             self.report.say(level, self.path.name, f"{count:,} {what}.")
-        if self.path.is_dir():
-            images += self.bare_images({image.file for image in images if image.file})
+        images += self.bare_images(images)
         named = [label for _, one in files for label in one.labels]
         labels = dict.fromkeys([*named, *(box.label for image in images for box in image.boxes)])
         return self.report.reading("vott", self.path, tuple(labels), images, self.lookup)
@@ -221,15 +208,6 @@ class _Reader:
             sentence = f"{count} images fit the name '{asset.name[:80]}' equally well, so none was taken."
             self.report.say("refused", file, sentence, kind="names that fit several images")
         return found
-
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
-        """Images beside the annotated ones that no document speaks of: unlabelled."""
-        folders = {file.parent for file in used}
-        return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
-            for file in self.lookup.files
-            if file.is_relative_to(self.root) and file not in used and file.parent in folders
-        ]
 
 
 def _lines(head: dict[str, Any], assets: dict[str, dict[str, Any]]) -> str:

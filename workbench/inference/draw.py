@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workbench.core.detections import Detections
-from workbench.core.project import Label
+from workbench.core.project import Label, rgb
 
 Colour = tuple[int, int, int]
 # The first that the system has; one font that knows the name's script is enough. None: Pillow's own, Latin only.
@@ -47,11 +47,6 @@ def drawn(
         tag = _tag(f"{label.name} {found.scores[row]:.2f}", colour, look.text)
         _paste(picture, tag, found.boxes[row])
     return picture
-
-
-def rgb(colour: str) -> Colour:
-    """ "#0072b2" as three bytes."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _outline(picture: NDArray[np.uint8], box: NDArray[np.float32], colour: Colour, line: int) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench.core import boxes as geometry
-from workbench.core.detections import MOST, Kind
+from workbench.core.detections import MOST, Kind, best_pairs
 from workbench.core.nms import DIOU_POWERS
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.inference.events import Agreement
@@ -234,15 +234,8 @@ def _decoded(graph: Decoded, ours: Arrays, theirs: Arrays, score: float) -> Agre
     """Of one image: boxes (N, 4) and scores (N, C)."""
     if graph.fixed_rows:
         return _row_by_row(ours, theirs)
-    pool, others = _pairs(ours), _pairs(theirs)
+    pool, others = best_pairs(*ours), best_pairs(*theirs)
     return agreement(tuple(array[:LIMIT] for array in pool), pool, tuple(array[:LIMIT] for array in others), score)
-
-
-def _pairs(decoded: Arrays) -> Arrays:
-    """Decoded's answer as the best (box, label) pairs, highest first."""
-    boxes, scores = decoded
-    row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
-    return boxes[row], scores[row, label], label
 
 
 def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:

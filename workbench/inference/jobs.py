@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import re
 import shutil
@@ -187,14 +186,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def digest(checkpoint: Path | None) -> str:
-    """Of the file's bytes."""
-    if checkpoint is None:
-        return ""
-    with open(checkpoint, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def complete(output: Path) -> list[Job]:

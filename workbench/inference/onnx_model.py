@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core.detections import FLOOR, MOST, Candidates
+from workbench.core.detections import FLOOR, Candidates, best_pairs
 from workbench.core.nms import KINDS, Kind
 from workbench.core.resize import HOWS, How, fit
 from workbench.core.window import Window
@@ -84,8 +84,7 @@ class OnnxModel:
         if self._output == DETECTIONS:
             return arrays
         boxes, scores = arrays  # (N, 4), (N, C)
-        row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
-        return boxes[row], scores[row, label], label
+        return best_pairs(boxes, scores)
 
 
 def check(file: Path) -> None:

@@ -19,6 +19,7 @@ from workbench.core.files import forget_unfinished
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.inference import jobs, listing, parts, results, sources, streaming, tiles
+from workbench.inference.candidate_cache import digest
 from workbench.inference.events import GoingOn, Listing, PredictEvent, PredictionsSaved, Writing
 from workbench.inference.jobs import Job, Order
 from workbench.inference.listing import Listed, Shard
@@ -93,7 +94,7 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
         raise WorkbenchError(f"These tiles can't be: {error}.") from error
     checkpoint = predictor.checkpoint
     return Order(
-        checkpoint.name if checkpoint else "", jobs.digest(checkpoint), predictor.labels,
+        checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
         tuple(str(path.absolute()) for path in paths), point.confidence, point.own, point.iou, point.kind,
         point.limit, asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0, predictor.precision,
     )  # fmt: skip

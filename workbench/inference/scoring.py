@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.core import metrics
 from workbench.core.confidence import against_confidence
-from workbench.core.detections import FLOOR, Candidates, Detections, Kind
+from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, Kind
 from workbench.core.matching import Difficult, Found, Matching, Truth, match
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
@@ -28,9 +28,9 @@ class Rules:
     """
 
     score: float = FLOOR
-    iou: float = 0.6
+    iou: float = OVERLAP
     kind: Kind = "per label"
-    limit: int = 300
+    limit: int = LIMIT
     difficult: Difficult = "count"
 
 

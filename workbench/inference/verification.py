@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import graph as graphs
 from workbench.inference.checked_images import CHECKED
 from workbench.inference.events import FOREIGN_SHARE, MATCHED_SHARE, Agreement
-from workbench.inference.exporters import Arrays, Card, Exporter, Source
+from workbench.inference.exporters import Arrays, Card, Exporter, Run, Source
 from workbench.inference.predict import Predictor, folded
 from workbench.inference.runtimes import Apart, NotRunnable, Process
 
@@ -154,7 +154,13 @@ def _answered(
         filled = _emptied(source)
         member.fill(file, filled)
         return _answers(filled, source.card, shapes), {}
-    run = member.opened(file)
+    opened: Callable[[Path], Run | None] | None = getattr(member, "opened", None)
+    if opened is None:
+        raise Differs(
+            f"The export format {member.title} has no way to read its file back, so it can't be verified and was not"
+            " kept. Its exporter needs `runtime`, `fill` or `opened`."
+        )
+    run = opened(file)
     return ([[run(image) for image in images] for images in shapes] if run else []), {}
 
 

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.anchors.sizes import LEAST_SIDE, LEAST_VISIBLE
+from workbench.core.boxes import areas
 from workbench.core.resize import PADDING
 from workbench.training import light, placing
 from workbench.training.data import Dataset
 from workbench.training.light import Light
 from workbench.training.settings import TrainingSettings
 
-LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background
-LEAST_SIDE = 2.0  # network pixels of a box's visible part
 CENTRE = (0.2, 0.8)  # where the four parts of a mosaic meet, as shares of the side
 BLEND = 1.5  # MixUp's shares are drawn from Beta(1.5, 1.5), as for detection (arXiv 1902.04103)
 ROOM = 16  # M is a multiple of it, so that few different shapes occur
@@ -298,9 +298,9 @@ def _boxes(data: Dataset, pieces: Pieces) -> _Rows:
     whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece, None] + pieces.b[piece, None]
     whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)  # mirrored: left and right change places
     cut = common(whole, pieces.window[piece])
-    covered = area_of(common(cut, pieces.hole[piece]))
+    covered = areas(common(cut, pieces.hole[piece]))
     sides = cut[:, 2:] - cut[:, :2]
-    visible = area_of(cut) - covered
+    visible = areas(cut) - covered
     seen = (sides > 0).all(axis=1) & (visible > 0)
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
     sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
@@ -311,11 +311,6 @@ def common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np
     """(n, 4) what each box shares with its window; without area where they do not meet."""
     low, high = np.maximum(boxes[:, :2], windows[:, :2]), np.minimum(boxes[:, 2:], windows[:, 2:])
     return np.concatenate([low, high], axis=1)
-
-
-def area_of(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    area: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return area
 
 
 def _padded(rows: _Rows, count: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from workbench import detectors
 from workbench.anchors.overlap import answer
+from workbench.anchors.sizes import LEAST_SIDE
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.words import count, percent
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare
-from workbench.training.augment import LEAST_SIDE
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.recipes import Recipe

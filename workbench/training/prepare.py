@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from workbench import detectors
+from workbench.anchors.sizes import LEAST_SIDE
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import kind_of
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment
-from workbench.training.augment import LEAST_SIDE
 from workbench.training.data import Dataset
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe

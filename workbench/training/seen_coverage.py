@@ -79,23 +79,16 @@ class Part:
     share: float
 
 
-def coverages(
-    snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str], files: Files | None = None
-) -> Iterator[Coverage]:  # fmt: skip
-    """One after the other, each with its own way to resize, at the recipe's input side or as it was published.
-
-    Images as they are, without augmentation, but those of which `files` knows that they can't be read. WorkbenchError
-    if there is nothing to train on.
-    """
-    found = counting(snapshot, recipe, anchors, names, files)
-    return (one for one in found if isinstance(one, Coverage))
-
-
 def counting(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str], files: Files | None = None,
     control: Control | None = None,
 ) -> Iterator[Coverage | Part]:  # fmt: skip
-    """As coverages(), with how far it is in between. Stopped within a fraction of a second once `control` asks."""
+    """One after the other, each with its own way to resize, at the recipe's input side or as it was published.
+
+    Images as they are, without augmentation, but those of which `files` knows that they can't be read. How far it is
+    comes in between. Stopped within a fraction of a second once `control` asks. WorkbenchError if there is nothing to
+    train on.
+    """
     train, _, _ = prepare.parts(snapshot, recipe.training)
     kept: dict[tuple[int, str], Dataset] = {}
     with machine.threads_each(1):  # small operations: beside other work, two threads take three times as long as one

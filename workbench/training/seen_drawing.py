@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.project import rgb
 from workbench.training.seen import Seen
 from workbench.training.seen_assignment import Assigned
 from workbench.training.seen_inks import IGNORED, INKS, MISSED, Floats, inks
@@ -36,7 +37,7 @@ def draw(seen: Seen, found: Assigned) -> Pixels:
         ignored = bool(seen.ignore[m]) and m not in small
         ink = IGNORED if ignored else MISSED if m in missed else INKS[chosen[m]]
         _outline(image, box, (0, 0, 0), 4)
-        _outline(image, box, _rgb(ink), 2)
+        _outline(image, box, rgb(ink), 2)
     return image
 
 
@@ -68,7 +69,7 @@ def _positives(image: Pixels, found: Assigned, cells: Floats, priors: Floats, ch
     about = found.explained
     few = len(about.prior) <= MANY
     for prior, m in zip(about.prior.tolist(), about.box.tolist(), strict=True):
-        ink = _rgb(INKS[chosen[m]])
+        ink = rgb(INKS[chosen[m]])
         if few and about.layout.kind != "point":
             part = _part(image, cells[prior])
             part[:] = part * (1 - FILL) + np.array(ink) * FILL
@@ -77,7 +78,7 @@ def _positives(image: Pixels, found: Assigned, cells: Floats, priors: Floats, ch
     for prior, m in zip(about.prior.tolist(), about.box.tolist(), strict=True):
         x, y = (cells[prior, :2] + cells[prior, 2:]) / 2
         cv2.circle(image, (round(x), round(y)), 4, (0, 0, 0), -1, cv2.LINE_AA)
-        cv2.circle(image, (round(x), round(y)), 3, _rgb(INKS[chosen[m]]), -1, cv2.LINE_AA)
+        cv2.circle(image, (round(x), round(y)), 3, rgb(INKS[chosen[m]]), -1, cv2.LINE_AA)
 
 
 def _part(image: Pixels, cell: Floats) -> Pixels:
@@ -88,8 +89,3 @@ def _part(image: Pixels, cell: Floats) -> Pixels:
 def _outline(image: Pixels, box: list[float], ink: tuple[int, int, int], width: int) -> None:
     x0, y0, x1, y1 = (round(edge) for edge in box)
     cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), ink, width)
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(colour[1:])
-    return red, green, blue

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.anchors.sizes import LEAST_SIDE, LEAST_VISIBLE
+from workbench.core.boxes import areas
 from workbench.core.project import XYXY
 from workbench.core.words import percent
 from workbench.training import augment
-from workbench.training.augment import LEAST_SIDE, LEAST_VISIBLE, Pieces
+from workbench.training.augment import Pieces
 from workbench.training.data import Dataset
 
 
@@ -44,8 +46,8 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int) -> list[Lost]:
     whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)
     window, hole = (np.tile(edge[piece], (len(rows), 1)) for edge in (pieces.window, pieces.hole))
     cut = augment.common(whole, window)
-    hidden = augment.area_of(augment.common(cut, hole))
-    area, inside = augment.area_of(whole), augment.area_of(cut)
+    hidden = areas(augment.common(cut, hole))
+    area, inside = areas(whole), areas(cut)
     found = []
     for k, row in enumerate(rows.tolist()):
         sides = (cut[k, 2:] - cut[k, :2]).clip(0)

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from workbench.core import boxes as geometry
 from workbench.core import metrics
-from workbench.core.detections import FLOOR, MOST, Candidates, Detections, Kind
+from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, Kind
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment
@@ -27,8 +27,6 @@ from workbench.training.events import Control
 from workbench.training.runtime import Runtime
 from workbench.training.step import on_device
 
-OVERLAP = 0.6  # of NMS, as inference.evaluate has it, so that both give the same numbers
-LIMIT = 300
 T = TypeVar("T")
 
 

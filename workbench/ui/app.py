@@ -99,7 +99,7 @@ def few_arenas() -> None:
     """Let all threads take memory from two places, where glibc would make eight for each core.
 
     Each job is a new thread that takes and frees from another of them, and what is free in one is no use to the others:
-    a window with 20,000 images, trained in seven times, grew by a tenth; like this by a fiftieth.
+    a window with 20,000 images, trained in seven times, grew by a tenth; like this by 3 % at most.
     """
     if sys.platform == "linux":
         import ctypes

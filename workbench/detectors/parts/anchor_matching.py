@@ -15,7 +15,6 @@ from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.explained import Roles
 
 BACKGROUND, BETWEEN = -1, -2
-CROWD_SHARE = 0.5  # an anchor with more than this share of itself inside an ignore region is not called background
 
 
 def overlaps(boxes: Tensor, real: Tensor, anchors: Tensor) -> Tensor:
@@ -34,7 +33,7 @@ def roles(targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
     """What becomes of every anchor whose `matches` (B, N) are a box, BACKGROUND or BETWEEN; no crowd is background."""
     positive = matches >= 0
     _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
-    background = (matches == BACKGROUND) & (share <= CROWD_SHARE)
+    background = (matches == BACKGROUND) & (share <= matching.CROWD_SHARE)
     return Roles(positive, ~positive & ~background, background)
 
 

@@ -53,7 +53,22 @@ class Residual(nn.Module):
         return out
 
 
-class CspStage(nn.Module):
+class TwoBranches(nn.Module):
+    """An entry, a branch through most of the work and one past it, and a convolution over both."""
+
+    entry: nn.Module
+    past: nn.Module
+    through: nn.Module
+    merge: nn.Module
+
+    def forward(self, images: Tensor) -> Tensor:
+        entered = self.entry(images)
+        past = self.past(entered)
+        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
+        return out
+
+
+class CspStage(TwoBranches):
     """Halve the size, then send one branch of `half` channels through residual blocks and another past them."""
 
     def __init__(
@@ -68,9 +83,3 @@ class CspStage(nn.Module):
             MishUnit(half, half, size=1),
         )
         self.merge = MishUnit(2 * half, outputs, size=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        entered = self.entry(images)
-        past = self.past(entered)
-        out: Tensor = self.merge(torch.cat([self.through(entered), past], dim=1))
-        return out

@@ -9,6 +9,8 @@ three worst negatives, and that nothing here asks the data for its shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +88,7 @@ class DefaultBoxHead(nn.Module):
         """What becomes of every default box; without their losses all negatives count."""
         positive = matches >= 0  # (B, N)
         _, share = matching.best_overlap(self.defaults.expand(len(matches), -1, 4), targets)
-        ignored = ~positive & (share > anchor_matching.CROWD_SHARE)
+        ignored = ~positive & (share > matching.CROWD_SHARE)
         free = ~positive & ~ignored
         most = NEGATIVES_PER_POSITIVE * positive.sum(1).clamp(min=1)
         return Roles(positive, ignored, free if label is None else losses.hardest(label, free, most))
@@ -94,21 +96,25 @@ class DefaultBoxHead(nn.Module):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         logits, numbers = self.split(raw)
         matches = self._match(targets)
-        positive = matches >= 0  # (B, N)
-        index = matches.clamp(min=0)
-        boxes, labels = padded(targets)
-        truth = boxes.gather(1, index[..., None].expand(-1, -1, 4))
-        truth = torch.where(positive[..., None], truth, self.defaults)
-        there = labels.gather(1, index)
-        weight = torch.where(positive, self.label_weights[there], 1.0)
-        box = functional.smooth_l1_loss(numbers, encode(truth, self.defaults, VARIANCES), reduction="none").sum(-1)
+        told = taught(targets, matches, self.defaults, self.label_weights)
+        box = functional.smooth_l1_loss(numbers, encode(told.boxes, self.defaults, VARIANCES), reduction="none").sum(-1)
         label = self._label_loss(logits, targets, matches)
         counted = self._roles(targets, matches, label).counted
-        number = positive.sum().clamp(min=1)
+        number = told.positive.sum().clamp(min=1)
         return {
-            "box": torch.where(positive, box * weight, 0.0).sum() / number,
-            "label": torch.where(counted, label * weight, 0.0).sum() / number,
+            "box": torch.where(told.positive, box * told.weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * told.weight, 0.0).sum() / number,
         }
+
+
+def outputs(network: Any, images: Tensor) -> Raw:
+    """Of a network with torchvision's names for its parts: its label layers' outputs, then its box layers'."""
+    maps = list(network.backbone(images).values())
+    labels, boxes = network.head.classification_head.module_list, network.head.regression_head.module_list
+    return (
+        *(layer(features) for layer, features in zip(labels, maps, strict=True)),
+        *(layer(features) for layer, features in zip(boxes, maps, strict=True)),
+    )
 
 
 def padded(targets: Targets) -> tuple[Tensor, Tensor]:
@@ -117,6 +123,26 @@ def padded(targets: Targets) -> tuple[Tensor, Tensor]:
         return targets.boxes.float(), targets.labels.clamp(min=0)
     boxes = targets.boxes.new_zeros(len(targets.boxes), 1, 4).float()
     return boxes, targets.labels.new_zeros(len(targets.boxes), 1)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What each prior is to learn; where it has no box, its own place, some label, and a weight of 1."""
+
+    positive: Tensor  # (B, N) whether it has a box
+    boxes: Tensor  # (B, N, 4) xyxy
+    labels: Tensor  # (B, N)
+    weight: Tensor  # (B, N) of the label, see Detector.weigh_labels
+
+
+def taught(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Tensor) -> Taught:
+    """For matches (B, N), the index of the true box or a negative number, priors (N, 4) and label_weights (C,)."""
+    positive, index = matches >= 0, matches.clamp(min=0)
+    boxes, labels = padded(targets)
+    truth = boxes.gather(1, index[..., None].expand(-1, -1, 4))
+    there = labels.gather(1, index)
+    weight = torch.where(positive, label_weights[there], 1.0)
+    return Taught(positive, torch.where(positive[..., None], truth, priors), there, weight)
 
 
 def encode(boxes: Tensor, anchors: Tensor, weights: Sequence[float]) -> Tensor:

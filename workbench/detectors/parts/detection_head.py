@@ -20,8 +20,6 @@ from workbench.detectors.parts import losses, matching
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Pairs, Roles, cells, explain, laid
 
-CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
-
 
 @dataclass(frozen=True)
 class DetectionRules:
@@ -205,7 +203,7 @@ class DetectionHead(nn.Module):
         answers = answers.scatter_(1, slots, True)[:, :-1]
         with torch.no_grad():
             _, share = matching.best_overlap(out.boxes.detach().flatten(1, 2), targets)
-        crowd = share > CROWD_SHARE
+        crowd = share > matching.CROWD_SHARE
         return Roles(answers, ~answers & crowd, ~answers & ~crowd)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.priors import Priors
 
+CROWD_SHARE = 0.5  # of a prior or a prediction: with more of it inside an ignore region it is not called background
 BOXES_AT_ONCE = 32  # of M, in the prior-against-box IoU: bounds memory at N x 32 numbers per image
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from workbench.detectors.parts import coding, losses, matching, priors
 from workbench.detectors.parts.detector import Candidates, Raw, Targets
 from workbench.detectors.parts.explained import Pairs, Roles
-from workbench.detectors.parts.yolo_head import CROWD_SHARE, Rules, YoloHead
+from workbench.detectors.parts.yolo_head import Rules, YoloHead
 
 STRIDE = 32
 
@@ -88,7 +88,7 @@ class RegionHead(YoloHead):
     ) -> tuple[Roles, Tensor]:  # fmt: skip
         """What becomes of every prior; and (B, N) which are neither a box's nor in an ignore region."""
         iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
-        free = ~answers.positive & (share <= CROWD_SHARE)
+        free = ~answers.positive & (share <= matching.CROWD_SHARE)
         if targets.pictures is not None:  # of which it is not known where something is
             free = free & (targets.pictures < 0)[:, None]
         background = free & (iou <= self.region.ignore_iou)

@@ -22,7 +22,6 @@ from workbench.detectors.parts import coding, losses, matching, priors
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Layout, Pairs, Roles, explain, laid
 
-CROWD_SHARE = 0.5  # a prediction with more than this share of itself inside an ignore region is not called background
 UNKNOWN = "Which cells are ignored depends on what the network predicts: choose weights to see them."
 
 
@@ -232,7 +231,7 @@ class YoloHead(nn.Module):
             boxes = coding.decode_all(outputs[..., :4], grid, activated=rules.activated)
             iou, share = matching.best_overlap(boxes, targets)
             likely = self._probability(outputs[..., 5:]).amax(-1) > rules.ignore_label
-            found, crowd = (iou > rules.ignore_iou) & likely, share > CROWD_SHARE
+            found, crowd = (iou > rules.ignore_iou) & likely, share > matching.CROWD_SHARE
             wanted = self._rescored(answers, grid) if rules.rescore else positive.float()
             ignored = ~positive & (found | crowd)
             if any(rules.smooth_objectness):

@@ -17,6 +17,17 @@ DARKNET_BOX_WEIGHT = 0.07  # the cfg's iou_normalizer; fits Darknet's gradient o
 # Our own, as the true gradient is smaller by about the cells per image (rules 23, 24). Measured on drawn rectangles
 # (width 0.25, 128 px, 600 steps): boxes found at IoU 0.75 with weight 1, 3, 5, 8: 16, 17, 29, 35 %.
 AUTOGRAD_BOX_WEIGHT = 5.0
+TINY_MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}  # of two levels and six anchors
+
+
+def tiny_masks() -> Any:
+    """The setting that chooses one of TINY_MASKS."""
+    return setting(
+        "fixed",
+        "Which anchors each level uses. fixed: each of the six once, for training from scratch. published: as the "
+        "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
+        choices=tuple(TINY_MASKS),
+    )
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from workbench.core import strict_json
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.corners import SANE
+from workbench.formats.parts.json_values import is_clean, is_number
 from workbench.formats.parts.layout import keep
 
-_SANE = 1e7  # pixels
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
 Id = int | str
@@ -132,7 +133,7 @@ class _Document:
             value = entry.get(key, 0)
             if value is None:
                 value = 0
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _SANE:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SANE:
                 raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(value)}")
             sides.append(int(value))
         state = entry.get("state")
@@ -167,7 +168,7 @@ class _Document:
             xyxy=xyxy,
             **flags,
             crowd=_is_true(entry.get("iscrowd")),
-            note=note if isinstance(note, str) and _is_clean(note) else "",
+            note=note if isinstance(note, str) and is_clean(note) else "",
             extra=keep("coco", _others(entry, attributes)),
         )
 
@@ -177,7 +178,7 @@ class _Document:
             return self.box_of_outline(entry["segmentation"], place)
         if not isinstance(box, list) or len(box) != 4:
             raise self.refuse(f"{place}.bbox", f"expected [x, y, width, height], found {_short(box)}")
-        if not all(_is_number(value) for value in box):
+        if not all(is_number(value) for value in box):
             raise self.refuse(f"{place}.bbox", f"expected four finite numbers of pixels, found {_short(box)}")
         x, y, w, h = map(float, box)
         if w < 0 or h < 0:
@@ -186,7 +187,7 @@ class _Document:
 
     def box_of_outline(self, outline: list[Any], place: str) -> XYXY:
         flat = [value for part in outline if isinstance(part, list) for value in part]
-        if len(flat) < 6 or len(flat) % 2 or not all(_is_number(value) for value in flat):
+        if len(flat) < 6 or len(flat) % 2 or not all(is_number(value) for value in flat):
             raise self.refuse(f"{place}.bbox", "there is no box, and no outline to make one from")
         self.remarks.append(("repaired", f"{place}: there was no bbox; it was made from the outline."))
         xs, ys = flat[0::2], flat[1::2]
@@ -208,22 +209,14 @@ def _is_small(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, str):
-        return len(value) <= 1000 and _is_clean(value)
+        return len(value) <= 1000 and is_clean(value)
     return value is None or (isinstance(value, int) and abs(value) < 2**63)
-
-
-def _is_clean(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _is_id(value: Any) -> bool:
     return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or (
-        isinstance(value, str) and 0 < len(value) <= 200 and _is_clean(value)
+        isinstance(value, str) and 0 < len(value) <= 200 and is_clean(value)
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _SANE
 
 
 def _is_true(value: Any) -> bool:
@@ -231,7 +224,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    """A value as a message shows it: like json_values.short, but a box shows its numbers, a name its own letters."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

@@ -12,9 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from workbench.core.project import Split
 from workbench.errors import Refused
-from workbench.formats.parts.layout import SPLIT_WORDS
 
 LINE_LIMIT = 1 << 20  # bytes; the longest line seen (Open Images' list of images) has 700
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -126,9 +124,3 @@ def to_row(values: Iterable[object]) -> str:
 def _quoted(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()  # half a character can't be written
     return '"' + text.replace('"', '""') + '"' if '"' in text or "," in text or text != text.strip() else text
-
-
-def split_of_table(file: Path) -> Split | None:
-    """The split that a table (a path relative to the data set) or else a folder of it is named after."""
-    words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
-    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)

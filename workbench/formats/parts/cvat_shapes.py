@@ -12,7 +12,8 @@ from workbench.core.project import FLAGS, XYXY
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import SANE, is_small
+from workbench.formats.parts.corners import SANE
+from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import keep, number
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")

@@ -8,12 +8,12 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from workbench.core.project import FLAGS, Snapshot, Split, State
+from workbench.core.strict_xml import ILLEGAL
 from workbench.formats.parts.cvat_shapes import CORNERS, OWN, USUAL, free_attributes, mark_of
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.layout import kept
 
 _SUBSETS = {Split.TRAIN: "Train", Split.VALIDATION: "Validation", Split.TEST: "Test", Split.NONE: "default"}
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _IN_QUOTES = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 _Free = list[tuple[str, str]]
@@ -111,4 +111,4 @@ def _quoted(attributes: dict[str, Any]) -> str:
 
 def _text(text: str, quote: bool = False) -> str:
     """Escaped; characters that XML 1.0 can't hold become U+FFFD."""
-    return escape(_ILLEGAL.sub("\ufffd", text), _IN_QUOTES if quote else {"\r": "&#13;"})
+    return escape(ILLEGAL.sub("\ufffd", text), _IN_QUOTES if quote else {"\r": "&#13;"})

@@ -12,8 +12,8 @@ from workbench.core.project import State
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.corners import SANE
 from workbench.formats.parts.cvat_shapes import NO_BOXES, SHAPES, Told, is_outside, read_shape
-from workbench.formats.parts.json_values import SANE
 from workbench.formats.parts.layout import number
 
 _CONTAINERS = ("task", "project", "job")  # what <meta> may speak of

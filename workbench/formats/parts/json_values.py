@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
+from workbench.formats.parts.corners import SANE
 
 
 def is_number(value: Any) -> bool:
@@ -37,6 +37,18 @@ def sane(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         return {}
     return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
+
+
+def kept_of(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Those of `values` that say something and are small enough to be kept, all together; the keys of too long ones."""
+    told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    if is_small(told):
+        return told, []
+    small: dict[str, Any] = {}
+    for key, value in told.items():
+        if is_small(small | {key: value}):
+            small[key] = value
+    return small, [key for key in told if key not in small]
 
 
 def short(value: Any) -> str:

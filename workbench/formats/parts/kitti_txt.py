@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.corners import SANE, ordered, remarks
 from workbench.formats.parts.layout import keep, kept, number
 
 IGNORED = "DontCare"
 SIZE_LIMIT = 8 << 20  # bytes
-_SANE = 1e7  # pixels
 _SPACE = ("-10", "-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # the devkit's numbers for "not known"
 _UNKNOWN = {-10.0, -1.0, -1000.0, 0.0}  # Datumaro writes -1 for all of it, NVIDIA TAO 0
 _PLAIN = ("0.00", "0", *_SPACE)  # truncated, occluded and what follows, of a box that was drawn in two dimensions
@@ -105,17 +105,10 @@ def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
 
 
 def _ordered(corners: Sequence[float], label: str, line: int, read: KittiFile) -> XYXY:
-    x0, y0, x1, y1 = corners
-    if max(map(abs, corners)) > _SANE:
+    if max(map(abs, corners)) > SANE:
         raise ValueError(f"{max(corners, key=abs):g} is no number of pixels")
-    if x0 > x1 or y0 > y1:
-        sentence = "The corners of a box stood in the wrong order; they were swapped."
-        read.remarks.append(("repaired", sentence, line, sentence))
-        x0, y0, x1, y1 = min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
-    if x0 == x1 or y0 == y1:
-        sentence = f"The box of '{label[:60]}' has zero size; it was kept."
-        read.remarks.append(("read", sentence, line, "boxes of zero size, kept"))
-    return x0, y0, x1, y1
+    read.remarks += remarks(corners, f"The box of '{label[:60]}' has zero size; it was kept.", line)
+    return ordered(corners)
 
 
 def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: bool, extra: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.core.project import FLAGS, XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, is_small, key_shown, short
+from workbench.formats.parts.json_values import is_clean, is_number, kept_of, key_shown, short
 from workbench.formats.parts.layout import keep
 
 _SIDES = {"rectangle": ("x", "y", "width", "height"), "ellipse": ("x", "y", "radiusX", "radiusY"), "polygon": ()}
@@ -232,15 +232,9 @@ class Results:
 
     def small(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of `values` that say something and are small enough to be kept, all together."""
-        told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
-        if is_small(told):
-            return told
-        small: dict[str, Any] = {}
-        for key, value in told.items():
-            if is_small(small | {key: value}):
-                small[key] = value
-            else:
-                self.counts["read", f"values of '{key_shown(key)}' were not taken: they are too long to be kept"] += 1
+        small, others = kept_of(values)
+        for key in others:
+            self.counts["read", f"values of '{key_shown(key)}' were not taken: they are too long to be kept"] += 1
         return small
 
 

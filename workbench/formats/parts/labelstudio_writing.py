@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,11 +11,11 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from workbench.core.project import FLAGS, Snapshot, Split, State
+from workbench.core.strict_xml import ILLEGAL
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelstudio_results import RESULT_KEYS
 from workbench.formats.parts.layout import SPLIT_NAMES, kept
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 _NAMES = {"from_name": "label", "to_name": "image", "attributes": "attributes"}  # what boxes keep, and our own
 LOCAL_FILES = "/data/local-files/?d="
 
@@ -38,14 +37,14 @@ def controls(snapshot: Snapshot) -> Controls:
     )
     if attributes.lower() in FLAGS:  # a question of one mark
         attributes = _NAMES["attributes"]
-    if len({label, image, attributes}) < 3 or _ILLEGAL.search(label + image + attributes):
+    if len({label, image, attributes}) < 3 or ILLEGAL.search(label + image + attributes):
         return Controls()
     return Controls(label, image, attributes)
 
 
 def to_config(snapshot: Snapshot, names: Controls) -> str:
     """The labelling interface. Labels with characters that XML can't hold are left out."""
-    labels = [label for label in snapshot.labels if not _ILLEGAL.search(label.name)]
+    labels = [label for label in snapshot.labels if not ILLEGAL.search(label.name)]
     lines = [
         "<View>",
         f'  <Image name={quoteattr(names.image)} value="$image"/>',

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,6 +46,24 @@ def split_of_folders(file: Path, root: Path) -> Split | None:
     except ValueError:
         return None
     return next((SPLIT_WORDS[part.lower()] for part in parts if part.lower() in SPLIT_WORDS), None)
+
+
+def split_of_name(file: Path) -> Split | None:
+    """The split that a file (a path relative to the data set), else the folder nearest to it, is named after.
+
+    As instances_val2017.json, train_labels.csv, train/_annotations.coco.json.
+    """
+    words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+
+
+def sniffed(path: Path, suffix: str, is_own: Callable[[Path], bool]) -> float:
+    """1 if the file, or one of the first 20 with this suffix below the folder, is a format's own, else 0."""
+    try:
+        files = [path] if path.is_file() else files_below(path, suffix)[:20]
+        return 1.0 if any(map(is_own, files)) else 0.0
+    except (OSError, Refused):
+        return 0.0
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
@@ -108,6 +127,16 @@ def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
         is_split = bool(rest) and folder.lower() in _FOLDERS[image.split]
         found.append(replace(image, path="/".join(rest if is_split else [folder, *rest])))
     return tuple(found)
+
+
+def without_folders(images: Sequence[Image]) -> tuple[Image, ...]:
+    """For layouts of one folder: an image goes by its name, those that share one without its suffix by folders_name."""
+    stems = [PurePosixPath(image.path).stem.casefold() for image in images]
+    count = Counter(stems)
+    return tuple(
+        replace(image, path=image.name if count[stem] == 1 else image.path.replace("/", "_"))
+        for image, stem in zip(images, stems, strict=True)
+    )
 
 
 def shared_folders(images: Sequence[Image]) -> dict[int, int]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import IO
 
 from workbench.core import images as image_files
-from workbench.core.image_lookup import Found, ImageLookup, is_portable, leads_out, posix
+from workbench.core.image_lookup import Found, is_portable, leads_out, posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source
-from workbench.formats.parts.csv_table import first_names, split_of_table
-from workbench.formats.parts.layout import SPLIT_WORDS, files_below, shown, split_of_folders
+from workbench.formats.parts.csv_table import first_names
+from workbench.formats.parts.layout import SPLIT_WORDS, files_below, shown, split_of_folders, split_of_name
 from workbench.formats.parts.openimages_csv import (
     BoxTable,
     OpenBox,
@@ -27,7 +27,7 @@ from workbench.formats.parts.openimages_csv import (
     parse_list,
     parse_names,
 )
-from workbench.formats.parts.report import Report
+from workbench.formats.parts.reader import DataSetReader
 
 _TABLE_FOLDERS = ("annotations", "csv_folder")  # csv_folder: OIDv4_ToolKit
 _MANY = 1000
@@ -46,13 +46,11 @@ class _Told:
     file: Path
 
 
-class Reader:
+class Reader(DataSetReader):
+    apart = _TABLE_FOLDERS
+
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        self.path = path
-        self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
-        self.root = folder.parent if folder.name.lower() in _TABLE_FOLDERS else folder
-        self.lookup = ImageLookup([self.root, *images])
+        super().__init__(path, images, settings)
         self.names: dict[str, str] = {}  # what each LabelName stands for
         self.listed: dict[str, tuple[str | None, float]] = {}
         self.paths: dict[str, list[Path]] = {}  # image files by their paths without suffix
@@ -78,7 +76,7 @@ class Reader:
         if self.path.is_dir():
             used = {image.file for image in read if image.file}
             read += self.empty(tables["labels"], used)
-            read += self.bare_images({image.file for image in read if image.file})
+            read += self.others({image.file for image in read if image.file})
         return self.report.reading(
             "openimages", self.path, labels, [image for image in read if image.file], self.lookup
         )
@@ -137,7 +135,7 @@ class Reader:
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
             left |= table.left
-            split = split_of_table(file.relative_to(self.root))
+            split = split_of_name(file.relative_to(self.root))
             for id in (*table.boxes, *(id for id in table.damaged if id and id not in table.boxes)):
                 one = _Told(table.boxes.get(id, []), split, id in table.damaged, file)
                 first = told.setdefault(id, one)
@@ -265,7 +263,7 @@ class Reader:
             read.append(ReadImage(shown(found, self.root), found, 0, 0, (), split, state))
         return read
 
-    def bare_images(self, used: set[Path]) -> list[ReadImage]:
+    def others(self, used: set[Path]) -> list[ReadImage]:
         """Images of the data set that no table speaks of: unlabelled. Masks are PNG files too."""
         return [
             ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)

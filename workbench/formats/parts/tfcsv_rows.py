@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.corners import SANE, ordered, remarks
 from workbench.formats.parts.csv_table import header, other_values, rows
 from workbench.formats.parts.layout import keep, number
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 SIZE_LIMIT = 600 << 20  # bytes; about ten million boxes
 _CORNERS = COLUMNS[4:]
-_SANE = 1e7  # pixels
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ def _row(row: list[str], line: int, columns: Mapping[str, int], count: int, tabl
 
 def _side(text: str, key: str) -> int:
     value = number(text) if text else 0.0
-    if value is None or not 0 <= value <= _SANE or not value.is_integer():
+    if value is None or not 0 <= value <= SANE or not value.is_integer():
         raise ValueError(f"{key} must be a whole number of pixels, not '{text[:40]}'")
     return int(value)
 
@@ -105,15 +105,8 @@ def _corners(texts: list[str], label: str, line: int, table: TfTable) -> XYXY:
     values = []
     for key, text in zip(_CORNERS, texts, strict=True):
         value = number(text)
-        if value is None or abs(value) > _SANE:
+        if value is None or abs(value) > SANE:
             raise ValueError(f"{key} must be a number of pixels, not '{text[:40]}'")
         values.append(value)
-    x0, y0, x1, y1 = values
-    if x0 > x1 or y0 > y1:
-        sentence = "The corners of a box stood in the wrong order; they were swapped."
-        table.remarks.append(("repaired", sentence, line, sentence))
-        x0, y0, x1, y1 = min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
-    if x0 == x1 or y0 == y1:
-        sentence = f"The box of '{label[:60]}' has zero size (min = max); it was kept."
-        table.remarks.append(("read", sentence, line, "boxes of zero size, kept"))
-    return x0, y0, x1, y1
+    table.remarks += remarks(values, f"The box of '{label[:60]}' has zero size (min = max); it was kept.", line)
+    return ordered(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,13 +12,12 @@ from workbench.core.project import Snapshot, State
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
+from workbench.formats.parts.corners import SANE, ordered
 from workbench.formats.parts.layout import keep, kept, number
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KNOWN = {"name", "truncated", "occluded", "difficult", "bndbox"}
 _KNOWN_TOP = {"folder", "filename", "path", "source", "size", "segmented", "object"}
-_SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def parse_voc(data: bytes, file: str) -> VocFile:
 def _side(size: Element | None, tag: str) -> int:
     element = size.first(tag) if size else None
     value = number(element.text) if element else None
-    return int(value) if value is not None and 0 < value <= _SANE and value.is_integer() else 0
+    return int(value) if value is not None and 0 < value <= SANE and value.is_integer() else 0
 
 
 def _object(element: Element, file: str) -> VocObject:
@@ -78,22 +76,19 @@ def _object(element: Element, file: str) -> VocObject:
     if name is None or not name.text:
         raise Refused(file, "an object without a name", element.line)
     corners = _box(element, name.text, file)
-    ordered = (
-        min(corners[0], corners[2]), min(corners[1], corners[3]),
-        max(corners[0], corners[2]), max(corners[1], corners[3]),
-    )  # fmt: skip
+    xyxy = ordered(corners)
     flags = {tag: _flag(element.first(tag)) for tag in ("difficult", "truncated", "occluded")}
     others = [_plain(child) for child in element.children if not _is_known(child)]
     box = ReadBox(
         label=name.text,
-        xyxy=ordered,
+        xyxy=xyxy,
         difficult=bool(flags["difficult"]),
         truncated=bool(flags["truncated"]),
         occluded=bool(flags["occluded"]),
         extra=keep("voc", others),
         line=element.line,
     )
-    return VocObject(box, ordered != corners, tuple(tag for tag, value in flags.items() if value is None))
+    return VocObject(box, xyxy != corners, tuple(tag for tag, value in flags.items() if value is None))
 
 
 def _box(element: Element, name: str, file: str) -> tuple[float, float, float, float]:
@@ -106,7 +101,7 @@ def _box(element: Element, name: str, file: str) -> tuple[float, float, float, f
         if corner is None:
             raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", boxes[0].line)
         value = number(corner.text)
-        if value is None or abs(value) > _SANE:
+        if value is None or abs(value) > SANE:
             raise Refused(file, f"<{tag}> must be a number of pixels, not '{corner.text[:40]}'", corner.line)
         values.append(value)
     return values[0], values[1], values[2], values[3]
@@ -170,7 +165,7 @@ def _xml_object(snapshot: Snapshot, row: int, width: int, height: int, base: int
 
 def _inclusive(low: float, high: float, side: int) -> tuple[int, int]:
     """Half-open edges as the 1-based numbers of the first and last pixel, inside the image if `side` is known."""
-    limit = side or int(_SANE)
+    limit = side or int(SANE)
     first = min(max(round(low) + 1, 1), limit)
     return first, min(max(round(high), first), limit)
 
@@ -194,4 +189,4 @@ def _xml_other(other: Any, indent: str) -> str:
 
 def _text(text: str, quote: bool = False) -> str:
     """Escaped; characters that XML 1.0 can't hold become U+FFFD. A bare CR would be read as LF."""
-    return escape(_ILLEGAL.sub("\ufffd", text), {"\r": "&#13;"} | ({'"': "&quot;"} if quote else {}))
+    return escape(strict_xml.ILLEGAL.sub("\ufffd", text), {"\r": "&#13;"} | ({'"': "&quot;"} if quote else {}))

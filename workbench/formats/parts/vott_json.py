@@ -14,7 +14,7 @@ from workbench.core import strict_json
 from workbench.core.project import FLAGS, XYXY, Snapshot, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, is_small, key_shown, sane, short
+from workbench.formats.parts.json_values import is_clean, is_number, kept_of, key_shown, sane, short
 from workbench.formats.parts.layout import keep, kept
 
 NOT_VISITED, VISITED, TAGGED = 0, 1, 2  # VoTT's AssetState; visited: "not yet tagged"
@@ -233,16 +233,10 @@ class _Document:
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that say something and are small enough to be kept, all together."""
-        told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
-        if is_small(told):
-            return told
-        small: dict[str, Any] = {}
-        for key, value in told.items():
-            if is_small(small | {key: value}):
-                small[key] = value
-            else:
-                sentence = f"{place}{key_shown(key)} was not taken: it is too long to be kept."
-                self.remarks.append(("read", sentence, "values too long to be kept"))
+        small, others = kept_of(values)
+        for key in others:
+            sentence = f"{place}{key_shown(key)} was not taken: it is too long to be kept."
+            self.remarks.append(("read", sentence, "values too long to be kept"))
         return small
 
 

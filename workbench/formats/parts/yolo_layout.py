@@ -359,7 +359,7 @@ class LabelFiles:
         text = image.with_suffix(".txt")
         for place in range(len(text.parts) - 2, 0, -1):
             if text.parts[place].lower() in IMAGE_FOLDERS:
-                for folder in _spellings(text.parts[place]):
+                for folder in _spellings():
                     file = Path(*text.parts[:place], folder, *text.parts[place + 1 :])
                     if file in self.files:
                         return file
@@ -374,7 +374,7 @@ class LabelFiles:
         return None
 
 
-def _spellings(image_folder: str) -> Iterator[str]:
+def _spellings() -> Iterator[str]:
     yield from _spelt(LABEL_FOLDERS)
     yield "labelTxt"
 

@@ -1,7 +1,7 @@
 """File formats of a trained detector, one per module: the list of them, and what each has to do.
 
 To add one: a module here (or a plugin file) with an `Exporter`, registered by `@exporters.register("name")`. It then
-appears on the Export page, the command line and in tests/inference/test_export.py. No module here
+appears on the Export page, the command line and in tests/contract/test_each_exporter.py. No module here
 imports torch before it has to write, so that the window can show the list at once.
 """
 
@@ -190,10 +190,12 @@ class Unsuitable(WorkbenchError):
 class Exporter(Protocol):
     """One file format.
 
+    It has one of three ways to be read back. `runtime`, one of runtimes.KINDS: the file is opened by its own library in
+    a process of its own. `fill(file, detector)`, which puts the weights of a file that can't run by itself into a
+    detector. `opened(file)`, which gives the file as a Run, run the way a stranger would. The first of them counts.
+
     It may also have: `flexible` True, if it heeds Card.batch and Card.size, otherwise it gets those of one image of
-    the trained size. `runtime`, one of runtimes.KINDS: the file is then opened by its own library in a process of its
-    own, and `opened` is not asked. `fill(file, detector)`, which puts the weights of a file that can't run by itself
-    into a detector. `beside(source)`, further texts by the names of their files.
+    the trained size. `beside(source)`, further texts by the names of their files.
     """
 
     title: ClassVar[str]  # as people write it
@@ -206,10 +208,6 @@ class Exporter(Protocol):
 
         Raises Unsuitable where the format can't hold this detector. May raise anything: export() explains.
         """
-        ...
-
-    def opened(self, file: Path) -> Run | None:
-        """The written file as a function, run the way a stranger would, or None where it can't run by itself."""
         ...
 
     def code(self, card: Card) -> str:

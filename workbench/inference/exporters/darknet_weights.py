@@ -46,9 +46,6 @@ class DarknetWeights:
         except darknet_cfg.NoCfg as error:
             return "", f"No .cfg lies beside it: {error.sentence}"
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def fill(self, file: Path, detector: Detector) -> None:
         """By our own reader of Darknet's files."""
         from workbench.detectors.parts import darknet

@@ -44,9 +44,6 @@ class Onnx:
         onnx.save(model, str(file))
         return remark
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def code(self, card: Card) -> str:
         return (
             picture_code(card, "import onnxruntime")

@@ -25,9 +25,6 @@ class Safetensors:
         save_file(tensors, file, metadata={**source.metadata, "model.json": source.card.to_json()})
         return ""
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def code(self, card: Card) -> str:
         return """import pathlib
 

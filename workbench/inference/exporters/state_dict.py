@@ -25,9 +25,6 @@ class StateDict:
         torch.save({"state_dict": tensors, "model.json": source.card.to_json()}, file)
         return ""
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def code(self, card: Card) -> str:
         return """import pathlib
 

@@ -28,9 +28,6 @@ class TorchExport:
             torch.export.save(source.program, file, extra_files={"model.json": source.card.to_json()})
         return ""
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def code(self, card: Card) -> str:
         imports = "import torch\nimport torchvision  # holds the NMS operation" if card.nms else "import torch"
         return (

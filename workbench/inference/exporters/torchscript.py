@@ -29,9 +29,6 @@ class TorchScript:
             torch.jit.save(traced, str(file), _extra_files={"model.json": source.card.to_json()})
         return ""
 
-    def opened(self, file: Path) -> None:
-        return None
-
     def code(self, card: Card) -> str:
         imports = "import torch\nimport torchvision  # holds the NMS operation" if card.nms else "import torch"
         return (

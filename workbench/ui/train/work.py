@@ -117,19 +117,19 @@ def load() -> Iterator[Loaded | Counted]:
 
 
 def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None:
-    from workbench.training import published
+    from workbench.training import published_weights
 
     if weights is None:
         return None
-    file = published.kept_file(weights)
+    file = published_weights.kept_file(weights)
     return PublishedWeights(name, weights.url, weights.megabytes, weights.source, weights.licence, file)
 
 
 def fetch(weights: PublishedWeights) -> Iterator[Counted]:
     """Download a published file; closing early leaves nothing."""
-    from workbench.training import published
+    from workbench.training import published_weights
 
-    for event in published.download(published.of(weights.detector)):
+    for event in published_weights.download(published_weights.of(weights.detector)):
         yield Counted(event.done, event.total, "")
 
 
