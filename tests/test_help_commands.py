@@ -62,10 +62,10 @@ RUN_BY = {  # by the beginning of the command
     "export": "tests/inference/test_export.py",
     "benchmark": "tests/cli/test_training.py",
 }
-OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pytest; and of the program as a whole
+OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pip, pytest; and of the program as a whole
     *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--nodes", "--extra"),
     *("--ntasks-per-node", "--gpus-per-node", "--cpus-per-task", "--time", "--signal", "--ignore", "--plugins"),
-    *("--help", "--safe-mode"),
+    *("--help", "--safe-mode", "--require-hashes", "--no-deps"),
 }
 
 
