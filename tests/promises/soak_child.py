@@ -24,8 +24,9 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 import workbench.ui.main_window as main_window
+from tests.promises.soak_hand import Condition
 from tests.promises.soak_measure import LoopClock, kinds_of_objects, measured
-from tests.promises.soak_session import Condition, Plan, Session
+from tests.promises.soak_session import Plan, Session
 from workbench.__main__ import main
 
 STEP = 10

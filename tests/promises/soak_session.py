@@ -1,20 +1,12 @@
-"""The hand of a soak: a day's work over and over, by keys and the mouse, as a generator of small steps.
-
-A step yields None, and goes on in the next turn of the window's own loop, or a condition that it waits for. No loop is
-nested: what is to be deleted later is deleted as when a person works.
-"""
+"""The script of a soak: a day's work over and over, by keys and the mouse, as a generator of small steps."""
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from PySide6.QtCore import QPointF, Qt, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -27,21 +19,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tests.promises.soak_hand import SoakHand, Steps
 from tests.promises.whole_session import CTRL, LEFT, NONE, SHIFT
 from tests.ui.hand import find
-from workbench.core.document import Document
-from workbench.ui.background import Background
 from workbench.ui.main_window import MainWindow
 
-Condition = Callable[[], bool]
-Steps = Iterator[Condition | None]
 LABELS = ("ball", "crate", "gear", "leaf", "star")
-PAGES = ("data", "label", "anchors", "train", "inspect", "export")
 MOST = 10
 """Boxes of an image from which on none is drawn."""
 KEPT_RUNS = 3
-CALM = 40
-"""Turns of the loop without work, in which what was to follow an edit a little later does."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +43,13 @@ class Plan:
     epochs: int = 2
 
 
-class Session:
-    """Works in `window` on its project; each deed that changes the project goes to `deeds` (soak_ledger reads it)."""
+class Session(SoakHand):
+    """Works in `window` on its project."""
 
     def __init__(self, window: MainWindow, plan: Plan, seed: int, deeds: TextIO) -> None:
-        self.window, self.plan, self._deeds = window, plan, deeds
-        self.random = random.Random(seed)
-        self.stage, self.deeds, self._jobs, self._cycle = "", 0, 0, 0
+        super().__init__(window, seed, deeds)
+        self.plan, self.stage, self._cycle = plan, "", 0
         self._unfilled = plan.filled
-        window.session.job_started.connect(self._job_started)
-
-    @Slot(object)
-    def _job_started(self, _job: object) -> None:
-        self._jobs += 1
 
     def cycle(self) -> Steps:
         self._cycle += 1
@@ -78,76 +58,6 @@ class Session:
             yield from getattr(self, stage)()
         self.stage = "calm"
         yield from self._calm()
-
-    # --- hands and eyes ---
-
-    @property
-    def document(self) -> Document:
-        document = self.window.session.document
-        assert document is not None
-        return document
-
-    @property
-    def image(self) -> str:
-        image = self.window.session.image
-        assert image is not None
-        return image.path
-
-    @property
-    def canvas(self) -> Any:
-        return find(self.window, QWidget, "canvas")
-
-    def _tell(self, deed: str, **about: object) -> None:
-        self.deeds += 1
-        self._deeds.write(json.dumps({"deed": deed, **about}) + "\n")
-        self._deeds.flush()
-
-    def _page(self, name: str) -> Steps:
-        self.window.activateWindow()
-        yield self.window.isActiveWindow
-        QTest.keyClick(self.window, getattr(Qt.Key, f"Key_{PAGES.index(name) + 1}"), CTRL)
-        yield lambda: find(self.window, QWidget, f"page-{name}").isVisible()
-
-    def _key(self, key: Qt.Key | str, held: Qt.KeyboardModifier = NONE, on: QWidget | None = None) -> Steps:
-        QTest.keyClick(on or self.canvas, key, held)
-        yield None
-
-    def _type(self, field: QLineEdit, text: str) -> Steps:
-        field.setFocus()
-        field.selectAll()
-        for letter in text:
-            yield from self._key(letter, on=field)
-
-    def _press(self, name: str) -> Steps:
-        yield lambda: self.window.findChild(QAbstractButton, name) is not None
-        button = find(self.window, QAbstractButton, name)
-        yield button.isEnabled
-        QTest.mouseClick(button, LEFT)
-        yield None
-
-    def _action(self, name: str) -> None:
-        find(self.window, QAction, f"action-{name}").trigger()
-
-    def _click_row(self, view: QAbstractItemView, row: int, held: Qt.KeyboardModifier = NONE) -> Steps:
-        index = view.model().index(row, 0)
-        view.scrollTo(index)
-        QTest.mouseClick(view.viewport(), LEFT, held, view.visualRect(index).center())
-        yield None
-
-    def _idle(self) -> bool:
-        return not self.window.session.jobs
-
-    def _after(self, jobs: int) -> Condition:
-        """A job began since there were `jobs`, and all have ended."""
-        return lambda: self._jobs > jobs and self._idle()
-
-    def _calm(self) -> Steps:
-        """Nothing is being done, nor waits to be."""
-        backgrounds = self.window.findChildren(Background)
-        yield lambda: self._idle() and all(one.is_idle() for one in backgrounds)
-        for _ in range(CALM):
-            yield None
-        yield lambda: self._idle() and all(one.is_idle() for one in backgrounds)
 
     # --- labelling ---
 
@@ -422,17 +332,6 @@ class Session:
         for theme in ("dark", "light"):
             self._action(f"theme-{theme}")
             yield None
-
-    def _window(self, name: str) -> Any:
-        found: Any = self.window.findChild(QWidget, name)
-        return found if found is not None and found.isVisible() else None
-
-    def _tabs(self, name: str) -> Steps:
-        tabs = find(self.window, QWidget, name)
-        for number in (*range(tabs.count()), 0):
-            tabs.setCurrentIndex(number)
-            yield None
-            yield self._idle
 
 
 def exports(project: Path) -> list[Path]:
