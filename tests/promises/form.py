@@ -1,6 +1,6 @@
 """What users are promised, held to: each test with a negative control that must fail; short in CI, full when asked for.
 
-WORKBENCH_FULL_PROMISES=1 runs the full numbers (an hour); the short form takes a minute or two.
+WORKBENCH_FULL_PROMISES=1 runs the full numbers (two hours, one of them the soak); the short form takes a minute or two.
 """
 
 from __future__ import annotations
