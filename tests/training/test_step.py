@@ -280,7 +280,7 @@ def test_a_gradient_lies_in_memory_as_its_weight_does() -> None:
 
 
 class Parted(Normed):
-    backbone = ("conv", "norm")
+    backbone_parts = ("conv", "norm")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
