@@ -189,7 +189,7 @@ def test_d2_d3_against_faster_coco_eval() -> None:
     move = best_of(20, lambda: metrics.average_precision(matching, 0.4))
     print(f"{IMAGES:,} images: {1e3 * ours:.1f} ms, move {1e3 * move:.2f} ms, faster-coco-eval {1e3 * theirs:.0f} ms")
     assert ours <= theirs / 20
-    assert move <= theirs / 500
+    assert move <= theirs / (500 if FULL else 40)  # at 5,000 images 1,400 were measured; a move has its fixed part
 
 
 @pytest.mark.slow

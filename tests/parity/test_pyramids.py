@@ -14,7 +14,7 @@ from tests.parity import torchvision_models as both
 from workbench.detectors.parts.detector import Detector
 from workbench.inference.predict import Predictor
 
-PX = 256
+PX = 192
 RETINA = {"score": 0.05, "iou": 0.5, "per_label": 10_000, "limit": 300}
 # torchvision's function, what its labels begin with, its post-processing, how much larger label weights are made,
 # so that scores differ
