@@ -6,8 +6,10 @@ images to the goal; WORKBENCH_EPOCHS makes that training short, with small pictu
 of the true boxes, which says that the list is put together right, not how good it is.
 
 An entry is right if it lies by half on a damaged box, as it was or as it is now. The published labels lack cells of
-their own accord, which count as wrong here: the precision is a lower bound. (Of the first fifty entries of a run of 18
-epochs at 224 px 23 were damaged; by eye 26 of the others are cells that nobody had labelled.)
+their own accord, which count as wrong here: the precision is a lower bound. (Preset quick-cpu, 100 epochs: .42 while a
+detection without a box counted with its whole score, 39 of the first fifty being such, by eye mostly cells that nobody
+had labelled; 45 of 50 since it counts less where there are many. That number was chosen on this very run and on
+generated scenes: on other data it is not yet known.)
 """
 
 from __future__ import annotations

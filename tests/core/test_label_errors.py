@@ -31,8 +31,15 @@ def rows(found: Suspects) -> list[tuple[str, float, int, int]]:
 
 
 def test_a_confident_detection_on_no_box_is_a_missing_label() -> None:
-    assert rows(of([(0, SQUARE)], [(0, SQUARE, 0.9), (0, FAR, 0.75)])) == [("missing", 0.75, -1, 1)]
+    found = rows(of([(0, SQUARE)], [(0, SQUARE, 0.9), (0, FAR, 0.75)]))
+    assert found == [("missing", round(0.75 * 0.3 / 0.8, 6), -1, 1)]  # half of the sure detections have no box
     assert rows(of([(0, SQUARE)], [(0, SQUARE, 0.9), (0, FAR, 0.25)])) == []
+
+
+def test_a_missing_label_is_more_telling_where_nearly_all_detections_have_a_box() -> None:
+    squares = [[float(x), 0.0, x + 10.0, 10.0] for x in range(0, 90, 10)]
+    found = rows(of([(0, one) for one in squares], [*((0, one, 0.9) for one in squares), (0, FAR, 0.75)]))
+    assert found == [("missing", round(0.75 * 0.3 / 0.4, 6), -1, 9)]  # one of ten has none
 
 
 def test_a_box_that_nothing_supports_is_spurious_if_others_of_its_label_are_found() -> None:
@@ -63,7 +70,7 @@ def test_a_detection_that_means_the_box_beside_it_says_nothing_about_this_one() 
 
 
 def test_a_missing_label_is_less_likely_where_another_box_covers_a_part() -> None:
-    assert rows(of([(0, SQUARE)], [(1, HALF_OFF, 0.9)])) == [("missing", 0.6, -1, 0)]
+    assert rows(of([(0, SQUARE)], [(1, HALF_OFF, 0.9)])) == [("missing", round(0.6 * 0.3 / 1.3, 6), -1, 0)]
 
 
 def test_crowd_regions_hold_nothing_against_anybody() -> None:
@@ -72,10 +79,10 @@ def test_crowd_regions_hold_nothing_against_anybody() -> None:
 
 def test_the_surest_comes_first_and_nothing_comes_twice() -> None:
     found = of([(0, SQUARE), (0, [80, 80, 90, 90])], [(1, SQUARE, 0.5), (0, FAR, 0.95), (1, SQUARE, 0.7)])
-    assert [REASONS[r] for r in found.reasons] == ["missing", "label", "spurious"]
-    assert found.doubts.tolist() == pytest.approx([0.95, 0.7, 0.02 / 0.52])
+    assert [REASONS[r] for r in found.reasons] == ["label", "missing", "spurious"]
+    assert found.doubts.tolist() == pytest.approx([0.7, 0.95 * 0.3 / 1.3, 0.02 / 0.52])
     assert found.images.tolist() == [0, 0, 0]
-    assert found.boxes.tolist() == [-1, 0, 1]
+    assert found.boxes.tolist() == [0, -1, 1]
 
 
 def test_nothing_at_all() -> None:

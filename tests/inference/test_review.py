@@ -86,10 +86,10 @@ def test_the_surest_errors_come_first_and_mistakes_know_how_likely_they_are_one(
     matching = matching_of(truth, found_of([(0, 1, SQUARE, 0.75), (0, 0, FAR, 0.9)], 1))
     items = review.ordered(review.items(truth, matching, 0.5), Order.DOUBT)
     assert [(item.kind.value, item.reason, round(item.doubt, 3)) for item in items] == [
-        ("false alarm", "missing", 0.9),
-        ("likely label error", "missing", 0.9),
         ("wrong label", "label", 0.75),
         ("likely label error", "label", 0.75),
+        ("false alarm", "missing", 0.208),  # 0.9 * 0.3 / 1.3, as the only one of its label has no box
+        ("likely label error", "missing", 0.208),
     ]
 
 
@@ -97,7 +97,7 @@ def test_what_is_said_of_one_false_alarm_is_not_said_of_another() -> None:
     found = [(0, 0, FAR, 0.9), (0, 0, [80.0, 80, 90, 90], 0.6), (0, 0, [30.0, 80, 40, 90], 0.25)]
     matching = matching_of(truth_of([], 1, 1), found_of(found, 1))
     items = review.ordered(review.items(truth_of([], 1, 1), matching, 0.2), Order.DOUBT)
-    assert [round(item.doubt, 3) for item in items if item.kind is Kind.FALSE_ALARM] == [0.9, 0.6, 0]
+    assert [round(item.doubt, 3) for item in items if item.kind is Kind.FALSE_ALARM] == [0.208, 0.138, 0]
 
 
 def test_orders_put_what_an_item_lacks_last() -> None:
