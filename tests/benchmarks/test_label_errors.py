@@ -9,7 +9,7 @@ An entry is right if it lies by half on a damaged box, as it was or as it is now
 their own accord, which count as wrong here: the precision is a lower bound. (Preset quick-cpu, 100 epochs: .42 while a
 detection without a box counted with its whole score, 39 of the first fifty being such, by eye mostly cells that nobody
 had labelled; 45 of 50 since it counts less where there are many. That number was chosen on this very run and on
-generated scenes: on other data it is not yet known.)
+generated scenes. Other damage, seed 1, and a training of 18 epochs at 224 px: 41 of 50.)
 """
 
 from __future__ import annotations
