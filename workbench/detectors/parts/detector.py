@@ -152,9 +152,7 @@ class Detector(nn.Module):
     shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
-    outs: ClassVar[
-        tuple[str, ...]
-    ]  # names of the layers (with .weight) that give the outputs, as label_rows() has them
+    outs: ClassVar[tuple[str, ...]]  # names of the output layers, each with a weight, as in label_rows()
     backbone_parts: ClassVar[tuple[str, ...]] = ()  # submodules that may rest: what a file of general weights holds
     head: Head
 
