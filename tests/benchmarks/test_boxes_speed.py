@@ -23,8 +23,8 @@ from pytestqt.qtbot import QtBot
 from tests.benchmarks import peers
 from workbench.core.project import Box, Label
 from workbench.ui import pictures
-from workbench.ui.annotate.boxes_painter import BoxesLayer, draw_rects, line
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, line
 from workbench.ui.widgets.view import View, fitted
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"

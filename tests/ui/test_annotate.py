@@ -32,11 +32,11 @@ from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find, write_
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.ui.annotate.boxes_painter import BoxStyle
 from workbench.ui.annotate.canvas import BORDER, Canvas
 from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.pictures import Picture
+from workbench.ui.widgets.boxes_painter import BoxStyle
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 

@@ -12,8 +12,8 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 from pytestqt.qtbot import QtBot
 
 from workbench.core.project import Box, Label
-from workbench.ui.annotate import boxes_painter, outlines
-from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
+from workbench.ui.widgets import boxes_painter, outlines
+from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.view import View, fitted
 
 WIDTH, HEIGHT = 320, 200

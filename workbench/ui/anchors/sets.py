@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QMenu,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from workbench.anchors import Pool
 from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
+from workbench.ui.widgets.buttons import push_button
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables with a name and what AnchorSet has."""
@@ -132,9 +132,9 @@ class SetsTable(QWidget):
         self.table.cellActivated.connect(self._activated)
         self.table.cellClicked.connect(self._activated)
         self.table.itemSelectionChanged.connect(self._enable)
-        self.keep = _button("anchors-keep", "Keep as…", "Keep what is shown under a name, in this project")
-        self.drop = _button("anchors-forget", "Remove", "Take the selected set out of the project. Can be undone.")
-        self.copy = _button("anchors-copy", "Copy", "Copy what is shown, to be pasted elsewhere")
+        self.keep = push_button("anchors-keep", "Keep as…", "Keep what is shown under a name, in this project")
+        self.drop = push_button("anchors-forget", "Remove", "Take the selected set out of the project. Can be undone.")
+        self.copy = push_button("anchors-copy", "Copy", "Copy what is shown, to be pasted elsewhere")
         menu = QMenu(self.copy)
         for text, make in (
             ("as cfg line (YOLOv3 and later)", lambda one: anchors.as_cfg(one.sizes)),
@@ -248,10 +248,3 @@ class SetsTable(QWidget):
 def _are_same(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
     """To thousandths of a pixel, to which sets are rounded."""
     return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=0.002))
-
-
-def _button(name: str, word: str, help: str) -> QPushButton:
-    made = QPushButton(word)
-    made.setObjectName(name)
-    made.setToolTip(help)
-    return made

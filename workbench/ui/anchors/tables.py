@@ -56,9 +56,12 @@ class ScalesView(QWidget):
         super().__init__(parent)
         self._levels: tuple[OfLevel, ...] = ()
         self._sentences: tuple[Sentence, ...] = ()
-        self.detector = ElidedCombo("Whose scales are shown. Nothing is chosen for training here.")
-        self.detector.setObjectName("anchors-detector")
-        self.detector.setAccessibleName("Detector whose scales are shown")
+        self.detector = ElidedCombo(
+            "anchors-detector",
+            "Detector whose scales are shown",
+            "Whose scales are shown. Nothing is chosen for training here.",
+        )
+        self.detector.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContentsOnFirstShow)
         self.detector.setEnabled(False)
         self.detector.activated.connect(lambda _: self.detector_chosen.emit(str(self.detector.currentData())))
         self.table = _table("anchors-scales", "Scales of the detector", _SCALE_HEADS, 1)

@@ -17,10 +17,10 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry
-from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
+from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
 
 REACH = 7.0

@@ -12,9 +12,9 @@ from workbench.core import box_faults
 from workbench.core.project import XYXY
 from workbench.ui import theme
 from workbench.ui.annotate import ghosts
-from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate, outlined, tag
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import Drawing, Moving, Picking, Resizing
+from workbench.ui.widgets.boxes_painter import draw_rects, line, name_plate, outlined, tag
 
 if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.core.words import percent
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import name_plate
+from workbench.ui.widgets.boxes_painter import name_plate
 
 if TYPE_CHECKING:
     from workbench.inference.suggest import Suggestion

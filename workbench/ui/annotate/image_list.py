@@ -43,13 +43,12 @@ class ImageList(QWidget):
         self._count.setProperty("role", "muted")
         self._count.setFont(theme.font(theme.SMALL))
         self._order = ElidedCombo(
-            "In which order the images come. A run puts unlabelled ones first that would teach it most."
+            "image-order",
+            "Order of the images",
+            "In which order the images come. A run puts unlabelled ones first that would teach it most.",
         )
-        self._order.setObjectName("image-order")
-        self._order.setAccessibleName("Order of the images")
         self._order.setFont(theme.font(theme.SMALL))
         self._order.setMinimumWidth(40)
-        self._order.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for order, words in ORDERS.items():
             self._order.addItem(words, order.value)
         self._first = False  # whether the first of the queue is to be shown when it comes

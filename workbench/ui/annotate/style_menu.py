@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from workbench.ui import preferences
-from workbench.ui.annotate.boxes_painter import MARKS, BoxStyle
+from workbench.ui.widgets.boxes_painter import MARKS, BoxStyle
 
 _KEPT = "label/boxes"
 

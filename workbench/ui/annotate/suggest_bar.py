@@ -100,9 +100,11 @@ class SuggestBar(QFrame):
         self.hide()
 
     def _build(self) -> None:
-        self._run = ElidedCombo("Whose network suggests boxes: a run's, or that of a file.")
-        self._run.setObjectName("suggest-run")
-        self._run.setAccessibleName("Run or file that suggests boxes")
+        self._run = ElidedCombo(
+            "suggest-run",
+            "Run or file that suggests boxes",
+            "Whose network suggests boxes: a run's, or that of a file.",
+        )
         self._run.setFixedWidth(136)
         self._least = QSlider(Qt.Orientation.Horizontal)
         self._least.setRange(1, 99)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -42,7 +41,7 @@ from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
 
@@ -85,8 +84,8 @@ class ExportPage(Page):
         row.addLayout(self._right(), 1)
 
     def _left(self) -> QWidget:
-        self._run = _combo("export-run", RUN_HELP)
-        self._checkpoint = _combo("export-checkpoint", "The best checkpoint by AP, or the last one.")
+        self._run = ElidedCombo("export-run", "Run", RUN_HELP)
+        self._checkpoint = ElidedCombo("export-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.")
         self._folder = QLineEdit()
         self._folder.setObjectName("export-folder")
         self._folder.setAccessibleName("Folder to write to")
@@ -365,11 +364,3 @@ class ExportPage(Page):
     def _open_folder(self) -> None:
         if self._written is not None and not open_folder(self._written):
             self.session.message.emit("warning", f"The folder could not be shown. It is {self._written}.")
-
-
-def _combo(name: str, help: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setObjectName(name)
-    combo.setToolTip(help)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo

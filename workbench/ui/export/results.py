@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from workbench.core.words import size
 from workbench.inference.events import Exported, NotExported
 from workbench.ui import theme
+from workbench.ui.widgets.headed import in_rows
 
 COLUMNS = ("format", "file", "size", "verified")
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which another theme has too
@@ -20,12 +21,7 @@ class Results(QTableWidget):
         self.setAccessibleName("Files that were written")
         self.setHorizontalHeaderLabels(list(COLUMNS))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
-        head = self.horizontalHeader()
+        head = in_rows(self)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         theme.theme().changed.connect(self._recolour)

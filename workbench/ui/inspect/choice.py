@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from workbench.core.project import Image, Split
 from workbench.training.runs import RunInfo
@@ -24,9 +24,13 @@ class Choice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""  # the name of a run that was asked for before it was listed
-        self._run = _combo("inspect-run", "The run whose detector looks.", 200)
-        self._checkpoint = _combo("inspect-checkpoint", "The best checkpoint by AP, or the last one.", 80)
-        self._split = _combo("inspect-split", "Which images are looked at.", 140)
+        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector looks.")
+        self._checkpoint = ElidedCombo(
+            "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one."
+        )
+        self._split = ElidedCombo("inspect-split", "Images", "Which images are looked at.")
+        for combo, width in ((self._run, 200), (self._checkpoint, 80), (self._split, 140)):
+            combo.setMinimumWidth(width)
         self._done_only = QCheckBox("done ones only")
         self._done_only.setObjectName("inspect-done-only")
         self._done_only.setChecked(True)
@@ -121,11 +125,3 @@ class Choice(QWidget):
     def _run_changed(self) -> None:
         self._list_checkpoints()
         self.changed.emit()
-
-
-def _combo(name: str, help: str, width: int) -> ElidedCombo:
-    combo = ElidedCombo(help)
-    combo.setObjectName(name)
-    combo.setMinimumWidth(width)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QHeaderView, QTableView
 from workbench.core.confusion import Confusion, confusion
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, Index
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.table_tab import TableTab
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, Index
 
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
 STRONGEST = 0.7  # share of the accent in a cell that has its whole row

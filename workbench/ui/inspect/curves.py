@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout
 
 from workbench.ui import theme
 from workbench.ui.inspect.charts import CHARTS, Drawing
@@ -29,18 +29,10 @@ class Curves(Tab):
         self.drawing: Drawing | None = None
         self.drawn = (-1, -1)  # chart and label of the drawing
         self._plots: dict[str, Plot] = {}
-        self._chart = QComboBox()
-        self._chart.setObjectName("inspect-chart")
-        self._chart.setAccessibleName("Chart")
-        self._chart.setToolTip("Which curves are drawn.")
+        self._chart = ElidedCombo("inspect-chart", "Chart", "Which curves are drawn.", 8)
         for chart in CHARTS:
             self._chart.addItem(chart.title)
-        self._label = ElidedCombo("Whose curves are drawn.")
-        self._label.setObjectName("inspect-chart-label")
-        self._label.setAccessibleName("Label")
-        for combo in (self._chart, self._label):
-            combo.setMinimumContentsLength(8)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._label = ElidedCombo("inspect-chart-label", "Label", "Whose curves are drawn.", 8)
         self._use = QPushButton("Use")
         self._use.setObjectName("inspect-use")
         self._use.clicked.connect(self._use_best)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from workbench.core.files import natural_key
 from workbench.core.project import Image
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")

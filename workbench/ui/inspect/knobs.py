@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from workbench.core.detections import MOST, Kind
 from workbench.ui import theme
@@ -37,11 +37,7 @@ class Knobs(QWidget):
             "Of two detections of a label that overlap more, the lower one goes.",
             low=0.05, high=0.95,
         )  # fmt: skip
-        self._kind = ElidedCombo("How overlapping detections are thinned out.")
-        self._kind.setObjectName("inspect-kind")
-        self._kind.setMinimumContentsLength(10)
-        self._kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._kind.setAccessibleName("NMS")
+        self._kind = ElidedCombo("inspect-kind", "NMS", "How overlapping detections are thinned out.", 10)
         self._kind.addItem(AS_PUBLISHED, None)
         self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
         for kind, (title, help) in KINDS.items():

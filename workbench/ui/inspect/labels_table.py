@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from workbench.core.confidence import Tally
 from workbench.ui import theme
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 from workbench.ui.inspect.shown import Doubles, Shown
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 COLUMNS = ("label", "at least", "AP50", "precision", "recall")
 HELP = (

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 from workbench.core.tide import KINDS, Kind, Tide, tide
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.headed import AT_RIGHT, Index
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.table_tab import TableTab
+from workbench.ui.widgets.headed import AT_RIGHT, Index
 
 HELP: dict[Kind, str] = {
     "classification": "On a box of another label, overlapping it by 0.5 or more.",

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, Q
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, name_plate
+from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
 Floats = NDArray[np.floating]

@@ -39,9 +39,7 @@ class PlotBar(QWidget):
         self._offer_plots()
         self.save.menu().aboutToShow.connect(self._offer_files)
         self.save.menu().triggered.connect(self._ask_save)  # also from the menus within
-        self.labels = ElidedCombo("Whose average precision the plot over the epochs shows.")
-        self.labels.setObjectName("train-ap-of")
-        self.labels.setAccessibleName("AP of")
+        self.labels = ElidedCombo("train-ap-of", "AP of", "Whose average precision the plot over the epochs shows.")
         self.labels.setMinimumWidth(80)
         self.labels.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContents)
         self.labels.addItems([f"AP: {per_label.ALL}", per_label.AP50, per_label.AP])

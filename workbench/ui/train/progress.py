@@ -7,12 +7,13 @@ import time
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.words import duration, size
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
 from workbench.ui.train.story import Story
+from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
 
 LONG = 600  # seconds from which the time of the clock is told too
@@ -52,8 +53,8 @@ class ProgressPanel(QWidget):
         self.bar = QProgressBar(textVisible=False)
         self.bar.setObjectName("train-progress")
         self.bar.setFixedHeight(theme.GRID)
-        self.pause = _button("train-pause", "Pause", "mdi6.pause")
-        self.stop = _button("train-stop", "Stop", "mdi6.stop")
+        self.pause = push_button("train-pause", "Pause", icon="mdi6.pause")
+        self.stop = push_button("train-stop", "Stop", icon="mdi6.stop")
         self.stop.setToolTip(STOP)
         self._offer_ways()
         self.pause.clicked.connect(self._ask_pause)
@@ -184,10 +185,3 @@ def _ended(story: Story) -> str:
     if isinstance(story.ended, Finished):
         return "stopped" if story.ended.stopped else "finished"
     return "interrupted" if story.started is not None else "not started"
-
-
-def _button(name: str, word: str, icon: str) -> QPushButton:
-    button = QPushButton(word)
-    button.setObjectName(name)
-    theme.set_icon(button, icon)
-    return button

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.training.kept_runs import KEPT_DAYS, Deleted
 from workbench.training.runs import RunInfo, when
 from workbench.ui import actions, theme
 from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
+from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
 
 MOST_LISTED = 12  # deleted runs in the menu
@@ -61,11 +62,11 @@ class RunList(QWidget):
         self.told = Elided()
         self.told.setObjectName("train-runs-told")
         self.told.setProperty("role", "muted")
-        self.take_back = _button("train-runs-undo", "Undo", "Take back what was deleted.")
-        self.compare = _button("train-compare", "Compare", COMPARE_HELP)
-        self.more = _button("train-runs-more", "More", "What else can be done with the chosen runs.")
-        self.resume = _button("train-resume", "Resume", RESUME_HELP)
-        self.inspect = _button("train-inspect", "Inspect", INSPECT_HELP)
+        self.take_back = push_button("train-runs-undo", "Undo", "Take back what was deleted.")
+        self.compare = push_button("train-compare", "Compare", COMPARE_HELP)
+        self.more = push_button("train-runs-more", "More", "What else can be done with the chosen runs.")
+        self.resume = push_button("train-resume", "Resume", RESUME_HELP)
+        self.inspect = push_button("train-inspect", "Inspect", INSPECT_HELP)
         self._make_actions()
         self._make_menu()
         self._lay_out()
@@ -263,10 +264,3 @@ class RunList(QWidget):
     def _type_note(self) -> None:
         if self.selected is not None:
             self.table.type_in(self.selected, NOTE)
-
-
-def _button(name: str, word: str, help: str) -> QPushButton:
-    made = QPushButton(word)
-    made.setObjectName(name)
-    made.setToolTip(help)
-    return made

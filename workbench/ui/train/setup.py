@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -34,6 +33,7 @@ from workbench.ui.train.changes import Changes
 from workbench.ui.train.network_size import NetworkSize
 from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
+from workbench.ui.widgets.elided import ElidedCombo
 
 START = "Start training"
 _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
@@ -59,9 +59,8 @@ class Setup(QWidget):
         self.loading = QLabel("Loading PyTorch …")
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
-        self.detector = _combo("train-detector")
-        self.detector.setAccessibleName("Detector")
-        self.preset = _combo("train-preset")
+        self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
+        self.preset = ElidedCombo("train-preset", "Recipe", "The settings to begin with.")
         self.about = _muted("train-about")
         self.detector_about = _muted("train-detector-about")
         self.network_size = NetworkSize()
@@ -293,13 +292,6 @@ class Setup(QWidget):
 
 def _in_group(row: settings.Row, group: str) -> settings.Row:
     return dataclasses.replace(row, group=group)
-
-
-def _combo(name: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setObjectName(name)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo
 
 
 def _muted(name: str) -> QLabel:

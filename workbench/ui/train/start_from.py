@@ -6,30 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from workbench.core import words
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences
 from workbench.ui.train.work import PublishedWeights
+from workbench.ui.widgets.elided import ElidedCombo
 
+HELP = "Fresh weights learn from your images alone. From others, what fits is taken and the log says what was not."
 FRESH, PUBLISHED, OTHER = "fresh", "published", "other"
 FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
 
 
-class StartFrom(QComboBox):
+class StartFrom(ElidedCombo):
     """`fetch_asked(PublishedWeights)` when published weights were chosen that are not on this machine."""
 
     fetch_asked = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("train-start-from")
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setToolTip(
-            "Fresh weights learn from your images alone. From others, what fits is taken and the log says what was not."
-        )
+        super().__init__("train-start-from", "Start from", HELP, parent=parent)
         self._published: PublishedWeights | None = None
         self._detector = ""
         self._runs: tuple[RunInfo, ...] = ()

@@ -40,12 +40,19 @@ class Elided(QLabel):
 
 
 class ElidedCombo(QComboBox):
-    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries."""
+    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries.
 
-    def __init__(self, help: str, parent: QWidget | None = None) -> None:
+    It asks for room for `letters`, however long its entries are.
+    """
+
+    def __init__(self, name: str, accessible: str, help: str, letters: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._help = help
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
         self.setToolTip(help)
+        self.setMinimumContentsLength(letters)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
     def shown_text(self) -> str:
         """The chosen entry as it is painted."""

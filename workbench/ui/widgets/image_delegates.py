@@ -37,7 +37,7 @@ class ImageRow(QStyledItemDelegate):
         shown: Shown = index.data(SHOWN)
         area = QRectF(option.rect)  # type: ignore[attr-defined]
         painter.save()
-        chosen = _ground(painter, option, area)
+        chosen = ground(painter, option, area)
         _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
         paint_strip(painter, QRectF(area.x() + 8, area.bottom() - 4, 64, STRIP - 2), shown.loss)
         left = area.x() + 80
@@ -62,7 +62,7 @@ class ImageTile(QStyledItemDelegate):
         area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        chosen = _ground(painter, option, area)
+        chosen = ground(painter, option, area)
         _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), shown)
         paint_strip(painter, QRectF(area.x() + 6, area.y() + 134, area.width() - 12, STRIP), shown.loss)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
@@ -79,8 +79,8 @@ class ImageTile(QStyledItemDelegate):
         painter.restore()
 
 
-def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
-    """Paint the ground; True where the image is selected."""
+def ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
+    """Paint the ground; True where the item is selected."""
     state = option.state  # type: ignore[attr-defined]
     chosen = bool(state & QStyle.StateFlag.State_Selected)
     if chosen or state & QStyle.StateFlag.State_MouseOver:

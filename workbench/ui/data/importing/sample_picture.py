@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QWheel
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import Box, Label
-from workbench.ui.annotate.boxes_painter import BoxesLayer, BoxStyle, draw_rects
+from workbench.ui.widgets.boxes_painter import UNDER, BoxesLayer, BoxStyle, draw_rects
 from workbench.ui.widgets.picture_view import PictureView
 
 _CLICK = 4.0
@@ -64,7 +64,7 @@ class SamplePicture(PictureView):
         self._boxes.paint(painter, self.view, QRectF(self.rect()), frozenset(), dimmed=False)
         rects = self.view.rects(self._here.xyxy)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
+        painter.setPen(QPen(UNDER, 4))
         draw_rects(painter, rects)
         for label in np.unique(self._here.label_ids).tolist():
             painter.setPen(QPen(self._here.colour(label), 2, Qt.PenStyle.DashLine))

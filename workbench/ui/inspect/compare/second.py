@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
@@ -37,11 +37,12 @@ class SecondRun(QWidget):
         self._wish: Wish | None = None  # of the first run
         self._job: Job | None = None
         self._runs: tuple[RunInfo, ...] = ()
-        self._combo = ElidedCombo("The run to compare with: what it finds better and worse than the one above.")
-        self._combo.setObjectName("inspect-compare-run")
-        self._combo.setAccessibleName("Second run")
-        self._combo.setMinimumContentsLength(10)
-        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._combo = ElidedCombo(
+            "inspect-compare-run",
+            "Second run",
+            "The run to compare with: what it finds better and worse than the one above.",
+            10,
+        )
         self._go = QPushButton("Look")
         self._go.setObjectName("inspect-compare-look")
         row = QHBoxLayout(self)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.two_runs import ALARMS, FATES, Measure
 from workbench.inference.operating_point import OperatingPoint
@@ -61,13 +61,13 @@ class CompareTab(Tab):
     def _build(self) -> None:
         self._empty = NextStep("inspect-compare-empty")
         self._full = QWidget()
-        self._own = _combo(
-            "inspect-compare-settings", "Settings", "Which confidences and NMS both runs are compared at."
+        self._own = ElidedCombo(
+            "inspect-compare-settings", "Settings", "Which confidences and NMS both runs are compared at.", 6
         )
         for words, help in ((SAME, "Confidences and NMS as above, for both runs."), (OWN, OWN_HELP)):
             self._own.addItem(words)
             self._own.setItemData(self._own.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
-        self._measure = _combo("inspect-compare-measure", "Number", MEASURE_HELP)
+        self._measure = ElidedCombo("inspect-compare-measure", "Number", MEASURE_HELP, 6)
         for measure, title in TITLES.items():
             self._measure.addItem(title, measure)
         self._status, self._words = _small("inspect-compare-status"), _small("inspect-compare-words")
@@ -246,15 +246,6 @@ def _rules(compared: Compared) -> str:
         for name, state in zip(compared.wanted.names, both, strict=True)
     )
     return f"Right from an overlap of {OVERLAP}. {' '.join(each)}"
-
-
-def _combo(name: str, accessible: str, help: str) -> ElidedCombo:
-    combo = ElidedCombo(help)
-    combo.setObjectName(name)
-    combo.setAccessibleName(accessible)
-    combo.setMinimumContentsLength(6)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo
 
 
 def _small(name: str) -> QLabel:

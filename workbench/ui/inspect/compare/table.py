@@ -21,7 +21,7 @@ from workbench.core.bootstrap import Difference
 from workbench.core.two_runs import ALARMS, FATES, Measure
 from workbench.ui import theme
 from workbench.ui.inspect.compare.work import Compared
-from workbench.ui.inspect.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
 ROW = Qt.ItemDataRole.UserRole  # the Row

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, name_plate
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
 _NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
@@ -40,7 +40,7 @@ class LookedPicture(PictureView):
         found = self.detections
         rects = self.view.rects(np.asarray(found.boxes, np.float64))  # (n, 4) x, y, width, height
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(0, 0, 0, 150), 4))
+        painter.setPen(QPen(UNDER, 4))
         draw_rects(painter, rects)
         for label in np.unique(found.labels).tolist():
             painter.setPen(QPen(QColor(self._labels[label].colour), 2, Qt.PenStyle.DashLine))

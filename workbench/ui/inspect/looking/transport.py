@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from workbench.core import words
 from workbench.ui import theme
 from workbench.ui.inspect.looking.eyes import Source
+from workbench.ui.widgets.buttons import icon_button
 from workbench.ui.widgets.elided import Elided
 
 _PLAY, _PAUSE = "mdi6.play", "mdi6.pause"
@@ -39,9 +40,9 @@ class Transport(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._source: Source | None = None
-        self.back = _button("looking-back", "mdi6.skip-previous-outline", "The picture before")
-        self.play = _button("looking-play", _PLAY, "Play, or pause")
-        self.on = _button("looking-on", "mdi6.skip-next-outline", "The next picture")
+        self.back = icon_button("looking-back", "mdi6.skip-previous-outline", "The picture before")
+        self.play = icon_button("looking-play", _PLAY, "Play, or pause")
+        self.on = icon_button("looking-on", "mdi6.skip-next-outline", "The next picture")
         self.slider = Scrubber(Qt.Orientation.Horizontal)
         self.slider.setObjectName("looking-slider")
         self.slider.setAccessibleName("Place")
@@ -117,13 +118,3 @@ def _clock(seconds: float) -> str:
     """ "1:02.4"."""
     tenths = round(10 * max(seconds, 0.0))
     return f"{tenths // 600}:{tenths // 10 % 60:02}.{tenths % 10}"
-
-
-def _button(name: str, icon: str, help: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName(name)
-    button.setAccessibleName(help)
-    button.setToolTip(help)
-    button.setAutoRaise(True)
-    theme.set_icon(button, icon)
-    return button

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from PySide6.QtCore import QSizeF, Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QHideEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
@@ -31,6 +31,8 @@ from workbench.ui.inspect.looking.transport import Transport
 from workbench.ui.inspect.looking.writing import Write, Wrote
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets import kept_size
+from workbench.ui.widgets.buttons import word_button
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.open_folder import open_folder
 
@@ -67,7 +69,7 @@ class LookingWindow(QDialog):
         self._lay_out()
         self._connect()
         self._make_actions()
-        self._restore_size()
+        kept_size.restore(self, _GEOMETRY, SIZE, SMALLEST)
         self.picture.say(FIRST, "text")
         self._offer_writing()
 
@@ -79,9 +81,9 @@ class LookingWindow(QDialog):
         self._title = Elided()
         self._title.setObjectName("looking-title")
         self._title.setProperty("role", "muted")
-        self._folder = _button("looking-folder", "Folder…", "mdi6.folder-image")
-        self._video = _button("looking-video", "Video…", "mdi6.movie-open-outline")
-        self._webcam = _button("looking-webcam", "Webcam", "mdi6.webcam")
+        self._folder = word_button("looking-folder", "Folder…", "mdi6.folder-image")
+        self._video = word_button("looking-video", "Video…", "mdi6.movie-open-outline")
+        self._webcam = word_button("looking-webcam", "Webcam", "mdi6.webcam")
         self._webcam.setToolTip("Look at what the first webcam shows; the arrow has the others.")
         self._webcam.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(self)
@@ -141,14 +143,6 @@ class LookingWindow(QDialog):
             action = make(self, name, slot, context=window)
             button = {"looking-play": self.transport.play, "looking-on": self.transport.on}.get(name)
             (button or self.transport.back).setToolTip(action.toolTip())
-
-    def _restore_size(self) -> None:
-        room = QGuiApplication.primaryScreen().availableSize()
-        self.setMinimumSize(*SMALLEST)
-        self.resize(min(SIZE[0], room.width() - 64), min(SIZE[1], room.height() - 64))
-        kept = preferences.geometry(_GEOMETRY)
-        if not kept.isEmpty():
-            self.restoreGeometry(kept)
 
     # --- whose eyes ---
 
@@ -367,7 +361,7 @@ class LookingWindow(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:
         """A closed window looks at nothing."""
         self.playing.pause()
-        preferences.put(_GEOMETRY, self.saveGeometry())
+        kept_size.keep(self, _GEOMETRY)
         super().hideEvent(event)
 
     @Slot()
@@ -379,12 +373,3 @@ class LookingWindow(QDialog):
         self._eyes.close()
         self.close()
         self.deleteLater()
-
-
-def _button(name: str, text: str, icon: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName(name)
-    button.setText(text)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    theme.set_icon(button, icon)
-    return button

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.project import Label
 from workbench.inference import review_deeds
@@ -40,13 +40,15 @@ class Head(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kind = _combo("review-kind", "Which mistakes are listed.")
+        self._kind = ElidedCombo("review-kind", "Kind of mistake", "Which mistakes are listed.")
         self._kind.addItem("All mistakes", None)
         for kind in Kind:
             self._kind.addItem(PLURAL[kind].capitalize(), kind.value)
-        self._label = _combo("review-label", "Only mistakes with this label, as labelled or as predicted.")
+        self._label = ElidedCombo(
+            "review-label", "Label", "Only mistakes with this label, as labelled or as predicted."
+        )
         self._label.addItem("Any label", None)
-        self._order = _combo("review-order", "Which come first.")
+        self._order = ElidedCombo("review-order", "Order of the mistakes", "Which come first.")
         for order in Order:
             self._order.addItem(order.value.capitalize(), order.value)
         self._poor = QDoubleSpinBox(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
@@ -196,11 +198,3 @@ def _sample(of: str, word: str) -> QWidget:
     row.addWidget(line)
     row.addWidget(words)
     return whole
-
-
-def _combo(name: str, help: str) -> ElidedCombo:
-    combo = ElidedCombo(help)
-    combo.setObjectName(name)
-    combo.setAccessibleName(help.rstrip("."))
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import XYXY
 from workbench.inference.review import Item
 from workbench.ui import theme
 from workbench.ui.inspect.review.crops import Crop
 from workbench.ui.inspect.review.queue import SHOWN, Shown
+from workbench.ui.widgets.image_delegates import ground
 
 TILE, PICTURE = QSize(176, 192), 132  # px: two fit beside each other where the page has its usual shape; height
 _Index = QModelIndex | QPersistentModelIndex
@@ -28,7 +29,7 @@ class ReviewTile(QStyledItemDelegate):
             return
         area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
         painter.save()
-        chosen = _ground(painter, option, area)
+        chosen = ground(painter, option, area)
         room = QRectF(area.x() + 6, area.y() + 6, area.width() - 12, PICTURE)
         _picture(painter, room, shown)
         line = QRectF(room.x() + 2, room.bottom() + 2, room.width() - 4, 20)
@@ -54,15 +55,6 @@ def sample(of: str) -> QPixmap:
 def _ink(of: str) -> QColor:
     """The bright ones in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
     return QColor({"label": theme.DARK.accent, "miss": theme.DARK.miss, "prediction": theme.DARK.false_alarm}[of])
-
-
-def _ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
-    """Paint the ground; True where the item is selected."""
-    state = option.state  # type: ignore[attr-defined]
-    chosen = bool(state & QStyle.StateFlag.State_Selected)
-    if chosen or state & QStyle.StateFlag.State_MouseOver:
-        painter.fillRect(area, theme.colour("accent" if chosen else "hover"))
-    return chosen
 
 
 def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:

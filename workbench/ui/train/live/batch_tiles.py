@@ -12,9 +12,8 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, line
 from workbench.ui.train.live.batch_work import Tile
-from workbench.ui.train.live.picture import UNDER
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
 from workbench.ui.widgets.view import View
 
 TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is made

@@ -13,14 +13,13 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.words import count
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, line, name_plate
 from workbench.ui.pictures import Picture
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 from workbench.ui.widgets.view import View, fitted
 
 UNKNOWN = "#b3b3b3"
 """The colour of a label that the project does not have any more."""
-UNDER = QColor(0, 0, 0, 150)
 DASHES = (3.0, 2.0)
 """In widths of the line: longer gaps than Qt's, which are not seen on a box of 30 pixels."""
 MARGIN = 2.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
@@ -44,17 +44,13 @@ class Pane(QWidget):
         self._chosen: Weights | None = None  # None: as the training begins
         self.look: Look | None = None
         self.shown: Wish | None = None  # what is shown, or refused
-        self.detector = ElidedCombo(f"{accessible}: whose assignment is drawn")
-        self.detector.setObjectName(f"{name}-detector")
-        self.detector.setAccessibleName(accessible)
+        self.detector = ElidedCombo(f"{name}-detector", accessible, f"{accessible}: whose assignment is drawn", 8)
         self.weights = ElidedCombo(
-            "With which weights the network answers, where its answer decides: the hardest negatives, what is ignored"
+            f"{name}-weights",
+            f"Weights of the {accessible.lower()}",
+            "With which weights the network answers, where its answer decides: the hardest negatives, what is ignored",
+            8,
         )
-        self.weights.setObjectName(f"{name}-weights")
-        self.weights.setAccessibleName(f"Weights of the {accessible.lower()}")
-        for combo in (self.detector, self.weights):
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(8)
         self.picture = SeenPicture(f"{name}-picture")
         self.table = BoxesTable(f"{name}-boxes", f"Boxes and what of the {accessible.lower()} learns them")
         self.levels = Levels(f"{name}-level")

@@ -17,10 +17,10 @@ from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
-from workbench.ui.annotate.boxes_painter import draw_rects, line
 from workbench.ui.train.seen.colours import INKS, colour_of, inks
 from workbench.ui.train.seen.marks import Marks, marks
 from workbench.ui.train.seen.wishes import Floats, Look
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
 from workbench.ui.widgets.picture_view import PictureView
 
 MANY = 100
@@ -29,7 +29,6 @@ CROSS = 2.5
 """Half the width of a cross, widget pixels."""
 _STAMP = 12
 """Side of a cross with its dark border, widget pixels."""
-UNDER = QColor(0, 0, 0, 150)
 _CLICK = 4.0
 """Pixels that the mouse may move in a click."""
 _LEGIBLE = 3.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
@@ -28,6 +28,7 @@ from workbench.ui.train.seen.legend import SeenLegend
 from workbench.ui.train.seen.pane import Pane
 from workbench.ui.train.seen.whole_set import WholeSet
 from workbench.ui.train.seen.wishes import Checked, Look, Members, Prepared
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.elided import Elided
 
 SECOND = "yolov3"
@@ -71,7 +72,7 @@ class SeenWindow(QDialog):
         self._connect()
         self._make_actions()
         self._show_second(False)
-        self._restore_size()
+        kept_size.restore(self, _GEOMETRY, SIZE, SMALLEST)
 
     def _lay_out(self) -> None:
         pictures = QSplitter(childrenCollapsible=False)
@@ -149,14 +150,6 @@ class SeenWindow(QDialog):
         for action, command in zip(self._arrows, ("next-image", "previous-image"), strict=True):
             action.setShortcuts([QKeySequence(key) for key in keys.of(command)])
         self.controls.show_keys()
-
-    def _restore_size(self) -> None:
-        room = QGuiApplication.primaryScreen().availableSize()
-        self.setMinimumSize(*SMALLEST)
-        self.resize(min(SIZE[0], room.width() - 64), min(SIZE[1], room.height() - 64))
-        kept = preferences.geometry(_GEOMETRY)
-        if not kept.isEmpty():
-            self.restoreGeometry(kept)
 
     # --- what the train page is set to ---
 
@@ -348,7 +341,7 @@ class SeenWindow(QDialog):
         """Closed: it may come back, but works no more until then."""
         self.whole.stop()
         self.asking.rest()
-        preferences.put(_GEOMETRY, self.saveGeometry())
+        kept_size.keep(self, _GEOMETRY)
         for action in self._commands:
             action.setEnabled(False)
         super().hideEvent(event)

@@ -1,4 +1,4 @@
-"""Tables of the page: models whose columns have a title and a sentence about them, and rows that look alike."""
+"""Tables that look alike: models whose columns have a title and a sentence about them, and rows of one line."""
 
 from __future__ import annotations
 
