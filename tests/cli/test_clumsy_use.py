@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from workbench import console
+from workbench import console, plugins
 from workbench.cli import main
 from workbench.core import edits
 from workbench.core.document import Document
@@ -36,6 +36,17 @@ def project(tmp_path: Path, capsys: Capture) -> Path:
     assert main(["import", str(tmp_path / "p 🐆"), str(source)]) == console.DONE, capsys.readouterr().err
     capsys.readouterr()
     return tmp_path / "p 🐆"
+
+
+@pytest.mark.parametrize("command", ["train", "estimate"])
+def test_a_project_without_boxes_is_refused_before_pytorch_is_loaded(
+    command: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Picture.fromarray(np.full((96, 96, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path)]) == console.DONE
+    monkeypatch.setattr(plugins, "loaded", lambda: pytest.fail("plugins bring torch with them"))
+    assert main([command, str(tmp_path / "p")]) == console.FAILED
+    assert "has no boxes yet. Draw some, or import labels" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

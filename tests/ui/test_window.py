@@ -32,6 +32,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import app, theme
 from workbench.ui.commands import COMMANDS
 from workbench.ui.keys import PROFILES, conflicts, in_force
+from workbench.ui.page import Page
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -177,6 +178,34 @@ def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, open_windo
     button.setFocus()
     QTest.keyClick(button, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: find(window, QWidget, "page-label").isVisible())
+
+
+def test_labels_can_be_imported_from_where_a_training_misses_them(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "train")
+    press(window, "train-empty-other")
+    qtbot.waitUntil(lambda: find(window, QWidget, "import-window").isVisible())
+    assert find(window, QWidget, "page-data").isVisible()
+
+
+def test_the_window_answers_before_a_page_is_made(
+    open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making a page for the first time takes up to seconds: what was pressed is marked until then."""
+    window = open_window(project, "data")
+    make, seen = window._page, []
+
+    def slow(name: str) -> Page:
+        marked = find(window, QAbstractButton, f"rail-{name}").isChecked()
+        seen.append((marked, find(window, QLabel, "page-opening").isVisible()))
+        return make(name)
+
+    monkeypatch.setattr(window, "_page", slow)
+    for name in ("export", "data", "export"):
+        window.show_page(name)
+    assert seen == [(True, True), (True, False), (True, False)]
+    assert find(window, QWidget, "page-export").isVisible()
 
 
 def test_the_sheet_of_keys_names_every_command_that_has_one(open_window: Open, project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -30,6 +31,7 @@ def train(**given: Any) -> int | None:
 
     On several graphics cards or machines: torchrun --nproc-per-node 8 -m workbench train PROJECT
     """
+    _refuse_empty(given)
     from workbench import plugins
     from workbench.training import board, torchrun
 
@@ -41,6 +43,14 @@ def train(**given: Any) -> int | None:
             return _train(given, runtime)
         except torchrun.ToldElsewhere:
             return console.FAILED
+
+
+def _refuse_empty(given: dict[str, Any]) -> None:
+    """Before PyTorch is loaded, which takes seconds. Of many processes the first says it later, for all."""
+    if given.get("resume") is None and "RANK" not in os.environ:
+        with project_of(given["project"]) as document:
+            if not document.counts().total:
+                raise WorkbenchError("The project has no boxes yet. Draw some, or import labels: workbench import")
 
 
 def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
@@ -128,6 +138,7 @@ def _line(found: Finding) -> str:
 
 def estimate(**given: Any) -> None:
     """Say what a training would take in time, memory and disk: measures a few steps here, and trains nothing."""
+    _refuse_empty(given)
     from workbench import plugins
     from workbench.training import differences, measuring
     from workbench.training.preflight import preflight

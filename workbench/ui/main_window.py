@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QMainWindow,
     QMenuBar,
     QStackedWidget,
@@ -38,6 +39,7 @@ from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
 from workbench.ui.train.seen.opening import open_seen
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
@@ -56,7 +58,6 @@ class MainWindow(QMainWindow):
         self.setObjectName("main-window")
         self.setWindowTitle("Workbench")
         self.setAcceptDrops(True)
-        self.setMinimumSize(960, 600)
         self.session = session or Session(self)
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
         self.session.edited.connect(self._renew_undo)
         self.session.undo_changed.connect(self._renew_undo)
         self.session.page_asked.connect(self.show_page)
+        self.session.command_asked.connect(self._run_there)
         self.session.import_asked.connect(self.import_weights)
         self.session.training_asked.connect(self._train)
         self.session.help_asked.connect(self.show_help)
@@ -75,7 +77,7 @@ class MainWindow(QMainWindow):
         self.session.closing.connect(self._messages.go)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
         self._document_changed()
-        self._restore_size()
+        kept_size.restore(self, "window", (1280, 800), (960, 600), free=0)
 
     # --- building ---
 
@@ -137,6 +139,10 @@ class MainWindow(QMainWindow):
         self._start.create_asked.connect(self._projects.create)
         self._start.recent_chosen.connect(self.open)
         self._stack.addWidget(self._start)
+        self._opening = QLabel("Opening …", alignment=Qt.AlignmentFlag.AlignCenter)
+        self._opening.setObjectName("page-opening")
+        self._opening.setProperty("role", "muted")
+        self._stack.addWidget(self._opening)
         centre = QWidget()
         rows = QVBoxLayout(centre)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -152,12 +158,6 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
         self._stack.currentChanged.connect(self._messages.raise_)  # a page that is shown comes above all
-
-    def _restore_size(self) -> None:
-        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))  # no window manager need do it
-        kept = preferences.geometry("window")
-        if not kept.isEmpty():
-            self.restoreGeometry(kept)
 
     # --- projects ---
 
@@ -227,9 +227,12 @@ class MainWindow(QMainWindow):
         """Show a page by name; without a project nothing happens."""
         if name not in self._page_actions or self.session.document is None:
             return
+        self._rail.show_page(name)
+        if name not in self._pages and self.isVisible():
+            self._stack.setCurrentWidget(self._opening)
+            self.repaint()  # now: making a page takes up to seconds
         page = self._page(name)
         self._stack.setCurrentWidget(page)
-        self._rail.show_page(name)
         preferences.put("page", name)
         page.shown()
         page.setFocus()
@@ -267,8 +270,9 @@ class MainWindow(QMainWindow):
             self.show_page(owner.name)
         action.trigger()
 
+    @Slot(str, str)
     def _run_there(self, page: str, command: str) -> None:
-        """Do a command of a page that was not shown before."""
+        """Do a command of a page that may not be shown."""
         self.show_page(page)
         action = self._pages[page].findChild(QAction, f"action-{command}")
         if isinstance(action, QAction):
@@ -366,7 +370,7 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        preferences.put("window", self.saveGeometry())
+        kept_size.keep(self, "window")
         for page in self._pages.values():
             page.closing()
         self._projects.close()

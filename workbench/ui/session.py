@@ -51,6 +51,7 @@ class Session(QObject):
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label that new boxes get
     page_asked = Signal(str)  # a page asks to be left for the page of this name
+    command_asked = Signal(str, str)  # the same, and to have a command of that page done
     images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids, None all: why, in words
     marked_asked = Signal(object, str, object)  # the same, with boxes of these ids marked on them
     walk_asked = Signal(object)  # the Label page is to list what this Filter says, of which `only` or nothing is set

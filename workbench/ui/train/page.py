@@ -37,6 +37,7 @@ from workbench.ui.widgets.next_step import NextStep
 REDRAW = 100  # ms: redrawing for each event cut a training from 1,505 steps to 244 in two seconds
 PANEL = 320  # px
 LOG_LINES = 2_000
+NO_BOXES = "A detector learns from labelled boxes. Draw some, or import labels that you have."
 
 
 class TrainPage(Page):
@@ -104,6 +105,7 @@ class TrainPage(Page):
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
+        self._empty.other_asked.connect(lambda: self.session.command_asked.emit("data", "import-labels"))
         self._setup.start_asked.connect(self.start)
         self._setup.changed.connect(self._describe_data)
         self._setup.help_asked.connect(self.session.help_asked)
@@ -134,12 +136,8 @@ class TrainPage(Page):
             self._stack.setCurrentWidget(self._empty)
             return
         if not document.counts().total and not document.runs_folder.is_dir():
-            self._empty.say(
-                "No boxes yet",
-                "A detector learns from labelled boxes. Draw some, or import labels that you have.",
-                "Draw boxes",
-                "label",
-            )
+            self._empty.say("No boxes yet", NO_BOXES, "Draw boxes", "label")
+            self._empty.offer_other("Import labels…")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItem
 
+from workbench.core.metrics import SIZES
 from workbench.core.words import percent
 from workbench.ui import theme
 from workbench.ui.anchors.rules import NEEDS_A_FILE
@@ -15,7 +16,6 @@ from workbench.ui.anchors.rules import NEEDS_A_FILE
 if TYPE_CHECKING:
     from workbench.training.seen_coverage import Coverage
 
-SIZES = ("small", "medium", "large")  # as seen_coverage has them
 COLUMNS = ("detector", "px", "boxes", "not learnt", "share", *SIZES)
 PX, BOXES, MISSED, SHARE, FIRST_SIZE = 1, 2, 3, 4, 5
 FINE = 0.001
