@@ -101,6 +101,17 @@ def test_two_heaps_of_boxes_give_two_rows(qtbot: QtBot, page: AnchorsPage, sessi
     assert text(page, "anchors-recall") == "100.0 %"
 
 
+def test_the_boxes_of_the_image_that_is_selected_have_rings(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
+    add_boxes(session, [(10, 20), (10, 20), (100, 50)])
+    compute(qtbot, page, 2)
+    rings = page._plots.sizes._rings
+    assert len(rings.getData()[0]) == 3
+    session.image_changed.emit(session.image_id + 1)
+    assert len(rings.getData()[0]) == 0
+    session.image_changed.emit(session.image_id)
+    assert len(rings.getData()[0]) == 3
+
+
 def test_too_many_anchors_for_the_boxes_are_explained_in_place(
     qtbot: QtBot, page: AnchorsPage, session: Session
 ) -> None:

@@ -18,7 +18,7 @@ from workbench.ui.anchors.edge_arrows import APART, EDGE, spread, told_of
 from workbench.ui.anchors.fit_curves import LOW, SHOWN, FitCurves
 from workbench.ui.anchors.fitting import Fitting
 from workbench.ui.anchors.plot_bar import NARROW, PlotBar
-from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
 
 BOXES = np.array([(10.0, 12.0), (40.0, 30.0), (100.0, 100.0), (60.0, 90.0)])
 ANCHORS = np.array([(20.0, 20.0), (373.0, 326.0), (90.0, 300.0)])
@@ -35,6 +35,20 @@ def plot(qtbot: QtBot) -> SizesPlot:
     made._area.setRange(QRectF(0, 0, 110, 110), padding=0)
     made.set_centres(ANCHORS)
     return made
+
+
+# --- the image that is shown elsewhere ---
+
+
+def test_boxes_of_the_current_image_have_rings_and_the_key_says_so(plot: SizesPlot) -> None:
+    plot.ring(BOXES[1:3])
+    assert plot._rings.getData()[0].tolist() == [40, 100]
+    assert CURRENT in plot._key.text()
+    plot.set_cloud(cloud(BOXES, {}, True), {}, {})
+    assert np.allclose(np.transpose(plot._rings.getData()), np.log10(BOXES[1:3])), "with logarithmic axes, too"
+    plot.show_nothing()
+    assert not len(plot._rings.getData()[0])
+    assert CURRENT not in plot._key.text()
 
 
 # --- arrows ---

@@ -1,4 +1,4 @@
-"""What the colours of the points mean: names beside squares, in a corner of the plot."""
+"""What the colours of the points mean, and the rings: names beside squares, in a corner of the plot."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class ColourKey(QLabel):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFont(theme.font(theme.SMALL))
         self._colours: tuple[tuple[str, str], ...] = ()
+        self._ring = ""
         plot.getPlotItem().vb.sigResized.connect(self._place)
         theme.theme().changed.connect(self._say)
         self.hide()
@@ -36,12 +37,20 @@ class ColourKey(QLabel):
             self._colours = tuple(colours)
             self._say()
 
+    def show_ring(self, words: str) -> None:
+        """What the rings mean, "" where there are none."""
+        if words != self._ring:
+            self._ring = words
+            self._say()
+
     def _say(self) -> None:
         lines = [
             f'<span style="color:{colour}">■</span> {html.escape(cut(name))}' for name, colour in self._colours[:MOST]
         ]
         if len(self._colours) > MOST:
             lines.append(f"and {len(self._colours) - MOST:,} more")
+        if self._ring:
+            lines.append(f"○ {html.escape(self._ring)}")
         self.setText("<br>".join(lines))
         self.setVisible(bool(lines))
         self._place()

@@ -69,6 +69,8 @@ class AnchorsPage(Page):
         self._following.lost.connect(self._lost_track)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
+        session.image_changed.connect(self._plots.show_image)
+        self._plots.show_image(session.image_id)
 
     # --- building ---
 

@@ -35,6 +35,7 @@ class Plots(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._taken: Taken | None = None
+        self._image = 0  # the selected one
         self._region: Chosen | None = None
         self._outside = 0  # anchors that are out of sight
         self.sizes = SizesPlot()
@@ -98,6 +99,14 @@ class Plots(QWidget):
         self._drop_region()
         self._draw(fit=fit)
 
+    @Slot(int)
+    def show_image(self, id: int) -> None:
+        """Mark the boxes of the image of this id."""
+        self._image = id
+        if self._taken is not None:
+            boxes = self._taken.boxes
+            self.sizes.ring(boxes.sizes[boxes.images == id])
+
     def show_centres(self, centres: NDArray[np.float64], *, fit: bool = False) -> None:
         """`fit`: all are to be seen."""
         self.sizes.set_centres(centres)
@@ -118,6 +127,7 @@ class Plots(QWidget):
         there = {name: np.flatnonzero(np.bincount(numbers)).tolist() for name, numbers in boxes.groups.items()}
         self.sizes.set_keys({name: [key[number] for number in there[name]] for name, key in keys.items()})
         self.sizes.set_cloud(cloud, boxes.groups, palettes, fit=fit)
+        self.show_image(self._image)
         for bars in self._bars:
             bars.show_cloud(cloud)
 

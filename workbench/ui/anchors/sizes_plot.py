@@ -26,6 +26,8 @@ from workbench.ui.widgets.plot import Plot
 
 REACH = 12.0  # screen pixels from a point that still mean it
 GRIP = 10.0  # and from the middle of an anchor
+RING = 13  # px
+CURRENT = "on the current image"
 
 
 def _rgb(colours: Sequence[str]) -> Colours:
@@ -98,13 +100,17 @@ class SizesPlot(Plot):
         self._centres: NDArray[np.float64] = np.zeros((0, 2))
         self._px = 2048
         self._points, self._density = Points(), pg.ImageItem(axisOrder="row-major")
+        self._rings = pg.ScatterPlotItem(size=RING, pxMode=True)
+        self._ringed: NDArray[np.float64] = np.zeros((0, 2))
         self._key = ColourKey(self)
         self._lines, self._arrows = SizeLines(self._area), EdgeArrows(self._area)
         self._handles: list[pg.TargetItem] = []
         self._is_setting = False
         self._density.setZValue(-10)
+        self._rings.setZValue(10)
         for item in (self._density, self._points):
             self.addItem(item)
+        self.addItem(self._rings, ignoreBounds=True)
         self._area.brushed.connect(self._brushed)
         self.scene().sigMouseClicked.connect(self._clicked)
         for changed in (self._area.sigRangeChanged, self._area.sigResized):
@@ -135,6 +141,7 @@ class SizesPlot(Plot):
         self._area.show_region(None)
         self._lines.draw(self._cloud)
         self._paint_colours()
+        self._draw_rings()
         self._place_handles()
         if fit:
             self.fit()
@@ -146,8 +153,19 @@ class SizesPlot(Plot):
         self._density.hide()
         self._area.show_region(None)
         self._key.show_colours(())
+        self.ring(np.zeros((0, 2)))
         self._lines.draw(self._cloud)
         self._place_handles()
+
+    def ring(self, sizes: NDArray[np.float64]) -> None:
+        """Rings around the boxes of these (n, 2) widths and heights: those of the image that is shown elsewhere."""
+        self._ringed = sizes
+        self._key.show_ring(CURRENT if len(sizes) else "")
+        self._draw_rings()
+
+    def _draw_rings(self) -> None:
+        places = np.log10(np.maximum(self._ringed, 1e-9)) if self._log else self._ringed
+        self._rings.setData(pos=places, pen=pg.mkPen(theme.colours().text, width=1.5), brush=pg.mkBrush(None))
 
     @Slot()
     def fit(self) -> None:
@@ -203,6 +221,7 @@ class SizesPlot(Plot):
         """Of the theme, as Plot.restyle does."""
         self._lines.draw(self._cloud)
         self._paint_colours()
+        self._draw_rings()
         self._place_handles()
 
     def _paint_colours(self) -> None:
