@@ -21,7 +21,7 @@ from workbench.ui import theme
 from workbench.ui.anchors import panel as panel_module
 from workbench.ui.anchors.bars import ROUND, SIZE, Points
 from workbench.ui.anchors.cloud import cloud
-from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
 from workbench.ui.anchors.work import MOST_ANCHORS
 from workbench.ui.widgets.plot import Plot
 
@@ -275,7 +275,7 @@ def test_an_empty_region_leads_nowhere_and_colours_have_a_key(hand: Hand) -> Non
     assert hand.text("anchors-about") == "No box is in the region."
     assert not find(hand.window, QPushButton, "anchors-gallery").isEnabled()
     key = find(hand.window, QLabel, "anchors-colour-key")
-    assert not key.isVisible()
+    assert key.text() == f"○ {CURRENT}", "colours of anchors need none"
     colours = find(hand.window, QComboBox, "anchors-colours")
     colours.setCurrentIndex(colours.findData("label"))
     assert key.isVisible()
