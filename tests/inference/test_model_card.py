@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workbench.core.detections import Kind
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.inference import exporters, model_card, operating_point
 from workbench.inference.events import Agreement
@@ -56,6 +57,15 @@ def card(opened: Predictor) -> Card:
 def made(card: Card, opened: Predictor, evaluation: dict[str, Any] | None = None, data: Snapshot | None = None) -> str:
     member = exporters.load_all().get("onnx")()
     return model_card.text(member, card, VERIFIED, opened.header, data, evaluation)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("soft", True), ("diou", False)])
+def test_it_says_that_a_file_removes_what_soft_nms_only_lowers(
+    kind: Kind, said: bool, opened: Predictor, card: Card
+) -> None:
+    member = exporters.load_all().get("onnx")()
+    text = model_card.text(member, card, VERIFIED, opened.header, None, None, OperatingPoint(0.4, kind=kind))
+    assert ("soft NMS, which files can't" in text) is said
 
 
 def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predictor, card: Card) -> None:

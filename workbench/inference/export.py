@@ -143,7 +143,9 @@ def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | 
         agreed = verified.agreement
         if agreed is not None and len(samples) < CHECKED:
             remark = f"{remark} {_few(len(samples))}".strip()
-        about = model_card.text(member, source.card, verified, work.predictor.header, known.snapshot, known.evaluation)
+        about = model_card.text(
+            member, source.card, verified, work.predictor.header, known.snapshot, known.evaluation, known.point
+        )
         beside = {NAME: verified.to_json(), "MODEL_CARD.md": about, "example.py": example(member, source.card)}
         more = member.beside(source) if hasattr(member, "beside") else {}
         _put(file, work.folder / name, {"model.json": source.card.to_json() + "\n", **more, **beside})

@@ -14,6 +14,7 @@ from workbench.core import words
 from workbench.core.project import Snapshot, Split
 from workbench.inference import operating_point
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
+from workbench.inference.operating_point import OperatingPoint
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -68,6 +69,12 @@ def licence_of(detector: Detector, header: CheckpointHeader | None) -> str:
     return ""
 
 
+_SOFT = (
+    " The run's own uses soft NMS, which files can't: it lowers the scores of detections that overlap, where the file"
+    " removes them, so that crowds may come out thinner than on the Inspect page."
+)
+
+
 def text(
     member: Exporter,
     card: Card,
@@ -75,11 +82,12 @@ def text(
     header: CheckpointHeader | None,
     snapshot: Snapshot | None,
     evaluation: dict[str, Any] | None,
+    point: OperatingPoint | None = None,
 ) -> str:
-    """The whole card."""
+    """The whole card. `point`: the one kept with the run."""
     parts = [
         _title(member, card),
-        _use(member, card),
+        _use(member, card, point),
         _data(card, header, snapshot),
         _quality(evaluation),
         _verified(member, verified),
@@ -99,13 +107,13 @@ def _title(member: Exporter, card: Card) -> str:
     )
 
 
-def _use(member: Exporter, card: Card) -> str:
+def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
     lines = ["## Use", "", _example(member, card)]
     lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
     own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
     confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
     point = f"{confidence}, NMS {card.nms_kind} at an overlap of {card.iou:g}, at most {card.limit} of one"
-    return "\n".join([*lines, "", f"Operating point: {point} image."])
+    return "\n".join([*lines, "", f"Operating point: {point} image.{_SOFT if kept and kept.kind == 'soft' else ''}"])
 
 
 def _example(member: Exporter, card: Card) -> str:
