@@ -28,11 +28,9 @@ from workbench.inference.checked_images import chosen
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested
-from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.actions import make
-from workbench.ui.background import Background
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results import Results
@@ -41,6 +39,7 @@ from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
+from workbench.ui.trained_runs import TrainedRuns
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
@@ -63,7 +62,7 @@ class ExportPage(Page):
         self._export = export
         self._job: Job | None = None
         self._loading: Job | None = None
-        self._list: Background | None = None
+        self._runs = TrainedRuns(self)
         self._suggested = ""  # the folder last put into the field by this page
         self._written: Path | None = None
         self._build()
@@ -162,7 +161,7 @@ class ExportPage(Page):
         self._open.clicked.connect(self._open_folder)
         self._go.clicked.connect(self.export)
         self.session.document_changed.connect(self._document_changed)
-        self.session.runs_changed.connect(self._list_runs)
+        self._runs.read.connect(self._listed)
         self.session.job_ended.connect(self._job_ended)
         self._enable()
 
@@ -172,15 +171,12 @@ class ExportPage(Page):
         if self.session.document is None:
             self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
             return
-        self._list_runs()
+        self._runs.ask()
 
     def closing(self) -> None:
         if self._job is not None:
             self._job.stop.set()
-        if self._list is not None:
-            self._list.close()
-            self._list.deleteLater()
-            self._list = None
+        self._runs.close()
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)
@@ -198,18 +194,8 @@ class ExportPage(Page):
 
     # --- choices ---
 
-    @Slot()
-    def _list_runs(self) -> None:
-        if self.session.document is None or not (self.isVisible() or self._list is not None):
-            return
-        if self._list is None:
-            self._list = Background("Reading the runs", runs.runs, self)
-            self._list.done.connect(self._listed)
-        self._list.ask([self.session.document.runs_folder])
-
-    @Slot(object, object)
-    def _listed(self, _folder: object, found: object) -> None:
-        usable = [run for run in found if run.checkpoint is not None] if isinstance(found, tuple) else []
+    @Slot(object)
+    def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
             self._say_empty(
                 "No trained run yet", "A detector can be exported once it is trained.", "Train a detector", "train"

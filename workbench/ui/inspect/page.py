@@ -12,9 +12,8 @@ from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
-from workbench.training import runs
+from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.background import Background
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
 from workbench.ui.inspect.chosen import Chosen
@@ -32,6 +31,7 @@ from workbench.ui.inspect.work import Found, Look, Wish
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
+from workbench.ui.trained_runs import TrainedRuns
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.next_step import NextStep
 
@@ -51,7 +51,7 @@ class InspectPage(Page):
         self._wish: Wish | None = None  # of what is found, or looked for
         self._found: Found | None = None
         self._is_stale = False  # what was found is compared with labels that have changed since
-        self._list: Background | None = None
+        self._runs = TrainedRuns(self)
         self._follower = Follower(self)
         self._build()
         self._compare = CompareTab(session, lambda wish: self._look(wish))
@@ -107,7 +107,7 @@ class InspectPage(Page):
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
-        self.session.runs_changed.connect(self._list_runs)
+        self._runs.read.connect(self._listed)
         self.session.run_asked.connect(self._choice.want)
         self.session.job_ended.connect(self._job_ended)
 
@@ -118,7 +118,7 @@ class InspectPage(Page):
             self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
             return
         self._choice.list_splits(self.session.document.images())
-        self._list_runs()
+        self._runs.ask()
 
     def closing(self) -> None:
         self._stop_looking()
@@ -126,10 +126,7 @@ class InspectPage(Page):
         self._middle.close_down()
         self._side.close_down()
         self._follower.close_down()
-        if self._list is not None:
-            self._list.close()
-            self._list.deleteLater()
-            self._list = None
+        self._runs.close()
 
     def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
         """A tab more at the right, as the review of mistakes: it is given every Shown, and what it opens is listed."""
@@ -167,18 +164,8 @@ class InspectPage(Page):
 
     # --- runs and splits ---
 
-    @Slot()
-    def _list_runs(self) -> None:
-        if self.session.document is None or not (self.isVisible() or self._list is not None):
-            return
-        if self._list is None:
-            self._list = Background("Reading the runs", runs.runs, self)
-            self._list.done.connect(self._listed)
-        self._list.ask([self.session.document.runs_folder])
-
-    @Slot(object, object)
-    def _listed(self, _folder: object, found: object) -> None:
-        usable = [run for run in found if run.checkpoint is not None] if isinstance(found, tuple) else []
+    @Slot(object)
+    def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
             self._say_empty(
                 "No trained run yet",

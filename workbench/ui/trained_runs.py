@@ -1,0 +1,44 @@
+"""The runs of the open project that a detector can be taken from, for pages that offer them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.training import runs
+from workbench.ui.background import Background
+from workbench.ui.page import Page
+
+
+class TrainedRuns(QObject):
+    """`read(tuple of RunInfo)`, those with a checkpoint, after `ask` and, once the page was shown, when runs change."""
+
+    read = Signal(object)
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        self._page = page
+        self._reading: Background | None = None
+        page.session.runs_changed.connect(self.ask)
+
+    @Slot()
+    def ask(self) -> None:
+        """Read them in a thread, if the page is or was shown."""
+        document = self._page.session.document
+        if document is None or not (self._page.isVisible() or self._reading is not None):
+            return
+        if self._reading is None:
+            self._reading = Background("Reading the runs", runs.runs, self)
+            self._reading.done.connect(self._read)
+        self._reading.ask([document.runs_folder])
+
+    @Slot(object, object)
+    def _read(self, _folder: object, found: object) -> None:
+        usable = tuple(run for run in found if run.checkpoint is not None) if isinstance(found, tuple) else ()
+        self.read.emit(usable)
+
+    def close(self) -> None:
+        """Wait for what is being read."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading.deleteLater()
+            self._reading = None
