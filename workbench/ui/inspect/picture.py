@@ -148,7 +148,7 @@ class Legend(QWidget):
         self._switches: dict[Entry, QCheckBox] = {}
         self._columns = (len(entries) + 1) // 2  # in two rows
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(theme.GRID, 0, 0, 0)
         self._grid.setHorizontalSpacing(2 * theme.GRID)
         self._grid.setVerticalSpacing(theme.GRID // 2)
         for entry in entries:
@@ -166,14 +166,16 @@ class Legend(QWidget):
         """So narrow that two rows fit: a row of all would hold the whole pane open."""
         wide = max(switch.sizeHint().width() for switch in self._switches.values())
         height = super().minimumSizeHint().height()
-        return QSize(self._columns * wide + (self._columns - 1) * self._grid.horizontalSpacing(), height)
+        apart = (self._columns - 1) * self._grid.horizontalSpacing()
+        return QSize(theme.GRID + self._columns * wide + apart, height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
 
     def _place(self) -> None:
         hints = [switch.sizeHint().width() for switch in self._switches.values()]
-        in_a_row = sum(hints) + (len(hints) - 1) * self._grid.horizontalSpacing() <= self.width()
+        apart = (len(hints) - 1) * self._grid.horizontalSpacing()
+        in_a_row = theme.GRID + sum(hints) + apart <= self.width()
         columns = len(hints) if in_a_row else self._columns
         for number, switch in enumerate(self._switches.values()):
             self._grid.addWidget(switch, number // columns, number % columns, Qt.AlignmentFlag.AlignLeft)

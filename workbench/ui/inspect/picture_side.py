@@ -15,7 +15,7 @@ from workbench.core.sliders import Sliders
 from workbench.core.window import Window
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.ui import pictures
+from workbench.ui import pictures, theme
 from workbench.ui.background import Background
 from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.compare.work import Compared
@@ -40,6 +40,7 @@ class PictureSide(QWidget):
         self.picture = InspectPicture()
         self._caption = Elided()
         self._caption.setObjectName("inspect-caption")
+        self._caption.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._caption)
