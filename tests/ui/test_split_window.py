@@ -75,6 +75,18 @@ def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_win
     assert on_disk(rides) == [Split.NONE] * 20
 
 
+def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, open_window: Open, rides: Path) -> None:
+    split = opened(open_window(rides, "data"))
+    split.activateWindow()
+    qtbot.waitUntil(split.isActiveWindow)
+    field = split.findChildren(QSpinBox)[0]
+    field.setFocus()
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert on_disk(rides) == [Split.NONE] * 20, "Enter alone is the field's"
+    QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert on_disk(rides).count(Split.TRAIN) == 16
+
+
 def test_frames_of_a_ride_stay_together(qtbot: QtBot, open_window: Open, rides: Path) -> None:
     split = opened(open_window(rides, "data"))
     for part, share in (("train", 50), ("validation", 25), ("test", 25)):

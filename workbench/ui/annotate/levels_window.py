@@ -25,6 +25,7 @@ from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import primary
 
 SAMPLED = 100
 """Images that are measured, spread over the project."""
@@ -57,7 +58,7 @@ class LevelsWindow(QDialog):
         self._none.setToolTip("16 bits: 0 to 65,535; floats: each image by itself")
         self._apply = QPushButton("Apply")
         self._apply.setObjectName("levels-apply")
-        self._apply.setProperty("role", "primary")
+        primary(self._apply)
         form = QFormLayout()
         form.addRow("Black up to", self._low)
         form.addRow("White from", self._high)

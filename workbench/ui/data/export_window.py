@@ -33,6 +33,7 @@ from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.start.page import free_folder
+from workbench.ui.widgets.buttons import primary
 
 _USUAL = "yolo"
 """The format proposed where nothing came in by an import."""
@@ -95,7 +96,7 @@ class ExportWindow(QDialog):
         self._settle.timeout.connect(self._show_losses)
         self._write = QPushButton("Export")
         self._write.setObjectName("export-write")
-        self._write.setProperty("role", "primary")
+        primary(self._write)
         self._write.clicked.connect(self.write)
         self._format.currentIndexChanged.connect(self._show_losses)
         self._format.activated.connect(self._choose_format)

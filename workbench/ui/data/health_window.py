@@ -31,6 +31,7 @@ from workbench.ui import theme
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import primary
 
 LISTED = 500
 """Images listed below a finding; more than a person looks through one by one."""
@@ -62,7 +63,7 @@ class HealthWindow(QDialog):
         self._open.setObjectName("health-open")
         self._repair = QPushButton("Repair")
         self._repair.setObjectName("health-repair")
-        self._repair.setProperty("role", "primary")
+        primary(self._repair)
         self._lay_out()
         self._again.clicked.connect(self.check)
         self._open.clicked.connect(self._show)

@@ -33,6 +33,7 @@ from workbench.ui.data.importing.findings_view import FindingsView
 from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.empty import Empty
 
 _SETTLE = 300
@@ -81,7 +82,7 @@ class ImportWindow(QDialog):
         self._existing = existing_box()
         self._undo = button("import-undo", "Undo the import", self.undo)
         self._apply = button("import-apply", "Import", self.apply)
-        self._apply.setProperty("role", "primary")
+        primary(self._apply)
         self._lay_out()
         self._choices.read_asked.connect(self.read)
         self._choices.others_chosen.connect(self._be_careful)

@@ -37,6 +37,7 @@ from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import primary
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -87,7 +88,7 @@ class SplitWindow(QDialog):
         self._table = _table()
         self._apply = QPushButton("Apply")
         self._apply.setObjectName("split-apply")
-        self._apply.setProperty("role", "primary")
+        primary(self._apply)
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self.renew)
         self._lay_out()

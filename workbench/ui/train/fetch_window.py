@@ -17,6 +17,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.work import PublishedWeights
+from workbench.ui.widgets.buttons import primary
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class FetchWindow(QDialog):
         self._bar.hide()
         self._go = QPushButton("Fetch")
         self._go.setObjectName("fetch-go")
-        self._go.setProperty("role", "primary")
+        primary(self._go)
         self._go.clicked.connect(self.fetch)
         cancel = QPushButton("Cancel")
         cancel.setObjectName("fetch-cancel")

@@ -32,6 +32,7 @@ from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.start_from import FILES
 from workbench.ui.train.work import DetectorChoice, Loaded, WeightsWish
+from workbench.ui.widgets.buttons import primary
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
 HINT = "The file stays as it is. What it becomes is a run, like one trained here."
@@ -68,7 +69,7 @@ class WeightsWindow(QDialog):
         self._words.setObjectName("weights-words")
         self._apply = QPushButton("Import")
         self._apply.setObjectName("weights-apply")
-        self._apply.setProperty("role", "primary")
+        primary(self._apply)
         self._apply.setEnabled(False)
         self._apply.clicked.connect(self.apply)
         self._lay_out()

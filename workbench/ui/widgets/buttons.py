@@ -1,8 +1,9 @@
-"""Buttons with a name, a word, a sentence about them and a glyph."""
+"""Buttons with a name, a word, a sentence about them and a glyph; and the blue one of a window."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from workbench.ui import theme
@@ -16,6 +17,13 @@ def push_button(name: str, word: str, help: str = "", icon: str = "") -> QPushBu
     if icon:
         theme.set_icon(made, icon)
     return made
+
+
+def primary(button: QPushButton) -> None:
+    """The blue one of its window, which Ctrl+Return presses from any of the window's fields."""
+    button.setProperty("role", "primary")
+    for key in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own shortcut, which goes with each change of its text
+        QShortcut(QKeySequence(key), button, button.click)
 
 
 def icon_button(name: str, icon: str, help: str) -> QToolButton:

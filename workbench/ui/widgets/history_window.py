@@ -26,6 +26,7 @@ from workbench.core.history import Entry
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.elided import Elided
 
 _SOON = 100
@@ -59,7 +60,7 @@ class HistoryWindow(QDialog):
         self._words.setProperty("role", "muted")
         self._go = QPushButton()
         self._go.setObjectName("history-go")
-        self._go.setProperty("role", "primary")
+        primary(self._go)
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self.renew)
         self._lay_out()
