@@ -325,15 +325,12 @@ class Builder:
         return Layer(Activated(work, activation), (index, *sources)), self.channels[-1], self.sides[-1]
 
     def _scale_channels(self, section: Section, index: int) -> tuple[Layer, int, int]:
-        return self._product(section, index)
-
-    def _sam(self, section: Section, index: int) -> tuple[Layer, int, int]:
-        return self._product(section, index)
-
-    def _product(self, section: Section, index: int) -> tuple[Layer, int, int]:
+        """An earlier layer times the one before, which is one cell wide; [sam] has them of one size."""
         (source,) = self._sources(section, "from", index)[:1]
         work = Activated(torch.mul, self._activation(section, "linear"))
         return Layer(work, (index, source)), self.channels[source], self.sides[source]
+
+    _sam = _scale_channels
 
     def _upsample(self, section: Section, index: int) -> tuple[Layer, int, int]:
         stride = section.whole("stride", 2)

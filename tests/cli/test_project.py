@@ -266,10 +266,10 @@ def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, c
 
 def test_help_names_every_built_in_format() -> None:
     from workbench import formats
-    from workbench.cli.project import FORMATS
+    from workbench.cli.project import LABEL_FORMATS
 
     registry = formats.load_all()
-    assert sorted(FORMATS.split(", ")) == sorted(n for n in registry.names() if registry.owner(n) == "built in")
+    assert sorted(LABEL_FORMATS.split(", ")) == sorted(n for n in registry.names() if registry.owner(n) == "built in")
 
 
 def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

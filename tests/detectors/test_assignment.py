@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.contract.test_every_detector import NAMES, build, images, targets
-from workbench.detectors.parts import foreign
 from workbench.detectors.parts.default_boxes import DefaultBoxHead
-from workbench.detectors.parts.detection_head import DetectionHead
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Roles
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
@@ -64,29 +62,22 @@ def pulls(detector: Detector, raw: Raw, wanted: Targets) -> tuple[Tensor, Tensor
     terms = detector.loss(raw, wanted)
     box = terms["proposal box" if "proposal box" in terms else "box"]
     presence = next(terms[name] for name in ("objectness", "proposal", "label") if name in terms)
-    return tuple(  # type: ignore[return-value]
-        per_prior(detector, torch.autograd.grad(term, raw, retain_graph=True, materialize_grads=True))[which]
-        for which, term in enumerate((box, presence))
-    )
+    return moving(detector, raw, box)[0], moving(detector, raw, presence)[1]
 
 
-def per_prior(detector: Detector, slopes: Raw) -> tuple[Tensor, Tensor]:
-    """Where slopes by box numbers, and by objectness or labels, are not zero: (B, N) each."""
-    head = getattr(detector, "head", None)
-    if isinstance(head, YoloHead):
-        flat = head.flat(slopes)[0]
-        numbers, presence = flat[..., :4], flat[..., 4:5]
-    elif isinstance(head, DetectionHead):
-        out = head.split(slopes)
-        numbers, presence = out.numbers.flatten(1, 2), out.confidence.flatten(1)[..., None]
-    elif isinstance(head, DefaultBoxHead):
-        presence, numbers = head.split(slopes)
-    elif detector.name == "faster-rcnn":
-        presence, numbers = (part.view(len(slopes[0]), -1, part.shape[-1]) for part in detector._first(slopes))  # type: ignore[operator]
+def moving(detector: Detector, raw: Raw, term: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, N) bool each: priors whose box, and whose scores, change when the outputs follow the slope of a term."""
+    slopes = torch.autograd.grad(term, raw, retain_graph=True, materialize_grads=True)
+
+    def decoded(*outputs: Tensor) -> tuple[Tensor, Tensor]:
+        found = detector.candidates(outputs)
+        return found.boxes, found.scores
+
+    if detector.name == "faster-rcnn":  # its candidates are the second network's
+        scores, boxes = (part.view(len(raw[0]), -1, part.shape[-1]) for part in detector._first(slopes))  # type: ignore[operator]
     else:
-        presence = foreign.flat(slopes[:5], detector.label_count)
-        numbers = foreign.flat(slopes[5:10], 4)
-    return (numbers != 0).any(-1), (presence != 0).any(-1)
+        _, (boxes, scores) = torch.func.jvp(decoded, tuple(level.detach() for level in raw), slopes)
+    return (boxes != 0).any(-1), (scores != 0).any(-1)
 
 
 def assert_same(found: Explained, roles: Roles) -> None:

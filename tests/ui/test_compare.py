@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.hand import find
-from tests.ui.test_train_page import label_all, session
+from tests.ui.train_hand import label_all, session
 from workbench.training import kept_runs, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.ui import theme

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
-from tests.ui.test_inspect_page import make_run
+from tests.ui.inspect_hand import make_run
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.picture import ONE_RUN
 from workbench.ui.main_window import MainWindow

@@ -13,7 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_inspect_page import (  # noqa: F401 (fixtures)
+from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
     FakeLook,
     choose,
     drawn,

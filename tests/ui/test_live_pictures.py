@@ -1,4 +1,4 @@
-"""The tab "Pictures" of the Train page: what a run finds in the same images after each epoch; and the current batch."""
+"""The tab "Pictures" of the Train page: what a run finds in the same images after each epoch."""
 
 from __future__ import annotations
 
@@ -6,125 +6,44 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import (
-    QApplication,
-    QCheckBox,
-    QDoubleSpinBox,
-    QLabel,
-    QMainWindow,
-    QPushButton,
-    QSlider,
-    QSpinBox,
-    QTabWidget,
-)
+from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find, write_photographs
+from tests.ui.hand import find
+from tests.ui.live_hand import (
+    CELL,
+    OTHER,
+    PLATE,
+    counts,
+    folder_of,
+    hands,
+    has,
+    keep,
+    pane,
+    pictures,
+    session,
+    started,
+    window,
+    words,
+)
 from tests.ui.test_accessible import nameless, unreachable
-from tests.ui.test_train_page import FakeTraining, shown_page
+from tests.ui.train_hand import FakeTraining, shown_page
 from workbench.core import edits
-from workbench.core.detections import Detections
-from workbench.core.document import Document
-from workbench.core.project import Box, Label, Split, State
-from workbench.errors import WorkbenchError
-from workbench.training import watched
-from workbench.training.events import Evaluated, Finished, Progress, Started
-from workbench.ui import theme
+from workbench.core.project import Box
+from workbench.training.events import Evaluated, Finished
 from workbench.ui.session import Session
 from workbench.ui.train import work
-from workbench.ui.train.live.batch_tiles import TILE
 from workbench.ui.train.live.batch_window import BatchWindow
-from workbench.ui.train.live.batch_work import Batches, Begin, Begun, Place, Tile
 from workbench.ui.train.live.grid import best_columns
 from workbench.ui.train.live.pane import LivePictures
-from workbench.ui.train.live.picture import LivePicture
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.story import Story, told
-from workbench.ui.widgets.tile_view import TileView
 
-CELL, PLATE, OTHER = "#00ff7f", "#ff00c8", "#fffb00"
-
-
-@pytest.fixture
-def session(qapp: QApplication, tmp_path: Path) -> Iterator[Session]:
-    """Six photographs, done, with a cell each; the last three are to validate."""
-    theme.apply("light")
-    write_photographs(tmp_path / "photographs", [f"{name}.png" for name in "abcdef"])
-    session = Session()
-    session.open(Document.create(tmp_path / "project", tmp_path / "photographs"))
-    session.do(edits.AddLabels((Label(0, "cell", CELL), Label(0, "plate", PLATE))))
-    assert session.document is not None
-    cell = session.document.labels()[0].id
-    ids = tuple(image.id for image in session.document.images())
-    session.do(edits.AddBoxes(tuple(Box(0, image, cell, (20, 20, 120, 80)) for image in ids)))
-    session.do(edits.SetState(ids, State.DONE))
-    session.do(edits.SetSplit(ids[:3], Split.TRAIN))
-    session.do(edits.SetSplit(ids[3:], Split.VALIDATION))
-    yield session
-    session.close()
-
-
-def folder_of(session: Session, run: str) -> Path:
-    assert session.document is not None
-    folder = session.document.runs_folder / run
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def keep(session: Session, run: str, epoch: int, *scores: float) -> Evaluated:
-    """What a run keeps after an epoch: in each validation image a cell and a plate ... with these scores."""
-    assert session.document is not None
-    part = session.document.snapshot().only(splits=[Split.VALIDATION])
-    boxes = np.array([[24, 22, 118, 84], [130, 10, 190, 60]][: len(scores)], np.float32).reshape(-1, 4)
-    found = Detections(boxes, np.array(scores, np.float32), np.arange(len(scores), dtype=np.int32))
-    watched.keep(folder_of(session, run), epoch, 10 * epoch, part, [found] * len(part))
-    return Evaluated(epoch, 10 * epoch, 0.3, 0.5 + epoch / 100, 0.2, {}, 3, 0.1, True)
-
-
-def started(run: str, images: int = 3, epochs: int = 30) -> Started:
-    return Started(run, "", "yolov4-tiny", "cpu", "fp32", images, 3, epochs, 300, 1234)
-
-
-@pytest.fixture
-def pane(qtbot: QtBot, session: Session) -> Iterator[LivePictures]:
-    pane = LivePictures(session)
-    window = QMainWindow()
-    window.setCentralWidget(pane)
-    qtbot.addWidget(window)
-    window.resize(860, 400)
-    window.show()
-    with qtbot.waitActive(window):
-        window.activateWindow()
-    yield pane
-    pane.close_down()
-
-
-def words(pane: LivePictures) -> str:
-    text: str = find(pane, QLabel, "live-epoch").text()
-    return text
-
-
-def pictures(pane: LivePictures) -> list[LivePicture]:
-    return [one for one in pane.grid.pictures if one.isVisible()]
-
-
-def counts(pane: LivePictures) -> list[int]:
-    return [picture.count for picture in pictures(pane)]
-
-
-def pixels(widget: LivePicture) -> np.ndarray:
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1].copy()
-
-
-def has(widget: LivePicture, colour: str) -> int:
-    ink = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-    return int((pixels(widget) == ink).all(axis=2).sum())
+__all__ = ["hands", "pane", "session", "window"]  # fixtures
 
 
 def test_the_newest_epoch_is_shown_with_its_ap(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
@@ -336,183 +255,3 @@ def test_the_train_page_shows_them_while_a_training_runs_with_more_room(
     assert abs(tabs.height() - before) <= 2
     with pytest.raises(StopIteration):
         next(shown)
-
-
-# --- the batch ---
-
-
-class Hands:
-    """Answers the wishes of a batch window."""
-
-    def __init__(self) -> None:
-        self.wishes: list[Begin | Place] = []
-
-    def __call__(self, wish: object) -> object:
-        assert isinstance(wish, Begin | Place)
-        self.wishes.append(wish)
-        if isinstance(wish, Begin):
-            return Begun(4, 30, "")
-        if wish.place == 3:
-            raise WorkbenchError("d.png can't be read.")
-        picture = QImage(64, 64, QImage.Format.Format_RGB32)
-        picture.fill(0xFF808080)
-        others = ("z.png",) if wish.place == 0 else ()
-        return Tile(
-            wish.place, wish.place + 1, f"{wish.step}-{wish.place}.png", others, picture, 416,
-            np.array([[10, 10, 60, 60]], np.float64), ("cell",), ("#0072b2",), np.array([False]), False,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def hands() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def window(qtbot: QtBot, session: Session, pane: LivePictures, hands: Hands) -> Iterator[BatchWindow]:
-    window = BatchWindow(session, pane, hands)
-    window.show()
-    yield window
-    window.end()
-
-
-def names(window: BatchWindow) -> list[str]:
-    return [window.model.index(row).data() for row in range(window.model.rowCount())]
-
-
-def test_the_batch_of_the_running_step_is_made_and_now_makes_the_next(
-    qtbot: QtBot, session: Session, window: BatchWindow, hands: Hands
-) -> None:
-    story = told([started("tiny-1"), Progress(7, 30, 1, 4, {}, 1.0, 0.1, 5.0, 9.0)])
-    window.show_run(folder_of(session, "tiny-1"), story)
-    qtbot.waitUntil(lambda: names(window) == ["7-0.png", "7-1.png", "7-2.png", ""])
-    assert find(window, QSpinBox, "batch-step").value() == 8
-    assert find(window, QLabel, "batch-of").text() == "of 30"
-    assert find(window, QLabel, "batch-about").text() == "4 images of 416 × 416 px. 1 put together of several."
-    assert window.model.index(0).data(Qt.ItemDataRole.ToolTipRole).splitlines()[:3] == [
-        "7-0.png", "1 box", "with z.png",
-    ]  # fmt: skip
-    assert window.model.index(3).data(Qt.ItemDataRole.ToolTipRole) == "d.png can't be read."
-    story.add(Progress(30, 30, 4, 4, {}, 1.0, 0.1, 5.0, 0.0))
-    QTest.mouseClick(find(window, QPushButton, "batch-now"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: names(window)[0] == "29-0.png")
-    window.grab()
-
-
-def test_any_step_can_be_asked_for_and_what_was_asked_before_is_not_shown(
-    qtbot: QtBot, session: Session, window: BatchWindow
-) -> None:
-    window.show_run(folder_of(session, "tiny-1"), told([started("tiny-1")]))
-    qtbot.waitUntil(lambda: window.model.done == 4)
-    assert names(window)[0] == "0-0.png"
-    find(window, QSpinBox, "batch-step").setValue(12)
-    qtbot.waitUntil(lambda: window.model.done == 4 and names(window)[0] == "11-0.png")
-    window._done(Place(folder_of(session, "tiny-1"), 3, 0), window.model.index(1).data(TILE))
-    assert names(window)[0] == "11-0.png"
-
-
-def test_a_double_click_on_an_image_of_the_batch_opens_it(qtbot: QtBot, session: Session, window: BatchWindow) -> None:
-    window.show_run(folder_of(session, "tiny-1"), told([started("tiny-1")]))
-    qtbot.waitUntil(lambda: window.model.done == 4)
-    view = find(window, TileView, "batch-tiles")
-    at = view.visualRect(window.model.index(1)).center()
-    with qtbot.waitSignal(session.page_asked):
-        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
-        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
-    assert session.image_id == 2
-
-
-def test_the_button_opens_one_window_that_goes_with_the_project(
-    qtbot: QtBot, session: Session, pane: LivePictures
-) -> None:
-    pane.show_run("tiny-1", Story())
-    QTest.mouseClick(find(pane, QPushButton, "live-batch"), Qt.MouseButton.LeftButton)
-    window = find(pane, BatchWindow, "batch-window")
-    view = find(window, TileView, "batch-tiles")
-    qtbot.waitUntil(lambda: view.hint.startswith("tiny-1 has no record of its images yet"))
-    QTest.mouseClick(find(pane, QPushButton, "live-batch"), Qt.MouseButton.LeftButton)
-    assert len(pane.findChildren(BatchWindow)) == 1
-    session.close()
-    assert window.ended
-
-
-class Trained:
-    """A run that was asked for, and the batches that its training makes."""
-
-    def __init__(self, session: Session, scratch: Path, mosaic: float) -> None:
-        from workbench import detectors
-        from workbench.training import data, prepare, recipes, record, schedule
-        from workbench.training.events import Control
-        from workbench.training.request import RunRequest
-
-        assert session.document is not None
-        recipe = recipes.preset(recipes.DEFAULT)
-        own = replace(recipe.detector_settings, input_px=64).resolved(("cell", "plate"))
-        self.settings = replace(recipe.training, batch=4, epochs=6, mosaic=mosaic, sizes=0.3)
-        recipe = replace(recipe, detector_settings=own, training=self.settings)
-        self.folder = folder_of(session, "tiny-1")
-        request = RunRequest(self.folder, session.document.snapshot(), recipe)
-        record.write_request(request)
-        reading = data.load(
-            prepare.parts(request.snapshot, self.settings)[0], schedule.largest_side(self.settings, 64),
-            detectors.load_all().get(recipe.detector).chosen_resize(own), ignore_difficult=True, threads=1,
-            scratch=scratch, control=Control(),
-        )  # fmt: skip
-        try:
-            while True:
-                next(reading)
-        except StopIteration as end:
-            self.data = end.value
-        self.plan = schedule.Plan(len(self.data), 4, 6, self.settings.seed)
-
-    def check(self, tile: Tile, step: int) -> None:
-        """That the tile is what the network got."""
-        from workbench.training import augment, schedule
-
-        side = schedule.input_side(self.settings, step, self.plan.steps, 64)
-        calm = schedule.is_calm(self.settings, step, self.plan.steps)
-        indices = self.plan.indices(step)
-        wanted = augment.augmented(self.data, indices, self.settings, step, side, calm=calm)
-        rows = np.frombuffer(tile.picture.constBits(), np.uint8).reshape(side, side, 4)
-        np.testing.assert_array_equal(rows[..., 2::-1], wanted.images[tile.place])
-        np.testing.assert_array_equal(tile.boxes, wanted.boxes[tile.place][wanted.labels[tile.place] >= 0])
-        assert tile.image == self.data.snapshot.images[indices[tile.place]].id
-
-
-@pytest.mark.slow  # PyTorch is loaded, if no test before it has
-@pytest.mark.parametrize("broken", [False, True])
-def test_a_batch_is_to_the_pixel_what_the_training_makes(session: Session, tmp_path: Path, broken: bool) -> None:
-    """Broken: a file that can't be read was left out by the training, so all images after it moved up."""
-    if broken:
-        (tmp_path / "photographs" / "a.png").write_bytes(b"no picture")
-    trained = Trained(session, tmp_path, mosaic=0.5)
-    batches = Batches()
-    assert batches.do(Begin(trained.folder, len(trained.data), 1)) == Begun(4, trained.plan.steps, "")
-    for step in (0, 2):
-        for place in range(4):
-            tile = batches.do(Place(trained.folder, step, place))
-            assert isinstance(tile, Tile)
-            trained.check(tile, step)
-
-
-@pytest.mark.slow
-def test_an_image_that_is_gone_since_the_training_does_not_move_the_others(session: Session, tmp_path: Path) -> None:
-    trained = Trained(session, tmp_path, mosaic=0.0)
-    batches = Batches()
-    batches.do(Begin(trained.folder, len(trained.data), 1))
-    (tmp_path / "photographs" / "a.png").unlink()
-    shown = [outcome(batches, Place(trained.folder, 0, place)) for place in range(4)]
-    refused = [tile.sentence for tile in shown if isinstance(tile, WorkbenchError)]
-    there = [tile for tile in shown if isinstance(tile, Tile)]
-    assert refused
-    assert all("a.png" in sentence for sentence in refused)
-    assert there
-    for tile in there:
-        trained.check(tile, 0)
-
-
-def outcome(batches: Batches, wish: Place) -> object:
-    try:
-        return batches.do(wish)
-    except WorkbenchError as error:
-        return error

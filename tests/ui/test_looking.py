@@ -19,8 +19,8 @@ from pytestqt.qtbot import QtBot
 from tests.inference.stub import Stub, stub, write_pictures
 from tests.inference.test_webcam import WithCameras
 from tests.ui.hand import Open, find
+from tests.ui.inspect_hand import make_run
 from tests.ui.test_accessible import controls, described
-from tests.ui.test_inspect_page import make_run
 from workbench import plugins
 from workbench.core.detections import Kind
 from workbench.core.document import Document

@@ -1,134 +1,26 @@
-"""The list of runs: sorted, chosen, renamed and noted in place, deleted and taken back, extended, used again."""
+"""The list of runs: sorted, chosen, renamed and noted in place, deleted and taken back."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMainWindow, QPushButton, QSpinBox, QWidget
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QLabel, QPushButton
 
-from tests.training.test_runs import PROGRESS, STARTED, leave
+from tests.training.test_runs import STARTED, leave
 from tests.ui.hand import find
-from tests.ui.test_train_page import FakeTraining, label_all, press, ready, session, shown_page, text
-from workbench.core import edits
+from tests.ui.run_bench import Bench, bench
+from tests.ui.train_hand import label_all, press, session, text
 from workbench.core.lock import Lock
-from workbench.core.project import AnchorSet
 from workbench.core.words import size
-from workbench.training import extending, kept_runs, recipes, record, runs
-from workbench.training.events import Evaluated, Finished
-from workbench.training.request import RunRequest
-from workbench.ui.session import Session
-from workbench.ui.train.extend_window import ExtendWindow, sentences
-from workbench.ui.train.page import TrainPage
-from workbench.ui.train.run_deeds import RunDeeds
-from workbench.ui.train.run_list import RunList
+from workbench.training import kept_runs, runs
 from workbench.ui.train.run_work import List, listed
 from workbench.ui.train.runs_table import AP50, DATA, NAME, NOTE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN
-from workbench.ui.train.setup import Setup
-from workbench.ui.train.start_from import FRESH
 
-__all__ = ["session"]  # the fixture
-ENDED = Finished(6, 4, False, 0.5, 1.0, "/x")
-
-
-def evaluated(ap50: float) -> Evaluated:
-    return Evaluated(1, 2, ap50 / 2, ap50, 0.0, {}, 2, 0.1, best=True)
-
-
-@dataclasses.dataclass
-class Bench:
-    """The list and what does its deeds, on a project with the runs tiny-2, tiny-10 and other (the newest)."""
-
-    qtbot: QtBot
-    session: Session
-    runs: RunList
-    deeds: RunDeeds
-    window: QMainWindow
-    folder: Path
-    told: list[str]
-
-    @property
-    def table(self) -> QWidget:
-        return self.runs.table
-
-    def listed(self) -> list[str]:
-        return [self.runs.table.item(row, NAME).text() for row in range(self.runs.table.rowCount())]
-
-    def row(self, name: str) -> int:
-        return self.listed().index(name)
-
-    def cell(self, name: str, column: int) -> str:
-        return self.runs.table.item(self.row(name), column).text()
-
-    def tip(self, name: str, column: int) -> str:
-        return self.runs.table.item(self.row(name), column).toolTip()
-
-    def click(self, name: str, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        at = self.runs.table.visualItemRect(self.runs.table.item(self.row(name), AP50)).center()
-        self.qtbot.mouseClick(self.runs.table.viewport(), Qt.MouseButton.LeftButton, modifier, at)
-
-    def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        self.qtbot.keyClick(self.runs.table, key, modifier)
-
-    @property
-    def editor(self) -> QLineEdit:
-        (editor,) = (one for one in self.runs.table.findChildren(QLineEdit) if one.isVisible())
-        return editor
-
-    def type(self, words: str) -> None:
-        editor = self.editor
-        editor.selectAll()
-        editor.insert(words)
-        self.qtbot.keyClick(editor, Qt.Key.Key_Return)
-
-    def wait_for(self, *names: str) -> None:
-        self.qtbot.waitUntil(lambda: sorted(self.listed()) == sorted(names))
-
-    def is_on(self, name: str) -> bool:
-        return bool(find(self.runs, QAction, f"action-{name}").isEnabled())
-
-    def on_disk(self) -> list[str]:
-        return sorted(run.name for run in runs.runs(self.folder))
-
-
-@pytest.fixture
-def bench(qtbot: QtBot, session: Session) -> Iterator[Bench]:
-    assert session.document is not None
-    folder = session.document.runs_folder
-    for seconds, (name, ap50) in enumerate((("tiny-2", 0.5), ("tiny-10", math.nan), ("other", 0.25))):
-        started = dataclasses.replace(STARTED, run=name)
-        scored = [] if math.isnan(ap50) else [evaluated(ap50)]
-        file = leave(folder / name, started, PROGRESS, *scored, ENDED) / "events.jsonl"
-        lines = [json.loads(line) | {"time": 1e9 + 60 * seconds} for line in file.read_text("utf-8").splitlines()]
-        file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    window, list_, setup = QMainWindow(), RunList(), Setup()
-    deeds = RunDeeds(session, list_, setup)
-    both = QWidget()
-    row = QHBoxLayout(both)
-    row.addWidget(setup)
-    row.addWidget(list_, 1)
-    window.setCentralWidget(both)
-    qtbot.addWidget(window)
-    window.resize(1200, 600)
-    window.show()
-    with qtbot.waitActive(window):
-        window.activateWindow()
-    told: list[str] = []
-    session.message.connect(lambda _level, sentence: told.append(sentence))
-    made = Bench(qtbot, session, list_, deeds, window, folder, told)
-    deeds.list_runs()
-    made.wait_for("tiny-2", "tiny-10", "other")
-    yield made
-    deeds.close()
-    setup.network_size.close_down()
+__all__ = ["bench", "session"]  # fixtures
 
 
 def test_the_newest_run_is_first_and_any_column_sorts(bench: Bench) -> None:
@@ -321,129 +213,6 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     assert "today" not in bench.tip("other", DATA)  # not known any more
     bench.deeds.list_runs()
     bench.qtbot.waitUntil(lambda: "It has changed since." in bench.tip("other", DATA))
-
-
-# --- going on for longer ---
-
-
-@pytest.fixture
-def whole(bench: Bench) -> Path:
-    """A run that can be extended: 6 images in batches of 4 for 4 epochs, at a rate that falls from 0.1 to 0.001."""
-    folder = bench.folder / "tiny-2"
-    for name in ("last.state.pt", "data.npz", "best.safetensors"):
-        (folder / name).write_bytes(name.encode())
-    settings = "epochs = 4\nbatch = 4\nlearning_rate = 0.1\nwarm_up = 0\n"
-    (folder / "settings.toml").write_text(f'detector = "toy"\n[training]\n{settings}', "utf-8")
-    with bench.qtbot.waitSignal(bench.deeds.listed):
-        bench.deeds.list_runs()
-    return folder
-
-
-def test_a_run_is_extended_after_it_was_told_what_that_means(bench: Bench, whole: Path) -> None:
-    bench.click("tiny-10")
-    assert not bench.is_on("extend-run")
-    bench.click("tiny-2")
-    find(bench.runs, QAction, "action-extend-run").trigger()
-    bench.qtbot.waitUntil(lambda: bench.window.findChild(ExtendWindow) is not None)
-    window = find(bench.window, ExtendWindow, "extend-window")
-    assert find(window, QSpinBox, "extend-epochs").value() == 2
-    find(window, QSpinBox, "extend-epochs").setValue(4)
-    # 6 of 6 steps, then 6 of 12: a cosine of 0.1 to 0.001
-    rates = "ended at 0.00763; in a run of this length it goes on at 0.0505 and ends at 0.00269. As it is higher"
-    assert rates in text(window, "extend-words")
-    with bench.qtbot.waitSignal(bench.deeds.go_on_asked) as asked:
-        press(bench.qtbot, window, "extend-go")
-    assert asked.args == [bench.folder / "tiny-2-to-8"]
-    bench.wait_for("other", "tiny-10", "tiny-2", "tiny-2-to-8")
-    assert (bench.folder / "tiny-2-to-8" / "last.state.pt").read_bytes() == b"last.state.pt"
-
-
-def test_the_words_on_an_extension_fit_the_schedule(bench: Bench, whole: Path) -> None:
-    def words(**changes: object) -> str:
-        basis = extending.basis(whole)
-        early = bool(changes.pop("early", False))
-        training = dataclasses.replace(basis.training, **changes)  # type: ignore[arg-type]
-        basis = dataclasses.replace(basis, training=training, early=early)
-        return sentences(basis, basis.extended(8))
-
-    assert "The learning rate stays at 0.1." in words(schedule="constant")
-    one_cycle = words(schedule="one-cycle")
-    assert ", rises to " not in one_cycle
-    assert "did not stop early" not in one_cycle
-    assert "'tiny-2' ended early because AP no longer rose." in words(early=True)
-    assert "As it is higher than at the end" not in words(schedule="constant", early=True)
-
-
-# --- with the page ---
-
-
-@pytest.fixture
-def page(qtbot: QtBot, session: Session) -> Iterator[TrainPage]:
-    label_all(session)
-    yield from shown_page(qtbot, TrainPage(session, train=FakeTraining()), session)
-
-
-def title_is(page: TrainPage, words: str) -> Callable[[], bool]:
-    return lambda: text(page, "train-title") == words
-
-
-def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
-    qtbot: QtBot, page: TrainPage, session: Session
-) -> None:
-    assert session.document is not None
-    folder = session.document.runs_folder
-    leave(folder / "first", STARTED, ENDED)
-    leave(folder / "second", STARTED, ENDED)
-    page.shown()
-    qtbot.waitUntil(title_is(page, "second: finished"))
-    deeds = find(page, RunDeeds, "")
-    deeds.rename(runs.info(folder / "second"), "better")
-    assert title_is(page, "better: finished")()
-    deeds.delete([runs.info(folder / "better")])
-    qtbot.waitUntil(title_is(page, "first: finished"))
-    press(qtbot, page, "train-runs-undo")
-    qtbot.waitUntil(title_is(page, "better: finished"))
-
-
-def test_a_fork_fills_the_form_and_brings_the_anchors_back(
-    qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
-) -> None:
-    document = session.document
-    assert document is not None
-    ready(qtbot, page)
-    anchors = AnchorSet(((10.0, 12.0), (30.0, 20.0)), 320)
-    recipe = recipes.preset("quick-cpu").changed({"epochs": 7, "input_px": 96, "width": 0.25})
-    weights = tmp_path / "begun.safetensors"
-    weights.touch()
-    folder = leave(document.runs_folder / "first", STARTED, ENDED)
-    request = RunRequest(folder, document.snapshot(), recipe, anchors, start=weights)
-    record.write_request(request)
-    page.shown()
-    find(page, RunList, "")
-    qtbot.waitUntil(lambda: find(page, RunList, "").table.rowCount() == 1)
-    find(page, RunList, "").table.selectRow(0)
-    told: list[str] = []
-    session.message.connect(lambda _level, sentence: told.append(sentence))
-    find(page, QAction, "action-fork-run").trigger()
-    qtbot.waitUntil(lambda: bool(told))
-    setup = find(page, Setup, "")
-    assert setup.recipe() == recipe
-    assert setup.start_from.file == weights
-    assert document.anchors() == anchors
-    assert told == [
-        "The settings of 'first' are in the form: change what you like and start. The project's anchors are those of"
-        " that run now; Undo (Ctrl+Z) takes this back."
-    ]
-    assert session.undo() is not None
-    assert document.anchors() is None
-    assert told.pop() == "Taken back: Change the anchors in training."
-
-    weights.unlink()
-    session.do(edits.ChangeSetting("anchors", anchors.to_setting()))
-    find(page, QAction, "action-fork-run").trigger()
-    qtbot.waitUntil(lambda: len(told) == 2)
-    assert told[1].endswith("which is not there any more: fresh weights are chosen.")  # and nothing about anchors
-    assert setup.start_from.currentData() == FRESH
 
 
 def test_the_menu_explains_what_it_offers(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_starting_weights import choose, entries
-from tests.ui.test_train_page import label_all, press, ready, session, shown_page, text
+from tests.ui.train_hand import label_all, press, ready, session, shown_page, text
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError

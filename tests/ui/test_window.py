@@ -28,7 +28,6 @@ from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
-from workbench.errors import WorkbenchError
 from workbench.ui import app, theme
 from workbench.ui.commands import COMMANDS
 from workbench.ui.keys import PROFILES, conflicts, in_force
@@ -338,65 +337,7 @@ def test_a_missing_system_library_is_said_with_the_packages_to_install(monkeypat
     assert "\n" not in sentence
 
 
-def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open_window: Open) -> None:
-    window = open_window()
-    try:
-        raise KeyError("x")
-    except KeyError as error:
-        app._Told(window)(KeyError, error, error.__traceback__)
-    assert "Something went wrong" in find(window, QLabel, "message-text").text()
-    assert find(window, QPushButton, "start-new").isEnabled()
-
-
 def test_a_page_can_ask_for_the_import_of_weights(open_window: Open, project: Path) -> None:
     window = open_window(project, "data")
     window.session.import_asked.emit()
     assert find(window, QWidget, "weights-window").isVisible()
-
-
-def test_a_message_lies_above_the_page_that_is_shown_after_it(open_window: Open, project: Path) -> None:
-    window = open_window()
-    window.session.message.emit("warning", "This project is open for reading only.")
-    assert window.open(project)
-    for page in ("data", "label", "data"):
-        window.show_page(page)
-        QApplication.processEvents()
-        text = find(window, QLabel, "message-text")
-        assert text.isVisible()
-        assert window.childAt(text.mapTo(window, text.rect().center())) is text
-
-
-def test_a_message_goes_with_the_project_that_was_open(open_window: Open, project: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    Document.create(other, tmp_path / "photographs").close()
-    window = open_window(project, "data")
-    corner = find(window, QWidget, "messages")
-    for leave in (window.close_project, lambda: window.open(other)):
-        window.open(project)
-        window.session.message.emit("error", "The disk is full.")
-        assert corner.isVisible()
-        leave()
-        assert not corner.isVisible()
-
-
-def test_a_message_of_an_opening_stays(open_window: Open, project: Path, tmp_path: Path) -> None:
-    window = open_window(project, "data")
-    corner, text = find(window, QWidget, "messages"), find(window, QLabel, "message-text")
-    assert not window.open(tmp_path / "none")  # the project that is open stays
-    assert corner.isVisible()
-    window.close_project()
-    assert not corner.isVisible()
-    assert not window.open(tmp_path / "none")
-    assert window.open(project)
-    assert corner.isVisible()
-    assert "There is no project in" in text.text()
-
-
-def test_what_fails_while_a_project_is_closed_is_said(open_window: Open, project: Path) -> None:
-    window = open_window(project, "data")
-    corner, text = find(window, QWidget, "messages"), find(window, QLabel, "message-text")
-    window.session.message.emit("info", "3 images added.")
-    window.session.closing.connect(lambda: window.session.tell(WorkbenchError("The note could not be kept.")))
-    window.close_project()
-    assert corner.isVisible()
-    assert text.text() == "The note could not be kept."

@@ -15,7 +15,7 @@ from workbench.core.project import AnchorSet
 from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
 
-FORMATS = ("text", "cfg", "json", "python")
+PRINTED_FORMATS = ("text", "cfg", "json", "python")
 CURVE = 15
 
 
@@ -40,7 +40,8 @@ def anchors(
         Path | None, typer.Option("--plot", help="Draw boxes, anchors and the curve over k into this PNG.")
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", help=f"Of what is printed: {', '.join(FORMATS)}; all but text can be pasted.")
+        str,
+        typer.Option("--format", help=f"Of what is printed: {', '.join(PRINTED_FORMATS)}; all but text can be pasted."),
     ] = "text",
     as_json: Json = False,
 ) -> None:
@@ -48,7 +49,7 @@ def anchors(
     from workbench.core import edits
 
     one_of("resize", resize, list(HOWS))
-    one_of("format", format, list(FORMATS))
+    one_of("format", format, list(PRINTED_FORMATS))
     check_png("plot", plot)
     if published and format != "text" and not as_json:
         raise WorkbenchError("--published compares sets in a table, which --format has no place for. Leave out one.")

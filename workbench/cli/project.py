@@ -18,7 +18,7 @@ from workbench.core.files import left_out_sentence, walk_images
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 
-FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
+LABEL_FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
 """The built in formats, without importing them; tests/cli/test_project.py compares."""
 
 
@@ -87,7 +87,7 @@ def restore(
 def import_(
     project: Project,
     path: Annotated[Path, typer.Argument(help="A folder or file with labels of another tool.")],
-    format: Annotated[str | None, typer.Option("--format", help=f"{FORMATS}; default: recognised.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help=f"{LABEL_FORMATS}; default: recognised.")] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Where the images are, if not beside.")] = None,
     on_existing: Annotated[
         str,
@@ -268,7 +268,7 @@ def add_video(
 def export_labels(
     project: Project,
     folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
-    format: Annotated[str, typer.Option("--format", help=f"{FORMATS}, or a plugin's.")],
+    format: Annotated[str, typer.Option("--format", help=f"{LABEL_FORMATS}, or a plugin's.")],
     copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images too.")] = False,
     replace: Annotated[
         bool,

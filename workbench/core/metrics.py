@@ -23,6 +23,7 @@ from workbench.core.project import Snapshot
 __all__ = ["MOST", "NUMBERS", "RECALLS", "THRESHOLDS", "Curve", "Doubles", "Evaluation", "accumulate",
            "average_precision", "curves", "evaluate", "evaluate_arrays", "evaluation_of"]  # fmt: skip
 THRESHOLDS: Doubles = np.linspace(0.5, 0.95, 10)
+SIZES = ("small", "medium", "large")
 AREAS = {"all": ANY_AREA, "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 
 
@@ -104,11 +105,11 @@ def evaluation_of(names: tuple[str, ...], by_area: Mapping[str, Matching]) -> Ev
         ap=_mean(precision),
         ap50=_mean(precision[0]),
         ap75=_mean(precision[5]),
-        **{f"ap_{size}": _mean(tables[size][0]) for size in ("small", "medium", "large")},
+        **{f"ap_{size}": _mean(tables[size][0]) for size in SIZES},
         ar1=_mean(accumulate(matching, MOST[0])[1]),
         ar10=_mean(accumulate(matching, MOST[1])[1]),
         ar100=_mean(recall),
-        **{f"ar_{size}": _mean(tables[size][1]) for size in ("small", "medium", "large")},
+        **{f"ar_{size}": _mean(tables[size][1]) for size in SIZES},
         per_label_ap=np.array([_mean(precision[:, :, c]) for c in range(truth.label_count)]),
         per_label_ap50=np.array([_mean(precision[0, :, c]) for c in range(truth.label_count)]),
         precision=precision,

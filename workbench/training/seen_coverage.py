@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from workbench import detectors
+from workbench.core.metrics import AREAS, SIZES
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
@@ -26,8 +27,7 @@ from workbench.training.seen_boxes import without_pixels
 from workbench.training.seen_files import Files
 from workbench.training.seen_stop import Stoppable, Stopped, check
 
-SIZES = ("small", "medium", "large")
-BOUNDS = (32.0**2, 96.0**2)  # COCO's areas
+BOUNDS = [AREAS[size][0] for size in SIZES[1:]]
 SLOTS = 256  # images x boxes at once: bounds what FCOS lays out, points x boxes x 4
 MOST_IMAGES = 64  # at once
 NARROWEST = 0.05  # width of the network that is built: what answers for what is the same at any width

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from tests import networks
 from workbench import detectors
+from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.transfer import transfer
 
@@ -15,10 +17,12 @@ OLD, NEW = ("dog", "cat", "horse"), ("zebra", "Cat", "dog", "cow")
 ALL = [name for name, _ in detectors.load_all() if name != "yolov1" and detectors.detectors.owner(name) == "built in"]
 
 
-def build(name: str, labels: int, seed: int, anchors: Any = None, **settings: Any) -> Detector:
-    torch.manual_seed(seed)
-    kind = detectors.load_all().get(name)
-    return detectors.build(name, kind.settings_class(**{"input_px": 64, "width": 0.1, **settings}), labels, anchors)
+def settings(name: str, **changes: Any) -> DetectorSettings:
+    return detectors.load_all().get(name).settings_class(**{"input_px": 64, "width": 0.1, **changes})
+
+
+def build(name: str, labels: int, seed: int, anchors: Any = None, **changes: Any) -> Detector:
+    return networks.build(name, settings(name, **changes), labels, anchors, seed)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -50,7 +54,8 @@ def test_everything_but_the_rows_of_new_labels_goes_over(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_labels_rows_are_all_there_is_to_labels(name: str) -> None:
     """Detectors for three and for four labels differ in the layers that label_rows() names and in no others."""
-    three, four = build(name, 3, 1), build(name, 4, 1)
+    with networks.unfilled():
+        three, four = (detectors.build(name, settings(name), labels) for labels in (3, 4))
     odd = {
         key.rpartition(".")[0]
         for (key, a), b in zip(three.state_dict().items(), four.state_dict().values(), strict=True)

@@ -38,6 +38,7 @@ STEP = 5  # percent, of a key
 NAMED = 3  # labels that the project lacks, of those in an image
 LAST, OTHER = "last", "other"  # the file that was chosen last, and any
 MODELS = "models"
+WHOSE = "Whose network suggests boxes: a run's, or that of a file."
 """The folder in a project's cache of what files of other programs became."""
 _KEPT = "label/suggest-confidence"
 
@@ -100,11 +101,7 @@ class SuggestBar(QFrame):
         self.hide()
 
     def _build(self) -> None:
-        self._run = ElidedCombo(
-            "suggest-run",
-            "Run or file that suggests boxes",
-            "Whose network suggests boxes: a run's, or that of a file.",
-        )
+        self._run = ElidedCombo("suggest-run", "Run or file that suggests boxes", WHOSE)
         self._run.setFixedWidth(136)
         self._least = QSlider(Qt.Orientation.Horizontal)
         self._least.setRange(1, 99)

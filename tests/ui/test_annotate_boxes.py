@@ -1,0 +1,241 @@
+"""Boxes that are there, by mouse and keys: moved, taken over, copied, labelled, chosen, undone; on disk afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractItemModel, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QListView
+from pytestqt.qtbot import QtBot
+
+from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
+from tests.ui.hand import WIDTH, Hand, Open, boxes_on_disk, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import State
+
+__all__ = ["labelled"]  # a fixture
+
+
+def test_ctrl_and_an_arrow_move_to_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Right, CTRL)
+    hand.key(Qt.Key.Key_Up, CTRL)
+    assert corners(labelled) == [(WIDTH - 60, 0, WIDTH, 40)]
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert corners(labelled) == [(WIDTH - 60, 20, WIDTH, 60)]  # one edit for each
+
+
+def test_boxes_of_the_image_before_are_taken_over_once(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert "first image" in find(window, QLabel, "message-text").text()
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+    assert names(labelled, "b.png") == ["cell"]
+    assert len(hand.canvas.selected) == 1
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert len(corners(labelled, "b.png")) == 1
+    assert "are here" in find(window, QLabel, "message-text").text()
+
+
+def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    message = find(window, QLabel, "message-text")
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "no image before" in message.text()
+    hand.key(Qt.Key.Key_D)
+    with_state = window.session.do(edits.SetState((window.session.image_id,), State.VERIFIED))
+    assert with_state is not None
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "no box here" in message.text()
+    hand.draw((40, 30), (100, 70))
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "1 box in the 1 image between" in message.text()
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[1].state is State.IN_WORK  # nobody has looked at it since
+    (between,) = corners(labelled, "b.png")
+    assert near(between, (30, 25, 90, 65))
+    hand.key(Qt.Key.Key_I, CTRL)
+    assert "has these boxes already" in message.text()
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert corners(labelled, "b.png") == []
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[1].state is State.VERIFIED
+
+
+def test_undo_survives_a_restart_and_redo_brings_the_box_back(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    Hand(qtbot, window).draw((100, 30), (150, 90))
+    drawn = corners(labelled)
+    window.close()
+
+    window = open_window(labelled)
+    Hand(qtbot, window).key(Qt.Key.Key_Z, CTRL)
+    assert len(corners(labelled)) == 1
+    window.close()
+
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_Z, CTRL | SHIFT)
+    assert corners(labelled) == drawn
+    hand.key(Qt.Key.Key_Z, CTRL)
+    hand.key(Qt.Key.Key_Y, CTRL)
+    assert corners(labelled) == drawn
+
+
+def test_undo_goes_to_the_image_that_it_changes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_D)
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert find(window, QLabel, "image-name").text() == "a.png"
+
+
+def test_a_box_is_moved_by_the_mouse_and_stays_inside(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.drag((50, 40), (70, 50))
+    assert near(corners(labelled)[0], (40, 30, 100, 70))
+    hand.drag((70, 50), (5, 5))
+    assert corners(labelled)[0][:2] == (0, 0)
+    assert near(corners(labelled)[0], (0, 0, 60, 40))
+
+
+def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.drag((80, 60), (100, 90))
+    assert near(corners(labelled)[0], (20, 20, 100, 90))
+    hand.drag((20, 55), (150, 55))
+    assert near(corners(labelled)[0], (100, 20, 150, 90))
+
+
+def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_D, CTRL)
+    assert corners(labelled)[1] == (30, 30, 90, 70)
+    hand.key(Qt.Key.Key_Right)
+    hand.key(Qt.Key.Key_Down, SHIFT)
+    assert corners(labelled)[1] == (31, 40, 91, 80)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert len(corners(labelled)) == 2
+
+
+def test_a_nudge_at_the_border_stops_there(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    for _ in range(3):
+        hand.key(Qt.Key.Key_Up, SHIFT)
+    assert corners(labelled)[0] == (20, 0, 80, 40)
+
+
+def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_V, CTRL)
+    assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+
+
+def test_several_boxes_are_selected_by_shift_and_by_a_rubber_band(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    hand.click(50, 40)
+    hand.click(120, 60, SHIFT)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == []
+    hand.key(Qt.Key.Key_Z, CTRL)
+    hand.click(190, 5)
+    hand.drag((190, 5), (90, 95))
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+
+
+def test_ctrl_click_reaches_the_box_below(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((30, 30), (60, 50))
+    hand.click(190, 95)
+    hand.click(45, 40)
+    hand.click(45, 40, CTRL)
+    hand.key(Qt.Key.Key_Delete)
+    assert len(corners(labelled)) == 1
+    assert near(corners(labelled)[0], (30, 30, 60, 50))
+
+
+def test_number_keys_label_the_selected_box_and_the_next_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key("2")
+    assert names(labelled) == ["plate"]
+    hand.draw((100, 30), (150, 90))
+    assert names(labelled) == ["plate", "plate"]
+    hand.key("9")
+    assert names(labelled) == ["plate", "plate"]
+
+
+def test_e_changes_the_label_by_typing_and_makes_new_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_E)
+    hand.type_label("pla")
+    assert names(labelled) == ["plate"]
+    hand.key(Qt.Key.Key_E, CTRL)
+    hand.type_label("thrombocyte")
+    assert names(labelled) == ["thrombocyte"]
+
+
+def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_Escape)
+    hand.key(Qt.Key.Key_Tab)
+    hand.key(Qt.Key.Key_Tab)
+    hand.key(Qt.Key.Key_Delete)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+
+
+def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.click(50, 40)
+    find(window, QCheckBox, "flag-difficult").click()
+    note = find(window, QLineEdit, "box-note")
+    QTest.keyClicks(note, "out of focus")
+    QTest.keyClick(note, Qt.Key.Key_Return)
+    (box,) = boxes_on_disk(labelled)["a.png"]
+    assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
+
+
+def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 30), (150, 90))
+    boxes = find(window, QListView, "box-list")
+    model: QAbstractItemModel = boxes.model()
+    place = boxes.visualRect(model.index(0, 0)).center()
+    QTest.mouseClick(boxes.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    hand.key(Qt.Key.Key_Delete)
+    assert near(corners(labelled)[0], (100, 30, 150, 90))
+
+
+def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Delete)
+    assert len(corners(labelled)) == 1

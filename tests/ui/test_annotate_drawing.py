@@ -1,0 +1,174 @@
+"""Boxes are drawn on the Label page by mouse and keys; what counts is what is on disk afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.annotate_hand import SHIFT, corners, labelled, names, near
+from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label
+from workbench.ui.annotate.canvas import BORDER
+from workbench.ui.annotate.shape_menu import ShapeMenu
+
+__all__ = ["labelled"]  # a fixture
+
+
+def test_the_first_box_asks_for_its_label_and_is_then_on_disk(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.draw((10, 10), (60, 50))
+    assert corners(project) == []
+    hand.type_label("cell")
+    (found,) = corners(project)
+    assert near(found, (10, 10, 60, 50))
+    assert names(project) == ["cell"]
+
+
+def test_a_drawn_box_is_on_disk_when_the_mouse_is_let_go(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 90))
+    assert near(corners(labelled)[1], (100, 30, 150, 90))
+    assert all(value == round(value) for value in corners(labelled)[1])
+
+
+def test_a_box_drawn_past_the_border_ends_at_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_Minus)
+    hand.key(Qt.Key.Key_Minus)
+    hand.draw((150, 50), (WIDTH + 15, HEIGHT + 15))
+    assert near(corners(labelled)[1], (150, 50, WIDTH, HEIGHT))
+    assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
+
+
+def test_a_tiny_box_is_refused_with_a_message(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.draw((100, 80), (101.5, 90))
+    assert len(corners(labelled)) == 1
+    assert "less than 3" in find(window, QLabel, "message-text").text()
+
+
+def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.drag((10, 10), (60, 50))
+    hand.type_label("cell")
+    hand.drag((100, 30), (150, 90))  # drawing goes on
+    first, second = corners(project)
+    assert near(first, (10, 10, 60, 50))
+    assert near(second, (100, 30, 150, 90))
+
+
+def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.drag((10, 10), (10, 10))
+    assert not hand.canvas.is_drawing
+    assert corners(project) == []
+
+
+def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.click(100, 40)
+    QTest.mouseMove(hand.canvas, hand.at(140, 70))
+    hand.click(140, 70)
+    assert near(corners(labelled)[1], (100, 40, 140, 70))
+
+
+def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        first = document.images()[0].id
+        label = document.labels()[0].id
+        places = ((20, 20, 80, 60), (100, 10, 300, 90), (110, 10, 111, 90))
+        document.draw(tuple(Box(0, first, label, xyxy) for xyxy in places))
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    model = find(window, QListView, "box-list").model()
+
+    def marked() -> list[bool]:
+        beside = [model.index(row, 0).data(Qt.ItemDataRole.UserRole).beside for row in range(model.rowCount())]
+        return ["\N{WARNING SIGN}" in text for text in beside]
+
+    assert marked() == [False, True, True]
+    tip = model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "reaches outside its image" in tip
+    hand.draw((20, 20), (80, 60))
+    assert "at the same place already" in find(window, QLabel, "message-text").text()
+    assert marked() == [False, True, True, False]
+
+
+def test_with_shift_a_square_is_drawn_and_a_corner_keeps_the_shape(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((100, 30), (150, 40), held=SHIFT)
+    x0, y0, x1, y1 = corners(labelled)[1]
+    assert near((x0, y0), (100, 30))
+    assert x1 - x0 == y1 - y0 == pytest.approx(50, abs=1)
+    hand.click(60, 40)
+    hand.drag((80, 60), (110, 60), held=SHIFT)  # 60 x 40 becomes 90 x 60
+    assert near(corners(labelled)[0], (20, 20, 110, 80))
+
+
+def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    find(window, QAction, "shape-4:3").trigger()
+    assert hand.canvas.is_drawing
+    button = find(window, QToolButton, "button-draw")
+    assert button.text() == "Draw boxes 4 : 3"
+    hand.drag((100, 30), (140, 31))
+    assert near(corners(labelled)[1], (100, 30, 140, 60))
+    assert ShapeMenu().ratio == 4 / 3
+    find(window, QAction, "shape-any").trigger()
+    assert button.text() == "Draw boxes"
+    hand.drag((150, 30), (190, 40))
+    assert near(corners(labelled)[2], (150, 30, 190, 40))
+
+
+def test_the_border_attracts_unless_alt_is_held(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.canvas.zoom_to(2.0)
+    assert 1 < BORDER / hand.canvas.view.scale < 2
+    hand.draw((150, 50), (WIDTH - 1, HEIGHT - 1))
+    assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
+    hand.draw((100, 50), (WIDTH - 1, HEIGHT - 1), held=Qt.KeyboardModifier.AltModifier)
+    assert corners(labelled)[2][2:] == (WIDTH - 1, HEIGHT - 1)
+    hand.draw((50, 70), (WIDTH - 2, HEIGHT - 2))
+    assert corners(labelled)[3][2:] == (WIDTH - 2, HEIGHT - 2)
+
+
+def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hand.at(100, 40))
+    QTest.mouseMove(hand.canvas, hand.at(140, 70))
+    hand.key(Qt.Key.Key_Escape)
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hand.at(140, 70))
+    assert len(corners(labelled)) == 1
+
+
+def test_a_box_can_be_drawn_inside_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((30, 30), (60, 50))
+    assert len(corners(labelled)) == 2
+
+
+def test_escape_in_the_label_popup_drops_the_draft(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    hand = Hand(qtbot, open_window(project))
+    hand.draw((10, 10), (60, 50))
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    QTest.keyClick(find(popup, QLineEdit, "label-popup-field"), Qt.Key.Key_Escape)
+    assert corners(project) == []
+    assert QApplication.activePopupWidget() is None

@@ -1,0 +1,151 @@
+"""How the Label page shows an image and its boxes: looks, colours, zooms, a thousand at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QAction, QColor, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider
+from pytestqt.qtbot import QtBot
+
+from tests.ui.annotate_hand import CTRL, corners, labelled
+from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from workbench.core.document import Document
+from workbench.core.project import Box, State
+from workbench.ui.annotate.style_menu import StyleMenu
+from workbench.ui.widgets.boxes_painter import BoxStyle
+
+__all__ = ["labelled"]  # a fixture
+
+
+def test_looks_change_what_is_seen_and_nothing_else(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    file = labelled.parent / "photographs" / "a.png"
+    before = file.read_bytes()
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+
+    def seen() -> float:
+        """The mean of the picture on the screen."""
+        hand.canvas.repaint()
+        image = hand.canvas.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        a, b = hand.at(100, 5), hand.at(190, 95)
+        part = image.copy(QRect(a, b))
+        rows = np.frombuffer(part.constBits(), np.uint8).reshape(part.height(), part.bytesPerLine())
+        return float(rows[:, : part.width()].mean())
+
+    plain = seen()
+    hand.key(Qt.Key.Key_L)
+    menu = find(window, QMenu, "looks-menu")
+    qtbot.waitUntil(menu.isVisible)
+    for name, value, lighter in (("brightness", 40, True), ("brightness", -40, False), ("gamma", 60, True)):
+        find(menu, QSlider, f"looks-{name}").setValue(value)
+        assert (seen() > plain + 10) is lighter
+        QTest.mouseClick(find(menu, QPushButton, "looks-reset"), Qt.MouseButton.LeftButton)
+        assert seen() == plain
+    find(menu, QSlider, "looks-contrast").setValue(-100)
+    assert seen() == pytest.approx(128, abs=1)
+    menu.close()
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert seen() == pytest.approx(128, abs=1)  # goes on with the next image
+    assert file.read_bytes() == before
+
+
+def test_boxes_are_coloured_by_label_or_by_mark_with_names_and_sizes_or_without(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled) as document:
+        first = document.images()[0].id
+        plate = document.labels()[1].id
+        document.draw((Box(0, first, plate, (100, 20, 160, 90), difficult=True),))
+        colours = [QColor(label.colour).name() for label in document.labels()]
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+
+    def side(x: float, y: float) -> str:
+        """The colour at a place of the picture."""
+        hand.canvas.repaint()
+        return hand.canvas.grab().toImage().pixelColor(hand.at(x, y)).name()
+
+    def plate_at(x: float, y: float) -> bool:
+        """Whether something is written inside the box, near its corner."""
+        place = hand.at(x, y) + QPoint(3, 9)  # right of the line, left of the words
+        hand.canvas.repaint()
+        return hand.canvas.grab().toImage().pixelColor(place).name() in (*colours, "#009e73", "#e69f00")
+
+    assert [side(20, 50), side(100, 70)] == colours
+    assert plate_at(20, 20)
+    find(window, QAction, "style-names").trigger()
+    assert not plate_at(20, 20)
+    find(window, QAction, "style-sizes").trigger()
+    assert plate_at(20, 20)
+    find(window, QAction, "style-marks").trigger()
+    assert [side(20, 50), side(100, 70)] == ["#009e73", "#e69f00"]
+    assert StyleMenu().style_of_boxes == BoxStyle(names=False, sizes=True, by_mark=True)
+    find(window, QAction, "style-by-label").trigger()
+    assert [side(20, 50), side(100, 70)] == colours
+
+
+def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    before = hand.at(100, 50)
+    QTest.keyPress(hand.canvas, Qt.Key.Key_Space)
+    hand.drag((100, 50), (120, 60))
+    QTest.keyRelease(hand.canvas, Qt.Key.Key_Space)
+    assert hand.at(100, 50) != before
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    with Document.open(labelled, read_only=True) as document:
+        assert document.images()[0].state is State.IN_WORK
+
+
+def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    place = hand.at(30, 30)
+    scale = hand.canvas.view.scale
+    wheel(hand, place, 120)
+    assert hand.canvas.view.scale == pytest.approx(scale * 1.25)
+    found = hand.canvas.view.to_image(QPointF(place))
+    assert abs(found.x() - 30) < 1
+    assert abs(found.y() - 30) < 1
+    hand.key(Qt.Key.Key_F, CTRL)
+    assert hand.canvas.view.scale == pytest.approx(scale)
+
+
+def wheel(hand: Hand, place: QPoint, units: int) -> None:
+    from PySide6.QtGui import QWheelEvent
+
+    event = QWheelEvent(
+        QPointF(place), QPointF(hand.canvas.mapToGlobal(place)), QPoint(), QPoint(0, units),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(hand.canvas, event)
+
+
+def test_painting_at_odd_zooms_raises_no_qt_warning(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    for units in (37, 240, 91, 480, 960, -55, -2000, -3000, 7):
+        wheel(hand, QPoint(123, 77), units)
+        hand.canvas.grab()
+    hand.key(Qt.Key.Key_W)
+    QTest.mouseMove(hand.canvas, QPoint(100, 90))
+    assert not hand.canvas.grab().isNull()
+
+
+def test_a_thousand_boxes_are_painted_and_one_of_them_is_moved(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, label = document.images()[1].id, document.labels()[0].id
+        grid = ((x, y) for x in range(0, 200, 5) for y in range(0, 100, 4))
+        document.draw(tuple(Box(0, image, label, (x, y, x + 4.5, y + 3.5)) for x, y in grid))
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert not hand.canvas.grab().isNull()
+    hand.drag((102, 50), (102, 60))
+    moved = [box for box in boxes_on_disk(labelled)["b.png"] if box.xyxy[1] % 4]
+    assert len(boxes_on_disk(labelled)["b.png"]) == 1000
+    assert len(moved) == 1

@@ -1,0 +1,250 @@
+"""The gallery of the Data page by mouse and keys: filters, orders, states and splits, its menu, marked boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QInputDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QSpinBox,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.ui.data_hand import CTRL, NONE, click_row, label_names, labelled, listed, on_disk, press
+from tests.ui.hand import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Split, State
+from workbench.ui.images_model import SHOWN
+from workbench.ui.main_window import MainWindow
+
+__all__ = ["labelled"]  # a fixture
+
+
+def test_the_gallery_shows_every_image_with_its_thumbnail(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    model = find(window, QAbstractItemView, "gallery").model()
+    decoration = Qt.ItemDataRole.DecorationRole
+    qtbot.waitUntil(lambda: all(model.index(row, 0).data(decoration) is not None for row in range(3)))
+    assert (labelled / "cache" / "thumbnails.sqlite").is_file()
+
+
+def test_filters_by_state_label_and_name(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    state = find(window, QComboBox, "filter-state")
+    state.setCurrentIndex(state.findText("In work"))
+    assert listed(window) == ["a.png"]
+    state.setCurrentIndex(0)
+    label = find(window, QComboBox, "filter-label")
+    label.setCurrentIndex(label.findText("plate"))
+    assert listed(window) == []
+    label.setCurrentIndex(label.findText("Without boxes"))
+    assert listed(window) == ["b.png", "c.png"]
+    label.setCurrentIndex(0)
+    QTest.keyClicks(find(window, QLineEdit, "filter-text"), "C.p")
+    assert listed(window) == ["c.png"]
+    assert find(window, QLabel, "gallery-count").text() == "1 of 3"
+
+
+def test_filters_by_number_and_size_of_boxes_and_orders(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        images, cell = document.images(), document.labels()[0].id
+        document.draw(tuple(Box(0, images[2].id, cell, (x, 0, x + 8, 50)) for x in (0, 20)))
+    window = open_window(labelled, "data")  # a.png has one box of 60 x 40, c.png two of 8 x 50
+
+    def spin(name: str, value: int) -> None:
+        find(window, QSpinBox, f"filter-{name}").setValue(value)
+
+    spin("fewest", 1)
+    assert listed(window) == ["a.png", "c.png"]
+    spin("most", 1)
+    assert listed(window) == ["a.png"]
+    press(window, "filter-clear")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    spin("side-to", 8)
+    assert listed(window) == ["c.png"]
+    spin("side-from", 9)
+    assert listed(window) == []
+    spin("side-to", -1)
+    assert listed(window) == ["a.png"]
+    press(window, "filter-clear")
+    order = find(window, QComboBox, "filter-order")
+    for word, wanted in (
+        ("Most boxes first", ["c.png", "a.png", "b.png"]),
+        ("Fewest boxes first", ["b.png", "a.png", "c.png"]),
+        ("Last added first", ["c.png", "b.png", "a.png"]),
+    ):
+        order.setCurrentIndex(order.findText(word))
+        assert listed(window) == wanted
+
+
+def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 1)
+    click_row(gallery, 2, modifier=CTRL)
+    press(window, "set-state-done")
+    press(window, "set-split-test")
+    assert [i.state for i in on_disk(labelled)] == [State.IN_WORK, State.DONE, State.DONE]
+    assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.TEST, Split.TEST]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.NONE, Split.NONE]
+
+
+def menu_of(window: MainWindow, gallery: QAbstractItemView, row: int) -> QMenu:
+    place = gallery.visualRect(gallery.model().index(row, 0)).center()
+    there = gallery.viewport().mapToGlobal(place)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, there)
+    QApplication.sendEvent(gallery.viewport(), event)
+    menu: QMenu = find(window, QMenu, "gallery-menu")
+    return menu
+
+
+def choose(menu: QMenu, *words: str) -> None:
+    for word in words[:-1]:
+        menu = next(action.menu() for action in menu.actions() if word in action.text())  # type: ignore[misc]
+    next(action for action in menu.actions() if words[-1] in action.text()).trigger()
+
+
+def test_the_menu_of_the_gallery_acts_on_all_selected_images(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        images, cell = document.images(), document.labels()[0].id
+        document.draw(tuple(Box(0, images[2].id, cell, (x, 0, x + 9, 9)) for x in (0, 50)))
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 0)
+    click_row(gallery, 2, modifier=CTRL)
+
+    def labels_of() -> list[str]:
+        with Document.open(labelled, read_only=True) as document:
+            return [document.label(box.label).name for image in document.images() for box in document.boxes(image.id)]
+
+    def close() -> None:
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+
+    menu = menu_of(window, gallery, 0)
+    choose(menu, "State", "Done")
+    choose(menu, "Split", "Test")
+    choose(menu, "Label of their boxes (3)", "plate")
+    close()
+    assert [(i.state, i.split) for i in on_disk(labelled)][::2] == [(State.DONE, Split.TEST)] * 2
+    assert labels_of() == ["plate"] * 3
+    menu = menu_of(window, gallery, 0)
+    choose(menu, "Delete their boxes (3)")
+    close()
+    assert labels_of() == []
+    window.session.undo()
+    window.session.undo()
+    assert labels_of() == ["cell"] * 3
+
+
+def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Document.open(labelled) as document:
+        document.draw((Box(0, document.images()[2].id, document.labels()[0].id, (0, 0, 9, 9)),))
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 2)
+    names = iter([("plate", True), ("", True), ("young cell", False), ("young cell", True)])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(names))
+    for _ in range(4):
+        menu = menu_of(window, gallery, 2)
+        choose(menu, "Label of their boxes (1)", "A new label")
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+    assert label_names(labelled) == ["cell", "plate", "young cell"]
+    with Document.open(labelled, read_only=True) as document:
+        found = [[document.label(box.label).name for box in document.boxes(i.id)] for i in document.images()]
+    assert found == [["cell"], [], ["young cell"]]
+    window.session.undo()
+    assert label_names(labelled) == ["cell", "plate"]
+    window.session.redo()
+    assert label_names(labelled) == ["cell", "plate", "young cell"]
+
+
+def test_an_image_that_no_longer_passes_the_filter_leaves_the_gallery(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    state = find(window, QComboBox, "filter-state")
+    state.setCurrentIndex(state.findText("Unlabelled"))
+    click_row(find(window, QAbstractItemView, "gallery"), 0)
+    press(window, "set-state-verified")
+    assert listed(window) == ["c.png"]
+
+
+def test_a_double_click_opens_the_image_for_labelling(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 2)
+    QTest.mouseDClick(
+        gallery.viewport(), Qt.MouseButton.LeftButton, NONE, gallery.visualRect(gallery.model().index(2, 0)).center()
+    )
+    assert find(window, QWidget, "page-label").isVisible()
+    assert find(window, QLabel, "image-name").text() == "c.png"
+
+
+def test_the_keyboard_is_in_the_gallery_when_the_page_is_shown(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "label")
+    window.show_page("data")
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Right)
+    assert window.session.image is not None
+    assert window.session.image.name == "b.png"
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert find(window, QWidget, "page-label").isVisible()
+
+
+def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_by_image(
+    open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled, "data")
+    document = window.session.document
+    a, b, c = document.images()
+    label = document.labels()[0].id
+    document.do(edits.AddBoxes((Box(0, c.id, label, (10, 10, 40, 50)), Box(0, a.id, label, (5, 5, 9, 9)))))
+    in_a, (in_c,) = document.boxes(a.id), document.boxes(c.id)
+    asked = frozenset({in_a[0].id, in_c.id})
+    window.session.marked_asked.emit(frozenset({a.id, c.id}), "with 2 boxes", asked)
+    gallery = find(window, QAbstractItemView, "gallery")
+    shown = [gallery.model().index(row, 0).data(SHOWN) for row in range(2)]
+    assert [one.image.id for one in shown] == [a.id, c.id]
+    assert [len(one.marked) for one in shown] == [1, 1], "only those that were asked for"
+    *sides, colour = shown[1].marked[0]
+    assert sides == pytest.approx([10 / c.width, 10 / c.height, 40 / c.width, 50 / c.height])
+    assert colour == document.labels()[0].colour
+    gallery.activated.emit(gallery.model().index(0, 0))
+    canvas = window._pages["label"].canvas
+    assert canvas.isVisible()
+    assert [box.id for box in canvas.selected_boxes] == [in_a[0].id]
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    assert document.boxes(a.id) == in_a, "who came to look moves nothing"
+    assert find(window, QLabel, "message-text").text().startswith("Nothing was moved: ")
+    at = canvas.view.to_widget(QPointF(21, 40)).toPoint()
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, at)
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    assert document.boxes(a.id) != in_a, "a box that was clicked is moved"
+    find(window, QAction, "action-undo").trigger()
+    find(window, QAction, "action-next-image").trigger()
+    assert window.session.image_id == c.id, "the list beside the canvas is that of the gallery"
+    assert [box.id for box in canvas.selected_boxes] == [in_c.id]
+    document.do(edits.RemoveBoxes((in_c.id,)))
+    assert not gallery.model().index(1, 0).data(SHOWN).marked
+    window.show_page("data")
+    press(window, "filter-only")
+    gallery.activated.emit(gallery.model().index(1, 0))
+    assert window.session.image_id == b.id
+    assert not canvas.selected_boxes
+    find(window, QAction, "action-next-image").trigger()
+    assert window.session.image_id == c.id

@@ -1,0 +1,171 @@
+"""The images on the Data page: added, taken out, sent to the trash, split at random, counted and shown by number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QFile, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QFileDialog,
+    QInputDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.core.test_video import write_clip
+from tests.ui.data_hand import CTRL, click_row, labelled, listed, on_disk, press
+from tests.ui.hand import Open, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Split
+
+__all__ = ["labelled"]  # a fixture
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_files_go_to_the_trash_only_after_a_yes(
+    open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
+) -> None:
+    trashed: list[str] = []
+    asked: list[str] = []
+
+    def answer(question: QMessageBox) -> int:
+        asked.append(question.text())
+        button = "trash-yes" if agreed else ""
+        chosen = question.findChild(QPushButton, button) if button else question.defaultButton()
+        assert chosen is not None
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda _: chosen)
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    monkeypatch.setattr(
+        QFile, "moveToTrash", lambda file: trashed.append(Path(file).name) or "b" not in Path(file).name
+    )
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 0)
+    click_row(gallery, 1, modifier=CTRL)
+    find(window, QAction, "action-trash-images").trigger()
+    assert "a.png" in asked[0]
+    assert "boxes (1)" in asked[0]
+    left = [image.name for image in on_disk(labelled)]
+    assert (trashed, left) == (
+        (["a.png", "b.png"], ["b.png", "c.png"]) if agreed else ([], ["a.png", "b.png", "c.png"])
+    )
+    if agreed:
+        assert "could not be moved" in find(window, QLabel, "message-text").text()
+        window.session.undo()
+        assert len(on_disk(labelled)) == 3
+
+
+def test_the_random_split_divides_what_has_none_and_keeps_what_has_one(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.SetSplit((document.images()[0].id,), Split.TEST))
+    window = open_window(labelled, "data")
+    press(window, "button-random-split")
+    splits = [image.split for image in on_disk(labelled)]
+    assert splits[0] is Split.TEST
+    assert sorted(splits[1:]) == [Split.TRAIN, Split.VALIDATION]
+
+
+def test_a_number_in_the_summary_shows_its_images(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    assert find(window, QAbstractButton, "count-state-unlabelled").text() == "2"
+    press(window, "count-state-unlabelled")
+    assert listed(window) == ["b.png", "c.png"]
+
+
+def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    click_row(find(window, QAbstractItemView, "gallery"), 0)
+    QTest.keyClick(find(window, QAbstractItemView, "gallery"), Qt.Key.Key_Delete, CTRL)
+    assert [i.name for i in on_disk(labelled)] == ["b.png", "c.png"]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    with Document.open(labelled, read_only=True) as document:
+        assert len(document.boxes(document.images()[0].id)) == 1
+
+
+def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "more", ["x.png", "y.png"])
+    window = open_window(labelled, "data")
+    find(window, QWidget, "page-data").add_images(tmp_path / "more")
+    qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
+
+
+def test_frames_of_a_video_become_images_of_the_project(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "ride.avi")
+    window = open_window(labelled, "data")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(clip), ""))
+    asked: list[str] = []
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *given: asked.append(given[2]) or (6, True))
+    find(window, QAction, "action-add-video").trigger()
+    assert asked == ["12 frames, 4 a second. Take every n-th:"]
+    qtbot.waitUntil(lambda: listed(window)[-2:] == ["ride_000000.jpg", "ride_000006.jpg"])
+    assert on_disk(labelled)[-1].note == "frame 6, 1.500 s of ride.avi"
+    assert len(list((labelled / "frames").glob("ride */ride_000006.jpg"))) == 1
+    (tmp_path / "bad.avi").write_bytes(b"no video")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "bad.avi"), ""))
+    find(window, QAction, "action-add-video").trigger()
+    assert "could not be opened" in find(window, QLabel, "message-text").text()
+
+
+def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "others", ["z.png"])
+    Document.create(tmp_path / "other", tmp_path / "others").close()
+    window = open_window(labelled, "data")
+    page = find(window, QWidget, "page-data")
+    page.add_video(write_clip(tmp_path / "ride.avi"), 1)
+    assert window.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    qtbot.wait(100)
+    assert [image.name for image in on_disk(tmp_path / "other")] == ["z.png"]
+
+
+def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_are(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(60)])
+    Document.create(tmp_path / "long", tmp_path / "many").close()
+    window = open_window(tmp_path / "long", "data")
+    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    window.session.select_image(ids[-1])
+    bar, why = find(window, QAbstractItemView, "gallery").verticalScrollBar(), find(window, QLabel, "filter-why")
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
+    words = (
+        "with 3,214 boxes whose anchor is of another scale, in the region that was drawn round sizes of 40 to 120 px"
+    )
+    window.session.images_asked.emit(frozenset(ids[10:]), words)
+    assert (listed(window)[0], bar.value()) == ("10.png", 0)
+    assert bar.maximum() > 0  # it could have stayed below
+    qtbot.waitUntil(lambda: why.isVisible() and why.width() > 0)
+    assert why.toolTip() == why.text() == f"Only those {words}"
+    QApplication.processEvents()
+    assert why.width() > 500  # a line of its own, in place of some letters beside the filters
+    press(window, "filter-only")
+    assert (len(listed(window)), why.isVisible()) == (60, False)
+
+
+def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    window.session.images_asked.emit(frozenset(ids[:1]), "with a box")
+    assert listed(window) == ["a.png"]
+    window.close_project()
+    window.open(labelled)
+    window.show_page("data")
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    assert not find(window, QLabel, "filter-why").isVisible()

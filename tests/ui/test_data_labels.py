@@ -1,0 +1,115 @@
+"""The labels on the Data page by mouse and keys: named, keyed, added, moved, deleted, locked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMenu, QTableView
+from pytestqt.qtbot import QtBot
+
+from tests.ui.data_hand import CTRL, click_row, label_names, labelled, listed, press
+from tests.ui.hand import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+
+__all__ = ["labelled"]  # a fixture
+
+
+def test_a_label_s_number_of_boxes_shows_its_images(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    click_row(table, 1, 3)  # it has none: nothing happens
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    click_row(table, 0, 3)
+    assert listed(window) == ["a.png"]
+
+
+def test_a_label_is_renamed_in_the_table(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    assert table.model().index(0, 3).data() == "1"
+    type_into(qtbot, table, 0, 2, "red cell")
+    assert label_names(labelled) == ["red cell", "plate"]
+    type_into(qtbot, table, 0, 2, "plate")
+    assert label_names(labelled) == ["red cell", "plate"]
+    assert "There is a label 'plate' already" in find(window, QLabel, "message-text").text()
+
+
+def type_into(qtbot: QtBot, table: QTableView, row: int, column: int, text: str) -> None:
+    table.setCurrentIndex(table.model().index(row, column))
+    table.edit(table.model().index(row, column))
+    editor = table.viewport().findChild(QLineEdit)
+    assert editor is not None
+    editor.selectAll()
+    QTest.keyClicks(editor, text)
+    with qtbot.waitSignal(editor.destroyed):  # the cell takes the text after the key was handled
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+
+
+def test_a_key_given_to_a_label_is_taken_from_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    type_into(qtbot, table, 1, 1, "1")
+    assert [table.model().index(row, 1).data() for row in range(2)] == ["2", "1"]
+    type_into(qtbot, table, 1, 1, "x")
+    assert table.model().index(1, 1).data() == "1"
+
+
+def test_labels_are_added_moved_and_deleted_with_their_boxes(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    press(window, "label-add")
+    assert label_names(labelled) == ["cell", "plate", "label 1"]
+    click_row(table, 0, 2)
+    press(window, "label-down")
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+    click_row(table, 1, 2)
+    press(window, "label-remove")
+    menu = find(window, QMenu, "remove-menu")
+    (choice,) = menu.actions()
+    assert choice.text() == "Delete 'cell' and its 1 box in 1 image"
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+    choice.trigger()
+    menu.close()
+    assert label_names(labelled) == ["plate", "label 1"]
+    assert "its 1 box in 1 image were deleted" in find(window, QLabel, "message-text").text()
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert label_names(labelled) == ["plate", "cell", "label 1"]
+
+
+def test_a_label_without_boxes_goes_at_once(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    click_row(find(window, QTableView, "labels-table"), 1, 2)
+    press(window, "label-remove")
+    assert label_names(labelled) == ["cell"]
+
+
+def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    press(window, "label-lock")
+    click_row(table, 0, 2)
+    for name in ("label-up", "label-down", "label-merge", "label-remove"):
+        assert not find(window, QAbstractButton, name).isEnabled()
+    with Document.open(labelled, read_only=True) as document:
+        cell, plate = document.labels()
+    for refused in (
+        edits.RemoveLabel(plate.id),
+        edits.MergeLabels(plate.id, cell.id),
+        edits.Batch((edits.ChangeLabel(dataclasses.replace(cell, position=9)),), "Move"),
+    ):
+        assert window.session.do(refused) is None
+        assert "order of the labels is locked" in find(window, QLabel, "message-text").text()
+    press(window, "label-add")  # at the end, where it gives no other another number
+    window.session.do(edits.ChangeLabel(dataclasses.replace(cell, name="Zelle")))
+    assert label_names(labelled) == ["Zelle", "plate", "label 1"]
+    window.session.undo()
+    window.session.undo()  # what was done before can be undone all the same
+    assert label_names(labelled) == ["cell", "plate"]
+    press(window, "label-lock")
+    click_row(table, 0, 2)
+    press(window, "label-down")
+    assert label_names(labelled) == ["plate", "cell"]

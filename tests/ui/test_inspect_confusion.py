@@ -1,0 +1,105 @@
+"""The confusion on the Inspect page: its counts, their colours, and the images that a cell opens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QPushButton, QTableView
+from pytestqt.qtbot import QtBot
+
+from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture, slide, text
+from tests.ui.inspect_tabs_hand import cells, click, listed, marked, seen, tab
+from workbench.ui import theme
+from workbench.ui.inspect import confusion
+from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.shown import Shown
+from workbench.ui.session import Session
+
+__all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+
+
+def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, seen: InspectPage) -> None:
+    tab(seen, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(seen)))
+    assert cells(seen) == [
+        ["1", "1", "0", "2"],  # cell: found, taken for a nucleus, missed; boxes
+        ["0", "0", "0", "0"],
+        ["0", "1", "", "1"],  # no box
+        ["1", "2", "0", ""],  # detections
+    ]
+    counts = [seen.findChild(QPushButton, f"inspect-open-{name}").text() for name in ("right", "wrong", "missed")]
+    assert counts == ["1 right", "2 false alarms", "1 missed"]  # the nucleus on a cell is one of each
+    words = text(seen, "inspect-confusion-words")
+    assert "Confidence from 0.50; right from an overlap of 0.5; NMS per label at 0.60, at most 300" in words
+
+
+def test_a_cell_opens_its_images_with_its_boxes_marked_and_all_come_again(
+    qtbot: QtBot, seen: InspectPage, session: Session
+) -> None:
+    tab(seen, "Confusion")
+    table = seen.findChild(QTableView, "inspect-confusion")
+    qtbot.waitUntil(lambda: bool(cells(seen)))
+    click(qtbot, table, 0, 1)
+    assert listed(seen) == ["b.png"]
+    assert session.image is not None
+    assert session.image.name == "b.png"
+    assert marked(seen) == [[10, 10, 30, 30], [10, 10, 30, 30]]  # the detection and the box
+    assert text(seen, "inspect-note") == "1 image: 1 cell detected as nucleus, 50% of its row"
+    slide(seen, "confidence", 80)  # what was opened stays, whatever the sliders do
+    assert listed(seen) == ["b.png"]
+    press(qtbot, seen, "inspect-all-again")
+    assert sorted(listed(seen)) == ["a.png", "b.png"]
+    assert marked(seen) == []
+    click(qtbot, table, 1, 0)  # an empty cell opens nothing
+    assert len(listed(seen)) == 2
+
+
+def test_sums_and_background_open_their_images_too(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
+    tab(seen, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(seen)))
+    table = seen.findChild(QTableView, "inspect-confusion")
+    both = {"a.png", "b.png"}
+    for row, column, names in ((0, 3, both), (3, 0, {"a.png"}), (2, 1, {"a.png"}), (3, 1, both)):
+        click(qtbot, table, row, column)
+        assert set(listed(seen)) == names
+    assert session.document is not None
+    first, second = (image.id for image in session.document.images())
+    session.select_image(first)
+    assert marked(seen) == [[40, 40, 60, 60]]  # of each image its own
+    session.select_image(second)
+    assert marked(seen) == [[10, 10, 30, 30], [10, 10, 30, 30]]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_counts_can_be_read_on_every_share_of_colour(qapp: QApplication, mode: str) -> None:
+    theme.apply(mode)
+    model = confusion.ConfusionModel()
+    for part in range(1, 101):
+        model.show_table(("cell",), np.array([[part, 100 - part], [part, 0]]))
+        for row, column in ((0, 0), (0, 1), (1, 0)):
+            index = model.index(row, column)
+            ground = index.data(Qt.ItemDataRole.BackgroundRole)
+            if model.share(row, column):
+                ink = index.data(Qt.ItemDataRole.ForegroundRole)
+                assert theme.contrast(ink.name(), ground.name()) >= 4.5
+
+
+def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    table = seen.findChild(confusion.ConfusionTab)
+    assert isinstance(table, confusion.ConfusionTab)
+    real = table._work
+
+    def work(state: Shown) -> object:
+        asked.append(state.confidence)
+        assert real is not None
+        return real(state)
+
+    monkeypatch.setattr(table, "_work", work)
+    for value in (55, 60, 65):
+        slide(seen, "confidence", value)
+    assert asked == []
+    tab(seen, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(seen)))
+    assert asked == [0.65]

@@ -1,0 +1,72 @@
+"""The curves of the Inspect page: every chart, the points that open images, and the best confidence."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture
+from tests.ui.inspect_tabs_hand import drawing, listed, seen, tab
+from tests.ui.test_inspect_sliders import own
+from workbench.ui.inspect.charts import CHARTS
+from workbench.ui.inspect.curves import Curves
+from workbench.ui.inspect.page import InspectPage
+
+__all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+
+
+def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, seen: InspectPage) -> None:
+    for chart, label in itertools.product((chart.name for chart in CHARTS), (0, 1)):
+        result = drawing(qtbot, seen, chart, label)
+        assert result.lines
+        assert result.words
+        for line in result.lines:
+            for point in range(len(line.x)) if line.opens is not None else ():
+                chosen = line.opens(point)
+                assert set(chosen.some) <= {0, 1}
+                assert chosen.words
+
+
+def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:
+    """The boxes that are not found at an overlap of 0.5: b's."""
+    result = drawing(qtbot, seen, "overlaps")
+    assert result.lines[0].y.tolist() == pytest.approx([51 / 101] * 10)
+    curves = seen.findChild(Curves)
+    assert isinstance(curves, Curves)
+    place = curves.plot.getPlotItem().vb.mapViewToScene(QPointF(0.5, 51 / 101))
+    curves.open_at(place + QPointF(0, 100))  # far from all points
+    assert len(listed(seen)) == 2
+    qtbot.mouseClick(curves.plot.viewport(), Qt.MouseButton.LeftButton, pos=curves.plot.mapFromScene(place))
+    qtbot.waitUntil(lambda: listed(seen) == ["b.png"])
+    curves.plot.show_curve("AP", False)
+    press(qtbot, seen, "inspect-all-again")
+    curves.open_at(place)
+    assert len(listed(seen)) == 2
+
+
+def test_the_best_confidence_is_marked_and_used(qtbot: QtBot, seen: InspectPage) -> None:
+    """F1 of all is highest where only the right one is left: above 0.75."""
+    result = drawing(qtbot, seen, "confidence")
+    assert result.best == pytest.approx(0.76)
+    assert "0.667, at 0.76" in result.words
+    press(qtbot, seen, "inspect-use")
+    tab(seen, "Numbers")
+    assert seen.findChild(QPushButton, "inspect-open-wrong").text() == "0 false alarms"
+    assert own(seen) == ["as global", "as global"]
+
+
+def test_the_best_confidence_of_a_label_becomes_its_own(qtbot: QtBot, seen: InspectPage) -> None:
+    assert drawing(qtbot, seen, "confidence", 1).best == pytest.approx(0.01)
+    press(qtbot, seen, "inspect-use")
+    tab(seen, "Numbers")
+    assert own(seen) == ["0.01", "as global"]
+
+
+def test_what_a_curve_says_of_scores_is_what_scores_are(qtbot: QtBot, seen: InspectPage) -> None:
+    line = drawing(qtbot, seen, "calibration").lines[1]
+    assert line.x.tolist() == pytest.approx([0.6, 0.75, 0.9])
+    assert line.y.tolist() == [0, 0, 1]

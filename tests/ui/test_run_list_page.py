@@ -1,0 +1,96 @@
+"""The list of runs with the Train page: what is shown follows it, and a run's settings come into the form again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAction
+from pytestqt.qtbot import QtBot
+
+from tests.training.test_runs import STARTED, leave
+from tests.ui.hand import find
+from tests.ui.run_bench import ENDED
+from tests.ui.train_hand import FakeTraining, label_all, press, ready, session, shown_page, text
+from workbench.core import edits
+from workbench.core.project import AnchorSet
+from workbench.training import recipes, record, runs
+from workbench.training.request import RunRequest
+from workbench.ui.session import Session
+from workbench.ui.train.page import TrainPage
+from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_list import RunList
+from workbench.ui.train.setup import Setup
+from workbench.ui.train.start_from import FRESH
+
+__all__ = ["session"]  # a fixture
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[TrainPage]:
+    label_all(session)
+    yield from shown_page(qtbot, TrainPage(session, train=FakeTraining()), session)
+
+
+def title_is(page: TrainPage, words: str) -> Callable[[], bool]:
+    return lambda: text(page, "train-title") == words
+
+
+def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    assert session.document is not None
+    folder = session.document.runs_folder
+    leave(folder / "first", STARTED, ENDED)
+    leave(folder / "second", STARTED, ENDED)
+    page.shown()
+    qtbot.waitUntil(title_is(page, "second: finished"))
+    deeds = find(page, RunDeeds, "")
+    deeds.rename(runs.info(folder / "second"), "better")
+    assert title_is(page, "better: finished")()
+    deeds.delete([runs.info(folder / "better")])
+    qtbot.waitUntil(title_is(page, "first: finished"))
+    press(qtbot, page, "train-runs-undo")
+    qtbot.waitUntil(title_is(page, "better: finished"))
+
+
+def test_a_fork_fills_the_form_and_brings_the_anchors_back(
+    qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    document = session.document
+    assert document is not None
+    ready(qtbot, page)
+    anchors = AnchorSet(((10.0, 12.0), (30.0, 20.0)), 320)
+    recipe = recipes.preset("quick-cpu").changed({"epochs": 7, "input_px": 96, "width": 0.25})
+    weights = tmp_path / "begun.safetensors"
+    weights.touch()
+    folder = leave(document.runs_folder / "first", STARTED, ENDED)
+    request = RunRequest(folder, document.snapshot(), recipe, anchors, start=weights)
+    record.write_request(request)
+    page.shown()
+    find(page, RunList, "")
+    qtbot.waitUntil(lambda: find(page, RunList, "").table.rowCount() == 1)
+    find(page, RunList, "").table.selectRow(0)
+    told: list[str] = []
+    session.message.connect(lambda _level, sentence: told.append(sentence))
+    find(page, QAction, "action-fork-run").trigger()
+    qtbot.waitUntil(lambda: bool(told))
+    setup = find(page, Setup, "")
+    assert setup.recipe() == recipe
+    assert setup.start_from.file == weights
+    assert document.anchors() == anchors
+    assert told == [
+        "The settings of 'first' are in the form: change what you like and start. The project's anchors are those of"
+        " that run now; Undo (Ctrl+Z) takes this back."
+    ]
+    assert session.undo() is not None
+    assert document.anchors() is None
+    assert told.pop() == "Taken back: Change the anchors in training."
+
+    weights.unlink()
+    session.do(edits.ChangeSetting("anchors", anchors.to_setting()))
+    find(page, QAction, "action-fork-run").trigger()
+    qtbot.waitUntil(lambda: len(told) == 2)
+    assert told[1].endswith("which is not there any more: fresh weights are chosen.")  # and nothing about anchors
+    assert setup.start_from.currentData() == FRESH

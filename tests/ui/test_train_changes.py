@@ -1,0 +1,62 @@
+"""Below the form of the Train page: what was changed of a recipe, and how it is put back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.before_hand import SMALL, Fakes, combo, fakes, shown, told, tool, typed
+from tests.ui.test_starting_weights import choose
+from tests.ui.train_hand import button, session, text
+from workbench.ui.train.page import TrainPage
+
+__all__ = ["fakes", "session", "shown"]  # fixtures
+
+
+def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
+    head = tool(shown, "train-changes-head")
+    assert text(shown, "train-changes-none") == "As in “Quick, on a processor”"
+    assert head.isHidden()
+    assert tool(shown, "train-changes-all").isHidden()
+    typed(shown, "batch", "4")
+    assert head.text() == "1 differs from “Quick, on a processor”"
+    typed(shown, "mini_batch", "2")
+    assert head.text() == "2 differ from “Quick, on a processor”"
+    assert head.toolTip().startswith("2 settings differ from “Quick, on a processor”")
+    head.click()
+    assert text(shown, "train-change-batch") == "Batch: 8 → 4"
+    assert text(shown, "train-change-mini_batch") == "Mini batch: auto → 2"
+    tool(shown, "train-back-mini_batch").click()
+    assert shown._setup.form.text("mini_batch") == "auto"
+    combo(shown, "train-form-resize").setCurrentText("letterbox")
+    assert head.text().startswith("2 differ")
+    tool(shown, "train-back-resize").click()
+    assert combo(shown, "train-form-resize").currentText() == "auto"
+    assert head.text() == "1 differs from “Quick, on a processor”"
+    typed(shown, "batch", "many")  # not valid: what is known stays
+    assert head.text() == "1 differs from “Quick, on a processor”"
+    tool(shown, "train-changes-all").click()
+    assert shown._setup.form.text("batch") == "8"
+    assert head.isHidden()
+    assert not shown.findChild(QLabel, "train-changes-none").isHidden()
+
+
+def test_a_recipe_for_every_detector_keeps_it_and_says_what_is_other_for_it(shown: TrainPage) -> None:
+    choose(combo(shown, "train-detector"), "ssd512")
+    choose(combo(shown, "train-preset"), "fine-tune")
+    assert combo(shown, "train-detector").currentData() == "ssd512"
+    assert text(shown, "train-changes-none") == "As in “Fine-tune”"
+    choose(combo(shown, "train-preset"), "quick-cpu")
+    about = text(shown, "train-about")
+    assert about.endswith("which was made for YOLOv4-tiny, here with input px 512, width 0.25.")
+
+
+def test_every_button_has_a_name_to_be_read_out(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    told(qtbot, shown, fakes, SMALL)
+    for name in ("train-check-0-images", "train-changes-all"):
+        assert tool(shown, name).accessibleName()
+        assert tool(shown, name).toolTip()
+    assert isinstance(shown.findChild(QPushButton, "train-estimate"), QPushButton)
+    assert button(shown, "train-estimate").toolTip()
+    assert button(shown, "train-estimate").focusPolicy() & Qt.FocusPolicy.TabFocus

@@ -1,0 +1,171 @@
+"""Below the form of the Train page: what is odd about the training that stands in it, before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.before_hand import HOPELESS, NOTE, SMALL, Fakes, fakes, shown, told, tool, typed
+from tests.ui.train_hand import button, press, session, text
+from workbench.core import edits
+from workbench.core.project import State
+from workbench.training import recipes
+from workbench.training.findings import WARNING, Finding
+from workbench.ui import theme
+from workbench.ui.session import Session
+from workbench.ui.train import before, before_work
+from workbench.ui.train.before_work import Plan
+from workbench.ui.train.page import TrainPage
+
+__all__ = ["fakes", "session", "shown"]  # fixtures
+
+
+def test_the_training_that_stands_in_the_form_is_looked_at(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    qtbot.waitUntil(lambda: bool(fakes.plans))
+    assert not shown.findChild(QWidget, "train-checks").isVisible()
+    typed(shown, "batch", "3")
+    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 3)
+    seen = len(fakes.plans)
+    typed(shown, "batch", "three")
+    typed(shown, "batch", "4")
+    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 4)
+    assert len(fakes.plans) == seen + 1  # what is not valid is not looked at
+
+
+def test_what_was_found_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    qtbot.waitUntil(lambda: bool(fakes.plans))
+    fakes.findings = (HOPELESS,)
+    fakes.looks.clear()
+    typed(shown, "batch", "3")
+    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 3)
+    typed(shown, "batch", "many")
+    fakes.looks.set()
+    before_it = shown.findChild(before.Before)
+    qtbot.waitUntil(before_it._looking.is_idle)
+    assert before_it.checks.found == ()
+    assert shown._setup.hopeless == ""
+
+
+def test_findings_are_counted_and_listed_and_what_stops_is_named_first(
+    qtbot: QtBot, shown: TrainPage, fakes: Fakes
+) -> None:
+    told(qtbot, shown, fakes, SMALL, SMALL, NOTE)
+    assert tool(shown, "train-checks-head").text() == "2 warnings, 1 note"
+    assert text(shown, "train-check-0") == "2 boxes are too small. Choose a larger side."
+    assert shown.findChild(QToolButton, "train-check-2-images") is None  # it is about no images
+    told(qtbot, shown, fakes, HOPELESS, SMALL)
+    assert tool(shown, "train-checks-head").text() == "Nothing can be learnt, 1 warning"
+    area = shown.findChild(QWidget, "train-checks-list")
+    tool(shown, "train-checks-head").click()
+    assert area.isHidden()
+    tool(shown, "train-checks-head").click()
+    assert not area.isHidden()
+
+
+def test_the_images_of_a_finding_are_shown_on_the_data_page(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    told(qtbot, shown, fakes, replace(SMALL, images=(3, 1, 99)))
+    asked: list[object] = []
+    session.page_asked.connect(asked.append)
+    session.marked_asked.connect(lambda ids, why, _boxes: asked.append((ids, why)))
+    tool(shown, "train-check-0-images").click()
+    assert asked == ["data", (frozenset({1, 3}), "that the Train page names: 2 boxes are too small.")]
+    assert session.image_id == 3
+
+
+def test_images_that_their_state_leaves_out_are_marked_done_by_one_button_and_one_undo(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    document = session.document
+    assert document is not None
+    ids = [image.id for image in document.images()][:3]
+    session.do(edits.SetState(tuple(ids), State.IN_WORK))
+    session.do(edits.SetState((ids[2],), State.VERIFIED))
+    button = shown.findChild(QPushButton, "train-mark-done")
+    assert isinstance(button, QPushButton)
+    assert button.isHidden()
+    told(qtbot, shown, fakes, Finding(WARNING, "state", "3 images are left out.", images=(*ids, 99)))
+    assert not button.isHidden()
+    assert button.text() == "Mark 2 images with boxes as done"
+    button.click()
+    assert [document.image(id).state for id in ids] == [State.DONE, State.DONE, State.VERIFIED]
+    assert button.isHidden()
+    session.undo()
+    assert [document.image(id).state for id in ids] == [State.IN_WORK, State.IN_WORK, State.VERIFIED]
+
+
+def test_images_that_are_gone_are_said_to_be(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
+    told(qtbot, shown, fakes, replace(SMALL, images=(98, 99)))
+    with qtbot.waitSignal(session.message) as said:
+        tool(shown, "train-check-0-images").click()
+    assert said.args == ["info", "These images are not in the project any more."]
+
+
+def test_where_nothing_can_be_learnt_nothing_starts_and_it_is_said_why(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    told(qtbot, shown, fakes, HOPELESS)
+    with qtbot.waitSignal(session.message) as said:
+        press(qtbot, shown, "train-start")
+    assert said.args == ["info", "Nothing would be learnt. Choose another."]
+    assert not session.jobs
+    fakes.findings = ()
+    typed(shown, "epochs", "77")
+    press(qtbot, shown, "train-start")
+    qtbot.waitUntil(lambda: bool(session.jobs))
+
+
+def test_a_start_waits_for_the_look_at_what_it_starts(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    fakes.looks.clear()
+    fakes.findings = (HOPELESS,)
+    typed(shown, "epochs", "77")
+    press(qtbot, shown, "train-start")
+    press(qtbot, shown, "train-start")  # once is enough
+    assert button(shown, "train-start").text() == "Looking at it first …"
+    qtbot.waitUntil(lambda: bool(fakes.plans) and fakes.plans[-1].recipe.training.epochs == 77)
+    assert not session.jobs
+    fakes.findings = ()
+    typed(shown, "epochs", "78")  # meanwhile: it is this that is to start
+    fakes.looks.set()
+    qtbot.waitUntil(lambda: len(session.jobs) == 1)
+    assert fakes.plans[-1].recipe.training.epochs == 78
+    assert button(shown, "train-start").text() == "Start training"
+
+
+def test_a_start_that_waits_is_given_up_where_a_value_becomes_invalid(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    fakes.looks.clear()
+    typed(shown, "epochs", "77")
+    press(qtbot, shown, "train-start")
+    typed(shown, "epochs", "many")
+    assert button(shown, "train-start").text() == "Start training"
+    fakes.looks.set()
+    typed(shown, "epochs", "78")
+    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.epochs == 78)
+    qtbot.waitUntil(shown.findChild(before.Before)._looking.is_idle)
+    assert not session.jobs
+
+
+def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    told(qtbot, shown, fakes, SMALL)
+    theme.apply("light")  # whatever an earlier test left
+    mark = shown.findChild(QLabel, "train-check-0-mark")
+    light = mark.pixmap().toImage()
+    theme.apply("dark")
+    dark = mark.pixmap().toImage()
+    theme.apply("light")
+    assert light != dark
+
+
+def test_the_real_look_reads_the_project(shown: TrainPage, session: Session) -> None:
+    """Three images without a validation split, and three boxes of one label."""
+    assert session.document is not None
+    recipe = recipes.preset("quick-cpu")
+    found = before_work.found(Plan(session.document.folder, recipe, None, 0))
+    assert {"split", "rare label", "steps"} <= {one.kind for one in found}

@@ -1,0 +1,121 @@
+"""Below the form of the Train page: what a training would cost, measured in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.before_hand import Fakes, fakes, shown, typed
+from tests.ui.train_hand import button, label_all, press, session, text
+from workbench.core.child import Ended
+from workbench.errors import WorkbenchError
+from workbench.training import recipes
+from workbench.training.estimate import Estimate
+from workbench.ui.session import Session
+from workbench.ui.train import before_work
+from workbench.ui.train.before import HINT
+from workbench.ui.train.before_work import Plan
+from workbench.ui.train.page import TrainPage
+
+__all__ = ["fakes", "session", "shown"]  # fixtures
+
+
+def test_an_estimate_is_shown_until_something_is_changed(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    assert text(shown, "train-cost") == HINT
+    press(qtbot, shown, "train-estimate")
+    assert fakes.estimate is not None
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == fakes.estimate.words)  # type: ignore[union-attr]
+    assert "made of noise" in shown.findChild(QLabel, "train-cost").toolTip()
+    typed(shown, "batch", "3")
+    assert text(shown, "train-cost") == HINT
+
+
+def test_an_estimate_is_not_shown_of_what_was_changed_before_its_job_had_ended(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    fakes.held.set()  # until the test listens
+    press(qtbot, shown, "train-estimate")
+    (job,) = (job for job in session.jobs if job.title == "Estimating the training")
+    job.reported.connect(lambda _: typed(shown, "batch", "3"))
+    fakes.held.clear()
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert text(shown, "train-cost") == HINT
+
+
+def test_an_estimate_can_be_stopped(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
+    fakes.held.set()
+    press(qtbot, shown, "train-estimate")
+    assert button(shown, "train-estimate").text() == "Stop"
+    assert text(shown, "train-cost") == "Trying a few steps …"
+    press(qtbot, shown, "train-estimate")
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert (button(shown, "train-estimate").text(), text(shown, "train-cost")) == ("Estimate", HINT)
+
+
+def test_an_estimate_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    fakes.held.set()
+    press(qtbot, shown, "train-estimate")
+    typed(shown, "batch", "3")
+    fakes.held.clear()
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == "The settings were changed meanwhile.")
+
+
+def test_a_training_has_the_machine_for_itself(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
+    fakes.held.set()
+    press(qtbot, shown, "train-estimate")
+    press(qtbot, shown, "train-start")
+    qtbot.waitUntil(lambda: [job.ends_itself for job in session.jobs] == [True])
+    assert not button(shown, "train-estimate").isEnabled()
+    press(qtbot, shown, "train-stop")
+    qtbot.waitUntil(lambda: not session.jobs)
+    qtbot.waitUntil(button(shown, "train-estimate").isEnabled)
+
+
+def test_an_estimate_that_fails_says_why(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
+    fakes.error = WorkbenchError("There is no device 'cuda' on this machine.")
+    press(qtbot, shown, "train-estimate")
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == "There is no device 'cuda' on this machine.")
+
+
+class Mute:
+    """A child that ends without a word, as one that the system ends for its memory."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def tell(self, _: object) -> None:
+        pass
+
+    def hear(self) -> object:
+        raise Ended
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_child_that_is_ended_by_the_system_is_told_as_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(before_work, "Child", Mute)
+    plan = Plan(Path("project"), recipes.preset("quick-cpu"), None, 0)
+    with pytest.raises(WorkbenchError, match="too little memory"):
+        before_work.estimated(plan, lambda: False)
+    assert before_work.estimated(plan, lambda: True) is None
+
+
+def test_what_the_child_refuses_is_refused_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(before_work, "Child", Mute)
+    monkeypatch.setattr(Mute, "hear", lambda self: {"error": "There is no device 'cuda:99'.", "cause": "x"})
+    with pytest.raises(WorkbenchError, match="There is no device 'cuda:99'"):
+        before_work.estimated(Plan(Path("project"), recipes.preset("quick-cpu"), None, 0), lambda: False)
+
+
+@pytest.mark.slow
+def test_a_child_measures(session: Session) -> None:
+    label_all(session)
+    assert session.document is not None
+    recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "precision": "fp32", "device": "cpu"})
+    found = before_work.estimated(Plan(session.document.folder, recipe, None, 0), lambda: False)
+    assert isinstance(found, Estimate)
+    assert (found.images, found.px, found.batch) == (3, 64, 8)
