@@ -185,6 +185,8 @@ def test_images_without_a_split_get_one_and_keep_it(test_data: Path, tmp_path: P
     assert first["validation"] == 1
     assert main(["split", str(tmp_path / "p"), "--seed", "5", "--json"]) == console.DONE
     assert said(capsys) == first
+    assert main(["split", str(tmp_path / "p")]) == console.DONE
+    assert "has a split already, and keeps it. To divide them anew: --again" in capsys.readouterr().err
 
 
 def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> None:

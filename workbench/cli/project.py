@@ -191,6 +191,8 @@ def split(
         edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
         if edit is not None:
             document.do(edit)
+        elif len(snapshot.images) and not again:
+            say("Each image has a split already, and keeps it. To divide them anew: --again", quiet=as_json)
         counts = Counter(str(image.split) for image in document.images())
     result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
 
