@@ -170,6 +170,12 @@ def test_candidates_that_are_kept_are_compared_without_asking(
     qtbot.waitUntil(lambda: count(page, "in-both") == "1 in both")
 
 
+def test_it_says_from_which_run_to_which(compared: InspectPage) -> None:
+    assert text(compared, "inspect-compare-way") == "Labelled boxes, first → second"
+    choose_second(compared, "choose a run …")
+    assert text(compared, "inspect-compare-way") == "Labelled boxes"
+
+
 def test_every_number_opens_its_images(qtbot: QtBot, compared: InspectPage) -> None:
     assert counts(compared) == COUNTS
     for kind, words, images, framed in (

@@ -129,9 +129,18 @@ class Gallery(QWidget):
         if rows:
             self._view.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
+    def _mark_again(self) -> None:
+        """Where none is the current one, Qt chooses one when the keyboard comes, and that would be on every page."""
+        row = self.model.row_of(self._session.image_id)
+        if row >= 0:
+            self._view.selectionModel().setCurrentIndex(
+                self.model.index(row), QItemSelectionModel.SelectionFlag.NoUpdate
+            )
+
     @Slot()
     def _listed(self) -> None:
         self._select_again()
+        self._mark_again()
         document = self._session.document
         shown, total = self.model.rowCount(), len(document.images()) if document else 0
         self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")

@@ -167,6 +167,7 @@ class LabelsTable(QWidget):
         self._view.verticalHeader().hide()
         self._view.verticalHeader().setDefaultSectionSize(28)
         self._view.setShowGrid(False)
+        self._view.setWordWrap(False)  # a long name is cut in its one line
         self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self._view.horizontalHeader()

@@ -214,7 +214,8 @@ class DataPage(Page):
         except WorkbenchError as error:
             self.session.tell(error)
             return
-        self.session.inform(f"{added:,} images added." if added else "All images of this folder were there already.")
+        came = f"{words.count(added, 'image')} added."
+        self.session.inform(came if added else "All images of this folder were there already.")
         if event.left_out:
             self.session.message.emit("warning", event.left_out)
         if not self.session.image_id:
@@ -325,8 +326,8 @@ class DataPage(Page):
         edit = random_split(document.images(), SEED)
         if edit is None:
             self.session.inform("Every image has a split already. Select some and choose No split to divide them anew.")
-        else:
-            self.session.do(edit)
+        elif self.session.do(edit) is not None:
+            self.session.inform(f"{edit.title}: the numbers at the right count them. Undo takes it back.")
 
     @Slot()
     def show_split(self) -> None:

@@ -43,7 +43,8 @@ class FormatsList(QWidget):
             if choice.missing:
                 box.setEnabled(False)
                 about.setText(
-                    f"Needs {' and '.join(choice.missing)}. Install with: pip install 'workbench-detection[export]'"
+                    f"Needs {' and '.join(choice.missing)}. Install with: pip install 'workbench-detection[export]';"
+                    " then start Workbench again."
                 )
                 about.setObjectName(f"export-missing-{choice.name}")
             about.setContentsMargins(3 * theme.GRID, 0, 0, theme.GRID // 2)

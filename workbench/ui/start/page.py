@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QKeySequence, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFormLayout,
@@ -127,12 +127,21 @@ class StartPage(QWidget):
         self._create.setProperty("role", "primary")
         self._create.clicked.connect(self._ask_create)
         self._folder.returnPressed.connect(self._ask_create)
+        cancel = QPushButton("Cancel")
+        cancel.setObjectName("new-project-cancel")
+        cancel.clicked.connect(self._put_away)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), form, self._put_away).setContext(
+            Qt.ShortcutContext.WidgetWithChildrenShortcut
+        )
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._create, 1)
+        buttons.addWidget(cancel)
         note = QLabel("The photographs stay where they are and are never changed.")
         note.setProperty("role", "muted")
         layout.addRow("Photographs", self._from)
         layout.addRow("Project folder", self._folder)
         layout.addRow("", note)
-        layout.addRow("", self._create)
+        layout.addRow("", buttons)
         form.hide()
         return form
 
@@ -148,8 +157,16 @@ class StartPage(QWidget):
     def _ask_create(self) -> None:
         text = self._folder.text().strip()
         if text:
-            self._form.hide()
+            self._put_away()
             self.create_asked.emit(Path(text).expanduser(), self._photographs)
+
+    @Slot()
+    def _put_away(self) -> None:
+        """The keyboard first, or the next button has it, and the same Enter presses that."""
+        focused = self._form.focusWidget()
+        if focused is not None:
+            focused.clearFocus()
+        self._form.hide()
 
     # --- recent projects ---
 

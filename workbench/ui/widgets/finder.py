@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.widgets.rows import Row, RowsView
@@ -15,6 +15,7 @@ from workbench.ui.widgets.rows import Row, RowsView
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
 _WIDTH, _HEIGHT = 560, 420
+_NONE = "Nothing is called that. Try one word, or its beginning: split, anchors. The word help lists the help pages."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ class Finder(QFrame):
         self._found: list[Found] = []
         self._list = RowsView("finder-list", "What was found")
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._none = QLabel(_NONE, wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self._none.setObjectName("finder-none")
+        self._none.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         layout.addWidget(self._field)
-        layout.addWidget(self._list)
+        layout.addWidget(self._list, 1)
+        layout.addWidget(self._none, 1)
         self._field.textChanged.connect(self._fill)
         self._list.clicked.connect(self._choose)
         self.resize(_WIDTH, _HEIGHT)
@@ -71,6 +76,8 @@ class Finder(QFrame):
         self._found = _matching([*self._things, *self._more(text.split())], text)
         self._list.rows.set_rows([Row(number, t.words, t.beside) for number, t in enumerate(self._found)])
         self._list.setCurrentIndex(self._list.rows.index(0))
+        self._list.setVisible(bool(self._found))
+        self._none.setVisible(not self._found)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Up, Down and Enter act on the list while the field keeps the keyboard."""
@@ -97,9 +104,9 @@ class Finder(QFrame):
 
 
 def _matching(things: Iterable[Found], text: str) -> list[Found]:
-    """Things whose words hold every typed word, those that begin with the text first."""
+    """Things whose words, or what stands beside them, hold every typed word; those that begin with the text first."""
     wanted = text.casefold().split()
-    found = [thing for thing in things if all(word in thing.words.casefold() for word in wanted)]
+    found = [thing for thing in things if all(word in f"{thing.words} {thing.beside}".casefold() for word in wanted)]
     if wanted:
         found.sort(key=lambda thing: not thing.words.casefold().startswith(wanted[0]))
     return found[:SHOWN]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QUrl, Slot
-from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QUrl, Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.files import resource
 from workbench.ui import theme
@@ -11,23 +12,81 @@ from workbench.ui.commands import HELP
 
 
 class HelpWindow(QDialog):
-    """Not modal: it may stay open beside the work. `name` is one of HELP. Links lead to other pages, Alt+Left back."""
+    """Not modal: it may stay open beside the work. `name` is one of HELP. Links lead to other pages."""
 
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("help-window")
-        text = QTextBrowser(openExternalLinks=True)
+        self._text = text = QTextBrowser(openExternalLinks=True)
         text.setObjectName("help-text")
         text.setAccessibleName("Help")
         text.setFrameShape(QTextBrowser.Shape.NoFrame)
         text.document().setDocumentMargin(3 * theme.GRID)
+        bar = self._bar()
         text.sourceChanged.connect(self._turned)
         text.setSource(QUrl.fromLocalFile(str(resource("help", f"{name}.md"))))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(bar)
         column.addWidget(text)
+        text.setFocus()
         self.resize(min(1040, parent.width() - 40), min(760, parent.height() - 40))
+
+    def _bar(self) -> QHBoxLayout:
+        """Back, and a field that finds words on the page."""
+        back = QPushButton("Back", autoDefault=False)
+        back.setEnabled(False)
+        back.setObjectName("help-back")
+        back.setToolTip("The page before (Alt+Left)")
+        back.clicked.connect(self._text.backward)
+        self._text.backwardAvailable.connect(back.setEnabled)
+        self._field = QLineEdit(placeholderText="Find on this page", clearButtonEnabled=True)
+        self._field.setObjectName("help-find")
+        self._field.setAccessibleName("Find on this page")
+        self._field.setToolTip("Ctrl+F. Enter goes to the next place.")
+        self._field.setMaximumWidth(320)
+        self._field.textChanged.connect(self._find_anew)
+        self._field.returnPressed.connect(self._find_next)
+        self._missing = QLabel("Not on this page.")
+        self._missing.setObjectName("help-missing")
+        self._missing.setProperty("role", "muted")
+        self._missing.hide()
+        QShortcut(QKeySequence(Qt.Modifier.CTRL | Qt.Key.Key_F), self, self._to_field)
+        row = QHBoxLayout()
+        row.setContentsMargins(3 * theme.GRID, theme.GRID, 3 * theme.GRID, theme.GRID)
+        row.addWidget(back)
+        row.addStretch(1)
+        row.addWidget(self._missing)
+        row.addWidget(self._field, 1)
+        return row
 
     @Slot(QUrl)
     def _turned(self, page: QUrl) -> None:
         self.setWindowTitle(HELP[page.fileName().removesuffix(".md")])
+        self._missing.hide()
+
+    @Slot()
+    def _to_field(self) -> None:
+        self._field.setFocus()
+        self._field.selectAll()
+
+    @Slot()
+    def _find_anew(self) -> None:
+        """From where the last place began: with each letter it stays, or the next that fits comes."""
+        cursor = self._text.textCursor()
+        cursor.setPosition(cursor.selectionStart())
+        self._text.setTextCursor(cursor)
+        self._find_next()
+
+    @Slot()
+    def _find_next(self) -> None:
+        words = self._field.text().strip()
+        found = not words or self._text.find(words)
+        if not found:
+            kept = self._text.textCursor()
+            self._text.moveCursor(QTextCursor.MoveOperation.Start)
+            found = self._text.find(words)
+            if not found:
+                self._text.setTextCursor(kept)
+        self._missing.setHidden(found)

@@ -26,9 +26,11 @@ from workbench.core.project import Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import QUEUED, Filter, Order
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 _EMPTY = "empty"
+_LETTERS = 14
+"""Of a label that there is room for, however long its name is."""
 ORDERS = {
     Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
     Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
@@ -55,7 +57,8 @@ class ImageFilter(QFrame):
         states = [(state.value.capitalize(), state.value) for state in State]
         self._state = _box(f"{prefix}-state", "Any state", states)
         self._split = _box(f"{prefix}-split", "Any split", [(split_word(split), split.value) for split in Split])
-        self._label = _box(f"{prefix}-label", "Any label", [])
+        self._label = ElidedCombo(f"{prefix}-label", "Any label", "Images with a box of this label.", letters=_LETTERS)
+        self._label.addItem("Any label", None)
         self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
         self._text.setObjectName(f"{prefix}-text")
         self._text.setAccessibleName("Part of a name or note")

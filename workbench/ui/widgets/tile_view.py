@@ -161,6 +161,8 @@ class TileView(QAbstractItemView):
         if not count:
             return QModelIndex()
         page = max(1, self.viewport().height() // self._tile.height()) * columns
+        if action is _Move.MoveNext and not self.currentIndex().isValid():
+            return self.model().index(0, 0, self.rootIndex())  # what Qt asks for when the keyboard comes
         row = max(0, self.currentIndex().row())
         steps = {
             _Move.MoveLeft: -1, _Move.MovePrevious: -1, _Move.MoveRight: 1, _Move.MoveNext: 1,

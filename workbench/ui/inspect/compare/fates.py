@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from workbench.core.two_runs import ALARMS, FATES, TwoRuns
 from workbench.ui import theme
+from workbench.ui.widgets.elided import Elided
 
 HELP = {
     "fixed": "Labelled boxes that the first run misses or mislabels and the second finds.",
@@ -31,7 +32,9 @@ class Fates(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.GRID)
         grid.setVerticalSpacing(theme.GRID // 2)
-        grid.addWidget(_head("Labelled boxes"), 0, 0, 1, 6)
+        self._way = _head("")
+        self._way.setObjectName("inspect-compare-way")
+        grid.addWidget(self._way, 0, 0, 1, 6)
         for number, fate in enumerate(FATES):
             grid.addWidget(self._button(fate), 1 + number // 2, 3 * (number % 2), 1, 3)
         grid.addWidget(_head("False alarms"), 3, 0, 1, 6)
@@ -50,8 +53,9 @@ class Fates(QWidget):
         self._buttons[kind] = button
         return button
 
-    def show_runs(self, runs: TwoRuns | None) -> None:
-        """None: nothing is compared."""
+    def show_runs(self, runs: TwoRuns | None, names: tuple[str, str] = ("", "")) -> None:
+        """`names` of the first and the second run. None: nothing is compared."""
+        self._way.setText("Labelled boxes" if runs is None else f"Labelled boxes, {names[0]} → {names[1]}")
         for fate in FATES:
             self._fill(fate, None if runs is None else len(runs.boxes_of(fate)))
         for kind in ALARMS:
@@ -62,8 +66,8 @@ class Fates(QWidget):
         self._buttons[kind].setEnabled(bool(count))
 
 
-def _head(words: str) -> QLabel:
-    label = QLabel(words, alignment=Qt.AlignmentFlag.AlignLeft)
+def _head(words: str) -> Elided:
+    label = Elided(words)
     label.setProperty("role", "muted")
     label.setFont(theme.font(theme.SMALL))
     return label

@@ -169,7 +169,10 @@ class CompareTab(Tab):
 
     def _show(self, compared: Compared | None) -> None:
         self._compared = compared
-        self._fates.show_runs(None if compared is None else compared.runs)
+        if compared is None:
+            self._fates.show_runs(None)
+        else:
+            self._fates.show_runs(compared.runs, compared.wanted.names)
         if compared is not None:
             self._say(" ".join((*compared.pair.notes, *self._other_data())))
         self._show_table()

@@ -25,7 +25,7 @@ SAMPLES = {"label": "label", "miss": "label, missed", "prediction": "prediction"
 BUTTONS = {
     Deed.TAKE: ("Take the prediction", "mdi6.check"),
     Deed.WRONG: ("My label was wrong", "mdi6.close"),
-    Deed.IGNORE: ("Ignore", "mdi6.eye-off-outline"),
+    Deed.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
     Deed.KEEP: ("Not an object", "mdi6.cancel"),
 }
 STANDS = "My label stands"
