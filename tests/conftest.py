@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from workbench.inference.runtimes import Process
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the processors
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# what workbench's six hundred files compile to is kept, as a user's: half a second for each of the processes that begin
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 MEMORY = Path("/dev/shm")  # a disk of which each of 10,000 files and changes is waited for takes minutes
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 6e9:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
@@ -33,9 +41,26 @@ def test_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One for each test. In a folder of their own: mktemp looks through all that is there, thousands in the end."""
+    within = tmp_path_factory.mktemp("homes")
+    return (within / str(number) for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def process() -> Iterator[Process]:
+    """Runs exported files one after another: it imports PyTorch, which takes longer than most files."""
+    from workbench.inference.runtimes import Process
+
+    with Process() as process:
+        yield process
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, logs and caches of the program go to a temporary folder, never to the developer's own."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
+    home.mkdir()
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))

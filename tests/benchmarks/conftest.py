@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.benchmarks import choosing
+from workbench.core.project import Snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,9 @@ def _heap_of_its_own() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Blood cells with their labels and official splits; `test_data` skips where they are absent."""
+    return choosing.blood_cells(tmp_path_factory.mktemp("bccd"))  # type: ignore[no-any-return]

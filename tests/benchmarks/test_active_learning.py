@@ -33,10 +33,8 @@ import torch
 
 from workbench import anchors, detectors
 from workbench.core import queueing
-from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Snapshot, Split, State
 from workbench.core.queueing import By
-from workbench.exchange.importing import apply_import, plan_import
 from workbench.inference import features
 from workbench.inference.evaluate import EvaluationDone, evaluate_run
 from workbench.inference.image_queue import Queue, Wish, queue
@@ -51,14 +49,6 @@ SEEDS, LABELLED, CHOSEN = (0, 1, 2), 20, 50
 BY = By(os.environ.get("WORKBENCH_QUEUE", By.BOTH))
 FIRST = {"epochs": 120, "input_px": 224, "warm_up": 30, "ema": 0.98, "evaluate_every": 0, "hold_out": 0.0}
 THEN = FIRST | {"epochs": 40, "learning_rate": 0.001}
-
-
-@pytest.fixture(scope="module")
-def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    source = test_data / "data" / "bccd" / "BCCD"
-    with Document.create(tmp_path_factory.mktemp("bccd")) as document:
-        apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
-        return document.snapshot()
 
 
 def with_labelled(pool: Snapshot, rows: np.ndarray) -> Snapshot:

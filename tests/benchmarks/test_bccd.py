@@ -14,9 +14,7 @@ import pytest
 
 from tests.benchmarks import choosing
 from workbench import anchors
-from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Snapshot, Split
-from workbench.exchange.importing import apply_import, plan_import
 from workbench.inference.evaluate import EvaluationDone, evaluate_run
 from workbench.inference.predict import Predictor
 from workbench.training import recipes
@@ -25,14 +23,6 @@ from workbench.training.recipes import Recipe
 from workbench.training.run import RunRequest, train
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
-
-
-@pytest.fixture(scope="module")
-def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    source = test_data / "data" / "bccd" / "BCCD"
-    with Document.create(tmp_path_factory.mktemp("bccd")) as document:
-        apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
-        return document.snapshot()
 
 
 def anchors_for(snapshot: Snapshot, recipe: Recipe) -> AnchorSet:

@@ -15,7 +15,7 @@ import pytest
 from tests.benchmarks import own, peers
 from workbench.core import edits, intake
 from workbench.core.document import Document
-from workbench.core.files import natural_key
+from workbench.core.files import natural_keys
 from workbench.core.project import Label
 
 COUNT = 100_000 if own.FULL else 10_000
@@ -85,7 +85,8 @@ def labelled(folder: Path, count: int) -> Path:
         document.do(edits.AddLabels(tuple(Label(0, f"label {number}") for number in range(20))))
         root = document.add_root(folder)
         with document.store.transaction() as connection:
-            intake.add_names(connection, root, [(f"{name}.jpg", natural_key(f"{name}.jpg")) for name in names])
+            files = [f"{name}.jpg" for name in names]
+            intake.add_names(connection, root, list(zip(files, natural_keys(files), strict=True)))
             connection.execute("UPDATE image SET width = 640, height = 480, state = 'done'")
             connection.executemany(
                 "INSERT INTO box (image, label, x0, y0, x1, y1, difficult, truncated, occluded, crowd, note, extra)"

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Hand
 from workbench.core import images, intake
 from workbench.core.document import Document
-from workbench.core.files import natural_key
+from workbench.core.files import natural_keys
 from workbench.ui import theme, thumbnails
 from workbench.ui.annotate.image_list import ImageTable
 from workbench.ui.images_model import Filter, ImagesModel
@@ -51,7 +51,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
             with document.store.transaction() as connection:
                 for first in range(0, count, NAMES):
                     names = [f"image {number}.jpg" for number in range(first, min(first + NAMES, count))]
-                    intake.add_names(connection, root, [(name, natural_key(name)) for name in names])
+                    intake.add_names(connection, root, list(zip(names, natural_keys(names), strict=True)))
                 connection.execute("UPDATE image SET width = 640, height = 480, problem = 'not there'")
             document.settle()
         made[count] = folder

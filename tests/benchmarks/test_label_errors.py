@@ -28,11 +28,9 @@ from workbench import anchors
 from workbench.core import label_errors
 from workbench.core.boxes import iou
 from workbench.core.detections import Candidates
-from workbench.core.document import Document
 from workbench.core.label_errors import REASONS
 from workbench.core.matching import Found, Truth
 from workbench.core.project import Snapshot, Split
-from workbench.exchange.importing import apply_import, plan_import
 from workbench.inference import scoring
 from workbench.inference.evaluate import EvaluationDone, evaluate_run
 from workbench.inference.predict import Predictor
@@ -55,14 +53,6 @@ class Damage:
     image: int
     kind: str
     boxes: np.ndarray  # (1 or 2, 4)
-
-
-@pytest.fixture(scope="module")
-def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    source = test_data / "data" / "bccd" / "BCCD"
-    with Document.create(tmp_path_factory.mktemp("bccd")) as document:
-        apply_import(document, plan_import(document, source, images=source / "JPEGImages"))
-        return document.snapshot()
 
 
 def damaged(truth: Snapshot, seed: int, share: float = SHARE) -> tuple[Snapshot, list[Damage]]:

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.benchmarks import choosing
 from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.core.project import Snapshot
@@ -218,10 +217,9 @@ def step_times(snapshot: Snapshot, folder: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.slow
 def test_e1_a_training_costs_what_its_steps_cost(
-    test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole pipeline, mosaics and all, has 97 % of the speed of the same loop on one batch again and again."""
-    snapshot = choosing.blood_cells(tmp_path / "bccd")
     real = run._Training._batch
     made: list[Batch] = []
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.inference import small
+from tests.inference.quick import quick_exporters
 from workbench.inference import exporters
 from workbench.inference.export import example, source_of
-from workbench.inference.exporters import DECODED, Exporter, ExportSettings, Source, onnx_file
+from workbench.inference.exporters import DECODED, Exporter, ExportSettings, Source
 from workbench.inference.runtimes import Process
 from workbench.inference.verification import Differs, noise, verify
 
 FAMILY = "exporters"
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    with Process() as process:
-        yield process
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> Iterator[None]:
+    with quick_exporters():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,7 @@ def source() -> Source:
 
 
 @pytest.fixture
-def member(name: str, monkeypatch: pytest.MonkeyPatch) -> Exporter:
-    monkeypatch.setattr(onnx_file, "OPTIMISED", False)
+def member(name: str) -> Exporter:
     found = exporters.load_all().get(name)()
     missing = [package for package in found.needs if importlib.util.find_spec(package) is None]
     if missing:

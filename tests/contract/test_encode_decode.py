@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests import networks
 from workbench import detectors
 from workbench.detectors.parts import coding, default_boxes
 from workbench.detectors.parts.detector import Detector, Raw
@@ -34,9 +35,8 @@ FIRST_WEIGHTS, SECOND_WEIGHTS = (1.0, 1.0, 1.0, 1.0), (10.0, 10.0, 5.0, 5.0)  # 
 
 
 def build(name: str, px: int = PX, **settings: Any) -> Detector:
-    torch.manual_seed(0)
     kind = detectors.load_all().get(name).settings_class
-    return detectors.build(name, dataclasses.replace(kind(input_px=px, width=0.05), **settings), C).eval()
+    return networks.build(name, dataclasses.replace(kind(input_px=px, width=0.05), **settings), C).eval()
 
 
 @functools.cache

@@ -7,7 +7,6 @@ way. What is in WHOLE has NMS and the first way with each format. With WORKBENCH
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from tests.contract import members
 from tests.contract.test_every_detector import build
 from tests.inference import small
+from tests.inference.quick import quick_exporters
 from workbench import detectors
 from workbench.inference import exporters
 from workbench.inference.export import source_of
@@ -31,18 +31,9 @@ WITH_NMS = "torchscript"
 WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/test_verification.py, yolov4-tiny in test_export.py
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    with Process() as process:
-        yield process
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """Without the ONNX exporter's own optimising, a third of its time: inference/test_export.py has it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_file, "OPTIMISED", False)
-        patch.setattr(logging.getLogger("torch.__trace"), "disabled", True)  # an eighth, as pytest asks for all of it
+    with quick_exporters():
         yield
 
 

@@ -7,16 +7,20 @@ import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tests import networks
 from workbench import detectors
 from workbench.core.detections import Candidates
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector, Raw, Targets
+
+AT_ONCE = 1 << 16  # numbers that are drawn
 
 
 class Case:
@@ -63,7 +67,8 @@ class Case:
         """With the published anchors unscaled, as Darknet has them, and the recipe's weights; in eval mode."""
         kind = detectors.load_all().get(self.kind)
         chosen = dataclasses.replace(kind.settings_class(input_px=self.px), **settings)
-        detector = detectors.build(self.kind, chosen, self.labels, anchors or kind.published_anchors)
+        with networks.unfilled():
+            detector = detectors.build(self.kind, chosen, self.labels, anchors or kind.published_anchors)
         _fill(detector, self._drawn(detector))
         return detector.eval()
 
@@ -73,6 +78,7 @@ class Case:
         assert spec.loader is not None
         recipe = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(recipe)
+        recipe.np = SimpleNamespace(random=SimpleNamespace(default_rng=_Draw), prod=np.prod, sqrt=np.sqrt)
         shapes = [(tuple(conv.weight.shape), norm is not None) for conv, norm in darknet.layers(detector)]
         drawn: Iterator[dict[str, np.ndarray]] = recipe.draw_layers(
             shapes, self.meta["weights_seed"], self.meta["bn_scale_gain"]
@@ -84,11 +90,38 @@ class Case:
         return np.asarray(self.arrays[name])
 
 
+class _Single(np.ndarray):
+    def astype(self, *_: Any, **__: Any) -> _Single:  # type: ignore[override]
+        return self
+
+
+class _Draw:
+    """What the recipe asks of numpy's Generator: the same numbers, in float32 at once.
+
+    YOLOv1's 272 million would else take five gigabytes, which cost three times what drawing does.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._draw = np.random.default_rng(seed)
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:
+        return self._draw.uniform(low, high, shape)
+
+    def normal(self, mean: float, spread: float, shape: tuple[int, ...]) -> np.ndarray:
+        found = np.empty(shape, np.float32).view(_Single)
+        flat = found.reshape(-1)
+        for at in range(0, flat.size, AT_ONCE):
+            some = flat[at : at + AT_ONCE]
+            some[:] = self._draw.normal(mean, spread, some.shape)
+        return found
+
+
 @torch.no_grad()
 def _fill(detector: nn.Module, drawn: Iterator[dict[str, np.ndarray]]) -> None:
     for (conv, norm), values in zip(darknet.layers(detector), drawn, strict=True):
-        layer = {name: torch.tensor(value) for name, value in values.items()}
-        conv.weight.copy_(layer["weight"])
+        layer = {name: torch.from_numpy(value) for name, value in values.items()}
+        assert conv.weight.shape == layer["weight"].shape
+        conv.weight.data = layer["weight"]  # a gigabyte for YOLOv1: not copied
         if norm is None:
             assert conv.bias is not None
             conv.bias.copy_(layer["bias"])

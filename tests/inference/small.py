@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from tests import networks
 from workbench import detectors
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
@@ -16,9 +17,8 @@ LABELS = ("a", "b", "c")
 
 
 def build(name: str, px: int = 64, labels: int = len(LABELS)) -> Detector:
-    torch.manual_seed(0)
     kind = detectors.load_all().get(name)
-    return detectors.build(name, kind.settings_class(input_px=px, width=0.05), labels)
+    return networks.build(name, kind.settings_class(input_px=px, width=0.05), labels)
 
 
 def predictor(name: str, px: int = 64) -> Predictor:

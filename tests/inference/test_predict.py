@@ -24,6 +24,8 @@ class Fixed(Detector):
 
     name = "fixed"
 
+    full: RuntimeError = torch.OutOfMemoryError()
+
     def __init__(self, boxes: list[list[float]], scores: list[list[float]], memory: int = 1000) -> None:
         super().__init__(DetectorSettings(input_px=64), len(scores[0]))
         self.boxes, self.scores = torch.tensor(boxes), torch.tensor(scores)
@@ -35,7 +37,7 @@ class Fixed(Detector):
     def forward(self, images: Tensor) -> Raw:
         self.batches.append(len(images))
         if len(images) > self.memory:
-            raise torch.OutOfMemoryError
+            raise self.full
         return (images,)
 
     def candidates(self, raw: Raw) -> Candidates:
@@ -74,8 +76,10 @@ def test_at_most_a_thousand_candidates_are_kept() -> None:
     assert found.scores[0] == np.float32(1499 / 1500)
 
 
-def test_too_little_memory_makes_the_batch_smaller() -> None:
+@pytest.mark.parametrize("full", [torch.OutOfMemoryError(), RuntimeError("MPS backend out of memory")])
+def test_too_little_memory_makes_the_batch_smaller(full: RuntimeError) -> None:
     fixed = Fixed([[0, 0, 64, 64]], [[0.5]], memory=2)
+    fixed.full = full
     predictor = Predictor(fixed, "a", 64, "stretch", device="cpu")
     assert len(predictor.candidates([blank(64, 64)] * 5)) == 5
     assert fixed.batches == [5, 4, 2, 2, 1]
@@ -85,6 +89,26 @@ def test_too_little_memory_for_one_image_is_said() -> None:
     predictor = Predictor(Fixed([[0, 0, 64, 64]], [[0.5]], memory=0), "a", 64, "stretch", device="cpu")
     with pytest.raises(WorkbenchError, match="not enough memory"):
         predictor.candidates([blank(64, 64)])
+
+
+def test_a_network_that_does_not_fit_onto_its_device_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folded(*_: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(predict, "folded", folded)
+    with pytest.raises(WorkbenchError, match="The memory of cpu is full"):
+        Predictor(Fixed([[0, 0, 64, 64]], [[0.5]]), "a", 64, "stretch", device="cpu")
+
+
+def test_exact_is_whole_float32_on_graphics_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For torch lets them cut it, unless told."""
+    seen: list[bool] = []
+    fixed = Fixed([[0, 0, 64, 64]], [[0.5]])
+    fixed.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    Predictor(fixed, "a", 64, "stretch", device="cpu").candidates([blank(64, 64)])
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 == before is True
 
 
 def test_folded_batch_norms_change_nothing_and_leave_the_owners_network_alone(

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torchvision.models import detection
 
+from tests import networks
 from tests.parity import torchvision_models as both
 from workbench.detectors.parts.detector import Detector
 from workbench.inference.predict import Predictor
 
-PX = 192
+PX = 160
 RETINA = {"score": 0.05, "iou": 0.5, "per_label": 10_000, "limit": 300}
 # torchvision's function, what its labels begin with, its post-processing, how much larger label weights are made,
 # so that scores differ
@@ -49,7 +50,8 @@ def pair(request: pytest.FixtureRequest) -> tuple[Detector, nn.Module]:
             ours.get_parameter(f"{out}.weight").mul_(louder)
             if first == 0:
                 ours.get_parameter(f"{out}.bias").zero_()
-    theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + first, min_size=PX, max_size=PX)
+    with networks.unfilled():
+        theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + first, min_size=PX, max_size=PX)
     both.same_weights(ours, theirs)
     for model in (ours, theirs):
         for module in model.train().modules():

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision.models.detection import ssd300_vgg16, ssdlite320_mobilenet_v3_large
 
+from tests import networks
 from tests.parity import torchvision_models as both
 from workbench.detectors.parts.default_boxes import DefaultBoxHead
 from workbench.detectors.parts.detector import Detector, Targets
@@ -24,12 +25,14 @@ def pair(request: pytest.FixtureRequest) -> tuple[Detector, nn.Module]:
     """Label layers so that scores neither tie at 1 nor are all alike; batch norms as after a step."""
     px, make, _ = CASES[request.param]
     ours = both.build(request.param, px, calm=0.02 if request.param == "ssd300" else 1.0)
-    for module in ours.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        ours.train()(both.pictures(px, 4))
-    theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + 1)
+    norms = [module for module in ours.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    if norms:
+        with torch.no_grad():
+            ours.train()(both.pictures(px, 4))
+    with networks.unfilled():
+        theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + 1)
     both.same_weights(ours, theirs)
     return ours.eval(), theirs.eval()
 

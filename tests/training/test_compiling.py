@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.training.test_run import MakeRequest, only, same, weights
+from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_step import Normed, Plain, batch, stepper
 from tests.training.toys import Toy
 from workbench.detectors.parts.detector import Raw
@@ -134,6 +134,8 @@ def test_a_loss_that_differs_leaves_the_network_as_it_is(takes: Clock, monkeypat
     [
         (RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx"), "needs a C++ compiler"),
         (RuntimeError("Cannot find a working triton installation."), "needs Triton"),
+        (RuntimeError("Failed to find C compiler. Please set CC or triton.knobs.build.impl."), "needs a C compiler"),
+        (RuntimeError("Found GTX 1080 which is too old to be supported by the triton GPU compiler"), "of this age"),
         (ValueError("odd graph\nline 2"), "odd graph."),
     ],
 )

@@ -23,9 +23,9 @@ def test_images_counted_by_the_members_add_up() -> None:
     detector = detectors.build("yolov2-tiny", chosen, 2, ((20.0, 20.0), (40.0, 40.0)))
     crew = Crew(detector, 2)
     try:
-        first = crew.work(loss, [2, 2, 1])
-        second = crew.work(loss, [2, 2, 1])
-        third = crew.work(loss, [2, 2, 1])
+        first = list(crew.work(loss, [2, 2, 1]))
+        second = list(crew.work(loss, [2, 2, 1]))
+        third = list(crew.work(loss, [2, 2, 1]))
     finally:
         crew.close()
     assert all(value > 0 for value in first)

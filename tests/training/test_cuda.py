@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from tests.contract.test_every_detector import NAMES, TWO, build, images
+from tests.training.run_results import MakeRequest, only
 from tests.training.test_device_augment import noise
-from tests.training.test_run import MakeRequest, only
 from tests.training.test_snapped import WILD
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector

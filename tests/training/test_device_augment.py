@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_augment import squares
 from tests.training.test_estimate import MEASURED, made
 from tests.training.test_probing import MB, Card, stepper
-from tests.training.test_run import MakeRequest, only, same, weights
 from tests.training.test_snapped import WILD, smooth
 from tests.training.waits import Waits
 from workbench.training import augment, device_augment, device_paint, light, machine, probing, run

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.test_run import MakeRequest, only
+from tests.training.run_results import MakeRequest, only
 from tests.training.toys import make_snapshot
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.training import image_losses, run, validate, watched

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.training.run_results import MakeRequest, logged, only, same, weights
 from tests.training.slow_device import SlowDevice, SlowRuntime
-from tests.training.test_run import MakeRequest, logged, only, same, weights
 from tests.training.test_step import CPU, Normed, batch
 from tests.training.toys import CALM, Toy, ToySettings
 from workbench.detectors.parts.detector import Raw, Targets

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -32,28 +34,36 @@ def request_in(folder: Path, **changes: object) -> RunRequest:
     return RunRequest(folder / "runs" / "two", make_snapshot(folder / "images"), recipe)
 
 
-def test_its_events_are_those_of_a_training_and_it_goes_on_after_a_pause_and_a_stop(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Stopped:
+    """A run of two processes that was paused and stopped, and what was heard of it."""
+
+    folder: Path
+    seen: list[Event]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    request = request_in(tmp_path_factory.mktemp("stopped"), epochs=100_000, evaluate_every=0)
     control, seen = Control(), list[Event]()
-    for event in run.train(request_in(tmp_path, epochs=200, evaluate_every=0), control):
+    for event in run.train(request, control):
         seen.append(event)
         if isinstance(event, Progress) and not control.pause.is_set():
             control.pause.set()
         if isinstance(event, Paused) and event.paused:
             control.stop.set()
+    return Stopped(request.folder, seen)
+
+
+def test_its_events_are_those_of_a_training_and_a_stop_leaves_no_flag(stopped: Stopped) -> None:
+    folder, seen = stopped.folder, stopped.seen
     assert [event.device for event in seen if isinstance(event, Started)] == ["2 x cpu"]
     assert any(isinstance(event, Paused) for event in seen)
     assert isinstance(seen[-1], Finished)
     assert seen[-1].stopped
     assert any(isinstance(event, Saved) for event in seen)
-    folder = tmp_path / "runs" / "two"
     assert runs.info(folder).state == "stopped"
     assert not [name for name in (together.STOP, together.PAUSE, together.LAUNCHER) if (folder / name).exists()]
-    stopping = Control()
-    for event in run.resume(folder, stopping):
-        if isinstance(event, Started):
-            assert event.resumed_step == seen[-1].step
-            stopping.stop.set()
-    assert isinstance(event, Finished)
 
 
 def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -> None:
@@ -64,19 +74,26 @@ def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -
     assert not request.folder.exists()
 
 
-def test_they_end_in_order_when_whoever_started_them_is_killed(tmp_path: Path) -> None:
-    request = request_in(tmp_path, epochs=100_000, evaluate_every=0)
-    launch.record.write_request(request)
-    starter = "import sys; from pathlib import Path; from workbench.training import run\n"
-    starter += "for event in run.resume(Path(sys.argv[1])): print(type(event).__name__, flush=True)"
-    with subprocess.Popen([sys.executable, "-c", starter, str(request.folder)], stdout=subprocess.PIPE) as parent:
+STARTER = """
+import sys; from pathlib import Path; from workbench.training import run
+for event in run.resume(Path(sys.argv[1])):
+    print(type(event).__name__, getattr(event, "resumed_step", ""), flush=True)
+"""
+
+
+def test_they_go_on_where_they_stopped_and_end_in_order_when_whoever_started_them_is_killed(stopped: Stopped) -> None:
+    folder, last = stopped.folder, stopped.seen[-1]
+    assert isinstance(last, Finished)
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        assert any(line.strip() == b"Progress" for line in parent.stdout)
+        said = list(itertools.takewhile(lambda line: "Progress" not in line, parent.stdout))
+        assert f"Started {last.step}\n" in said
         children = psutil.Process(parent.pid).children(recursive=True)
         assert len(children) >= 2
         parent.send_signal(signal.SIGKILL)
     assert not list(_alive(children, until=time.monotonic() + 60))
-    assert runs.info(request.folder).state == "stopped"
+    assert runs.info(folder).state == "stopped"
+    assert runs.info(folder).step > last.step, "one of them wrote a checkpoint in the end"
 
 
 def _alive(processes: list[psutil.Process], until: float) -> Iterator[psutil.Process]:

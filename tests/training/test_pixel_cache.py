@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.training.run_results import MakeRequest, same, weights
 from tests.training.test_data import load
-from tests.training.test_run import MakeRequest, same, weights
 from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot

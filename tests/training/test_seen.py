@@ -13,6 +13,7 @@ import torch
 
 from tests.training.toys import CALM, Toy, ToySettings
 from workbench import detectors
+from workbench.core.metrics import SIZES
 from workbench.core.project import FLAGS, Image, Label, Snapshot, Split, State
 from workbench.core.resize import HOWS, fit
 from workbench.detectors.parts.detector import Targets
@@ -23,7 +24,7 @@ from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 from workbench.training.seen import Course, Seen, as_it_is, course, way, without_pixels
 from workbench.training.seen_assignment import assigned, detector_of
-from workbench.training.seen_coverage import SIZES, Coverage, answered, counting
+from workbench.training.seen_coverage import Coverage, answered, counting
 
 PX = 64
 EVERYTHING = {

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed
 
-from tests.training.torchrun_child import CASES, LONG, STEPS, Still, steps
+from tests.training.torchrun_child import CASES, LONG, STEPS, WAIT, Still, steps
 from tests.training.toys import make_request
 from workbench import detectors
 from workbench.training import checkpoint, run, torchrun
@@ -25,30 +28,50 @@ pytestmark = [
 ]
 
 
-def together(*arguments: str, expected: int = 0) -> str:
-    """Run two processes under torchrun; what they say."""
+def begun(*arguments: str) -> subprocess.Popen[str]:
+    """Two processes under torchrun."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == expected, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout + done.stderr
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
-def child(folder: Path, *tasks: str) -> None:
-    together("-m", "tests.training.torchrun_child", str(folder), *tasks)
+def said_by(both: subprocess.Popen[str], expected: int = 0) -> str:
+    """All that they say until they end."""
+    said, _ = both.communicate(timeout=300)
+    assert both.returncode == expected, said[-6000:]
+    return said
+
+
+@dataclass(frozen=True)
+class Two:
+    """What two processes leave in a folder. Having stopped, they wait: starting PyTorch takes longer than all else."""
+
+    folder: Path
+    both: subprocess.Popen[str]
+
+    def left(self, *names: str) -> None:
+        """Wait for these files."""
+        while not all((self.folder / name).exists() for name in names):
+            assert self.both.poll() is None, said_by(self.both)
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where two processes have left their ten steps and a run that one of them stopped."""
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    """They have left their ten steps and a run that one of them stopped, and go on when they are told to."""
     folder = tmp_path_factory.mktemp("two")
-    child(folder, "steps", "stop")
-    return folder
+    with begun("-m", "tests.training.torchrun_child", str(folder), "steps", "stop", WAIT, "go-on") as both:
+        found = Two(folder, both)
+        found.left("stop-0", "stop-1")
+        yield found
+        both.terminate()  # if nobody told them: torchrun ends both
 
 
 @pytest.fixture(scope="module")
-def of_two(two: Path) -> dict[str, dict[str, torch.Tensor]]:
-    return torch.load(two / "steps.pt", weights_only=True)  # type: ignore[no-any-return]
+def of_two(two: Two) -> dict[str, dict[str, torch.Tensor]]:
+    return torch.load(two.folder / "steps.pt", weights_only=True)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -74,7 +97,7 @@ def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str,
     assert float((here[key] - of_two[name][key]).abs().max()) > 1e-4
 
 
-def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Path) -> None:
+def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Two) -> None:
     registry = detectors.load_all()
     registry.current_owner = "tests"
     registry.register("toy")(Still)
@@ -85,7 +108,8 @@ def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Path) -> No
         registry.current_owner = ""
 
 
-def _stopped_and_gone_on(folder: Path) -> None:
+def _stopped_and_gone_on(two: Two) -> None:
+    folder = two.folder
     said = [(folder / f"stop-{rank}").read_text().split() for rank in (0, 1)]
     assert said[0] == said[1]
     assert said[0][0] == "True"
@@ -98,7 +122,8 @@ def _stopped_and_gone_on(folder: Path) -> None:
             control.stop.set()
     assert isinstance(event, Finished)
     assert event.stopped
-    child(folder, "go-on")
+    (folder / WAIT).touch()
+    said_by(two.both)
     assert (folder / "go-on-0").read_text() == (folder / "go-on-1").read_text() == "False 150"
     straight = make_request(folder / "straight", **LONG)
     list(run.train(straight))
@@ -108,7 +133,7 @@ def _stopped_and_gone_on(folder: Path) -> None:
 
 
 def test_what_one_process_can_not_do_is_said_once_and_ends_all(tmp_path: Path) -> None:
-    said = together("-m", "workbench", "train", str(tmp_path / "nothing"), expected=1)
+    said = said_by(begun("-m", "workbench", "train", str(tmp_path / "nothing")), expected=1)
     assert said.count(f"There is no project in {tmp_path / 'nothing'}") == 1
 
 

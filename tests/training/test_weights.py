@@ -15,6 +15,7 @@ import torch
 from torchvision.models import resnet50
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
+from tests import networks
 from workbench import detectors
 from workbench.core import images
 from workbench.detectors.parts import darknet
@@ -26,9 +27,8 @@ from workbench.training.recipes import Recipe
 
 
 def build(name: str, labels: int, seed: int = 0, width: float = 0.1, **settings: Any) -> Detector:
-    torch.manual_seed(seed)
     kind = detectors.load_all().get(name)
-    return detectors.build(name, kind.settings_class(input_px=64, width=width, **settings), labels)
+    return networks.build(name, kind.settings_class(input_px=64, width=width, **settings), labels, seed=seed)
 
 
 def recipe(name: str, **settings: Any) -> Recipe:

@@ -1,8 +1,9 @@
-"""What torchrun starts in test_torchrun.py, as two processes: `FOLDER TASK ...`, of the tasks steps, stop and go-on."""
+"""What torchrun starts in test_torchrun.py, as two processes: `FOLDER TASK ...`, of steps, stop, told and go-on."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
 STEPS, IMAGES = 10, 4
+WAIT = "told"  # the task that waits for a file of this name
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # detector: its settings, the training's
     "plain": ({"input_px": 64}, {"mini_batch": 1}),  # no batch norms: parts may be smaller than a process's
     "divided": ({"input_px": 64}, {"mini_batch": 1}),  # by the positives of all images, as SSD and FCOS do
@@ -116,18 +118,21 @@ LONG = {"epochs": 100, "evaluate_every": 0, "learning_rate": 0.002, "sync_norm":
 
 def main(folder: Path, tasks: list[str]) -> None:
     torch.set_num_threads(1)
+    detectors.load_all().register("toy")(Still)
     with torchrun.joined() as runtime:
         for task in tasks:
             if task == "steps":
                 found = {name: steps(name, runtime) for name in CASES}
                 if runtime.main:
                     torch.save(found, folder / "steps.pt")
+            elif task == WAIT:
+                while not (folder / WAIT).exists():
+                    time.sleep(0.05)
             else:
                 _run(folder, task, runtime)
 
 
 def _run(folder: Path, task: str, runtime: Runtime) -> None:
-    detectors.load_all().register("toy")(Still)
     control = Control()
     request = runtime.share(lambda: make_request(folder, **LONG))
     events = run.train(request, control, runtime) if task == "stop" else run.resume(request.folder, control, runtime)

@@ -1,0 +1,49 @@
+"""Networks for tests: made once, as one of torchvision's takes half a second; or left empty, to be filled."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from workbench import detectors
+from workbench.detectors import DetectorSettings
+from workbench.detectors.parts.detector import Detector
+
+Anchors = tuple[tuple[float, float], ...]
+CHANCE = ("uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_")
+
+
+def build(
+    name: str, settings: DetectorSettings, labels: int, anchors: Anchors | None = None, seed: int = 0
+) -> Detector:
+    """What `detectors.build` gives after `torch.manual_seed(seed)`, a copy; chance goes on as after making it."""
+    if settings.width >= 1:  # hundreds of megabytes
+        return _make(name, settings, labels, anchors, seed)[0]
+    made, chance = _made(name, settings, labels, anchors, seed)
+    torch.set_rng_state(chance)
+    return copy.deepcopy(made)
+
+
+def _make(
+    name: str, settings: DetectorSettings, labels: int, anchors: Anchors | None, seed: int
+) -> tuple[Detector, Tensor]:
+    torch.manual_seed(seed)
+    return detectors.build(name, settings, labels, anchors), torch.get_rng_state()
+
+
+_made = functools.cache(_make)
+
+
+@contextlib.contextmanager
+def unfilled() -> Iterator[None]:
+    """Whatever is made within has weights that mean nothing: for those that are about to be filled, by the million."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CHANCE:
+            patch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
+        yield

@@ -1,0 +1,165 @@
+"""A training that is stopped, paused, closed or broken off, and resumed bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
+from tests.training.toys import Toy
+from workbench.detectors.parts.detector import Raw, Targets
+from workbench.errors import WorkbenchError
+from workbench.training import checkpoint, runs
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Started
+from workbench.training.run import RunRequest, resume, train
+
+
+def test_stop_and_resume_give_bit_for_bit_the_straight_run(request_of: MakeRequest) -> None:
+    straight, broken = request_of("straight"), request_of("broken")
+    list(train(straight))
+    control = Control()
+    for event in train(broken, control):
+        if isinstance(event, Evaluated):
+            control.stop.set()
+    stopped = logged(broken)[-1]
+    assert isinstance(stopped, Finished)
+    assert stopped.stopped
+    assert 0 < stopped.step < STEPS
+    events = list(resume(broken.folder))
+    assert only(events, Started)[0].resumed_step == stopped.step
+    assert same(weights(straight.folder), weights(broken.folder))
+    best = [[event.ap for event in logged(request) if isinstance(event, Evaluated)] for request in (straight, broken)]
+    assert best[0] == best[1]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_run_resumed_after_every_step_is_still_the_straight_run(request_of: MakeRequest, optimizer: str) -> None:
+    straight, broken = (request_of(name, optimizer=optimizer, evaluate_every=0) for name in ("straight", "broken"))
+    list(train(straight))
+    stop_after_one_step(train, broken)
+    for _ in range(STEPS - 1):
+        stop_after_one_step(lambda request, control: resume(request.folder, control), broken)
+    assert checkpoint.load_state(broken.folder / "last.state.pt").step == STEPS
+    assert same(weights(straight.folder), weights(broken.folder))
+
+
+def stop_after_one_step(start: Callable[..., Any], request: RunRequest) -> None:
+    """Run until one step is done, seen from the detector's own loss."""
+    control = Control()
+    before = Toy.loss
+
+    def loss(self: Toy, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        control.stop.set()
+        return before(self, raw, targets)
+
+    Toy.loss = loss  # type: ignore[method-assign]
+    try:
+        list(start(request, control))
+    finally:
+        Toy.loss = before  # type: ignore[method-assign]
+
+
+def test_without_the_random_state_a_resumed_run_would_differ(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: the comparison above can fail."""
+    straight, broken = request_of("straight"), request_of("broken")
+    list(train(straight))
+    stop_after_one_step(train, broken)
+    monkeypatch.setattr(torch, "set_rng_state", lambda state: torch.manual_seed(99))
+    list(resume(broken.folder))
+    assert not same(weights(straight.folder), weights(broken.folder))
+
+
+def test_closing_the_generator_leaves_a_checkpoint_and_says_so_in_the_record(request_of: MakeRequest) -> None:
+    request = request_of()
+    events = train(request)
+    for event in events:
+        if isinstance(event, Evaluated):
+            break
+    events.close()  # type: ignore[attr-defined]
+    end = logged(request)[-1]
+    assert isinstance(end, Finished)
+    assert end.stopped
+    assert runs.info(request.folder).state == "stopped"
+    assert only(list(resume(request.folder)), Finished)[0].step == STEPS
+
+
+def test_ctrl_c_in_a_step_leaves_a_checkpoint(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = request_of()
+
+    def interrupted(self: Toy, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        raise KeyboardInterrupt
+
+    events = train(request)
+    for event in events:
+        if isinstance(event, Evaluated):
+            monkeypatch.setattr(Toy, "loss", interrupted)
+            break
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    monkeypatch.undo()
+    assert checkpoint.load_state(request.folder / "last.state.pt").step == 2
+    assert only(list(resume(request.folder)), Finished)[0].step == STEPS
+
+
+def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of()
+    stop_after_one_step(train, request)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    end = list(resume(request.folder))[-1]
+    assert isinstance(end, Failed)
+    assert "disk is full" in end.sentence
+    closed = resume(request.folder)
+    next(closed)
+    with pytest.raises(WorkbenchError, match="disk is full"):
+        closed.close()  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    assert only(list(resume(request.folder)), Started)[0].resumed_step == 1
+
+
+def test_images_that_went_missing_before_a_resume_are_told(request_of: MakeRequest) -> None:
+    request = request_of()
+    stop_after_one_step(train, request)
+    request.snapshot.files[0].unlink()
+    messages = [event.sentence for event in only(list(resume(request.folder)), Message)]
+    assert any("5 images can be read now, 6 could" in sentence for sentence in messages)
+
+
+def test_pause_waits_and_goes_on(request_of: MakeRequest) -> None:
+    control = Control()
+    control.pause.set()
+    seen: list[Event] = []
+    for event in train(request_of(), control):
+        seen.append(event)
+        if isinstance(event, Paused) and event.paused:
+            control.pause.clear()
+    assert [(event.paused, event.step) for event in only(seen, Paused)] == [(True, 0), (False, 0)]
+    assert only(seen, Finished)[0].step == STEPS
+
+
+def test_stop_ends_a_pause(request_of: MakeRequest) -> None:
+    control = Control()
+    control.pause.set()
+    for event in train(request_of(), control):
+        if isinstance(event, Paused):
+            control.stop.set()
+    assert isinstance(event, Finished)
+    assert event.stopped
+
+
+def test_a_stop_before_the_first_step_ends_in_order(request_of: MakeRequest) -> None:
+    control = Control()
+    control.stop.set()
+    events = list(train(request_of(), control))
+    assert [type(event) for event in events] == [Finished]
