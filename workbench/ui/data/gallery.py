@@ -100,7 +100,7 @@ class Gallery(QWidget):
         """Make the session's image the current one, if it is listed."""
         row = self.model.row_of(self._session.image_id)
         selection = self._view.selectionModel()
-        if row >= 0 and selection.currentIndex().row() != row:
+        if row >= 0 and (selection.currentIndex().row() != row or not selection.hasSelection()):
             index = self.model.index(row)
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
             self._view.scrollTo(index)

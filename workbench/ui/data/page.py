@@ -214,8 +214,14 @@ class DataPage(Page):
         except WorkbenchError as error:
             self.session.tell(error)
             return
+        broken = sum(bool(image.problem) for image in event.images)
         came = f"{words.count(added, 'image')} added."
-        self.session.inform(came if added else "All images of this folder were there already.")
+        if not added:
+            self.session.inform("All images of this folder were there already.")
+        elif broken:
+            self.session.message.emit("warning", f"{came} {broken:,} can't be read: Check the data says why.")
+        else:
+            self.session.inform(came)
         if event.left_out:
             self.session.message.emit("warning", event.left_out)
         if not self.session.image_id:
