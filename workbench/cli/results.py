@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -189,6 +190,8 @@ def demo(
     say(f"\nAll of it took {words.rough_duration(time.monotonic() - begun)}. The project is in {folder}.")
     if window:
         _open_window(folder)
+    else:
+        say(f"Look at it in the window: workbench {shlex.quote(str(folder))}")
 
 
 def _open_window(folder: Path) -> None:

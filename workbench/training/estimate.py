@@ -82,13 +82,14 @@ class Estimate:
     @property
     def words(self) -> str:
         """ "About 12 min (10 to 15) on cpu in bf16, 1.3 GB of memory, 63 MB of images on disk."."""
-        start = "At most" if self.at_most else "About"
         where = "on disk" if self.cache_on_disk else "in it"
-        return f"{start} {self._time}, {size(self.memory)} of memory, {size(self.cache)} of images {where}."
+        return f"About {self._time}, {size(self.memory)} of memory, {size(self.cache)} of images {where}."
 
     @property
     def _time(self) -> str:
-        return f"{rough_duration(self.seconds)} ({_range(self.low, self.high)}) on {self.device} in {self.precision}"
+        unless = " if it does not stop early" * self.at_most
+        took = f"{rough_duration(self.seconds)} ({_range(self.low, self.high)})"
+        return f"{took}{unless} on {self.device} in {self.precision}"
 
     @property
     def how(self) -> str:
@@ -106,9 +107,9 @@ class Estimate:
 
     def rows(self) -> dict[str, str]:
         """Line by line, for a person."""
-        epochs, most = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}", "at most " * self.at_most
+        epochs = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}"
         return {
-            "time": f"{most}{self._time}",
+            "time": self._time,
             "steps": f"{self.steps:,} of {self.step_seconds:.2g} s: {epochs}, {self.batch} at a time",
             "evaluations": f"{self.evaluations:,} of {self.evaluation_seconds:.2g} s:"
             f" {count(self.validation_images, 'image')}",
