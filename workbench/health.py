@@ -159,7 +159,12 @@ def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
         ),
         ("hint", "very small", wrong[:, 1], "{} a side too short for most detectors to see."),
         ("hint", "outside", wrong[:, 2], "{} edges outside their image: training clips them."),
-        ("hint", "drawn twice", doubled & ~wrong[:, 0], "{} a twin of the same label in the same place. Delete one of the two."),
+        (
+            "hint",
+            "drawn twice",
+            doubled & ~wrong[:, 0],
+            "{} a twin of the same label in the same place. Delete one of them.",
+        ),
     )
     for level, kind, rows, sentence in checks:
         if rows.any():
