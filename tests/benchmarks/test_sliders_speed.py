@@ -89,25 +89,39 @@ def test_c1_the_confidence_slider_calls_no_nms_and_keeps_what_batched_nms_keeps(
         assert calls == []
 
 
+def alone(found: Candidates) -> Sliders:
+    """As the Inspect page has the image that is shown; labelled boxes don't matter here."""
+    none = np.zeros(0, np.int64)
+    truth = Truth(np.zeros((0, 4)), none, none, none > 0, none > 0, np.zeros(0), image_count=1, label_count=LABELS)
+    return Sliders.of(truth, [found])
+
+
+def rows_of(sliders: Sliders, kept: np.ndarray) -> np.ndarray:
+    """Rows of the image's candidates, ascending."""
+    return np.sort(sliders.found.source[kept])
+
+
 def test_c1_at_a_hundred_settings_of_both_sliders() -> None:
     found, rng = one_image(4_000), np.random.default_rng(9)
-    found.tabulate()
+    sliders = alone(found)
     for score, step in zip(rng.beta(0.3, 1, 100).tolist(), rng.integers(5, 100, 100).tolist(), strict=True):
-        assert np.array_equal(found.select(score, step / 100, limit=4_000), batched_nms(found, score, step / 100))
+        kept = sliders.kept(step / 100, limit=4_000) & (sliders.found.scores >= score)
+        assert np.array_equal(rows_of(sliders, kept), batched_nms(found, score, step / 100))
 
 
 @pytest.mark.parametrize("count", [10_647, pytest.param(100_000 if FULL else 30_000, marks=pytest.mark.slow)])
 def test_c2_c3_a_move_of_the_overlap_slider_takes_a_hundredth_of_batched_nms(count: int) -> None:
     found = one_image(count)
     assert len(found) > 0.7 * count  # none is dropped, by a time limit or otherwise
-    build = best_of(1, found.tabulate)
+    sliders = alone(found)
+    build = best_of(1, sliders.prepare)
     theirs = best_of(2, lambda: batched_nms(found, 0.001, 0.5))
     steps = iter(np.arange(1000) % 60 / 100 + 0.2)
-    ours = best_of(50, lambda: found.select(0.001, round(next(steps), 2), limit=count))
-    between = best_of(3, lambda: found.select(0.001, float(next(steps)) + 0.001, limit=count))
+    ours = best_of(50, lambda: sliders.kept(round(float(next(steps)), 2), limit=count))
+    between = best_of(3, lambda: sliders.kept(float(next(steps)) + 0.001, limit=count))
     print(f"{count:,} candidates: {1e3 * ours:.3f} ms, batched_nms {1e3 * theirs:.1f} ms,"
           f" between two steps {1e3 * between:.2f} ms, built in {1e3 * build:.0f} ms")  # fmt: skip
-    assert np.array_equal(found.select(0.001, 0.5, limit=count), batched_nms(found, 0.001, 0.5))
+    assert np.array_equal(rows_of(sliders, sliders.kept(0.5, limit=count)), batched_nms(found, 0.001, 0.5))
     assert ours <= theirs / 100
 
 

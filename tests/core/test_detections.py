@@ -113,22 +113,6 @@ def test_a_threshold_that_no_float32_is_equal_to_is_compared_as_torchvision_does
         arrays = torch.from_numpy(found.boxes), torch.from_numpy(found.scores)
         expected = ops.nms(*arrays, tenths / 10).tolist()
         assert found.select(0, tenths / 10).tolist() == expected
-        found.tabulate()
-        found.select(0, 0.99)  # what was remembered is another answer
-        assert found.select(0, tenths / 10).tolist() == expected
-
-
-def test_a_table_of_all_steps_gives_what_the_walk_gives_and_is_asked_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, tabled = scene(1), scene(1)
-    kinds: list[Kind] = ["per label", "across labels", "diou", "darknet diou"]
-    for kind in kinds:
-        tabled.tabulate(kind)
-        expected = [plain.select(0.1, step / 100, kind) for step in range(5, 96, 9)]
-        with monkeypatch.context() as patch:
-            patch.setattr(nms, "walk", lambda *_: pytest.fail("walked"))
-            for step, rows in zip(range(5, 96, 9), expected, strict=True):
-                assert np.array_equal(tabled.select(0.1, step / 100, kind), rows)
-        assert np.array_equal(tabled.select(0.1, 0.4321, kind), plain.select(0.1, 0.4321, kind))
 
 
 def test_a_box_removed_by_nobody_left_stays() -> None:

@@ -2,8 +2,8 @@
 
 Candidates are kept from before NMS, so that moving a slider never runs the network. Moving the confidence runs no NMS
 either: a box is only ever removed by a higher one, so what is kept above a confidence is the beginning of what is
-kept at all. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of NMS, or after
-`tabulate` looks at a bit per box.
+kept at all. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of NMS; core.sliders
+looks at a bit per box instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from workbench.core import nms, survival
 from workbench.core.nms import KINDS, Kind, Overlaps, Rows
-from workbench.core.survival import Survival
 
 __all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "Kind", "best_pairs"]
 
@@ -52,7 +51,6 @@ class Candidates:
     scores: NDArray[np.float32]  # (n,)
     labels: NDArray[np.int32]  # (n,) indices of labels
     _pairs: dict[Kind, Overlaps] = field(default_factory=dict, init=False, repr=False)
-    _tables: dict[Kind, Survival] = field(default_factory=dict, init=False, repr=False)
     _kept: dict[Kind, tuple[float, Rows, NDArray[np.float32]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,15 +91,6 @@ class Candidates:
         rows, scores = self._selected(score, iou, kind, limit)
         return Detections(self.boxes[rows], scores, self.labels[rows])
 
-    def tabulate(self, kind: Kind = "per label") -> None:
-        """Settle all steps of the overlap slider in one go: worth it for many thousand candidates, in a job.
-
-        Not for "soft", which removes nothing.
-        """
-        if kind != "soft" and kind not in self._tables:
-            groups = np.zeros(len(self), np.int64) if kind == "across labels" else self.labels.astype(np.int64)
-            self._tables[kind] = survival.survival(self._overlaps(survival.FLOOR, kind), groups)
-
     def _selected(self, score: float, iou: float, kind: Kind, limit: int) -> tuple[Rows, NDArray[np.float32]]:
         kept, scores = self._survivors(iou, kind)
         above = int(np.searchsorted(-scores.astype(np.float64), -score, side="right"))
@@ -115,12 +104,9 @@ class Candidates:
         remembered = self._kept.get(kind)
         if remembered is not None and remembered[0] == iou:
             return remembered[1:]
-        table = self._tables.get(kind)
         if kind == "soft":
             scores = nms.soften(self._overlaps(iou, kind), self.scores, iou)
             kept = np.argsort(-scores, kind="stable")
-        elif table is not None and table.knows(iou):
-            scores, kept = self.scores, np.flatnonzero(table.kept(iou))
         else:
             scores, kept = self.scores, np.flatnonzero(nms.walk(self._overlaps(iou, kind), len(self), iou))
         self._kept[kind] = (iou, kept, scores[kept])
