@@ -173,4 +173,6 @@ class YoloV4Csp(Detector):
         fine = self.to_fine(down, shallow)
         medium = self.back_to_medium(fine, down)
         coarse = self.back_to_coarse(medium, tip)
-        return self.fine(fine).sigmoid(), self.medium(medium).sigmoid(), self.coarse(coarse).sigmoid()
+        # in float32 also under autocast: bf16 would move a centre by steps of up to a quarter of a pixel at stride 32
+        maps = self.fine(fine), self.medium(medium), self.coarse(coarse)
+        return maps[0].float().sigmoid(), maps[1].float().sigmoid(), maps[2].float().sigmoid()

@@ -117,7 +117,7 @@ class _Writer:
         if target is blocks.reorg:
             self._follow(first)
             return self._add("reorg", {"stride": 2})
-        if target in ("flatten", "sigmoid"):  # Darknet's next layer takes it flat; a sigmoid is the layer's activation
+        if target in ("flatten", "float", "sigmoid"):  # Darknet's next layer takes it flat; a sigmoid is an activation
             return self._place(first)
         raise NoCfg(f"{self.detector.title} has a part that a cfg can't describe: {target}.")
 
@@ -158,6 +158,8 @@ class _Writer:
     def _activation_after(self, node: fx.Node) -> str:
         """Of a layer whose activation is a step of its own here."""
         (user,) = node.users if len(node.users) == 1 else (None,)
+        if user is not None and user.target == "float":
+            (user,) = user.users
         if user is not None and user.target == "sigmoid":
             return "logistic"
         module = None if user is None else self._module(user)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -23,6 +24,7 @@ from workbench.core.resize import Fit, How, fit
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
+from workbench.training import cards, machine
 
 if TYPE_CHECKING:
     from workbench.training.checkpoint import CheckpointHeader
@@ -61,7 +63,12 @@ class Predictor:
         self.device = chosen_device(device)
         self.precision: Precision = "fast" if precision == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
-        self.running = folded(detector, self.device).to(memory_format=torch.channels_last)
+        try:
+            self.running = folded(detector, self.device).to(memory_format=torch.channels_last)
+        except RuntimeError as error:
+            if cards.ran_out(error):
+                raise WorkbenchError(cards.full(self.device), error) from error
+            raise
 
     @classmethod
     def open(cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact") -> Predictor:
@@ -69,7 +76,7 @@ class Predictor:
         from workbench.training.checkpoint import load_detector
 
         place = chosen_device(device)
-        detector, header = load_detector(checkpoint, place)
+        detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
         return cls(
             detector, names, header.input_px, cast(How, header.resize),
@@ -87,7 +94,9 @@ class Predictor:
             some = images[len(result) : len(result) + self.batch]
             try:
                 result.extend(self._run(some, floor))
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not cards.ran_out(error):
+                    raise
                 if self.batch == 1:
                     raise WorkbenchError(
                         f"There is not enough memory on {self.device} for a single image of {self.input_px} px."
@@ -113,12 +122,14 @@ class Predictor:
         boxes (B, k, 4) in network pixels, scores (B, k), labels (B, k).
         """
         batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), already channels-last
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._arithmetic():
             boxes, scores, labels = self.running.candidates(self.running(batch.float() / 255)).best(MOST)
             return boxes.float().cpu(), scores.float().cpu(), labels.cpu()
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "fast")
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self.precision == "fast":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return cards.exactly()
 
 
 def _of_image(
@@ -141,20 +152,14 @@ def folded(detector: Detector, device: torch.device) -> Detector:
 
 
 def chosen_device(name: str = "auto") -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for a device that is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = name.split(":")[0]
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(kind, False):
-        raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.")
-    return torch.device(name)
+    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for one that is not there or can't be used."""
+    return machine.chosen_device(name)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there: on CPUs with the instructions for it, on CUDA since Ampere."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return machine.half_of(device) == "bf16"
     if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     # private names, so their absence must not matter

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.detectors.parts.detector import Raw
+from workbench.training import cards
 from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 
@@ -54,9 +55,9 @@ class Compiled:
         if tuple(images.shape) in self.shapes:
             try:
                 return self._fast(images)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:  # of the compiler, which raises what it likes, or of the network, which then
+                if cards.ran_out(error):
+                    raise
                 logging.getLogger(__name__).exception("the compiled network failed")  # raises once more below
                 self.failed, self.shapes = error, set()
         raw: Raw = self._network(images)
@@ -195,10 +196,14 @@ def _apart(plain: Tensor, fast: Tensor) -> float:
 
 def _why(error: Any) -> str:
     """An error of the compiler's, for people."""
-    text = str(error)
-    if "C++ compiler" in text or "CppCompile" in type(error).__name__ or "CxxCompiler" in type(error).__name__:
+    text, kind = str(error), type(error).__name__
+    if "C++ compiler" in text or "CppCompile" in kind or "CxxCompiler" in kind:
         return "torch needs a C++ compiler for that, which this machine does not have."
-    if "triton" in text.lower():
+    if "C compiler" in text or "Python.h" in text:
+        return "Triton needs a C compiler and Python's header files for that, which this machine does not have."
+    if "too old to be supported by the triton" in text or "GPUTooOld" in kind:
+        return "Triton does not support a graphics card of this age."
+    if "working triton installation" in text or "TritonMissing" in kind or "No module named 'triton" in text:
         return "torch needs Triton for that, which is not installed."
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return f"{first[:200].rstrip('.')}."

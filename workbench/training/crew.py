@@ -13,7 +13,7 @@ members' order, so the result is the same each time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -52,16 +52,16 @@ class Crew:
     def __len__(self) -> int:
         return len(self.members)
 
-    def work(self, job: Callable[[Detector, Part], Result], parts: Sequence[Part]) -> list[Result]:
-        """`job(member, part)` for every part, in order; as many at a time as there are members."""
+    def work(self, job: Callable[[Detector, Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """`job(member, part)` for every part, in order; as many at a time as there are members. Take them all."""
         if self._pool is None:
-            return [job(self.members[0], part) for part in parts]
+            for part in parts:
+                yield job(self.members[0], part)
+            return
         self._spread()
-        results: list[Result] = []
         for start in range(0, len(parts), len(self)):
-            results += self._pool.map(job, self.members, parts[start : start + len(self)])
+            yield from list(self._pool.map(job, self.members, parts[start : start + len(self)]))
         self._gather()
-        return results
 
     def close(self) -> None:
         """Wait for the threads to end."""

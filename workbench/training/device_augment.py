@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from workbench.core import words
 from workbench.core.resize import Fit
-from workbench.training import augment, device_paint, keeping
+from workbench.training import augment, cards, device_paint, keeping
 from workbench.training.augment import Batch, Drawing
 from workbench.training.data import Dataset
 from workbench.training.device_paint import Painted, Source
@@ -133,14 +133,14 @@ class Maker:
         try:
             return device_paint.paint(drawing, way.source(drawing))
         except RuntimeError as error:
-            if not ran_out(error):
+            if not cards.ran_out(error):
                 raise
             return None
 
     def _give_way(self) -> None:
         kept = isinstance(self.way, Kept)
         self.way = Sent(self.data, self.device) if kept else None
-        _empty_cache(self.device)
+        cards.empty_cache(self.device)
         now = "are the images copied to it batch by batch" if kept else "does the processor make the batches"
         sentence = f"The memory of {self.device} ran out while a batch was made: from now on {now}."
         self._notes.append(Message("warning", sentence))
@@ -165,10 +165,10 @@ def chosen_way(data: Dataset, device: torch.device, free: Free) -> tuple[Kept | 
         try:
             return Kept(data, device), f"Batches are made on {device}, where all {images} lie."
         except RuntimeError as error:
-            if not ran_out(error):
+            if not cards.ran_out(error):
                 raise
             why = "did not fit into its memory"
-        _empty_cache(device)
+        cards.empty_cache(device)
     return Sent(data, device), f"Batches are made on {device}; {images} {why} and are copied to it batch by batch."
 
 
@@ -189,15 +189,3 @@ def paints_well(device: torch.device) -> bool:
         return False
     apart = np.abs(made.astype(int) - augment.on_host(data, drawing).images)
     return int(apart.max()) <= APART
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether memory did; Apple's has no error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
-
-
-def _empty_cache(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()

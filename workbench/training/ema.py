@@ -34,8 +34,8 @@ class Average:
             torch._foreach_copy_(self._ours, self._theirs)
         else:
             self._pull(share, over)
-        for ours, theirs in zip(self._counts, self._their_counts, strict=True):
-            ours.copy_(theirs)
+        if self._counts:  # in one order to the device, not one for each
+            torch._foreach_copy_(self._counts, self._their_counts)
 
     def _pull(self, share: float, over: Tensor) -> None:
         """The same by an optimiser, which asks the device itself whether to: a weight's decay, by 1, towards theirs."""

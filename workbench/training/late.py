@@ -176,9 +176,13 @@ class _Counts:
 
     @torch.no_grad()
     def put_back(self, wanted: Tensor) -> None:
-        """Where `wanted` is 1; some few orders to the device, however many buffers there are."""
+        """Where `wanted` is 1, and what is no number: a step that fp16 had to skip would spoil statistics for good.
+
+        Some few orders to the device, however many buffers there are.
+        """
         for group, before in zip(self._groups, self._before, strict=True):
-            row = torch.where(wanted > 0, before, _row(group))
+            now = _row(group)
+            row = torch.where((wanted > 0) | ~now.isfinite(), before, now)
             parts = torch.split(row, [buffer.numel() for buffer in group])
             torch._foreach_copy_(group, [part.view_as(buffer) for part, buffer in zip(parts, group, strict=True)])
 

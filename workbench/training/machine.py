@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 import time
@@ -15,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import WorkbenchError
+from workbench.training import cards
 
 WORTH = 1.1  # bf16 must be at least this much faster than fp32
 ROUNDS = 6
 AMPERE = (8, 0)  # compute capability of the first graphics cards with bf16
 PATIENCE = 2000  # steps before the loss is scaled higher
 FIRM = 0.05  # largest difference of the two results, as a share of the range
+SMALL, LARGE = (1, 4, 64, 40), (4, 8, 256, 64)  # of a trial: convolutions, images, channels, pixels of a side
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's malloc.h
 KEEP = 2**31 - 1  # bytes of freed memory that stay with the process
 LARGEST_UNMAPPED = 32 * 2**20  # the most that glibc takes for M_MMAP_THRESHOLD
@@ -59,15 +60,17 @@ class LossScale:
 
 
 def chosen_device(name: str) -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for a device that is not there."""
+    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for one that is not there or can't be used."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.", error) from error
-    return device
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        usable = (kind for kind, is_there in there.items() if is_there and not cards.refusal(kind))
+        return torch.device(next(usable, "cpu"))
+    reason = cards.refusal(name)
+    if not reason:
+        return torch.device(name)
+    if why := cards.why(reason):
+        raise WorkbenchError(f"The device '{name}' can't be used: {why} Or choose cpu.", reason)
+    raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.", reason)
 
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -85,7 +88,9 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
     name = half_of(device) if wanted == "auto" else wanted
     try:
         (exact, slow), (rough, fast) = _trials(device, HALVES[name])
-    except RuntimeError:  # no kernel for these numbers on this device
+    except RuntimeError as error:  # no kernel for these numbers on this device
+        if cards.ran_out(error):
+            raise WorkbenchError(cards.full(device), error) from error
         return Precision("fp32", f"The network is computed in fp32: this device has no {name}.")
     close = bool(torch.isfinite(rough).all()) and float((rough - exact).abs().max() / exact.abs().max()) < FIRM
     if not close:
@@ -108,41 +113,41 @@ Trial = tuple[Tensor, float]
 
 
 def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
-    """Results and best time (s) of a convolution forward and backward, channels last: in fp32 and in `half`.
+    """Results and best time (s) of convolutions forward and backward, channels last: in fp32 and in `half`.
 
-    On the processor one thread is timed by its own clock, so that other programs don't tip the balance.
+    On the processor one thread is timed by its own clock, so that other programs don't tip the balance. A graphics card
+    gets so much to do that its time is seen, and not that of the processor, which orders it.
     """
-    with torch.random.fork_rng(devices=[]):
+    count, batch, channels, side = LARGE if device.type == "cuda" else SMALL
+    with cards.forked_rng(device):
         torch.manual_seed(0)
-        convolution = nn.Conv2d(64, 64, 3, padding=1).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        images = torch.randn(4, 64, 40, 40).to(device=device, memory_format=torch.channels_last).requires_grad_()
+        layers = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count)]
+        network = nn.Sequential(*layers).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = torch.randn(batch, channels, side, side).to(device=device, memory_format=torch.channels_last)
+    images.requires_grad_()
+    times: dict[torch.dtype | None, list[float]] = {None: [], half: []}
+    results: dict[torch.dtype | None, Tensor] = {}
     with one_thread_each():
-        rounds = [[_trial(convolution, images, kind) for kind in (None, half)] for _ in range(ROUNDS)]
-    exact, rough = rounds[-1][0][0], rounds[-1][1][0]
-    slow, fast = (min(trial[kind][1] for trial in rounds[1:]) for kind in (0, 1))  # the first round warms up
-    return (exact, slow), (rough, fast)
+        for _ in range(ROUNDS):
+            for kind, seconds in times.items():
+                results[kind], took = _trial(network, images, kind)
+                seconds.append(took)
+    slow, fast = (min(seconds[1:]) for seconds in times.values())  # the first round warms up
+    return (results[None], slow), (results[half], fast)
 
 
-def _trial(convolution: nn.Module, images: Tensor, half: torch.dtype | None) -> Trial:
-    """The convolution's output and the images' gradient in one row, and the time."""
+def _trial(network: nn.Module, images: Tensor, half: torch.dtype | None) -> Trial:
+    """The network's output and the images' gradient in one row, and the time."""
     device = images.device
     clock = time.thread_time if device.type == "cpu" else time.perf_counter
     start = clock()
     with torch.autocast(device.type, dtype=half, enabled=half is not None):
-        out = convolution(images)
-    slope, *_ = torch.autograd.grad(out.float().sum(), [images, *convolution.parameters()])
+        out = network(images)
+    slope, *_ = torch.autograd.grad(out.float().sum(), [images, *network.parameters()])
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     took = clock() - start
     return torch.cat([out.detach().float().flatten(), slope.float().flatten()]), took
-
-
-def graphics_use(device: torch.device) -> float:
-    """The share of the last moments in which the graphics card computed; NaN where its library can't be asked."""
-    try:
-        return float(torch.cuda.utilization(device)) / 100
-    except (ModuleNotFoundError, RuntimeError, AttributeError):  # pynvml is not installed, or knows nothing
-        return math.nan
 
 
 def cores() -> int:

@@ -9,7 +9,7 @@ from collections import defaultdict
 import psutil
 import torch
 
-from workbench.training import machine
+from workbench.training import cards, machine
 from workbench.training.events import Progress
 from workbench.training.schedule import Plan
 
@@ -73,7 +73,7 @@ class Meter:
 
     def _use(self, now: float) -> float:
         if self.device.type == "cuda":
-            return machine.graphics_use(self.device)
+            return cards.use(self.device)
         if self.device.type != "cpu":
             return math.nan
         return min((time.process_time() - self._worked) / max(now - self._since, 1e-6) / self._cores, 1.0)

@@ -17,8 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.errors import WorkbenchError
 from workbench.training import (
+    cards,
     checkpoint,
     device_augment,
     machine,
@@ -83,14 +83,17 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
                 with contextlib.closing(steps):  # type: ignore[type-var]
                     for event in steps:
                         yield log.add(event)
-            except WorkbenchError as error:
-                failed = log.add(Failed(error.sentence, error.cause))
-                if training.left or not training.started:
-                    raise
-                yield failed
             except Exception as error:
-                log.add(Failed(f"The training stopped because of an error in Workbench: {error}", repr(error)))
-                raise
+                known = cards.trouble(error, runtime.device)
+                odd = Failed(f"The training stopped because of an error in Workbench: {error}", repr(error))
+                failed = log.add(odd if known is None else Failed(known.sentence, known.cause))
+                told = not (runtime.left(error) or training.left) and training.started
+                if known is not None and told:
+                    yield failed
+                elif known is None or known is error:
+                    raise
+                else:
+                    raise known from error
 
 
 def resume(folder: Path, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
@@ -166,7 +169,7 @@ class _Training:
             self.settings = replace(self.settings, sizes=0.0)
             sentence = f"{detector.title} takes images of one size only, so the input side does not vary."
             self.notes.append(Message("info", sentence))
-        self.notes.append(Message("info", self.runtime.precision.why))
+        self.notes += self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from workbench.training import machine
+from workbench.training import cards, machine
+from workbench.training.events import Message
 from workbench.training.late import Asker, Ring
 from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
@@ -28,6 +29,7 @@ class Runtime:
     """One process on one device. `choose` comes before anything else but `share`."""
 
     rank, world = 0, 1
+    passed_over = ""  # why a graphics card that is there is not used, a sentence
 
     def __init__(self, device: torch.device | None = None, precision: Precision | None = None) -> None:
         self.device = device or torch.device("cpu")
@@ -46,7 +48,20 @@ class Runtime:
     def choose(self, settings: TrainingSettings, precision: str) -> None:
         """Take the device that the settings name, and numbers that it computes well. WorkbenchError: no such device."""
         self.device = machine.chosen_device(settings.device)
+        if settings.device == "auto" and self.device.type == "cpu":
+            self.passed_over = cards.passed_over()
         self.precision = machine.chosen_precision(precision, self.device)
+
+    def notes(self) -> list[Message]:
+        """About what was chosen."""
+        why = Message("info", self.precision.why)
+        return [Message("warning", self.passed_over), why] if self.passed_over else [why]
+
+    def left(self, error: Exception) -> bool:
+        """Whether this process alone has come to an end by `error`. Then the others wait for it in vain, and it must
+        end without waiting for them, with an exit code that ends them too.
+        """
+        return False
 
     def autocast(self) -> torch.autocast:
         return self.precision.autocast(self.device)

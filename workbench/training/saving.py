@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import STATE, CheckpointHeader, State
 from workbench.training.ema import Average
 from workbench.training.request import RunRequest
 from workbench.training.step import Stepper
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
     """Put what was saved back into network, optimiser and random state; and where the training stood."""
     stepper.detector.load_state_dict(state.detector)
     average.detector.load_state_dict(state.average)
-    stepper.optimizer.load_state_dict(state.optimizer)
+    stepper.optimizer.load_state_dict(_for(stepper.optimizer, state.optimizer))
     if state.micro_batch:
         stepper.micro, stepper.halved = min(state.micro_batch, stepper.micro), True
     if stepper.scale is not None and state.loss_scale:
@@ -77,3 +81,11 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
     return Standing(
         state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
     )
+
+
+def _for(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
+    """What was saved, to be computed as this device does it: a run may go on on another one, where only torch's fused
+    optimisers look by themselves whether a step may be taken.
+    """
+    pairs = zip(saved["param_groups"], optimizer.param_groups, strict=True)
+    return {**saved, "param_groups": [{**theirs, "fused": own["fused"]} for theirs, own in pairs]}

@@ -20,7 +20,7 @@ from workbench.detectors.parts.explained import Explained
 from workbench.training import freezing, prepare, schedule, weights
 from workbench.training.recipes import Recipe
 from workbench.training.seen import Seen
-from workbench.training.step import on_device
+from workbench.training.sending import on_device
 
 _ANSWERS = "What is ignored, and which background is learnt, follows from the network's answers: here those"
 FIRST_STEP = f"{_ANSWERS} of the first step, in every epoch."

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,18 +12,19 @@ from torch import Tensor, nn
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
-from workbench.detectors.parts.sync_norm import use_sync_norms
+from workbench.detectors.parts.sync_norm import check_parts, use_sync_norms
 from workbench.errors import WorkbenchError
-from workbench.training import compiling, freezing
+from workbench.training import cards, compiling, freezing
 from workbench.training.compiling import Compiler
 from workbench.training.crew import Counts, Crew, size_for
-from workbench.training.device_paint import AnyBatch, Painted
+from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 from workbench.training.late import Guard, Unread
 from workbench.training.machine import LossScale
 from workbench.training.optimizer import begin_momentum, make_optimizer, steer
 from workbench.training.outcome import Diverged, Step, Taken, diverged
 from workbench.training.runtime import Runtime
+from workbench.training.sending import on_device, targets_on
 from workbench.training.settings import TrainingSettings
 
 __all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer", "on_device"]
@@ -53,6 +53,7 @@ class Stepper:
             use_cross_norms(detector)
         elif settings.sync_norm and runtime.world > 1:
             use_sync_norms(detector)
+            check_parts(settings.batch, runtime.world, settings.mini_batch or settings.batch)
         part = runtime.part(settings.batch)
         here = part.stop - part.start
         alone = device.type != "cpu" or settings.cross_norm or runtime.world > 1
@@ -222,15 +223,21 @@ class Stepper:
 
     def _alone(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
         """This process is the only one: the parts go through the crew."""
+        sums: tuple[Tensor | None, ...] = (None,) * len(self._parameters)
+        found = []
         try:
-            shares = self._shares(batch, parts)
-            shared = list(zip(parts, shares, strict=True))
-            results = self.crew.work(lambda member, one: self._part(member, batch, *one), shared)
-        except torch.OutOfMemoryError:
-            return None
-        for parameter, gradients in zip(self._parameters, zip(*(one for one, _ in results), strict=True), strict=True):
-            parameter.grad = _laid_as(_sum(gradients), parameter)
-        return [terms for _, terms in results]
+            shared = list(zip(parts, self._shares(batch, parts), strict=True))
+            for gradients, terms in self.crew.work(lambda member, one: self._part(member, batch, *one), shared):
+                sums = tuple(map(_sum, sums, gradients))
+                found.append(terms)
+                del gradients  # or it would take memory while the next part is computed
+        except RuntimeError as error:
+            if cards.ran_out(error):
+                return None
+            raise
+        for parameter, gradient in zip(self._parameters, sums, strict=True):
+            parameter.grad = _laid_as(gradient, parameter)
+        return found
 
     def _part(
         self, member: Detector, batch: AnyBatch, some: slice, share: Tensor
@@ -251,9 +258,10 @@ class Stepper:
                 try:
                     loss, terms = self._wrapped(*inputs, shares[number])
                     torch.autograd.backward(self._scaled(loss * self.runtime.world))
-                except torch.OutOfMemoryError as error:  # the others wait for this one's gradients
-                    sentence = f"The memory of {self.device} does not hold {len(inputs[0])} images."
-                    raise WorkbenchError(f"{sentence} Resume with mini_batch {self.micro // 2}.", error) from error
+                except RuntimeError as error:  # the others wait for this one's gradients
+                    if not cards.ran_out(error):
+                        raise
+                    raise WorkbenchError(_too_many(self.device, len(inputs[0])), error) from error
             found.append(terms)
         counts.add_up(self.runtime)
         for parameter in self._all if self.resting else ():
@@ -273,7 +281,7 @@ class Stepper:
         if not self.detector.shared_divisor or (len(parts) == 1 and self.runtime.world == 1):
             return list(counts / batch.whole)
         size = batch.images.shape[1], batch.images.shape[2]
-        found = [self.detector.assignment(_targets(batch, some, self.device), size) for some in parts]
+        found = [self.detector.assignment(targets_on(batch, some, self.device), size) for some in parts]
         counts = self._row([len(one.image) for one in found])
         total = counts.sum()
         self.runtime.sum([total])
@@ -300,25 +308,23 @@ class Stepper:
         try:
             with self.runtime.autocast():
                 raw = member(leaf)
-            loss = sum(member.loss(raw, nothing).values(), torch.zeros((), device=self.device)) * count
-            (slope,) = torch.autograd.grad(loss, leaf)
+            loss = sum(member.loss(raw, nothing).values(), torch.zeros((), device=self.device))
+            (slope,) = torch.autograd.grad(loss * count if self._scale is None else self._scaled(loss), leaf)
         finally:
             member.train()
             if self.resting:
                 freezing.rest(member, True, weights=self._wrapped is None)
+        if self._scale is not None:  # or fp16 would round small slopes to nothing
+            slope = slope / self._scaled(torch.ones((), device=self.device)) * count
         return (images - self._attack * slope).clamp(0, 1)
 
     def halve(self) -> None:
         """Fewer images at once. WorkbenchError if it is a single one already."""
         if self.micro == 1:
-            raise WorkbenchError(
-                f"The memory of {self.device} does not hold the training of a single image."
-                " Choose a smaller input side, a smaller width or another detector."
-            )
+            raise WorkbenchError(_too_many(self.device, 1))
         self.micro, self.halved = -(-self.micro // 2), True
         self.optimizer.zero_grad(set_to_none=True)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        cards.empty_cache(self.device)
 
     def _shortened(self, scale: Tensor | float | None) -> Tensor:
         """Free the gradients of the loss scale, clip them, and give how long they were."""
@@ -361,10 +367,11 @@ class _Whole(nn.Module):
         return loss, {name: term.detach() for name, term in terms.items()}
 
 
-def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    """In their order, so that the sum is the same each time; None for a weight that the loss does not see."""
-    there = [gradient for gradient in gradients if gradient is not None]
-    return functools.reduce(Tensor.add_, there) if there else None
+def _sum(sum_: Tensor | None, gradient: Tensor | None) -> Tensor | None:
+    """In the order of the parts, so that it is the same each time; None for a weight that the loss does not see."""
+    if sum_ is None or gradient is None:
+        return gradient if sum_ is None else sum_
+    return sum_.add_(gradient)
 
 
 def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
@@ -374,21 +381,9 @@ def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
     return torch.empty_like(parameter).copy_(gradient)
 
 
-def on_device(batch: AnyBatch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
-    """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
-    images = batch.images[some] if isinstance(batch, Painted) else _sent(torch.from_numpy(batch.images[some]), device)
-    return images.permute(0, 3, 1, 2).float() / 255, _targets(batch, some, device)
-
-
-def _targets(batch: AnyBatch, some: slice, device: torch.device) -> Targets:
-    if isinstance(batch, Painted):
-        return batch.targets.only(some)
-    arrays = batch.boxes, batch.labels, batch.ignore
-    boxes, labels, ignore = (_sent(torch.from_numpy(array[some]), device) for array in arrays)
-    pictures = None if batch.pictures is None else _sent(torch.from_numpy(batch.pictures[some]), device)
-    return Targets(boxes, labels, ignore, pictures)
-
-
-def _sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """On the device. A graphics card fetches by itself only what can't be moved to disk meanwhile: pinned memory."""
-    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+def _too_many(device: torch.device, images: int) -> str:
+    if images > 1:
+        start = f"The memory of {device} does not hold the training of {images:,} images at a time."
+        return f"{start} Start another run with mini_batch {images // 2}, or with a smaller batch."
+    start = f"The memory of {device} does not hold the training of a single image."
+    return f"{start} Choose a smaller input side, a smaller width or another detector."

@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from workbench.errors import WorkbenchError
 from workbench.training import machine
+from workbench.training.outcome import Diverged
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 
@@ -53,6 +54,7 @@ class Torchrun(Runtime):
 
     def __init__(self) -> None:
         super().__init__()
+        self._waits = True  # for the others, at the end
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
 
@@ -63,13 +65,19 @@ class Torchrun(Runtime):
     def choose(self, settings: TrainingSettings, precision: str) -> None:
         """As Runtime.choose; of several graphics cards each process takes its own. Numbers are as rank 0 chose."""
         name = settings.device
-        if name in ("auto", "cuda") and torch.cuda.is_available():
+        if name not in ("auto", "cuda", "cpu"):
+            raise WorkbenchError(
+                f"Several processes can't share the device '{name}'. Choose auto, cuda or cpu, or one process."
+            )
+        if name != "cpu" and torch.cuda.is_available():
             if here() >= torch.cuda.device_count():
                 raise WorkbenchError(
                     f"There are {torch.cuda.device_count()} graphics cards for {os.environ['LOCAL_WORLD_SIZE']}"
                     " processes on this machine. Start as many processes as cards (--nproc-per-node)."
                 )
             name = f"cuda:{here()}"
+        elif name == "auto":
+            name = "cpu"  # Apple's graphics card can't add up what processes have
         self.device = machine.chosen_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
@@ -153,8 +161,14 @@ class Torchrun(Runtime):
             tensor.copy_(flat[first : first + tensor.numel()].view_as(tensor))
             first += tensor.numel()
 
+    def left(self, error: Exception) -> bool:
+        """All know of a loss that is no number, and of what the main one says."""
+        alone = not isinstance(error, Diverged | ToldElsewhere)
+        self._waits = self._waits and not alone
+        return alone
+
     def close(self) -> None:
-        if dist.is_initialized():
+        if self._waits and dist.is_initialized():  # for NCCL destroys only what all destroy
             dist.destroy_process_group()
 
 

@@ -21,11 +21,11 @@ from workbench.core import metrics
 from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, Kind
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment
+from workbench.training import augment, cards
 from workbench.training.data import Dataset
 from workbench.training.events import Control
 from workbench.training.runtime import Runtime
-from workbench.training.step import on_device
+from workbench.training.sending import on_device
 
 T = TypeVar("T")
 
@@ -59,8 +59,8 @@ def evaluate(
     start, device = time.monotonic(), runtime.device
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
     own = parts[runtime.rank :: runtime.world]
-    with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
-        found = list(pool.map(_fitting(lambda part: _found(detector, data, part, device, control)), own))
+    with cards.exactly(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
+        found = list(pool.map(_fitting(lambda part: _found(detector, data, part, device, control), device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
@@ -75,28 +75,31 @@ def losses(
     """The loss of each of these images, in evaluation mode; in the main process. None when asked to stop meanwhile."""
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
-    with ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
-        found = list(pool.map(_fitting(lambda part: _judged(detector, data, part, device, control)), own))
+    with cards.exactly(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
+        found = list(pool.map(_fitting(lambda part: _judged(detector, data, part, device, control), device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
 
 
-def _fitting(look: Callable[[NDArray[np.int64]], list[T]]) -> Callable[[NDArray[np.int64]], list[T]]:
+def _fitting(
+    look: Callable[[NDArray[np.int64]], list[T]], device: torch.device
+) -> Callable[[NDArray[np.int64]], list[T]]:
     """The same function of images; where memory does not hold them, it gets the halves one after the other."""
 
     def looked(indices: NDArray[np.int64]) -> list[T]:
         try:
             return look(indices)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not cards.ran_out(error):
+                raise
             if len(indices) < 2:
                 raise WorkbenchError(
                     "The memory does not hold the evaluation of a single image."
                     " Choose a smaller input side, a smaller width or another detector.",
                     error,
                 ) from error
-        if torch.cuda.is_available():  # outside the except block, whose traceback would keep the tensors alive
-            torch.cuda.empty_cache()
+        cards.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
         middle = len(indices) // 2
         return looked(indices[:middle]) + looked(indices[middle:])
 
@@ -119,7 +122,8 @@ def _judged(
 
 def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
     """The loss of every image of a batch by itself."""
-    with torch.random.fork_rng() if detector.samples else contextlib.nullcontext():  # the training draws as if not
+    place = raw[0].device
+    with cards.forked_rng(place) if detector.samples else contextlib.nullcontext():  # the training draws as if not
         sums = []
         for i in range(len(targets.labels)):
             terms = detector.loss(tuple(level[i : i + 1] for level in raw), targets.only(slice(i, i + 1)))

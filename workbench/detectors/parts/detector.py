@@ -42,8 +42,8 @@ class Targets:
         return Targets(self.boxes[images], self.labels[images], self.ignore[images], pictures)
 
     def to(self, device: torch.device | str) -> Targets:
-        boxes, labels, ignore = (t.to(device, non_blocking=True) for t in (self.boxes, self.labels, self.ignore))
-        pictures = None if self.pictures is None else self.pictures.to(device, non_blocking=True)
+        boxes, labels, ignore = (t.to(device) for t in (self.boxes, self.labels, self.ignore))
+        pictures = None if self.pictures is None else self.pictures.to(device)
         return Targets(boxes, labels, ignore, pictures)
 
 

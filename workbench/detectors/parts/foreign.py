@@ -92,8 +92,8 @@ def spread(generator: nn.Module, grids: Grids, size: tuple[int, int], device: to
     with torch.device("cpu"):
         maps = [torch.empty(1, 1, *grid) for grid in grids]
         boxes: list[Tensor] = generator(ImageList(torch.empty(1, 3, *size), [size]), maps)
-    found = boxes[0].pin_memory() if device.type == "cuda" else boxes[0]  # or the card is waited for
-    return found.to(device, non_blocking=True)
+    cuda = device.type == "cuda"
+    return (boxes[0].pin_memory() if cuda else boxes[0]).to(device, non_blocking=cuda)  # or the card is waited for
 
 
 def flat(maps: Sequence[Tensor], numbers: int) -> Tensor:

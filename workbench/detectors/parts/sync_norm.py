@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from workbench.errors import WorkbenchError
+
 
 class SyncNorm2d(nn.BatchNorm2d):
     """A batch norm by the same names. In training every process must call it the same number of times."""
@@ -63,3 +65,14 @@ def use_sync_norms(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SyncNorm2d
+
+
+def check_parts(batch: int, world: int, micro: int) -> None:
+    """WorkbenchError if some processes would have more mini-batches than others, for which norms would wait in vain."""
+    fewest, most = (-(-images // micro) for images in (batch // world, -(-batch // world)))
+    if fewest != most:
+        raise WorkbenchError(
+            f"With sync_norm every process needs as many mini-batches as the others, and of {batch} images in"
+            f" mini-batches of {micro} some of {world} have {most} and some {fewest}."
+            f" Choose a batch that is a multiple of {world}, or another mini_batch."
+        )

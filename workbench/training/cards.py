@@ -1,0 +1,123 @@
+"""Graphics cards and their troubles: one that can't be used or fails, memory that runs out, what all share in a card.
+
+What torch says of them are texts, and each library has its own. Here they become sentences.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from workbench.errors import WorkbenchError
+
+_FULL = ("out of memory", "_ALLOC_FAILED", "DefaultCPUAllocator")
+_ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capable device", "not compiled with CUDA",
+           "invalid device ordinal")  # fmt: skip
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether memory did. Apple's cards, cuBLAS, cuDNN and the processor have no error of their own for it."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error) for text in _FULL)
+    )
+
+
+def empty_cache(device: torch.device) -> None:
+    """Give back what torch keeps of the device's memory. Outside of an except block, whose traceback keeps tensors."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def full(device: torch.device) -> str:
+    return f"The memory of {device} is full. Close other programs that use it, or choose another device."
+
+
+def trouble(error: BaseException, device: torch.device) -> WorkbenchError | None:
+    """An error of the device in the midst of a training, for people; None for one of another kind."""
+    if isinstance(error, WorkbenchError):
+        return error
+    if device.type != "cpu" and ran_out(error):
+        more = "Close other programs that use it, or choose a smaller input side, a smaller width or another detector."
+        return WorkbenchError(f"The memory of {device} ran out. {more} The last checkpoint is kept.", repr(error))
+    if isinstance(error, RuntimeError) and "CUDA error" in str(error):
+        more = "What it computed since the last checkpoint is lost. Start Workbench again and resume the run."
+        return WorkbenchError(f"The graphics card {device} failed ({_first_line(error)}). {more}", repr(error))
+    return None
+
+
+def refusal(name: str) -> str:
+    """Why a device of this name can't be used; empty where it can. WorkbenchError where its memory is full."""
+    try:
+        torch.zeros(1, device=torch.device(name))
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if ran_out(error):
+            raise WorkbenchError(full(torch.device(name)), error) from error
+        return _first_line(error)
+    return ""
+
+
+def why(reason: str) -> str:
+    """The reason of a refusal for people; empty where there is no such device at all."""
+    if any(text in reason for text in _ABSENT) or not ("CUDA" in reason or "NVIDIA" in reason):
+        return ""
+    if "too old" in reason:
+        return "its driver is too old for this PyTorch. Update NVIDIA's driver."
+    if "no kernel image" in reason:
+        return f"PyTorch {torch.__version__} has no code for a card of its age. Install a PyTorch that has."
+    return f"it does not answer ({reason})."
+
+
+def passed_over() -> str:
+    """Why the processor computes although a card of NVIDIA is there, a sentence; empty where there is none."""
+    if torch.version.cuda is None:
+        return ""
+    reason = why(refusal("cuda"))
+    return f"The graphics card is not used: {reason}" if reason else ""
+
+
+def forked_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Within it random numbers may be drawn; afterwards they come as if none had been."""
+    context: AbstractContextManager[None] = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    return context
+
+
+def use(device: torch.device) -> float:
+    """The share of the last moments in which the card computed; NaN where its library can't be asked."""
+    try:
+        return float(torch.cuda.utilization(device)) / 100
+    except Exception:  # not installed, or has an error of its own for what a card, or a part of one, can't tell
+        return math.nan
+
+
+_exact, _asked = threading.Lock(), [0, True]  # how many are within exactly(), and what was allowed before
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Within it float32 is float32. Else torch lets NVIDIA's cards since Ampere cut it to 11 digits in convolutions.
+
+    It holds for the whole process, so the first one in and the last one out set it.
+    """
+    with _exact:
+        if not _asked[0]:
+            _asked[1] = torch.backends.cudnn.allow_tf32
+            torch.backends.cudnn.allow_tf32 = False
+        _asked[0] += 1
+    try:
+        yield
+    finally:
+        with _exact:
+            _asked[0] -= 1
+            if not _asked[0]:
+                torch.backends.cudnn.allow_tf32 = bool(_asked[1])
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__
