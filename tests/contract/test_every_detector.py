@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests import networks
 from tests.plugins import cfgs
@@ -179,11 +179,13 @@ def test_an_ignore_region_teaches_neither_object_nor_background(name: str) -> No
 
 
 def test_the_loss_is_float32_and_finite_under_bfloat16(name: str) -> None:
-    detector = build(name).to(memory_format=torch.channels_last)
+    detector, computed = build(name).to(memory_format=torch.channels_last), set()
+    for module in detector.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda *given: computed.add(given[2].dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        raw = detector(images().to(memory_format=torch.channels_last))
-        terms = detector.loss(raw, TWO)
-    assert raw[0].dtype == torch.bfloat16
+        terms = detector.loss(detector(images().to(memory_format=torch.channels_last)), TWO)
+    assert computed == {torch.bfloat16}
     assert all(term.dtype == torch.float32 and term.isfinite() for term in terms.values())
     torch.stack(list(terms.values())).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in detector.parameters())

@@ -294,12 +294,13 @@ def test_images_that_went_and_came_back_while_headers_were_read_are_read_too(
 def test_a_window_that_is_closed_at_once_leaves_no_process_and_no_lock(
     many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
+    others = set(psutil.Process().children())  # of tests before this one
     window = open_window()
     window._projects.create(tmp_path / "p", many)
     window.close()
     QApplication.processEvents()
     assert window.session.document is None
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= others
 
 
 def test_dates_that_come_do_not_undo_the_selection(many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
