@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workbench.core import edits, store
@@ -65,6 +66,15 @@ def test_a_project_with_a_mark_that_nobody_wrote_is_damaged(document: Document, 
     with pytest.raises(Damaged, match="damaged and was left as it is"):
         Document.open(document.folder)
     assert sorted(document.folder.glob("*.sqlite")) == [document.folder / store.FILE], "it was not taken for an old one"
+
+
+def test_a_damaged_file_is_not_held_open(document: Document) -> None:
+    document.close()
+    file = document.folder / store.FILE
+    file.write_bytes(b"no database" + file.read_bytes()[11:])
+    with pytest.raises(Damaged) as told:
+        Document.open(document.folder)
+    assert str(file) not in [one.path for one in psutil.Process().open_files()], told  # whose frames hold all there was
 
 
 def test_an_older_version_than_the_tables_are_of_is_damage(document: Document) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import linecache
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from workbench.ui.app import keep_no_sources
 
 CHILD = """
 import ctypes, sys, threading
@@ -39,3 +42,21 @@ def test_all_threads_take_memory_from_two_places(tmp_path: Path) -> None:
         arenas[how] = (tmp_path / how).read_text().count("<heap nr=")
     assert arenas["few"] == 2
     assert arenas["as it is"] > 4
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["as the program has it", "as PySide has it"])
+def test_the_lines_of_modules_are_not_kept_after_a_look_for_pyside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    feature = pytest.importorskip("shibokensupport.feature")
+    monkeypatch.setattr(feature, "_mod_uses_pyside", feature._mod_uses_pyside)  # put back after the test
+    monkeypatch.syspath_prepend(tmp_path)
+    if not kept:
+        keep_no_sources()
+    names = {f"with_qt_{kept}": "import PySide6.QtCore", f"without_{kept}": "import json"}
+    for name, source in names.items():
+        (tmp_path / f"{name}.py").write_text(source)
+        __import__(name)  # which PySide looks at
+    looked = [feature.pyside_feature_dict[name] for name in names]
+    assert looked == [0, -1]  # -1: no names are changed there
+    assert any(str(tmp_path) in file for file in linecache.cache) == kept

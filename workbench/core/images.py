@@ -133,22 +133,20 @@ def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMI
         with _pillow(io.BytesIO(data), file, limit) as (image, about):
             if about.format == "JPEG" and image.mode not in _CMYK:
                 _check_jpeg(data, len(data), image, file)
-                direct = jpeg.decode_bgrx(data, image.width, image.height)
-                if direct is not None:
-                    return np.ascontiguousarray(pixels.upright(direct, about.orientation))
-                stored = _decode(image, about, data, window, file)
-                return pixels_for_screen(_as_told(stored, about, file))
+                if (direct := jpeg.decode_bgrx(data, image.width, image.height)) is not None:
+                    return _turned_in_room(direct, about)
+                return pixels_for_screen(_as_told(_decode(image, about, data, window, file), about, file))
             _load(image, about, data, file)
-            made = np.empty((image.height, image.width, 4), np.uint8)
+            made = pixels.room(image.height, image.width)
             for top, strip in _strips(image, about, data, window, file):
                 _bgrx(strip, made[top : top + len(strip)])
-            return np.ascontiguousarray(_as_told(_turned(made, about), about, file))
+            return _as_told(_turned_in_room(made, about), about, file)
 
 
 def pixels_for_screen(rgb: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB as contiguous (H, W, 4) uint8 BGRX."""
-    # numpy asks for large pages, which cv2's own memory is without: 13 instead of 24 ms for 12 megapixels
-    return _bgrx(rgb, np.empty((*rgb.shape[:2], 4), np.uint8))
+    # it has large pages, which cv2's own memory is without: 13 instead of 24 ms for 12 megapixels
+    return _bgrx(rgb, pixels.room(*rgb.shape[:2]))
 
 
 def _bgrx(rgb: np.ndarray, room: np.ndarray) -> np.ndarray:
@@ -279,6 +277,10 @@ def _check_jpeg(data: bytes | mmap, size: int, image: Image.Image, file: Path) -
 def _turned(made: np.ndarray, about: ImageInfo) -> np.ndarray:
     # Pillow turns TIFF upright by itself while loading.
     return made if about.format == "TIFF" else pixels.upright(made, about.orientation)
+
+
+def _turned_in_room(made: np.ndarray, about: ImageInfo) -> np.ndarray:
+    return made if (turned := _turned(made, about)) is made else pixels.in_room(turned)
 
 
 def _strips(

@@ -18,6 +18,8 @@ from typing import IO
 import cv2
 import numpy as np
 
+from workbench.core import pixels
+
 PASSES = 100
 """Usual are 10; 100 over 200 megapixels take some seconds."""
 
@@ -57,7 +59,7 @@ def decode_bgrx(data: bytes, width: int, height: int) -> np.ndarray | None:
     try:
         import simplejpeg
 
-        room = np.empty((height, width, 4), np.uint8)
+        room = pixels.room(height, width)
         made = np.asarray(simplejpeg.decode_jpeg(data, "BGRA", buffer=room, strict=True))
     except (ImportError, ValueError):
         return None

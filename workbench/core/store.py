@@ -269,10 +269,14 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
         uri = f"{file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
         # handed from the thread that opens to the one that works with it; never used by two at a time
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA foreign_keys = ON")
-        if not read_only:
-            connection.execute("PRAGMA synchronous = EXTRA")
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            if not read_only:
+                connection.execute("PRAGMA synchronous = EXTRA")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

@@ -199,10 +199,12 @@ def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
     """The pixels and their halved copies, down to what paints fast and what Qt can paint whole."""
     import cv2
 
+    from workbench.core import pixels
+
     levels = [wrapped(bgrx)]
     while min(bgrx.shape[:2]) >= 2 * SMALLEST or max(bgrx.shape[:2]) > RASTER:
         size = max(1, bgrx.shape[1] // 2), max(1, bgrx.shape[0] // 2)
-        bgrx = cv2.resize(bgrx, size, dst=np.empty((size[1], size[0], 4), np.uint8), interpolation=cv2.INTER_AREA)
+        bgrx = cv2.resize(bgrx, size, dst=pixels.room(size[1], size[0]), interpolation=cv2.INTER_AREA)
         levels.append(wrapped(bgrx))
     return tuple(levels)
 
