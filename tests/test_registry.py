@@ -17,6 +17,17 @@ def test_a_member_is_found_by_its_name_and_keeps_the_order() -> None:
     assert family.owner("a") == "built in"
 
 
+def test_the_programs_own_come_before_a_plugins_whichever_was_there_first() -> None:
+    family: Registry[type] = Registry("detector")
+    family.current_owner = "mine.py"
+    family.register("a")(int)
+    family.current_owner = "built in"
+    family.register("c")(str)
+    family.register("b")(bytes)
+    assert family.names() == ("c", "b", "a")
+    assert list(family) == [("c", str), ("b", bytes), ("a", int)]
+
+
 def test_an_unknown_name_gets_the_nearest_suggested() -> None:
     family: Registry[type] = Registry("detector")
     family.register("yolov3")(int)

@@ -29,7 +29,7 @@ import platformdirs
 from workbench import detectors, formats
 from workbench.core.files import atomic_write
 from workbench.inference import exporters
-from workbench.registry import Registry
+from workbench.registry import OWN, Registry
 
 log = logging.getLogger(__name__)
 API = 1
@@ -182,7 +182,7 @@ def _owned(owner: str) -> Iterator[tuple[Registry[Any], ...]]:
         yield families
     finally:
         for family in families:
-            family.current_owner = "built in"
+            family.current_owner = OWN
 
 
 def _imports_torch(file: Path) -> bool:

@@ -9,18 +9,19 @@ from typing import Generic, TypeVar
 from workbench.errors import WorkbenchError
 
 Member = TypeVar("Member")
+OWN = "built in"
 
 
 class Registry(Generic[Member]):
-    """Members of one family in the order of their registration.
+    """Members of one family, the program's own first, in the order of their registration.
 
-    `family` is the singular noun used in messages ("detector"). `owner` of a member is "built in"
+    `family` is the singular noun used in messages ("detector"). `owner` of a member is OWN
     unless a plugin registered it (see plugins.py, which sets `current_owner` while it imports).
     """
 
     def __init__(self, family: str) -> None:
         self.family = family
-        self.current_owner = "built in"
+        self.current_owner = OWN
         self._members: dict[str, Member] = {}
         self._owners: dict[str, str] = {}
 
@@ -57,10 +58,11 @@ class Registry(Generic[Member]):
             del self._members[name], self._owners[name]
 
     def names(self) -> tuple[str, ...]:
-        return tuple(self._members)
+        return tuple(name for name, _ in self)
 
     def __iter__(self) -> Iterator[tuple[str, Member]]:
-        return iter(tuple(self._members.items()))
+        # stable: a plugin may come before the program's own are loaded, or after
+        return iter(sorted(self._members.items(), key=lambda member: self._owners[member[0]] != OWN))
 
     def __contains__(self, name: str) -> bool:
         return name in self._members

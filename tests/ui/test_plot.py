@@ -126,6 +126,21 @@ def test_the_legend_finds_the_gap_between_level_curves(qtbot: QtBot) -> None:
     assert not any(legend.pos().y() <= height <= legend.pos().y() + legend.height() for height in heights)
 
 
+def test_in_a_low_plot_the_legend_is_broad_where_that_covers_less(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss term"))
+    plot.resize(700, 200)
+    for name, height in {"box": 50, "objectness": 120, "label": 45, "sum": 220}.items():
+        plot.curve(name, GRID, height * (0.6 + 0.4 * np.exp(-GRID)))
+    qtbot.waitUntil(lambda: plot.getPlotItem().legend.width() > 150)
+    legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
+    below = legend.pos().y() + legend.height()
+    right = box.mapToView(QPointF(legend.pos().x(), below))
+    assert 220 * (0.6 + 0.4 * np.exp(-right.x())) < right.y(), "no curve is behind it"
+    plot.resize(700, 600)
+    plot.place_legend()
+    assert legend.width() < plot.width() / 2
+
+
 def test_the_axis_of_things_that_are_counted_begins_at_nothing(qtbot: QtBot) -> None:
     plot = shown(qtbot, Plot("epoch", "AP", whole_x=True))
     plot.curve("AP", [1.0], [0.5])

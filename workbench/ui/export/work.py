@@ -53,7 +53,6 @@ def load() -> Iterator[Formats]:
     from workbench import plugins
     from workbench.inference import exporters
 
-    exporters.load_all()  # the program's own come first
     plugins.loaded()
     yield Formats(
         tuple(

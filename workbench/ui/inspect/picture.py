@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ DASH = 8.0  # px of their dashes and gaps
 NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that what lies there too keeps its name
 NAMELESS = ("label", "truth")
 RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # bright as the others, and none of theirs
+CROWDED = 300  # names, above which they may cover each other
 MARGIN = 5  # px between a box and the frame that marks it
 
 
@@ -96,9 +98,13 @@ class InspectPicture(PictureView):
         if self.sentence:
             return
         painter.setFont(theme.font(theme.SMALL))
-        for group in self._groups:
-            if len(group.boxes) and group.kind not in self._hidden:
-                self._paint_group(painter, group)
+        seen = [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
+        for group in seen:
+            self._paint_group(painter, group)
+        taken: list[QRectF] = []
+        for group in reversed(seen):  # the last one's lie where they belong, others give way
+            if group.kind not in NAMELESS:
+                self._paint_names(painter, group, taken)
         if len(self._marked):
             self._paint_marks(painter)
 
@@ -122,21 +128,36 @@ class InspectPicture(PictureView):
         for pen in (under, over):
             painter.setPen(pen)
             draw_rects(painter, rects)
-        if group.kind not in NAMELESS:
-            self._paint_names(painter, group, rects, ink)
 
-    def _paint_names(self, painter: QPainter, group: Group, rects: Floats, ink: QColor) -> None:
+    def _paint_names(self, painter: QPainter, group: Group, taken: list[QRectF]) -> None:
+        """Each in a corner of its box, or below what is there already; over all lines, which would strike it out."""
+        rects, ink = self.view.rects(np.asarray(group.boxes, np.float64)), colour(group.kind)
         metrics = QFontMetricsF(painter.font())
         height = metrics.height() + 2
         text = QColor(theme.text_on(ink.name()))
         for (x, y, width, tall), name in zip(rects.tolist(), group.names, strict=True):
             wide = metrics.horizontalAdvance(name) + 8
             if width >= wide and tall >= height:
-                at = y + tall - height if group.kind in NAMED_BELOW else y
-                name_plate(painter, QRectF(x, at, wide, height), name, ink, text)
+                below = group.kind in NAMED_BELOW
+                plate = QRectF(x, y + tall - height if below else y, wide, height)
+                plate = free(plate, -height if below else height, QRectF(x, y, width, tall), taken)
+                name_plate(painter, plate, name, ink, text)
+                taken.append(plate)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
+
+
+def free(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QRectF:
+    """Where a name covers no other one: its place, or by steps further into its box; its place if there is none."""
+    if len(taken) > CROWDED:
+        return plate
+    moved = QRectF(plate)
+    while box.contains(moved):
+        if not any(moved.intersects(other) for other in taken):
+            return moved
+        moved.translate(0, step)
+    return plate
 
 
 class Legend(QWidget):

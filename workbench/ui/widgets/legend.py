@@ -31,6 +31,7 @@ MUCH = 0.02  # share of the samples: for less the legend does not move, so that 
 LONGEST = 24  # letters of a name; longer ones are cut in the middle, the tooltip has the whole
 HIDDEN = 110  # of 255: how much is left of the name of a hidden curve
 COLUMNS = 3  # at most
+WIDEST = 0.75  # share of the plot's width that several columns may take where one would do
 MANY = 5  # names, which still stand apart in a small plot
 ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px of a line, of one that stands close, and round a name, as pyqtgraph has it
 HELP = "Click to hide or show"
@@ -56,6 +57,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self._places = (preferred, *(place for place in PLACES if place != preferred))
         self.place = preferred
         self.was_moved = False
+        self._columns = self._least = 1
 
     def addItem(self, item: object, name: str) -> None:
         super().addItem(item, html.escape(cut(name)))
@@ -77,13 +79,18 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         sample.update()
 
     def fit(self, height: float) -> None:
-        """As many columns as it takes to be no higher than `height`, in px."""
+        """At least as many columns as it takes to be no higher than `height`, in px."""
         if self.items:
             self._pack(len(self.items) > MANY)
             row = max(part.height() for part in self.items[0])
             fitting = max(int((height - 2 * EDGE) // row), 1)
-            self.setColumnCount(min(math.ceil(len(self.items) / fitting), COLUMNS))
-            self.updateSize()
+            self._least = min(math.ceil(len(self.items) / fitting), COLUMNS)
+            self._shape(min(max(self._least, self._columns), len(self.items)))
+
+    def _shape(self, columns: int) -> None:
+        self._columns = columns
+        self.setColumnCount(columns)
+        self.updateSize()
 
     def _pack(self, close: bool) -> None:
         """Many names are written smaller and closer."""
@@ -115,27 +122,42 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
     def avoid(self, inks: Sequence[Floats], taken: QRectF | None = None) -> None:
         """Go where the fewest of these points, each (n, 2) in px of the plot, are; stay if that is hardly better.
 
+        In more columns, if it then covers less: a high legend in a low plot has curves behind it everywhere.
         `taken`: an area with other words, which is as bad as all curves.
         """
         if self.was_moved or not inks:
             return
         ink = np.concatenate([*inks, _filled(taken, sum(map(len, inks)))])
-        covered = {place: self._covered(place, ink) for place in self._places}
-        best = min(self._places, key=covered.__getitem__)
-        if covered[self.place] - covered[best] > MUCH * len(ink):
-            self._go(best)
+        here = self._covered(self.place, self._columns, ink)
+        for columns in self._possible():
+            covered = {place: self._covered(place, columns, ink) for place in self._places}
+            best = min(self._places, key=covered.__getitem__)
+            if here - covered[best] > MUCH * len(ink):
+                here = covered[best]
+                self._shape(columns)
+                self._go(best)
 
-    def _covered(self, place: Place, ink: Floats) -> int:
-        area = self._area(place)
+    def _possible(self) -> list[int]:
+        """Numbers of columns, the present one first: those that leave room beside them."""
+        each = self.rect().width() / self._columns
+        fitting = int(WIDEST * self.parentItem().rect().width() // max(each, 1.0))
+        most = min(COLUMNS, fitting, len(self.items))
+        others = (columns for columns in range(self._least, most + 1) if columns != self._columns)
+        return [self._columns, *others]
+
+    def _covered(self, place: Place, columns: int, ink: Floats) -> int:
+        area = self._area(place, columns)
         inside = (ink >= (area.left(), area.top())) & (ink <= (area.right(), area.bottom()))
         return int(inside.all(axis=1).sum())
 
-    def _area(self, place: Place) -> QRectF:
-        """Where it would be, in px of the plot."""
+    def _area(self, place: Place, columns: int) -> QRectF:
+        """Where it would be in so many columns, in px of the plot."""
         plot, own = self.parentItem().rect(), self.rect()
-        left = EDGE + place[0] * (plot.width() - own.width() - 2 * EDGE)
-        top = EDGE + place[1] * (plot.height() - own.height() - 2 * EDGE)
-        return QRectF(left, top, own.width(), own.height())
+        rows, now = (math.ceil(len(self.items) / number) for number in (columns, self._columns))
+        width, height = own.width() * columns / self._columns, own.height() * rows / max(now, 1)
+        left = EDGE + place[0] * (plot.width() - width - 2 * EDGE)
+        top = EDGE + place[1] * (plot.height() - height - 2 * EDGE)
+        return QRectF(left, top, width, height)
 
     def _go(self, place: Place) -> None:
         self.place = place

@@ -1,0 +1,71 @@
+"""The names of boxes on the Inspect page's picture can be read where boxes lie over each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QRectF, QSizeF
+from PySide6.QtGui import QImage, QPainter
+from pytestqt.qtbot import QtBot
+
+from workbench.ui import pictures
+from workbench.ui.inspect.picture import Group, InspectPicture, free
+from workbench.ui.widgets.boxes_painter import name_plate
+
+FIRST = Group("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))
+ACROSS = Group("label", np.array([[60.0, 20, 200, 260]]), ("",))
+SAME = Group("false_alarm", np.array([[42.0, 42, 230, 230]]), ("cell 0.25",))
+
+
+@pytest.fixture
+def picture(qtbot: QtBot) -> InspectPicture:
+    shown = InspectPicture()
+    qtbot.addWidget(shown)
+    shown.resize(300, 300)
+    shown.show_picture(pictures.picture(np.full((300, 300, 3), 200, np.uint8)), QSizeF(300, 300))
+    return shown
+
+
+@pytest.fixture
+def plates(monkeypatch: pytest.MonkeyPatch) -> list[QRectF]:
+    """Where names were painted."""
+    found: list[QRectF] = []
+
+    def noted(painter: QPainter, area: QRectF, *rest: Any) -> None:
+        found.append(QRectF(area))
+        name_plate(painter, area, *rest)
+
+    monkeypatch.setattr("workbench.ui.inspect.picture.name_plate", noted)
+    return found
+
+
+def grabbed(picture: InspectPicture, area: QRectF) -> QImage:
+    return picture.grab(area.toAlignedRect().adjusted(1, 1, -1, -1)).toImage()
+
+
+def test_no_line_goes_through_a_name(picture: InspectPicture, plates: list[QRectF]) -> None:
+    picture.set_groups((FIRST,))
+    picture.grab()
+    alone = grabbed(picture, plates[0])
+    picture.set_groups((FIRST, ACROSS))
+    assert grabbed(picture, plates[0]) == alone
+    picture.set_groups((ACROSS,))
+    assert grabbed(picture, plates[0]) != alone  # there is a line
+
+
+def test_names_of_boxes_in_one_place_stand_below_each_other(picture: InspectPicture, plates: list[QRectF]) -> None:
+    picture.set_groups((FIRST, SAME))
+    picture.grab()
+    assert len(plates) == 2
+    assert not plates[0].intersects(plates[1])
+    assert QRectF(40, 40, 200, 200).contains(plates[1])
+
+
+def test_a_name_that_finds_no_place_stays_in_its_own() -> None:
+    plate, box = QRectF(0, 0, 40, 20), QRectF(0, 0, 50, 50)
+    assert free(plate, 20, box, []) == plate
+    assert free(plate, 20, box, [QRectF(0, 0, 10, 10)]) == QRectF(0, 20, 40, 20)
+    assert free(QRectF(0, 30, 40, 20), -20, box, [QRectF(0, 35, 10, 10)]) == QRectF(0, 10, 40, 20)
+    assert free(plate, 20, box, [box]) == plate
