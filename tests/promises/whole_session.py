@@ -209,7 +209,7 @@ class WholeSession:
         self.press("anchors-use")
 
     def train(self) -> None:
-        """One epoch of the preset for processors, as small as it goes."""
+        """One epoch of the recipe that stands there, as small as it goes."""
         self.window.show_page("train")
         self.wait(lambda: find(self.window, QComboBox, "train-detector").isEnabled())
         for name, typed in SMALL.items():

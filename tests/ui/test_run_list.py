@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -15,9 +18,11 @@ from tests.ui.run_bench import Bench, bench
 from tests.ui.train_hand import label_all, press, session, text
 from workbench.core.lock import Lock
 from workbench.core.words import size
+from workbench.registry import Registry
 from workbench.training import kept_runs, runs
+from workbench.ui.train import titles
 from workbench.ui.train.run_work import List, listed
-from workbench.ui.train.runs_table import AP50, DATA, NAME, NOTE
+from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, MOST_NAME, NAME, NOTE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN
 
 __all__ = ["bench", "session"]  # fixtures
@@ -28,7 +33,7 @@ def test_the_newest_run_is_first_and_any_column_sorts(bench: Bench) -> None:
     bench.runs.table.sortByColumn(NAME, Qt.SortOrder.DescendingOrder)
     assert bench.listed() == ["tiny-10", "tiny-2", "other"]  # ten comes after two
     bench.runs.table.sortByColumn(AP50, Qt.SortOrder.AscendingOrder)
-    assert [bench.cell(name, AP50) for name in bench.listed()] == ["–", "0.250", "0.500"]
+    assert [bench.cell(name, AP50) for name in bench.listed()] == ["–", "2 images: 0.250", "2 images: 0.500"]
     bench.deeds.note(runs.info(bench.folder / "other"), "a note")  # listed again: the order stays
     bench.qtbot.waitUntil(lambda: bench.cell("other", NOTE) == "a note")
     assert bench.listed() == ["tiny-10", "other", "tiny-2"]
@@ -103,7 +108,7 @@ def test_notes_are_typed_in_a_column_that_is_there_when_it_is_needed(bench: Benc
     bench.type("worse ü ↵ on platelets")
     bench.qtbot.waitUntil(lambda: bench.cell("other", NOTE) == "worse ü ↵ on platelets")
     assert runs.note(bench.folder / "other") == "worse ü\non platelets"
-    assert bench.tip("other", NAME).startswith("worse ü\non platelets\n")
+    assert bench.tip("other", NAME).startswith("other\nworse ü\non platelets\n")
     at = table.visualItemRect(table.item(bench.row("other"), NOTE)).center()
     for click in (bench.qtbot.mouseClick, bench.qtbot.mouseDClick):
         click(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
@@ -213,6 +218,48 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     assert "today" not in bench.tip("other", DATA)  # not known any more
     bench.deeds.list_runs()
     bench.qtbot.waitUntil(lambda: "It has changed since." in bench.tip("other", DATA))
+
+
+def test_an_ap_of_few_images_says_so(bench: Bench) -> None:
+    tip = "Judged by 1 image only: chance has a large part in it.\n"
+    runs_ = [replace(runs.info(bench.folder / "other"), validation_images=number) for number in (1, 9, 10)]
+    for run, words in zip(runs_, ("1 image: 0.250", "9 images: 0.250", "0.250"), strict=True):
+        bench.runs.table.set_runs((run,))
+        assert bench.cell("other", AP50) == words
+        assert bench.cell("other", AP) == "0.125"
+        assert bench.tip("other", AP50).startswith(tip.replace("1 image", words.split(":")[0])) == (":" in words)
+    bench.runs.table.set_runs((replace(runs_[0], best_ap50=math.nan),))
+    assert (bench.cell("other", AP50), "Judged" in bench.tip("other", AP50)) == ("–", False)
+
+
+def test_a_detector_is_called_by_its_title_once_that_is_known(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.cell("other", DETECTOR) == "toy"
+    known: Registry[SimpleNamespace] = Registry("detector")
+    known.register("toy")(SimpleNamespace(title="Toy v2"))
+    monkeypatch.setattr(titles, "detectors", known)
+    bench.deeds.list_runs()
+    bench.qtbot.waitUntil(lambda: bench.cell("other", DETECTOR) == "Toy v2")
+
+
+def test_names_have_the_room_first_and_a_cut_one_is_told_whole(bench: Bench) -> None:
+    table, long = bench.runs.table, replace(runs.info(bench.folder / "other"), name="one more with strong augmentation")
+    room = table.viewport().width()
+    table.set_runs((long,))
+    longest = table.sizeHintForColumn(NAME)
+    assert table.columnWidth(NAME) >= longest
+    assert table.horizontalHeader().length() == room  # what is left is the names', and no more is taken
+    for width in (400, 620):  # the other columns alone are wider
+        table.resize(width, 200)
+        assert table.columnWidth(NAME) == min(longest, int(MOST_NAME * table.viewport().width()))
+    table.resize(1500, 200)
+    table.set_runs((replace(long, note="on platelets"),))
+    assert table.columnWidth(NAME) == longest
+    assert table.horizontalHeader().length() == table.viewport().width()
+    assert bench.tip(long.name, NAME).startswith(f"{long.name}\n")
+    table.resize(300, 200)
+    assert table.horizontalScrollBar().isVisible()
+    table.set_runs(())
+    assert not table.horizontalScrollBar().isVisible()  # of nothing
 
 
 def test_the_menu_explains_what_it_offers(bench: Bench) -> None:

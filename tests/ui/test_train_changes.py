@@ -16,14 +16,14 @@ __all__ = ["fakes", "session", "shown"]  # fixtures
 
 def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     head = tool(shown, "train-changes-head")
-    assert text(shown, "train-changes-none") == "As in “Quick, on a processor”"
+    assert text(shown, "train-changes-none") == "As in “Few images”"
     assert head.isHidden()
     assert tool(shown, "train-changes-all").isHidden()
     typed(shown, "batch", "4")
-    assert head.text() == "1 differs from “Quick, on a processor”"
+    assert head.text() == "1 differs from “Few images”"
     typed(shown, "mini_batch", "2")
-    assert head.text() == "2 differ from “Quick, on a processor”"
-    assert head.toolTip().startswith("2 settings differ from “Quick, on a processor”")
+    assert head.text() == "2 differ from “Few images”"
+    assert head.toolTip().startswith("2 settings differ from “Few images”")
     head.click()
     assert text(shown, "train-change-batch") == "Batch: 8 → 4"
     assert text(shown, "train-change-mini_batch") == "Mini batch: auto → 2"
@@ -33,9 +33,9 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     assert head.text().startswith("2 differ")
     tool(shown, "train-back-resize").click()
     assert combo(shown, "train-form-resize").currentText() == "auto"
-    assert head.text() == "1 differs from “Quick, on a processor”"
+    assert head.text() == "1 differs from “Few images”"
     typed(shown, "batch", "many")  # not valid: what is known stays
-    assert head.text() == "1 differs from “Quick, on a processor”"
+    assert head.text() == "1 differs from “Few images”"
     tool(shown, "train-changes-all").click()
     assert shown._setup.form.text("batch") == "8"
     assert head.isHidden()

@@ -25,8 +25,8 @@ from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.story import Story, told
 
 
-def evaluated(epoch: int, best: bool = True) -> Evaluated:
-    return Evaluated(epoch, 10 * epoch, epoch / 10, epoch / 5, 0.1, {}, 5, 0.1, best)
+def evaluated(epoch: int, best: bool = True, images: int = 10) -> Evaluated:
+    return Evaluated(epoch, 10 * epoch, epoch / 10, epoch / 5, 0.1, {}, images, 0.1, best)
 
 
 def seen(seconds_left: float) -> Progress:
@@ -113,12 +113,15 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
     best = [STARTED, evaluated(2), evaluated(3, best=False)]
     assert [ending.sentence("tiny-1", told(events)) for events in (
         [*best, finished], [*best, stopped], [STARTED, stopped], [*best, failed], best,
+        [STARTED, evaluated(2, images=1), finished],
     )] == [
         "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2.",
         "The training of tiny-1 was stopped in epoch 3 after 3:10. Best: AP50 0.400, AP 0.200 in epoch 2.",
         "The training of tiny-1 was stopped in epoch 3 after 3:10. It was not evaluated.",
         "The training of tiny-1 failed. The disk is full. Make room and resume.",
         "",
+        "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
+        " only.",
     ]  # fmt: skip
 
 

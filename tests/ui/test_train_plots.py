@@ -32,8 +32,10 @@ def progress(step: int, norm: float = 1.0, use: float = 0.5) -> Progress:
     return Progress(step, 100, 1, 4, terms, 6.0 / step, 0.001 * step, 50.0, 9.0, 2_000_000_000, norm, use)
 
 
-def evaluated(epoch: int, per_label: dict[str, float], per_label_ap: dict[str, float] | None = None) -> Evaluated:
-    return Evaluated(epoch, 10 * epoch, 0.3, 0.5, 0.2, per_label, 5, 0.1, True, per_label_ap or {})
+def evaluated(
+    epoch: int, per_label: dict[str, float], per_label_ap: dict[str, float] | None = None, images: int = 10
+) -> Evaluated:
+    return Evaluated(epoch, 10 * epoch, 0.3, 0.5, 0.2, per_label, images, 0.1, True, per_label_ap or {})
 
 
 def story(*more: Event) -> Story:
@@ -107,6 +109,16 @@ def test_the_plot_of_ap_says_when_there_is_none_yet(make: Make) -> None:
     growing.add(evaluated(1, {}))
     curves.show_story(growing)
     assert note(curves.ap) == ""
+
+
+def test_the_plot_of_ap_says_if_few_images_judged(make: Make) -> None:
+    curves = make()
+    curves.show_story(story(evaluated(1, {f"label {number:02}": 0.5 for number in range(11)}, images=1)))
+    assert note(curves.ap) == "judged by 1 image only"
+    curves.bar.labels.setCurrentIndex(1)
+    assert note(curves.ap) == "the 10 lowest of 11 labels\njudged by 1 image only"
+    curves.bar.labels.setCurrentIndex(2)
+    assert note(curves.ap) == "AP per label is not known of this run."
 
 
 def test_another_run_with_as_many_evaluations_is_drawn(make: Make) -> None:

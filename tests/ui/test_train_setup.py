@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QLabel, QTabWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QTabWidget, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
@@ -19,7 +19,9 @@ from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
 from workbench.ui.background import Background
 from workbench.ui.session import Session
+from workbench.ui.train import about
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.setup import Setup
 from workbench.ui.train.start_from import FRESH, PUBLISHED, StartFrom
 from workbench.ui.train.work import PublishedWeights
 
@@ -44,9 +46,32 @@ def test_a_recipe_promises_nothing_of_a_detector_that_it_was_not_made_for(page: 
     choose(combo(page, "train-preset"), "quick-cpu")
     assert "five minutes" in text(page, "train-about")
     choose(combo(page, "train-detector"), "faster-rcnn")
-    about = "The training of “Quick, on a processor”, which was made for YOLOv4-tiny, here with width 0.25."
-    assert text(page, "train-about") == about
+    said = "The training of “Quick, on a processor”, which was made for YOLOv4-tiny, here with width 0.25."
+    assert text(page, "train-about") == said
     assert "Two stages" in text(page, "train-detector-about")
+
+
+def test_what_the_recipe_is_stands_there_where_there_is_room_or_a_person_wants_it(qtbot: QtBot) -> None:
+    setup = Setup()
+    qtbot.addWidget(setup)
+    setup.about.say("For few images.", "Small and fast.")
+    head = setup.findChild(QToolButton, "train-about-head")
+    words = [setup.findChild(QLabel, f"train-{name}") for name in ("about", "detector-about")]
+    setup.show()
+
+    def seen(height: int) -> bool:
+        setup.resize(320, height)
+        assert len({word.isVisible() for word in words}) == 1
+        return words[0].isVisible()
+
+    assert seen(about.HIGH)
+    assert not seen(about.HIGH - 1)
+    assert head.toolTip() == "For few images.\nSmall and fast."
+    head.click()
+    assert seen(about.HIGH - 2)
+    assert "Small" not in head.toolTip()
+    head.click()
+    assert not seen(about.HIGH)
 
 
 def test_a_recipe_for_every_detector_leaves_the_chosen_one(page: TrainPage) -> None:

@@ -15,6 +15,7 @@ from workbench.core.project import LABEL_COLOURS
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.train import per_label, plot_files
+from workbench.ui.train.judged import by_few
 from workbench.ui.train.plot_bar import PlotBar
 from workbench.ui.train.plot_grid import PlotGrid
 from workbench.ui.train.series import Floats
@@ -158,20 +159,21 @@ class Curves(QWidget):
         epochs = [event.epoch for event in found]
         names = {name for event in found for name in event.per_label}
         self.bar.offer_find(len(names))
+        few = by_few(found[-1].images) if found else ""
         self.ap.name_y("AP50" if self.bar.what == per_label.AP50 else "AP")
         if self.bar.what == per_label.ALL:
             self.ap.forget(set(self.ap.names()) - {"AP50", "AP"})
             if found:
                 self.ap.curve("AP50", epochs, [event.ap50 for event in found], 0)
                 self.ap.curve("AP", epochs, [event.ap for event in found], 1)
-            self.ap.note("" if found or not len(self._story.series) else "not evaluated yet")
+            self.ap.note(few if found or not len(self._story.series) else "not evaluated yet")
             return
         curves, words = per_label.label_curves(found, self.bar.what, self.bar.sought)
         self.ap.forget()  # so that the legend begins with the lowest
         for curve in curves:
             own = self._colours.get(curve.name, LABEL_COLOURS[curve.number % len(LABEL_COLOURS)])
             self.ap.curve(curve.name, epochs, curve.values, per_label.readable(own))
-        self.ap.note(words)
+        self.ap.note("\n".join(line for line in (words, few if curves else "") if line))
 
     # --- which plots ---
 

@@ -21,6 +21,7 @@ from workbench.training.request import RunRequest
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
+from workbench.ui.train.judged import by_few
 from workbench.ui.train.story import Story
 from workbench.ui.train.work import Train
 
@@ -84,7 +85,8 @@ def _best(story: Story) -> str:
     best = next((event for event in reversed(story.evaluations) if event.best), None)
     if best is None or math.isnan(best.ap50):
         return "It was not evaluated."
-    return f"Best: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}."
+    few = by_few(best.images)
+    return f"Best: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
 
 
 class Notice(QObject):

@@ -23,6 +23,7 @@ from workbench.ui.train.before import Before
 from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
+from workbench.ui.train.first_recipe import FirstRecipe
 from workbench.ui.train.live.pane import LivePictures
 from workbench.ui.train.live.room import Room
 from workbench.ui.train.progress import ProgressPanel
@@ -35,7 +36,6 @@ from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
 REDRAW = 100  # ms: redrawing for each event cut a training from 1,505 steps to 244 in two seconds
-PANEL = 320  # px
 LOG_LINES = 2_000
 NO_BOXES = "A detector learns from labelled boxes. Draw some, or import labels that you have."
 
@@ -72,7 +72,6 @@ class TrainPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._setup = Setup()
-        self._setup.setFixedWidth(PANEL)
         SeenButton(self.session, self._setup)
         self._before = Before(self.session, self._setup)
         self._progress = ProgressPanel()
@@ -82,6 +81,7 @@ class TrainPage(Page):
         self._log.setAccessibleName("Log of the run")
         self._runs = RunList()
         self._deeds = RunDeeds(self.session, self._runs, self._setup)
+        FirstRecipe(self.session, self._setup, self._deeds)
         self._pictures = LivePictures(self.session)
         tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
@@ -185,6 +185,7 @@ class TrainPage(Page):
         if isinstance(event, Loaded):
             self._setup.fill(event)
             self._describe_data()
+            self._deeds.list_runs()  # by the detectors' titles
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
     QAbstractItemView,
@@ -23,11 +23,15 @@ from workbench.core.words import count
 from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.train.judged import by_few, few
+from workbench.ui.train.titles import titled
 
 COLUMNS = ("run", "detector", "state", "epochs", "best AP50", "best AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
 TYPING = 360  # px for a note
+LEAST_NOTE = 120  # px of its column
+MOST_NAME = 0.4  # of the table's width, so that the best AP50 is in sight in a small window
 ROW, LEAST_ROWS = 24, 3  # px; rows that are seen in the smallest window
 _NUMBERS = (EPOCHS, AP50, AP)
 _RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -69,7 +73,8 @@ class RunsTable(QTableWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
         for wide in (NAME, NOTE):
-            header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
+            header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Fixed)  # by _share_room
+        header.sectionResized.connect(self._share_room)
         header.setSortIndicator(STARTED, Qt.SortOrder.DescendingOrder)
         self.setColumnHidden(NOTE, True)
         self.setItemDelegateForColumn(NOTE, _WideEditor(self))
@@ -96,7 +101,24 @@ class RunsTable(QTableWidget):
         self.setColumnHidden(NOTE, not any(run.note for run in found))
         self._choose(chosen)
         self.blockSignals(False)
+        policy = Qt.ScrollBarPolicy
+        self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if found else policy.ScrollBarAlwaysOff)
+        self._share_room()
         self.viewport().update()
+
+    @Slot()
+    def _share_room(self, column: int = -1) -> None:
+        """The names first: as wide as the longest up to MOST_NAME of the table, more where there is room."""
+        if column in (NAME, NOTE):
+            return
+        header, room = self.horizontalHeader(), self.viewport().width()
+        left = room - sum(header.sectionSize(one) for one in range(len(COLUMNS)) if one not in (NAME, NOTE))
+        longest = max(self.sizeHintForColumn(NAME), header.sectionSizeHint(NAME))
+        for_note = 0 if self.isColumnHidden(NOTE) else LEAST_NOTE
+        name = max(min(longest, max(int(MOST_NAME * room), left - for_note)), 0 if for_note else left)
+        header.resizeSection(NAME, name)
+        if for_note:
+            header.resizeSection(NOTE, max(left - name, for_note))
 
     def set_today(self, digest: str) -> None:
         """What the project's data is now, "" while nobody knows."""
@@ -111,7 +133,7 @@ class RunsTable(QTableWidget):
         cell = _Cell(_text(run, column))
         cell.setData(_KEY, _key(run, column))
         cell.setData(_RUN, run.name)
-        cell.setToolTip(self._about_data(run) if column == DATA else _about(run))
+        cell.setToolTip(self._about_data(run) if column == DATA else _about(run, column))
         cell.setTextAlignment(_side(column))
         return cell
 
@@ -164,6 +186,7 @@ class RunsTable(QTableWidget):
     def type_in(self, run: RunInfo, column: int) -> None:
         """Let a person type the name or the note of a run."""
         self.setColumnHidden(NOTE, column != NOTE and self.isColumnHidden(NOTE))
+        self._share_room()
         item = self._cell_at(self._row_of(run.name), column)
         self.setFocus()
         self.setCurrentItem(item)
@@ -188,6 +211,10 @@ class RunsTable(QTableWidget):
         self.set_runs(tuple(self._runs.values()) if found is None else found)
 
     # --- Qt ---
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes_back(event):
@@ -236,12 +263,15 @@ def _side(column: int) -> Qt.AlignmentFlag:
 def _text(run: RunInfo, column: int) -> str:
     if column in (AP50, AP):
         value = run.best_ap50 if column == AP50 else run.best_ap
-        return "–" if math.isnan(value) else f"{value:.3f}"
+        if math.isnan(value):
+            return "–"
+        by = f"{count(run.validation_images, 'image')}: " if column == AP50 and few(run.validation_images) else ""
+        return f"{by}{value:.3f}"
     imported = run.state == "finished" and not run.epochs
     images = run.images + run.validation_images
     return {
         NAME: run.name,
-        DETECTOR: run.detector,
+        DETECTOR: titled(run.detector),
         STATE: run.state,
         EPOCHS: "imported" if imported else f"{run.epoch:,} / {run.epochs:,}",
         DATA: f"{run.digest[:7]} · {images:,}" if run.digest else f"{images:,}" if images else "–",
@@ -258,5 +288,9 @@ def _key(run: RunInfo, column: int) -> str | float:
     return -1.0 if math.isnan(values[column]) else values[column]
 
 
-def _about(run: RunInfo) -> str:
-    return "\n".join(part for part in (run.note, run.sentence, str(run.folder)) if part)
+def _about(run: RunInfo, column: int) -> str:
+    name = run.name if column == NAME else ""  # which may be cut
+    by = by_few(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
+    if by:
+        by = f"{by.capitalize()}: chance has a large part in it."
+    return "\n".join(part for part in (name, by, run.note, run.sentence, str(run.folder)) if part)

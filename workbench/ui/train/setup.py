@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -29,6 +30,7 @@ from workbench.training.settings import TrainingSettings
 from workbench.ui import tab_order, theme
 from workbench.ui.actions import make
 from workbench.ui.forms import Form
+from workbench.ui.train.about import About
 from workbench.ui.train.changes import Changes
 from workbench.ui.train.network_size import NetworkSize
 from workbench.ui.train.start_from import PUBLISHED, StartFrom
@@ -36,6 +38,7 @@ from workbench.ui.train.work import DetectorChoice, Loaded
 from workbench.ui.widgets.elided import ElidedCombo
 
 START = "Start training"
+WIDTH = 320  # px
 _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
 OPEN_GROUPS = ("Network", "Length")
 
@@ -56,13 +59,14 @@ class Setup(QWidget):
         self.hopeless = ""  # why nothing could be learnt, as far as it is known
         self.look_first: Callable[[], bool] = lambda: False  # whether a start must wait for a look, which it asks for
         self.starts_later = False
+        self.first_recipe: Callable[[], str] = lambda: ""  # the name of what stands here before a person chose
+        self.settled = False  # whether a person chose something, or has trained: what stands here must not change then
         self.loading = QLabel("Loading PyTorch …")
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
         self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
         self.preset = ElidedCombo("train-preset", "Recipe", "The settings to begin with.")
-        self.about = _muted("train-about")
-        self.detector_about = _muted("train-detector-about")
+        self.about = About()
         self.network_size = NetworkSize()
         self.start_from = StartFrom()
         self.help = QToolButton()
@@ -75,11 +79,16 @@ class Setup(QWidget):
         self.run_name.setToolTip("The name of the run's folder. Left empty, it is the detector's with a number.")
         self.changes = Changes()
         self.form = Form("train-form")
-        self.data = _muted("train-data")
+        self.data = QLabel(wordWrap=True)
+        self.data.setObjectName("train-data")
+        self.data.setProperty("role", "muted")
         self.start = QPushButton(START)
         self.start.setObjectName("train-start")
         self.start.setProperty("role", "primary")
+        self.setFixedWidth(WIDTH)
         self._lay_out()
+        for touched in (self.detector.activated, self.preset.activated, self.start_from.activated, self.form.changed):
+            touched.connect(self._settle)  # before what follows from it
         self.detector.activated.connect(self._detector_chosen)
         self.preset.activated.connect(self._preset_chosen)
         self.form.changed.connect(self.changed)
@@ -110,19 +119,22 @@ class Setup(QWidget):
         column.setSpacing(theme.GRID)
         column.addWidget(self.loading)
         column.addLayout(head)
-        column.addWidget(self.about)
-        column.addWidget(self.detector_about)
-        column.addWidget(self.network_size)
         column.addWidget(scroll, 1)
         column.addWidget(self.data)
         column.addWidget(self.start)
 
     def _scrolled(self) -> QWidget:
-        """What differs from the recipe, and below it the form: together they may be longer than the window."""
+        """What is chosen in words, what differs from the recipe, and the form: they may be longer than the window."""
         inside = QWidget()
+        words = QVBoxLayout()
+        words.setSpacing(theme.GRID)
+        words.addWidget(self.about)
+        words.addWidget(self.network_size)
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addLayout(words)
+        column.addSpacing(theme.GRID // 2)
         column.addWidget(self.changes)
         column.addWidget(self.form, 1)
         return inside
@@ -131,12 +143,16 @@ class Setup(QWidget):
         for widget in (self.detector, self.preset, self.start_from, self.run_name, self.changes, self.form):
             widget.setEnabled(on)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.about.fit(self.height())
+
     @property
     def loaded(self) -> bool:
         return self._recipe is not None
 
     def fill(self, loaded: Loaded) -> None:
-        """Put in what can be chosen; the first recipe is taken."""
+        """Put in what can be chosen, and choose `first_recipe`, or the first if there is no such."""
         self._choices = {choice.name: choice for choice in loaded.detectors}
         self._recipes = {recipe.name: recipe for recipe in loaded.recipes}
         for combo, entries in (
@@ -150,10 +166,27 @@ class Setup(QWidget):
         self.loading.hide()
         self._enable(True)
         if loaded.recipes:
-            self.show_recipe(loaded.recipes[0])
+            self._show(self._recipes.get(self.first_recipe(), loaded.recipes[0]))
+
+    @property
+    def recipe_names(self) -> tuple[str, ...]:
+        return tuple(self._recipes)
+
+    def suggest(self, name: str) -> None:
+        """Take the recipe of this name, unless another choice was settled."""
+        if not self.settled and name in self._recipes and name != self.preset.currentData():
+            self._show(self._recipes[name])
+
+    @Slot()
+    def _settle(self) -> None:
+        self.settled = True
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Show this recipe's detector and settings."""
+        """Show this recipe's detector and settings, which a person chose."""
+        self.settled = True
+        self._show(recipe)
+
+    def _show(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
         self.preset.setCurrentIndex(self.preset.findData(recipe.name))
@@ -165,8 +198,7 @@ class Setup(QWidget):
         self.form.set_values(settings.to_dict(recipe.training))
         detector = self._choices.get(recipe.detector)
         self.start_from.offer(detector.weights if detector else None, recipe.detector)
-        self.about.setText(self._about(recipe))
-        self.detector_about.setText(detector.summary if detector else "")
+        self.about.say(self._about(recipe), detector.summary if detector else "")
         self._fit_width()
         tab_order.as_read(self)
         self.changed.emit()
@@ -292,10 +324,3 @@ class Setup(QWidget):
 
 def _in_group(row: settings.Row, group: str) -> settings.Row:
     return dataclasses.replace(row, group=group)
-
-
-def _muted(name: str) -> QLabel:
-    label = QLabel(wordWrap=True)
-    label.setObjectName(name)
-    label.setProperty("role", "muted")
-    return label

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from workbench.core.words import count
 from workbench.training.events import (
     Evaluated,
     Event,
@@ -124,12 +125,12 @@ def said(event: Event) -> str:
     if isinstance(event, Started):
         again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
         return (
-            f"{event.run}: {event.detector} on {event.device} ({event.precision}), {event.images:,} images,"
+            f"{event.run}: {event.detector} on {event.device} ({event.precision}), {count(event.images, 'image')},"
             f" {event.validation_images:,} to validate on, {event.parameters:,} parameters{again}."
         )
     if isinstance(event, Evaluated):
         best = " The best so far." if event.best else ""
-        return f"Epoch {event.epoch}: AP {event.ap:.3f}, AP50 {event.ap50:.3f} on {event.images:,} images.{best}"
+        return f"Epoch {event.epoch}: AP {event.ap:.3f}, AP50 {event.ap50:.3f} on {count(event.images, 'image')}.{best}"
     if isinstance(event, Saved):
         return f"Saved the {event.kind} checkpoint at step {event.step:,}."
     if isinstance(event, Message):

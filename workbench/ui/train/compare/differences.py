@@ -11,6 +11,7 @@ from workbench import settings
 from workbench.training.differences import shown
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.compare.reading import Compared
+from workbench.ui.train.titles import titled
 
 NONE = "–"
 DIGITS = 3  # of an AP
@@ -48,7 +49,7 @@ def differing(compared: Sequence[Compared]) -> tuple[Difference, ...]:
 
 def _facts(compared: Sequence[Compared]) -> Iterator[Difference]:
     facts: tuple[tuple[str, Callable[[Compared], str], str], ...] = (
-        ("Detector", lambda run: run.info.detector or NONE, ""),
+        ("Detector", lambda run: titled(run.info.detector) or NONE, ""),
         ("Recipe", lambda run: str(run.recipe.get("title") or run.recipe.get("name") or NONE), ""),
         ("Data", lambda run: run.info.digest[:7] or NONE, "Of the project when the run began."),
         ("Images to learn from", lambda run: f"{run.info.images:,}", ""),

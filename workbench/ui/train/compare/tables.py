@@ -15,6 +15,7 @@ from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
 from workbench.ui.train.compare.reading import Compared
+from workbench.ui.train.titles import titled
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
@@ -89,7 +90,7 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         at = NONE if trained.best is None else f"{trained.best.epoch:,}"
         lasted = NONE if math.isnan(trained.seconds) else duration(trained.seconds)
         texts = (
-            info.name, info.detector, info.state, f"{info.epoch:,} / {info.epochs:,}", number(info.best_ap50),
+            info.name, titled(info.detector), info.state, f"{info.epoch:,} / {info.epochs:,}", number(info.best_ap50),
             number(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),
         )  # fmt: skip
         for column, text in enumerate(texts):

@@ -1,0 +1,124 @@
+"""Which recipe stands in the form of the Train page before a person has chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QComboBox, QLineEdit
+from pytestqt.qtbot import QtBot
+from pytestqt.wait_signal import SignalBlocker
+
+from tests.training.test_runs import STARTED, leave
+from tests.ui.before_hand import combo, typed
+from tests.ui.hand import find
+from tests.ui.run_bench import ENDED
+from tests.ui.test_starting_weights import choose
+from tests.ui.train_hand import FakeTraining, label_all, ready, session, shown_page
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import State
+from workbench.training import runs
+from workbench.ui.session import Session
+from workbench.ui.train import first_recipe
+from workbench.ui.train.page import TrainPage
+from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.start_from import FRESH
+
+__all__ = ["session"]  # a fixture
+
+NAMES = ("quick-cpu", "small-data", "fine-tune")
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrainPage]:
+    """Of a project with 3 done images, which are no longer few."""
+    monkeypatch.setattr(first_recipe, "FEW_IMAGES", 3)
+    label_all(session)
+    yield from shown_page(qtbot, TrainPage(session, train=FakeTraining()), session)
+
+
+def recipe(page: TrainPage) -> str:
+    return str(combo(page, "train-preset").currentData())
+
+
+def listed(qtbot: QtBot, page: TrainPage) -> SignalBlocker:
+    """Waits until the runs of the project are known."""
+    return qtbot.waitSignal(find(page, RunDeeds, "").listed)
+
+
+def set_done(session: Session, number: int) -> None:
+    assert session.document is not None
+    ids = [image.id for image in session.document.images()]
+    for state, some in ((State.DONE, ids[:number]), (State.IN_WORK, ids[number:])):
+        session.do(edits.SetState(tuple(some), state))
+
+
+def run(folder: Path, recipe: str) -> runs.RunInfo:
+    leave(folder, STARTED, ENDED)
+    (folder / runs.RECIPE).write_text(f'name = "{recipe}"\n')
+    return runs.info(folder)
+
+
+def test_few_images_are_fewer_than_two_hundred_and_a_run_counts_for_more(tmp_path: Path) -> None:
+    past = [run(tmp_path / name, name) for name in ("my own", "fine-tune", "quick-cpu")]
+    fitting = first_recipe.fitting
+    assert [fitting(images, (), NAMES) for images in (0, 199, 200)] == ["small-data", "small-data", "quick-cpu"]
+    assert fitting(10, past, NAMES) == "fine-tune"  # the newest that there is a recipe of
+    assert fitting(10, past[:1], NAMES) == "small-data"
+
+
+def test_the_recipe_follows_the_images_until_a_person_chose_something(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert recipe(page) == "quick-cpu"
+    set_done(session, 2)
+    assert recipe(page) == "small-data"
+    set_done(session, 3)
+    assert recipe(page) == "quick-cpu"
+    qtbot.waitUntil(lambda: len(page.findChildren(QLineEdit, "train-form-epochs")) == 1)  # earlier forms are gone
+    typed(page, "epochs", "7")
+    set_done(session, 2)
+    assert (recipe(page), page._setup.form.text("epochs")) == ("quick-cpu", "7")
+
+
+def test_each_choice_in_the_form_settles_the_recipe_for_this_project(
+    qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    for name, chosen in (("preset", "fine-tune"), ("detector", "fcos"), ("start-from", FRESH)):
+        page._setup.settled = False
+        choose(find(page, QComboBox, f"train-{name}"), chosen)
+        assert page._setup.settled, name
+    assert session.document is not None
+    photographs = Path(session.document.images()[0].path).parent
+    session.open(Document.create(tmp_path / "another", photographs))
+    with listed(qtbot, page):
+        label_all(session)
+    assert recipe(page) == "quick-cpu"
+
+
+def test_the_newest_runs_recipe_stands_there_and_then_stays(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    assert session.document is not None
+    folder = session.document.runs_folder
+    run(folder / "first", "fine-tune")
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert recipe(page) == "fine-tune"
+    run(folder / "second", "small-data")
+    with listed(qtbot, page):
+        page.shown()
+    set_done(session, 2)
+    assert recipe(page) == "fine-tune"
+
+
+def test_a_training_that_starts_leaves_its_recipe_there(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    page.start()
+    set_done(session, 2)
+    assert recipe(page) == "quick-cpu"

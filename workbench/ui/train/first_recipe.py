@@ -1,0 +1,76 @@
+"""Which recipe stands in the form before a person has chosen one: it follows the images that there are to learn from.
+
+Until a run exists. Then that of the newest stands there, once: nothing moves under the hand of a person who trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+
+from workbench.training.recipes import DEFAULT
+from workbench.training.runs import RunInfo
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train.chosen_data import counted
+from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.setup import Setup
+
+FEW_IMAGES, FEW = 200, "small-data"
+"""What this recipe says of itself, and the help (start-here.md)."""
+
+
+def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
+    """The name of the newest run's recipe, if it is one of `names`; else of what fits so many images to learn from."""
+    used = (run.recipe for run in past if run.recipe in names)
+    return next(used, FEW if images < FEW_IMAGES else DEFAULT)
+
+
+class FirstRecipe(QObject):
+    """Chooses in `setup`, for each project anew, until that is settled."""
+
+    def __init__(self, session: Session, setup: Setup, deeds: RunDeeds) -> None:
+        super().__init__(setup)
+        self._session, self._setup = session, setup
+        self._past: tuple[RunInfo, ...] = ()  # the project's runs, as far as they are known
+        self._project: Path | None = None
+        setup.first_recipe = self._fitting
+        deeds.listed.connect(self._listed)
+        setup.changed.connect(self._choose)
+        session.edited.connect(self._choose)
+        session.document_changed.connect(self._document_changed)
+        session.job_started.connect(self._job_started)
+        self._document_changed()
+
+    @Slot()
+    def _document_changed(self) -> None:
+        """Not for a project that is only opened again."""
+        document = self._session.document
+        if document is not None and document.folder != self._project:
+            self._project, self._past, self._setup.settled = document.folder, (), False
+
+    @Slot(object)
+    def _listed(self, found: tuple[RunInfo, ...]) -> None:
+        self._past = found
+        self._choose()
+
+    @Slot(object)
+    def _job_started(self, job: object) -> None:
+        if isinstance(job, Job) and job.pauses:  # a training
+            self._setup.settled = True
+
+    @Slot()
+    def _choose(self, _edit: object = None) -> None:
+        setup = self._setup
+        if setup.loaded and setup.isVisible() and not setup.settled:
+            setup.suggest(self._fitting())
+            setup.settled = setup.settled or bool(self._past)
+
+    def _fitting(self) -> str:
+        document = self._session.document
+        if document is None:
+            return DEFAULT
+        images, _ = counted(document, self._setup.training_settings())
+        return fitting(images, self._past, self._setup.recipe_names)
