@@ -65,6 +65,7 @@ def view(qtbot: QtBot) -> TileView:
     made.resize(440, 175)
     with qtbot.waitExposed(made):
         made.show()
+    made.resize(made.width() + 400 - made.viewport().width(), 175)
     return made
 
 
@@ -80,8 +81,10 @@ def test_a_tile_lies_where_its_number_says(view: TileView) -> None:
     assert view.columns == 4
     assert view.visualRect(view.model().index(6, 0)) == QRect(200, 50, 100, 50)
     assert view.indexAt(QPoint(250, 75)).row() == 6
-    assert view.indexAt(QPoint(415, 75)).row() == -1  # right of the last column
-    view.resize(340, 175)
+    view.resize(view.width() + 80, 175)
+    assert view.columns == 4
+    assert view.visualRect(view.model().index(6, 0)) == QRect(240, 50, 120, 50)  # what is left of a line is shared
+    view.resize(view.width() - 180, 175)
     assert view.columns == 3
     assert view.visualRect(view.model().index(6, 0)) == QRect(0, 100, 100, 50)
     view.verticalScrollBar().setValue(10_000)
@@ -150,9 +153,8 @@ def test_shift_takes_all_from_a_tile_that_is_out_of_sight(view: TileView) -> Non
 
 
 def test_a_rubber_band_takes_the_tiles_it_touches(view: TileView) -> None:
-    view.resize(460, 175)  # room right of the tiles to begin in
     surface = view.viewport()
-    QTest.mousePress(surface, LEFT, NONE, QPoint(surface.width() - 3, 120))
+    QTest.mousePress(surface, LEFT, NONE, QPoint(397, 120))
     QTest.mouseMove(surface, QPoint(390, 90))
     QTest.mouseMove(surface, QPoint(210, 60))
     assert chosen(view) == [6, 7, 10, 11]

@@ -1,4 +1,4 @@
-"""Tiles of one size in rows, as many as fit side by side: a million of them cost what a screenful costs.
+"""Tiles of one height in rows, as many as fit side by side: a million of them cost what a screenful costs.
 
 Where a tile lies follows from its row number alone, so nothing is laid out and nothing is kept for each.
 """
@@ -54,6 +54,11 @@ class TileView(QAbstractItemView):
     def columns(self) -> int:
         return max(1, self.viewport().width() // self._tile.width())
 
+    @property
+    def _wide(self) -> int:
+        """Pixels from one tile to the next: what is left of a line is shared among its tiles."""
+        return max(self._tile.width(), self.viewport().width() // self.columns)
+
     def _count(self) -> int:
         model = self.model()
         return model.rowCount(self.rootIndex()) if model is not None else 0
@@ -61,12 +66,12 @@ class TileView(QAbstractItemView):
     def _place(self, row: int) -> QRect:
         """The tile of a row, in pixels of the viewport."""
         line, column = divmod(row, self.columns)
-        x, y = column * self._tile.width(), line * self._tile.height() - self.verticalOffset()
-        return QRect(QPoint(x, y), self._tile)
+        x, y = column * self._wide, line * self._tile.height() - self.verticalOffset()
+        return QRect(x, y, self._wide, self._tile.height())
 
     def _rows_in(self, area: QRect) -> list[range]:
         """The rows whose tiles an area of the viewport touches: a range for each line."""
-        wide, high, columns = self._tile.width(), self._tile.height(), self.columns
+        wide, high, columns = self._wide, self._tile.height(), self.columns
         left, right = max(0, area.left() // wide), min(columns - 1, area.right() // wide)
         top = max(0, (area.top() + self.verticalOffset()) // high)
         bottom = min((area.bottom() + self.verticalOffset()) // high, (self._count() - 1) // columns)
