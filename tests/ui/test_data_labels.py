@@ -41,12 +41,17 @@ def test_a_label_is_renamed_in_the_table(qtbot: QtBot, open_window: Open, labell
 def type_into(qtbot: QtBot, table: QTableView, row: int, column: int, text: str) -> None:
     table.setCurrentIndex(table.model().index(row, column))
     table.edit(table.model().index(row, column))
-    editor = table.viewport().findChild(QLineEdit)
-    assert editor is not None
-    editor.selectAll()
-    QTest.keyClicks(editor, text)
+    type_in_cell(qtbot, table, text)
+
+
+def type_in_cell(qtbot: QtBot, table: QTableView, text: str, end: Qt.Key = Qt.Key.Key_Return) -> None:
+    """In the one that is open; "" leaves what is there."""
+    editor = table.viewport().findChildren(QLineEdit)[-1]
+    if text:
+        editor.selectAll()
+        QTest.keyClicks(editor, text)
     with qtbot.waitSignal(editor.destroyed):  # the cell takes the text after the key was handled
-        QTest.keyClick(editor, Qt.Key.Key_Return)
+        QTest.keyClick(editor, end)
 
 
 def test_a_key_given_to_a_label_is_taken_from_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
@@ -58,10 +63,40 @@ def test_a_key_given_to_a_label_is_taken_from_another(qtbot: QtBot, open_window:
     assert table.model().index(1, 1).data() == "1"
 
 
-def test_labels_are_added_moved_and_deleted_with_their_boxes(open_window: Open, labelled: Path) -> None:
+def test_a_label_that_is_added_and_named_is_one_step_back_and_with_escape_there_is_none(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    table, none = find(window, QTableView, "labels-table"), find(window, QLabel, "labels-none")
+    press(window, "label-add")
+    assert none.isHidden()
+    type_in_cell(qtbot, table, "cell")
+    press(window, "label-add")
+    type_in_cell(qtbot, table, "plate", Qt.Key.Key_Escape)
+    assert table.model().rowCount() == 1
+    press(window, "label-add")
+    type_in_cell(qtbot, table, "cell")  # refused
+    assert table.model().rowCount() == 1
+    press(window, "label-add")
+    press(window, "label-add")  # while the name of the one before is typed
+    type_in_cell(qtbot, table, "plate")
+    assert label_names(project) == ["cell", "label 1", "plate"]
+    assert [table.model().index(row, 2).data() for row in range(table.model().rowCount())] == label_names(project)
+    for left in (["cell", "label 1"], ["cell"], []):
+        window.session.undo()
+        assert label_names(project) == left
+    assert not none.isHidden()
+    assert window.session.undo_title == ""
+    table.model().begin_draft()
+    window.close_project()  # what is typed is of this project only
+    assert table.model().rowCount() == 0
+
+
+def test_labels_are_added_moved_and_deleted_with_their_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     table = find(window, QTableView, "labels-table")
     press(window, "label-add")
+    type_in_cell(qtbot, table, "")
     assert label_names(labelled) == ["cell", "plate", "label 1"]
     click_row(table, 0, 2)
     press(window, "label-down")
@@ -87,7 +122,9 @@ def test_a_label_without_boxes_goes_at_once(open_window: Open, labelled: Path) -
     assert label_names(labelled) == ["cell"]
 
 
-def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(open_window: Open, labelled: Path) -> None:
+def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
     window = open_window(labelled, "data")
     table = find(window, QTableView, "labels-table")
     press(window, "label-lock")
@@ -104,6 +141,7 @@ def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(open_window:
         assert window.session.do(refused) is None
         assert "order of the labels is locked" in find(window, QLabel, "message-text").text()
     press(window, "label-add")  # at the end, where it gives no other another number
+    type_in_cell(qtbot, table, "")
     window.session.do(edits.ChangeLabel(dataclasses.replace(cell, name="Zelle")))
     assert label_names(labelled) == ["Zelle", "plate", "label 1"]
     window.session.undo()

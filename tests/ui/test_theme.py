@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -72,6 +72,28 @@ def test_a_disabled_icon_changes_with_the_theme(qtbot: QtBot, mode: str) -> None
     for other in ("light", "dark", mode):
         theme.apply(other)
         assert seen(button)[1] >= 2.0, other
+
+
+class Restyled(QWidget):
+    """Counts how often a style is put on it."""
+
+    times = 0
+
+    def changeEvent(self, event: QEvent) -> None:
+        self.times += event.type() == QEvent.Type.StyleChange
+
+
+def test_a_theme_is_put_on_a_widget_no_oftener_the_more_are_around_it(qtbot: QtBot, mode: str) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    widgets = [Restyled(window)]
+    for _ in range(9):
+        widgets.append(Restyled(widgets[-1]))
+    window.show()
+    before = [widget.times for widget in widgets]
+    theme.apply("light" if mode == "dark" else "dark")
+    times = [widget.times - early for widget, early in zip(widgets, before, strict=True)]
+    assert 1 <= times[0] <= times[-1] <= times[0] + 1
 
 
 def test_a_primary_button_that_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot, mode: str) -> None:

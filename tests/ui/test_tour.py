@@ -15,7 +15,7 @@ from tests.ui.hand import Open, find
 from workbench.ui import keys
 from workbench.ui.commands import PAGES
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.tour import STEPS, Ring, Tour, beside, worded
+from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, beside, worded
 
 
 def begun(window: MainWindow) -> Tour:
@@ -31,10 +31,18 @@ def ringed(window: MainWindow) -> QRect:
     return area
 
 
+def around(window: MainWindow, name: str) -> QRect:
+    """Where the ring is to be for the widget of this name."""
+    widget = next((one for one in window.findChildren(QWidget, name) if one.isVisible()), None)
+    return _seen_part(widget, window).adjusted(-4, -4, 4, 4).intersected(window.rect()) if widget else QRect()
+
+
 def test_every_step_shows_its_page_and_a_ring_round_a_control_of_it(
-    qtbot: QtBot, open_window: Open, project: Path
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window(project, "label")
+    rings: list[bool] = []  # while a page was made
+    monkeypatch.setattr(window, "repaint", lambda: rings.append(find(window, Ring, "tour-ring").isVisible()))
     tour = begun(window)
     seen = []
     for step in STEPS:
@@ -45,8 +53,11 @@ def test_every_step_shows_its_page_and_a_ring_round_a_control_of_it(
         assert window.rect().contains(tour.geometry())
         seen.append(step.page)
         last = ringed(window)
+        assert any(around(window, name) == last for name in step.at)
         QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Return)
     assert tuple(dict.fromkeys(seen)) == PAGES
+    assert len(rings) >= 4  # pages were made
+    assert not any(rings)
     button = find(window, QWidget, "find-button")
     assert last.contains(QRect(button.mapTo(window, QPoint()), button.size()))
     qtbot.waitUntil(lambda: window.findChild(Tour) is None)
@@ -67,6 +78,7 @@ def test_the_ring_follows_its_control_and_goes_with_the_page(qtbot: QtBot, open_
     window = open_window(project, "label")
     tour = begun(window)
     tour.go_on()
+    qtbot.waitUntil(lambda: ringed(window) == around(window, "gallery"))
     before = ringed(window)
     window.resize(1100, 700)
     qtbot.waitUntil(lambda: ringed(window) != before)

@@ -10,10 +10,11 @@ from pathlib import Path
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from workbench.ui import keys, preferences
+from workbench.ui import keys
 from workbench.ui.actions import shown
 from workbench.ui.commands import COMMANDS, PAGES
 from workbench.ui.session import Session
+from workbench.ui.start import recent
 from workbench.ui.widgets.finder import Finder, Found
 
 SEARCHED = 1000
@@ -70,7 +71,7 @@ def labels(session: Session) -> Iterator[Found]:
 def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Found]:
     """The recent ones, without the one that is open."""
     here = session.document.folder if session.document is not None else None
-    for one in preferences.recent():
+    for one in recent.kept():
         if one.folder != here:
             yield Found(f"Open {one.name}", "project", partial(open_it, one.folder))
 

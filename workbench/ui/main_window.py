@@ -19,7 +19,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMainWindow,
@@ -36,6 +35,7 @@ from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
 from workbench.ui.places import PLACES
 from workbench.ui.session import Session, project_of
+from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
 from workbench.ui.train.seen.opening import open_seen
@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         self.session = session or Session(self)
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
+        self._shown = ""  # the page that was shown last
         self._projects = Projects(self.session, self)
         self._projects.opened.connect(self._opened)
         self._make_actions()
@@ -137,7 +138,9 @@ class MainWindow(QMainWindow):
         self._start.sample_asked.connect(self._projects.sample)
         self._start.tour_asked.connect(self.show_tour)
         self._start.create_asked.connect(self._projects.create)
+        self._start.form_left.connect(lambda: self.show_page(self._shown))
         self._start.recent_chosen.connect(self.open)
+        self._start.recent_found.connect(self._projects.open_moved)
         self._stack.addWidget(self._start)
         self._opening = QLabel("Opening …", alignment=Qt.AlignmentFlag.AlignCenter)
         self._opening.setObjectName("page-opening")
@@ -168,22 +171,23 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def choose_project(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open a project", preferences.get("folder", ""))
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-            self.open(Path(chosen))
+        if chosen := chosen_folder(self, "Open a project"):
+            self.open(chosen)
 
     @Slot()
     def choose_photographs(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "The folder of your photographs", preferences.get("folder", ""))
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-            self.offer(Path(chosen))
+        if chosen := chosen_folder(self, "The folder of your photographs"):
+            self.offer(chosen)
 
     def offer(self, photographs: Path) -> None:
-        """Go to the start page with the form for a new project of this folder."""
-        self.close_project()
+        """Go to the start page with the form for a new project of this folder; the open one stays open meanwhile."""
+        self._show_start()
         self._start.offer(photographs)
+
+    def _show_start(self) -> None:
+        self._stack.setCurrentWidget(self._start)
+        self._rail.show_page("")
+        self._start.refresh()
 
     @Slot()
     def close_project(self) -> None:
@@ -207,9 +211,7 @@ class MainWindow(QMainWindow):
         self._rail.set_pages_enabled(document is not None)
         self._renew_undo()
         if document is None:
-            self._stack.setCurrentWidget(self._start)
-            self._rail.show_page("")
-            self._start.refresh()
+            self._show_start()
 
     @Slot()
     def _renew_undo(self, _applied: object = None) -> None:
@@ -233,6 +235,7 @@ class MainWindow(QMainWindow):
             self.repaint()  # now: making a page takes up to seconds
         page = self._page(name)
         self._stack.setCurrentWidget(page)
+        self._shown = name
         preferences.put("page", name)
         page.shown()
         page.setFocus()

@@ -134,7 +134,10 @@ def apply(mode: str | None = None) -> None:
     # Title bars and file dialogs of the system follow this.
     hints.setColorScheme(schemes.get(one.mode, Qt.ColorScheme.Unknown))
     one.dark = (one.mode == "dark") if one.mode in schemes else hints.colorScheme() == Qt.ColorScheme.Dark
-    if not app.styleSheet() and app.style().name().lower() != "fusion":  # under a sheet, the style has no name
+    # One sheet after another would be put on each widget once for every widget around it: 20,000 times for the 2,200
+    # widgets of all pages, 0.8 s. After no sheet, it is once.
+    app.setStyleSheet("")
+    if app.style().name().lower() != "fusion":  # under a sheet, the style has no name
         app.setStyle("Fusion")
     app.setPalette(palette(one.dark))
     app.setStyleSheet(_sheet(colours()))

@@ -32,7 +32,7 @@ from workbench.formats import Remark
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.start.page import free_folder
+from workbench.ui.start.choosing import free_folder
 from workbench.ui.widgets.buttons import primary
 
 _USUAL = "yolo"

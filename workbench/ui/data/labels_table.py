@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
     QAbstractItemView,
     QColorDialog,
     QHBoxLayout,
@@ -48,8 +49,10 @@ class LabelsModel(QAbstractTableModel):
         self._labels: tuple[Label, ...] = ()
         self._keys: dict[int, str] = {}
         self._counts: dict[int, int] = {}
+        self._draft: str | None = None  # the name of a label that is not made yet, in a last row of its own
         self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._later.timeout.connect(self._count)
+        session.document_changed.connect(self.end_draft)
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         self.reload()
@@ -58,9 +61,13 @@ class LabelsModel(QAbstractTableModel):
     def reload(self) -> None:
         document = self._session.document
         labels = document.labels() if document else ()
-        same = [label.id for label in labels] == [label.id for label in self._labels]
+        old, new = [label.id for label in self._labels], [label.id for label in labels]
+        made = self._draft is not None and new[:-1] == old and new != old  # its row is now the label's
+        same = made or old == new
         if not same:
             self.beginResetModel()
+        if made or not same:
+            self._draft = None
         self._labels = labels
         self._counts = document.label_counts() if document else {}
         self._keys = {label.id: key for key, label in label_keys(self._labels).items()}
@@ -83,6 +90,30 @@ class LabelsModel(QAbstractTableModel):
             self._counts = document.label_counts()
             self.dataChanged.emit(self.index(0, COUNT), self.index(len(self._labels) - 1, COUNT))
 
+    def begin_draft(self) -> QModelIndex:
+        """A last row for a label that is made when its name is typed, so that it takes one edit and one undo."""
+        names = {label.name for label in self._labels}
+        number = 1
+        while f"label {number}" in names:
+            number += 1
+        row = len(self._labels)
+        self.beginInsertRows(QModelIndex(), row, row)
+        self._draft = f"label {number}"
+        self.endInsertRows()
+        return self.index(row, NAME)
+
+    @Slot()
+    def end_draft(self) -> None:
+        """Without a label, if it is still one."""
+        if self._draft is not None:
+            row = len(self._labels)
+            self.beginRemoveRows(QModelIndex(), row, row)
+            self._draft = None
+            self.endRemoveRows()
+
+    def _is_draft(self, index: _Index) -> bool:
+        return self._draft is not None and index.row() == len(self._labels)
+
     def label(self, row: int) -> Label | None:
         return self._labels[row] if 0 <= row < len(self._labels) else None
 
@@ -90,7 +121,7 @@ class LabelsModel(QAbstractTableModel):
         return self._counts.get(label.id, 0)
 
     def rowCount(self, parent: _Index = _NO_INDEX) -> int:
-        return 0 if parent.isValid() else len(self._labels)
+        return 0 if parent.isValid() else len(self._labels) + (self._draft is not None)
 
     def columnCount(self, parent: _Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(_TITLES)
@@ -104,12 +135,14 @@ class LabelsModel(QAbstractTableModel):
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         found = super().flags(index)
-        return found | Qt.ItemFlag.ItemIsEditable if index.column() in (KEY, NAME) else found
+        columns = (NAME,) if self._is_draft(index) else (KEY, NAME)
+        return found | Qt.ItemFlag.ItemIsEditable if index.column() in columns else found
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         label = self.label(index.row())
         if label is None:
-            return None
+            shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole) and index.column() == NAME
+            return self._draft if shown and self._is_draft(index) else None
         if role == Qt.ItemDataRole.DecorationRole and index.column() == COLOUR:
             return swatch(label.colour, 14)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
@@ -129,9 +162,11 @@ class LabelsModel(QAbstractTableModel):
 
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         label = self.label(index.row())
+        text = str(value).strip()
+        if self._is_draft(index):
+            return self._session.do(edits.AddLabels((Label(0, text),))) is not None
         if label is None or role != Qt.ItemDataRole.EditRole:
             return False
-        text = str(value).strip()
         if index.column() == NAME and text != label.name:
             return self._session.do(edits.ChangeLabel(dataclasses.replace(label, name=text))) is not None
         if index.column() == KEY and text != label.key:
@@ -189,7 +224,9 @@ class LabelsTable(QWidget):
         layout.addWidget(self._none)
         layout.addWidget(self._view, 1)
         layout.addStretch(0)
-        self.model.modelReset.connect(self._show_none)
+        for changed in (self.model.modelReset, self.model.rowsInserted, self.model.rowsRemoved):
+            changed.connect(self._show_none)
+        self._view.itemDelegate().closeEditor.connect(self.model.end_draft)
         self._show_none()
         session.document_changed.connect(self._show_lock)
         session.edited.connect(self._show_lock)
@@ -259,13 +296,14 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _add(self) -> None:
-        names = {label.name for label in (self._session.document.labels() if self._session.document else ())}
-        number = 1
-        while (name := f"label {number}") in names:
-            number += 1
-        applied = self._session.do(edits.AddLabels((Label(0, name),)))
-        if applied is not None:
-            index = self.model.index(self.model.rowCount() - 1, NAME)
+        """A row to type its name in; Esc takes it away again."""
+        editor = self._view.indexWidget(self.model.index(self.model.rowCount() - 1, NAME))
+        if editor is not None:  # of the one before: the button has not taken the keyboard from it
+            self._view.commitData(editor)
+            self._view.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
+        self.model.end_draft()
+        if self._session.document is not None:
+            index = self.model.begin_draft()
             self._view.setCurrentIndex(index)
             self._view.edit(index)
 

@@ -12,10 +12,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import words
 from workbench.errors import Damaged, WorkbenchError
-from workbench.ui import preferences
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
+from workbench.ui.start import recent
 from workbench.ui.start.backing_up import BackingUp, ask_to_restore
 from workbench.ui.start.beside import Beside
 from workbench.ui.start.intake import Described
@@ -47,6 +47,7 @@ class Projects(QObject):
         self._begun_at: tuple[Document, int] | None = None  # a new project and the image that it was opened on
         self._backing_up = BackingUp(session, self)
         self._beside = Beside(session, self)
+        self._moved: dict[Path, recent.Recent] = {}  # by the folder in which it is said to be now
         self._sampling: Job | None = None
         self._then: Callable[[], object] | None = None  # after the sample was opened
         session.dates_asked.connect(self.measure_dates)
@@ -62,6 +63,7 @@ class Projects(QObject):
             self._awaited = self._opening[here]  # it is on its way
             return True
         if self._session.document is not None and self._session.document.folder == here:
+            self._take_place(self._session.document)
             self.opened.emit()
             return True
         try:
@@ -76,6 +78,22 @@ class Projects(QObject):
             self._session.tell(error)
             return False
         return True
+
+    @Slot(object, object)
+    def open_moved(self, was: recent.Recent, folder: Path) -> None:
+        """Open the project that is in `folder` now; it takes the place of `was` in the list, if it is that one."""
+        self._moved[(project_of(folder) or folder).absolute()] = was
+        self.open(folder)
+
+    def _take_place(self, document: Document) -> None:
+        was = self._moved.pop(document.folder, None)
+        if was is None or was.folder == document.folder:
+            return
+        if was.name == document.name:
+            recent.forget(was.folder)
+        else:
+            what = f"The project in {document.folder} is '{document.name}'."
+            self._session.message.emit("warning", f"{what} '{was.name}' stays among the recent ones.")
 
     def _restored(self, folder: Path, damage: Damaged) -> bool:
         """Ask whether to go back to the newest good copy, and open that."""
@@ -228,7 +246,8 @@ class Projects(QObject):
         self._session.open(document, keep=job)
         images = document.images()
         picture = str(document.file(images[0])) if images else ""
-        preferences.remember(preferences.Recent(document.folder, document.name, picture))
+        recent.remember(recent.Recent(document.folder, document.name, picture))
+        self._take_place(document)
         self._begun_at = (document, self._session.image_id) if filling else None
         if not filling and (len(images.unmeasured) or document.unlisted is not None):
             self._measure("Reading sizes", dates=False)

@@ -69,6 +69,7 @@ class Tour(QFrame):
         self.setFixedWidth(_WIDTH)
         self._window, self._show_page = window, show_page
         self._number = 0
+        self._is_over = False
         self._target: QWidget | None = None
         self._ring = Ring(window)
         self._title = QLabel()
@@ -131,8 +132,15 @@ class Tour(QFrame):
         self._next.setText("Done" if last else "Next")
         self._end.setVisible(not last)
         self.setAccessibleName(f"{step.title}. {self._words.text()}")
+        # Nothing is pointed at while a page is made, which takes up to seconds, and before it is laid out.
+        self._watch(None)
+        self._ring.hide()
+        if self.isVisible():
+            self.adjustSize()  # its words are read meanwhile
+        else:
+            self._lie(None)
         self._show_page(step.page)
-        self._place()
+        self._soon.start()
         self._next.setFocus()
 
     # --- where it lies ---
@@ -146,17 +154,20 @@ class Tour(QFrame):
 
     @Slot()
     def _place(self) -> None:
-        """Beside what it points at: right of it, left, below, above, or within where it fills the window."""
         self._watch(self._find())
+        self._lie(self._target)
+
+    def _lie(self, target: QWidget | None) -> None:
+        """Beside `target`: right of it, left, below, above, or within where it fills the window; else in the middle."""
         self.adjustSize()
         room = self._window.rect()
-        if self._target is None:  # the page has changed, or is not filled yet
+        if target is None:  # the page has changed, or is not filled yet
             self._ring.hide()
             at = room.center() - self.rect().center()
         else:
-            area = _seen_part(self._target, self._window)
+            area = _seen_part(target, self._window)
             self._ring.surround(area)
-            at = beside(area, self.size().width(), self.height(), room)
+            at = beside(area, self.size().width(), self.size().height(), room)
         self.move(at)
         self.show()
         self.raise_()
@@ -188,6 +199,9 @@ class Tour(QFrame):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: object) -> None:
+        if self._is_over:  # the project is closed before this is deleted
+            return
+        self._is_over = True
         self._watch(None)
         self._window.removeEventFilter(self)
         self._soon.stop()

@@ -1,0 +1,175 @@
+"""The start page: projects that were moved, second thoughts about a new one, and how many photographs it would have."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.data_hand import press
+from tests.ui.hand import Hand, Open, find, write_photographs
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
+from workbench.ui.main_window import MainWindow
+from workbench.ui.start import counting, recent, recent_cards
+from workbench.ui.start.backing_up import BackingUp
+from workbench.ui.start.recent import Recent
+from workbench.ui.start.recent_cards import RecentCard
+
+
+def cards(window: MainWindow) -> dict[str, RecentCard]:
+    """By the name of the project's folder."""
+    there = (card for card in window.findChildren(RecentCard) if card.isVisible())
+    return {card.recent.folder.name: card for card in there}
+
+
+@pytest.fixture
+def gone(qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
+    """The window without a project; the only recent one was moved from project to moved."""
+    monkeypatch.setattr(recent_cards, "LOOK", 20)
+    for one in recent.kept():
+        recent.forget(one.folder)
+    window = open_window(project, "data")
+    window.close_project()
+    qtbot.waitUntil(window.findChild(BackingUp)._work.is_idle)  # its text is written as it is closed
+    project.rename(project.parent / "moved")
+    qtbot.waitUntil(lambda: cards(window)["project"].is_gone)
+    return window
+
+
+def test_a_project_that_is_not_there_stays_in_the_list_and_comes_back_by_itself(
+    qtbot: QtBot, gone: MainWindow, project: Path
+) -> None:
+    assert cards(gone)["project"].accessibleName() == f"project, not found at {project}"
+    assert cards(gone)["project"].find_it.isVisible()
+    QTest.mouseClick(cards(gone)["project"], Qt.MouseButton.LeftButton)
+    assert find(gone, QWidget, "messages").isHidden()  # nothing was tried
+    (project.parent / "moved").rename(project)  # the drive is back
+    qtbot.waitUntil(lambda: not cards(gone)["project"].is_gone)
+    assert not cards(gone)["project"].find_it.isVisible()
+    QTest.mouseClick(cards(gone)["project"], Qt.MouseButton.LeftButton)
+    assert gone.session.document is not None
+
+
+def test_a_project_that_was_moved_is_found_again_and_another_does_not_take_its_place(
+    gone: MainWindow, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Document.create(tmp_path / "another", tmp_path / "photographs").close()
+    for there, left in ((tmp_path / "another", ["another", "project"]), (tmp_path / "moved", ["moved", "another"])):
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, there=there: str(there))
+        press(cards(gone)["project"], "recent-find")
+        assert gone.session.document is not None
+        assert gone.session.document.folder == there
+        assert [one.folder.name for one in recent.kept()] == left
+        if there.name == "another":
+            assert "'project' stays among the recent ones" in find(gone, QLabel, "message-text").text()
+        gone.close_project()
+
+
+def test_a_project_that_is_not_there_is_forgotten_only_when_one_says_so(gone: MainWindow, project: Path) -> None:
+    recent.remember(Recent(project.parent / "b", "b"))
+    press(cards(gone)["project"], "recent-forget")
+    assert [one.folder.name for one in recent.kept()] == ["b"]
+    assert [*cards(gone)] == ["b"]
+
+
+def test_who_thinks_better_of_a_new_project_is_where_he_was(
+    qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path
+) -> None:
+    window = open_window(project, "label")
+    Hand(qtbot, window).key(Qt.Key.Key_D)
+    document, image = window.session.document, window.session.image_id
+    for way in ("new-project-cancel", "rail-label"):
+        window.offer(tmp_path)
+        assert find(window, QWidget, "page-start").isVisible()
+        assert not find(window, QAbstractButton, "rail-label").isChecked()
+        press(window, way)
+        assert find(window, QWidget, "page-label").isVisible()
+        assert find(window, QAbstractButton, "rail-label").isChecked()
+        assert find(window, QWidget, "new-project-form").isHidden()
+        assert (window.session.document, window.session.image_id) == (document, image)
+    window.offer(tmp_path / "photographs")
+    press(window, "new-project-create")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "photographs project")
+    assert window.session.document is not document
+    assert find(window, QWidget, "page-label").isVisible()
+
+
+def test_the_form_of_a_new_project_says_how_many_photographs_there_are(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "holiday" / "below", ["a.png", "b.JPG"])
+    for name in ("notes.txt", ".hidden", "clip.mp4"):
+        (tmp_path / "holiday" / name).touch()
+    window = open_window()
+    said = find(window, QLabel, "new-project-count")
+    for folder, sentence in (
+        (tmp_path / "holiday", "2 photographs, and 2 other files."),
+        (tmp_path / "holiday" / "below", "2 photographs."),
+        (tmp_path / "nowhere", "This folder can't be read: No such file or directory."),
+    ):
+        window.offer(folder)
+        assert said.text() == "Counting the photographs …"
+        qtbot.waitUntil(lambda sentence=sentence: said.text() == sentence)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (counting.Found(1, 0), "1 photograph."),
+        (counting.Found(152, 3), "152 photographs, and 3 other files."),
+        (counting.Found(0, 1), "No photographs, only 1 other file."),
+        (counting.Found(0, 0), "There is nothing in this folder."),
+        (counting.Found(10_001, 5, whole=False), "More than 10,000 photographs."),
+        (counting.Found(7, 99_993, whole=False), "Among the first 100,000 files at least 7 photographs."),
+        (counting.Found(0, 100_000, whole=False), "Among the first 100,000 files no photographs."),
+    ],
+)
+def test_what_is_said_of_the_photographs_of_a_folder(found: counting.Found, sentence: str) -> None:
+    assert found.sentence == sentence
+
+
+def test_counting_ends_at_a_number_and_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.jpg").touch()
+    monkeypatch.setattr(counting, "MOST", 2)
+    assert counting.count(counting.Wish(tmp_path)) == counting.Found(3, 0, whole=False)
+    monkeypatch.setattr(counting, "NAMES", 2)
+    assert counting.count(counting.Wish(tmp_path)) == counting.Found(2, 0, whole=False)
+    stopped = counting.Wish(tmp_path)
+    stopped.stop.set()
+    assert counting.count(stopped) is None
+    with pytest.raises(WorkbenchError):
+        counting.count(counting.Wish(tmp_path / "nowhere"))
+
+
+def test_counting_a_slow_folder_is_stopped_by_cancel_and_its_number_is_not_said_of_the_next(
+    qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, counted = threading.Event(), []
+
+    def slow(wish: counting.Wish) -> counting.Found | None:
+        counted.append(wish)
+        begun.set()
+        assert wish.stop.wait(20)
+        return counting.Found(99, 0)
+
+    window = open_window()
+    form = find(window, QWidget, "new-project-form")
+    monkeypatch.setattr(form._counting, "_work", slow)
+    window.offer(tmp_path)
+    qtbot.waitUntil(begun.is_set)
+    window.offer(tmp_path / "next")  # stops the first
+    qtbot.waitUntil(lambda: len(counted) == 2)
+    assert find(window, QLabel, "new-project-count").text() == "Counting the photographs …"
+    QTest.mouseClick(find(window, QPushButton, "new-project-cancel"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(form._counting.is_idle)
+    window.offer(tmp_path)
+    qtbot.waitUntil(lambda: len(counted) == 3)
+    window.close()  # waits for the thread
+    assert form._counting._job is None or form._counting._job.isFinished()

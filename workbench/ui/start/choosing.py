@@ -1,0 +1,27 @@
+"""Asking for a folder, beginning beside the one that was chosen last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from workbench.ui import preferences
+
+
+def chosen_folder(parent: QWidget, title: str) -> Path | None:
+    """None where nothing was chosen."""
+    chosen = QFileDialog.getExistingDirectory(parent, title, preferences.get("folder", ""))
+    if not chosen:
+        return None
+    preferences.put("folder", str(Path(chosen).parent))
+    return Path(chosen)
+
+
+def free_folder(folder: Path) -> Path:
+    """`folder`, or the same with a number when there is something in that place."""
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name} {number}")
+    return free

@@ -1,0 +1,86 @@
+"""How many photographs a folder holds, by the names in it alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.core import words
+from workbench.core.files import IMAGE_SUFFIXES
+from workbench.errors import WorkbenchError
+
+MOST = 10_000
+"""Photographs after which counting ends: nobody looks at the rest before the project is made."""
+NAMES = 100_000
+"""Names after which it ends, too: a folder may lie on a network and hold millions."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Wish:
+    """Count `folder`, until `stop` is set."""
+
+    folder: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`whole`: these are all of them."""
+
+    photographs: int
+    others: int
+    whole: bool = True
+
+    @property
+    def sentence(self) -> str:
+        photographs = words.count(self.photographs, "photograph")
+        if not self.whole:
+            if self.photographs > MOST:
+                return f"More than {MOST:,} photographs."
+            there = f"at least {photographs}" if self.photographs else "no photographs"
+            return f"Among the first {NAMES:,} files {there}."
+        others = words.count(self.others, "other file")
+        if self.photographs:
+            return f"{photographs}, and {others}." if self.others else f"{photographs}."
+        return f"No photographs, only {others}." if self.others else "There is nothing in this folder."
+
+
+def count(wish: Wish) -> Found | None:
+    """What is in the folder and below, without hidden files, as a project would read it; None if it was stopped.
+
+    WorkbenchError if the folder can't be read.
+    """
+    try:
+        os.scandir(wish.folder).close()
+    except OSError as error:
+        raise WorkbenchError(f"This folder can't be read: {error.strerror or error}.", error) from error
+    photographs = others = 0
+    for is_photograph in _files(wish.folder):
+        if wish.stop.is_set():
+            return None
+        photographs += is_photograph
+        others += not is_photograph
+        if photographs > MOST or photographs + others >= NAMES:
+            return Found(photographs, others, whole=False)
+    return Found(photographs, others)
+
+
+def _files(folder: Path | str) -> Iterator[bool]:
+    """Of each file whether it is a photograph by its name; a folder that can't be read has none."""
+    below = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name[0] == ".":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+                elif not (entry.is_symlink() and entry.is_dir()):
+                    yield os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
+    except OSError:
+        return
+    for path in below:
+        yield from _files(path)

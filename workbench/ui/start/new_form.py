@@ -1,0 +1,110 @@
+"""The form for a new project: which photographs, how many they are, and where the project is to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from workbench.core.files import safe_name
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.start import counting
+from workbench.ui.start.choosing import free_folder
+
+
+class NewForm(QFrame):
+    """Hidden until `offer`. Call `close_down` before its owner goes."""
+
+    create_asked = Signal(object, object)  # project folder, folder of photographs
+    left = Signal()  # by Create or by Cancel
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("new-project-form")
+        self.setProperty("role", "card")
+        self._photographs = Path()
+        self._wish: counting.Wish | None = None
+        self._counting = Background("Counting photographs", counting.count, self)
+        self._counting.done.connect(self._counted)
+        self._from = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self._count = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self._count.setObjectName("new-project-count")
+        self._folder = QLineEdit()
+        self._folder.setObjectName("new-project-folder")
+        self._folder.returnPressed.connect(self._create)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._cancel).setContext(
+            Qt.ShortcutContext.WidgetWithChildrenShortcut
+        )
+        self._lay_out()
+        self.hide()
+
+    def _lay_out(self) -> None:
+        create = QPushButton("Create project")
+        create.setObjectName("new-project-create")
+        create.setProperty("role", "primary")
+        create.clicked.connect(self._create)
+        cancel = QPushButton("Cancel")
+        cancel.setObjectName("new-project-cancel")
+        cancel.clicked.connect(self._cancel)
+        buttons = QHBoxLayout()
+        buttons.addWidget(create, 1)
+        buttons.addWidget(cancel)
+        note = QLabel("The photographs stay where they are and are never changed.")
+        note.setProperty("role", "muted")
+        layout = QFormLayout(self)
+        layout.setContentsMargins(*(2 * theme.GRID,) * 4)
+        layout.addRow("Photographs", self._from)
+        layout.addRow("", self._count)
+        layout.addRow("Project folder", self._folder)
+        layout.addRow("", note)
+        layout.addRow("", buttons)
+
+    def offer(self, photographs: Path) -> None:
+        """Show it for a new project of this folder, with a place for it suggested."""
+        self._photographs = photographs
+        self._from.setText(str(photographs))
+        self._folder.setText(str(free_folder(photographs.parent / f"{safe_name(photographs.name)} project")))
+        self.show()
+        self._folder.setFocus()  # Return there creates; a push button in a page does not heed it
+        self._stop_counting()
+        self._count.setText("Counting the photographs …")
+        self._wish = counting.Wish(photographs)
+        self._counting.ask([self._wish])
+
+    @Slot(object, object)
+    def _counted(self, wish: object, found: object) -> None:
+        if wish is self._wish:
+            self._count.setText(found.sentence if isinstance(found, counting.Found | WorkbenchError) else "")
+
+    def _stop_counting(self) -> None:
+        if self._wish is not None:
+            self._wish.stop.set()
+        self._wish = None
+
+    @Slot()
+    def _create(self) -> None:
+        text = self._folder.text().strip()
+        if text:
+            self._cancel()
+            self.create_asked.emit(Path(text).expanduser(), self._photographs)
+
+    @Slot()
+    def _cancel(self) -> None:
+        self.put_away()
+        self.left.emit()
+
+    def put_away(self) -> None:
+        """The keyboard first, or the next button has it, and the same Enter presses that."""
+        self._stop_counting()
+        focused = self.focusWidget()
+        if focused is not None:
+            focused.clearFocus()
+        self.hide()
+
+    def close_down(self) -> None:
+        self._stop_counting()
+        self._counting.close()

@@ -1,0 +1,210 @@
+"""The recent projects on the start page: pictures to click; one that isn't where it was is asked for or forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent, QImage, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.start import recent
+from workbench.ui.start.choosing import chosen_folder
+from workbench.ui.start.recent import Recent
+
+CARD = QSize(240, 176)
+COLUMNS = 3
+LOOK = 3000
+"""Milliseconds between two looks whether the projects are there: a drive was mounted, or taken away."""
+_PICTURE = 128
+
+
+class RecentProjects(QWidget):
+    """Call `close_down` before its owner goes."""
+
+    chosen = Signal(object)  # project folder
+    found = Signal(object, object)  # Recent, and the folder in which a person says it is now
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cards: list[RecentCard] = []
+        self._gone: set[Path] = set()  # as they were when it was looked last
+        self._pictures = Background("Pictures of recent projects", _thumbnail, self)
+        self._pictures.done.connect(self._picture_came)
+        self._looking = Background("Looking for recent projects", recent.is_there, self)
+        self._looking.done.connect(self._looked)
+        self._clock = QTimer(self, interval=LOOK)
+        self._clock.timeout.connect(self.look)
+        title = QLabel("Recent projects")
+        title.setFont(theme.font(theme.BODY, bold=True))
+        self._grid = QGridLayout()
+        self._grid.setSpacing(theme.GRID * 2)
+        self._grid.setColumnStretch(COLUMNS, 1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(theme.GRID * 2)
+        rows.addWidget(title)
+        rows.addLayout(self._grid)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Read the list again."""
+        for card in self._cards:
+            self._grid.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self._cards = [RecentCard(one) for one in recent.kept()]
+        for number, card in enumerate(self._cards):
+            card.set_gone(card.recent.folder in self._gone)
+            card.clicked.connect(lambda _=False, card=card: self.chosen.emit(card.recent.folder))
+            card.find_it.clicked.connect(lambda _=False, card=card: self._find(card.recent))
+            card.forget_it.clicked.connect(lambda _=False, card=card: self._forget(card.recent))
+            self._grid.addWidget(card, number // COLUMNS, number % COLUMNS, Qt.AlignmentFlag.AlignLeft)
+            card.show()
+        self.setVisible(bool(self._cards))
+        self._pictures.ask([card.recent.picture for card in self._cards if card.recent.picture])
+        self.look()
+
+    def _find(self, one: Recent) -> None:
+        folder = chosen_folder(self, f"Where the project {one.name} is now")
+        if folder is not None:
+            self.found.emit(one, folder)
+
+    def _forget(self, one: Recent) -> None:
+        recent.forget(one.folder)
+        self.refresh()
+
+    # --- what is there: asked behind the window, for a network may take its time ---
+
+    @Slot()
+    def look(self) -> None:
+        if self.isVisible() and self._looking.is_idle():
+            self._looking.ask([card.recent.folder for card in self._cards])
+
+    @Slot(object, object)
+    def _looked(self, folder: Path, there: object) -> None:
+        (self._gone.discard if there is True else self._gone.add)(folder)
+        for card in self._cards:
+            if card.recent.folder == folder and card.is_gone == (there is True):
+                card.set_gone(there is not True)
+                if card.recent.picture and there is True:  # which was not there either
+                    self._pictures.add(card.recent.picture)
+
+    @Slot(object, object)
+    def _picture_came(self, file: object, picture: object) -> None:
+        for card in self._cards:
+            if card.recent.picture == file and isinstance(picture, QImage):
+                card.show_picture(picture)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._clock.start()
+        self.look()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._clock.stop()
+
+    def close_down(self) -> None:
+        self._clock.stop()
+        self._pictures.close()
+        self._looking.close()
+
+
+class RecentCard(QAbstractButton):
+    """A recent project: a picture of it, its name and its folder; two buttons in the picture's place if it is gone."""
+
+    def __init__(self, one: Recent) -> None:
+        super().__init__()
+        self.recent = one
+        self.is_gone = False
+        self.setObjectName("recent-card")
+        self.setText(one.name)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setFixedSize(CARD)
+        self._picture = QImage()
+        self.find_it = self._button("recent-find", "Find it…", "Choose the folder in which this project is now")
+        self.forget_it = self._button(
+            "recent-forget", "Forget", "Take it off this list; its files stay, wherever they are"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.GRID, 0, theme.GRID, CARD.height() - _PICTURE + theme.GRID)
+        row.addStretch(1)
+        row.addWidget(self.find_it, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.forget_it, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addStretch(1)
+        self.set_gone(False)
+
+    def _button(self, name: str, word: str, help: str) -> QPushButton:
+        made = QPushButton(word)
+        made.setObjectName(name)
+        made.setToolTip(help)
+        made.setAccessibleName(f"{word.rstrip('…')}: {self.recent.name}")
+        made.setCursor(Qt.CursorShape.ArrowCursor)
+        return made
+
+    def set_gone(self, gone: bool) -> None:
+        """Whether the project is where it was; it can't be opened if not."""
+        self.is_gone = gone
+        folder, name = self.recent.folder, self.recent.name
+        self.setAccessibleName(f"{name}, not found at {folder}" if gone else f"Open {name}")
+        back = "It can be opened again as soon as it is there, as when its drive is back."
+        self.setToolTip(f"Not found at {folder}. {back}" if gone else str(folder))
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus if gone else Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.ArrowCursor if gone else Qt.CursorShape.PointingHandCursor)
+        self.find_it.setVisible(gone)
+        self.forget_it.setVisible(gone)
+        self.update()
+
+    def show_picture(self, picture: QImage) -> None:
+        self._picture = picture
+        self.update()
+
+    def hitButton(self, place: QPoint) -> bool:
+        return not self.is_gone and super().hitButton(place)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        lit = not self.is_gone and (self.underMouse() or self.hasFocus())
+        painter.setPen(theme.colour("accent" if lit else "border"))
+        ground = "window" if self.is_gone else "hover" if lit else "surface"
+        painter.setBrush(theme.colour(ground))
+        painter.drawRoundedRect(frame, 6, 6)
+        self._paint_picture(painter, QRectF(1, 1, self.width() - 2, _PICTURE))
+        words = QRectF(10, _PICTURE + 6, self.width() - 20, 20)
+        self._line(painter, words, self.text(), "muted" if self.is_gone else "text")
+        painter.setFont(theme.font(theme.SMALL))
+        place = f"not found at {self.recent.folder}" if self.is_gone else str(self.recent.folder)
+        self._line(painter, words.translated(0, 19), place, "muted")
+        painter.end()
+
+    def _paint_picture(self, painter: QPainter, space: QRectF) -> None:
+        if self.is_gone:
+            icon = theme.icon("mdi6.folder-question-outline", theme.colours().muted)
+            icon.paint(painter, space.toRect().adjusted(80, 20, -80, -60))
+        elif self._picture.isNull():
+            theme.icon("mdi6.image-outline").paint(painter, space.toRect().adjusted(40, 40, -40, -40))
+        else:
+            painter.drawImage(space, self._picture, _cover(self._picture, space))
+
+    def _line(self, painter: QPainter, area: QRectF, text: str, colour: str) -> None:
+        painter.setPen(theme.colour(colour))
+        cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(area.width()))
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), cut)
+
+
+def _cover(picture: QImage, space: QRectF) -> QRectF:
+    """The middle part of `picture` that has the shape of `space`."""
+    scale = min(picture.width() / space.width(), picture.height() / space.height())
+    width, height = space.width() * scale, space.height() * scale
+    return QRectF((picture.width() - width) / 2, (picture.height() - height) / 2, width, height)
+
+
+def _thumbnail(file: object) -> QImage:
+    from workbench.core import images
+    from workbench.ui.pictures import to_qimage
+
+    return to_qimage(images.thumbnail(Path(str(file)), 2 * CARD.width()))
