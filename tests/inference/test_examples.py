@@ -18,7 +18,7 @@ from workbench.core import images
 from workbench.core.boxes import iou
 from workbench.inference import exporters
 from workbench.inference.export import example, source_of
-from workbench.inference.exporters import ExportSettings, onnx_file
+from workbench.inference.exporters import ExportSettings, onnx_file, picture_code
 from workbench.inference.predict import Predictor
 
 RUNNING = ("torchscript", "pt2", "onnx")
@@ -132,6 +132,18 @@ def test_the_example_runs_without_this_program_and_finds_the_same(
     dog = next(file for file in photographs if file.name == "dog.jpg")
     one, said = examples[name]
     assert_same(rows_of(said), one, dog)
+
+
+@pytest.mark.parametrize("content", [b"", b"no photograph"])
+def test_the_example_says_of_a_file_that_it_is_no_photograph(
+    predictor: Predictor, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = source_of(predictor, ExportSettings()).card
+    (tmp_path / "model.json").write_text(card.to_json(), "utf-8")
+    (tmp_path / "a.jpg").write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["example.py", str(tmp_path / "a.jpg")])
+    with pytest.raises(SystemExit, match="does not read this file as a photograph"):
+        exec(compile(picture_code(card, ""), "example.py", "exec"), {"__file__": str(tmp_path / "example.py")})
 
 
 @pytest.mark.parametrize("words", [[], ["nowhere.jpg"]])

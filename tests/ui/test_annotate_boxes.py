@@ -14,6 +14,7 @@ from tests.ui.hand import WIDTH, Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
+from workbench.ui.widgets.rows import ROW
 
 __all__ = ["labelled"]  # a fixture
 
@@ -219,6 +220,12 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     QTest.keyClick(note, Qt.Key.Key_Return)
     (box,) = boxes_on_disk(labelled)["a.png"]
     assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
+    shown = find(window, QListView, "box-list").model().index(0, 0)
+    assert "difficult" in shown.data(ROW).beside
+    find(window, QCheckBox, "flag-truncated").click()
+    shown = find(window, QListView, "box-list").model().index(0, 0)
+    assert shown.data(ROW).beside.startswith("dt ")
+    assert "difficult, truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
 
 
 def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

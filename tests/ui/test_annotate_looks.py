@@ -9,13 +9,14 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAction, QColor, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import CTRL, corners, labelled
 from tests.ui.hand import Hand, Open, boxes_on_disk, find
 from workbench.core.document import Document
 from workbench.core.project import Box, State
+from workbench.ui import theme
 from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.widgets.boxes_painter import BoxStyle
 
@@ -149,3 +150,19 @@ def test_a_thousand_boxes_are_painted_and_one_of_them_is_moved(qtbot: QtBot, ope
     moved = [box for box in boxes_on_disk(labelled)["b.png"] if box.xyxy[1] % 4]
     assert len(boxes_on_disk(labelled)["b.png"]) == 1000
     assert len(moved) == 1
+
+
+def test_a_tool_that_is_on_has_the_accent_round_it(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    button = find(window, QToolButton, "button-draw")
+
+    def accent() -> bool:
+        image = button.grab().toImage()
+        near = [image.pixelColor(1, y) for y in range(button.height() // 3, 2 * button.height() // 3)]
+        wanted = theme.colour("accent")
+        return any(abs(one.red() - wanted.red()) + abs(one.blue() - wanted.blue()) < 60 for one in near)
+
+    assert not accent()
+    Hand(qtbot, window).key(Qt.Key.Key_W)
+    assert button.isChecked()
+    assert accent()

@@ -44,6 +44,13 @@ def test_they_are_qtawesomes_to_the_pixel(
             assert np.array_equal(*pair), (name, mode)
 
 
+def test_an_icon_has_a_colour_of_its_own_in_a_selected_row(qtbot: QtBot) -> None:
+    icon = icons.icon(NAMES[0], "#ff0000", "#0000ff", "#00ff00")
+    for one in (icon, QIcon(icon)):
+        drawn = pixels(one.pixmap(QSize(24, 24), 1.0, QIcon.Mode.Selected))
+        assert tuple(drawn[drawn[..., 3] == 255].max(axis=0)) == (0, 255, 0, 255)
+
+
 def test_an_icon_that_does_not_exist_is_an_error(qtbot: QtBot) -> None:
     with pytest.raises(KeyError):
         icons.icon("mdi6.no-such-thing", "#000000", "#000000")

@@ -141,7 +141,7 @@ def test_nms_is_as_published_until_another_is_chosen(
     looked(qtbot, page, session)
     kind = page.findChild(QComboBox, "inspect-kind")
     assert isinstance(kind, QComboBox)
-    assert kind.currentText() == "as published: across labels"
+    assert kind.currentText() == "published: across labels"
     slide(page, "confidence", 0)
     hard = numbers(page)[1]
     choose(kind, "soft")
@@ -149,7 +149,7 @@ def test_nms_is_as_published_until_another_is_chosen(
     soft = numbers(page)[1]
     look.published = "per label"
     page.look()
-    qtbot.waitUntil(lambda: kind.itemText(0) == "as published: per label")
+    qtbot.waitUntil(lambda: kind.itemText(0) == "published: per label")
     qtbot.waitUntil(lambda: not session.jobs)
     slide(page, "confidence", 0)
     assert kind.currentData() == "soft"  # what a person chose stays, for any run

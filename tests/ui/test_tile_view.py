@@ -162,6 +162,16 @@ def test_a_rubber_band_takes_the_tiles_it_touches(view: TileView) -> None:
     assert chosen(view) == [6, 7, 10, 11]
 
 
+def test_the_current_tile_stays_in_sight_when_there_is_less_room(view: TileView) -> None:
+    click(view, 9)
+    assert view.visualRect(view.currentIndex()).bottom() < 160
+    view.resize(view.width(), 120)
+    assert view.visualRect(view.currentIndex()).bottom() < view.viewport().height()
+    view.verticalScrollBar().setValue(10_000)
+    view.resize(view.width(), 100)
+    assert view.verticalScrollBar().value() > 100  # one that was not in sight does not call the view back
+
+
 def test_rows_that_come_and_go_are_followed(view: TileView) -> None:
     model = view.model()
     assert isinstance(model, Numbers)

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 
@@ -61,3 +61,13 @@ def test_the_numbers_of_the_project_show_what_they_count(qtbot: QtBot, open_wind
     images.click()
     assert listed.rowCount() == 3
     assert find(window, QWidget, "page-data").isVisible()
+    done = find(window, QToolButton, "project-done")
+    assert done.text() == "0 done"
+    window.session.do(edits.SetState((1,), State.DONE))
+    window.session.do(edits.SetState((3,), State.VERIFIED))
+    qtbot.waitUntil(lambda: done.text() == "2 done")
+    assert done.toolTip() == "Show the 1 image not done yet"
+    done.click()
+    assert [listed.index(row, 0).data() for row in range(listed.rowCount())] == ["b.png"]
+    window.session.do(edits.SetState((2,), State.DONE))
+    qtbot.waitUntil(lambda: not done.isEnabled())

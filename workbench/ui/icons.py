@@ -19,9 +19,12 @@ _SHARE = 0.875
 """Of an icon's side that its character's em square takes, as in qtawesome: some strokes reach beyond theirs."""
 
 
-def icon(name: str, colour: str, disabled: str) -> QIcon:
-    """The icon "mdi6.NAME" in a colour, and in another where it is disabled. KeyError: there is no such icon."""
-    return QIcon(_Engine(chr(int(_codes()[name.removeprefix("mdi6.")], 16)), colour, disabled))
+def icon(name: str, colour: str, disabled: str, selected: str = "") -> QIcon:
+    """The icon "mdi6.NAME" in a colour, and in others where it is disabled or in a selected row.
+
+    KeyError: there is no such icon.
+    """
+    return QIcon(_Engine(chr(int(_codes()[name.removeprefix("mdi6.")], 16)), colour, disabled, selected or colour))
 
 
 @functools.cache
@@ -48,17 +51,17 @@ def _family() -> str:
 class _Engine(QIconEngine):
     """Draws one character at any size."""
 
-    def __init__(self, character: str, colour: str, disabled: str) -> None:
+    def __init__(self, character: str, colour: str, disabled: str, selected: str) -> None:
         super().__init__()
-        self._what = character, colour, disabled
+        self._what = character, colour, disabled, selected
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, _state: QIcon.State) -> None:
-        character, colour, disabled = self._what
+        character, colour, disabled, selected = self._what
         font = QFont(_family())
         font.setPixelSize(max(1, round(_SHARE * rect.height())))
         painter.save()
         painter.setFont(font)
-        painter.setPen(QColor(disabled if mode == QIcon.Mode.Disabled else colour))
+        painter.setPen(QColor({QIcon.Mode.Disabled: disabled, QIcon.Mode.Selected: selected}.get(mode, colour)))
         painter.drawText(QRectF(rect), int(Qt.AlignmentFlag.AlignCenter), character)
         painter.restore()
 

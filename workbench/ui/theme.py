@@ -199,7 +199,7 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
     c = colours()
-    return icons.icon(name, colour or c.text, _faint(c))
+    return icons.icon(name, colour or c.text, _faint(c), c.on_accent)
 
 
 _glyphs: dict[tuple[str, str, int, float], QPixmap] = {}

@@ -251,7 +251,8 @@ if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_file():
     sys.exit("Say which photograph: python example.py PHOTO")
 here = pathlib.Path(__file__).parent
 about = json.loads((here / "model.json").read_text("utf-8"))
-image = cv2.imdecode(np.fromfile(sys.argv[1], np.uint8), cv2.IMREAD_COLOR)
+data = np.fromfile(sys.argv[1], np.uint8)
+image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
 if image is None:
     sys.exit("OpenCV does not read this file as a photograph.")
 image = image[:, :, ::-1]  # upright, RGB

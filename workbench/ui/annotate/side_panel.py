@@ -140,11 +140,13 @@ def _words(wrong: Sequence[bool]) -> str:
 
 
 def _row(box: Box, label: Label | None, wrong: str) -> Row:
-    marks = ("\N{WARNING SIGN}" if wrong else "") + "".join(flag[0] for flag in FLAGS if getattr(box, flag))
+    flags = [flag for flag in FLAGS if getattr(box, flag)]
+    marks = ("\N{WARNING SIGN} " if wrong else "") + (flags[0] if len(flags) == 1 else "".join(f[0] for f in flags))
     size = f"{box.width:.0f} × {box.height:.0f}"
     words = label.name if label else "?"
     x0, y0 = box.xyxy[:2]
-    tip = "\n".join(part for part in (f"{words}: {size} at {x0:g}, {y0:g}", wrong, box.note) if part)
+    told = (f"{words}: {size} at {x0:g}, {y0:g}", ", ".join(flags), wrong, box.note)
+    tip = "\n".join(part for part in told if part)
     return Row(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtCore import QRectF, Qt, Slot
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from workbench.core.project import Image
@@ -13,6 +13,8 @@ from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.image_delegates import STATE_ICONS
 
+_TINT = 45
+"""Of 255: how much of the accent lies on a tool that is on."""
 _ROOMY = 860
 """Widget pixels from which the size of the image stands beside its name."""
 _WORDY = 920
@@ -67,6 +69,8 @@ class Strip(QFrame):
         self._views = [_button(action, menus.get(action.objectName())) for action in views]
         for button in self._views:
             layout.addWidget(button)
+        self._shown: Image | None = None
+        theme.theme().changed.connect(self._recolour)
         self.setMinimumWidth(1)  # not that of all buttons
         layout.addSpacing(theme.GRID)
         for action in ends:
@@ -92,7 +96,12 @@ class Strip(QFrame):
             icon = theme.glyph("mdi6.information-outline", theme.colours().accent, 16, self.devicePixelRatioF())
             self._note.setPixmap(icon)
 
+    @Slot()
+    def _recolour(self) -> None:
+        self.show_image(self._shown)
+
     def show_image(self, image: Image | None) -> None:
+        self._shown = image
         if image is None:
             self.show_note("")
             self._icon.clear()
@@ -125,9 +134,23 @@ def _wide_button(action: QAction) -> QPushButton:
     return button
 
 
+class _Tool(QToolButton):
+    """As QToolButton, but one that is on can't be overlooked. A style sheet would take away its words."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.isChecked():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(theme.colour("accent"), 1.5))
+            painter.setBrush(theme.colour("accent", _TINT))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+            painter.end()
+
+
 def _button(action: QAction, menu: QMenu | None = None) -> QToolButton:
     """A menu opens beside an action that can be switched on, which also has words; else in its place."""
-    button = QToolButton(autoRaise=True)
+    button = _Tool(autoRaise=True)
     button.setDefaultAction(action)
     button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -49,4 +49,5 @@ class LossBar(QFrame):
     def _renew(self) -> None:
         losses = self._watch.losses
         self.setVisible(len(losses) > 0)
-        self._about.setText(f"Loss of {count(len(losses), 'image')} in {losses.run} after epoch {losses.epoch:,}")
+        seen = f"{count(len(losses), 'image')} that {losses.run} has seen"
+        self._about.setText(f"Loss of {seen}, after epoch {losses.epoch:,}")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from workbench.core.words import size
 from workbench.inference.events import Exported, NotExported
 from workbench.ui import theme
+from workbench.ui.widgets.empty import paint_words
 from workbench.ui.widgets.headed import in_rows
 
 COLUMNS = ("format", "file", "size", "verified")
+EMPTY = (
+    "Nothing was exported yet. Tick formats at the left and press Export: each file is listed here when it is verified."
+)
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which another theme has too
 
 
@@ -33,6 +38,11 @@ class Results(QTableWidget):
                 cell = self.item(row, column)
                 if cell is not None and cell.data(ROLE):
                     cell.setForeground(theme.colour(cell.data(ROLE)))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.rowCount():
+            paint_words(self, EMPTY)
 
     def add(self, result: Exported) -> None:
         row = (result.format, str(result.file), size(result.bytes), verdict(result))

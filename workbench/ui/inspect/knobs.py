@@ -12,7 +12,7 @@ from workbench.ui.inspect.knob import Knob
 from workbench.ui.inspect.work import Nms
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
-AS_PUBLISHED = "as published"
+PUBLISHED = "published"
 
 
 class Knobs(QWidget):
@@ -38,7 +38,7 @@ class Knobs(QWidget):
             low=0.05, high=0.95,
         )  # fmt: skip
         self._kind = ElidedCombo("inspect-kind", "NMS", "How overlapping detections are thinned out.", 10)
-        self._kind.addItem(AS_PUBLISHED, None)
+        self._kind.addItem(PUBLISHED, None)
         self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
         for kind, (title, help) in KINDS.items():
             self._kind.addItem(title, kind)
@@ -87,9 +87,9 @@ class Knobs(QWidget):
             self._kind.setCurrentIndex(0 if nms.kind == self._published else self._kind.findData(nms.kind))
 
     def show_published(self, kind: Kind) -> None:
-        """What "as published" means for the detector at hand."""
+        """What "published" means for the detector at hand."""
         self._published = kind
-        self._kind.setItemText(0, f"{AS_PUBLISHED}: {KINDS[kind][0]}")
+        self._kind.setItemText(0, f"{PUBLISHED}: {KINDS[kind][0]}")
 
     def say(self, words: str) -> None:
         """Beside the button: how these settings stand to what is kept."""
@@ -97,6 +97,6 @@ class Knobs(QWidget):
         self._kept.setToolTip(words)
 
     def clear(self) -> None:
-        self._kind.setItemText(0, AS_PUBLISHED)
+        self._kind.setItemText(0, PUBLISHED)
         self.keep.setEnabled(False)
         self.say("")

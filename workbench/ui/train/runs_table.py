@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
     QAbstractItemView,
@@ -22,9 +22,9 @@ from workbench.core.files import natural_key
 from workbench.core.words import count
 from workbench.training import runs
 from workbench.training.runs import RunInfo
-from workbench.ui import theme
 from workbench.ui.train.judged import by_few, few
 from workbench.ui.train.titles import titled
+from workbench.ui.widgets.empty import paint_words
 
 COLUMNS = ("run", "detector", "state", "epochs", "best AP50", "best AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
@@ -234,11 +234,7 @@ class RunsTable(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.colour("muted"))
-            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), EMPTY)
-            painter.end()
+            paint_words(self, EMPTY)
 
 
 class _WideEditor(QStyledItemDelegate):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.ui import theme
 
@@ -41,3 +42,12 @@ class Empty(QWidget):
 
     def _draw_icon(self) -> None:
         self._icon.setPixmap(theme.icon(self._icon_name).pixmap(48, 48))
+
+
+def paint_words(view: QAbstractItemView, words: str) -> None:
+    """Write into a list or table without rows what will stand in it; for its paintEvent."""
+    painter = QPainter(view.viewport())
+    painter.setPen(theme.colour("muted"))
+    room = QRectF(view.viewport().rect()).adjusted(8, 8, -8, -8)
+    painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), words)
+    painter.end()

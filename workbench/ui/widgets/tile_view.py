@@ -121,12 +121,16 @@ class TileView(QAbstractItemView):
         super().updateGeometries()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The first tile in sight stays in sight when more or fewer fit beside it."""
+        """The first tile in sight stays in sight when more or fewer fit beside it, and so does the current one."""
+        current = self._place(self.currentIndex().row()) if self.currentIndex().isValid() else QRect()
+        was_seen = not current.isNull() and current.top() >= 0 and current.bottom() < event.oldSize().height()
         first = (self.verticalOffset() // self._tile.height()) * max(1, event.oldSize().width() // self._tile.width())
         super().resizeEvent(event)
         self.updateGeometries()
         if self.verticalOffset():
             self.verticalScrollBar().setValue(first // self.columns * self._tile.height())
+        if was_seen:
+            self.scrollTo(self.currentIndex())
 
     def reset(self) -> None:
         super().reset()

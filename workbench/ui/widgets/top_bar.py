@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QToolButton, QWidget
 
+from workbench.core.project import State
 from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workbench.core.image_table import ImageTable
+
 _COUNT_AFTER = 150
 """Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
+
+
+_ALL_DONE = "All images are done or verified."
 
 
 class TopBar(QFrame):
@@ -32,6 +42,7 @@ class TopBar(QFrame):
         self._name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._images = self._number("project-images", "Show all images", self._ask_images)
         self._boxes = self._number("project-boxes", "Show the images that have boxes", self._ask_labelled)
+        self._done = self._number("project-done", "", self._ask_not_done)
         self._saved = QLabel()
         self._saved.setObjectName("saved-state")
         self._find = QPushButton("Find anything   Ctrl+K")
@@ -47,6 +58,7 @@ class TopBar(QFrame):
         numbers.setSpacing(0)
         numbers.addWidget(self._images)
         numbers.addWidget(self._boxes)
+        numbers.addWidget(self._done)
         for widget in (menus, self._name):
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addLayout(numbers)
@@ -83,6 +95,14 @@ class TopBar(QFrame):
             self._session.images_asked.emit(frozenset(images.ids[some].tolist()), "with boxes")
 
     @Slot()
+    def _ask_not_done(self) -> None:
+        document = self._session.document
+        if document is not None:
+            images = document.images()
+            self._session.page_asked.emit("data")
+            self._session.images_asked.emit(frozenset(images.ids[~_done(images)].tolist()), "not done yet")
+
+    @Slot()
     def _count_soon(self, _what: object = None) -> None:
         if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
             self._later.start()
@@ -90,7 +110,7 @@ class TopBar(QFrame):
     @Slot()
     def _count(self) -> None:
         document = self._session.document
-        for widget in (self._name, self._images, self._boxes, self._saved):
+        for widget in (self._name, self._images, self._boxes, self._done, self._saved):
             widget.setVisible(document is not None)
         if document is None:
             return
@@ -100,6 +120,10 @@ class TopBar(QFrame):
         self._images.setText(_many(images, "image"))
         self._boxes.setText(_many(boxes, "box"))
         self._boxes.setEnabled(boxes > 0)
+        done = int(_done(document.images()).sum())
+        self._done.setText(f"{done:,} done")
+        self._done.setEnabled(done < images)
+        self._done.setToolTip(f"Show the {_many(images - done, 'image')} not done yet" if done < images else _ALL_DONE)
         if document.read_only:
             self._say("read only", "error", document.why_read_only)
         else:
@@ -119,6 +143,11 @@ def _follow_theme(menus: QMenuBar) -> None:
     more = menus.findChild(QToolButton, "qt_menubar_ext_button")
     if isinstance(more, QToolButton):
         theme.set_icon(more, "mdi6.chevron-double-right")
+
+
+def _done(images: ImageTable) -> np.ndarray:
+    """(n,) bool: done or verified."""
+    return images.in_state(State.DONE) | images.in_state(State.VERIFIED)
 
 
 def _many(number: int, noun: str) -> str:
