@@ -30,6 +30,7 @@ from workbench.training.events import Control, Evaluated, Event, Failed, Finishe
 from workbench.training.request import RunRequest
 from workbench.ui import image_queues
 from workbench.ui.annotate import loop_bar, suggest_bar
+from workbench.ui.annotate.image_list import REORDERED
 from workbench.ui.image_queues import Asked
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.page import TrainPage
@@ -140,6 +141,8 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     assert words(window) == "1 of 3 images labelled, 2 remain; 1 corrected since the last training"
     session.do(edits.SetState((2,), State.DONE))
     qtbot.waitUntil(lambda: words(window).startswith("2 of 3 images labelled, 1 remain; 2 corrected"))
+    told: list[str] = []
+    session.message.connect(lambda _level, sentence: told.append(sentence))
     press(window)
     qtbot.waitUntil(lambda: words(window) == "Training yolov4-tiny-1: epoch 2 of 4, AP50 0.50, 1:15 left")
     assert "train" in window._pages
@@ -152,7 +155,8 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     qtbot.waitUntil(lambda: find(window, QComboBox, "suggest-run").currentText() == "yolov4-tiny-1")
     qtbot.waitUntil(lambda: training.queued == [request.folder / "best.safetensors"])
     order = find(window, QComboBox, "image-order")
-    qtbot.waitUntil(lambda: order.currentText() == "Uncertain and different first")
+    qtbot.waitUntil(lambda: order.currentText() == "Most useful first")
+    assert told.count(REORDERED) == 1
     qtbot.waitUntil(lambda: session.image_id == 3)  # the first of its order
     qtbot.waitUntil(lambda: words(window) == "2 of 3 images labelled, 1 remain; 0 corrected since the last training")
 
@@ -166,7 +170,7 @@ def test_where_no_image_waits_for_labels_a_person_stays_at_the_one_of_before(
     press(window)
     qtbot.waitUntil(lambda: words(window).startswith("Training yolov4-tiny-1"))
     training.let_go = True
-    qtbot.waitUntil(lambda: find(window, QComboBox, "image-order").currentText() == "Uncertain and different first")
+    qtbot.waitUntil(lambda: find(window, QComboBox, "image-order").currentText() == "Most useful first")
     qtbot.waitUntil(lambda: words(window) == "3 of 3 images labelled, 0 remain; 0 corrected since the last training")
     assert window.session.image_id == 2
 

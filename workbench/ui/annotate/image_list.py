@@ -26,6 +26,11 @@ from workbench.ui.widgets.rows import MOVING_KEYS
 _LEAST = 176
 """Widget pixels in which a thumbnail and the beginning of a name are seen."""
 
+REORDERED = (
+    "The images that would teach the network most are listed first now. The field below the list brings back another"
+    " order."
+)
+
 
 class ImageList(QWidget):
     """Follows the session's image and chooses it. `done` after the keyboard is no longer needed here."""
@@ -108,6 +113,7 @@ class ImageList(QWidget):
         self._first = image is None or image.state is not State.IN_WORK
         if self.model.filter.order not in QUEUED:
             self._filter.more.set_order(Order.BOTH)
+            self._session.inform(REORDERED)
 
     @Slot(object)
     def _filtered(self, wanted: Filter) -> None:

@@ -147,7 +147,8 @@ def _follow_theme(menus: QMenuBar) -> None:
 
 def _done(images: ImageTable) -> np.ndarray:
     """(n,) bool: done or verified."""
-    return images.in_state(State.DONE) | images.in_state(State.VERIFIED)
+    done: np.ndarray = images.in_state(State.DONE) | images.in_state(State.VERIFIED)
+    return done
 
 
 def _many(number: int, noun: str) -> str:
