@@ -14,7 +14,7 @@ from workbench.ui.widgets.loss_scale import LossScale
 _HELP = "List the images with the highest loss first: wrong labels are among them"
 _ABOUT = (
     "What the network of this run made of each image, as it was labelled when the run began.\n"
-    "Taken anew at each evaluation: of all images to validate, of some that are trained on."
+    "Taken anew at each evaluation: of all images to validate, and of some that are trained on, of others each time."
 )
 
 
@@ -49,5 +49,5 @@ class LossBar(QFrame):
     def _renew(self) -> None:
         losses = self._watch.losses
         self.setVisible(len(losses) > 0)
-        seen = f"{count(len(losses), 'image')} that {losses.run} has seen"
-        self._about.setText(f"Loss of {seen}, after epoch {losses.epoch:,}")
+        some = count(len(losses), "image")
+        self._about.setText(f"Loss of {some}, taken in {losses.run} up to epoch {losses.epoch:,}")
