@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workbench.ui.app import keep_no_sources
+
 if TYPE_CHECKING:
     from workbench.inference.runtimes import Process
 
@@ -22,6 +24,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 MEMORY = Path("/dev/shm")  # a disk of which each of 10,000 files and changes is waited for takes minutes
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 6e9:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_sessionstart() -> None:
+    """After pytest-qt has imported PySide6, and before the tests import PyTorch: a second and 100 MB a process."""
+    keep_no_sources()
 
 
 @pytest.hookimpl(trylast=True)
