@@ -240,6 +240,19 @@ def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_
     assert near(corners(labelled)[0], (100, 30, 150, 90))
 
 
+def test_a_new_box_comes_into_sight_in_the_list(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    view = find(window, QListView, "box-list")
+    view.setFixedHeight(80)
+    for number in range(5):
+        hand.draw((100, 10 + 15 * number), (150, 20 + 15 * number))
+    rows = view.model().rowCount()
+    assert rows == 6
+    place = view.visualRect(view.model().index(rows - 1, 0))
+    assert view.viewport().rect().contains(place)
+
+
 def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_H, CTRL)

@@ -107,12 +107,16 @@ class BoxesPanel(QWidget):
         self._view.selectionModel().selectionChanged.connect(self._changed)
 
     def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label], size: tuple[float, float]) -> None:
-        """`size` of the image, (0, 0) where it is unknown; boxes with a fault have a mark."""
+        """`size` of the image, (0, 0) where unknown; boxes with a fault have a mark. A new one comes into sight."""
         self._following = True
+        before = {row.id for row in self._view.rows.rows}
         wrong = box_faults.faults(np.array([box.xyxy for box in boxes]), np.array(size))
         self._view.rows.set_rows(
             [_row(box, labels.get(box.label), _words(one)) for box, one in zip(boxes, wrong.tolist(), strict=True)]
         )
+        new = [number for number, box in enumerate(boxes) if box.id not in before]
+        if before and len(new) == 1:
+            self._view.scrollTo(self._view.rows.index(new[0]))
         self._following = False
 
     def follow(self, ids: Sequence[int]) -> None:
