@@ -34,7 +34,10 @@ class StartPage(QWidget):
         self._content.setSpacing(theme.GRID * 2)
         title = QLabel("Workbench")
         title.setFont(theme.font(theme.TITLE, bold=True))
-        about = QLabel("From a folder of photographs to a trained object detector, on your own machine.")
+        about = QLabel(
+            "From a folder of photographs to a trained object detector, on your own machine.\n"
+            "Drop a folder of photographs, or a project, into this window, or begin with one of these:"
+        )
         about.setProperty("role", "muted")
         self._content.addWidget(title)
         self._content.addWidget(about)
