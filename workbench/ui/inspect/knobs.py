@@ -89,7 +89,9 @@ class Knobs(QWidget):
     def show_published(self, kind: Kind) -> None:
         """What "published" means for the detector at hand."""
         self._published = kind
-        self._kind.setItemText(0, f"{PUBLISHED}: {KINDS[kind][0]}")
+        title = KINDS[kind][0]
+        self._kind.setItemText(0, f"{PUBLISHED}: {'DIoU' if 'DIoU' in title else title}")  # the side is narrow
+        self._kind.setItemData(0, f"As the detector's authors do: {title}.", Qt.ItemDataRole.ToolTipRole)
 
     def say(self, words: str) -> None:
         """Beside the button: how these settings stand to what is kept."""
