@@ -99,7 +99,7 @@ def test_the_highest_losses_come_first_and_images_without_one_last(
     np.testing.assert_array_equal(strips(window), [np.nan, 0.5, 1, np.nan, 0])
     highest_first(window)
     assert listed(window) == list("cbead")
-    assert find(window, QComboBox, "filter-order").currentText() == "Highest loss in the last run first"
+    assert find(window, QComboBox, "filter-order").currentText() == "Highest loss first"
     model = find(window, QAbstractItemView, "gallery").model()
     tip = model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert tip.endswith("loss 12.3, the highest of 3 images, run tiny-1 after epoch 3")

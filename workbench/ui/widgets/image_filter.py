@@ -34,7 +34,7 @@ _LETTERS = 14
 ORDERS = {
     Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
     Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
-    Order.LOSS: "Highest loss in the last run first", Order.UNCERTAIN: "Most uncertain first",
+    Order.LOSS: "Highest loss first", Order.UNCERTAIN: "Most uncertain first",
     Order.DIFFERENT: "Most different first", Order.BOTH: "Most useful first",
 }  # fmt: skip
 
