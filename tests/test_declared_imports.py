@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[1]
 IMPORT = re.compile(r"^( *)(?:from (\w+)[\w.]* import\b|import (\w+))", re.MULTILINE)
 CALLED_OTHERWISE = {
     "PIL": "pillow", "PySide6": "pyside6-essentials", "cv2": "opencv-python-headless", "yaml": "pyyaml",
+    "shibokensupport": "shiboken6",
 }  # fmt: skip
 NOT_FOR_USERS = ("test", "bundle")
 # torch and pyvips import the first ones themselves; the window reads the font of the last one (ui/icons.py)
