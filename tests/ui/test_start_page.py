@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import counting, recent, recent_cards
 from workbench.ui.start.backing_up import BackingUp
+from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.recent import Recent
 from workbench.ui.start.recent_cards import RecentCard
 
@@ -173,3 +174,20 @@ def test_counting_a_slow_folder_is_stopped_by_cancel_and_its_number_is_not_said_
     qtbot.waitUntil(lambda: len(counted) == 3)
     window.close()  # waits for the thread
     assert form._counting._job is None or form._counting._job.isFinished()
+
+
+def test_a_folder_is_looked_for_at_home_and_then_beside_the_last(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun: list[str] = []
+
+    def asked(_parent: object, _title: str, begin: str) -> str:
+        begun.append(begin)
+        return str(tmp_path / "photographs")
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", asked)
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    for _ in range(2):
+        assert chosen_folder(parent, "Where?") == tmp_path / "photographs"
+    assert begun == [str(Path.home()), str(tmp_path)]

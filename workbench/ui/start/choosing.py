@@ -1,4 +1,4 @@
-"""Asking for a folder, beginning beside the one that was chosen last."""
+"""Asking for a folder, beginning beside the one that was chosen last, else at home."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.ui import preferences
 
 def chosen_folder(parent: QWidget, title: str) -> Path | None:
     """None where nothing was chosen."""
-    chosen = QFileDialog.getExistingDirectory(parent, title, preferences.get("folder", ""))
+    chosen = QFileDialog.getExistingDirectory(parent, title, str(preferences.get("folder") or Path.home()))
     if not chosen:
         return None
     preferences.put("folder", str(Path(chosen).parent))
