@@ -32,6 +32,13 @@ def test_a_room_is_apart_where_it_is_worth_it(height: int, width: int, apart: bo
     assert is_apart(room) == apart
 
 
+def test_a_picture_that_lies_apart_anyway_is_not_copied() -> None:
+    large = np.zeros((3000, 4000, 4), np.uint8)
+    assert pixels.in_room(large) is large
+    middle = np.zeros((240, 320, 4), np.uint8)
+    assert not np.shares_memory(pixels.in_room(middle), middle)
+
+
 def test_where_the_system_gives_none_numpy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object) -> None:
         raise OSError(12, "Cannot allocate memory")

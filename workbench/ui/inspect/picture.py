@@ -48,7 +48,7 @@ DASH = 8.0  # px of their dashes and gaps
 NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that what lies there too keeps its name
 NAMELESS = ("label", "truth")
 RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # bright as the others, and none of theirs
-CROWDED = 300  # names, above which they may cover each other
+CROWDED = 100  # names, above which they may cover each other: each is looked at against all before it
 MARGIN = 5  # px between a box and the frame that marks it
 
 
