@@ -1,4 +1,7 @@
-"""Turns what a decoder gives (16 bits, floats, transparency, a camera held sideways) into upright 8-bit RGB."""
+"""Turns what a decoder gives (16 bits, floats, transparency, a camera held sideways) into upright 8-bit RGB.
+
+And the memory in which pictures lie that are kept for the screen.
+"""
 
 from __future__ import annotations
 
