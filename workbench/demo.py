@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.report import show_evaluation, show_export, show_predictions, show_training, took
 
 IMAGES, UNLABELLED, SEED = 240, 24, 7
-PRESET, ANCHORS = "demo", 6
+PRESET, ANCHORS = scenes.RECIPE, 6
 
 
 def show(folder: Path, epochs: int = 0) -> None:

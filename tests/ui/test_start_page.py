@@ -21,6 +21,7 @@ from workbench.ui.start.backing_up import BackingUp
 from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.recent import Recent
 from workbench.ui.start.recent_cards import RecentCard
+from workbench.ui.start.recent_menu import RecentMenu
 
 
 def cards(window: MainWindow) -> dict[str, RecentCard]:
@@ -191,3 +192,22 @@ def test_a_folder_is_looked_for_at_home_and_then_beside_the_last(
     for _ in range(2):
         assert chosen_folder(parent, "Where?") == tmp_path / "photographs"
     assert begun == [str(Path.home()), str(tmp_path)]
+
+
+def test_the_project_menu_opens_a_recent_one(open_window: Open, project: Path, tmp_path: Path) -> None:
+    for one in recent.kept():
+        recent.forget(one.folder)
+    another = tmp_path / "another"
+    Document.create(another, tmp_path / "photographs", "Füchse & Luchse").close()
+    recent.remember(Recent(another, "Füchse & Luchse"))
+    window = open_window(project)
+    menu = find(window, RecentMenu, "menu-recent")
+    menu.aboutToShow.emit()
+    (only,) = menu.actions()
+    assert only.text().startswith("Füchse && Luchse")
+    assert only.toolTip() == str(another)
+    only.trigger()
+    assert window.session.document is not None
+    assert window.session.document.folder == another
+    menu.aboutToShow.emit()
+    assert [one.toolTip() for one in menu.actions()] == [str(project)]

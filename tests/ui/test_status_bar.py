@@ -114,6 +114,7 @@ def test_device_and_precision_of_the_last_job_stay_and_the_memory_is_the_program
     assert device.text() == "CPU  fp32"
     assert "Run 'tiny-2'" in device.toolTip()
     find(window, StatusBar, "status-bar").show_memory()
+    assert memory.text().startswith("Memory ")
     assert memory.text().endswith(("MB", "GB"))
 
 

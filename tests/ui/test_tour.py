@@ -99,7 +99,7 @@ def test_without_a_project_the_tour_is_of_the_sample(
     window = open_window()
     QTest.mouseClick(find(window, QPushButton, "start-tour"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.findChild(Tour) is not None, timeout=20_000)
-    assert find(window, QLabel, "project-name").text() == "Demo"
+    assert find(window, QLabel, "project-name").text() == "Sample project"
     window.close_project()
     QApplication.sendPostedEvents()
 

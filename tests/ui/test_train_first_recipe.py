@@ -18,7 +18,7 @@ from tests.ui.test_starting_weights import choose
 from tests.ui.train_hand import FakeTraining, label_all, ready, session, shown_page
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import State
+from workbench.core.project import FIRST_RECIPE, State
 from workbench.training import runs
 from workbench.ui.session import Session
 from workbench.ui.train import first_recipe
@@ -83,6 +83,18 @@ def test_the_recipe_follows_the_images_until_a_person_chose_something(
     typed(page, "epochs", "7")
     set_done(session, 2)
     assert (recipe(page), page._setup.form.text("epochs")) == ("quick-cpu", "7")
+
+
+def test_a_project_may_name_the_recipe_of_its_first_training(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    session.do(edits.ChangeSetting(FIRST_RECIPE, "demo"))
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert recipe(page) == "demo"
+    assert session.document is not None
+    run(session.document.runs_folder / "first", "fine-tune")
+    with listed(qtbot, page):
+        page.shown()
+    assert recipe(page) == "fine-tune"
 
 
 def test_each_choice_in_the_form_settles_the_recipe_for_this_project(

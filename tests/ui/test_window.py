@@ -270,8 +270,9 @@ def test_the_sample_project_is_made_and_opened(
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     press(window, "start-sample")
-    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Demo", timeout=20_000)
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Sample project", timeout=20_000)
     assert find(window, QToolButton, "project-images").text() == "6 images"
+    assert str(tmp_path / "Workbench sample") in find(window, QLabel, "message-text").text()
 
 
 _FIRST_PAINT = """

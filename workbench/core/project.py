@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # names of images are known before NumPy is needed
 XYXY = tuple[float, float, float, float]
 AUTOSYNC = "autosync"
 """The setting of a project that names the format kept beside its images (exchange/autosync.py), where one is."""
+FIRST_RECIPE = "first recipe"
+"""The setting of a project that names the recipe its first training begins with, where there is one made for it."""
 
 
 class State(StrEnum):

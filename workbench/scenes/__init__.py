@@ -16,12 +16,14 @@ import numpy as np
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.files import atomic_write
-from workbench.core.project import XYXY, Box, Label, Split, State
+from workbench.core.project import FIRST_RECIPE, XYXY, Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.scenes.picture import LABELS, picture
 
-__all__ = ["LABELS", "PHOTOGRAPHS", "Scene", "demo_project", "project_of", "write_scenes"]
+__all__ = ["LABELS", "NAME", "PHOTOGRAPHS", "RECIPE", "Scene", "demo_project", "project_of", "write_scenes"]
 
+NAME, RECIPE = "Sample project", "demo"
+"""What the project is called, and the recipe made for it."""
 PHOTOGRAPHS = "photographs"
 """The folder of the demo's images inside the project folder."""
 
@@ -73,7 +75,7 @@ def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int
     `write_scenes` yourself and give the collected scenes to this.
     """
     by_file = {scene.file: scene for scene in scenes}
-    document = Document.create(folder, folder / PHOTOGRAPHS, name="Demo")
+    document = Document.create(folder, folder / PHOTOGRAPHS, name=NAME)
     document.do(edits.AddLabels(tuple(_labels())))
     label_ids = {label.name: label.id for label in document.labels()}
     all_ids = [image.id for image in document.images()]
@@ -87,7 +89,8 @@ def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int
         for label, xyxy in zip(by_file[image.name].labels, by_file[image.name].boxes, strict=True)
     )
     done = edits.SetState(tuple(sorted(labelled)), State.DONE)
-    document.do(edits.Batch((edits.AddBoxes(boxes), done, *splits), "Label the demo's photographs"))
+    first = edits.ChangeSetting(FIRST_RECIPE, RECIPE)
+    document.do(edits.Batch((edits.AddBoxes(boxes), done, *splits, first), "Label the sample's photographs"))
     return document
 
 

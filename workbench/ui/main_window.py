@@ -38,6 +38,7 @@ from workbench.ui.session import Session, project_of
 from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
+from workbench.ui.start.recent_menu import RecentMenu
 from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
 
         self._new = action("new-project", self.choose_photographs)
         self._open = action("open-project", self.choose_project)
+        self._again = RecentMenu(self.session, self.open, self).menuAction()
         self._close = action("close-project", self.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
@@ -114,7 +116,7 @@ class MainWindow(QMainWindow):
     def _menus(self) -> QMenuBar:
         return menu_bar(
             {
-                "&Project": [[self._new, self._open, self._close], [self._weights], [self._quit]],
+                "&Project": [[self._new, self._open, self._again, self._close], [self._weights], [self._quit]],
                 "&Edit": [[self._undo, self._redo, self._history], [self._find]],
                 "&View": [[*self._page_actions.values(), self._seen], [*self._themes.values()]],
                 "&Help": [

@@ -231,6 +231,7 @@ class Projects(QObject):
     def _sampled(self, event: object) -> None:
         if isinstance(event, SampleMade):
             self._open_sample(event.folder)
+            self._session.inform(f"The sample project is in {event.folder}. Delete that folder when you are through.")
 
     def _open_sample(self, folder: Path) -> None:
         if self.open(folder) and self._session.document is not None and self._then is not None:

@@ -1,6 +1,7 @@
 """Which recipe stands in the form before a person has chosen one: it follows the images that there are to learn from.
 
-Until a run exists. Then that of the newest stands there, once: nothing moves under the hand of a person who trains.
+The sample project names its own. Until a run exists: then that of the newest stands there, once, for nothing moves
+under the hand of a person who trains.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 
+from workbench.core.project import FIRST_RECIPE
 from workbench.training.recipes import DEFAULT
 from workbench.training.runs import RunInfo
 from workbench.ui.job import Job
@@ -72,5 +74,8 @@ class FirstRecipe(QObject):
         document = self._session.document
         if document is None:
             return DEFAULT
+        own = document.setting(FIRST_RECIPE)
+        if own in self._setup.recipe_names and not self._past:
+            return str(own)
         images, _ = counted(document, self._setup.training_settings())
         return fitting(images, self._past, self._setup.recipe_names)

@@ -52,7 +52,7 @@ class StatusBar(QFrame):
         self._memory = QLabel()
         self._memory.setObjectName("memory")
         self._memory.setProperty("role", "muted")
-        self._memory.setToolTip("Memory that this program has taken")
+        self._memory.setToolTip("What this program has taken of the computer's memory")
         self._memory.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         sheet = self._button("show-keys", "Keys  ?", "mdi6.keyboard-outline", keys.trigger)
         sheet.setToolTip(keys.toolTip())
@@ -62,7 +62,7 @@ class StatusBar(QFrame):
             layout.addWidget(widget)
         for label in (self._title, self._device, self._memory):
             label.setFont(theme.font(theme.SMALL))
-        self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("999 MB "))  # it does not jump
+        self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("Memory 999 MB "))  # it does not jump
         self._redraw = QTimer(self, interval=REDRAW)
         self._redraw.timeout.connect(self._show)
         self._look = QTimer(self, interval=LOOK)
@@ -152,7 +152,7 @@ class StatusBar(QFrame):
         """What the program has now."""
         import psutil  # not before the window is painted
 
-        self._memory.setText(size(psutil.Process().memory_info().rss))
+        self._memory.setText(f"Memory {size(psutil.Process().memory_info().rss)}")
 
     def _details(self) -> list[str]:
         job = self._job

@@ -43,12 +43,14 @@ STEPS = (
     Step("label", ("button-suggest",), "Let a detector help",
          "With a trained run, {suggest} shows its suggestions; Enter takes the marked one."),
     Step("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",
-         "The sizes of your boxes, grouped before your eyes. {anchors-use} uses them in training."),
+         "The sizes of your boxes, grouped step by step; {anchors-play} plays it. {anchors-use} uses the result in"
+         " training."),
     Step("train", ("train-start", "train-empty-button", "train-loading"), "Train",
-         "Choose a detector and a recipe, then {start-training}. The bottom line has time left, Pause and Stop on"
-         " every page."),
+         "Choose a recipe and a detector, then {start-training}: do it now if you like, the tour goes on meanwhile."
+         " The bottom line has time left, Pause and Stop on every page."),
     Step("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
-         "With a trained run, two sliders decide what counts as found; pictures, numbers and curves follow at once."),
+         "When a run has been trained, two sliders decide what counts as found; pictures, numbers and curves follow at"
+         " once."),
     Step("export", ("export-start", "export-empty-button"), "Export",
          "A trained run becomes files for other programs, checked against its network before it says done."),
     Step("export", ("find-button",), "Find anything",

@@ -1,0 +1,40 @@
+"""The menu of the projects that were open before, as they are when it comes up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QMenu, QWidget
+
+from workbench.ui.session import Session
+from workbench.ui.start import recent
+
+
+class RecentMenu(QMenu):
+    """`open` is called with the folder of the chosen one; the open project is not among them."""
+
+    def __init__(self, session: Session, open: Callable[[Path], object], parent: QWidget | None = None) -> None:
+        super().__init__("Open a recent project", parent)
+        self.setObjectName("menu-recent")
+        self.setToolTipsVisible(True)
+        self._session, self._open = session, open
+        self.aboutToShow.connect(self.fill)
+
+    @Slot()
+    def fill(self) -> None:
+        self.clear()
+        document = self._session.document
+        for one in recent.kept():
+            if document is not None and document.folder == one.folder:
+                continue
+            action = self.addAction(f"{one.name.replace('&', '&&')}    {one.folder.parent.name}")
+            action.setToolTip(str(one.folder))
+            action.triggered.connect(partial(self._chosen, one.folder))
+        if self.isEmpty():
+            self.addAction("No other project was open yet").setEnabled(False)
+
+    def _chosen(self, folder: Path, _checked: bool = False) -> None:
+        self._open(folder)
