@@ -22,6 +22,7 @@ from workbench.ui import theme
 from workbench.ui.export import work
 from workbench.ui.export.page import ExportPage
 from workbench.ui.export.work import FormatChoice, Formats, Wish
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 CHOICES = (
@@ -145,6 +146,16 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPa
     with qtbot.waitSignal(session.page_asked) as asked:
         press(qtbot, page, "export-empty-button")
     assert asked.args == ["train"]
+
+
+def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+    job = session.start(Job("Training", lambda job: iter([job.stop.wait(20)]), page, pauses=True))
+    page.shown()
+    qtbot.waitUntil(lambda: "as soon as it has been checked" in text(page, "export-empty-sentence"))
+    job.stop.set()
+    qtbot.waitUntil(lambda: not session.jobs)
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: "once it is trained" in text(page, "export-empty-sentence"))
 
 
 def test_the_chosen_formats_are_written_and_their_check_is_shown(

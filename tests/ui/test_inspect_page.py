@@ -32,6 +32,7 @@ from workbench.ui.counted import Counted
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.inspect.work import Wish
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 __all__ = ["look_fixture", "page_fixture", "session_fixture"]  # fixtures
@@ -45,6 +46,16 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: InspectP
     assert asked.args == ["train"]
     with qtbot.waitSignal(session.import_asked):
         press(qtbot, page, "inspect-empty-other")
+
+
+def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    job = session.start(Job("Training", lambda job: iter([job.stop.wait(20)]), page, pauses=True))
+    page.shown()
+    qtbot.waitUntil(lambda: "as soon as it has been checked" in text(page, "inspect-empty-sentence"))
+    job.stop.set()
+    qtbot.waitUntil(lambda: not session.jobs)
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: "Train one first" in text(page, "inspect-empty-sentence"))
 
 
 def test_before_looking_the_page_says_what_to_do_and_why_it_failed(

@@ -235,6 +235,10 @@ class Session(QObject):
 
     # --- jobs ---
 
+    @property
+    def is_training(self) -> bool:
+        return any(job.pauses for job in self.jobs)
+
     def start(self, job: Job) -> Job:
         """Start a job whose signals its page has connected already; it ends before this session does."""
         self.jobs.append(job)

@@ -7,6 +7,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.training import runs
 from workbench.ui.background import Background
 from workbench.ui.page import Page
+from workbench.ui.session import Session
+from workbench.ui.widgets.next_step import NextStep
+
+
+def say_none(page: NextStep, session: Session, sentence: str) -> None:
+    """An empty page's words where no run can be used yet; `sentence` where none is being trained either."""
+    if session.is_training:
+        learnt = "What it has learnt comes here as soon as it has been checked for the first time."
+        page.say("The first run is being trained", learnt, "Watch it", "train")
+    else:
+        page.say("No trained run yet", sentence, "Train a detector", "train")
 
 
 class TrainedRuns(QObject):

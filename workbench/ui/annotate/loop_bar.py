@@ -146,7 +146,7 @@ class LoopBar(QFrame):
         if document.read_only:
             self._say(document.why_read_only)
             return
-        if any(job.pauses for job in self._session.jobs):
+        if self._session.is_training:
             self._say(BUSY)
             return
         if self._back is None:
@@ -170,7 +170,7 @@ class LoopBar(QFrame):
             if isinstance(found, WorkbenchError):
                 raise found
             assert isinstance(found, Again)
-            if any(job.pauses for job in self._session.jobs):
+            if self._session.is_training:
                 raise WorkbenchError(BUSY)
             request = again.request(document, found)
         except WorkbenchError as error:

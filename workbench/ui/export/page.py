@@ -39,7 +39,7 @@ from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns
+from workbench.ui.trained_runs import TrainedRuns, say_none
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
@@ -197,9 +197,8 @@ class ExportPage(Page):
     @Slot(object)
     def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
-            self._say_empty(
-                "No trained run yet", "A detector can be exported once it is trained.", "Train a detector", "train"
-            )
+            say_none(self._empty, self.session, "A detector can be exported once it is trained.")
+            self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
         self._load()

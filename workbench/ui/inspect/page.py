@@ -31,7 +31,7 @@ from workbench.ui.inspect.work import Found, Look, Wish
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns
+from workbench.ui.trained_runs import TrainedRuns, say_none
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.next_step import NextStep
 
@@ -167,13 +167,12 @@ class InspectPage(Page):
     @Slot(object)
     def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
-            self._say_empty(
-                "No trained run yet",
-                "This page shows what a trained detector finds. Train one first, or import weights that were trained"
-                " elsewhere.",
-                "Train a detector", "train",
-            )  # fmt: skip
+            shows = "This page shows what a trained detector finds."
+            say_none(
+                self._empty, self.session, f"{shows} Train one first, or import weights that were trained elsewhere."
+            )
             self._empty.offer_other("Import weights…")
+            self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
         self._choice.list_runs(usable)

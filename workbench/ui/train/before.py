@@ -107,7 +107,7 @@ class Before(QWidget):
         if self._cost.text() != TRYING:
             self._cost.setText(HINT)
             self._cost.setToolTip("")
-        ready = self._plan() is not None and not self._is_training()
+        ready = self._plan() is not None and not self._session.is_training
         self._button.setEnabled(ready)
         if not ready:
             self._setup.do_not_start()
@@ -120,7 +120,7 @@ class Before(QWidget):
             self.checks.show_findings(())
             self._mark_done.offer(())
         seen = self.isVisible() or self._setup.starts_later
-        if plan is not None and plan != self._known and seen and not self._is_training():
+        if plan is not None and plan != self._known and seen and not self._session.is_training:
             self._looking.ask([plan])
 
     def look_first(self) -> bool:
@@ -202,9 +202,6 @@ class Before(QWidget):
 
     # --- beside a training ---
 
-    def _is_training(self) -> bool:
-        return any(job.pauses for job in self._session.jobs)
-
     @Slot(object)
     def _job_started(self, job: object) -> None:
         """A training wants the machine for itself."""
@@ -220,7 +217,7 @@ class Before(QWidget):
             self._button.setText("Estimate")
             if self._cost.text() == TRYING:
                 self._cost.setText(HINT)
-            self._button.setEnabled(self._plan() is not None and not self._is_training())
+            self._button.setEnabled(self._plan() is not None and not self._session.is_training)
         elif isinstance(job, Job) and job.pauses:
             self._changed()
 
