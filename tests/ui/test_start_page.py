@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_hand import press
 from tests.ui.hand import Hand, Open, find, write_photographs
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import counting, recent, recent_cards
@@ -86,11 +89,15 @@ def test_who_thinks_better_of_a_new_project_is_where_he_was(
     window = open_window(project, "label")
     Hand(qtbot, window).key(Qt.Key.Key_D)
     document, image = window.session.document, window.session.image_id
+    undo = find(window, QAction, "action-undo")
+    window.session.do(edits.SetState((image,), State.DONE))
     for way in ("new-project-cancel", "rail-label"):
         window.offer(tmp_path)
         assert find(window, QWidget, "page-start").isVisible()
         assert not find(window, QAbstractButton, "rail-label").isChecked()
+        assert not undo.isEnabled()  # of a project that is not in sight
         press(window, way)
+        assert undo.isEnabled()
         assert find(window, QWidget, "page-label").isVisible()
         assert find(window, QAbstractButton, "rail-label").isChecked()
         assert find(window, QWidget, "new-project-form").isHidden()

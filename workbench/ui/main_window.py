@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
-    QCloseEvent,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-    QKeyEvent,
-)
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -163,6 +155,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
         self._stack.currentChanged.connect(self._messages.raise_)  # a page that is shown comes above all
+        self._stack.currentChanged.connect(self._renew_undo)
 
     # --- projects ---
 
@@ -221,7 +214,7 @@ class MainWindow(QMainWindow):
             (self._undo, "Undo", self.session.undo_title),
             (self._redo, "Redo", self.session.redo_title),
         ):
-            action.setEnabled(bool(what))
+            action.setEnabled(bool(what) and self._stack.currentWidget() is not self._start)  # seen where it is done
             action.setText(f"{word}: {what}" if what else word)
 
     # --- pages ---
