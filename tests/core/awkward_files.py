@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.core import heic_files
+
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 CORNERS = {"top left": RED, "top right": GREEN, "bottom left": BLUE, "bottom right": WHITE}
 
@@ -141,6 +143,7 @@ def seeds() -> dict[str, list[bytes]]:
         "WEBP": [saved(small, "WEBP"), saved(small, "WEBP", lossless=True), saved(small, "WEBP", **frames)],
         "GIF": [saved(small, "GIF"), saved(small, "GIF", **frames)],
         "BMP": [saved(small, "BMP"), saved(small.convert("P"), "BMP"), saved(small.convert("1"), "BMP")],
+        "HEIC": [heic_files.TURNED, heic_files.PHOTOGRAPH, heic_files.CLEAR],
         "others": [saved(small, "PPM"), saved(small, "JPEG2000"), saved(small, "AVIF")],
     }  # fmt: skip
 

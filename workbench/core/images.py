@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workbench.core import jpeg, pixels, png
+from workbench.core import heic, jpeg, pixels, png
 from workbench.core.image_files import Counted, opened, shun, whole, whole_file
 from workbench.core.image_header import FLOATS, SIXTEEN, told
 from workbench.core.pixels import Window
@@ -343,12 +343,12 @@ def _known_formats() -> tuple[str, ...]:
 @contextmanager
 def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
     """The image of `stream`, not decoded yet, its size within `limit`, and what its header says."""
-    head = stream.read(64)
+    head, counted = stream.read(64), Counted(stream, file)
     stream.seek(0)
-    counted = Counted(stream, file)
+    formats = heic.FORMATS if heic.may_open(head, stream) else _known_formats()
     with quiet:
         try:
-            image = Image.open(counted, formats=_known_formats())  # type: ignore[arg-type]
+            image = Image.open(counted, formats=formats)  # type: ignore[arg-type]
         except Refused:
             raise
         except Image.DecompressionBombError as problem:

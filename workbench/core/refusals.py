@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from workbench.core import heic
+
 # First bytes -> what the file is. Compared without case after leading white space.
 _LOOKS_LIKE = (
     ((b"<!doctype html", b"<html", b"<head", b"<!--"), "a web page", "the download went wrong, fetch it again"),
@@ -11,7 +13,6 @@ _LOOKS_LIKE = (
     ((b"pk\x03\x04",), "a zip archive", "unpack it"),
     ((b"{", b"["), "a JSON text", "fetch the picture again"),
 )
-_BRANDS = {b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"}
 _SOUND_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM")
 
 
@@ -21,13 +22,15 @@ def not_an_image(head: bytes) -> str:
     for beginnings, name, advice in _LOOKS_LIKE:
         if start.startswith(beginnings):
             return f"this is {name}, not an image; {advice}"
+    if heic.is_heic(head):
+        if heic.is_ready():
+            return "this HEIC photograph is damaged or cut off; copy it again, or export it as JPEG"
+        return f"this is a HEIC photograph, which takes one more install: {heic.INSTALL}; or export it as JPEG"
     if head[4:8] == b"ftyp":
-        if head[8:12] in _BRANDS:
-            return "this is a HEIC photograph, which cannot be read; export it as JPEG"
         return "this is a video or another container, not an image; export its pictures as JPEG"
     if head.startswith(_SOUND_STARTS):
         return "the picture is damaged or cut off at its very beginning; copy or download it again"
-    return "this is not an image of a known format (JPEG, PNG, WebP, TIFF, BMP, GIF); export it as PNG or JPEG"
+    return "this is not an image of a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC); export it as PNG or JPEG"
 
 
 def not_readable(problem: OSError | ValueError) -> str:

@@ -1,0 +1,94 @@
+"""HEIC, as phones keep photographs: read by pi-heif (libheif, which decodes and has no encoder) where that works."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import IO
+
+_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+FORMATS = ("HEIF",)
+"""What Pillow calls it."""
+INSTALL = "pip install pi-heif"
+_MOST = 64 << 20
+"""Bytes of the box that describes what is in the file; phones write some kilobytes."""
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file that begins with `head` says that it is one. AVIF has brands of its own."""
+    return head[4:8] == b"ftyp" and head[8:12] in _BRANDS
+
+
+@cache
+def is_ready() -> bool:
+    """Whether Pillow knows the format HEIF from now on. False where pi-heif is missing, or has no library here."""
+    try:
+        import pi_heif
+
+        # Pictures within the picture, such as depths and thumbnails, are not looked for.
+        pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+        pi_heif.libheif_version()
+    except Exception:  # its import succeeds without its library, its first use fails
+        return False
+    return True
+
+
+def may_open(head: bytes, stream: IO[bytes]) -> bool:
+    """Whether Pillow may be asked to open it as one of FORMATS. `head` are its first bytes; the position stays."""
+    return is_heic(head) and is_ready() and _is_sound(stream)
+
+
+def _is_sound(stream: IO[bytes]) -> bool:
+    """Whether the kinds of all items are texts: of others pi-heif 1.4.0 ends the process."""
+    before = stream.tell()
+    try:
+        return all(_is_text(item) for meta in _metas(stream) for item in _items(meta))
+    finally:
+        stream.seek(before)
+
+
+def _metas(stream: IO[bytes]) -> Iterator[bytes]:
+    """What is in each box `meta` of the file."""
+    at = 0
+    while True:
+        stream.seek(at)
+        head = stream.read(16)
+        if len(head) < 8:
+            return
+        size, kind = struct.unpack(">I4s", head[:8])
+        begin = 8
+        if size == 1 and len(head) == 16:
+            (size,), begin = struct.unpack(">Q", head[8:]), 16
+        if kind == b"meta":
+            stream.seek(at + begin)
+            yield stream.read(size - begin if begin <= size <= _MOST else _MOST)
+        if size < begin:  # 0: to the end of the file
+            return
+        at += size
+
+
+def _items(meta: bytes) -> Iterator[bytes]:
+    """What each box `infe` says after its version and flags."""
+    for kind, body in _boxes(meta[4:]):
+        if kind == b"iinf":
+            entries = body[6:] if body[:1] == b"\0" else body[8:]
+            yield from (item for kind, item in _boxes(entries) if kind == b"infe")
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        end = at + size if size >= 8 else len(data)
+        yield kind, data[at + 8 : end]
+        at = end
+
+
+def _is_text(item: bytes) -> bool:
+    """Of an item's description: its kind, name, and type of content, behind version, number and protection."""
+    try:
+        item[10 if item[:1] == b"\x03" else 8 :].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
