@@ -84,6 +84,21 @@ def test_a_number_in_the_summary_shows_its_images(open_window: Open, labelled: P
     assert listed(window) == ["b.png", "c.png"]
 
 
+def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    window = open_window(labelled, "data")
+    broken = find(window, QAbstractButton, "count-unreadable")
+    assert not broken.isVisible()
+    write_photographs(tmp_path / "more", ["x.png"])
+    (tmp_path / "more" / "notes.jpg").write_text("not a picture")
+    find(window, QWidget, "page-data").add_images(tmp_path / "more")
+    qtbot.waitUntil(broken.isVisible)
+    assert broken.text() == "1 image can't be read"
+    press(window, "count-unreadable")
+    assert listed(window) == ["notes.jpg"]
+
+
 def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     click_row(find(window, QAbstractItemView, "gallery"), 0)

@@ -1,4 +1,4 @@
-"""How many images are in which state and split; a click on a number shows these images."""
+"""How many images are in which state and split, and how many can't be read; a click on a number shows these images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from workbench.core.applied import Applied
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
+from workbench.core.words import count as count_of
 from workbench.ui import theme
 from workbench.ui.images_model import Filter
 from workbench.ui.session import Session
@@ -45,6 +46,13 @@ class Summary(QWidget):
                 grid.addWidget(number, row, 2 * column + 1, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(2, 1)
+        self._unread: frozenset[int] = frozenset()
+        self._broken = QPushButton(flat=True)
+        self._broken.setObjectName("count-unreadable")
+        self._broken.setToolTip("Show these images; the tooltip of each says why")
+        self._broken.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._broken.clicked.connect(self._ask_for_broken)
+        grid.addWidget(self._broken, len(State), 0, 1, 4, Qt.AlignmentFlag.AlignLeft)
         title = QLabel("Images")
         title.setFont(theme.font(theme.BODY, bold=True))
         title.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, 0)
@@ -78,3 +86,10 @@ class Summary(QWidget):
             count = int((images.in_state(member) if isinstance(member, State) else images.in_split(member)).sum())
             number.setText(f"{count:,}")
             number.setEnabled(count > 0)
+        self._unread = frozenset(id for id in images.problems if images.has(id))
+        self._broken.setText(f"{count_of(len(self._unread), 'image')} can't be read")
+        self._broken.setVisible(bool(self._unread))
+
+    @Slot()
+    def _ask_for_broken(self) -> None:
+        self.asked.emit(Filter(only=self._unread, why="that can't be read"))
