@@ -13,15 +13,18 @@ from pytestqt.qtbot import QtBot
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_starting_weights import choose, entries
 from tests.ui.train_hand import label_all, press, ready, session, shown_page, text
+from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
+from workbench.training import recipes
 from workbench.training.runs import RunInfo
+from workbench.training.settings import TrainingSettings
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train import about
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.setup import Setup
+from workbench.ui.train.setup import FIRST_GROUP, Setup, _in_order
 from workbench.ui.train.start_from import FRESH, PUBLISHED, StartFrom
 from workbench.ui.train.work import PublishedWeights
 
@@ -201,4 +204,14 @@ def test_tab_leads_from_the_name_of_the_run_into_the_form_and_on_to_the_start(pa
         chain.append(chain[-1].nextInFocusChain())
         assert len(chain) < 500
     names = [widget.objectName() for widget in chain]
-    assert names.index("train-form-input_px") < names.index("train-form-epochs") < names.index("train-estimate")
+    assert names.index("train-form-epochs") < names.index("train-form-input_px") < names.index("train-estimate")
+
+
+@pytest.mark.parametrize("detector", ["yolov1", "yolov4-csp", "ssd300", "faster-rcnn"])
+def test_what_is_changed_most_stands_first_in_the_form_and_nothing_is_lost(detector: str) -> None:
+    recipe = recipes.plain(detector)
+    rows = _in_order(recipe)
+    for row, name in zip(rows, ("epochs", "batch", "input_px", "learning_rate"), strict=False):
+        assert (row.name, row.group) == (name, FIRST_GROUP)
+    known = [*settings.rows(type(recipe.detector_settings)), *settings.rows(TrainingSettings)]
+    assert sorted(row.name for row in rows) == sorted(row.name for row in known)

@@ -40,7 +40,9 @@ from workbench.ui.widgets.elided import ElidedCombo
 START = "Start training"
 WIDTH = 320  # px
 _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
-OPEN_GROUPS = ("Network", "Length")
+FIRST_GROUP = "Changed most"
+FIRST = ("epochs", "batch", "input_px", "learning_rate")
+"""Its rows, of wherever they belong else: a low window shows these and the titles of the other groups."""
 
 
 class Setup(QWidget):
@@ -190,10 +192,7 @@ class Setup(QWidget):
         self._recipe = recipe
         self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
         self.preset.setCurrentIndex(self.preset.findData(recipe.name))
-        network = [
-            row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))
-        ]
-        self.form.set_rows([*network, *settings.rows(TrainingSettings)], OPEN_GROUPS)
+        self.form.set_rows(_in_order(recipe), (FIRST_GROUP,))
         self.form.set_values(settings.to_dict(recipe.detector_settings))
         self.form.set_values(settings.to_dict(recipe.training))
         detector = self._choices.get(recipe.detector)
@@ -320,6 +319,14 @@ class Setup(QWidget):
         if recipe.for_all and self.detector.currentData() is not None:
             recipe = recipe.with_detector(self.detector.currentData())
         self.show_recipe(recipe)
+
+
+def _in_order(recipe: Recipe) -> list[settings.Row]:
+    """The rows of the form: what is changed most, the network's, the others."""
+    network = [row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))]
+    rows = [*network, *settings.rows(TrainingSettings)]
+    first = sorted((row for row in rows if row.name in FIRST), key=lambda row: FIRST.index(row.name))
+    return [*(_in_group(row, FIRST_GROUP) for row in first), *(row for row in rows if row.name not in FIRST)]
 
 
 def _in_group(row: settings.Row, group: str) -> settings.Row:
