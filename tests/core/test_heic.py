@@ -62,6 +62,12 @@ def test_it_is_among_the_images_of_a_folder_and_described(tmp_path: Path) -> Non
     assert [(i.width, i.height, i.problem) for i in describe(tmp_path, 1)] == [(64, 48, ""), (64, 32, ""), (64, 48, "")]
 
 
+def test_what_can_be_read_is_found_by_its_name_too(tmp_path: Path) -> None:
+    for name, format in (("a.avif", "AVIF"), ("b.jp2", "JPEG2000")):
+        put(tmp_path, awkward.saved(awkward.photograph(), format), name)
+    assert [(i.path, i.width, i.problem) for i in describe(tmp_path, 1)] == [("a.avif", 64, ""), ("b.jp2", 64, "")]
+
+
 def test_without_its_reader_each_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     heic.is_ready.cache_clear()

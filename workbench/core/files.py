@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 
 IMAGE_SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm",
-    ".heic", ".heif",
+    ".heic", ".heif", ".avif", ".jp2",
 ))  # fmt: skip
 _UNFINISHED = re.compile(r"^\..+\.[0-9]+\.[0-9a-f]{8}\.tmp$")  # as atomic_path names them
 _NUMBER = re.compile(r"([0-9]+)")
