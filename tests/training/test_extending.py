@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.training.test_runs import STARTED, leave
+from tests.training.toys import make_snapshot
 from workbench.errors import WorkbenchError
 from workbench.training import extending, kept_runs, runs
 from workbench.training.events import Evaluated, Finished, Message, Progress, Started
 from workbench.training.record import read_request
 from workbench.training.run import RunRequest, resume, train
+from workbench.training.settings import FEW_JUDGES
 
 MakeRequest = Callable[..., RunRequest]
 
@@ -79,8 +81,9 @@ def test_what_an_extension_means_is_told_before(request_of: MakeRequest) -> None
     assert told.last == pytest.approx(0.05 * (0.01 + 0.99 * (1 - 0.965926) / 2), rel=1e-4)
 
 
-def test_a_run_that_ended_early_gets_its_epochs_without_early_stopping(request_of: MakeRequest) -> None:
-    request = request_of(epochs=40, patience=1, learning_rate=0.0)
+def test_a_run_that_ended_early_gets_its_epochs_without_early_stopping(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images", validation=FEW_JUDGES)
+    request = request_of(snapshot=snapshot, epochs=40, patience=1, learning_rate=0.0)
     ended = [event for event in train(request) if isinstance(event, Finished)]
     assert (ended[0].epoch, ended[0].stopped) == (2, False)
     longer = extending.extend(request.folder, 3)

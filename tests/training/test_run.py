@@ -18,6 +18,7 @@ from workbench.detectors.parts.detector import Raw
 from workbench.training import checkpoint, prepare, reading, record
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.run import train
+from workbench.training.settings import FEW_JUDGES
 
 
 def test_a_run_tells_its_story_and_leaves_its_files(request_of: MakeRequest) -> None:
@@ -87,12 +88,17 @@ def test_a_network_of_one_size_keeps_it_and_says_so(request_of: MakeRequest, mon
     assert len(seen) == 1
 
 
-def test_an_early_end_when_ap_does_not_rise(request_of: MakeRequest) -> None:
-    events = list(train(request_of(epochs=100, patience=2, learning_rate=0.0, ema=0.0)))
+@pytest.mark.parametrize("judges", [FEW_JUDGES - 1, FEW_JUDGES])
+def test_an_early_end_when_ap_does_not_rise_and_images_enough_judge_it(
+    request_of: MakeRequest, tmp_path: Path, judges: int
+) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=8, validation=judges)
+    events = list(train(request_of(snapshot=snapshot, epochs=20, patience=2, learning_rate=0.0, ema=0.0)))
     end = events[-1]
     assert isinstance(end, Finished)
     assert not end.stopped
-    assert end.epoch < 20
+    is_told = any("does not end early" in event.sentence for event in only(events, Message))
+    assert (end.epoch < 20, is_told) == ((True, False) if judges == FEW_JUDGES else (False, True))
 
 
 def test_a_run_goes_back_to_the_threads_that_were_set(request_of: MakeRequest) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.core.words import count, rough_duration, size
 from workbench.training import keeping, schedule
-from workbench.training.settings import TrainingSettings
+from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 SIDES_LOOKED_AT = 200  # of a run's input sides, spread over it
 LEAST_SPREAD = 0.2  # of the time, either way: what else the machine does is not known
@@ -145,7 +145,7 @@ def put_together(
         memory=int(measured.standing + growing) + _images_beside(measured, images, cache, on_disk),
         cache=cache, cache_on_disk=on_disk, checkpoints=_checkpoints(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
-        px=largest.px, at_most=settings.patience > 0, took=measured.took,
+        px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
     )  # fmt: skip
 
 

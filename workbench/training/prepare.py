@@ -11,6 +11,7 @@ from workbench import detectors
 from workbench.anchors.sizes import LEAST_SIDE
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import kind_of
+from workbench.core.words import count as counted
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment
@@ -18,7 +19,7 @@ from workbench.training.data import Dataset
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe
 from workbench.training.schedule import Plan
-from workbench.training.settings import TrainingSettings
+from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 FEWEST_HELD_OUT = 1
 HEAVIEST = 10.0  # that a label may weigh
@@ -145,6 +146,19 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
         )
         notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes, which {why}."))
     return notes
+
+
+def settled(settings: TrainingSettings, detector: Detector, judges: int) -> tuple[TrainingSettings, list[Message]]:
+    """The settings without what can't be done with this detector, or with so many images to validate; and why."""
+    notes = []
+    if detector.fixed_size and settings.sizes:
+        settings = replace(settings, sizes=0.0)
+        notes.append(f"{detector.title} takes images of one size only, so the input side does not vary.")
+    if settings.patience and judges < FEW_JUDGES:
+        settings = replace(settings, patience=0)
+        few = f"AP is judged by {counted(judges, 'image')} only, and jumps"
+        notes.append(f"{few}, so the training does not end early when it has not risen for a while.")
+    return settings, [Message("info", note) for note in notes]
 
 
 def told(data: Dataset, plan: Plan, step: int, rate: float) -> str:

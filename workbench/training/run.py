@@ -165,10 +165,8 @@ class _Training:
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
-        if detector.fixed_size and self.settings.sizes:
-            self.settings = replace(self.settings, sizes=0.0)
-            sentence = f"{detector.title} takes images of one size only, so the input side does not vary."
-            self.notes.append(Message("info", sentence))
+        self.settings, notes = prepare.settled(self.settings, detector, len(self.validation))
+        self.notes += notes
         self.notes += self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]

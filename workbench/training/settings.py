@@ -12,6 +12,9 @@ USED_STATES = {
     "verified": (State.VERIFIED,),
     "in work": (State.IN_WORK, State.DONE, State.VERIFIED),
 }
+FEW_JUDGES = 10
+"""Validation images of fewer than which AP jumps. By 1 image of blood cells it was .105 after 40 epochs, .000 after 50:
+a training that ended when it had not risen for 100 epochs left AP50 .16 on others, one that went on to its end .57."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,9 @@ class TrainingSettings:
     # how long
     epochs: int = setting(100, "How often every training image is looked at.", low=1, high=100_000, group="Length")
     patience: int = setting(
-        0, "Stop when the best AP is this many evaluations old; 0: never.", low=0, high=10_000, group="Length"
-    )
+        0, "Stop when the best AP is this many evaluations old, if ten images or more judge it; 0: never.",
+        low=0, high=10_000, group="Length",
+    )  # fmt: skip
     evaluate_every: int = setting(
         1, "Epochs between two evaluations on the validation images; 0: only at the end.", low=0, group="Length"
     )

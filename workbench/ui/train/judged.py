@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from workbench.core.words import count
-
-FEW = 10
-"""Of fewer, each is more than a tenth of what a run is judged by."""
+from workbench.training.settings import FEW_JUDGES
 
 
 def few(images: int) -> bool:
     """False also where the number is not known."""
-    return 0 < images < FEW
+    return 0 < images < FEW_JUDGES
 
 
 def by_few(images: int) -> str:
