@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from workbench.core.applied import Applied
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
-from workbench.core.words import count as count_of
 from workbench.ui import theme
 from workbench.ui.images_model import Filter
 from workbench.ui.session import Session
@@ -33,26 +32,14 @@ class Summary(QWidget):
         for column, (members, wanted) in enumerate((([*State], "state"), ([*Split], "split"))):
             for row, member in enumerate(members):
                 word = "no split" if member is Split.NONE else member.value
-                name = QLabel(word)
-                name.setProperty("role", "muted")
-                number = QPushButton("0", flat=True)
-                number.setObjectName(f"count-{wanted}-{member.value}")
-                number.setToolTip(f"Show these images ({word})")
-                number.setCursor(Qt.CursorShape.PointingHandCursor)
-                number.setFixedWidth(72)
+                number = self._add(grid, row, 2 * column, word, f"count-{wanted}-{member.value}")[1]
                 number.clicked.connect(lambda _=False, w=wanted, m=member: self.asked.emit(Filter(**{w: m})))
                 self._numbers[member] = number
-                grid.addWidget(name, row, 2 * column)
-                grid.addWidget(number, row, 2 * column + 1, Qt.AlignmentFlag.AlignRight)
+        self._unread: frozenset[int] = frozenset()
+        self._broken = self._add(grid, len(State), 0, "can't be read", "count-unreadable")
+        self._broken[1].clicked.connect(self._ask_for_broken)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(2, 1)
-        self._unread: frozenset[int] = frozenset()
-        self._broken = QPushButton(flat=True)
-        self._broken.setObjectName("count-unreadable")
-        self._broken.setToolTip("Show these images; the tooltip of each says why")
-        self._broken.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._broken.clicked.connect(self._ask_for_broken)
-        grid.addWidget(self._broken, len(State), 0, 1, 4, Qt.AlignmentFlag.AlignLeft)
         title = QLabel("Images")
         title.setFont(theme.font(theme.BODY, bold=True))
         title.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, 0)
@@ -67,6 +54,19 @@ class Summary(QWidget):
         session.edited.connect(self._edited)
         session.images_found.connect(self._count_soon)
         self._count()
+
+    def _add(self, grid: QGridLayout, row: int, column: int, word: str, name: str) -> tuple[QLabel, QPushButton]:
+        """A row of one of the tables, which is without its click yet."""
+        title = QLabel(word)
+        title.setProperty("role", "muted")
+        number = QPushButton("0", flat=True)
+        number.setObjectName(name)
+        number.setToolTip(f"Show these images ({word})")
+        number.setCursor(Qt.CursorShape.PointingHandCursor)
+        number.setFixedWidth(72)
+        grid.addWidget(title, row, column)
+        grid.addWidget(number, row, column + 1, Qt.AlignmentFlag.AlignRight)
+        return title, number
 
     @Slot()
     def _count_soon(self, _ids: object = None) -> None:
@@ -87,8 +87,9 @@ class Summary(QWidget):
             number.setText(f"{count:,}")
             number.setEnabled(count > 0)
         self._unread = frozenset(id for id in images.problems if images.has(id))
-        self._broken.setText(f"{count_of(len(self._unread), 'image')} can't be read")
-        self._broken.setVisible(bool(self._unread))
+        self._broken[1].setText(f"{len(self._unread):,}")
+        for widget in self._broken:
+            widget.setVisible(bool(self._unread))
 
     @Slot()
     def _ask_for_broken(self) -> None:
