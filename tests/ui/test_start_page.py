@@ -18,10 +18,10 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
+from workbench.ui.choosing import chosen_folder
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import counting, recent, recent_cards
 from workbench.ui.start.backing_up import BackingUp
-from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.recent import Recent
 from workbench.ui.start.recent_cards import RecentCard
 from workbench.ui.start.recent_menu import RecentMenu

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -11,7 +10,6 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -23,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from workbench.errors import WorkbenchError
 from workbench.settings import FOLDER, Row, checked
-from workbench.ui import preferences, theme
+from workbench.ui import theme
+from workbench.ui.choosing import chosen_file, chosen_folder
 
 _SHORT_FORMS = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}
 
@@ -162,14 +161,13 @@ class _Entry(QWidget):
 
     @Slot()
     def _browse(self) -> None:
-        title, start = _title(self._row), preferences.get("folder", "")
-        if self._row.files == FOLDER:
-            chosen = QFileDialog.getExistingDirectory(self, title, start)
+        title, files = _title(self._row), self._row.files
+        if files == FOLDER:
+            chosen = chosen_folder(self, title)
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, title, start, f"{title} ({self._row.files});;All files (*)")
+            chosen = chosen_file(self, title, f"{title} ({files});;All files (*)")
         if chosen and isinstance(self._editor, QLineEdit):
-            preferences.put("folder", str(Path(chosen).parent))
-            self._editor.setText(chosen)
+            self._editor.setText(str(chosen))
 
     def set_value(self, value: Any) -> None:
         self._quiet = True

@@ -22,12 +22,12 @@ from PySide6.QtWidgets import (
 
 from workbench.ui import preferences, theme, thumbnails
 from workbench.ui.actions import make
+from workbench.ui.choosing import chosen_folder
 from workbench.ui.commands import HELP
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
 from workbench.ui.places import PLACES
 from workbench.ui.session import Session, project_of
-from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.projects import Projects
 from workbench.ui.start.recent_menu import RecentMenu

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.inference import model_files
 from workbench.inference.model_files import Ready
 from workbench.ui import preferences
 from workbench.ui.background import Background
+from workbench.ui.choosing import chosen_file
 
 _LAST = "label/suggest-file"
 
@@ -41,14 +42,10 @@ class SuggestFiles(QObject):
 
     def choose(self, cache: Path) -> bool:
         """Ask a person for a file and read it; False if none was chosen. `cache`: where what it becomes is kept."""
-        chosen, _ = QFileDialog.getOpenFileName(
-            self._owner, "A trained network", preferences.get("folder", ""), model_files.FILES
-        )
-        if not chosen:
-            return False
-        preferences.put("folder", str(Path(chosen).parent))
-        self.read(Path(chosen), cache)
-        return True
+        chosen = chosen_file(self._owner, "A trained network", model_files.FILES)
+        if chosen is not None:
+            self.read(chosen, cache)
+        return chosen is not None
 
     @property
     def last(self) -> Path | None:

@@ -30,9 +30,9 @@ from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
+from workbench.ui.choosing import free_folder
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.start.choosing import free_folder
 from workbench.ui.widgets.buttons import primary
 
 _USUAL = "yolo"

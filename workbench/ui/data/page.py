@@ -9,7 +9,6 @@ import numpy as np
 from PySide6.QtCore import QFile, Qt, Slot
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QInputDialog,
@@ -28,6 +27,7 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
+from workbench.ui.choosing import chosen_file, chosen_folder
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
@@ -157,10 +157,8 @@ class DataPage(Page):
 
     @Slot()
     def choose_images(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "The folder of your photographs", preferences.get("folder", ""))
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-            self.add_images(Path(chosen))
+        if chosen := chosen_folder(self, "The folder of your photographs"):
+            self.add_images(chosen)
 
     def add_images(self, folder: Path) -> None:
         """Add the images below `folder` that the project doesn't have; their headers are read in a job."""
@@ -173,14 +171,11 @@ class DataPage(Page):
         from workbench.core import video  # cv2 with it, which the window does not wait for
 
         endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "A video", preferences.get("folder", ""), f"Videos ({endings});;All files (*)"
-        )
-        if not chosen:
+        chosen = chosen_file(self, "A video", f"Videos ({endings});;All files (*)")
+        if chosen is None:
             return
-        preferences.put("folder", str(Path(chosen).parent))
         try:
-            frames, rate = video.length(Path(chosen)), video.rate(Path(chosen))
+            frames, rate = video.length(chosen), video.rate(chosen)
         except WorkbenchError as error:
             self.session.tell(error)
             return
@@ -189,7 +184,7 @@ class DataPage(Page):
             self, "Add frames of a video", f"{about}. Take every n-th:", max(1, round(rate)), 1, frames or 1_000_000
         )
         if agreed:
-            self.add_video(Path(chosen), every)
+            self.add_video(chosen, every)
 
     def add_video(self, file: Path, every: int) -> None:
         """Keep every `every`-th frame in the project's folder and add it, in a job; stopping keeps what was read."""

@@ -12,8 +12,8 @@ from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
+from workbench.ui.choosing import free_folder
 from workbench.ui.start import counting
-from workbench.ui.start.choosing import free_folder
 
 
 class NewForm(QFrame):

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel,
 
 from workbench.ui import theme
 from workbench.ui.background import Background
+from workbench.ui.choosing import chosen_folder
 from workbench.ui.start import recent
-from workbench.ui.start.choosing import chosen_folder
 from workbench.ui.start.recent import Recent
 
 CARD = QSize(240, 176)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.core import words
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
-from workbench.ui import preferences
+from workbench.ui.choosing import chosen_file
 from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.elided import ElidedCombo
 
@@ -89,10 +89,8 @@ class StartFrom(ElidedCombo):
             self.fetch_asked.emit(self._published)
 
     def _choose_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Weights to begin from", preferences.get("folder", ""), FILES)
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-            self.begin_from(Path(chosen))
+        if chosen := chosen_file(self, "Weights to begin from", FILES):
+            self.begin_from(chosen)
         else:
             self._go_to(FRESH)
 

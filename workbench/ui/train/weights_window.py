@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -25,7 +24,8 @@ from workbench.core.edits import AddLabels
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.ui import preferences, theme
+from workbench.ui import theme
+from workbench.ui.choosing import chosen_file
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -195,10 +195,7 @@ class WeightsWindow(QDialog):
             self._names.setText(chosen)
 
     def _ask(self, title: str, files: str) -> str:
-        chosen, _ = QFileDialog.getOpenFileName(self, title, preferences.get("folder", ""), files)
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-        return chosen
+        return str(chosen_file(self, title, files) or "")
 
     @Slot()
     def _guess(self) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.ui import preferences, theme
+from workbench.ui import theme
 from workbench.ui.background import Background
+from workbench.ui.choosing import chosen_folder
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
 
@@ -85,12 +86,8 @@ class LostFoldersBar(QFrame):
     @Slot()
     def _ask(self) -> None:
         old = self._lost[0].folder
-        chosen = QFileDialog.getExistingDirectory(
-            self, f"Where the photographs of {old.name} are now", preferences.get("folder", "")
-        )
-        if chosen:
-            preferences.put("folder", str(Path(chosen).parent))
-            self.take(Path(chosen))
+        if chosen := chosen_folder(self, f"Where the photographs of {old.name} are now"):
+            self.take(chosen)
 
     def take(self, folder: Path) -> None:
         """The lost photographs are in this folder: the project is shown again with them."""

@@ -9,7 +9,6 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -20,7 +19,8 @@ from PySide6.QtWidgets import (
 
 from workbench import formats
 from workbench.exchange import ImportSettings
-from workbench.ui import preferences, theme
+from workbench.ui import theme
+from workbench.ui.choosing import chosen_file, chosen_folder
 
 _BASES = (("by what proves it", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
@@ -184,23 +184,20 @@ class Choices(QWidget):
 
     @Slot()
     def choose_folder(self) -> None:
-        self._chosen(QFileDialog.getExistingDirectory(self, "Folder of labels", preferences.get("folder", "")))
+        self._chosen(chosen_folder(self, "Folder of labels"))
 
     @Slot()
     def choose_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "File of labels", preferences.get("folder", ""), _FILES)
-        self._chosen(chosen)
+        self._chosen(chosen_file(self, "File of labels", _FILES))
 
-    def _chosen(self, path: str) -> None:
-        if path:
-            preferences.put("folder", str(Path(path).parent))
-            self.take(Path(path))
+    def _chosen(self, path: Path | None) -> None:
+        if path is not None:
+            self.take(path)
 
     @Slot()
     def choose_images(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder of the images", preferences.get("folder", ""))
-        if chosen:
-            self._images.setText(chosen)
+        if chosen := chosen_folder(self, "Folder of the images"):
+            self._images.setText(str(chosen))
             self._images_edited()
 
     @Slot()

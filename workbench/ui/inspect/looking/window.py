@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSizeF, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.core.project import Label
@@ -22,6 +22,7 @@ from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
 from workbench.ui.background import Background
+from workbench.ui.choosing import chosen_file, chosen_folder
 from workbench.ui.inspect.looking import writing
 from workbench.ui.inspect.looking.eyes import Eyes, Look, Open, Rest, Seen, Source
 from workbench.ui.inspect.looking.picture import LookedPicture
@@ -168,17 +169,15 @@ class LookingWindow(QDialog):
 
     @Slot()
     def _choose_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "A folder of images", preferences.get(_FOLDER, ""))
-        if chosen:
-            self._open_path(Path(chosen))
+        if chosen := chosen_folder(self, "A folder of images", _FOLDER):
+            self._open_path(chosen)
 
     @Slot()
     def _choose_video(self) -> None:
         patterns = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
         filters = f"Videos ({patterns});;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileName(self, "A video", preferences.get(_FOLDER, ""), filters)
-        if chosen:
-            self._open_path(Path(chosen))
+        if chosen := chosen_file(self, "A video", filters, _FOLDER):
+            self._open_path(chosen)
 
     def _open_path(self, path: Path) -> None:
         preferences.put(_FOLDER, str(path.parent))
@@ -310,9 +309,8 @@ class LookingWindow(QDialog):
 
     @Slot()
     def _choose_where(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Where the results go", preferences.get(_FOLDER, ""))
-        if chosen:
-            self.write_into(Path(chosen))
+        if chosen := chosen_folder(self, "Where the results go", _FOLDER):
+            self.write_into(chosen)
 
     def write_into(self, folder: Path) -> None:
         """Predict all that is open into a new folder of `folder`, with the knobs as they are, in a job."""

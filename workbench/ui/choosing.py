@@ -1,0 +1,43 @@
+"""Asking for a folder or a file, beginning beside the one that was chosen last, else at home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from workbench.ui import preferences
+
+LAST = "folder"
+"""The preference with the folder of what was chosen last."""
+
+
+def chosen_folder(parent: QWidget, title: str, last: str = LAST) -> Path | None:
+    """None where nothing was chosen. `last`: the preference of a place of its own."""
+    return _kept(QFileDialog.getExistingDirectory(parent, title, _begin(last)), last)
+
+
+def chosen_file(parent: QWidget, title: str, filters: str, last: str = LAST) -> Path | None:
+    """The same of a file to be read; `filters` as Qt has them."""
+    return _kept(QFileDialog.getOpenFileName(parent, title, _begin(last), filters)[0], last)
+
+
+def _begin(last: str) -> str:
+    """Not where the program was started from, which Qt would take."""
+    return str(preferences.get(last) or Path.home())
+
+
+def _kept(chosen: str, last: str) -> Path | None:
+    if not chosen:
+        return None
+    preferences.put(last, str(Path(chosen).parent))
+    return Path(chosen)
+
+
+def free_folder(folder: Path) -> Path:
+    """`folder`, or the same with a number when there is something in that place."""
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name} {number}")
+    return free
