@@ -43,7 +43,7 @@ def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> t
                     speed = f"loss {event.loss:.3f}  {event.images_per_second:.1f} images/s"
                     progress.to(event.step, event.steps, speed)
                 case training.Evaluated():
-                    best = "  best so far" if event.best else ""
+                    best = "  best so far" if event.is_record else ""
                     say(f"  epoch {event.epoch:>3}  AP {event.ap:.3f}  AP50 {event.ap50:.3f}{best}", quiet=quiet)
                 case training.Message():
                     say(f"  {event.sentence}", quiet=quiet)

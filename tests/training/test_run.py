@@ -15,7 +15,7 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import checkpoint, prepare, reading, record
+from workbench.training import checkpoint, prepare, reading, record, validate
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
@@ -99,6 +99,23 @@ def test_an_early_end_when_ap_does_not_rise_and_images_enough_judge_it(
     assert not end.stopped
     is_told = any("does not end early" in event.sentence for event in only(events, Message))
     assert (end.epoch < 20, is_told) == ((True, False) if judges == FEW_JUDGES else (False, True))
+
+
+@pytest.mark.parametrize(("judges", "best"), [(FEW_JUDGES - 1, 4), (FEW_JUDGES, 2)])
+def test_the_best_weights_are_those_of_the_highest_ap_but_the_newest_where_few_images_judge(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judges: int, best: int
+) -> None:
+    real, aps = validate.evaluate, iter([0.1, 0.4, 0.2, 0.3])
+
+    def evaluate(*given: Any) -> Any:
+        return dataclasses.replace(real(*given), ap=next(aps), ap50=0.5)  # type: ignore[type-var]
+
+    monkeypatch.setattr(validate, "evaluate", evaluate)
+    snapshot = make_snapshot(tmp_path / "images", train=8, validation=judges)
+    request = request_of(snapshot=snapshot, epochs=4)
+    events = list(train(request))
+    assert checkpoint.load_detector(request.folder / checkpoint.BEST)[1].epoch == best
+    assert [one.epoch for one in only(events, Evaluated) if one.best][-1] == best
 
 
 def test_a_run_goes_back_to_the_threads_that_were_set(request_of: MakeRequest) -> None:

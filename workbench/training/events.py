@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.training.settings import FEW_JUDGES
 
 NAN = float("nan")  # one object, so that events that lack the same numbers are equal
 
@@ -60,7 +61,7 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     """Validation after an epoch. AP by the COCO definition; `per_label` AP50 by name, `per_label_ap` AP; absent = no
-    boxes.
+    boxes. `best`: its weights were kept as the best ones.
     """
 
     epoch: int
@@ -74,6 +75,11 @@ class Evaluated:
     best: bool
     per_label_ap: dict[str, float] = field(default_factory=dict)
     time: float = 0.0
+
+    @property
+    def is_record(self) -> bool:
+        """Whether its AP is the highest so far, by images enough to say so."""
+        return self.best and self.images >= FEW_JUDGES
 
 
 @dataclass(frozen=True, slots=True)

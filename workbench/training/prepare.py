@@ -154,10 +154,11 @@ def settled(settings: TrainingSettings, detector: Detector, judges: int) -> tupl
     if detector.fixed_size and settings.sizes:
         settings = replace(settings, sizes=0.0)
         notes.append(f"{detector.title} takes images of one size only, so the input side does not vary.")
-    if settings.patience and judges < FEW_JUDGES:
+    if judges < FEW_JUDGES:
+        early = ", and the training does not end early" if settings.patience else ""
         settings = replace(settings, patience=0)
         few = f"AP is judged by {counted(judges, 'image')} only, and jumps"
-        notes.append(f"{few}, so the training does not end early when it has not risen for a while.")
+        notes.append(f"{few}: the newest weights count as the best{early}.")
     return settings, [Message("info", note) for note in notes]
 
 

@@ -53,6 +53,7 @@ from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
 from workbench.training.saving import Standing
+from workbench.training.settings import FEW_JUDGES
 from workbench.training.side import Side
 from workbench.training.step import Diverged, Stepper
 
@@ -325,7 +326,7 @@ class _Training:
         self.standing.evaluated = self.standing.done
         self.standing.metrics = scores.numbers()
         value = self.standing.metrics[self.settings.best_by]
-        better = value > self.standing.best
+        better = value > (self.standing.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never where it is NaN
         self.standing.stale = 0 if better else self.standing.stale + 1
         epoch = self.plan.epoch(self.standing.done)
         saved = None

@@ -129,7 +129,7 @@ def said(event: Event) -> str:
             f" {event.validation_images:,} to validate on, {event.parameters:,} parameters{again}."
         )
     if isinstance(event, Evaluated):
-        best = " The best so far." if event.best else ""
+        best = " The best so far." if event.is_record else ""
         return f"Epoch {event.epoch}: AP {event.ap:.3f}, AP50 {event.ap50:.3f} on {count(event.images, 'image')}.{best}"
     if isinstance(event, Saved):
         return f"Saved the {event.kind} checkpoint at step {event.step:,}."
