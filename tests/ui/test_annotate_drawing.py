@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import SHIFT, corners, labelled, names, near
@@ -64,6 +64,18 @@ def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_win
     first, second = corners(project)
     assert near(first, (10, 10, 60, 50))
     assert near(second, (100, 30, 150, 90))
+
+
+def test_a_drag_that_touches_no_box_says_how_to_draw(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    (x0, y0, x1, y1) = corners(labelled)[0]
+    hand.drag((x0 - 3, y0 - 3), (x1, y1))  # one is selected
+    hand.drag((150, 60), (180, 90))  # which takes it off
+    assert find(window, QWidget, "messages").isHidden()
+    hand.drag((150, 60), (180, 90))
+    assert "To draw, press W or Draw boxes." in find(window, QLabel, "message-text").text()
+    assert len(corners(labelled)) == 1
 
 
 def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:

@@ -12,7 +12,16 @@ from PIL import Image as PillowImage
 from PySide6.QtCore import QSizeF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QInputDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import SHIFT, corners, labelled
@@ -117,6 +126,42 @@ def test_letters_in_a_field_are_not_commands(qtbot: QtBot, open_window: Open, la
     assert find(window, QLabel, "image-name").text() == "a.png"
     with Document.open(labelled, read_only=True) as document:
         assert [label.name for label in document.labels()] == ["cell", "plate", "wand 12"]
+
+
+def test_several_labels_are_added_one_after_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    field = find(window, QLineEdit, "new-label")
+    field.setFocus()
+    for name in ("wand", "dart"):
+        QTest.keyClicks(QApplication.focusWidget(), name)
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    with Document.open(labelled, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cell", "plate", "wand", "dart"]
+    assert find(window, QLabel, "image-name").text() == "a.png"
+    hand.click(190, 95)
+    assert not field.hasFocus()
+
+
+@pytest.mark.parametrize("way", ["double click", "F2", "menu"])
+def test_a_label_is_renamed_in_the_list(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: (f" {text}s ", True))
+    window = open_window(labelled)
+    Hand(qtbot, window)
+    view = find(window, QAbstractItemView, "label-list")
+    at = view.visualRect(view.model().index(1, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    if way == "double click":
+        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    elif way == "F2":
+        QTest.keyClick(view, Qt.Key.Key_F2)
+    else:
+        view.customContextMenuRequested.emit(at)
+        find(view, QMenu, "label-menu").actions()[0].trigger()
+    with Document.open(labelled, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cell", "plates"]
 
 
 def test_escape_in_the_field_of_a_new_label_empties_it_and_drawing_goes_on(

@@ -13,9 +13,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from workbench.ui import keys
+from workbench.ui.actions import worded
 from workbench.ui.commands import PAGES
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, beside, worded
+from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, beside
 
 
 def begun(window: MainWindow) -> Tour:

@@ -67,3 +67,11 @@ def shown(key: str) -> str:
     if any(part in key.lower() for part in by_hand):
         return key
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) or key
+
+
+def worded(words: str) -> str:
+    """The keys in force in the place of {commands}."""
+    for name in {part.split("}")[0] for part in words.split("{")[1:]}:
+        own = keys.of(name)
+        words = words.replace(f"{{{name}}}", shown(own[0]) if own else "Ctrl+K and its name")
+    return words

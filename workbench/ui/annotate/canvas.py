@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
-from workbench.ui.annotate import canvas_painter, geometry
+from workbench.ui.annotate import canvas_painter, geometry, gestures
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
@@ -29,7 +29,6 @@ BORDER = 3.0
 """Widget pixels within which the image's border attracts a side; with 6, boxes that end 4 pixels before it were hit."""
 _CLICK = 3.0
 """Widget pixels that the mouse may slip during a click."""
-_TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
 
 
 class Canvas(PictureView):
@@ -43,7 +42,7 @@ class Canvas(PictureView):
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
     verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
-    refused = Signal(str)
+    refused = Signal(str)  # why; {name} stands for a command's key
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -246,7 +245,7 @@ class Canvas(PictureView):
         self.gesture = None
         self.update()
         if geometry.is_too_small(gesture.xyxy):
-            self.refused.emit(_TOO_SMALL)
+            self.refused.emit(gestures.TOO_SMALL)
         else:
             self.drawn.emit(gesture.xyxy)
 
@@ -260,19 +259,20 @@ class Canvas(PictureView):
         if gesture.xyxy == gesture.box.xyxy:
             return
         if geometry.is_too_small(gesture.xyxy):
-            self.refused.emit(_TOO_SMALL)
+            self.refused.emit(gestures.TOO_SMALL)
         else:
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
     def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
         if not is_click and not len(self.layer.ids):  # nothing to pick: a newcomer's first drag means a box
             size = self.image_size.width(), self.image_size.height()
-            drawing = Drawing(gesture.start, size, geometry.between(*gesture.xyxy, *size))
             self.set_drawing(True)
-            self._finish_drawing(drawing)
+            self._finish_drawing(Drawing(gesture.start, size, geometry.between(*gesture.xyxy, *size)))
             return
         rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
         found = [self.layer.ids[row] for row in rows]
+        if not (is_click or self.hidden or found or self._selected):
+            self.refused.emit(gestures.NO_BOX_THERE)
         self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
 
     def _cycle(self, hits: list[int]) -> None:

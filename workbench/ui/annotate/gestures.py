@@ -9,6 +9,9 @@ from workbench.core.project import XYXY, Box
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 
+TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
+NO_BOX_THERE = "This drag selects the boxes that it touches, and there are none. To draw, press {draw} or Draw boxes."
+
 
 @dataclass(frozen=True, slots=True)
 class Aids:

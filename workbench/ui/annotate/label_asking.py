@@ -49,11 +49,10 @@ class LabelAsking(QObject):
 
     @Slot(str)
     def make(self, name: str) -> None:
-        """A new label, for the next boxes too."""
+        """A new label, for the next boxes too. The field where it was typed keeps the keyboard, for another one."""
         made = self._made(name)
         if made is not None:
             self._session.select_label(made.id)
-        self._canvas.setFocus()
 
     def _made(self, name: str) -> Label | None:
         applied = self._session.do(edits.AddLabels((Label(0, name),)))

@@ -15,7 +15,7 @@ from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
-from workbench.ui.actions import BY_HAND, make
+from workbench.ui.actions import BY_HAND, make, worded
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.asked_boxes import AskedBoxes
 from workbench.ui.annotate.box_commands import BoxCommands
@@ -25,6 +25,7 @@ from workbench.ui.annotate.going import Going
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_asking import LabelAsking
 from workbench.ui.annotate.label_keys import digit_of, label_keys
+from workbench.ui.annotate.label_menu import LabelMenu
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.strip import Strip
@@ -158,7 +159,7 @@ class AnnotatePage(Page):
         session.boxes_asked.connect(self._boxes_asked)
         canvas.drawn.connect(self._drawn)
         canvas.changed.connect(self._commands.replace)
-        canvas.refused.connect(session.inform)
+        canvas.refused.connect(lambda why: session.inform(worded(why)))
         canvas.mode_changed.connect(self._draw.setChecked)
         canvas.selection_changed.connect(self._selection_changed)
         canvas.view_changed.connect(self._view_changed)
@@ -169,6 +170,7 @@ class AnnotatePage(Page):
         side.labels.chosen.connect(self._label_chosen)
         side.labels.asked.connect(self._asking.make)
         side.labels.left.connect(canvas.setFocus)
+        LabelMenu(self.session, side.labels.view)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)

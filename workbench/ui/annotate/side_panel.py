@@ -38,9 +38,10 @@ class LabelsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = RowsView("label-list", "Labels", "None yet. The first box asks for the name of its label.")
-        self._view.setToolTip("Click: the label of the selected boxes, and of new ones")
+        self._view.setToolTip("Click: the label of the selected boxes, and of new ones. Double-click: another name")
         self._view.clicked.connect(self._clicked)
         self._field = NewLabelField(placeholderText="Add a label", clearButtonEnabled=True)
+        self._field.setToolTip("Enter adds it, and takes another; Esc, or a click on the picture, ends")
         self._field.setObjectName("new-label")
         self._field.setAccessibleName("Name of a new label")
         self._field.returnPressed.connect(self._ask)
@@ -60,6 +61,10 @@ class LabelsPanel(QWidget):
         row = self._view.rows.row_of(current)
         if row >= 0:
             self._view.setCurrentIndex(self._view.rows.index(row))
+
+    @property
+    def view(self) -> QAbstractItemView:
+        return self._view
 
     @Slot(QModelIndex)
     def _clicked(self, index: QModelIndex) -> None:

@@ -12,8 +12,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer, S
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.ui import keys, theme
-from workbench.ui.actions import shown
+from workbench.ui import theme
+from workbench.ui.actions import worded
 
 _WIDTH = 336
 _GAP = 12
@@ -233,14 +233,6 @@ class Ring(QWidget):
         painter.setPen(QPen(theme.colour("accent"), 3))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5), 6, 6)
         painter.end()
-
-
-def worded(words: str) -> str:
-    """The keys in force in the place of {commands}."""
-    for name in {part.split("}")[0] for part in words.split("{")[1:]}:
-        own = keys.of(name)
-        words = words.replace(f"{{{name}}}", shown(own[0]) if own else "Ctrl+K and its name")
-    return words
 
 
 def _seen_part(target: QWidget, window: QWidget) -> QRect:
