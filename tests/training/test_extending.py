@@ -11,7 +11,7 @@ import pytest
 from tests.training.test_runs import STARTED, leave
 from tests.training.toys import make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import extending, kept_runs, runs
+from workbench.training import extending, kept_runs, runs, schedule
 from workbench.training.events import Evaluated, Finished, Message, Progress, Started
 from workbench.training.record import read_request
 from workbench.training.run import RunRequest, resume, train
@@ -146,3 +146,23 @@ def test_a_disk_without_hard_links_gets_copies(request_of: MakeRequest, monkeypa
     list(resume(longer))
     assert runs.info(longer).epoch == 2
     assert json.loads((longer / "data.json").read_bytes()) == json.loads((request.folder / "data.json").read_bytes())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_that_was_lengthened_is_extended_from_where_it_ended(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    request = request_of(epochs=2, batch=8, least_steps=5)
+    if processes == 2:
+        real = schedule.lengthened
+        monkeypatch.setattr(schedule, "lengthened", lambda settings, images, _=1: real(settings, images, 2))
+    list(train(request))
+    monkeypatch.undo()
+    before = extending.basis(request.folder)
+    assert (before.steps, before.epoch) == ((6, 4) if processes == 1 else (6, 7))
+    longer = extending.extend(request.folder, 2)
+    assert longer.name == f"run-to-{before.epoch + 2}"
+    list(resume(longer))
+    after = extending.basis(longer)
+    batch = 4 if processes == 1 else 8
+    assert (after.epoch, after.step) == (before.epoch + 2, -(-6 * (before.epoch + 2) // batch))

@@ -15,6 +15,7 @@ from workbench.training.schedule import (
     is_frozen,
     largest_side,
     learning_rate,
+    lengthened,
     momentum,
     warm_up_steps,
 )
@@ -132,3 +133,22 @@ def test_attacks_come_after_the_warm_up_at_their_share_and_grow() -> None:
 def test_the_calm_end_begins_at_its_share() -> None:
     settings = TrainingSettings(calm_share=0.2)
     assert [is_calm(settings, step, 10) for step in (7, 8, 9)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("images", "processes", "batch", "epochs", "steps"),
+    [
+        (9, 1, 4, 534, 1202),  # of 338: smaller batches, then more epochs
+        (27, 1, 4, 300, 2025),  # of 1,013: smaller batches are enough
+        (90, 1, 8, 300, 3375),  # there are enough
+        (9, 2, 8, 1067, 1201),  # batches of several processes stay
+        (1, 1, 4, 4800, 1200),
+    ],
+)
+def test_few_images_make_the_least_steps(images: int, processes: int, batch: int, epochs: int, steps: int) -> None:
+    settings = TrainingSettings(batch=8, epochs=300, least_steps=1200)
+    longer = lengthened(settings, images, processes)
+    assert (longer.batch, longer.epochs) == (batch, epochs)
+    assert Plan(images, batch, epochs).steps == steps
+    assert lengthened(longer, images, processes) == longer
+    assert lengthened(replace(settings, least_steps=0), images).epochs == 300

@@ -49,7 +49,7 @@ class Basis:
 
     def extended(self, more: int) -> Extension:
         """What going on for `more` epochs means."""
-        training = dataclasses.replace(self.training, epochs=self.epoch + more)
+        training = dataclasses.replace(self.training, epochs=self.epoch + more, least_steps=0)  # which are made
         if self.early:
             training = dataclasses.replace(training, patience=0)
         steps = schedule.Plan(self.images, training.batch, training.epochs).steps
@@ -80,6 +80,12 @@ def basis(folder: Path) -> Basis:
     started = [event for event in runs.outline(folder) if isinstance(event, Started)][-1]
     ended = [event for event in runs.outline(folder) if isinstance(event, Finished)][-1]
     training = settings.changed(TrainingSettings(), dict(_recipe(folder).get("training", {})))
+    for processes in (1, 2):  # of several the batch stays
+        asked = schedule.lengthened(training, started.images, processes)
+        steps = schedule.Plan(started.images, asked.batch, asked.epochs).steps
+        if (asked.epochs, steps) == (started.epochs, started.steps):
+            training = asked
+            break
     return Basis(folder, training, started.images, ended.step, ended.epoch, started.steps, ended.step < started.steps)
 
 
@@ -100,7 +106,8 @@ def extend(folder: Path, more: int) -> Path:
             if (folder / name).exists():
                 atomic_write(target / name, (folder / name).read_bytes())
         recipe = _recipe(folder)
-        recipe["training"] = {**recipe["training"], "epochs": longer.epochs, "patience": longer.patience}
+        changed = {name: getattr(longer, name) for name in ("epochs", "patience", "batch", "least_steps")}
+        recipe["training"] = {**recipe["training"], **changed}
         atomic_write(target / RECIPE, tomli_w.dumps(recipe))
         atomic_write(target / EVENTS, _history(whole, target, longer))  # last: only then it is a run
     except BaseException as error:

@@ -14,11 +14,10 @@ from workbench.core.resize import kind_of
 from workbench.core.words import count as counted
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment
+from workbench.training import augment, schedule
 from workbench.training.data import Dataset
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe
-from workbench.training.schedule import Plan
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 FEWEST_HELD_OUT = 1
@@ -148,12 +147,18 @@ def check(detector: Detector, data: Dataset) -> list[Message]:
     return notes
 
 
-def settled(settings: TrainingSettings, detector: Detector, judges: int) -> tuple[TrainingSettings, list[Message]]:
-    """The settings without what can't be done with this detector, or with so many images to validate; and why."""
+def settled(
+    settings: TrainingSettings, detector: Detector, images: int, judges: int, processes: int = 1
+) -> tuple[TrainingSettings, list[Message]]:
+    """The settings as they are for so many images to learn from and to be judged by, and what was changed."""
     notes = []
     if detector.fixed_size and settings.sizes:
         settings = replace(settings, sizes=0.0)
         notes.append(f"{detector.title} takes images of one size only, so the input side does not vary.")
+    longer = schedule.lengthened(settings, images, processes)
+    if longer != settings:
+        notes.append(_longer(settings, longer, images))
+        settings = longer
     if judges < FEW_JUDGES:
         early = ", and the training does not end early" if settings.patience else ""
         settings = replace(settings, patience=0)
@@ -162,7 +167,15 @@ def settled(settings: TrainingSettings, detector: Detector, judges: int) -> tupl
     return settings, [Message("info", note) for note in notes]
 
 
-def told(data: Dataset, plan: Plan, step: int, rate: float) -> str:
+def _longer(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
+    was, steps = (schedule.Plan(images, one.batch, one.epochs).steps for one in (before, after))
+    what = [f"batches of {after.batch} in place of {before.batch}"] if after.batch != before.batch else []
+    what += [f"{after.epochs:,} epochs in place of {before.epochs:,}"] if after.epochs != before.epochs else []
+    few = f"{counted(images, 'image')} would make {counted(was, 'step')}, too few to learn much"
+    return f"{few}: {' and '.join(what)} make {steps:,}."
+
+
+def told(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:
     """A step (from 0), for a person who looks for what spoilt it."""
     names = [data.snapshot.images[int(i)].name for i in plan.indices(step)]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""

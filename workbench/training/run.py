@@ -166,7 +166,8 @@ class _Training:
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
-        self.settings, notes = prepare.settled(self.settings, detector, len(self.validation))
+        images = len(self.data), len(self.validation)
+        self.settings, notes = prepare.settled(self.settings, detector, *images, self.runtime.world)
         self.notes += notes
         self.notes += self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)

@@ -6,12 +6,13 @@ Nothing here remembers anything, so that a resumed run goes on exactly where it 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workbench.training.settings import TrainingSettings
 
+SMALLEST_BATCH = 4  # that is still made smaller than it was asked for: batch norms count over it
 SIZE_STEPS = 10  # steps between changes of the input side, as in Darknet
 STRIDE = 32  # input sides are multiples of it
 RISE = 0.3  # of a run with one cycle, as torch's OneCycleLR and fast.ai have it
@@ -53,6 +54,20 @@ class Plan:
 
     def _order(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, epoch)).permutation(self.images)
+
+
+def lengthened(settings: TrainingSettings, images: int, processes: int = 1) -> TrainingSettings:
+    """The settings as a training on `images` images takes them, so that it has its `least_steps`. The same again as is.
+
+    Smaller batches cost nothing; more epochs take longer. Measured on 9 images of blood cells, for 50 others, each at
+    300 epochs or as told: batches of 8, 338 steps: AP50 .55; of 4, 675 steps: .66; of 4, 600 epochs, 1,350 steps: .76.
+    """
+    batch, epochs = settings.batch, settings.epochs
+    while Plan(images, batch, epochs).steps < settings.least_steps and batch // 2 >= SMALLEST_BATCH and processes == 1:
+        batch //= 2
+    if Plan(images, batch, epochs).steps < settings.least_steps:
+        epochs = math.ceil(settings.least_steps * batch / images)
+    return replace(settings, batch=batch, epochs=epochs)
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:

@@ -56,6 +56,7 @@ class Seen:
     place: int = 0  # in the step's batch
     calm: bool = True
     attacked: bool = False  # whether the step turns its images against the network, which is not shown
+    places: int = 0  # in the step's batch, all together
 
     @property
     def side(self) -> int:
@@ -168,7 +169,7 @@ class Course:
             self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
             batch.ignore[0][there], rows, sources, tuple(among),
             lost(self.data, pieces, np.flatnonzero(own)), step, plan.steps, place, calm,
-            schedule.attack(settings, step, plan.steps) > 0,
+            schedule.attack(settings, step, plan.steps) > 0, plan.batch,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:
@@ -200,6 +201,7 @@ def course(snapshot: Snapshot, recipe: Recipe, files: Files | None = None) -> Co
         settings = replace(settings, sizes=0.0)
     how, files = kind.chosen_resize(own), files or Files()
     made = without_pixels(train, px, how, settings, own.pictures(), files)
+    settings = schedule.lengthened(settings, len(made))
     return Course(recipe, settings, how, made, px, files, _left_out(train, made, files))
 
 

@@ -24,6 +24,10 @@ class TrainingSettings:
 
     # how long
     epochs: int = setting(100, "How often every training image is looked at.", low=1, high=100_000, group="Length")
+    least_steps: int = setting(
+        0, "Steps of the shortest training: of few images batches become smaller, to 4, then epochs more. 0: as set.",
+        low=0, high=1_000_000, group="Length",
+    )  # fmt: skip
     patience: int = setting(
         0, "Stop when the best AP is this many evaluations old, if ten images or more judge it; 0: never.",
         low=0, high=10_000, group="Length",

@@ -312,7 +312,7 @@ def _about(recipe: Recipe, seen: Seen) -> str:
         return f"{size}, as it is"
     parts = len(seen.parts)
     made = "" if parts == 1 else f", with {parts - 1} other{'s' if parts > 2 else ''} in it"
-    place = f"image {seen.place + 1} of {recipe.training.batch}"
+    place = f"image {seen.place + 1} of {seen.places}"
     return f"{size}, step {seen.step + 1:,} of {seen.steps:,}, {place}{made}"
 
 
