@@ -52,6 +52,16 @@ def test_waiting_does_not_count_as_computing(clock: Clock) -> None:
     assert counting.progress(1).images_per_second == 5.0
 
 
+def test_a_pause_does_not_count_for_the_time_that_is_left(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    for step in (1, 2):
+        clock.now += 1.0
+        counting.add({"box": 1.0}, 0.1)
+        assert counting.progress(step).seconds_left == 20.0 - step
+        clock.now += 1000.0
+        counting.go_on()
+
+
 def test_a_resumed_run_predicts_from_its_own_steps(clock: Clock) -> None:
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     counting.begin(10)

@@ -12,7 +12,17 @@ import pytest
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Evaluated, Failed, Finished, Message, Progress, Started, from_json, to_json
+from workbench.training.events import (
+    Evaluated,
+    Failed,
+    Finished,
+    Message,
+    Paused,
+    Progress,
+    Started,
+    from_json,
+    to_json,
+)
 from workbench.training.record import EventLog, read_request, write_request
 from workbench.training.run import RunRequest, train
 
@@ -53,6 +63,10 @@ def test_a_running_run_is_seen(request_of: MakeRequest) -> None:
     events = train(request)
     next(events)
     assert runs.info(request.folder).state == "running"
+    for paused, state in ((True, "paused"), (False, "running")):
+        with open(request.folder / "events.jsonl", "a", encoding="utf-8") as file:
+            file.write(to_json(Paused(paused, 0)) + "\n")
+        assert (runs.info(request.folder).state, runs.info(request.folder).is_running) == (state, True)
     events.close()  # type: ignore[attr-defined]
     assert runs.info(request.folder).state == "stopped"
 

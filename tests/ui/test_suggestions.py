@@ -117,6 +117,49 @@ def test_enter_takes_one_after_a_click_into_the_list_of_images_but_not_in_a_fiel
     assert hand.boxes == [(10, 10, 50, 50), (60, 10, 90, 40)]
 
 
+def test_enter_takes_one_after_the_slider_was_moved(hand: Hand) -> None:
+    slider = find(hand.window, QSlider, "suggest-confidence")
+    slider.setFocus()
+    QTest.keyClick(slider, Qt.Key.Key_Left)
+    QTest.keyClick(slider, Qt.Key.Key_Return)
+    assert hand.boxes == [(10, 10, 50, 50)]
+
+
+def test_what_is_looked_at_stays_while_its_network_learns_and_comes_anew_at_the_end(
+    hand: Hand, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, bar = hand.window.session.document, find(hand.window, suggest_bar.SuggestBar, "suggest-bar")
+    assert document is not None
+    state, real = ["running"], suggest_bar.listed
+    asked: list[Ask] = []
+
+    def listed(folder: Path) -> tuple[suggest_bar.Listed, ...]:
+        return tuple(replace(one, run=replace(one.run, state=state[0])) for one in real(folder))
+
+    def finder(ask: Ask) -> Found:
+        asked.append(ask)
+        return fake(ask)
+
+    bar._list.close()
+    bar._list = None
+    monkeypatch.setattr(suggest_bar, "listed", listed)
+    monkeypatch.setattr(bar, "_finder", finder)
+
+    def changed() -> None:
+        with qtbot.waitSignal(bar._list.done if bar._list else hand.window.session.runs_changed):
+            hand.window.session.runs_changed.emit()
+        qtbot.waitUntil(lambda: bar._back.is_idle())
+
+    changed()
+    qtbot.waitUntil(lambda: bar._is_learning)
+    for _ in range(2):
+        changed()
+    assert asked == []
+    state[0] = "finished"
+    changed()
+    qtbot.waitUntil(lambda: len(asked) == 1)
+
+
 def test_what_was_taken_and_then_corrected_does_not_come_back_while_its_box_is_there(hand: Hand) -> None:
     document = hand.window.session.document
     assert document is not None

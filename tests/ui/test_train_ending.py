@@ -120,7 +120,7 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
         "The training of tiny-1 was stopped in epoch 3 after 3:10. It was not evaluated.",
         "The training of tiny-1 failed. The disk is full. Make room and resume.",
         "",
-        "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
+        "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
         " only.",
     ]  # fmt: skip
 

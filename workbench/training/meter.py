@@ -38,6 +38,11 @@ class Meter:
         """What is measured next starts now."""
         self._since, self._worked = time.monotonic(), time.process_time()
 
+    def go_on(self) -> None:
+        """After a pause, which counts for nothing: what is left takes no longer for it."""
+        self._began += time.monotonic() - self._since
+        self.rest()
+
     def add(self, terms: dict[str, float], rate: float, gradient_norm: float = math.nan) -> None:
         self._steps += 1
         self._rate = rate

@@ -291,7 +291,7 @@ class _Training:
         yield Paused(True, self.standing.done)
         while self._wish() == PAUSE:
             self.control.stop.wait(LOOK_EVERY)
-        self.meter.rest()
+        self.meter.go_on()
         yield Paused(False, self.standing.done)
 
     # --- between epochs ---

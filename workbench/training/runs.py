@@ -17,7 +17,7 @@ from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events, header
-from workbench.training.events import Evaluated, Event, Failed, Finished, Progress, Started
+from workbench.training.events import Evaluated, Event, Failed, Finished, Paused, Progress, Started
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
 ABOUT = "data.json"
@@ -27,7 +27,7 @@ _PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line b
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One run. `state`: running, finished, stopped, failed, or interrupted (ended without a word)."""
+    """One run. `state`: running, paused, finished, stopped, failed, or interrupted (ended without a word)."""
 
     name: str
     folder: Path
@@ -60,6 +60,11 @@ class RunInfo:
         return self.best or self.last
 
     @property
+    def is_running(self) -> bool:
+        """Whether it may still learn."""
+        return self.state in ("running", "paused")
+
+    @property
     def resumable(self) -> bool:
         """Whether it can go on: from its last checkpoint, or from its beginning if it was killed before the first."""
         kept = any((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
@@ -84,21 +89,24 @@ def runs(folder: Path) -> tuple[RunInfo, ...]:
 def info(folder: Path) -> RunInfo:
     """What is known about the run in `folder`."""
     started, ended, progress, failed, best_ap, best_ap50 = None, None, None, "", float("nan"), float("nan")
+    paused = False
     for event in outline(folder):
         if isinstance(event, Started):
-            started, ended = started or event, None
+            started, ended, paused = started or event, None, False
             epochs = event.epochs
         elif isinstance(event, Progress):
             progress = event
         elif isinstance(event, Evaluated) and event.best:
             best_ap, best_ap50 = event.ap, event.ap50
+        elif isinstance(event, Paused):
+            paused = event.paused
         elif isinstance(event, Finished | Failed):
             ended = event
     if isinstance(ended, Failed):
         failed = ended.sentence
     return RunInfo(
         name=folder.name, folder=folder, detector=started.detector if started else "", recipe=_recipe(folder),
-        state=_state(folder, ended), started=started.time if started else 0.0,
+        state=_state(folder, ended, paused), started=started.time if started else 0.0,
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
@@ -192,12 +200,14 @@ def forget_unstarted(folder: Path) -> None:
         return
 
 
-def _state(folder: Path, ended: Event | None) -> str:
+def _state(folder: Path, ended: Event | None, paused: bool) -> str:
     if isinstance(ended, Failed):
         return "failed"
     if isinstance(ended, Finished):
         return "stopped" if ended.stopped else "finished"
-    return "running" if is_running(folder) else "interrupted"
+    if not is_running(folder):
+        return "interrupted"
+    return "paused" if paused else "running"
 
 
 def is_running(folder: Path) -> bool:

@@ -6,7 +6,6 @@ The network is a run's, or that of a file which a person chooses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -17,17 +16,16 @@ from workbench.core.applied import Applied
 from workbench.core.project import Box
 from workbench.core.words import count, percent
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, suggest
+from workbench.inference import suggest
 from workbench.inference.model_files import Ready
 from workbench.inference.suggest import Ask, Finder, Found, Suggestion
-from workbench.training import runs
-from workbench.training.runs import RunInfo
 from workbench.ui import image_queues, preferences, theme
 from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
 from workbench.ui.annotate.suggest_labels import SuggestLabels, said
+from workbench.ui.annotate.suggest_runs import Listed, listed
 from workbench.ui.annotate.taken import Taken
 from workbench.ui.background import Background
 from workbench.ui.session import Session
@@ -38,31 +36,9 @@ STEP = 5  # percent, of a key
 NAMED = 3  # labels that the project lacks, of those in an image
 LAST, OTHER = "last", "other"  # the file that was chosen last, and any
 MODELS = "models"
-WHOSE = "Whose network suggests boxes: a run's, or that of a file."
 """The folder in a project's cache of what files of other programs became."""
+WHOSE = "Whose network suggests boxes: a run's, or that of a file."
 _KEPT = "label/suggest-confidence"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A run, and the confidence at which a person keeps it, if one does."""
-
-    run: RunInfo
-    confidence: float | None
-
-
-def listed(folder: Path) -> tuple[Listed, ...]:
-    """The runs with weights in a project's folder of runs, the newest first. In a thread."""
-    found = ((run, run.checkpoint) for run in runs.runs(folder))
-    return tuple(Listed(run, _confidence(checkpoint)) for run, checkpoint in found if checkpoint is not None)
-
-
-def _confidence(checkpoint: Path) -> float | None:
-    try:
-        point = operating_point.read(checkpoint.parent, checkpoint.name)
-    except WorkbenchError:  # the Inspect page says what is wrong with it
-        return None
-    return point.confidence if point is not None else None
 
 
 class SuggestBar(QFrame):
@@ -86,6 +62,7 @@ class SuggestBar(QFrame):
         self._runs: tuple[Listed, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
         self._wanted: Path | None = None  # the one to choose when it is listed
+        self._is_learning = False  # whether the chosen run is being trained
         self._refused = ""  # why a chosen file can't be used
         self._taken = Taken()
         self._files = SuggestFiles(self)
@@ -208,7 +185,13 @@ class SuggestBar(QFrame):
         self._run.setCurrentIndex(self._row_of(now))
         if now != before:
             self._begin_with(now)
-        self._ask()
+        was_learning, self._is_learning = self._is_learning, self._learns(now)
+        # What a person looks at stays while its network goes on learning, until there is no more to come.
+        if now != before or not self._canvas.ghosts or (was_learning and not self._is_learning):
+            self._ask()
+
+    def _learns(self, checkpoint: Path | None) -> bool:
+        return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
 
     def _begin_with(self, checkpoint: Path | None) -> None:
         """Another network than before suggests: where a person keeps it, there the confidence begins."""
@@ -364,7 +347,7 @@ class SuggestBar(QFrame):
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
             return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
-        return "Nothing new. Down: less sure ones."
+        return "Nothing new. Slider to the left: less sure ones."
 
     @Slot()
     def _moved(self) -> None:

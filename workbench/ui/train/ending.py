@@ -86,7 +86,8 @@ def _best(story: Story) -> str:
     if best is None or math.isnan(best.ap50):
         return "It was not evaluated."
     few = by_few(best.images)
-    return f"Best: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
+    word = "Newest" if few else "Best"
+    return f"{word}: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
 
 
 class Notice(QObject):

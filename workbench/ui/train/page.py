@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLa
 from workbench.core.applied import Applied
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Evaluated, Failed, Saved, Started
+from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
 from workbench.training.request import RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -295,7 +295,7 @@ class TrainPage(Page):
             return
         self._live.add(event)  # type: ignore[arg-type]
         self._dirty = True
-        if isinstance(event, Started | Evaluated | Saved):
+        if isinstance(event, Started | Evaluated | Saved | Paused):
             self.session.runs_changed.emit()
             self._deeds.list_runs()
 

@@ -181,7 +181,7 @@ class RunList(QWidget):
 
     def _enable(self) -> None:
         run, chosen = self.selected, self.table.chosen
-        at_rest = not any(one.state == "running" or one.name == self._live for one in chosen)
+        at_rest = not any(one.is_running or one.name == self._live for one in chosen)
         may_resume = self._may_resume and run is not None and run.resumable
         may_inspect = run is not None and run.checkpoint is not None
         for button, action, on in (

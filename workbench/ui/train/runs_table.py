@@ -261,8 +261,7 @@ def _text(run: RunInfo, column: int) -> str:
         value = run.best_ap50 if column == AP50 else run.best_ap
         if math.isnan(value):
             return "–"
-        by = f"{count(run.validation_images, 'image')}: " if column == AP50 and few(run.validation_images) else ""
-        return f"{by}{value:.3f}"
+        return f"{'newest: ' if column == AP50 and few(run.validation_images) else ''}{value:.3f}"
     imported = run.state == "finished" and not run.epochs
     images = run.images + run.validation_images
     return {
@@ -288,5 +287,5 @@ def _about(run: RunInfo, column: int) -> str:
     name = run.name if column == NAME else ""  # which may be cut
     by = by_few(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
     if by:
-        by = f"{by.capitalize()}: chance has a large part in it."
+        by = f"{by.capitalize()}: chance has a large part in it, so the newest weights count as the best."
     return "\n".join(part for part in (name, by, run.note, run.sentence, str(run.folder)) if part)
