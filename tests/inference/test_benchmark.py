@@ -28,7 +28,7 @@ def test_formats_are_timed_and_those_that_can_t_be_are_named(
     assert timed[1].library.startswith("torch ")
     missing = {event.format: event.sentence for event in events if isinstance(event, NotTimed)}
     assert set(missing) == {"pt2", "safetensors"}
-    assert "needs no_such_package. Install with: pip install" in missing["pt2"]
+    assert "needs no_such_package. Install with: " in missing["pt2"]
 
 
 def test_a_format_that_takes_too_long_is_left_out_and_says_so(

@@ -41,5 +41,5 @@ def test_events_pass_through_and_can_be_read_back(tmp_path: Path) -> None:
 
 def test_a_missing_tensorboard_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(WorkbenchError, match=r"pip install 'workbench-detection\[tb\]'"):
+    with pytest.raises(WorkbenchError, match=r"-m pip install \"workbench-detection\[tb\]\""):
         board.require()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QMainWindow, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -194,7 +196,10 @@ def test_the_last_checkpoint_and_another_folder_can_be_chosen(
 def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page: ExportPage, session: Session) -> None:
     ready(qtbot, page, session)
     assert not box(page, "rare").isEnabled()
-    assert "Needs rarelib. Install with: pip install" in text(page, "export-missing-rare")
+    missing = page.findChild(QLabel, "export-missing-rare")
+    assert missing.text().startswith("Needs rarelib. <a href='#'>Copy the command</a> that installs it")
+    missing.linkActivated.emit("#")
+    assert QGuiApplication.clipboard().text() == f'{sys.executable} -m pip install "workbench-detection[export]"'
 
 
 def test_nothing_can_be_exported_without_a_format(qtbot: QtBot, page: ExportPage, session: Session) -> None:

@@ -126,7 +126,7 @@ def test_without_the_extra_the_overview_is_shown_and_told_how_to_get_more(
     bench.show(written(tmp_path, pixels))
     bench.wait(lambda: bench.picture is not None)
     assert isinstance(bench.picture, TiledPicture)
-    assert bench.picture.note == 'Its details need one more install: pip install "workbench-detection[huge]"'
+    assert bench.picture.note == f"Its details need one more install: {pyramid.INSTALL}"
     plate = QPointF(bench.canvas.width() / 2, bench.canvas.height() - 14)  # its lower rim
     surface = theme.colour("surface")
 
@@ -148,7 +148,7 @@ def test_without_the_extra_what_has_no_overview_is_a_sentence(
     monkeypatch.setattr(pyramid, "is_available", lambda: False)
     bench.show(written(tmp_path, blocks(), name="huge.png"))
     bench.wait(lambda: bool(bench.canvas.sentence))
-    assert 'pip install "workbench-detection[huge]"' in bench.canvas.sentence
+    assert '-m pip install "workbench-detection[huge]"' in bench.canvas.sentence
     assert "2400 x 1700" in bench.canvas.sentence
 
 

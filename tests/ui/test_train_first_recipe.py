@@ -19,7 +19,7 @@ from tests.ui.train_hand import FakeTraining, label_all, ready, session, shown_p
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State
-from workbench.training import runs
+from workbench.training import recipes, runs
 from workbench.ui.session import Session
 from workbench.ui.train import first_recipe
 from workbench.ui.train.page import TrainPage
@@ -126,6 +126,21 @@ def test_the_newest_runs_recipe_stands_there_and_then_stays(qtbot: QtBot, page: 
         page.shown()
     set_done(session, 2)
     assert recipe(page) == "fine-tune"
+
+
+def test_the_newest_runs_settings_stand_there_too(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    assert session.document is not None
+    folder = run(session.document.runs_folder / "first", "fine-tune").folder
+    recipes.write(recipes.preset("quick-cpu").changed({"epochs": 7, "input_px": 96}), folder / runs.RECIPE)
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    form = page._setup.form
+    assert (recipe(page), form.text("epochs"), form.text("input_px"), form.text("batch")) == (
+        "quick-cpu",
+        "7",
+        "96",
+        "8",
+    )
 
 
 def test_a_training_that_starts_leaves_its_recipe_there(qtbot: QtBot, page: TrainPage, session: Session) -> None:

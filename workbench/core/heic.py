@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import IO
 
+from workbench.core.extras import install
+
 _BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 FORMATS = ("HEIF",)
 """What Pillow calls it."""
-INSTALL = "pip install pi-heif"
+INSTALL = install("pi-heif")
 _MOST = 64 << 20
 """Bytes of the box that describes what is in the file; phones write some kilobytes."""
 

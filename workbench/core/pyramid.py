@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.core.extras import install
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from workbench.core.images import ImageInfo
 
-INSTALL = 'pip install "workbench-detection[huge]"'
+INSTALL = install("[huge]")
 DISK = 4 << 30
 """Bytes of pyramids kept in a project's cache: some fifteen images of 600 megapixels (0.25 GB each). Those looked at
 last stay; the newest stays whatever it takes."""

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from workbench.core import words
+from workbench.core.extras import install
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
 from workbench.inference.export import source_of
@@ -109,7 +110,7 @@ def benchmark(
 def _why_not(member: Exporter) -> str:
     missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
     if missing:
-        return f"needs {' and '.join(missing)}. Install with: pip install 'workbench-detection[export]'"
+        return f"needs {' and '.join(missing)}. Install with: {install('[export]')}"
     if not exporters.is_runnable(member):
         return "holds the weights alone: there is nothing to run."
     return "" if getattr(member, "runtime", "") else "runs in no library of its own that could be timed apart."

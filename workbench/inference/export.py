@@ -20,6 +20,7 @@ import torch
 
 import workbench
 from workbench.core import words
+from workbench.core.extras import install
 from workbench.core.files import atomic_path, atomic_write
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
@@ -202,9 +203,7 @@ def require(member: Exporter) -> None:
     """WorkbenchError if a package that this format needs is missing."""
     missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
     if missing:
-        raise WorkbenchError(
-            f"{member.title} needs {' and '.join(missing)}. Install with: pip install 'workbench-detection[export]'"
-        )
+        raise WorkbenchError(f"{member.title} needs {' and '.join(missing)}. Install with: {install('[export]')}")
 
 
 @contextlib.contextmanager

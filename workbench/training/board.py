@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from workbench.core.extras import install
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Event, Progress
 
@@ -19,7 +20,7 @@ def is_there() -> bool:
 def require() -> None:
     """WorkbenchError if TensorBoard is not installed."""
     if not is_there():
-        raise WorkbenchError("TensorBoard is not installed. Install it with: pip install 'workbench-detection[tb]'")
+        raise WorkbenchError(f"TensorBoard is not installed. Install it with: {install('[tb]')}")
 
 
 def mirrored(events: Iterable[Event], folder: Path) -> Iterator[Event]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
+from workbench.core.extras import install
 from workbench.ui import theme
 from workbench.ui.export.work import FormatChoice
 
+EXTRA = "[export]"
+_LINK = Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
 FIRST = "onnx"  # what most people want; chosen at the start
 
 
@@ -43,9 +47,12 @@ class FormatsList(QWidget):
             if choice.missing:
                 box.setEnabled(False)
                 about.setText(
-                    f"Needs {' and '.join(choice.missing)}. Install with: pip install 'workbench-detection[export]';"
-                    " then start Workbench again."
+                    f"Needs {' and '.join(choice.missing)}. <a href='#'>Copy the command</a> that installs it, run it"
+                    " in a terminal, then start Workbench again."
                 )
+                about.setToolTip(install(EXTRA))
+                about.setTextInteractionFlags(_LINK)
+                about.linkActivated.connect(lambda _link: QGuiApplication.clipboard().setText(install(EXTRA)))
                 about.setObjectName(f"export-missing-{choice.name}")
             about.setContentsMargins(3 * theme.GRID, 0, 0, theme.GRID // 2)
             box.setChecked(choice.name == FIRST and not choice.missing)

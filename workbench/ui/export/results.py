@@ -13,9 +13,7 @@ from workbench.ui.widgets.empty import paint_words
 from workbench.ui.widgets.headed import in_rows
 
 COLUMNS = ("format", "file", "size", "verified")
-EMPTY = (
-    "Nothing was exported yet. Tick formats at the left and press Export: each file is listed here when it is verified."
-)
+EMPTY = "Tick formats at the left and press Export: each file is listed here when it is verified."
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which another theme has too
 
 

@@ -75,7 +75,7 @@ class ConfusionModel(QAbstractTableModel):
     def count(self, row: int, column: int) -> int | None:
         """A cell's or a sum's; None for cells that can't be."""
         last = len(self._names)
-        if (row > last and column > last) or row == column == last:
+        if (row > last and column >= last) or row == column == last:
             return None
         if row > last:
             return int(self._down[column])
@@ -122,7 +122,7 @@ class ConfusionModel(QAbstractTableModel):
     def _told(self, row: int, column: int, count: int) -> str:
         last = len(self._names)
         if row > last:
-            return f"{count:,} {'missed' if column == last else f'detections of {self._names[column]}'}"
+            return f"{count:,} detections of {self._names[column]}"
         if column > last:
             return f"{count:,} {'false alarms' if row == last else f'boxes of {self._names[row]}'}"
         share = f"{self.share(row, column):.0%} of its row"

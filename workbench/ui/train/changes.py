@@ -31,6 +31,7 @@ class Changes(QWidget):
         self._head.setObjectName("train-changes-head")
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._same.setMinimumHeight(self._head.sizeHint().height())
         self._all = QToolButton(autoRaise=True)
         self._all.setObjectName("train-changes-all")
         self._all.setAccessibleName("Put all settings back")

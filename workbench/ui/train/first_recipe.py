@@ -1,7 +1,7 @@
 """Which recipe stands in the form before a person has chosen one: it follows the images that there are to learn from.
 
-The sample project names its own. Until a run exists: then that of the newest stands there, once, for nothing moves
-under the hand of a person who trains.
+The sample project names its own. Until a run exists: then that of the newest stands there, with all its settings, once,
+for nothing moves under the hand of a person who trains.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 
 from workbench.core.project import FIRST_RECIPE
-from workbench.training.recipes import DEFAULT
-from workbench.training.runs import RunInfo
+from workbench.errors import WorkbenchError
+from workbench.training import recipes
+from workbench.training.recipes import DEFAULT, Recipe
+from workbench.training.runs import RECIPE, RunInfo
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train.chosen_data import counted
@@ -38,6 +40,7 @@ class FirstRecipe(QObject):
         self._session, self._setup = session, setup
         self._past: tuple[RunInfo, ...] = ()  # the project's runs, as far as they are known
         self._project: Path | None = None
+        self._chooses = False
         setup.first_recipe = self._fitting
         deeds.listed.connect(self._listed)
         setup.changed.connect(self._choose)
@@ -66,9 +69,24 @@ class FirstRecipe(QObject):
     @Slot()
     def _choose(self, _edit: object = None) -> None:
         setup = self._setup
-        if setup.loaded and setup.isVisible() and not setup.settled:
-            setup.suggest(self._fitting())
-            setup.settled = setup.settled or bool(self._past)
+        if self._chooses or not setup.loaded or not setup.isVisible() or setup.settled:
+            return
+        self._chooses = True  # what is shown says that it changed
+        setup.suggest(self._fitting())
+        if (last := self._last()) is not None:
+            setup.suggest_settings(last)
+        setup.settled = setup.settled or bool(self._past)
+        self._chooses = False
+
+    def _last(self) -> Recipe | None:
+        """All settings of the newest run whose recipe there is."""
+        for run in self._past:
+            if run.recipe in self._setup.recipe_names:
+                try:
+                    return recipes.read(run.folder / RECIPE)
+                except WorkbenchError:  # as of a detector of a plugin that is gone: its recipe's name must do
+                    return None
+        return None
 
     def _fitting(self) -> str:
         document = self._session.document

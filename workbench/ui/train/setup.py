@@ -179,6 +179,11 @@ class Setup(QWidget):
         if not self.settled and name in self._recipes and name != self.preset.currentData():
             self._show(self._recipes[name])
 
+    def suggest_settings(self, recipe: Recipe) -> None:
+        """Take this recipe with its settings, unless another choice was settled."""
+        if not self.settled:
+            self._show(recipe)
+
     @Slot()
     def _settle(self) -> None:
         self.settled = True

@@ -1,0 +1,15 @@
+"""How to install what is missing: a command that means this very Python, wherever it is typed."""
+
+from __future__ import annotations
+
+import sys
+
+
+def install(what: str) -> str:
+    """The command that brings a package, or one of our own extras by its name in brackets: "[export]".
+
+    The extra's command needs no other place to get Workbench from: pip finds that it is there.
+    """
+    package = f'"workbench-detection{what}"' if what.startswith("[") else what
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    return f"{python} -m pip install {package}"
