@@ -19,8 +19,9 @@ from workbench.core.detections import Candidates
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
-from workbench.inference.suggest import Ask, Found
+from workbench.inference.suggest import Ask, Found, Suggestion
 from workbench.ui.annotate import ghosts, suggest_bar
+from workbench.ui.annotate.taken import Taken
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import Elided
 
@@ -88,7 +89,7 @@ def hand(qtbot: QtBot, window: MainWindow) -> Hand:
 
 
 def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: Hand) -> None:
-    assert hand.words == "2 boxes. Enter: one; Shift+Enter: all. Not in the project: moon."
+    assert hand.words == "2 boxes. Enter: one; Shift+Enter: all; Del: not this one. Not in the project: moon."
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == [(10, 10, 50, 50)], "the most confident one"
     hand.wait(1)
@@ -115,6 +116,35 @@ def test_enter_takes_one_after_a_click_into_the_list_of_images_but_not_in_a_fiel
     assert hand.boxes == [(10, 10, 50, 50)]
     QTest.keyClick(images, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert hand.boxes == [(10, 10, 50, 50), (60, 10, 90, 40)]
+
+
+def test_delete_refuses_the_marked_one_for_good_and_a_selected_box_goes_before(hand: Hand) -> None:
+    hand.key(Qt.Key.Key_Delete)
+    hand.wait(1)
+    assert hand.canvas.ghosts[0].xyxy == (60, 10, 90, 40)
+    assert hand.boxes == []
+    hand.key(Qt.Key.Key_Return)
+    hand.wait(0)
+    find(hand.window, QSlider, "suggest-confidence").setValue(1)
+    hand.wait(1)  # a less sure one
+    hand.canvas.select(hand.canvas.layer.ids)
+    hand.key(Qt.Key.Key_Delete)
+    assert (hand.boxes, len(hand.canvas.ghosts)) == (
+        [],
+        2,
+    )  # what was taken comes back, not what was refused
+
+
+def test_a_refused_suggestion_stays_away_where_another_network_puts_it_a_little_elsewhere() -> None:
+    here, moved, other = (
+        Suggestion((x, 10.0, x + 40, 50.0), label, 0.9) for x, label in ((10.0, 1), (15.0, 1), (10.0, 2))
+    )
+    taken = Taken()
+    taken.refuse(7, here)
+    assert taken.others(7, (here, moved, other), ()) == (other,)
+    assert taken.others(8, (here,), ()) == (here,)
+    taken.forget()
+    assert taken.others(7, (here,), ()) == (here,)
 
 
 def test_enter_takes_one_after_the_slider_was_moved(hand: Hand) -> None:

@@ -27,9 +27,10 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Label
+from workbench.core.project import Label, State
 from workbench.ui import app, theme
 from workbench.ui.commands import COMMANDS
+from workbench.ui.job import Job
 from workbench.ui.keys import PROFILES, conflicts, in_force
 from workbench.ui.page import Page
 
@@ -342,3 +343,24 @@ def test_a_page_can_ask_for_the_import_of_weights(open_window: Open, project: Pa
     window = open_window(project, "data")
     window.session.import_asked.emit()
     assert find(window, QWidget, "weights-window").isVisible()
+
+
+def test_a_training_that_closing_stopped_is_told_of_at_the_next_opening(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    window.session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), window, pauses=True))
+    window.close_project()
+    window.open(project)
+    told = find(window, QLabel, "message-text").text()
+    assert told == "Training tiny-1 was stopped when the project was closed. Resume on the Train page goes on with it."
+    window.close_project()
+    window.open(project)
+    assert find(window, QWidget, "messages").isHidden()
+
+
+def test_what_is_taken_back_out_of_sight_is_said(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    window.session.do(edits.SetState((window.session.image_id,), State.DONE))
+    window.session.undo_last()
+    assert find(window, QLabel, "message-text").text().startswith("Taken back: ")

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
 from workbench.errors import WorkbenchError
+from workbench.ui import preferences
 from workbench.ui.job import Job
 
 if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all of these need
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all o
     from workbench.core.project import Box, Image, Label
 
 log = logging.getLogger(__name__)
+_LEFT = "left-training"
+"""The preference with the project that was closed while it trained, and the title of that job."""
 _LARGE = 5000
 """Images from which an edit of all of them is felt."""
 
@@ -98,6 +101,10 @@ class Session(QObject):
         self.document_changed.emit()
         self.image_changed.emit(self.image_id)
         self.label_changed.emit(self.label_id)
+        left = preferences.get(_LEFT, []) or []
+        if len(left) == 2 and left[0] == str(document.folder) and not document.read_only:
+            preferences.put(_LEFT, [])
+            self.inform(f"{left[1]} was stopped when the project was closed. Resume on the Train page goes on with it.")
 
     def close(self, keep: Job | None = None, remember: bool = True) -> None:
         """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""
@@ -105,6 +112,9 @@ class Session(QObject):
             return
         self.to_import = None
         self.closing.emit()
+        trained = next((job.title for job in self.jobs if job.pauses), "")
+        if trained:
+            preferences.put(_LEFT, [str(self.document.folder), trained])
         self.end_jobs(keep=keep)
         if remember:
             self.remember_image()
@@ -215,7 +225,9 @@ class Session(QObject):
 
         `messages`: how many there were before. Who has said what follows from it is not spoken over.
         """
-        unseen = applied and (applied.settings_changed or applied.labels_changed or len(applied.images) > 1)
+        unseen = applied and (
+            applied.settings_changed or applied.labels_changed or applied.images_changed or len(applied.images) > 1
+        )
         if applied and unseen and messages == self._messages:
             self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:

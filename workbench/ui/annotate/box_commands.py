@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QObject, Slot
@@ -69,8 +69,9 @@ class BoxCommands(QObject):
         alive = (box for image in sorted({box.image for box in boxes}) for box in document.boxes(image))
         self.replace([dataclasses.replace(b, note=words) for b in alive if b.id in wanted and b.note != words])
 
-    def delete(self) -> None:
-        if self._canvas.selected:
+    def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
+        """The selected boxes; where none is, `instead` may do something and say so by True."""
+        if not instead() and self._canvas.selected:
             self._session.do(edits.RemoveBoxes(self._canvas.selected))
 
     def duplicate(self) -> None:

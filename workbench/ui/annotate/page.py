@@ -6,6 +6,7 @@ It turns what the canvas, the lists and the keys ask for into edits of the sessi
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
@@ -83,7 +84,7 @@ class AnnotatePage(Page):
         self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
         self._done = make(self, "done", lambda: going.finish(State.DONE))
         make(self, "cancel", self._cancel)
-        self._delete = make(self, "delete-boxes", commands.delete)
+        self._delete = make(self, "delete-boxes", partial(commands.delete, self._suggesting.refuse_marked))
         make(self, "box-here", self._draw_here)
         self._duplicate = make(self, "duplicate", commands.duplicate)
         self._copy = make(self, "copy-boxes", commands.copy)

@@ -87,7 +87,7 @@ class SuggestBar(QFrame):
         self._least.setToolTip("Least confidence of a suggestion: Up and Down on the picture change it, too")
         self._least.setFixedWidth(80)
         self._least.setValue(int(preferences.get(_KEPT, USUAL)))
-        self._words = Elided()
+        self._words = Elided(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("suggest-words")
         self._number = QLabel()
         self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("99 % "))
@@ -342,7 +342,7 @@ class SuggestBar(QFrame):
         names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
             more = f" Not in the project: {names}." if seen else ""
-            return f"{count(number, 'box')}. Enter: one; Shift+Enter: all.{more}"
+            return f"{count(number, 'box')}. Enter: one; Shift+Enter: all; Del: not this one.{more}"
         if seen:
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
@@ -368,6 +368,15 @@ class SuggestBar(QFrame):
         one = ghosts.marked(self._canvas)
         if one is not None:
             self._draw((one,))
+
+    def refuse_marked(self) -> bool:
+        """Delete: the marked one is not suggested again. False where a box is selected, or none is marked."""
+        one = ghosts.marked(self._canvas)
+        if one is None or self._canvas.selected or self._canvas.hidden:
+            return False
+        self._taken.refuse(self._image, one)
+        self._show()
+        return True
 
     @Slot()
     def take_all(self) -> None:

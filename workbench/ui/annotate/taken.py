@@ -1,14 +1,22 @@
-"""Which suggestions a person has taken: none comes back while its box is there, however that was corrected."""
+"""Which suggestions a person has answered: those taken do not come back while their box is there, however that was
+corrected; those refused never, also where the next network puts them a little elsewhere.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from workbench.core.boxes import iou
 from workbench.core.project import XYXY, Box
 
 if TYPE_CHECKING:
     from workbench.inference.suggest import Suggestion
+
+SAME = 0.5
+"""Overlap from which another suggestion is the refused one again."""
 
 
 class Taken:
@@ -16,17 +24,31 @@ class Taken:
 
     def __init__(self) -> None:
         self._boxes: dict[tuple[int, XYXY, int], int] = {}  # image, where it was suggested, label: the box
+        self._refused: dict[tuple[int, int], list[XYXY]] = {}  # by image and label
 
     def keep(self, taken: Sequence[Suggestion], boxes: Sequence[Box]) -> None:
         """These became these boxes, one each."""
         for one, box in zip(taken, boxes, strict=True):
             self._boxes[box.image, one.xyxy, one.label] = box.id
 
+    def refuse(self, image: int, one: Suggestion) -> None:
+        """Nor any that overlaps it by half."""
+        self._refused.setdefault((image, one.label), []).append(one.xyxy)
+
+    def _is_refused(self, image: int, one: Suggestion) -> bool:
+        refused = self._refused.get((image, one.label))
+        return bool(refused) and bool((iou(np.array([one.xyxy]), np.array(refused)) >= SAME).any())
+
     def others(self, image: int, suggested: Sequence[Suggestion], boxes: Sequence[Box]) -> tuple[Suggestion, ...]:
         """Those of an image that were not taken, or whose box is not among the image's `boxes` any more."""
         there = {box.id for box in boxes}
-        return tuple(one for one in suggested if self._boxes.get((image, one.xyxy, one.label)) not in there)
+        return tuple(
+            one
+            for one in suggested
+            if self._boxes.get((image, one.xyxy, one.label)) not in there and not self._is_refused(image, one)
+        )
 
     def forget(self) -> None:
         """Another project is open."""
         self._boxes.clear()
+        self._refused.clear()

@@ -352,8 +352,8 @@ class InspectPage(Page):
         if image is None or any(one.id == image.id for one in found.truth.images):
             self._head.say(summary(found))
         else:
-            split = split_word(image.split).lower()
-            self._head.say(f"{image.name} ({split}, {image.state}) is not among these images.")
+            where = f"{split_word(image.split).lower()}, {image.state}"
+            self._head.say(f"{summary(found)} {image.name} ({where}) is not among them.")
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

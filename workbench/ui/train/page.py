@@ -157,7 +157,7 @@ class TrainPage(Page):
     def _document_changed(self) -> None:
         self._live, self._live_name = None, ""
         self._show_story("", Story())
-        self._runs.set_runs(())
+        self._runs.forget()
         if self.isVisible():
             self.shown()
 

@@ -102,6 +102,7 @@ class RunDeeds(QObject):
             return
         if (wish.folder, wish.number) != (document.runs_folder, self._wishes):
             return  # of a project that was closed meanwhile, or another listing is on its way
+        self._runs.table.set_known(True)
         self._runs.set_runs(found.runs)
         self._runs.set_deleted(found.deleted, found.trash_bytes)
         if self._known != self._version and self._runs.isVisible() and any(run.digest for run in found.runs):

@@ -127,6 +127,11 @@ class RunList(QWidget):
 
     # --- what it shows ---
 
+    def forget(self) -> None:
+        """Another project: its runs are not known yet."""
+        self.table.set_known(False)
+        self.set_runs(())
+
     def set_runs(self, found: Sequence[RunInfo]) -> None:
         """Show these runs; the selection stays on the runs of the same names. Does not emit `chosen`."""
         self.table.set_runs(found, [self._preferred])

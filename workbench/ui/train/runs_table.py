@@ -55,6 +55,7 @@ class RunsTable(QTableWidget):
         self._today = ""
         self._waiting: Sequence[RunInfo] | None = None  # came while somebody typed
         self.to_take_back = False
+        self._is_known = False
         self.setObjectName("train-runs")
         self.setAccessibleName("Runs")
         for column, title in enumerate(COLUMNS):
@@ -82,6 +83,11 @@ class RunsTable(QTableWidget):
         self.cellDoubleClicked.connect(self._double_clicked)
 
     # --- what it shows ---
+
+    def set_known(self, known: bool) -> None:
+        """Whether the runs of the project have been read; only then there are none where none is listed."""
+        self._is_known = known
+        self.viewport().update()
 
     def set_runs(self, found: Sequence[RunInfo], select: Sequence[str] = ()) -> None:
         """Show these runs; chosen ones stay chosen, or those called `select` are if none is. No signals."""
@@ -234,7 +240,7 @@ class RunsTable(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
-            paint_words(self, EMPTY)
+            paint_words(self, EMPTY if self._is_known else "Reading the runs …")
 
 
 class _WideEditor(QStyledItemDelegate):

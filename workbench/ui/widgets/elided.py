@@ -18,10 +18,13 @@ _MARGIN = 4  # px that styles leave beside a combo's text
 
 
 class Elided(QLabel):
-    """As QLabel with plain text, but it never asks for more room than a few letters."""
+    """As QLabel with plain text, but it never asks for more room than a few letters. `mode`: where it is cut."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, text: str = "", parent: QWidget | None = None, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
+    ) -> None:
         super().__init__(text, parent)
+        self._mode = mode
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -30,7 +33,7 @@ class Elided(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         area = self.contentsRect()
-        cut = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, area.width())
+        cut = self.fontMetrics().elidedText(self.text(), self._mode, area.width())
         if cut != self.text() and self.toolTip() != self.text():
             self.setToolTip(self.text())
         painter = QPainter(self)
