@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import AnchorSet, Box, Label
 from workbench.ui.anchors.page import AnchorsPage
 from workbench.ui.anchors.playback import AT_ONCE
 from workbench.ui.session import Session
@@ -205,3 +205,13 @@ def test_leaving_while_it_computes_leaves_no_thread(qtbot: QtBot, page: AnchorsP
     page.shown()
     page.closing()
     qtbot.waitUntil(lambda: not session.jobs)
+
+
+def test_the_page_begins_with_as_many_anchors_for_the_side_that_the_project_uses(
+    qtbot: QtBot, session: Session
+) -> None:
+    session.do(edits.ChangeSetting("anchors", AnchorSet(((8.0, 8.0), (16.0, 16.0)), 256).to_setting()))
+    page = AnchorsPage(session)
+    qtbot.addWidget(page)
+    assert (find(page, QSpinBox, "anchors-k").value(), find(page, QSpinBox, "anchors-px").value()) == (2, 256)  # type: ignore[attr-defined]
+    page.closing()

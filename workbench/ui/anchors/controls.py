@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )  # fmt: skip
 
 from workbench import anchors
+from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.actions import tooltip
 from workbench.ui.anchors.playback import AT_ONCE, Playback
@@ -98,6 +99,13 @@ class ChoicesForm(QWidget):
     @Slot(str)
     def choose_resize(self, how: str) -> None:
         self.resize_how.setCurrentIndex(self.resize_how.findData(how))
+
+    def begin_with(self, used: AnchorSet | None) -> None:
+        """As many, and for the same input side, as a project uses already; nothing is emitted."""
+        if used is not None:
+            for spin, value in ((self.k, len(used.sizes)), (self.px, used.input_px)):
+                with QSignalBlocker(spin):
+                    spin.setValue(value)
 
     def choices(self) -> Choices:
         return Choices(

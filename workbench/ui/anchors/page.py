@@ -71,6 +71,7 @@ class AnchorsPage(Page):
         session.edited.connect(self._edited)
         session.image_changed.connect(self._plots.show_image)
         self._plots.show_image(session.image_id)
+        self._form.begin_with(session.document.anchors() if session.document else None)
 
     # --- building ---
 
@@ -158,6 +159,7 @@ class AnchorsPage(Page):
     @Slot()
     def _document_changed(self) -> None:
         self._stop()
+        self._form.begin_with(self.session.document.anchors() if self.session.document else None)
         self._choices = None
         self._forget()
         if self.isVisible():
