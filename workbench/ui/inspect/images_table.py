@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from workbench.core.files import natural_key
@@ -16,6 +16,8 @@ from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
 MOST = "0,000"  # what a column of numbers has room for
+SETTLED = 600
+"""Milliseconds after the numbers changed last until the rows are in order again: none moves under a slider."""
 ARROW, PADDING = 16, 8  # px of the mark of sorting; px between a cell's text and its sides, both together
 
 
@@ -47,7 +49,7 @@ class ImagesModel(HeadedModel):
         self.endResetModel()
 
     def set_counts(self, counts: NDArray[np.int64]) -> None:
-        """(n, 3) labelled boxes, misses and false alarms of each image. The order stays until the next sort."""
+        """(n, 3) labelled boxes, misses and false alarms of each image. The order stays until they have settled."""
         self._counts = counts
         if len(self.row_image):
             last = self.index(len(self.row_image) - 1, len(COLUMNS) - 1)
@@ -120,6 +122,13 @@ class ImagesTable(QTableView):
         self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)
+        self._settled = QTimer(self, singleShot=True, interval=SETTLED)
+        self._settled.timeout.connect(self.images.resort)
+        self.images.dataChanged.connect(self._wait)
+
+    @Slot()
+    def _wait(self, *_changed: object) -> None:
+        self._settled.start()
 
     def _needed(self, column: int) -> int:
         """The px for a number and for the head with its mark: what is left belongs to the names."""

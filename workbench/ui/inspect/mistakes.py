@@ -89,7 +89,8 @@ class Mistakes(TableTab):
             return
         self.words.setText(
             f"AP50 is {result.ap50:.3f}. A cost is what mending all mistakes of a kind, and nothing else, would add;"
-            f" costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). {state.rule}."
+            f" costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). Missed are only boxes on which no"
+            f" other mistake lies. {state.rule}."
         )
 
     def _fill(self, row: int, cost: str, share: float, count: str) -> None:
