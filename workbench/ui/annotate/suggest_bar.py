@@ -347,7 +347,7 @@ class SuggestBar(QFrame):
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
             return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
-        return "Nothing new. Slider to the left: less sure ones."
+        return f"Nothing new above {percent(self._least.value() / 100, 0)}."
 
     @Slot()
     def _moved(self) -> None:
