@@ -342,7 +342,7 @@ class SuggestBar(QFrame):
         names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
             more = f" Not in the project: {names}." if seen else ""
-            return f"{count(number, 'box')}. Enter: one; Shift+Enter: all; Del: not this one.{more}"
+            return f"{count(number, 'box')}: Enter yes, Del no, Shift+Enter all.{more}"
         if seen:
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
