@@ -13,8 +13,8 @@ from tests.training.run_results import STEPS, MakeRequest, logged, only, same, w
 from tests.training.toys import Toy
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, runs
-from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Started
+from workbench.training import checkpoint, runs, schedule
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Started
 from workbench.training.run import RunRequest, resume, train
 
 
@@ -163,3 +163,19 @@ def test_a_stop_before_the_first_step_ends_in_order(request_of: MakeRequest) -> 
     control.stop.set()
     events = list(train(request_of(), control))
     assert [type(event) for event in events] == [Finished]
+
+
+def test_a_lengthened_run_goes_on_as_it_was_in_another_number_of_processes(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, control, real = request_of(epochs=2, batch=8, least_steps=5), Control(), schedule.lengthened
+    monkeypatch.setattr(schedule, "lengthened", lambda settings, images, _=1: real(settings, images, 2))
+    for event in train(request, control):
+        if isinstance(event, Progress) and event.step >= 2:
+            control.stop.set()
+    monkeypatch.undo()  # alone now: batches would be smaller
+    events = list(resume(request.folder))
+    started = only(events, Started)[0]
+    assert (started.steps, started.epochs) == (6, 7)
+    assert not any("too few to learn much" in event.sentence for event in only(events, Message))
+    assert only(events, Finished)[-1].step == 6

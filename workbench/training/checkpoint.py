@@ -35,7 +35,7 @@ __all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "l
 __all__ += ["load_weights", "provenance", "read_header", "save_detector", "save_state"]
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
-STATE_VERSION = 2
+STATE_VERSION = 3
 LARGEST_INPUT = 4096  # pixels; settings allow 2,048
 
 
@@ -76,6 +76,8 @@ class State:
     header: str  # CheckpointHeader as JSON
     loss_scale: float = 0.0  # of fp16, see machine.LossScale; 0: none
     scaled_for: int = 0  # good steps since it was moved
+    batch: int = 0  # as the run has it, which may have been made smaller for few images; 0: not known
+    epochs: int = 0  # likewise more
 
 
 def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:

@@ -166,6 +166,7 @@ class _Training:
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
+        self.settings = saving.as_before(self.settings, state)
         images = len(self.data), len(self.validation)
         self.settings, notes = prepare.settled(self.settings, detector, *images, self.runtime.world)
         self.notes += notes

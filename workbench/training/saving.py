@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import STATE, CheckpointHeader, State
 from workbench.training.ema import Average
 from workbench.training.request import RunRequest
+from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
         best=standing.best, best_ap50=standing.best_ap50, stale=standing.stale, evaluated=standing.evaluated,
         seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro if stepper.halved else 0,
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
+        batch=stepper.settings.batch, epochs=stepper.settings.epochs,
     )  # fmt: skip
 
 
@@ -81,6 +83,16 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
     return Standing(
         state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
     )
+
+
+def as_before(settings: TrainingSettings, state: State | None) -> TrainingSettings:
+    """The settings with which a run goes on that was lengthened, also in another number of processes.
+
+    Those of an extended run were written into its recipe, and stand.
+    """
+    if state is None or not (state.batch and settings.least_steps):
+        return settings
+    return replace(settings, batch=state.batch, epochs=state.epochs, least_steps=0)
 
 
 def _for(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
