@@ -26,6 +26,8 @@ from workbench.ui.widgets.plot import Plot
 
 REACH = 12.0  # screen pixels from a point that still mean it
 GRIP = 10.0  # and from the middle of an anchor
+USUAL = 416.0
+"""Pixels that the axes reach before there is something to show."""
 RING = 13  # px
 CURRENT = "on the current image"
 
@@ -116,6 +118,7 @@ class SizesPlot(Plot):
         for changed in (self._area.sigRangeChanged, self._area.sigResized):
             changed.connect(self._count_outside)  # after the arrows have
         theme.theme().changed.connect(self._take_colours)
+        self._area.setRange(QRectF(0, 0, USUAL, USUAL), padding=0)  # no side is negative, also before there are boxes
 
     # --- what is shown ---
 
