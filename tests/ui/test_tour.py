@@ -75,6 +75,17 @@ def test_a_tour_goes_back_and_ends_with_escape(qtbot: QtBot, open_window: Open, 
     qtbot.waitUntil(lambda: window.findChild(Tour) is None)
 
 
+def test_presses_that_pile_up_while_a_page_is_made_skip_no_step(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    tour = begun(open_window(project, "label"))
+    qtbot.waitUntil(lambda: not tour._is_on_its_way)
+    for _ in range(3):
+        QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Return)
+    assert find(tour, QLabel, "tour-title").text() == STEPS[1].title
+    qtbot.waitUntil(lambda: not tour._is_on_its_way)
+    QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Return)
+    assert find(tour, QLabel, "tour-title").text() == STEPS[2].title
+
+
 def test_the_ring_follows_its_control_and_goes_with_the_page(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project, "label")
     tour = begun(window)

@@ -71,7 +71,7 @@ class Tour(QFrame):
         self.setFixedWidth(_WIDTH)
         self._window, self._show_page = window, show_page
         self._number = 0
-        self._is_over = False
+        self._is_over = self._is_on_its_way = False
         self._target: QWidget | None = None
         self._ring = Ring(window)
         self._title = QLabel()
@@ -83,7 +83,7 @@ class Tour(QFrame):
         self._words.setObjectName("tour-words")
         self._end, self._back, self._next = (QPushButton(word) for word in ("End", "Back", "Next"))
         self._next.setProperty("role", "primary")
-        for button, slot in ((self._end, self.close), (self._back, self.go_back), (self._next, self.go_on)):
+        for button, slot in ((self._end, self.close), (self._back, self.go_back), (self._next, self._asked)):
             button.setObjectName(f"tour-{button.text().lower()}")
             button.clicked.connect(slot)
         self._lay_out()
@@ -114,6 +114,12 @@ class Tour(QFrame):
         self._go(0)
 
     @Slot()
+    def _asked(self) -> None:
+        """Next was pressed: not again for a page that is still being made, where presses pile up unseen."""
+        if not self._is_on_its_way:
+            self.go_on()
+
+    @Slot()
     def go_on(self) -> None:
         if self._number + 1 == len(STEPS):
             self.close()
@@ -125,7 +131,7 @@ class Tour(QFrame):
         self._go(max(0, self._number - 1))
 
     def _go(self, number: int) -> None:
-        step, self._number = STEPS[number], number
+        step, self._number, self._is_on_its_way = STEPS[number], number, True
         self._title.setText(step.title)
         self._words.setText(worded(step.words))
         self._count.setText(f"{number + 1} of {len(STEPS)}")
@@ -156,6 +162,7 @@ class Tour(QFrame):
 
     @Slot()
     def _place(self) -> None:
+        self._is_on_its_way = False
         self._watch(self._find())
         self._lie(self._target)
 
