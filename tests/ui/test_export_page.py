@@ -21,6 +21,7 @@ from workbench.inference.events import Agreement, ExportDone, Exported, ExportEv
 from workbench.training import events
 from workbench.training.events import Finished, Started
 from workbench.ui import theme
+from workbench.ui.export import page as export_page
 from workbench.ui.export import work
 from workbench.ui.export.page import ExportPage
 from workbench.ui.export.work import FormatChoice, Formats, Wish
@@ -158,6 +159,26 @@ def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: Exp
     qtbot.waitUntil(lambda: not session.jobs)
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: "once it is trained" in text(page, "export-empty-sentence"))
+
+
+def test_what_was_exported_before_is_listed_and_gives_way_to_what_is_exported_now(
+    qtbot: QtBot, page: ExportPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make_run(session) / "export" / "onnx" / "model.onnx"
+    before.parent.mkdir(parents=True)
+    before.write_bytes(b"x" * 2_000)
+    page.shown()
+    qtbot.waitUntil(lambda: len(results(page)) == 1)
+    assert results(page)[0][:3] == ["onnx", str(before), "2.0 kB"]
+    assert results(page)[0][3].startswith("written before, on 2")
+    shown: list[Path] = []
+    monkeypatch.setattr(export_page, "open_folder", lambda folder: shown.append(folder) or True)
+    press(qtbot, page, "export-open")
+    assert shown == [before.parents[1]]
+    page.findChild(QLineEdit, "export-folder").setText(str(before.parents[3]))
+    assert results(page) == []
+    press(qtbot, page, "export-start")
+    qtbot.waitUntil(lambda: "agree" in results(page)[0][3] if results(page) else False)
 
 
 def test_the_chosen_formats_are_written_and_their_check_is_shown(

@@ -23,6 +23,7 @@ class FormatsList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._boxes: dict[str, QCheckBox] = {}
+        self._files: dict[str, str] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._loading = QLabel("Loading PyTorch …")
@@ -60,7 +61,12 @@ class FormatsList(QWidget):
             self._column.addWidget(box)
             self._column.addWidget(about)
             self._boxes[choice.name] = box
+            self._files[choice.name] = choice.file
         self.changed.emit()
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Each format with the name of its file."""
+        return tuple(self._files.items())
 
     def chosen(self) -> tuple[str, ...]:
         return tuple(name for name, box in self._boxes.items() if box.isChecked())

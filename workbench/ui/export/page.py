@@ -156,6 +156,7 @@ class ExportPage(Page):
         self._formats.changed.connect(self._enable)
         self._form.changed.connect(self._enable)
         self._folder.textChanged.connect(self._enable)
+        self._folder.textChanged.connect(self._show_earlier)
         self._folder.textChanged.connect(self._folder.setToolTip)
         self._choose.clicked.connect(self._choose_folder)
         self._open.clicked.connect(self._open_folder)
@@ -250,11 +251,20 @@ class ExportPage(Page):
     def _loaded(self, event: object) -> None:
         if isinstance(event, Formats):
             self._formats.fill(event.choices)
+            self._show_earlier()
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
         if isinstance(error, WorkbenchError):
             self._formats.say(error.sentence)
+
+    @Slot()
+    def _show_earlier(self) -> None:
+        """What lies in the folder, until something is written here."""
+        if self._written is None and self._formats.is_filled and (text := self._folder.text().strip()):
+            folder = Path(text).expanduser()
+            files = ((format, folder / format / file) for format, file in self._formats.files())
+            self._open.setEnabled(self._results.show_earlier(files))
 
     @Slot()
     def _enable(self) -> None:
@@ -347,5 +357,6 @@ class ExportPage(Page):
 
     @Slot()
     def _open_folder(self) -> None:
-        if self._written is not None and not open_folder(self._written):
-            self.session.message.emit("warning", f"The folder could not be shown. It is {self._written}.")
+        folder = self._written or Path(self._folder.text().strip()).expanduser()
+        if not open_folder(folder):
+            self.session.message.emit("warning", f"The folder could not be shown. It is {folder}.")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
@@ -41,6 +46,16 @@ class Results(QTableWidget):
         super().paintEvent(event)
         if not self.rowCount():
             paint_words(self, EMPTY)
+
+    def show_earlier(self, files: Iterable[tuple[str, Path]]) -> bool:
+        """Of these, by format, list what is there, written before this window was opened; whether anything is."""
+        self.setRowCount(0)
+        for format, file in files:
+            with contextlib.suppress(OSError):
+                about = file.stat()
+                when = f"written before, on {datetime.fromtimestamp(about.st_mtime):%Y-%m-%d %H:%M}"
+                self._add((format, str(file), size(about.st_size), when), "muted", "")
+        return self.rowCount() > 0
 
     def add(self, result: Exported) -> None:
         row = (result.format, str(result.file), size(result.bytes), verdict(result))
