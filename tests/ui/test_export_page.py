@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core.document import Document
+from workbench.core.extras import install
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.training import events
@@ -220,7 +220,7 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page
     missing = page.findChild(QLabel, "export-missing-rare")
     assert missing.text().startswith("Needs rarelib. <a href='#'>Copy the command</a> that installs it")
     missing.linkActivated.emit("#")
-    assert QGuiApplication.clipboard().text() == f'{sys.executable} -m pip install "workbench-detection[export]"'
+    assert QGuiApplication.clipboard().text() == install("[export]")
 
 
 def test_nothing_can_be_exported_without_a_format(qtbot: QtBot, page: ExportPage, session: Session) -> None:

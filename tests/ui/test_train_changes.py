@@ -9,6 +9,8 @@ from pytestqt.qtbot import QtBot
 from tests.ui.before_hand import SMALL, Fakes, combo, fakes, shown, told, tool, typed
 from tests.ui.test_starting_weights import choose
 from tests.ui.train_hand import button, session, text
+from workbench.training import recipes
+from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
@@ -19,13 +21,13 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     assert text(shown, "train-changes-none") == "As in “Few images”"
     assert head.isHidden()
     assert tool(shown, "train-changes-all").isHidden()
-    typed(shown, "batch", "4")
+    typed(shown, "evaluate_every", "4")
     assert head.text() == "1 differs from “Few images”"
     typed(shown, "mini_batch", "2")
     assert head.text() == "2 differ from “Few images”"
     assert head.toolTip().startswith("2 settings differ from “Few images”")
     head.click()
-    assert text(shown, "train-change-batch") == "Batch: 8 → 4"
+    assert text(shown, "train-change-evaluate_every") == "Evaluate every: 5 → 4"
     assert text(shown, "train-change-mini_batch") == "Mini batch: auto → 2"
     tool(shown, "train-back-mini_batch").click()
     assert shown._setup.form.text("mini_batch") == "auto"
@@ -34,12 +36,33 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     tool(shown, "train-back-resize").click()
     assert combo(shown, "train-form-resize").currentText() == "auto"
     assert head.text() == "1 differs from “Few images”"
-    typed(shown, "batch", "many")  # not valid: what is known stays
+    typed(shown, "evaluate_every", "many")  # not valid: what is known stays
     assert head.text() == "1 differs from “Few images”"
     tool(shown, "train-changes-all").click()
-    assert shown._setup.form.text("batch") == "8"
+    assert shown._setup.form.text("evaluate_every") == "5"
     assert head.isHidden()
     assert not shown.findChild(QLabel, "train-changes-none").isHidden()
+
+
+def test_who_says_how_long_gets_no_least_number_of_steps(shown: TrainPage, session: Session) -> None:
+    said: list[str] = []
+    session.message.connect(lambda _level, sentence: said.append(sentence))
+    head, form = tool(shown, "train-changes-head"), shown._setup.form
+    typed(shown, "epochs", "7")
+    assert (form.text("least_steps"), len(said)) == ("0", 1)
+    assert "as long as you say" in said[0]
+    assert head.text() == "2 differ from “Few images”"
+    typed(shown, "least_steps", "50")  # and who wants both has both
+    typed(shown, "epochs", "8")
+    assert (form.text("least_steps"), len(said)) == ("50", 1)
+    tool(shown, "train-changes-all").click()
+    assert (form.text("epochs"), form.text("least_steps")) == ("300", "1200")
+    typed(shown, "batch", "2")
+    assert form.text("least_steps") == "0"
+    recipe = recipes.preset("small-data")
+    assert recipe.changed({"epochs": 7}).training.least_steps == 0
+    assert recipe.changed({"seed": 7}).training.least_steps == 1200
+    assert recipe.changed({"epochs": 7, "least_steps": 9}).training.least_steps == 9
 
 
 def test_a_recipe_for_every_detector_keeps_it_and_says_what_is_other_for_it(shown: TrainPage) -> None:

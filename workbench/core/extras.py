@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 
 def install(what: str) -> str:
@@ -11,5 +13,6 @@ def install(what: str) -> str:
     The extra's command needs no other place to get Workbench from: pip finds that it is there.
     """
     package = f'"workbench-detection{what}"' if what.startswith("[") else what
-    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    own = Path(sys.exec_prefix, "Scripts" if os.name == "nt" else "bin", "python")
+    python = f'"{own}"' if " " in str(own) else str(own)
     return f"{python} -m pip install {package}"

@@ -96,7 +96,12 @@ class Recipe:
         )  # fmt: skip
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:
-        """A copy with settings of the detector or the training replaced by name, each checked."""
+        """A copy with settings of the detector or the training replaced by name, each checked.
+
+        Who says how long, by epochs or batch, means it: then no least number of steps is made of them.
+        """
+        if values.keys() & LENGTH and "least_steps" not in values:
+            values = {**values, "least_steps": 0}
         own = {row.name for row in settings.rows(type(self.detector_settings))}
         trainings = {row.name for row in settings.rows(TrainingSettings)}
         for name in values:
@@ -111,6 +116,8 @@ class Recipe:
         )
 
 
+LENGTH = {"epochs", "batch"}
+"""What says how long a training is."""
 _TRAINING_ROWS = settings.rows(TrainingSettings)
 
 

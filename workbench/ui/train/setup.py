@@ -25,7 +25,7 @@ from workbench import settings
 from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training.differences import Difference, differences, shown
-from workbench.training.recipes import Recipe
+from workbench.training.recipes import LENGTH, Recipe
 from workbench.training.settings import TrainingSettings
 from workbench.ui import tab_order, theme
 from workbench.ui.actions import make
@@ -58,6 +58,7 @@ class Setup(QWidget):
         self._recipes: dict[str, Recipe] = {}
         self._choices: dict[str, DetectorChoice] = {}
         self._recipe: Recipe | None = None
+        self._is_own_length = False  # a person said how long
         self.hopeless = ""  # why nothing could be learnt, as far as it is known
         self.look_first: Callable[[], bool] = lambda: False  # whether a start must wait for a look, which it asks for
         self.starts_later = False
@@ -93,6 +94,7 @@ class Setup(QWidget):
             touched.connect(self._settle)  # before what follows from it
         self.detector.activated.connect(self._detector_chosen)
         self.preset.activated.connect(self._preset_chosen)
+        self.form.changed.connect(self._mind_length)
         self.form.changed.connect(self.changed)
         self.changed.connect(self._compare)
         self.changes.back_asked.connect(self._put_back)
@@ -194,7 +196,7 @@ class Setup(QWidget):
         self._show(recipe)
 
     def _show(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+        self._recipe, self._is_own_length = recipe, False
         self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
         self.preset.setCurrentIndex(self.preset.findData(recipe.name))
         self.form.set_rows(_in_order(recipe), (FIRST_GROUP,))
@@ -219,6 +221,18 @@ class Setup(QWidget):
         return f"The training of “{recipe.title}”, which was made for {self._choices[own].title}{but}."
 
     @Slot()
+    def _mind_length(self) -> None:
+        """Who changes epochs or batch means them: the recipe's least number of steps would make others of them."""
+        if self._recipe is None or self._is_own_length or not self._recipe.training.least_steps:
+            return
+        with contextlib.suppress(WorkbenchError):  # what is typed is no number yet
+            values = self.form.values()
+            if any(values[name] != getattr(self._recipe.training, name) for name in LENGTH):
+                self._is_own_length = True
+                self.form.set_values({"least_steps": 0})
+                self.said.emit("The training is as long as you say: Least steps, under Length, was set to 0.")
+
+    @Slot()
     def _fit_width(self) -> None:
         """Published weights are of the published network: another width would take nothing of them."""
         if self.start_from.currentData() == PUBLISHED and self._width_is_odd():
@@ -241,6 +255,7 @@ class Setup(QWidget):
     @Slot(object)
     def _put_back(self, found: tuple[Difference, ...]) -> None:
         self.form.set_values({one.name: "auto" if one.before is None else one.before for one in found})
+        self._is_own_length = self._is_own_length and not LENGTH & {one.name for one in found}
         self.changed.emit()
 
     @Slot()
