@@ -111,7 +111,7 @@ def test_it_follows_the_form_of_the_train_page(
     settle(qtbot, window, eyes, 2)
     assert eyes.wishes[-1].recipe.training.epochs == 7
     assert find(window, QSpinBox, "seen-epoch").maximum() == 7
-    assert find(window, QLabel, "seen-recipe").text().endswith("1 changed")
+    assert find(window, QLabel, "seen-recipe").text().endswith("2 changed")  # and with it the least number of steps
     epochs.setText("abc")
     epochs.textEdited.emit("abc")
     shown = find(window, SeenPicture, "seen-picture")
