@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,20 @@ def test_an_item_whose_kind_is_no_text_is_refused(tmp_path: Path) -> None:
     for reader in (read, info):
         with pytest.raises(Refused, match="damaged"):
             reader(put(tmp_path, damaged))
+
+
+@pytest.mark.parametrize(
+    "more", [struct.pack(">I4s", 8, b"free") * 1_000_000, struct.pack(">I4s", 0, b"meta") + bytes(5 << 20),
+             struct.pack(">I4sQ", 1, b"free", 2**64 - 1)],
+    ids=["a million boxes", "a huge one", "one beyond all disks"],
+)  # fmt: skip
+def test_what_no_phone_writes_is_refused_at_once(tmp_path: Path, more: bytes) -> None:
+    file = put(tmp_path, heic_files.TURNED[:28] + more)
+    begun = time.process_time()
+    for reader in (read, info):
+        with pytest.raises(Refused, match="damaged"):
+            reader(file)
+    assert time.process_time() - begun < 2
 
 
 def test_another_container_is_not_taken_for_one() -> None:

@@ -13,8 +13,8 @@ _BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1
 FORMATS = ("HEIF",)
 """What Pillow calls it."""
 INSTALL = install("pi-heif")
-_MOST = 64 << 20
-"""Bytes of the box that describes what is in the file; phones write some kilobytes."""
+_MOST, _PARTS = 4 << 20, 10_000
+"""Bytes of the box that describes what is in the file, where phones write kilobytes; boxes beside it, where some ten."""
 
 
 def is_heic(head: bytes) -> bool:
@@ -42,18 +42,22 @@ def may_open(head: bytes, stream: IO[bytes]) -> bool:
 
 
 def _is_sound(stream: IO[bytes]) -> bool:
-    """Whether the kinds of all items are texts: of others pi-heif 1.4.0 ends the process."""
+    """Whether the kinds of all items are texts: of others pi-heif 1.4.0 ends the process. A file in a million parts
+    would be looked at for minutes, and is not sound either.
+    """
     before = stream.tell()
     try:
         return all(_is_text(item) for meta in _metas(stream) for item in _items(meta))
+    except (ValueError, OverflowError):
+        return False
     finally:
         stream.seek(before)
 
 
 def _metas(stream: IO[bytes]) -> Iterator[bytes]:
-    """What is in each box `meta` of the file."""
+    """What is in each box `meta` of the file. ValueError or OverflowError where no phone would write it so."""
     at = 0
-    while True:
+    for _ in range(_PARTS):
         stream.seek(at)
         head = stream.read(16)
         if len(head) < 8:
@@ -64,10 +68,17 @@ def _metas(stream: IO[bytes]) -> Iterator[bytes]:
             (size,), begin = struct.unpack(">Q", head[8:]), 16
         if kind == b"meta":
             stream.seek(at + begin)
-            yield stream.read(size - begin if begin <= size <= _MOST else _MOST)
+            yield _whole(stream.read(size - begin if begin <= size <= _MOST else _MOST + 1))
         if size < begin:  # 0: to the end of the file
             return
         at += size
+    raise ValueError("too many boxes")
+
+
+def _whole(meta: bytes) -> bytes:
+    if len(meta) > _MOST:
+        raise ValueError("too large")
+    return meta
 
 
 def _items(meta: bytes) -> Iterator[bytes]:
