@@ -14,7 +14,7 @@ FORMATS = ("HEIF",)
 """What Pillow calls it."""
 INSTALL = install("pi-heif")
 _MOST, _PARTS = 4 << 20, 10_000
-"""Bytes of the box that describes what is in the file, where phones write kilobytes; boxes beside it, where some ten."""
+"""Bytes of the box that describes what is in the file, where phones write kilobytes; boxes beside it, where ten."""
 
 
 def is_heic(head: bytes) -> bool:

@@ -72,11 +72,13 @@ class FirstRecipe(QObject):
         if self._chooses or not setup.loaded or not setup.isVisible() or setup.settled:
             return
         self._chooses = True  # what is shown says that it changed
-        setup.suggest(self._fitting())
-        if (last := self._last()) is not None:
-            setup.suggest_settings(last)
-        setup.settled = setup.settled or bool(self._past)
-        self._chooses = False
+        try:
+            setup.suggest(self._fitting())
+            if (last := self._last()) is not None:
+                setup.suggest_settings(last)
+            setup.settled = setup.settled or bool(self._past)
+        finally:
+            self._chooses = False
 
     def _last(self) -> Recipe | None:
         """All settings of the newest run whose recipe there is."""
