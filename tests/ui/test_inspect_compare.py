@@ -74,11 +74,11 @@ def two_looks() -> TwoLooks:
 
 @pytest.fixture
 def compared(qtbot: QtBot, page: InspectPage, session: Session) -> InspectPage:
-    """The first run was looked at, and the second is chosen and has looked; the tab is in sight, confidence 0.5."""
+    """The newer run, second, has looked, and the first, chosen, too; the tab is in sight, confidence 0.5."""
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    begin(qtbot, page, session, "second", "first")
+    begin(qtbot, page, session, "first", "second")
     slide(page, "confidence", 50)
-    choose_second(page, "second")
+    choose_other(page, "first")
     press(qtbot, page, "inspect-compare-look")
     qtbot.waitUntil(lambda: count(page, "fixed") == "1 fixed")
     return page
@@ -96,7 +96,7 @@ def begin(qtbot: QtBot, page: InspectPage, session: Session, *names: str) -> Non
     tab(page, "Compare")
 
 
-def choose_second(page: InspectPage, name: str) -> None:
+def choose_other(page: InspectPage, name: str) -> None:
     combo = page.findChild(QComboBox, "inspect-compare-run")
     assert isinstance(combo, QComboBox)
     combo.setCurrentIndex(combo.findText(name))
@@ -143,17 +143,17 @@ def test_with_one_run_it_offers_to_train_another(qtbot: QtBot, page: InspectPage
 def test_a_run_that_has_not_looked_says_what_to_do(
     qtbot: QtBot, page: InspectPage, session: Session, look: TwoLooks
 ) -> None:
-    begin(qtbot, page, session, "second", "first")
+    begin(qtbot, page, session, "first", "second")
     combo = page.findChild(QComboBox, "inspect-compare-run")
-    assert [combo.itemText(row) for row in range(combo.count())] == ["choose a run …", "second"]
-    choose_second(page, "second")
-    assert "Press Look: second then" in text(page, "inspect-compare-status")
+    assert [combo.itemText(row) for row in range(combo.count())] == ["choose a run …", "first"]
+    choose_other(page, "first")
+    assert "Press Look: first then" in text(page, "inspect-compare-status")
     assert set(counts(page).values()) == {"– " + kind.replace("-", " ") for kind in COUNTS}
     look.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-compare-look")
     qtbot.waitUntil(lambda: text(page, "inspect-compare-status") == look.fails_with)
     qtbot.waitUntil(lambda: not session.jobs)
-    assert look.wishes[-1].run_folder.name == "second"
+    assert look.wishes[-1].run_folder.name == "first"
     assert look.wishes[-1].snapshot is look.wishes[0].snapshot
 
 
@@ -161,18 +161,18 @@ def test_candidates_that_are_kept_are_compared_without_asking(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    begin(qtbot, page, session, "second", "first")
+    begin(qtbot, page, session, "first", "second")
     assert session.document is not None
-    kept = session.document.runs_folder / "second" / "candidates"
+    kept = session.document.runs_folder / "first" / "candidates"
     kept.mkdir()
     (kept / "0-1.npz").write_bytes(b"kept")
-    choose_second(page, "second")
+    choose_other(page, "first")
     qtbot.waitUntil(lambda: count(page, "in-both") == "1 in both")
 
 
 def test_it_says_from_which_run_to_which(compared: InspectPage) -> None:
     assert text(compared, "inspect-compare-way") == "Labelled boxes, first → second"
-    choose_second(compared, "choose a run …")
+    choose_other(compared, "choose a run …")
     assert text(compared, "inspect-compare-way") == "Labelled boxes"
 
 
@@ -228,22 +228,54 @@ def test_the_sliders_move_both_runs_and_the_interval_of_ap_comes_from_a_job(
 
 def test_each_run_may_have_its_own_operating_point(qtbot: QtBot, compared: InspectPage, session: Session) -> None:
     assert session.document is not None
-    operating_point.write(session.document.runs_folder / "second", OperatingPoint(0.3, iou=0.5))
-    press(qtbot, compared, "inspect-look")  # both look anew, the second as soon as it is chosen
+    operating_point.write(session.document.runs_folder / "first", OperatingPoint(0.7, iou=0.5))
+    press(qtbot, compared, "inspect-look")  # both look anew, the other as soon as it is chosen
     qtbot.waitUntil(lambda: count(compared, "fixed") == "– fixed")
     qtbot.waitUntil(lambda: not session.jobs)
     press(qtbot, compared, "inspect-compare-look")
-    qtbot.waitUntil(lambda: count(compared, "new") == "0 new")
+    qtbot.waitUntil(lambda: count(compared, "in-both") == "1 in both")
     settings = compared.findChild(QComboBox, "inspect-compare-settings")
     assert isinstance(settings, QComboBox)
     settings.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: count(compared, "new") == "1 new")  # the one that scores 0.4
-    assert "second: confidence from 0.30" in text(compared, "inspect-compare-words")
-    assert "first: confidence from 0.50" in text(compared, "inspect-compare-words")
+    qtbot.waitUntil(lambda: count(compared, "new") == "1 new")  # the first's, beside it, scores 0.6
+    assert "first: confidence from 0.70" in text(compared, "inspect-compare-words")
+    assert "second: confidence from 0.50" in text(compared, "inspect-compare-words")
     slide(compared, "confidence", 95)
-    press(qtbot, compared, "inspect-keep")  # the first run's own is another now: nothing of it is found
-    qtbot.waitUntil(lambda: "first: confidence from 0.95" in text(compared, "inspect-compare-words"))
-    assert counts(compared)["regressed"] == "0 regressed"
+    press(qtbot, compared, "inspect-keep")  # the page's run's own is another now: nothing of it is found
+    qtbot.waitUntil(lambda: "second: confidence from 0.95" in text(compared, "inspect-compare-words"))
+    assert counts(compared)["fixed"] == "0 fixed"
+
+
+def test_a_change_is_told_from_the_older_run_to_the_newer_whichever_is_above(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    session.do(edits.AddLabels((Label(0, "nucleus"),)))
+    begin(qtbot, page, session, "first", "second")
+    run = page.findChild(QComboBox, "inspect-run")
+    assert isinstance(run, QComboBox)
+    run.setCurrentIndex(run.findText("first", Qt.MatchFlag.MatchStartsWith))
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: len(rows(page)) == 2 and not session.jobs)
+    slide(page, "confidence", 50)
+    choose_other(page, "second")
+    press(qtbot, page, "inspect-compare-look")
+    qtbot.waitUntil(lambda: count(page, "fixed") == "1 fixed")
+    assert counts(page) == COUNTS
+    assert text(page, "inspect-compare-way") == "Labelled boxes, first → second"
+    press(qtbot, page, "inspect-compare-fixed")
+    assert (listed(page), marked(page)) == (["b.png"], [[10, 10, 30, 30]])
+    measure(page, "precision")
+    assert [row[3] for row in numbers(page)] == ["+0.167", "+0.000", "+0.000"]
+    assert session.document is not None
+    session.select_image(session.document.images()[0].id)
+    assert (drawn(page)["first"], drawn(page)["second_wrong"]) == ([[10, 10, 30, 30]], [[41, 40, 61, 60]])
+    assert text(page, "inspect-caption") == "a.png: 1 → 0 right, 1 → 1 false, 0 → 1 missed"
+    slide(page, "confidence", 95)
+    press(qtbot, page, "inspect-keep")  # of the older run, which is above
+    settings = page.findChild(QComboBox, "inspect-compare-settings")
+    assert isinstance(settings, QComboBox)
+    settings.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "first: confidence from 0.95" in text(page, "inspect-compare-words"))
 
 
 def test_the_picture_shows_both_runs_while_the_tab_is_in_sight(
@@ -274,11 +306,11 @@ def test_labels_that_a_run_does_not_know_and_other_data_are_told(
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     look.labels["second"] = ("cell",)
-    begin(qtbot, page, session, "second", "first")
+    begin(qtbot, page, session, "first", "second")
     for name, digest in (("first", "1" * 64), ("second", "2" * 64)):
         write_digest(session, name, digest)
     session.runs_changed.emit()
-    choose_second(page, "second")
+    choose_other(page, "first")
     press(qtbot, page, "inspect-compare-look")
     qtbot.waitUntil(lambda: "doesn't know" in text(page, "inspect-compare-status"))
     assert [row[0] for row in numbers(page)] == ["all labels", "cell"]
@@ -303,10 +335,22 @@ def test_an_edit_of_labels_is_followed_by_both(qtbot: QtBot, compared: InspectPa
     qtbot.waitUntil(lambda: counts(compared) == COUNTS)
 
 
-def test_another_first_run_takes_the_comparison_away(qtbot: QtBot, compared: InspectPage) -> None:
+def test_of_one_run_the_last_weights_are_the_newer(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    folder = make_run(session, "first")
+    (folder / "last.safetensors").write_bytes(b"weights")
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: len(rows(page)) == 2 and not session.jobs)
+    tab(page, "Compare")
+    choose_other(page, "first, last")
+    press(qtbot, page, "inspect-compare-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-compare-way").endswith("first → first, last"))
+
+
+def test_another_run_above_takes_the_comparison_away(qtbot: QtBot, compared: InspectPage) -> None:
     run = compared.findChild(QComboBox, "inspect-run")
     assert isinstance(run, QComboBox)
-    run.setCurrentIndex(run.findText("second", Qt.MatchFlag.MatchStartsWith))
+    run.setCurrentIndex(run.findText("first", Qt.MatchFlag.MatchStartsWith))
     assert numbers(compared) == []
     assert "Let the run above look" in text(compared, "inspect-compare-empty-sentence")
     assert compared.findChild(CompareTab).second.found is None  # it is of other images, for all we know

@@ -47,6 +47,11 @@ class RunInfo:
     note: str = ""  # what a person wrote about it
 
     @property
+    def order(self) -> tuple[float, str]:
+        """Later runs compare as greater."""
+        return self.started, natural_key(self.name)
+
+    @property
     def best(self) -> Path | None:
         return _existing(self.folder / "best.safetensors")
 
@@ -83,7 +88,7 @@ def runs(folder: Path) -> tuple[RunInfo, ...]:
     except OSError:
         return ()
     found = [info(entry) for entry in folders]
-    return tuple(sorted(found, key=lambda run: (run.started, natural_key(run.name)), reverse=True))
+    return tuple(sorted(found, key=lambda run: run.order, reverse=True))
 
 
 def info(folder: Path) -> RunInfo:

@@ -55,7 +55,7 @@ class InspectPage(Page):
         self._follower = Follower(self)
         self._build()
         self._compare = CompareTab(session, lambda wish: self._look(wish))
-        self.add_tab(self._compare, "Compare", "Two runs side by side: what the second finds better and worse.")
+        self.add_tab(self._compare, "Compare", "Two runs side by side: what the newer finds better and worse.")
         self._review = ReviewTab(session)
         self.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
         self._connect()

@@ -39,11 +39,11 @@ WRONG = "✗"
 """Before the name of a wrong detection where colours tell the two runs apart."""
 TWO_RUNS = (
     Entry("truth", "labelled box", "A labelled box, found or not.", ("truth",)),
-    Entry("first", "first run", f"What the page's run detects; {WRONG}: wrongly.", ("first", "first_wrong")),
-    Entry("second", "second run", f"What the other run detects; {WRONG}: wrongly.", ("second", "second_wrong")),
+    Entry("first", "older run", f"What it detects; {WRONG}: wrongly.", ("first", "first_wrong")),
+    Entry("second", "newer run", f"What it detects; {WRONG}: wrongly.", ("second", "second_wrong")),
 )  # fmt: skip
 DASHED = ("hit", "false_alarm", "second", "second_wrong")
-OPEN = ("second", "second_wrong")  # seen through: the first run's box may lie in the same place
+OPEN = ("second", "second_wrong")  # seen through: the older run's box may lie in the same place
 DASH = 8.0  # px of their dashes and gaps
 NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that what lies there too keeps its name
 NAMELESS = ("label", "truth")

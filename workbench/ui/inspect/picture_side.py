@@ -115,9 +115,9 @@ class PictureSide(QWidget):
         found, counted = self._found, both.first.matching.counted
         rows = slice(*np.searchsorted(both.first.matching.truth.images, [row, row + 1]))
         groups = [Group("truth", both.first.matching.truth.boxes[rows][counted[rows]], ())]
-        places = (("first", both.first, self.image), ("second", both.second, int(both.pair.seconds[row])))
+        places = both.wanted.in_time(self.image, int(both.pair.seconds[row]))
         counts = []
-        for kind, state, place in places:
+        for kind, state, place in zip(("first", "second"), (both.first, both.second), places, strict=True):
             match = state.matching.of_image(row, state.wanted, OVERLAP)
             seen = state.found.candidates[place]
             names = _named(found.names, seen, _scores(state.matching, row, len(seen)))

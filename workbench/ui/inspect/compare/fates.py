@@ -1,4 +1,4 @@
-"""How many boxes the second run finds that the first did not, and the other way: a button each, which opens them."""
+"""How many boxes the newer run finds that the older did not, and the other way: a button each, which opens them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 
 HELP = {
-    "fixed": "Labelled boxes that the first run misses or mislabels and the second finds.",
-    "regressed": "Labelled boxes that the first run finds and the second misses or mislabels.",
+    "fixed": "Labelled boxes that the older run misses or mislabels and the newer finds.",
+    "regressed": "Labelled boxes that the older run finds and the newer misses or mislabels.",
     "wrong in both": "Labelled boxes that both miss or mislabel.",
     "right in both": "Labelled boxes that both find.",
-    "gone": "False alarms of the first run that the second has not: none of its label overlaps it by half.",
-    "new": "False alarms of the second run that the first has not.",
+    "gone": "False alarms of the older run that the newer has not: none of its label overlaps it by half.",
+    "new": "False alarms of the newer run that the older has not.",
     "in both": "False alarms of both runs, of one label and overlapping by half.",
 }
 
@@ -54,7 +54,7 @@ class Fates(QWidget):
         return button
 
     def show_runs(self, runs: TwoRuns | None, names: tuple[str, str] = ("", "")) -> None:
-        """`names` of the first and the second run. None: nothing is compared."""
+        """`names` of the older and the newer run. None: nothing is compared."""
         self._way.setText("Labelled boxes" if runs is None else f"Labelled boxes, {names[0]} → {names[1]}")
         for fate in FATES:
             self._fill(fate, None if runs is None else len(runs.boxes_of(fate)))

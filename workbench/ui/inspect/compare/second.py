@@ -1,4 +1,4 @@
-"""The second run of a comparison: which one, and its look at the same images, which is taken from what is kept."""
+"""The other run of a comparison, beside the page's: which, and its look at the same images, taken from what is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
 
 NOBODY = "choose a run …"
-CHOOSE = "Choose a run: what it finds better and worse than the one above is counted here."
+CHOOSE = "Choose a run: what the newer of the two finds better and worse is counted here."
 LOOK_HELP = "Run its detector over the same images. What it finds is kept beside the run."
 
 
@@ -34,13 +34,13 @@ class SecondRun(QWidget):
         super().__init__()
         self.found: Found | None = None
         self._session, self._look = session, look
-        self._wish: Wish | None = None  # of the first run
+        self._wish: Wish | None = None  # of the page's run
         self._job: Job | None = None
         self._runs: tuple[RunInfo, ...] = ()
         self._combo = ElidedCombo(
             "inspect-compare-run",
-            "Second run",
-            "The run to compare with: what it finds better and worse than the one above.",
+            "Other run",
+            "The run to compare with. A change is told from the older run to the newer one.",
             10,
         )
         self._go = QPushButton("Look")
@@ -65,8 +65,13 @@ class SecondRun(QWidget):
 
     @property
     def run(self) -> RunInfo | None:
+        return None if self.checkpoint is None else self.info(self.checkpoint.parent)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file that is chosen."""
         file = self._combo.currentData()
-        return self.info(Path(file).parent) if file else None
+        return Path(file) if file else None
 
     def info(self, folder: Path) -> RunInfo | None:
         """What is known of the run in this folder."""
@@ -83,7 +88,7 @@ class SecondRun(QWidget):
         self._list()
 
     def begin(self, wish: Wish | None) -> None:
-        """The first run has looked so; None: at nothing."""
+        """The page's run has looked so; None: at nothing."""
         self._end()
         self._wish = wish
         self._take(None)

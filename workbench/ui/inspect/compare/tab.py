@@ -1,4 +1,4 @@
-"""Two runs side by side, as a tab of the Inspect page: what the second finds better and worse, and how sure that is."""
+"""Two runs side by side, as a tab of the Inspect page: what the newer finds better and worse, and how sure that is."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class CompareTab(Tab):
         self._compared: Compared | None = None
         self._comparer = Comparer()
         self._first: Wish | None = None
-        self._point: OperatingPoint | None = None  # of the first run, if it was kept since its look
-        # second look, its name, own, point: as the thread reads them
-        self._asked: tuple[Found | None, str, bool, OperatingPoint | None] = (None, "", False, None)
+        self._point: OperatingPoint | None = None  # of the page's run, if it was kept since its look
+        # second look, its name, own, point, turned: as the thread reads them
+        self._asked: tuple[Found | None, str, bool, OperatingPoint | None, bool] = (None, "", False, None, False)
         self._intervals = Intervals(session, self)
         self.second = SecondRun(session, look)
         self._build()
@@ -103,7 +103,7 @@ class CompareTab(Tab):
         self._show_stack()
 
     def keep(self, point: OperatingPoint) -> None:
-        """It was kept with the first run."""
+        """It was kept with the page's run."""
         self._point = point
         self._ask()
 
@@ -119,10 +119,10 @@ class CompareTab(Tab):
 
     def _show_stack(self) -> None:
         if self.state is None:
-            self._empty.say("Look first", "Let the run above look at the images, then choose a second one here.")
+            self._empty.say("Look first", "Let the run above look at the images, then choose another one here.")
         elif not self.second.count:
             self._empty.say(
-                "One run only", "Train another one, and this tab shows what it finds better and worse.",
+                "One run only", "Train another one, and this tab shows what the newer finds better and worse.",
                 "Train a detector", "train",
             )  # fmt: skip
         full = self.state is not None and self.second.count > 0
@@ -137,8 +137,9 @@ class CompareTab(Tab):
 
     @Slot()
     def _ask(self) -> None:
-        """Another second run, or other settings."""
-        self._asked = self.second.found, self.second.name, self._own.currentIndex() == 1, self._point
+        """Another other run, or other settings."""
+        own = self._own.currentIndex() == 1
+        self._asked = self.second.found, self.second.name, own, self._point, self._turned()
         if self.second.found is None:
             self._show(None)
         elif self.isVisible():
@@ -152,11 +153,11 @@ class CompareTab(Tab):
 
     def _work_out(self, state: Shown) -> Compared | None:
         """In the thread."""
-        second, name, own, point = self._asked
+        second, name, own, point, turned = self._asked
         if second is None:
             return None
-        first = self._first.run_folder.name if self._first is not None else "the first run"
-        return self._comparer(Wanted(state, second, (first, name), own, point))
+        first = self._first.run_folder.name if self._first is not None else "the run above"
+        return self._comparer(Wanted(state, second, (first, name), own, point, turned))
 
     def draw(self, state: Shown, result: object) -> None:
         assert result is None or isinstance(result, Compared)
@@ -172,7 +173,7 @@ class CompareTab(Tab):
         if compared is None:
             self._fates.show_runs(None)
         else:
-            self._fates.show_runs(compared.runs, compared.wanted.names)
+            self._fates.show_runs(compared.runs, compared.names)
         if compared is not None:
             self._say(" ".join((*compared.pair.notes, *self._other_data())))
         self._show_table()
@@ -184,6 +185,15 @@ class CompareTab(Tab):
         if one is None or other is None or not one.digest or not other.digest or one.digest == other.digest:
             return ()
         return ("They were trained on different data.",)
+
+    def _turned(self) -> bool:
+        """Whether the page's run is the newer one; of one run, the best weights are older than the last."""
+        mine, other = self._info(), self.second.run
+        if mine is None or other is None or self._first is None:
+            return False
+        if mine.folder == other.folder:
+            return self._first.checkpoint == mine.last
+        return mine.order > other.order
 
     def _info(self) -> RunInfo | None:
         return self.second.info(self._first.run_folder) if self._first is not None else None
@@ -246,7 +256,7 @@ def _rules(compared: Compared) -> str:
         return f"Both: {both[0].rule}."
     each = (
         f"{name}: confidence from {state.confidence:.2f}, NMS {KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
-        for name, state in zip(compared.wanted.names, both, strict=True)
+        for name, state in zip(compared.names, both, strict=True)
     )
     return f"Right from an overlap of {OVERLAP}. {' '.join(each)}"
 

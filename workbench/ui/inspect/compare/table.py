@@ -1,4 +1,4 @@
-"""The labels with what the second run finds otherwise, and the difference of a number with its interval: a whisker."""
+"""The labels with what the newer run finds otherwise, and the difference of a number with its interval: a whisker."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class DifferencesModel(HeadedModel):
     titles = ("label", "fixed", "regr.", "change", "interval")
     helps = (
         "",
-        "Labelled boxes that the second run alone finds. Click for their images.",
-        "Regressed: labelled boxes that the first run alone finds. Click for their images.",
-        "The second run's number less the first's. Click for the images in which the two differ.",
+        "Labelled boxes that the newer run alone finds. Click for their images.",
+        "Regressed: labelled boxes that the older run alone finds. Click for their images.",
+        "The newer run's number less the older's. Click for the images in which the two differ.",
         "What the images leave open: 95 % of the differences of images drawn anew lie within.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from workbench.ui.inspect.shown import Shown, own_point
 from workbench.ui.inspect.work import Found, Nms
 
 Rows = NDArray[np.int64]
+T = TypeVar("T")
 Numbers = tuple[NDArray[np.float64], float]  # (C,) of labels, and of all
 KEPT = 4  # matchings that are remembered: of both runs, before and after a switch
 BY_SUMS = ("f1", "precision", "recall")  # measures whose intervals come at once
@@ -32,18 +33,25 @@ BY_SUMS = ("f1", "precision", "recall")  # measures whose intervals come at once
 class Wanted:
     """`own`: each run at the operating point that was kept with it, or its best; else both as the sliders say.
 
-    `point`: that of the first run if it was kept since its look.
+    `point`: that of the page's run if it was kept since its look. `turned`: the page's run is the newer one.
     """
 
     state: Shown  # of the page's run
     second: Found
-    names: tuple[str, str]  # of the runs
+    names: tuple[str, str]  # of the page's run and of the other
     own: bool
     point: OperatingPoint | None = None
+    turned: bool = False
+
+    def in_time(self, page: T, other: T) -> tuple[T, T]:
+        """What belongs to the older run, then what belongs to the newer: a change is told forward in time."""
+        return (other, page) if self.turned else (page, other)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
+    """`first` is the older run, `second` the newer, whichever of them is the page's."""
+
     wanted: Wanted
     pair: Pair
     first: Shown  # as it is compared
@@ -51,6 +59,11 @@ class Compared:
     runs: TwoRuns
     numbers: dict[Measure, tuple[Numbers, Numbers]]
     tallies: dict[str, Difference]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the older and of the newer run."""
+        return self.wanted.in_time(*self.wanted.names)
 
     def row_of(self, image: int) -> int:
         """Where the page's image is among those that are compared, -1 if it is not."""
@@ -113,8 +126,8 @@ class Comparer:
         as_slid = state.nms, state.confidence, state.own
         one, other = (own_point(found, wanted.point), own_point(second)) if wanted.own else (as_slid, as_slid)
         whole = pair.first is found.sliders and one[0] == state.nms
-        a = Shown(found, one[0], state.matching if whole else self._matching(pair.first, one[0]), *one[1:])
-        b = Shown(second, other[0], self._matching(pair.second, other[0]), *other[1:])
+        mine = Shown(found, one[0], state.matching if whole else self._matching(pair.first, one[0]), *one[1:])
+        a, b = wanted.in_time(mine, Shown(second, other[0], self._matching(pair.second, other[0]), *other[1:]))
         runs = compare(Seen(a.matching, a.wanted), Seen(b.matching, b.wanted), pair.use)
         numbers: dict[Measure, tuple[Numbers, Numbers]] = {
             measure: (runs.first.numbers(measure, pair.use), runs.second.numbers(measure, pair.use))
