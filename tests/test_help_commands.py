@@ -44,8 +44,8 @@ MORE = {
     "import-weights": "--set input_px=64 --set width=0.05",
 }
 STORY = (  # the order in which they can be run; what is not here must be in RUN_BY
-    "--help", "new", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen", "runs",
-    "evaluate", "predict", "compare", "import-weights", "weights", "restore", "find-images",
+    "--help", "new", "add-images", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen",
+    "runs", "evaluate", "predict", "compare", "import-weights", "weights", "restore", "find-images",
 )  # fmt: skip
 RUN_BY = {  # by the beginning of the command
     "PROJECT": "tests/promises/closing_child.py",

@@ -227,6 +227,24 @@ def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> No
     assert splits() == before
 
 
+def test_images_are_added_once(tmp_path: Path, capsys: Capture) -> None:
+    for name in ("all/a.png", "all/sub/b.png", "more/c.png", "more/d.png"):
+        picture(tmp_path / name)
+    (tmp_path / "more" / "e.jpg").write_text("no picture")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "all")]) == console.DONE
+    given = [str(tmp_path / name) for name in ("all/sub", "more/c.png", "more/e.jpg")]
+    for added in (2, 0):
+        capsys.readouterr()
+        assert main(["add-images", str(tmp_path / "p"), *given, "--json"]) == console.DONE
+        assert json.loads(capsys.readouterr().out) == {"images": 3, "added": added, "unreadable": 1}
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert [image.path for image in document.images()] == ["a.png", "sub/b.png", "c.png", "e.jpg"]
+    assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "more"), str(tmp_path / "none")]) == console.FAILED
+    assert "Nothing was added" in capsys.readouterr().err
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert len(document.images()) == 4
+
+
 def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
     clip = write_clip(tmp_path / "ride.avi")
     assert main(["new", str(tmp_path / "p")]) == console.DONE

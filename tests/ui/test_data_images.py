@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QFile, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QFile, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -92,7 +92,7 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     assert not broken.isVisible()
     write_photographs(tmp_path / "more", ["x.png"])
     (tmp_path / "more" / "notes.jpg").write_text("not a picture")
-    find(window, QWidget, "page-data").add_images(tmp_path / "more")
+    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
     qtbot.waitUntil(broken.isVisible)
     assert broken.text() == "1"
     press(window, "count-unreadable")
@@ -113,8 +113,42 @@ def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "more", ["x.png", "y.png"])
     window = open_window(labelled, "data")
-    find(window, QWidget, "page-data").add_images(tmp_path / "more")
+    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
+
+
+def test_files_are_chosen_one_by_one(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photographs(tmp_path / "more", ["x.png", "y.png", "z.png"])
+    window = open_window(labelled, "data")
+    chosen = [str(tmp_path / "more" / name) for name in ("z.png", "x.png")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (chosen, ""))
+    find(window, QAction, "action-add-files").trigger()
+    qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "z.png"])
+    assert find(window, QAction, "action-add-files") in find(window, QAbstractButton, "button-add-images").actions()
+
+
+def drop(window: QWidget, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(window, QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), copy, data, left, none))
+
+
+def test_what_is_dropped_on_an_open_project_comes_to_it(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "more", ["x.png", "y.png"])
+    write_photographs(tmp_path / "whole", ["w.png"])
+    (tmp_path / "more" / "notes.txt").write_text("no image")
+    window = open_window(labelled, "label")
+    drop(window, tmp_path / "more" / "y.png", tmp_path / "more" / "notes.txt", tmp_path / "whole")
+    qtbot.waitUntil(lambda: [image.name for image in on_disk(labelled)][3:] in (["w.png", "y.png"], ["y.png", "w.png"]))
+    assert find(window, QWidget, "page-label").isVisible()
+    drop(window, tmp_path / "more" / "notes.txt")
+    assert "notes.txt is no image" in find(window, QLabel, "message-text").text()
 
 
 def test_frames_of_a_video_become_images_of_the_project(
@@ -143,7 +177,7 @@ def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
     Document.create(tmp_path / "other", tmp_path / "others").close()
     window = open_window(labelled, "data")
     page = find(window, QWidget, "page-data")
-    page.add_video(write_clip(tmp_path / "ride.avi"), 1)
+    page.incoming.add_video(write_clip(tmp_path / "ride.avi"), 1)
     assert window.open(tmp_path / "other")
     qtbot.waitUntil(lambda: not window.session.jobs)
     qtbot.wait(100)

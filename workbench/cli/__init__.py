@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from workbench import __version__, console
-from workbench.cli import anchors, benchmark, compare, predict, project, results, runs, seen, training, weights  # noqa: F401 - each files its commands with the app
+from workbench.cli import adding, anchors, benchmark, compare, predict, project, results, runs, seen, training, weights  # noqa: F401 - each files its commands with the app
 from workbench.cli.options import app
 from workbench.errors import WorkbenchError
 

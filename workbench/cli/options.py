@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ORDER = [
     "demo",
     "new",
+    "add-images",
     "add-video",
     "import",
     "check",

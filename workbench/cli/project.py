@@ -1,4 +1,4 @@
-"""Commands about a project and its labels: new, import, split, export-labels, check."""
+"""Commands about a project and its labels: new, import, split, export-labels, check; cli/adding.py adds images."""
 
 from __future__ import annotations
 
@@ -243,27 +243,6 @@ def find_images(
         said = lost_folders.move(document, chosen[0], folder)
         say(said, quiet=as_json)
         result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
-
-
-@app.command(name="add-video")
-def add_video(
-    project: Project,
-    video: Annotated[Path, typer.Argument(help="A video.")],
-    every: Annotated[int, typer.Option("--every", help="Take every n-th frame; 0: one a second.", min=0)] = 0,
-    as_json: Json = False,
-) -> None:
-    """Add frames of a video as images: kept as JPEGs in the project's folder, with index and time in their notes."""
-    from workbench.core import video as videos
-
-    step = every or max(1, round(videos.rate(video)))
-    with project_of(project, write=True) as document, console.bar("Reading frames", quiet=as_json) as progress:
-        folder, found = videos.folder_of(document.folder, video), []
-        for event in videos.extract(video, folder, step):
-            progress.to(event.done, event.total or None)
-            if event.image is not None:
-                found.append(event.image)
-        added = document.add_described(folder, found)
-    result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)
 
 
 @app.command(name="export-labels")

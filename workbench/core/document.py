@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.core import edits, journal, seal
+from workbench.core import edits, journal, roots, seal
 from workbench.core.applied import Applied
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
@@ -330,18 +330,24 @@ class Document(Contents):
 
     def add_described(self, folder: Path, images: Sequence[Image]) -> int:
         """Add these images of `folder`, whose paths are relative to it, in one edit; how many were new."""
-        root = self.add_root(folder)
-        known = {image.path for image in self.images() if image.root == root}
-        fresh = tuple(replace(image, root=root) for image in images if image.path not in known)
+        at = self._place(folder)
+        fresh = [image for image in images if image.path not in at.known]
         if fresh:
-            self.do(edits.AddImages(fresh))
+            root = self.add_root(at.root)
+            self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in fresh)))
         return len(fresh)
 
     def add_folder(self, folder: Path) -> Applied | None:
         """Add the images of `folder` that the project does not have yet; None if there are none."""
         from workbench.core import intake
 
-        root = self.add_root(folder)
-        known = {image.path for image in self.images() if image.root == root}
-        found = tuple(intake.describe(Path(folder), root, known))
-        return self.do(edits.AddImages(found)) if found else None
+        at = self._place(folder)
+        found = tuple(intake.describe(Path(folder), 0, at.known))
+        if not found:
+            return None
+        root = self.add_root(at.root)
+        return self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in found)))
+
+    def _place(self, folder: Path) -> roots.Place:
+        check_name(Path(folder))
+        return roots.place(Path(folder), self.folder, self.roots(), self.images())

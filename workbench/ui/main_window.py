@@ -384,10 +384,14 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """A project is opened; another folder becomes a new project's photographs."""
-        path = Path(event.mimeData().urls()[0].toLocalFile())
+        """A project is opened; images come to the open project, or their folder is offered for a new one."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        path = paths[0]
         folder = project_of(path)
         if folder is not None:
             self.open(folder)
+        elif self.session.document is not None:
+            data: Any = self._page("data")
+            data.incoming.add(paths)
         else:
             self.offer(path if path.is_dir() else path.parent)

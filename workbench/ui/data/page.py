@@ -27,16 +27,13 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
-from workbench.ui.choosing import chosen_file, chosen_folder
 from workbench.ui.data.gallery import Gallery
+from workbench.ui.data.incoming import Incoming
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.images_model import Filter
-from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.start.intake import Described, describe, extracted
-from workbench.ui.start.projects import add_described
 from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
@@ -62,9 +59,11 @@ class DataPage(Page):
         self._gallery = Gallery(session)
         self._labels = LabelsTable(session)
         self._summary = Summary(session)
+        self.incoming = Incoming(session, self)
+        self._files = make(self, "add-files", self.incoming.choose_files)
         self._actions = (
-            make(self, "add-images", self.choose_images),
-            make(self, "add-video", self.choose_video),
+            make(self, "add-images", self.incoming.choose_folder),
+            make(self, "add-video", self.incoming.choose_video),
             make(self, "import-labels", self.show_import),
             make(self, "export-labels", self.show_export),
             make(self, "labels-beside", self.show_beside),
@@ -102,6 +101,9 @@ class DataPage(Page):
             button.setToolButtonStyle(_BESIDE)
             button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
             row.addWidget(button)
+            if action.objectName() == "action-add-images":
+                button.addAction(self._files)
+                button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         row.addStretch(1)
         side = QWidget()
         column = QVBoxLayout(side)
@@ -120,7 +122,7 @@ class DataPage(Page):
             self._splitter.restoreState(kept)
         self._empty = Empty(
             "mdi6.image-plus-outline", "There are no images in this project yet.", "Add images from a folder…",
-            self.choose_images,
+            self.incoming.choose_folder,
         )  # fmt: skip
         self._stack = QStackedWidget()
         self._stack.addWidget(self._splitter)
@@ -154,73 +156,6 @@ class DataPage(Page):
             self.session.boxes_asked.emit(listed.boxes)
 
     # --- images ---
-
-    @Slot()
-    def choose_images(self) -> None:
-        if chosen := chosen_folder(self, "The folder of your photographs"):
-            self.add_images(chosen)
-
-    def add_images(self, folder: Path) -> None:
-        """Add the images below `folder` that the project doesn't have; their headers are read in a job."""
-        job = Job(f"Reading {folder.name}", lambda _: describe(folder), self)
-        job.reported.connect(self._described)
-        self.session.start(job)
-
-    @Slot()
-    def choose_video(self) -> None:
-        from workbench.core import video  # cv2 with it, which the window does not wait for
-
-        endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
-        chosen = chosen_file(self, "A video", f"Videos ({endings});;All files (*)")
-        if chosen is None:
-            return
-        try:
-            frames, rate = video.length(chosen), video.rate(chosen)
-        except WorkbenchError as error:
-            self.session.tell(error)
-            return
-        about = (f"{frames:,} frames" if frames else "A video") + (f", {rate:.3g} a second" if rate else "")
-        every, agreed = QInputDialog.getInt(
-            self, "Add frames of a video", f"{about}. Take every n-th:", max(1, round(rate)), 1, frames or 1_000_000
-        )
-        if agreed:
-            self.add_video(chosen, every)
-
-    def add_video(self, file: Path, every: int) -> None:
-        """Keep every `every`-th frame in the project's folder and add it, in a job; stopping keeps what was read."""
-        document = self.session.document
-        if document is None:
-            return
-        job = Job(
-            f"Frames of {file.name}", lambda job: extracted(file, document.folder, every, job), self, ends_itself=True
-        )
-        job.reported.connect(self._described)
-        self.session.start(job)
-
-    @Slot(object)
-    def _described(self, event: object) -> None:
-        document = self.session.document
-        if not isinstance(event, Described) or document is None:
-            return
-        if event.project is not None and event.project != document.folder:
-            return  # that project was closed meanwhile; its frames are found again when the video is added again
-        try:
-            added = add_described(document, event)
-        except WorkbenchError as error:
-            self.session.tell(error)
-            return
-        broken = sum(bool(image.problem) for image in event.images)
-        came = f"{words.count(added, 'image')} added."
-        if not added:
-            self.session.inform("All images of this folder were there already.")
-        elif broken:
-            self.session.message.emit("warning", f"{came} {broken:,} can't be read: Check the data says why.")
-        else:
-            self.session.inform(came)
-        if event.left_out:
-            self.session.message.emit("warning", event.left_out)
-        if not self.session.image_id:
-            self.session.select_image(document.images()[0].id)
 
     @Slot()
     def remove_images(self) -> None:

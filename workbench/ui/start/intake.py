@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,25 +28,24 @@ class Described:
     left_out: str = ""  # what a person is told of images that are not among them
 
 
-def describe(folder: Path, known: frozenset[str] = frozenset()) -> Iterator[Counted | Described]:
-    """The images below `folder` whose paths are not `known`. WorkbenchError if it has no image at all."""
+def describe(folder: Path, names: Sequence[str] | None = None) -> Iterator[Counted | Described]:
+    """The images below `folder`, or only those with these names. WorkbenchError if it has no image at all."""
     from workbench.core.files import left_out_sentence, natural_key, walk_images
     from workbench.core.intake import Describing
 
     yield Counted(0, 0)
     odd: list[str] = []
-    names = sorted(walk_images(folder, odd.append), key=natural_key)
+    names = sorted(walk_images(folder, odd.append) if names is None else names, key=natural_key)
     left_out = left_out_sentence(odd) if odd else ""
     if not names:
         why = left_out or "Choose the folder that holds your photographs."
         raise WorkbenchError(f"There are no images in {folder}. {why}")
-    fresh = [name for name in names if name not in known]
     images = []
     with Describing() as describe_one:
-        for number, name in enumerate(fresh, start=1):
+        for number, name in enumerate(names, start=1):
             images.append(describe_one(folder / name, name, 0))
             if number % _EVERY == 0:
-                yield Counted(number, len(fresh))
+                yield Counted(number, len(names))
     yield Described(folder, tuple(images), left_out=left_out)
 
 

@@ -1,0 +1,71 @@
+"""Commands that add images to a project: add-images, add-video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import console
+from workbench.cli.options import Json, Project, app, project_of
+from workbench.console import result, say
+from workbench.core.files import left_out_sentence, natural_key, walk_images
+from workbench.core.intake import Describing
+from workbench.core.project import Image
+from workbench.errors import WorkbenchError
+
+
+@app.command(name="add-images")
+def add_images(
+    project: Project,
+    images: Annotated[list[Path], typer.Argument(help="Folders, with what is below them, and files.")],
+    as_json: Json = False,
+) -> None:
+    """Add photographs to a project, if it does not have them. They stay where they are and are never changed."""
+    odd: list[str] = []
+    named: dict[Path, list[str]] = {}
+    for path in images:
+        if path.is_dir():
+            named.setdefault(path, []).extend(sorted(walk_images(path, odd.append), key=natural_key))
+        elif path.is_file():
+            named.setdefault(path.parent, []).append(path.name)
+        else:
+            raise WorkbenchError(f"There is no {path}. Nothing was added.")
+    with project_of(project, write=True) as document, Describing() as describe_one:
+        bad: list[Image] = []
+        added, done, total = 0, 0, sum(map(len, named.values()))
+        with console.bar("Reading images", quiet=as_json) as progress:
+            for folder, names in named.items():
+                found = []
+                for name in names:
+                    found.append(describe_one(folder / name, name, 0))
+                    progress.to(done := done + 1, total)
+                added += document.add_described(folder, found)
+                bad += [image for image in found if image.problem]
+    if odd:
+        say(left_out_sentence(odd))
+    for image in bad:
+        say(f"{image.path}: {image.problem}")
+    result({"images": total, "added": added, "unreadable": len(bad)}, as_json=as_json)
+
+
+@app.command(name="add-video")
+def add_video(
+    project: Project,
+    video: Annotated[Path, typer.Argument(help="A video.")],
+    every: Annotated[int, typer.Option("--every", help="Take every n-th frame; 0: one a second.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Add frames of a video as images: kept as JPEGs in the project's folder, with index and time in their notes."""
+    from workbench.core import video as videos
+
+    step = every or max(1, round(videos.rate(video)))
+    with project_of(project, write=True) as document, console.bar("Reading frames", quiet=as_json) as progress:
+        folder, found = videos.folder_of(document.folder, video), []
+        for event in videos.extract(video, folder, step):
+            progress.to(event.done, event.total or None)
+            if event.image is not None:
+                found.append(event.image)
+        added = document.add_described(folder, found)
+    result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)

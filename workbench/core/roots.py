@@ -1,0 +1,54 @@
+"""Where images of a folder belong in a project that may hold a folder above it, or below it, already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.project import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`root`: the folder that the images are kept under, `before`: from there to theirs, "" or such as "2024/May/"."""
+
+    root: Path
+    before: str
+    known: frozenset[str]  # paths below their folder that the project has, under whatever root
+
+
+def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterable[Image]) -> Place:
+    """The nearest root at or above `folder`, else the folder itself. Names are compared, links are not followed.
+
+    What lies inside the project's own folder keeps a root in there, as the two are moved together.
+    """
+    folder = folder.absolute()
+    above = [
+        root
+        for root in roots.values()
+        if is_within(folder, root) and is_within(root, project) >= is_within(folder, project)
+    ]
+    home = max(above, key=lambda root: len(root.parts), default=folder)
+    inside: dict[int, str] = {}  # of roots that share files with the folder: what their paths begin with, seen from it
+    for id, root in roots.items():
+        if is_within(root, folder):
+            inside[id] = _between(folder, root)
+    outside = {id: _between(root, folder) for id, root in roots.items() if id not in inside and is_within(folder, root)}
+    known = set()
+    for image in images:
+        if image.root in inside:
+            known.add(inside[image.root] + image.path)
+        elif image.root in outside and image.path.startswith(outside[image.root]):
+            known.add(image.path[len(outside[image.root]) :])
+    return Place(home, _between(home, folder), frozenset(known))
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether it is that folder or lies below it."""
+    return path == folder or folder in path.parents
+
+
+def _between(upper: Path, lower: Path) -> str:
+    """From one folder down to another: "" if they are the same, else it ends in a slash."""
+    return "" if upper == lower else f"{lower.relative_to(upper).as_posix()}/"

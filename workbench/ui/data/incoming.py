@@ -1,0 +1,122 @@
+"""Images that come to an open project: a folder, chosen or dropped files, frames of a video. Read in jobs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QInputDialog, QWidget
+
+from workbench.core import words
+from workbench.core.files import IMAGE_SUFFIXES
+from workbench.errors import WorkbenchError
+from workbench.ui.choosing import chosen_file, chosen_files, chosen_folder
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.start.intake import Described, describe, extracted
+from workbench.ui.start.projects import add_described
+
+
+class Incoming(QObject):
+    """For the page `parent`, above which it asks."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session, self._page = session, parent
+
+    @Slot()
+    def choose_folder(self) -> None:
+        if chosen := chosen_folder(self._page, "The folder of your photographs"):
+            self.add_folder(chosen)
+
+    @Slot()
+    def choose_files(self) -> None:
+        endings = " ".join(f"*{ending}" for ending in sorted(IMAGE_SUFFIXES))
+        self.add(chosen_files(self._page, "Photographs", f"Images ({endings})"))
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Folders with what is below them, and files."""
+        files: dict[Path, list[str]] = defaultdict(list)
+        for path in paths:
+            if path.is_dir():
+                self.add_folder(path)
+            elif path.suffix.lower() in IMAGE_SUFFIXES:
+                files[path.parent].append(path.name)
+        for folder, names in files.items():
+            self.add_folder(folder, names)
+        if paths and not files and not any(path.is_dir() for path in paths):
+            name = paths[0].name if len(paths) == 1 else f"None of the {len(paths):,} files"
+            self._session.tell(
+                WorkbenchError(f"{name} is no image. Labels come with Import labels, a video with Add video.")
+            )
+
+    def add_folder(self, folder: Path, names: Sequence[str] | None = None) -> None:
+        """Add the images below `folder`, or only those with these names, that the project doesn't have."""
+        job = Job(f"Reading {folder.name}", lambda _: describe(folder, names), self)
+        job.reported.connect(self._described)
+        self._session.start(job)
+
+    @Slot()
+    def choose_video(self) -> None:
+        from workbench.core import video  # cv2 with it, which the window does not wait for
+
+        endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
+        chosen = chosen_file(self._page, "A video", f"Videos ({endings});;All files (*)")
+        if chosen is None:
+            return
+        try:
+            frames, rate = video.length(chosen), video.rate(chosen)
+        except WorkbenchError as error:
+            self._session.tell(error)
+            return
+        about = (f"{frames:,} frames" if frames else "A video") + (f", {rate:.3g} a second" if rate else "")
+        every, agreed = QInputDialog.getInt(
+            self._page,
+            "Add frames of a video",
+            f"{about}. Take every n-th:",
+            max(1, round(rate)),
+            1,
+            frames or 1_000_000,
+        )
+        if agreed:
+            self.add_video(chosen, every)
+
+    def add_video(self, file: Path, every: int) -> None:
+        """Keep every `every`-th frame in the project's folder and add it, in a job; stopping keeps what was read."""
+        document = self._session.document
+        if document is None:
+            return
+        job = Job(
+            f"Frames of {file.name}", lambda job: extracted(file, document.folder, every, job), self, ends_itself=True
+        )
+        job.reported.connect(self._described)
+        self._session.start(job)
+
+    @Slot(object)
+    def _described(self, event: object) -> None:
+        document = self._session.document
+        if not isinstance(event, Described) or document is None:
+            return
+        if event.project is not None and event.project != document.folder:
+            return  # that project was closed meanwhile; its frames are found again when the video is added again
+        try:
+            added = add_described(document, event)
+        except WorkbenchError as error:
+            self._session.tell(error)
+            return
+        broken = sum(bool(image.problem) for image in event.images)
+        came = f"{words.count(added, 'image')} added."
+        if not added:
+            self._session.inform(
+                f"{'This image was' if len(event.images) == 1 else 'All of these images were'} there already."
+            )
+        elif broken:
+            self._session.message.emit("warning", f"{came} {broken:,} can't be read: Check the data says why.")
+        else:
+            self._session.inform(came)
+        if event.left_out:
+            self._session.message.emit("warning", event.left_out)
+        if not self._session.image_id:
+            self._session.select_image(document.images()[0].id)
