@@ -11,6 +11,7 @@ import pytest
 
 from workbench import health
 from workbench.core import edits, images
+from workbench.core.alike_names import alike
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 
@@ -94,7 +95,7 @@ def test_a_picture_that_is_nearly_another_leaks_into_another_split(folder: Path)
         document.do(edit)
         assert {document.image(id).split for id in leak.images} == {Split.TRAIN}
         assert health.repair(document, leak) is None
-        assert [f.kind for f in examine(document).findings] == ["same picture"]
+        assert [f.kind for f in examine(document).findings] == ["like picture"]
 
 
 def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -> None:
@@ -113,9 +114,9 @@ def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -
         found = examine(document).findings
         assert {f.kind for f in found} == {
             "zero size", "very small", "outside", "drawn twice", "unused label", "no split", "unreadable",
-            "same picture",
+            "like picture",
         }  # fmt: skip
-        assert {f.kind for f in found if f.kind in health.REPAIRS} == {f.kind for f in found} - {"same picture"}
+        assert {f.kind for f in found if f.kind in health.REPAIRS} == {f.kind for f in found} - {"like picture"}
         steps = 0
         for finding in found:
             edit = health.repair(document, finding)
@@ -123,13 +124,51 @@ def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -
             if edit is not None:
                 document.do(edit)
                 steps += 1
-        assert {f.kind for f in examine(document).findings} <= {"same picture", "rare label"}
+        assert {f.kind for f in examine(document).findings} <= {"like picture", "rare label"}
         kept = [box.xyxy for box in document.boxes(ids[2])]
         assert (0, 0, 20, 20) in kept
         assert (170, 100, 180, 120) in kept
         for _ in range(steps):
             document.undo()
         assert document.snapshot().digest == before
+
+
+def test_of_copies_the_one_with_most_boxes_stays(folder: Path) -> None:
+    photographs(folder)
+    for name in ("again.png", "once more.png"):
+        (folder / name).write_bytes((folder / "3.png").read_bytes())
+    with sound(folder) as document:
+        ids = {image.name: image.id for image in document.images()}
+        document.do(edits.AddBoxes(tuple(Box(0, ids["again.png"], 1, (n, n, n + 9, n + 9)) for n in range(9))))
+        (copies,) = (finding for finding in examine(document).findings if finding.kind == "same picture")
+        assert set(copies.images) == {ids["3.png"], ids["again.png"], ids["once more.png"]}
+        edit = health.repair(document, copies)
+        assert edit is not None
+        document.do(edit)
+        left = {image.name for image in document.images()}
+        assert "again.png" in left
+        assert not left & {"3.png", "once more.png"}
+        assert health.repair(document, copies) is None
+
+
+def test_labels_whose_names_are_nearly_the_same_are_told(folder: Path) -> None:
+    with sound(folder) as document:
+        document.do(edits.AddLabels((Label(0, "Cats"), Label(0, "bus"))))
+        (told,) = (finding.sentence for finding in examine(document).findings if finding.kind == "names alike")
+        assert told == "'cat' and 'Cats' differ by little: are they one label? Then merge them in the list of labels."
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["RBC", "WBC", "rbc"], [("RBC", "rbc")]),
+        (["traffic light", "Traffic_Light", "traffic-lights"], [("traffic light", "Traffic_Light", "traffic-lights")]),
+        (["gas", "ga", "class", "clas", "?", "!", "a", "as"], []),
+        (["Strasse", "Straße"], [("Strasse", "Straße")]),
+    ],
+)
+def test_names_are_alike_by_case_spaces_and_a_plural(names: list[str], groups: list[tuple[str, ...]]) -> None:
+    assert alike(names) == tuple(groups)
 
 
 def test_rare_labels_and_labels_missing_from_a_split_are_told(folder: Path) -> None:

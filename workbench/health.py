@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import box_faults, edits, images, words
+from workbench.core import alike_names, box_faults, edits, images, words
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
@@ -185,6 +185,8 @@ def _labels(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding("problem", "no boxes", "There are no boxes yet. Label some images, or import labels.")
         return
     yield from _uneven(snapshot, counts)
+    for group in alike_names.alike([label.name for label in snapshot.labels]):
+        yield Finding("hint", "names alike", f"{alike_names.sentence(group)} Then merge them in the list of labels.")
     for label, count in zip(snapshot.labels, counts, strict=False):
         if not count:
             yield Finding("hint", "unused label", f"The label '{label.name}' has no boxes.")
@@ -204,7 +206,7 @@ def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
             "hint",
             "uneven labels",
             f"'{snapshot.labels[most].name}' has {times:,} times as many boxes as '{snapshot.labels[least].name}':"
-            " the rare one is learnt late. Label more of it, or set label_balance.",
+            " the rare one is learnt late. Label more of it, or set Label balance on the Train page.",
         )
     owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
     for split in (Split.TRAIN, Split.VALIDATION):
@@ -251,7 +253,8 @@ def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
             where = " and ".join(sorted(splits))
             yield Finding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
         else:
-            yield Finding("hint", "same picture", f"{what} is there {len(rows)} times: {names}.", ids)
+            kind = "same picture" if what == "The same picture" else "like picture"
+            yield Finding("hint", kind, f"{what} is there {len(rows)} times: {names}.", ids)
 
 
 # --- repairs ---
@@ -277,6 +280,10 @@ def repair(document: Document, finding: Finding) -> Edit | None:
             target = Split.TRAIN if any(one.split is Split.TRAIN for one in images_) else Split.VALIDATION
             others = tuple(one.id for one in images_ if one.split not in (target, Split.NONE))
             return edits.SetSplit(others, target) if others else None
+        case "same picture" if len(images_) > 1:
+            counts = document.box_counts()
+            stays = max(images_, key=lambda image: (counts.get(image.id, 0), -image.id))
+            return edits.RemoveImages(tuple(image.id for image in images_ if image is not stays))
         case "no split" if images_:
             return random_split(images_, seed=0)
         case "unused label":
@@ -289,7 +296,8 @@ def repair(document: Document, finding: Finding) -> Edit | None:
 REPAIRS = {
     "zero size": "Delete these boxes", "drawn twice": "Delete the later ones", "very small": "Delete these boxes",
     "outside": "Cut them at the border", "unreadable": "Take it out of the project", "leak": "Put them into one split",
-    "no split": "Split them at random", "unused label": "Delete the label",
+    "same picture": "Keep the one with most boxes", "no split": "Split them at random",
+    "unused label": "Delete the label",
 }  # fmt: skip
 """What repair() does, by kind of finding."""
 

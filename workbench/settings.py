@@ -44,6 +44,7 @@ class Row:
     group: str
     files: str
     optional: bool
+    called: str = ""
 
     @property
     def flag(self) -> str:
@@ -51,7 +52,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        return self.called or self.name.replace("_", " ").capitalize()
 
 
 def setting(
@@ -64,9 +65,13 @@ def setting(
     choices: tuple[str, ...] = (),
     group: str = "",
     files: str = "",
+    called: str = "",
 ) -> Any:
-    """A dataclass field with what a form needs to know. `low` and `high` are inclusive."""
-    about = {"help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files}
+    """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` as its name is not."""
+    about = {
+        "help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files,
+        "called": called,
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=about)
 
 

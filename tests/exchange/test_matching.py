@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.making import picture, text
+from tests.formats.making import picture, text, voc_file, voc_object
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
-from workbench.exchange import ImportPlan, apply_import, export_labels, plan_import
+from workbench.exchange import ImportPlan, ImportSettings, apply_import, export_labels, plan_import
 
 
 def coco(file: Path, *names: str) -> Path:
@@ -98,3 +98,45 @@ def test_a_name_that_an_export_makes_up_is_not_taken_for_an_image_of_that_name(t
         assert counts["d/a.jpg"] == 1
         assert counts["a-2.jpg"] == (0 if doubtful else 1)
         assert len(refused(plan)) == doubtful
+
+
+def told(plan: ImportPlan) -> list[str]:
+    return [remark.sentence for remark in plan.remarks if remark.level == "read"]
+
+
+def test_boxes_that_reach_outside_and_names_that_are_nearly_the_same_are_told_before_the_import(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path) as document:
+        document.do(edits.AddLabels((Label(0, "Cat"),)))
+        file = coco(tmp_path / "ann.json", "a.jpg")
+        assert [one for one in told(plan_import(document, file, "coco")) if "outside" in one] == []
+        content = json.loads(file.read_text("utf-8"))
+        content["annotations"] += [
+            {"id": 2, "image_id": 1, "category_id": 1, "bbox": [-40, 1, 60, 10]},
+            {"id": 3, "image_id": 1, "category_id": 1, "bbox": [30, 1, 11, 29.9]},  # by a pixel: a rounding
+        ]
+        text(file, json.dumps(content))
+        plan = plan_import(document, file, "coco")
+        assert "1 box reaches outside the image's 40 x 30 pixels, kept as told." in told(plan)
+        assert any(one.startswith("'Cat' and 'cat' differ by little: are they one label?") for one in told(plan))
+        apply_import(document, plan)
+        assert not any("differ by little" in one for one in told(plan_import(document, file, "coco"))), "said once"
+
+
+def test_an_image_whose_file_was_damaged_takes_the_mended_file(tmp_path: Path) -> None:
+    """It is in work, without a box, and nobody has said anything about it."""
+    for name in ("a", "b"):
+        picture(tmp_path / "photos" / f"{name}.jpg")
+        text(tmp_path / "ann" / f"{name}.xml", voc_file(voc_object("cat", (1, 2, 30, 20)), filename=f"{name}.jpg"))
+    whole = (tmp_path / "ann" / "a.xml").read_text("utf-8")
+    text(tmp_path / "ann" / "a.xml", whole.replace("<xmin>1</xmin>", "<xmin>?</xmin>"))
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        apply_import(
+            document, plan_import(document, tmp_path / "ann", "voc", settings=ImportSettings(skip_broken=True))
+        )
+        a, b = document.images()
+        assert (a.state, len(document.boxes(a.id)), len(document.boxes(b.id))) == (State.IN_WORK, 0, 1)
+        text(tmp_path / "ann" / "a.xml", whole)
+        apply_import(document, plan_import(document, tmp_path / "ann", "voc"))
+        a = document.images()[0]
+        assert (a.state, len(document.boxes(a.id))) == (State.DONE, 1)

@@ -98,7 +98,7 @@ def test_it_is_said_how_the_pixels_were_counted_and_what_speaks_for_either(tmp_p
     text(tmp_path / "x.csv", RACCOON)
     (remark,) = tfcsv.read(tmp_path).remarks
     assert "counted from 0" in remark.sentence
-    assert "of 2 boxes 0 begin below 1 (proof of 0) and 1 end exactly at the border" in remark.sentence
+    assert "of 2 boxes 0 begin at 0 (its proof) and 1 end exactly at the border" in remark.sentence
 
 
 def test_numbers_that_look_like_fractions_are_taken_as_pixels_with_a_remark(tmp_path: Path) -> None:

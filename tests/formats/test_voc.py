@@ -31,7 +31,7 @@ def test_corners_are_one_based_and_inclusive_when_nothing_proves_otherwise(tmp_p
     reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (1, 2, 40, 30)))))
     assert boxes(reading) == [(0, 1, 40, 30)]
     assert "counted from 1" in reading.remarks[0].sentence
-    assert "of 1 boxes 0 begin below 1" in reading.remarks[0].sentence
+    assert "of 1 boxes 0 begin at 0" in reading.remarks[0].sentence
     assert "1 end exactly at the border" in reading.remarks[0].sentence
 
 
@@ -40,6 +40,14 @@ def test_one_zero_anywhere_proves_that_all_files_count_from_zero(tmp_path: Path)
     reading = voc.read(data_set(tmp_path, a=first, b=second))
     assert boxes(reading) == [(1, 2, 3, 4), (0, 5, 9, 9)]
     assert "counted from 0" in reading.remarks[0].sentence
+
+
+def test_a_box_that_is_outside_its_image_proves_nothing(tmp_path: Path) -> None:
+    first, second = voc_file(voc_object("cat", (1, 2, 3, 4))), voc_file(voc_object("cat", (-40, 5, 9, 9)))
+    reading = voc.read(data_set(tmp_path, a=first, b=second))
+    assert boxes(reading) == [(0, 1, 3, 4), (-41, 4, 9, 9)]
+    third = voc_file(voc_object("cat", (-40, 0, 9, 9)))
+    assert boxes(voc.read(data_set(tmp_path, c=third)))[0] == (1, 2, 3, 4), "the control: one that is at 0, too"
 
 
 @pytest.mark.parametrize(("base", "expected"), [("0", (1, 2, 3, 4)), ("1", (0, 1, 3, 4))])

@@ -221,7 +221,7 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     (box,) = boxes_on_disk(labelled)["a.png"]
     assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
     shown = find(window, QListView, "box-list").model().index(0, 0)
-    assert "difficult" in shown.data(ROW).beside
+    assert "diff." in shown.data(ROW).beside
     find(window, QCheckBox, "flag-truncated").click()
     shown = find(window, QListView, "box-list").model().index(0, 0)
     assert shown.data(ROW).beside.startswith("dt ")

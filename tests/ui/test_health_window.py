@@ -139,6 +139,21 @@ def test_repairs_are_one_step_each(qtbot: QtBot, open_window: Open, ailing: Path
     assert any("no width or height" in line for line in findings(health))
 
 
+def test_it_checks_anew_when_it_is_opened_after_an_edit(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    before = findings(health)
+    health.close()
+    find(health, QTreeWidget, "health-tree").takeTopLevelItem(0)
+    assert findings(checked(qtbot, window)) == before[1:], "what it found stays while nothing changes"
+    health.close()
+    assert window.session.document is not None
+    window.session.do(edits.RemoveImages((window.session.document.images()[0].id,)))
+    health = checked(qtbot, window)
+    assert words(health).startswith("2 images")
+    assert findings(health) != before[1:]
+
+
 def test_without_opening_files_damaged_ones_are_not_seen(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
     window = open_window(ailing, "data")
     health = checked(qtbot, window)

@@ -193,3 +193,23 @@ def test_a_sample_without_its_file_says_so(importing: Importing, folder: Path) -
     importing.read(folder)
     assert importing.sample(1)[0] == "m.jpg", "it differs"
     assert importing.sample(1)[1].sentence == "Its image file is missing."
+
+
+def test_a_path_that_is_nothing_is_typed_over(importing: Importing, folder: Path, tmp_path: Path) -> None:
+    field: QLineEdit = importing.part("path")
+    field.setFocus()
+    field.setText(str(tmp_path / "nothing"))
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    importing.wait()
+    assert importing.dialog.focusWidget() is field
+    QTest.keyClicks(field, str(folder))
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    importing.wait()
+    assert field.text() == str(folder)
+    assert importing.part("apply").text() == "Import 13 boxes"
+    importing.dialog.close()
+    importing.dialog.show()
+    assert f"Enter reads {folder.name} again" in find(importing.dialog, QLabel, "empty-text").text()
+    QTest.keyClick(importing.dialog.focusWidget(), Qt.Key.Key_Return)
+    importing.wait()
+    assert importing.part("apply").text() == "Import 13 boxes"

@@ -104,8 +104,11 @@ class Comparison:
         origins = self._origins.get(one.image.id, ())
         if index is None or not one.labelled:
             return None
-        if one.image.state is State.UNLABELLED and not _length(self._snapshot, index):
-            return None  # also after an import that was undone
+        if not _length(self._snapshot, index):
+            if one.image.state is State.UNLABELLED:
+                return None  # also after an import that was undone
+            if one.image.state is State.IN_WORK and not any(origin.is_done for origin in origins):
+                return None  # as an import leaves it whose file was damaged: nobody has said anything
         found = self._boxes(index, one)
         if not any(found):
             states = [content.state_told(state, self._cannot) for state in (one.state, one.image.state)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import formats
-from workbench.core import edits, words
+from workbench.core import alike_names, edits, words
 from workbench.core.document import Document
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
@@ -193,6 +193,11 @@ def _plan(
                 _leave(one, difference, report)
     known = {label.name for label in document.labels()}
     told = _labels_told(reading, taken, len(differences))
+    for group in alike_names.alike([*known, *(name for name in told if name not in known)]):
+        if not known.issuperset(group):
+            report.say(
+                "read", "", f"{alike_names.sentence(group)} They can be merged afterwards, in the list of labels."
+            )
     return ImportPlan(
         reading=reading,
         settings=settings,

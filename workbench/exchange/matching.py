@@ -12,6 +12,7 @@ from workbench.core.document import Document
 from workbench.core.image_lookup import posix
 from workbench.core.intake import Describing
 from workbench.core.project import XYXY, Box, Image, Split, State
+from workbench.core.words import count
 from workbench.errors import Refused
 from workbench.exchange.other_names import OtherNames, same_content
 from workbench.formats import ReadImage, Reading
@@ -156,10 +157,19 @@ def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[
     elif boxes and image.orientation != 1:
         sentence = f"Its EXIF orientation is {image.orientation}; the boxes were taken as of the upright image."
         report.say("read", read.name, sentence, kind="images with an EXIF orientation")
+    if all(real) and (beyond := sum(1 for box in boxes if _is_beyond(box, *real))):
+        verb = "reaches" if beyond == 1 else "reach"
+        sentence = f"{count(beyond, 'box')} {verb} outside the image's {real[0]} x {real[1]} pixels, kept as told."
+        report.say("read", read.name, sentence, kind="images with boxes that reach outside, kept")
     return tuple(
         (b.label, Box(0, 0, 0, xyxy, b.difficult, b.truncated, b.occluded, b.crowd, b.note, b.extra))
         for b, xyxy in zip(read.boxes, boxes, strict=True)
     )
+
+
+def _is_beyond(box: XYXY, width: int, height: int) -> bool:
+    """By more than a pixel, which roundings explain."""
+    return min(box[0], box[1]) < -1 or box[2] > width + 1 or box[3] > height + 1
 
 
 def _fitted(boxes: Sequence[XYXY], read: ReadImage, image: Image, report: Report, scale: bool) -> Sequence[XYXY]:

@@ -22,6 +22,7 @@ from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
+from workbench.formats.parts.corners import first_pixel
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
@@ -169,15 +170,12 @@ class _Reader(DataSetReader):
     def tell_base(self, name: str, table: TfTable) -> None:
         """Which number the first pixel was taken to have, and what speaks for either."""
         boxes = [(box.xyxy, image) for image in table.images.values() for box in image.boxes]
-        zeros = sum(1 for xyxy, _ in boxes if min(xyxy[:2]) < 1)
-        borders = sum(
-            1 for xyxy, im in boxes if min(xyxy[:2]) >= 1 and im.width and (xyxy[2] == im.width or xyxy[3] == im.height)
-        )
+        zeros, borders = first_pixel((xyxy, image.width, image.height) for xyxy, image in boxes)
         if boxes:
             self.report.say(
                 "read", name,
                 f"The numbers were taken as edges counted from 0, for the format does not say: of {len(boxes):,} boxes"
-                f" {zeros:,} begin below 1 (proof of 0) and {borders:,} end exactly at the border without that (likely"
+                f" {zeros:,} begin at 0 (its proof) and {borders:,} end exactly at the border without that (likely"
                 " VOC's numbers, whose left and top edges are one more).",
                 kind="tables, numbers taken as edges counted from 0",
             )  # fmt: skip

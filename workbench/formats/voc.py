@@ -17,7 +17,7 @@ from workbench.core.image_lookup import Found, Match, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.corners import SWAPPED
+from workbench.formats.parts.corners import SWAPPED, first_pixel
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     SPLIT_WORDS,
@@ -130,13 +130,8 @@ class _Reader(DataSetReader):
 
     def base(self, files: Sequence[VocFile]) -> int:
         """The number of the first pixel, by setting or by proof, with a remark on which and why."""
-        boxes = [(o.box.xyxy, voc) for voc in files for o in voc.objects]
-        zeros = sum(1 for xyxy, _ in boxes if min(xyxy[:2]) < 1)
-        borders = sum(
-            1
-            for xyxy, voc in boxes
-            if min(xyxy[:2]) >= 1 and voc.width and (xyxy[2] == voc.width or xyxy[3] == voc.height)
-        )
+        boxes = [(o.box.xyxy, voc.width, voc.height) for voc in files for o in voc.objects]
+        zeros, borders = first_pixel(boxes)
         chosen = self.settings.voc_base
         base = int(chosen) if chosen in ("0", "1") else int(zeros == 0)
         why = (
@@ -146,7 +141,7 @@ class _Reader(DataSetReader):
             self.report.say(
                 "read",
                 self.path.name,
-                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin below 1 (proof of 0)"
+                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin at 0 (its proof)"
                 f" and {borders:,} end exactly at the border (likely 1).",
             )
         return base

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from workbench.core.project import XYXY
 
@@ -14,6 +14,20 @@ def ordered(corners: Sequence[float]) -> XYXY:
     """xyxy with the lesser number first."""
     x0, y0, x1, y1 = corners
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def first_pixel(boxes: Iterable[tuple[XYXY, int, int]]) -> tuple[int, int]:
+    """Of boxes with width and height (0: not known) of their image: how many prove that the first pixel is number 0.
+
+    And how many end exactly at the border without that, as is likely where it is 1. What lies outside proves nothing.
+    """
+    zeros = borders = 0
+    for (x0, y0, x1, y1), width, height in boxes:
+        if 0 <= x0 < 1 or 0 <= y0 < 1:
+            zeros += 1
+        elif min(x0, y0) >= 1 and width and (x1 == width or y1 == height):
+            borders += 1
+    return zeros, borders
 
 
 def remarks(corners: Sequence[float], empty: str, line: int) -> Iterator[tuple[str, str, int, str]]:

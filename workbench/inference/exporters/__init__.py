@@ -50,18 +50,21 @@ class ExportSettings:
     score: float = setting(
         0.25,
         "Confidence suggested to whoever uses the file, which itself cuts nothing off; labels that were kept with their"
-        " own on the Inspect page have that.",
+        " own on the Inspect page have that. It begins with the run's operating point, else at its highest F1.",
         low=0.0,
         high=1.0,
+        called="Suggested confidence",
     )
     nms_kind: str = setting(
         PUBLISHED,
         "How overlapping boxes are thinned out; published: as the detector's authors do.",
         choices=(PUBLISHED, "per label", "across labels", "diou", "darknet diou"),
+        called="NMS",
     )
     iou: float | None = setting(
-        None, "Overlap above which NMS removes the lower of two boxes; auto: as published.", low=0.05, high=0.95
-    )
+        None, "Overlap above which NMS removes the lower of two boxes; auto: as published.", low=0.05, high=0.95,
+        called="NMS overlap",
+    )  # fmt: skip
     output: str = setting(
         DETECTIONS,
         "What the file gives: detections after top-k and NMS; decoded boxes and scores of every prior; or the network's"

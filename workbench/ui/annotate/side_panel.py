@@ -144,13 +144,17 @@ class BoxesPanel(QWidget):
             self.selected.emit(self._view.chosen())
 
 
+_SHORT = {"difficult": "diff.", "truncated": "trunc.", "occluded": "occl.", "crowd": "crowd"}
+
+
 def _words(wrong: Sequence[bool]) -> str:
     return "\n".join(box_faults.sentence(fault) for fault, is_so in zip(FAULTS, wrong, strict=True) if is_so)
 
 
 def _row(box: Box, label: Label | None, wrong: str) -> Row:
     flags = [flag for flag in FLAGS if getattr(box, flag)]
-    marks = ("\N{WARNING SIGN} " if wrong else "") + (flags[0] if len(flags) == 1 else "".join(f[0] for f in flags))
+    one = not wrong and len(flags) == 1  # else a letter each: the name needs the room
+    marks = ("\N{WARNING SIGN} " if wrong else "") + (_SHORT[flags[0]] if one else "".join(f[0] for f in flags))
     size = f"{box.width:.0f} × {box.height:.0f}"
     words = label.name if label else "?"
     x0, y0 = box.xyxy[:2]

@@ -48,6 +48,7 @@ class HealthWindow(QDialog):
         self.setWindowTitle("Check the data")
         self._session = session
         self._job: Job | None = None
+        self._is_stale = False  # the project was edited since it was checked
         self._files = QCheckBox("Open every image file: finds damaged ones and copies, and takes longer")
         self._files.setObjectName("health-files")
         self._files.setChecked(True)
@@ -72,7 +73,7 @@ class HealthWindow(QDialog):
         self._tree.itemActivated.connect(self._show)
         session.edited.connect(self._edited)
         session.document_changed.connect(self._forget)
-        self.resize(720, 520)
+        self.resize(800, 520)
         self._enable()
 
     def _lay_out(self) -> None:
@@ -109,9 +110,9 @@ class HealthWindow(QDialog):
         self.close()
 
     @property
-    def is_blank(self) -> bool:
-        """Whether nothing was checked yet, and nothing is being."""
-        return self._job is None and not self._words.text()
+    def is_due(self) -> bool:
+        """Whether the project as it is was not checked, and is not being."""
+        return self._job is None and (self._is_stale or not self._words.text())
 
     # --- checking ---
 
@@ -130,7 +131,7 @@ class HealthWindow(QDialog):
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
-        self._job = job
+        self._job, self._is_stale = job, False
         self._words.setText("Checking …")
         self._session.start(job)
         self._enable()
@@ -201,6 +202,7 @@ class HealthWindow(QDialog):
         self._open.setEnabled(chosen is not None and bool(chosen[1] or chosen[0].images))
         words = REPAIRS.get(chosen[0].kind) if chosen else None
         self._repair.setText(words or "Repair")
+        self._repair.setToolTip("" if words or chosen is None else "This takes a person: look at the images.")
         self._repair.setEnabled(words is not None and document is not None and not document.read_only)
 
     @Slot()
@@ -235,6 +237,7 @@ class HealthWindow(QDialog):
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
+        self._is_stale = True
         if self._tree.topLevelItemCount() and self._job is None:
             self._words.setText("The project has changed since. Check again to be sure.")
 
@@ -255,5 +258,6 @@ def _tree() -> QTreeWidget:
     tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
     tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    tree.setUniformRowHeights(True)
+    tree.setWordWrap(True)
+    tree.header().sectionResized.connect(tree.scheduleDelayedItemsLayout)  # rows are as high as their sentences
     return tree

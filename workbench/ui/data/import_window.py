@@ -274,6 +274,8 @@ class ImportWindow(QDialog):
         self._leave_out.setVisible(self._is_reading and not skips and bool(self._format) and not is_zip)
         self._choices.show_what_matters(self._format, sized="lie outside" in error.sentence, splits=False)
         self._stack.setCurrentWidget(self._damaged)
+        if not self._format and self._is_reading:
+            self._choices.ask_for_path()
 
     @Slot(object)
     def _failed(self, error: object) -> None:
@@ -367,7 +369,9 @@ class ImportWindow(QDialog):
         self._done, self._is_stale = "", False
         self._choices.be_careful()
         self._be_careful()
-        self._hint.say(_HINT)
+        path = self._choices.path
+        self._hint.say(_HINT if path is None else f"Enter reads {path.name} again. {_HINT}")
+        self._choices.ask_for_path()
         self._show_hint()
         super().done(result)
 

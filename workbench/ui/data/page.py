@@ -39,7 +39,7 @@ from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
 
 _SHORT = (
-    "Add images", "Add video", "Import labels", "Export labels", "Labels beside images", "Split at random",
+    "Add images", "Add video", "Import labels", "Export labels", "Labels beside", "Split at random",
     "Split by rules", "Check the data",
 )  # fmt: skip
 _BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
@@ -298,11 +298,11 @@ class DataPage(Page):
 
     @Slot()
     def show_health(self) -> None:
-        """The window that is there already, with what it found; a new one checks at once."""
+        """The window that is there already, with what it found; it checks anew if the project was edited since."""
         from workbench.ui.data.health_window import HealthWindow
 
         window = self.findChild(HealthWindow) or HealthWindow(self.session, self)
-        if window.is_blank:
+        if window.is_due:
             window.check()
         window.show()
         window.raise_()

@@ -30,7 +30,7 @@ class Head(QWidget):
         self._bar.setMaximumWidth(160)
         self._bar.setObjectName("inspect-progress")
         self._bar.setFixedHeight(theme.GRID)
-        self._words = Elided()
+        self._words = Elided(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("inspect-words")
         self._words.setProperty("role", "muted")
         row = QHBoxLayout(self)

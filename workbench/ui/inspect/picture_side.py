@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSizeF, Slot
+from PySide6.QtCore import QSizeF, Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.detections import Candidates
@@ -38,7 +38,7 @@ class PictureSide(QWidget):
         self._reading: tuple[Path, Window | None] | None = None
         self._reader: Background | None = None
         self.picture = InspectPicture()
-        self._caption = Elided()
+        self._caption = Elided(mode=Qt.TextElideMode.ElideLeft)  # the numbers stay
         self._caption.setObjectName("inspect-caption")
         self._caption.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         column = QVBoxLayout(self)

@@ -14,10 +14,12 @@ _ICONS = {
     "error": "mdi6.alert-circle-outline",
 }
 _WIDTH = 420
+_FOOT = 56  # px below it
 
 
 class Messages(QFrame):
-    """Lies over its parent's lower right corner. `say` shows a sentence in the place of the one before."""
+    """Lies over its parent's lower right corner, above the row of buttons there. `say` shows a sentence instead of the
+    one before."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -77,4 +79,4 @@ class Messages(QFrame):
         parent = self._over
         width = min(_WIDTH, parent.width() - 32)
         height = self.heightForWidth(width)
-        self.setGeometry(parent.width() - width - 16, parent.height() - height - 16, width, height)
+        self.setGeometry(parent.width() - width - 16, parent.height() - height - _FOOT, width, height)

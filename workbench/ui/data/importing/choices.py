@@ -22,7 +22,7 @@ from workbench.exchange import ImportSettings
 from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder
 
-_BASES = (("by what proves it", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
+_BASES = (("1 or 0, as the boxes prove", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
 _FILES = "Labels (*.json *.xml *.yaml *.yml *.txt *.csv *.data *.vott *.zip);;All files (*)"
 _EXISTING = (
@@ -85,7 +85,7 @@ class Choices(QWidget):
         row.addWidget(_word("Images", self._images))
         row.addWidget(self._images, 1)
         row.addWidget(button("import-images-folder", "Folder…", self.choose_images, "Folder of the images"))
-        self._base_word, self._size_word = _word("Pixels count from", self._base), _word("Other size", self._size)
+        self._base_word, self._size_word = _word("The first pixel is", self._base), _word("Other size", self._size)
         self._matters = QWidget()
         line = QHBoxLayout(self._matters)
         line.setContentsMargins(0, 0, 0, 0)
@@ -143,6 +143,11 @@ class Choices(QWidget):
     def be_careful(self) -> None:
         """Other files: nothing of them is left out unasked."""
         self._skip.setChecked(False)
+
+    def ask_for_path(self) -> None:
+        """What was entered is nothing: the next letter replaces it."""
+        self._path.setFocus()
+        self._path.selectAll()
 
     @Slot()
     def leave_out_damage(self) -> None:
