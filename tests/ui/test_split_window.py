@@ -99,6 +99,20 @@ def test_frames_of_a_ride_stay_together(qtbot: QtBot, open_window: Open, rides: 
     assert all(len(set(found[5 * ride : 5 * ride + 5])) == 1 for ride in range(4))
 
 
+def test_a_split_that_would_stay_without_boxes_and_shares_of_another_sum_are_told(
+    qtbot: QtBot, open_window: Open, rides: Path
+) -> None:
+    split = opened(open_window(rides, "data"))
+    assert find(split, QLabel, "split-sum").text() == "%"
+    choose(split, "folder")
+    qtbot.waitUntil(
+        lambda: words(split) == "1 group. 20 images would change. No box would be in validation and in test."
+    )
+    find(split, QSpinBox, "split-test").setValue(0)
+    qtbot.waitUntil(lambda: words(split).endswith("No box would be in validation."))
+    assert find(split, QLabel, "split-sum").text() == "parts of 90"
+
+
 def test_a_pattern_that_is_none_is_said_and_nothing_can_be_applied(
     qtbot: QtBot, open_window: Open, rides: Path
 ) -> None:

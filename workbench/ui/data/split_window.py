@@ -68,6 +68,9 @@ class SplitWindow(QDialog):
         self._alike: Alike | None = None
         self._job: Job | None = None
         self._shares = [_spin(f"split-{split.value}", value) for split, value in zip(PARTS, (80, 10, 10), strict=True)]
+        self._sum = QLabel("%")
+        self._sum.setObjectName("split-sum")
+        self._sum.setProperty("role", "muted")
         self._way = QComboBox()
         self._way.setObjectName("split-way")
         for title, value in _WAYS:
@@ -101,7 +104,7 @@ class SplitWindow(QDialog):
             spin.setAccessibleName(f"Percent of images for {split.value}")
             shares.addWidget(QLabel(split.value.capitalize()))
             shares.addWidget(spin)
-        shares.addStretch(1)
+        shares.addWidget(self._sum, 1)
         form = QFormLayout()
         form.addRow("Shares", shares)
         form.addRow("Stay together", self._way)
@@ -151,6 +154,8 @@ class SplitWindow(QDialog):
         document = self._session.document
         self._edit = None
         self._apply.setEnabled(False)
+        whole = sum(spin.value() for spin in self._shares)
+        self._sum.setText("%" if whole == 100 else f"parts of {whole:,}")
         self._pattern.setEnabled(self._way.currentData() == "name")
         if document is None:
             return
@@ -208,11 +213,14 @@ class SplitWindow(QDialog):
                 else:
                     item.setToolTip(name)
                 self._table.setItem(row, place, item)
-        about = f"{len(set(groups)):,} groups. " if groups is not None else ""
+        about = f"{words.count(len(set(groups)), 'group')}. " if groups is not None else ""
+        boxes = np.bincount(owners, minlength=4)
+        bare = [part.value for part, n, spin in zip(PARTS, boxes.tolist(), self._shares) if spin.value() and not n]
+        lack = f" No box would be in {' and in '.join(bare)}." if bare and boxes.sum() else ""
         if not changed:
-            self._words.setText(about + "Every image has a split already; nothing would change.")
+            self._words.setText(f"{about}Every image has a split already; nothing would change.{lack}")
         else:
-            self._words.setText(f"{about}{words.count(changed, 'image')} would change.")
+            self._words.setText(f"{about}{words.count(changed, 'image')} would change.{lack}")
 
     # --- pictures alike ---
 
