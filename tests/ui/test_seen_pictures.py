@@ -35,7 +35,7 @@ def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
     _, window, _ = seen()
     assert boxes(window) == [
         ("cell", "another box has its cell"),
-        ("cell", "2"),
+        ("cell", "2 in 3 × 3"),
         ("other", "only 10 % of it is in sight"),
         ("cell", "it lies outside"),
     ]
@@ -195,7 +195,7 @@ def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, seen:
 
     _, window, _ = seen(answer)
     table = find(window, BoxesTable, "seen-boxes")
-    assert boxes(window)[:2] == [("cell", "1, shared"), ("cell", "2, shared")]
+    assert boxes(window)[:2] == [("cell", "1 in 3 × 3, shared"), ("cell", "2 in 3 × 3, shared")]
     assert table.item(0, 2).toolTip() == "A cell that learns it learns also: cell 36 × 36"
     shown = find(window, SeenPicture, "seen-picture")
     picture = shown.grab().toImage()

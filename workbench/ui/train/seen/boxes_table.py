@@ -51,7 +51,7 @@ class BoxesTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeaderItem(2)
         assert header is not None
-        header.setToolTip("How many of each level learn the box, in the order of the levels below")
+        header.setToolTip("How many learn the box, in which level's cells; the levels are the ones below")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -102,9 +102,11 @@ class BoxesTable(QTableWidget):
         self.blockSignals(False)
 
     def _put_learnt(self, row: int, look: Look, box: int) -> None:
-        """How many priors per level, the first output first."""
-        counts, others = "·".join(f"{count:,}" for count in look.learnt_by(box)), look.sharing(box)
-        item = self._put(row, 2, f"{counts}, shared" if others else counts, box)
+        """How many priors, and in which level's cells."""
+        counts = zip(look.learnt_by(box), look.grids, strict=True)
+        words = ", ".join(f"{count:,} in {rows} × {columns}" for count, (rows, columns) in counts if count)
+        others = look.sharing(box)
+        item = self._put(row, 2, f"{words}, shared" if others else words, box)
         if others:
             item.setToolTip(_shared(look, others))
 
