@@ -115,6 +115,33 @@ def test_labels_are_added_moved_and_deleted_with_their_boxes(qtbot: QtBot, open_
     assert label_names(labelled) == ["plate", "cell", "label 1"]
 
 
+def test_what_can_be_done_to_a_label_is_in_its_menu(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+
+    def choose(row: int, words: str) -> None:
+        at = table.visualRect(table.model().index(row, 2)).center()
+        table.customContextMenuRequested.emit(at)
+        menu = window.findChildren(QMenu, "labels-menu")[-1]
+        (action,) = (action for action in menu.actions() if action.text().startswith(words))
+        assert action.isEnabled()
+        menu.close()
+        action.trigger()
+
+    choose(1, "Rename")
+    type_in_cell(qtbot, table, "dish")
+    assert label_names(labelled) == ["cell", "dish"]
+    choose(1, "Another key")
+    type_in_cell(qtbot, table, "7")
+    assert table.model().index(1, 1).data() == "7"
+    choose(1, "Move up")
+    assert label_names(labelled) == ["dish", "cell"]
+    choose(1, "Show the images")
+    assert listed(window) == ["a.png"]
+    choose(0, "Delete this label")
+    assert label_names(labelled) == ["cell"]
+
+
 def test_a_label_without_boxes_goes_at_once(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     click_row(find(window, QTableView, "labels-table"), 1, 2)

@@ -24,7 +24,7 @@ from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
-from workbench.ui.data.labels_table import NAME
+from workbench.ui.data.labels_model import NAME
 from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.tile_view import TileView
 

@@ -77,8 +77,10 @@ class _Engine(QIconEngine):
         return _Engine(*self._what)
 
 
-def swatch(colour: QColor | str, side: int = 12) -> QPixmap:
-    """A square of one colour, beside a name."""
+def swatch(colour: QColor | str, side: int = 12) -> QIcon:
+    """A square of one colour, beside a name; in a selected row, too, where a plain picture would be tinted."""
     made = QPixmap(side, side)
     made.fill(QColor(colour))
-    return made
+    icon = QIcon(made)
+    icon.addPixmap(made, QIcon.Mode.Selected)
+    return icon

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QPalette, QResizeEvent
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -198,7 +198,7 @@ class LabelsView(QWidget):
                 item = _item(text, right=column > 0)
                 if not column:
                     item.setToolTip(label.name)
-                    item.setIcon(QIcon(swatch(label.colour)))
+                    item.setIcon(swatch(label.colour))
                 if self._chosen(row, column) is not None:
                     item.setForeground(theme.colour("accent"))
                     item.setToolTip(_LABEL_HEADS[column][1])

@@ -226,6 +226,7 @@ class Projects(QObject):
         self._sampling = Job("Making the sample project", lambda _: _sample(folder), self)
         self._sampling.reported.connect(self._sampled)
         self._session.start(self._sampling)
+        self._session.inform("The sample project is being made: some seconds.")
 
     @Slot(object)
     def _sampled(self, event: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QIcon, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
@@ -66,7 +66,7 @@ class LabelPopup(QFrame):
         found = [label for label in self._labels if wanted in label.name.casefold()]
         found.sort(key=lambda label: (label.name.casefold() != wanted, not label.name.casefold().startswith(wanted)))
         for label in found:
-            item = QListWidgetItem(QIcon(swatch(label.colour)), label.name)
+            item = QListWidgetItem(swatch(label.colour), label.name)
             item.setData(Qt.ItemDataRole.UserRole, label.id)
             self._list.addItem(item)
         if name and all(label.name != name for label in self._labels):

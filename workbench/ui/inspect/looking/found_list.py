@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from workbench.core.detections import Detections
@@ -45,7 +44,7 @@ class FoundList(QTableWidget):
         self.setRowCount(len(labels))
         for row, label in enumerate(labels):
             name, count = QTableWidgetItem(label.name), QTableWidgetItem("")
-            name.setIcon(QIcon(swatch(label.colour)))
+            name.setIcon(swatch(label.colour))
             name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             name.setCheckState(Qt.CheckState.Checked)
             name.setToolTip(label.name)

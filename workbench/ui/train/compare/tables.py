@@ -95,7 +95,7 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         )  # fmt: skip
         for column, text in enumerate(texts):
             tip = info.note if column == len(texts) - 1 else ""
-            icon = None if column else QIcon(swatch(theme.series(row)))
+            icon = None if column else swatch(theme.series(row))
             table.put(row, column, text, tip=tip, right=column in _NUMBERS, icon=icon)
     header = table.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -110,7 +110,7 @@ def show_settings(table: Table, found: Sequence[Difference], compared: Sequence[
     table.setColumnCount(1 + len(compared))
     table.head(0, "setting")
     for column, run in enumerate(compared, start=1):
-        table.head(column, run.info.name, icon=QIcon(swatch(theme.series(column - 1))))
+        table.head(column, run.info.name, icon=swatch(theme.series(column - 1)))
     table.setRowCount(len(found))
     for row, one in enumerate(found):
         table.put(row, 0, one.title, tip=one.help or one.title)
@@ -128,10 +128,10 @@ def show_labels(
     table.head(0, "label")
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
-        table.head(column, run.info.name, tip=tip, icon=QIcon(swatch(theme.series(column - 1))), right=True)
+        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series(column - 1)), right=True)
     table.setRowCount(len(found))
     for row, one in enumerate(found):
-        icon = QIcon(swatch(colours[one.label])) if one.label in colours and not one.is_whole else None
+        icon = swatch(colours[one.label]) if one.label in colours and not one.is_whole else None
         table.put(row, 0, one.label, bold=one.is_whole, icon=icon)
         values = one.ap50 if what == "AP50" else one.ap
         best = best_of(values)
