@@ -85,6 +85,25 @@ def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open,
     assert corners(project) == []
 
 
+def test_w_begins_drawing_and_never_ends_it(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """Who presses it before each box would otherwise move a box with every second drag."""
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_Escape)
+    for _ in range(2):
+        hand.key(Qt.Key.Key_W)
+        assert hand.canvas.is_drawing
+    button = next(
+        b for b in window.findChildren(QToolButton) if b.defaultAction() is find(window, QAction, "action-draw")
+    )
+    for is_drawing in (False, True, False):
+        button.click()
+        assert hand.canvas.is_drawing is is_drawing
+    hand.key(Qt.Key.Key_W)
+    hand.key(Qt.Key.Key_Escape)
+    assert not hand.canvas.is_drawing
+
+
 def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)

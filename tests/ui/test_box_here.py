@@ -32,7 +32,7 @@ def test_a_box_comes_in_the_middle_and_arrow_keys_move_and_stretch_it(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:
     hand, _ = at_work(qtbot, open_window, project)
-    hand.key(Qt.Key.Key_W)  # drawing ends: the new box is selected
+    hand.key(Qt.Key.Key_W)  # Shift+W ends that: the new box is selected
     hand.key(Qt.Key.Key_W, SHIFT)
     assert corners(project) == [(80, 40, 120, 60)]
     hand.key(Qt.Key.Key_Left, SHIFT)

@@ -84,7 +84,7 @@ def test_what_the_last_export_wrote_is_replaced_only_when_asked(
     exporting.choose("voc")
     exporting.wait()
     exporting.button.click()
-    qtbot.waitUntil(lambda: "is not empty. Choose a new one." in exporting.sentence)
+    qtbot.waitUntil(lambda: "Choose a new one, or tick Replace above." in exporting.sentence)
     assert not list((tmp_path / "out").rglob("*.xml"))
     assert replace.isVisible()
     replace.click()
@@ -94,6 +94,9 @@ def test_what_the_last_export_wrote_is_replaced_only_when_asked(
     assert not replace.isChecked(), "asked for once"
     exporting.folder.setText(str(labelled))
     assert not replace.isVisible(), "no export of ours"
+    exporting.wait()
+    exporting.button.click()
+    qtbot.waitUntil(lambda: exporting.sentence.endswith("is not empty. Choose a new one."))
 
 
 def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
@@ -103,8 +106,8 @@ def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_windo
         exporting.choose(format)
         exporting.wait()
         told[format] = exporting.losses
-    assert "order of the labels" in told["voc"]
-    assert "order of the labels" not in told["yolo"]
+    assert "labels in their order" in told["voc"]
+    assert "labels in their order" not in told["yolo"]
 
 
 def test_an_edit_while_the_window_is_open_is_counted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

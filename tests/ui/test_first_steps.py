@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QSize, QStringListModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QDialog,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -19,12 +21,16 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from tests.formats.making import voc_file, voc_object
 from tests.ui.data_hand import press
-from tests.ui.hand import Open, find, write_photographs
+from tests.ui.hand import HEIGHT, WIDTH, Open, find, write_photographs
+from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui.data.labels_model import NAME
+from workbench.ui.job import Job
+from workbench.ui.start import labels_there
 from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.tile_view import TileView
 
@@ -46,6 +52,46 @@ def test_enter_makes_a_new_project_and_nothing_else_and_its_first_image_stays_on
         assert find(window, QLabel, "gallery-selected").text() == "1 selected"
         assert window.session.image is not None
         assert window.session.image.path == "a.png"
+
+
+def test_labels_that_lie_with_the_photographs_of_a_new_project_are_told_and_proposed(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "cells" / "JPEGImages", ["a.png", "b.png"])
+    label = voc_file(voc_object("cell", (1, 2, 30, 20)), size=(WIDTH, HEIGHT), filename="a.png")
+    (tmp_path / "cells" / "Annotations").mkdir()
+    (tmp_path / "cells" / "Annotations" / "a.xml").write_text(label, "utf-8")
+    window = open_window()
+    window.offer(tmp_path / "cells" / "JPEGImages")
+    QTest.keyClick(find(window, QLineEdit, "new-project-folder"), Qt.Key.Key_Return)
+    told = find(window, QLabel, "message-text")
+    qtbot.waitUntil(lambda: "labels with these photographs (Pascal VOC XML)" in told.text())
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    press(window, "button-import-labels")
+    dialog = find(window, QDialog, "import-window")
+    qtbot.waitUntil(lambda: find(dialog, QPushButton, "import-apply").text() == "Import 1 box")
+    assert find(dialog, QLineEdit, "import-path").text() == str(tmp_path / "cells")
+
+    # what is open above a page is put aside for the start page, and comes back with the page
+    window.offer(tmp_path / "cells")
+    assert not dialog.isVisible()
+    window.show_page("data")
+    assert dialog.isVisible()
+    window.offer(tmp_path / "cells")
+    window.close_project()
+    assert not dialog.isVisible()
+
+
+def test_photographs_alone_are_not_searched_for_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photographs(tmp_path / "images", ["a.png"])
+    job = Job("", lambda _: ())
+    monkeypatch.setattr(formats, "recognise", lambda path: pytest.fail(f"{path} was searched"))
+    assert list(labels_there.seek(tmp_path / "images", job)) == []
+    (tmp_path / "images" / "notes.txt").write_text("none")
+    monkeypatch.setattr(labels_there, "MOST", 1)
+    assert list(labels_there.seek(tmp_path / "images", job)) == []
+    monkeypatch.undo()
+    assert list(labels_there.seek(tmp_path / "images", job)) == []
 
 
 def test_tiles_of_which_none_is_current_begin_with_the_first_when_the_keyboard_comes(qtbot: QtBot) -> None:

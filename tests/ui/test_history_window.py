@@ -83,6 +83,18 @@ def test_the_project_goes_back_and_forth(qtbot: QtBot, open_window: Open, projec
     assert (xs(project), xs(project, "b.png")) == ([30], [20])
 
 
+def test_steps_that_were_undone_are_said_to_be_with_the_project(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    begun(project)
+    window = open_window(project)
+    for _ in range(5):
+        window.session.undo()
+    history = opened(qtbot, window)
+    assert (lines(history), xs(project)) == ([], [])
+    assert "undone are listed with the whole project" in find(history, QLabel, "history-words").text()
+    find(history, QRadioButton, "history-project").click()
+    assert len(lines(history)) == 5
+
+
 def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:
     history = opened(qtbot, open_window(project))
     assert "Nothing was done here yet" in find(history, QLabel, "history-words").text()

@@ -33,6 +33,8 @@ from workbench.ui.start.projects import Projects
 from workbench.ui.start.recent_menu import RecentMenu
 from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets import kept_size
+from workbench.ui.widgets.aside import Aside
+from workbench.ui.widgets.dropping import local_paths
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
@@ -55,6 +57,7 @@ class MainWindow(QMainWindow):
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
         self._shown = ""  # the page that was shown last
+        self._aside = Aside(self.session, self)
         self._projects = Projects(self.session, self)
         self._projects.opened.connect(self._opened)
         self._make_actions()
@@ -180,6 +183,7 @@ class MainWindow(QMainWindow):
         self._start.offer(photographs)
 
     def _show_start(self) -> None:
+        self._aside.put(self._pages.values())
         self._stack.setCurrentWidget(self._start)
         self._rail.show_page("")
         self._start.refresh()
@@ -234,6 +238,7 @@ class MainWindow(QMainWindow):
         preferences.put("page", name)
         page.shown()
         page.setFocus()
+        self._aside.bring()
 
     def _page(self, name: str) -> Page:
         if name not in self._pages:  # made when it is first needed
@@ -380,18 +385,16 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        if local_paths(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """A project is opened; images come to the open project, or their folder is offered for a new one."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        path = paths[0]
-        folder = project_of(path)
-        if folder is not None:
+        paths = local_paths(event)
+        if (folder := project_of(paths[0])) is not None:
             self.open(folder)
         elif self.session.document is not None:
             data: Any = self._page("data")
             data.incoming.add(paths)
         else:
-            self.offer(path if path.is_dir() else path.parent)
+            self.offer(paths[0] if paths[0].is_dir() else paths[0].parent)

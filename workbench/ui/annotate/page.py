@@ -29,6 +29,7 @@ from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.annotate.label_menu import LabelMenu
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.annotate.side_panel import SidePanel
+from workbench.ui.annotate.stays_on import StaysOn
 from workbench.ui.annotate.strip import Strip
 from workbench.ui.annotate.suggest_bar import SuggestBar
 from workbench.ui.page import Page
@@ -76,6 +77,7 @@ class AnnotatePage(Page):
         only_canvas = Qt.ShortcutContext.WidgetShortcut
         canvas, commands, going = self.canvas, self._commands, self._going
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
+        self._draw.installEventFilter(StaysOn(self))
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
         self._next = make(self, "next-image", lambda: going.go(1))
         self._previous = make(self, "previous-image", lambda: going.go(-1))

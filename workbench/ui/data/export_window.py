@@ -259,7 +259,8 @@ class ExportWindow(QDialog):
     def _failed(self, error: object) -> None:
         """Told in the corner, too; here is where a person looks."""
         if isinstance(error, WorkbenchError):
-            self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", ""))
+            way = ", or tick Replace above" if self._replace.isVisible() else ""
+            self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", way))
             self._losses.clear()
 
     @Slot()

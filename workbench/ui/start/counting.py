@@ -58,7 +58,7 @@ def count(wish: Wish) -> Found | None:
     except OSError as error:
         raise WorkbenchError(f"This folder can't be read: {error.strerror or error}.", error) from error
     photographs = others = 0
-    for is_photograph in _files(wish.folder):
+    for is_photograph in files_of(wish.folder):
         if wish.stop.is_set():
             return None
         photographs += is_photograph
@@ -68,8 +68,8 @@ def count(wish: Wish) -> Found | None:
     return Found(photographs, others)
 
 
-def _files(folder: Path | str) -> Iterator[bool]:
-    """Of each file whether it is a photograph by its name; a folder that can't be read has none."""
+def files_of(folder: Path | str) -> Iterator[bool]:
+    """Of each file below whether it is a photograph by its name; a folder that can't be read has none."""
     below = []
     try:
         with os.scandir(folder) as entries:
@@ -83,4 +83,4 @@ def _files(folder: Path | str) -> Iterator[bool]:
     except OSError:
         return
     for path in below:
-        yield from _files(path)
+        yield from files_of(path)

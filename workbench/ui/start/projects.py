@@ -15,7 +15,7 @@ from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
-from workbench.ui.start import recent
+from workbench.ui.start import labels_there, recent
 from workbench.ui.start.backing_up import BackingUp, ask_to_restore
 from workbench.ui.start.beside import Beside
 from workbench.ui.start.intake import Described
@@ -49,6 +49,8 @@ class Projects(QObject):
         self._beside = Beside(session, self)
         self._moved: dict[Path, recent.Recent] = {}  # by the folder in which it is said to be now
         self._sampling: Job | None = None
+        self._new: tuple[Job, Path] | None = None  # the one that makes a project, and of which photographs
+        self._seeking: tuple[Job, Document | None] | None = None
         self._then: Callable[[], object] | None = None  # after the sample was opened
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
@@ -111,8 +113,9 @@ class Projects(QObject):
             )
             return
         self._give_up()
-        title = f"Reading {photographs.name}"
-        self._await(Job(title, lambda job: _made(folder, photographs, name, job), self))
+        job = Job(f"Reading {photographs.name}", lambda job: _made(folder, photographs, name, job), self)
+        self._new = (job, photographs)
+        self._await(job)
 
     def _await(self, job: Job) -> None:
         self._awaited = job
@@ -147,6 +150,8 @@ class Projects(QObject):
             self._readers[job] = event.document
             self._comings[job] = event.document.comings
             self._show(event.document, job, filling=event.filling)
+            if self._new is not None and self._new[0] is job:
+                self._seek_labels(self._new[1])
         elif isinstance(event, FoundDamaged):
             if shown is not None and self._readers.get(job) is shown:
                 self._session.close(remember=False)  # nothing more is written to it
@@ -165,6 +170,22 @@ class Projects(QObject):
         elif isinstance(event, new_project.Measured):
             shown.take_headers(event.images, kept=True)
             self._session.images_found.emit(frozenset(image.id for image in event.images))
+
+    def _seek_labels(self, photographs: Path) -> None:
+        """Tell where the folder of a new project holds labels, too."""
+        self._new = None
+        seeking = Job("Looking for labels", lambda job: labels_there.seek(photographs, job), self, behind=True)
+        seeking.reported.connect(self._labels_found)
+        self._seeking = (seeking, self._session.document)
+        self._session.start(seeking)
+
+    @Slot(object)
+    def _labels_found(self, labels: object) -> None:
+        document = self._session.document
+        if document is not None and self._seeking == (self.sender(), document) and not document.labels():
+            assert isinstance(labels, labels_there.Labels)
+            self._session.to_import = labels.path
+            self._session.message.emit("hint", labels.sentence)
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:

@@ -116,7 +116,9 @@ class HistoryWindow(QDialog):
                 self._table.setItem(row, column, item)
         self._table.clearSelection()
         self._go.setText("Make it so again" if alone else "Go to this step")
-        if not self._entries:
+        if not self._entries and alone and document is not None and document.redo_title:
+            self._words.setText("Nothing is done here. Steps that were undone are listed with the whole project.")
+        elif not self._entries:
             self._words.setText("Nothing was done here yet.")
         elif alone:
             self._words.setText("The image's boxes and state as they were then; that is a new step, and can be undone.")

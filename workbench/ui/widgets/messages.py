@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from workbench.ui import theme
 
-_SECONDS = {"info": 4.0, "warning": 10.0, "error": 20.0}
+_SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}
 _ICONS = {
     "info": "mdi6.information-outline",
+    "hint": "mdi6.lightbulb-on-outline",
     "warning": "mdi6.alert-outline",
     "error": "mdi6.alert-circle-outline",
 }

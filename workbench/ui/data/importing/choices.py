@@ -21,6 +21,7 @@ from workbench import formats
 from workbench.exchange import ImportSettings
 from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder
+from workbench.ui.widgets.dropping import local_paths
 
 _BASES = (("1 or 0, as the boxes prove", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
@@ -249,8 +250,8 @@ def _word(text: str, buddy: QWidget) -> QLabel:
 
 def dropped(event: QDropEvent) -> Path | None:
     """The one folder or file."""
-    files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-    return Path(files[0]) if len(files) == 1 else None
+    paths = local_paths(event)
+    return paths[0] if len(paths) == 1 else None
 
 
 def existing_box() -> QComboBox:

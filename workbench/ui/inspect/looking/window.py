@@ -34,6 +34,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.buttons import word_button
+from workbench.ui.widgets.dropping import local_paths
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.open_folder import open_folder
 
@@ -198,11 +199,11 @@ class LookingWindow(QDialog):
         self._ask(wish)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        if local_paths(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._open_path(Path(event.mimeData().urls()[0].toLocalFile()))
+        self._open_path(local_paths(event)[0])
 
     # --- asking and answers ---
 

@@ -1,0 +1,54 @@
+"""Labels of another program with the photographs of a new project: looked for behind the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.ui.job import Job
+
+MOST = 20_000
+"""Files of a folder in which labels are looked for: eleven formats go through all their names."""
+_PICTURES_ONLY = ("images", "jpegimages", "img", "imgs", "photos")
+"""Folders beside which a data set has its labels, in a folder of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Of one format, in `path`."""
+
+    path: Path
+    title: str
+
+    @property
+    def sentence(self) -> str:
+        return f"There are labels with these photographs ({self.title}): Import labels on the Data page reads them."
+
+
+def seek(photographs: Path, job: Job) -> Iterator[Labels]:
+    """Those in the folder, else in the data set that it is a part of. Nothing where that is not clear."""
+    from workbench import formats
+
+    places = [photographs, photographs.parent] if photographs.name.lower() in _PICTURES_ONLY else [photographs]
+    for place in places:
+        if not _may_hold_labels(place):
+            continue
+        found = formats.recognise(place)
+        if job.stop.is_set():
+            return
+        if found and (len(found) == 1 or found[1][1] <= found[0][1] - 0.5):
+            yield Labels(place, formats.formats.get(found[0][0]).title)
+            return
+
+
+def _may_hold_labels(folder: Path) -> bool:
+    """Whether there is a file that is no photograph, and not more than can be looked through."""
+    from workbench.ui.start.counting import files_of
+
+    others = False
+    for number, is_photograph in enumerate(files_of(folder)):
+        if number >= MOST:
+            return False
+        others = others or not is_photograph
+    return others
