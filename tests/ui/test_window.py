@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -100,11 +100,29 @@ def test_ctrl_and_a_number_changes_the_page_and_the_rail_tells_it(open_window: O
         assert find(window, QAbstractButton, f"rail-{name}").isChecked()
 
 
-def test_every_page_opens(open_window: Open, project: Path) -> None:
+class Windows(QObject):
+    """Those that are shown while it is installed on the application."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[QWidget] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.shown.append(watched)
+        return False
+
+
+def test_every_page_opens_and_no_part_of_it_is_seen_as_a_window_of_its_own(
+    qapp: QApplication, open_window: Open, project: Path
+) -> None:
+    windows = Windows()
+    qapp.installEventFilter(windows)
     window = open_window(project)
     for name in ("data", "label", "anchors", "train", "inspect", "export"):
         press(window, f"rail-{name}")
         assert find(window, QWidget, f"page-{name}").isVisible(), name
+    assert windows.shown == [window]
 
 
 def test_the_finder_finds_a_command_an_image_and_a_label(qtbot: QtBot, open_window: Open, project: Path) -> None:

@@ -104,14 +104,14 @@ class LivePictures(QWidget):
         self._sentence.setObjectName("live-sentence")
         self._sentence.setProperty("role", "muted")
         self._sentence.setTextFormat(Qt.TextFormat.PlainText)
-        self._stack = QStackedLayout()
-        self._stack.addWidget(self.grid)
-        self._stack.addWidget(self._sentence)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.GRID, 0, 0)
         column.setSpacing(theme.GRID // 2)
         column.addLayout(row)
+        self._stack = QStackedLayout()
         column.addLayout(self._stack, 1)
+        self._stack.addWidget(self.grid)  # when it has a place: the first would be shown as a window of its own
+        self._stack.addWidget(self._sentence)
 
     def minimumSizeHint(self) -> QSize:
         """As the tabs beside it: it is made larger where there is room."""
