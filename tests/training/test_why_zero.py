@@ -191,7 +191,10 @@ def test_a_label_that_is_not_in_the_training_images() -> None:
     )
     assert "only 3 in the training images" in cat(moved(same), learnt=np.array([90, 90, 3]))
     early = replace(GOING, step=1)
-    assert len(said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([9, 9, 0]))) == 2
+    (one,) = said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([9, 9, 0]))
+    assert "Move some there" in one, "and not that it is too early for others, which are found"
+    (one,) = said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([90, 90, 90]))
+    assert one.startswith("It is too early to find 'cat': ")
 
 
 def test_a_label_that_is_called_by_another_name() -> None:

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
 from workbench.ui.train.curves import Curves
-from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT
+from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, ROW, TOP_RIGHT
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot
 from workbench.ui.widgets.plot_values import told
@@ -318,6 +318,23 @@ def test_a_legend_of_many_names_is_no_higher_than_its_plot(qtbot: QtBot) -> None
     legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
     assert legend.height() <= box.height()
     assert legend.width() <= box.width()
+
+
+def test_in_a_plot_that_is_too_small_for_it_a_legend_is_written_small_then_left_out(qtbot: QtBot) -> None:
+    plot = shown(qtbot, Plot("step", "loss"))
+    for name in ("box", "objectness", "label", "sum"):
+        plot.curve(name, GRID, GRID)
+    legend, box = plot.getPlotItem().legend, plot.getPlotItem().vb
+    seen = []
+    for size in ((400, 300), (220, 150), (130, 90), (400, 300)):
+        plot.resize(*size)
+        QTest.qWait(20)
+        plot.place_legend()
+        seen.append((legend.isVisible(), legend.items[0][0].height()))
+        assert not legend.isVisible() or (legend.width() <= box.width() and legend.height() <= box.height())
+    assert seen[0] == seen[3] == (True, ROW)
+    assert seen[1] == (True, CLOSE_ROW)
+    assert not seen[2][0]
 
 
 def plain(html: str) -> list[str]:

@@ -80,7 +80,10 @@ def remarks(
         return ()
     said = list(_structure(names, bad, learnt, judged))
     if learning.step < max(learning.warm_up, EARLY):
-        return (*said, _early(learning))
+        there = [f"'{names[c]}'" for c in bad if learnt[c] >= MANY][:NAMED]
+        if ap50 < ZERO or there:
+            said.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(there)))
+        return tuple(said)
     facts = look(truth, detections)
     if ap50 < ZERO:
         said.append(f"Next to nothing is found right (AP50 {ap50:.3f}): {_reason(facts, names)}")
@@ -101,14 +104,14 @@ def _structure(names: Sequence[str], bad: Sequence[int], learnt: Labels, judged:
         )
 
 
-def _early(learning: Learning) -> str:
+def _early(learning: Learning, what: str) -> str:
     if learning.step < learning.warm_up:
         return (
-            f"It is too early to find anything: the learning rate rises until step {learning.warm_up:,}, this is step"
+            f"It is too early to find {what}: the learning rate rises until step {learning.warm_up:,}, this is step"
             f" {learning.step:,}."
         )
     more = " and the run has no more" if learning.steps < EARLY else ""
-    return f"It is too early to find anything: this is step {learning.step:,}{more}; {EARLY} are the least."
+    return f"It is too early to find {what}: this is step {learning.step:,}{more}; {EARLY} are the least."
 
 
 def _slow(learning: Learning) -> Iterator[str]:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
 from workbench.errors import WorkbenchError
@@ -29,6 +29,7 @@ from workbench.ui.train.live.room import Room
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.run_deeds import RunDeeds
 from workbench.ui.train.run_list import RunList
+from workbench.ui.train.run_log import RunLog
 from workbench.ui.train.seen.opening import SeenButton
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.story import Story
@@ -36,7 +37,6 @@ from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
 REDRAW = 100  # ms: redrawing for each event cut a training from 1,505 steps to 244 in two seconds
-LOG_LINES = 2_000
 NO_BOXES = "A detector learns from labelled boxes. Draw some, or import labels that you have."
 
 
@@ -76,9 +76,7 @@ class TrainPage(Page):
         self._before = Before(self.session, self._setup)
         self._progress = ProgressPanel()
         self._curves = Curves()
-        self._log = QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
-        self._log.setObjectName("train-log")
-        self._log.setAccessibleName("Log of the run")
+        self._log = RunLog()
         self._runs = RunList()
         self._deeds = RunDeeds(self.session, self._runs, self._setup)
         FirstRecipe(self.session, self._setup, self._deeds)

@@ -165,6 +165,7 @@ class RunList(QWidget):
     def allow_resume(self, on: bool, live: str = "") -> None:
         """False while another training runs: `live`, which must not be moved."""
         self._may_resume, self._live = on, live
+        self.table.set_beginning(live)
         self._enable()
 
     def allow_fork(self, on: bool) -> None:

@@ -56,6 +56,7 @@ class RunsTable(QTableWidget):
         self._waiting: Sequence[RunInfo] | None = None  # came while somebody typed
         self.to_take_back = False
         self._is_known = False
+        self._beginning = ""
         self.setObjectName("train-runs")
         self.setAccessibleName("Runs")
         for column, title in enumerate(COLUMNS):
@@ -87,6 +88,11 @@ class RunsTable(QTableWidget):
     def set_known(self, known: bool) -> None:
         """Whether the runs of the project have been read; only then there are none where none is listed."""
         self._is_known = known
+        self.viewport().update()
+
+    def set_beginning(self, name: str) -> None:
+        """A run of this name is being trained, and listed when it has begun; "": none."""
+        self._beginning = name
         self.viewport().update()
 
     def set_runs(self, found: Sequence[RunInfo], select: Sequence[str] = ()) -> None:
@@ -240,7 +246,8 @@ class RunsTable(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
-            paint_words(self, EMPTY if self._is_known else "Reading the runs …")
+            begun = f"{self._beginning} is listed here when it has begun." if self._beginning else EMPTY
+            paint_words(self, begun if self._is_known else "Reading the runs …")
 
 
 class _WideEditor(QStyledItemDelegate):

@@ -78,14 +78,17 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         label.setText(label.text, color=ink)
         sample.update()
 
-    def fit(self, height: float) -> None:
-        """At least as many columns as it takes to be no higher than `height`, in px."""
+    def fit(self, width: float, height: float) -> None:
+        """At least as many columns as it takes to be no higher than `height`, in px; gone where these are too wide."""
         if self.items:
-            self._pack(len(self.items) > MANY)
+            self._pack(len(self.items) > MANY or height < (ROW + MARGIN) * len(self.items) + 2 * EDGE)
             row = max(part.height() for part in self.items[0])
             fitting = max(int((height - 2 * EDGE) // row), 1)
             self._least = min(math.ceil(len(self.items) / fitting), COLUMNS)
             self._shape(min(max(self._least, self._columns), len(self.items)))
+            if self.rect().width() > width - 2 * EDGE:
+                self._shape(self._least)
+            self.setVisible(self.rect().width() <= width - 2 * EDGE)
 
     def _shape(self, columns: int) -> None:
         self._columns = columns

@@ -302,7 +302,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         legend = self.getPlotItem().legend
         if legend is not None:
             vb = self.getPlotItem().vb
-            legend.fit(vb.rect().height())
+            legend.fit(vb.rect().width(), vb.rect().height())
             inks = [inked(*self._placed(curve), vb.viewRange(), vb.rect()) for curve in self._curves.values()
                     if curve.shown]  # fmt: skip
             legend.avoid(inks, self._note.area())

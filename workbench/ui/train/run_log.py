@@ -1,0 +1,34 @@
+"""The log of the run that is shown. It follows what comes, unless a person reads further up."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QPlainTextEdit
+
+LINES = 2_000
+"""Kept; older ones are in the run's folder."""
+
+
+class RunLog(QPlainTextEdit):
+    """What is appended while its tab is behind another does not move its view: it goes to the end when it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(readOnly=True, maximumBlockCount=LINES)
+        self.setObjectName("train-log")
+        self.setAccessibleName("Log of the run")
+        self._is_at_end = True
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        bar = self.verticalScrollBar()
+        self._is_at_end = bar.value() == bar.maximum()
+        super().hideEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        bar = self.verticalScrollBar()
+        read = bar.value()
+        super().showEvent(event)  # goes to the cursor
+        bar.setValue(bar.maximum() if self._is_at_end else read)
+
+    def clear(self) -> None:
+        super().clear()
+        self._is_at_end = True
