@@ -113,9 +113,10 @@ def seen(qtbot: QtBot, labelled: Path) -> Iterator[Opened]:
         *,
         look: bool = True,
         files: tuple[Checked, ...] = (),
+        recipes: tuple[Recipe, ...] = (),
     ) -> tuple[Session, SeenWindow, FakeEyes]:
         eyes = FakeEyes()
-        eyes.answer, eyes.files_are = answer, list(files)
+        eyes.answer, eyes.files_are, eyes.recipes = answer, list(files), recipes or eyes.recipes
         window = SeenWindow(session, top, prepared, eyes)
         window.show()
         window.activateWindow()

@@ -55,6 +55,12 @@ def test_the_image_is_looked_at_as_the_recipe_says(seen: Opened) -> None:
     assert find(window, QSpinBox, "seen-epoch").maximum() == recipe().training.epochs
 
 
+def test_until_the_train_page_is_seen_it_takes_the_recipe_that_will_stand_there(seen: Opened) -> None:
+    few = replace(recipe(), name="small-data", title="Few images")
+    _, window, _ = seen(recipes=(recipe(), few))
+    assert find(window, QLabel, "seen-recipe").text().startswith("Recipe: Few images")
+
+
 def test_epoch_roll_and_switch_ask_for_other_looks(qtbot: QtBot, seen: Opened) -> None:
     _, window, eyes = seen()
     find(window, QSpinBox, "seen-epoch").setValue(3)

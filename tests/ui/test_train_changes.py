@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.before_hand import SMALL, Fakes, combo, fakes, shown, told, tool, typed
@@ -52,6 +52,8 @@ def test_who_says_how_long_gets_no_least_number_of_steps(shown: TrainPage, sessi
     assert (form.text("least_steps"), len(said)) == ("0", 1)
     assert "as long as you say" in said[0]
     assert head.text() == "2 differ from “Few images”"
+    rows = [label.text() for label in shown.findChild(QWidget, "train-changes").findChildren(QLabel)]
+    assert "Least steps: 1200 → 0, as you set the length" in rows
     typed(shown, "least_steps", "50")  # and who wants both has both
     typed(shown, "epochs", "8")
     assert (form.text("least_steps"), len(said)) == ("50", 1)

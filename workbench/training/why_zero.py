@@ -80,9 +80,9 @@ def remarks(
         return ()
     said = list(_structure(names, bad, learnt, judged))
     if learning.step < max(learning.warm_up, EARLY):
-        there = [f"'{names[c]}'" for c in bad if learnt[c] >= MANY][:NAMED]
-        if ap50 < ZERO or there:
-            said.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(there)))
+        late = [f"'{names[c]}'" for c in bad if learnt[c] >= MANY][:NAMED]
+        if ap50 < ZERO or late:
+            said.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(late)))
         return tuple(said)
     facts = look(truth, detections)
     if ap50 < ZERO:

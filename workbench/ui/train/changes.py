@@ -81,7 +81,8 @@ class Changes(QWidget):
 
     def _row(self, one: Difference) -> QWidget:
         row = QWidget()
-        words = Elided(one.words)
+        own_length = one.name == "least_steps" and not one.now
+        words = Elided(f"{one.words}, as you set the length" if own_length else one.words)
         words.setObjectName(f"train-change-{one.name}")
         back = QToolButton(autoRaise=True)
         back.setObjectName(f"train-back-{one.name}")

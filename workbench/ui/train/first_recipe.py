@@ -11,11 +11,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 
+from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.recipes import DEFAULT, Recipe
 from workbench.training.runs import RECIPE, RunInfo
+from workbench.training.settings import TrainingSettings
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train.chosen_data import counted
@@ -30,6 +32,16 @@ def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str
     """The name of the newest run's recipe, if it is one of `names`; else of what fits so many images to learn from."""
     used = (run.recipe for run in past if run.recipe in names)
     return next(used, FEW if images < FEW_IMAGES else DEFAULT)
+
+
+def fitting_of(
+    document: Document, past: Sequence[RunInfo], names: Collection[str], training: TrainingSettings
+) -> str:  # fmt: skip
+    """The same for a project; `training` says which of its images are learnt from."""
+    own = document.setting(FIRST_RECIPE)
+    if own in names and not past:
+        return str(own)
+    return fitting(counted(document, training)[0], past, names)
 
 
 class FirstRecipe(QObject):
@@ -91,11 +103,5 @@ class FirstRecipe(QObject):
         return None
 
     def _fitting(self) -> str:
-        document = self._session.document
-        if document is None:
-            return DEFAULT
-        own = document.setting(FIRST_RECIPE)
-        if own in self._setup.recipe_names and not self._past:
-            return str(own)
-        images, _ = counted(document, self._setup.training_settings())
-        return fitting(images, self._past, self._setup.recipe_names)
+        document, setup = self._session.document, self._setup
+        return fitting_of(document, self._past, setup.recipe_names, setup.training_settings()) if document else DEFAULT

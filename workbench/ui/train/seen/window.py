@@ -19,6 +19,7 @@ from workbench.ui import keys, preferences, theme
 from workbench.ui.actions import make
 from workbench.ui.background import Background
 from workbench.ui.session import Session
+from workbench.ui.train import first_recipe
 from workbench.ui.train.seen.asking import Asking
 from workbench.ui.train.seen.colours import inks_as
 from workbench.ui.train.seen.controls import Controls
@@ -210,7 +211,13 @@ class SeenWindow(QDialog):
         asking.look_later()
 
     def _first_preset(self, members: Members) -> Prepared | None:
-        return next((Prepared(recipe) for recipe in members.loaded.recipes), None)
+        """What the train page will choose when it is seen."""
+        recipes, document = {recipe.name: recipe for recipe in members.loaded.recipes}, self._session.document
+        if document is None or not recipes:
+            return None
+        training = next(iter(recipes.values())).training
+        name = first_recipe.fitting_of(document, members.runs, tuple(recipes), training)
+        return Prepared(recipes.get(name) or next(iter(recipes.values())))
 
     def _show_prepared(self, prepared: Prepared, members: Members) -> None:
         recipe = prepared.recipe
