@@ -239,10 +239,17 @@ def test_images_are_added_once(tmp_path: Path, capsys: Capture) -> None:
         assert json.loads(capsys.readouterr().out) == {"images": 3, "added": added, "unreadable": 1}
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert [image.path for image in document.images()] == ["a.png", "sub/b.png", "c.png", "e.jpg"]
+    (tmp_path / "more" / "notes.txt").write_text("no image")
+    picture(tmp_path / "more" / "f.png")
+    mixed = [str(tmp_path / name) for name in ("more/f.png", "more", "more/notes.txt", "more/f.png")]
+    assert main(["add-images", str(tmp_path / "p"), *mixed, "--json"]) == console.DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"images": 4, "added": 2, "unreadable": 1}
+    assert "1 file left out, which by their names are no images" in told.err
     assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "more"), str(tmp_path / "none")]) == console.FAILED
     assert "Nothing was added" in capsys.readouterr().err
     with Document.open(tmp_path / "p", read_only=True) as document:
-        assert len(document.images()) == 4
+        assert len(document.images()) == 6
 
 
 def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.formats.making import picture
 from workbench.core.document import Document
+from workbench.core.files import absolute
 from workbench.core.project import Image
 from workbench.core.roots import place
+from workbench.errors import WorkbenchError
 
 
 def photographs(folder: Path) -> Path:
@@ -44,6 +48,26 @@ def test_a_folder_above_a_root_adds_the_rest(tmp_path: Path) -> None:
         assert document.add_folder(folder) is None
         document.undo()
         assert len(document.images()) == 2
+
+
+def test_a_folder_told_by_two_dots_is_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photographs(tmp_path / "all")
+    with Document.create(tmp_path / "p", folder) as document:
+        monkeypatch.chdir(tmp_path / "p")
+        assert document.add_folder(Path("../all")) is None
+        assert document.add_folder(Path("../p/../all/May")) is None
+        assert list(document.roots().values()) == [folder]
+        (root,) = document.roots()
+        picture(tmp_path / "more/x.png")
+        document.add_folder(Path("../more"))
+        with pytest.raises(WorkbenchError, match="a folder of this project already"):
+            document.move_root(root, Path("../more"))
+    with Document.open(Path("../p"), read_only=True) as document:
+        assert document.folder == tmp_path / "p"
+    # a ".." behind a link leads to where the link does
+    (tmp_path / "link").symlink_to(tmp_path / "all" / "May", target_is_directory=True)
+    assert absolute(tmp_path / "link" / ".." / "May") == tmp_path / "all" / "May"
+    assert absolute(tmp_path / "link" / "late") == tmp_path / "link" / "late", "a link stays as it was told"
 
 
 def test_the_nearest_root_takes_them_and_the_project_keeps_what_lies_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ from tests.ui.data_hand import CTRL, click_row, labelled, listed, on_disk, press
 from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Split
+from workbench.core.intake import Describing
+from workbench.core.project import Image, Split
 
 __all__ = ["labelled"]  # a fixture
 
@@ -149,6 +151,31 @@ def test_what_is_dropped_on_an_open_project_comes_to_it(
     assert find(window, QWidget, "page-label").isVisible()
     drop(window, tmp_path / "more" / "notes.txt")
     assert "notes.txt is no image" in find(window, QLabel, "message-text").text()
+
+
+def test_what_comes_when_another_project_is_open_is_not_added_to_it(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photographs(tmp_path / "more", [f"{n}.png" for n in range(3)])
+    Document.create(tmp_path / "other", tmp_path / "more").close()
+    write_photographs(tmp_path / "late", ["late.png"])
+    window = open_window(labelled, "data")
+    at_it, go_on = threading.Event(), threading.Event()
+    real = Describing.__call__
+
+    def slow(self: Describing, file: Path, name: str, root: int) -> Image:
+        at_it.set()
+        go_on.wait(10)
+        return real(self, file, name, root)
+
+    monkeypatch.setattr(Describing, "__call__", slow)
+    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "late")
+    assert at_it.wait(10)
+    threading.Timer(0.3, go_on.set).start()
+    window.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    QTest.qWait(50)
+    assert listed(window) == ["0.png", "1.png", "2.png"]
 
 
 def test_frames_of_a_video_become_images_of_the_project(

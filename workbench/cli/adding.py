@@ -10,7 +10,8 @@ import typer
 from workbench import console
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import result, say
-from workbench.core.files import left_out_sentence, natural_key, walk_images
+from workbench.core import words
+from workbench.core.files import gather_images, left_out_sentence
 from workbench.core.intake import Describing
 from workbench.core.project import Image
 from workbench.errors import WorkbenchError
@@ -23,15 +24,10 @@ def add_images(
     as_json: Json = False,
 ) -> None:
     """Add photographs to a project, if it does not have them. They stay where they are and are never changed."""
+    if missing := [path for path in images if not path.exists()]:
+        raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
     odd: list[str] = []
-    named: dict[Path, list[str]] = {}
-    for path in images:
-        if path.is_dir():
-            named.setdefault(path, []).extend(sorted(walk_images(path, odd.append), key=natural_key))
-        elif path.is_file():
-            named.setdefault(path.parent, []).append(path.name)
-        else:
-            raise WorkbenchError(f"There is no {path}. Nothing was added.")
+    named, others = gather_images(images, odd.append)
     with project_of(project, write=True) as document, Describing() as describe_one:
         bad: list[Image] = []
         added, done, total = 0, 0, sum(map(len, named.values()))
@@ -43,6 +39,8 @@ def add_images(
                     progress.to(done := done + 1, total)
                 added += document.add_described(folder, found)
                 bad += [image for image in found if image.problem]
+    if others:
+        say(f"{words.count(len(others), 'file')} left out, which by their names are no images: {others[0]}")
     if odd:
         say(left_out_sentence(odd))
     for image in bad:

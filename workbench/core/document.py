@@ -16,7 +16,7 @@ from workbench.core import edits, journal, roots, seal
 from workbench.core.applied import Applied
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
-from workbench.core.files import check_name
+from workbench.core.files import absolute, check_name
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -51,7 +51,7 @@ class Document(Contents):
     @classmethod
     def create(cls, folder: Path, images: Path | None = None, name: str = "") -> Document:
         """A new project in `folder` (made if missing), with the images of the folder `images` if given."""
-        folder = Path(folder).absolute()
+        folder = absolute(folder)
         if (folder / FILE).exists():
             raise WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
         if images is not None and not Path(images).is_dir():
@@ -81,7 +81,7 @@ class Document(Contents):
         Read-only when asked for, when another process edits it, when the folder can't be written, or when a newer
         Workbench made it: `why_read_only` says which. `check` as in Store.
         """
-        folder = Path(folder).absolute()
+        folder = absolute(folder)
         if folder.name == FILE:
             folder = folder.parent
         if not (folder / FILE).is_file():
@@ -311,7 +311,7 @@ class Document(Contents):
         return int(made or 0)
 
     def _as_root(self, folder: Path) -> str:
-        folder = Path(folder).absolute()
+        folder = absolute(folder)
         check_name(folder)
         inside = folder == self.folder or self.folder in folder.parents
         return folder.relative_to(self.folder).as_posix() if inside else str(folder)
@@ -331,7 +331,7 @@ class Document(Contents):
     def add_described(self, folder: Path, images: Sequence[Image]) -> int:
         """Add these images of `folder`, whose paths are relative to it, in one edit; how many were new."""
         at = self._place(folder)
-        fresh = [image for image in images if image.path not in at.known]
+        fresh = {image.path: image for image in images if image.path not in at.known}.values()
         if fresh:
             root = self.add_root(at.root)
             self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in fresh)))

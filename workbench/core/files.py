@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.errors import WorkbenchError
@@ -177,6 +177,38 @@ def scan_images(folder: Path) -> list[str]:
     Folders that may not be read are left out too. WorkbenchError if `folder` itself can't be read.
     """
     return sorted(walk_images(folder), key=natural_key)
+
+
+def absolute(path: Path) -> Path:
+    """Absolute and without "..": the same place is always told in the same way. Other links stay as they were told."""
+    told = Path(path).absolute()
+    if ".." not in told.parts:
+        return told
+    short = os.path.abspath(told)
+    real = os.path.realpath(told)  # a ".." behind a link leads elsewhere
+    return Path(short if os.path.realpath(short) == real else real)
+
+
+def gather_images(
+    paths: Iterable[Path], leave_out: Callable[[str], object] = lambda _: None
+) -> tuple[dict[Path, list[str]], list[Path]]:
+    """Of folders all images below them, of files their own names, each once, by folder; and the files that are none.
+
+    `leave_out` as of `walk_images`.
+    """
+    named: dict[Path, dict[str, None]] = {}
+    others = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(walk_images(path, leave_out), key=natural_key)
+            named.setdefault(path, {}).update(dict.fromkeys(found))
+        elif path.suffix.lower() not in IMAGE_SUFFIXES:
+            others.append(path)
+        elif not _is_text(path.name):
+            leave_out(path.name.encode("utf-8", "replace").decode())
+        else:
+            named.setdefault(path.parent, {})[path.name] = None
+    return {folder: list(names) for folder, names in named.items()}, others
 
 
 def walk_images(folder: Path, leave_out: Callable[[str], object] = lambda _: None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.core import intake
 from workbench.core.document import Document
-from workbench.core.files import check_name, left_out_sentence, natural_keys, walk_images
+from workbench.core.files import absolute, check_name, left_out_sentence, natural_keys, walk_images
 from workbench.core.folder_reader import LeftOut as LeftOut
 from workbench.core.folder_reader import Measured as Measured
 from workbench.core.folder_reader import Names, Reader
@@ -67,7 +67,7 @@ def new_project(
         why = left_out_sentence(left_out) if left_out else "Choose the folder that holds your photographs."
         raise WorkbenchError(f"There are no images in {photographs}. {why}")
     check_name(photographs)
-    with contextlib.closing(Reader(folder.absolute() / FILE, photographs.absolute(), stopped=stopped)) as reader:
+    with contextlib.closing(Reader(absolute(folder) / FILE, absolute(photographs), stopped=stopped)) as reader:
         document = Document.create(folder, name=name)
         root = document.add_root(photographs)
         with document.store.transaction() as connection:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.core.files import absolute
 from workbench.core.project import Image
 
 
@@ -23,7 +24,7 @@ def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterab
 
     What lies inside the project's own folder keeps a root in there, as the two are moved together.
     """
-    folder = folder.absolute()
+    folder = absolute(folder)
     above = [
         root
         for root in roots.values()

@@ -14,6 +14,7 @@ from pathlib import Path
 from workbench import formats
 from workbench.core import alike_names, edits, words
 from workbench.core.document import Document
+from workbench.core.files import absolute
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
@@ -129,9 +130,9 @@ def plan_import(
     `images`: a folder to look for image files in, besides `path` and the project's own folders. Raises Refused with
     all damage of the files, or WorkbenchError when the format is not clear.
     """
-    path = Path(path).absolute()
+    path = absolute(path)
     member = formats.load_all().get(format or recognise(path))
-    folders = [Path(images).absolute()] if images is not None else []
+    folders = [absolute(images)] if images is not None else []
     if not path.exists() or (folders and not folders[0].is_dir()):
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from workbench.core import words
-from workbench.core.files import IMAGE_SUFFIXES
+from workbench.core.files import IMAGE_SUFFIXES, gather_images, left_out_sentence
 from workbench.errors import WorkbenchError
 from workbench.ui.choosing import chosen_file, chosen_files, chosen_folder
 from workbench.ui.job import Job
@@ -38,23 +37,27 @@ class Incoming(QObject):
 
     def add(self, paths: Sequence[Path]) -> None:
         """Folders with what is below them, and files."""
-        files: dict[Path, list[str]] = defaultdict(list)
-        for path in paths:
-            if path.is_dir():
-                self.add_folder(path)
-            elif path.suffix.lower() in IMAGE_SUFFIXES:
-                files[path.parent].append(path.name)
-        for folder, names in files.items():
+        folders = [path for path in paths if path.is_dir()]
+        odd: list[str] = []
+        named, others = gather_images([path for path in paths if path not in folders], odd.append)
+        for folder in folders:
+            self.add_folder(folder)
+        for folder, names in named.items():
             self.add_folder(folder, names)
-        if paths and not files and not any(path.is_dir() for path in paths):
-            name = paths[0].name if len(paths) == 1 else f"None of the {len(paths):,} files"
+        if odd:
+            self._session.message.emit("warning", left_out_sentence(odd))
+        elif others and not folders and not named:
+            name = others[0].name if len(others) == 1 else f"None of the {len(others):,} files"
             self._session.tell(
                 WorkbenchError(f"{name} is no image. Labels come with Import labels, a video with Add video.")
             )
 
     def add_folder(self, folder: Path, names: Sequence[str] | None = None) -> None:
         """Add the images below `folder`, or only those with these names, that the project doesn't have."""
-        job = Job(f"Reading {folder.name}", lambda _: describe(folder, names), self)
+        document = self._session.document
+        if document is None:
+            return
+        job = Job(f"Reading {folder.name}", lambda _: describe(folder, document.folder, names), self)
         job.reported.connect(self._described)
         self._session.start(job)
 
@@ -99,8 +102,8 @@ class Incoming(QObject):
         document = self._session.document
         if not isinstance(event, Described) or document is None:
             return
-        if event.project is not None and event.project != document.folder:
-            return  # that project was closed meanwhile; its frames are found again when the video is added again
+        if event.project != document.folder:
+            return  # that project was closed meanwhile; what was read is found again when it is added again
         try:
             added = add_described(document, event)
         except WorkbenchError as error:

@@ -24,12 +24,15 @@ class Described:
 
     folder: Path
     images: tuple[Image, ...]
-    project: Path | None = None  # the only one that they are for; None: any that is open
+    project: Path  # the only one that they are for: it may be closed meanwhile
     left_out: str = ""  # what a person is told of images that are not among them
 
 
-def describe(folder: Path, names: Sequence[str] | None = None) -> Iterator[Counted | Described]:
-    """The images below `folder`, or only those with these names. WorkbenchError if it has no image at all."""
+def describe(folder: Path, project: Path, names: Sequence[str] | None = None) -> Iterator[Counted | Described]:
+    """The images below `folder`, or only those with these names, for a project.
+
+    WorkbenchError if it has no image at all.
+    """
     from workbench.core.files import left_out_sentence, natural_key, walk_images
     from workbench.core.intake import Describing
 
@@ -46,7 +49,7 @@ def describe(folder: Path, names: Sequence[str] | None = None) -> Iterator[Count
             images.append(describe_one(folder / name, name, 0))
             if number % _EVERY == 0:
                 yield Counted(number, len(names))
-    yield Described(folder, tuple(images), left_out=left_out)
+    yield Described(folder, tuple(images), project, left_out)
 
 
 def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:

@@ -11,6 +11,7 @@ import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import words
+from workbench.core.files import absolute
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
@@ -59,7 +60,7 @@ class Projects(QObject):
         """Open the project in `folder`; False after a failure, which was told. A large one is opened in a job."""
         from workbench.core.document import Document
 
-        here = (project_of(folder) or folder).absolute()
+        here = absolute(project_of(folder) or folder)
         self._give_up()
         if here in self._opening:
             self._awaited = self._opening[here]  # it is on its way
@@ -84,7 +85,7 @@ class Projects(QObject):
     @Slot(object, object)
     def open_moved(self, was: recent.Recent, folder: Path) -> None:
         """Open the project that is in `folder` now; it takes the place of `was` in the list, if it is that one."""
-        self._moved[(project_of(folder) or folder).absolute()] = was
+        self._moved[absolute(project_of(folder) or folder)] = was
         self.open(folder)
 
     def _take_place(self, document: Document) -> None:
