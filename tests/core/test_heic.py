@@ -107,3 +107,15 @@ def test_another_container_is_not_taken_for_one() -> None:
     assert not heic.is_heic(awkward.saved(awkward.photograph(), "AVIF")[:64])
     assert not heic.is_heic(b"\0\0\0\x18ftypmp42\0\0\0\0")
     assert not heic.is_heic(b"")
+
+
+def test_of_a_file_that_may_hold_either_the_brands_behind_tell(tmp_path: Path) -> None:
+    """AVIF may call itself mif1, too; Pillow reads it then."""
+    avif = awkward.saved(awkward.photograph(), "AVIF")
+    assert avif[8:12] == b"avif"
+    called = avif[:8] + b"mif1" + avif[12:]
+    assert not heic.is_heic(called[:64])
+    assert read(put(tmp_path, called)).shape == read(put(tmp_path, avif)).shape
+    photograph = heic_files.PHOTOGRAPH[:64]
+    assert heic.is_heic(photograph[:8] + b"mif1" + photograph[12:])
+    assert heic.is_heic(b"\0\0\0\x14ftypmif1\0\0\0\0miaf")

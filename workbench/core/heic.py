@@ -9,7 +9,9 @@ from typing import IO
 
 from workbench.core.extras import install
 
-_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
+_ANY = (b"mif1", b"msf1")
+"""What a file may call itself whatever its pictures are coded by; then the brands that it is compatible with tell."""
 FORMATS = ("HEIF",)
 """What Pillow calls it."""
 INSTALL = install("pi-heif")
@@ -19,7 +21,13 @@ _MOST, _PARTS = 4 << 20, 10_000
 
 def is_heic(head: bytes) -> bool:
     """Whether a file that begins with `head` says that it is one. AVIF has brands of its own."""
-    return head[4:8] == b"ftyp" and head[8:12] in _BRANDS
+    if head[4:8] != b"ftyp":
+        return False
+    if head[8:12] not in _ANY:
+        return head[8:12] in _BRANDS
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    others = [head[at : at + 4] for at in range(16, end - 3, 4)]
+    return any(brand in _BRANDS for brand in others) or b"avif" not in others
 
 
 @cache
