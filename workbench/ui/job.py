@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from workbench.errors import WorkbenchError
 
@@ -37,6 +37,7 @@ class Job(QThread):
 
     reported = Signal(object)  # one event of the generator
     failed = Signal(object)  # a WorkbenchError
+    _came = Signal(object)  # from the thread to this object, which lives in the window's
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
@@ -49,11 +50,18 @@ class Job(QThread):
         self.ends_itself = ends_itself
         self.pauses = pauses  # whether the work reads `pause`: a training does
         self.behind = behind
+        self.muted = False  # what it has still to say was of a project that is closed: nobody hears it
         self.error: WorkbenchError | None = None
         self._work = work
         # As a nameless thread starts, Qt asks for its class, without Python's lock. PySide 6.11 looks it up in a table
         # that the window's thread adds to: on Python 3.11, 7 of 300 processes crashed within 600 starts each.
         self.setObjectName(title)
+        self._came.connect(self._pass_on)
+
+    @Slot(object)
+    def _pass_on(self, event: object) -> None:
+        if not self.muted:
+            self.reported.emit(event)
 
     def run(self) -> None:
         if self.behind:
@@ -66,7 +74,7 @@ class Job(QThread):
         try:
             generator = self._work(self)
             for event in generator:
-                self.reported.emit(event)
+                self._came.emit(event)
                 if self.stop.is_set() and not self.ends_itself:
                     close = getattr(generator, "close", None)
                     if close is not None:

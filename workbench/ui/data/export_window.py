@@ -54,6 +54,7 @@ class _Written:
     report: ExportReport
     labels: tuple[Label, ...]
     copied: bool
+    project: Path  # whose labels they are
 
 
 class ExportWindow(QDialog):
@@ -245,9 +246,10 @@ class ExportWindow(QDialog):
     def _written(self, event: object) -> None:
         assert isinstance(event, _Written)
         report = event.report
-        if self._session.document is not None:
+        document = self._session.document
+        if document is not None and document.folder == event.project:
             try:
-                remember(self._session.document, report, event.labels, event.copied)
+                remember(document, report, event.labels, event.copied)
             except WorkbenchError as error:
                 self._session.tell(error)
         self._session.inform(report.sentence)
@@ -287,4 +289,4 @@ def _export(project: Path, format: str, folder: Path, copy: bool, replace: bool)
     with Document.open(project, read_only=True, check=False) as document:
         snapshot = document.snapshot()
     report = export_labels(snapshot, format, folder, copy_images=copy, replace=replace, project=project)
-    yield _Written(report, snapshot.labels, copy)
+    yield _Written(report, snapshot.labels, copy, project)

@@ -137,7 +137,7 @@ class SplitWindow(QDialog):
     @Slot()
     def _forget(self) -> None:
         """Another project, whose images may have the same numbers."""
-        self._alike = None
+        self._alike = self._job = None
         self.close()
 
     # --- what would come of it ---
@@ -239,6 +239,8 @@ class SplitWindow(QDialog):
 
     @Slot(object)
     def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            return
         if isinstance(event, Counted):
             self._words.setText(f"{event.done:,} of {event.total:,} pictures compared")
         elif isinstance(event, Alike):
@@ -250,6 +252,8 @@ class SplitWindow(QDialog):
 
     @Slot()
     def _ended(self) -> None:
+        if self.sender() is not self._job:
+            return
         self._job = None
         if self._alike is not None:
             self.renew()
