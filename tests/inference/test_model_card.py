@@ -12,7 +12,7 @@ import pytest
 
 from workbench.core.detections import Kind
 from workbench.core.project import Image, Label, Snapshot, Split, State
-from workbench.inference import exporters, model_card, operating_point
+from workbench.inference import evaluated, exporters, model_card, operating_point
 from workbench.inference.events import Agreement
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Card, ExportSettings
@@ -26,6 +26,7 @@ VERIFIED = Verification(
 )
 EVALUATION: dict[str, Any] = {
     "split": "validation", "images": 7, "boxes": 41, "ap": 0.5, "ap50": 0.75, "best_confidence": 0.4,
+    "rules": {"score": 0.001, "iou": 0.6, "kind": "darknet diou", "limit": 300, "difficult": "count"},
     "labels": [
         {"name": "cat", "ap": 0.61, "ap50": 0.9, "boxes": 40},
         {"name": "a|b", "ap": None, "ap50": None, "boxes": 1},
@@ -79,7 +80,7 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "Boxes per label:" in text
     assert "| cat | 1 | 1 | 0 |" in text
     assert "| a\\|b | 2 | 0 | 0 |" in text
-    assert "| (images) | 2 | 1 | 0 |" in text
+    assert "| (images with labels) | 2 | 1 | 0 |" in text
     assert "On 7 images (validation) with 41 boxes: AP 0.500, AP50 0.750" in text
     assert "| cat | 0.610 | 0.900 | 40 |" in text
     assert "| a\\|b | - | - | 1 |" in text
@@ -94,7 +95,7 @@ def test_images_of_no_split_are_counted_too(opened: Predictor, card: Card) -> No
     images = tuple(dataclasses.replace(image, split=Split.NONE) for image in data.images)
     text = made(card, opened, None, dataclasses.replace(data, images=images))
     assert "| label | train | validation | test | no split |" in text
-    assert "| (images) | 0 | 0 | 0 | 3 |" in text
+    assert "| (images with labels) | 0 | 0 | 0 | 3 |" in text
 
 
 def test_what_is_not_known_is_said_to_be_unknown(opened: Predictor, card: Card) -> None:
@@ -110,7 +111,7 @@ def test_data_that_has_changed_since_is_said_to_have(opened: Predictor, card: Ca
 
 def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION), "utf-8")
-    assert model_card.suggested(tmp_path) == {"score": 0.4}
+    assert model_card.suggested(tmp_path) == {"score": 0.4, "iou": 0.6, "nms_kind": "darknet diou", "limit": 300}
     operating_point.write(tmp_path, OperatingPoint(0.3, iou=0.5, kind="diou", limit=100))
     assert model_card.suggested(tmp_path) == {"score": 0.3, "iou": 0.5, "nms_kind": "diou", "limit": 100}
     operating_point.write(tmp_path, OperatingPoint(0.3, iou=1.0, kind="soft"))
@@ -119,11 +120,18 @@ def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_p
 
 def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_path: Path) -> None:
     file = tmp_path / "evaluation.json"
-    assert model_card.evaluation_of(tmp_path) is None
+    assert evaluated.evaluation_of(tmp_path) is None
     file.write_text(json.dumps({**EVALUATION, "checkpoint": "best.safetensors"}), "utf-8")
-    assert model_card.best_confidence(tmp_path, "best.safetensors") == 0.4
-    assert model_card.best_confidence(tmp_path, "last.safetensors") is None
-    file.write_text("[1", "utf-8")
-    assert model_card.best_confidence(tmp_path) is None
-    file.write_text('{"best_confidence": "much"}', "utf-8")
-    assert model_card.best_confidence(tmp_path) is None
+    point = evaluated.best_point(tmp_path, "best.safetensors")
+    assert point == OperatingPoint(0.4, iou=0.6, kind="darknet diou", limit=300)
+    assert evaluated.point_of(tmp_path, "best.safetensors") == point
+    assert evaluated.best_point(tmp_path, "last.safetensors") is None
+    for text in (
+        "[1",
+        '{"best_confidence": "much"}',
+        '{"best_confidence": 0.4}',
+        '{"best_confidence": 0.4, "rules": 1}',
+    ):
+        file.write_text(text, "utf-8")
+        assert evaluated.best_point(tmp_path) is None
+        assert model_card.suggested(tmp_path) == {}

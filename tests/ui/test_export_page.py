@@ -289,11 +289,14 @@ def test_the_confidence_that_inspecting_found_best_is_suggested(
     qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
 ) -> None:
     folder = make_run(session)
-    (folder / "evaluation.json").write_text(json.dumps({"best_confidence": 0.42}), "utf-8")
+    (folder / "evaluation.json").write_text(
+        json.dumps({"best_confidence": 0.42, "rules": {"iou": 0.6, "kind": "diou", "limit": 300}}), "utf-8"
+    )
     page.shown()
     press(qtbot, page, "export-start")
     qtbot.waitUntil(lambda: bool(export.wishes))
-    assert export.wishes[0].settings.score == 0.42
+    settings = export.wishes[0].settings
+    assert (settings.score, settings.iou, settings.nms_kind) == (0.42, 0.6, "diou"), "as on the Inspect page"
 
 
 def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSpinBox
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSlider, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
@@ -90,6 +91,26 @@ def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
     assert own(page) == ["0.35"]
     assert moves == []
     assert len(look.wishes) == 1
+
+
+@pytest.mark.parametrize("name", ["inspect-confidence", "inspect-iou"])
+def test_a_number_is_typed_as_anywhere_and_followed_digit_by_digit(
+    qtbot: QtBot, page: InspectPage, session: Session, name: str
+) -> None:
+    looked(qtbot, page, session)
+    spin, slider = page.findChild(QDoubleSpinBox, f"{name}-spin"), page.findChild(QSlider, f"{name}-slider")
+    for typed, value in (("0.47", 47), ("0.31", 31), (".5", 50), ("0.08", 8), ("0.9", 90)):
+        spin.setFocus()
+        spin.selectAll()
+        for key in typed:
+            QTest.keyClicks(spin, key)
+            QTest.qWait(20)  # as a person does: what follows from each digit comes between
+        assert (round(spin.value(), 2), slider.value()) == (value / 100, value), typed
+        assert spin.text() == typed
+    QTest.keyClick(spin, Qt.Key.Key_Return)
+    assert spin.text() == "0.90"
+    slider.setValue(33)
+    assert spin.text() == "0.33"
 
 
 def test_a_move_of_the_nms_matches_the_split_once(

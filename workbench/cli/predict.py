@@ -89,14 +89,18 @@ def predict(
     confidence: Annotated[
         float | None,
         typer.Option(
-            "--confidence", help="Least score; default: the operating point kept with the run, else 0.25.", min=0, max=1
+            "--confidence",
+            help="Least score; default: as kept with the run, else at the best F1 of its evaluation, else 0.25.",
+            min=0,
+            max=1,
         ),
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
             "--iou",
-            help="Overlap above which the weaker box goes; default: as kept with the run, else as published.",
+            help="Overlap above which the weaker box goes; default: as kept with the run, else as evaluated, else as"
+            " published.",
             min=0,
             max=1,
         ),
@@ -259,15 +263,17 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
 def _point(
     wish: _Wish, file: Path, run_folder: Path | None, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
-    """What was asked, else what is kept with the run, else 0.25 and as published."""
-    from workbench.inference import operating_point
+    """What was asked, else what is kept with the run or was best in its evaluation, else 0.25 and as published."""
+    from workbench.inference import evaluated, operating_point
     from workbench.inference.operating_point import OperatingPoint
 
     kept = operating_point.read(run_folder, file.name) if run_folder is not None else None
+    best = evaluated.best_point(run_folder, file.name) if run_folder is not None else None
     kind, iou = predictor.detector.published_nms
-    point = kept or OperatingPoint(0.25, (), iou, kind)
-    if kept is not None and wish.confidence is None:
-        say(f"Confidence {point.confidence:g}: the operating point that was kept with the run.", quiet=quiet)
+    point = kept or best or OperatingPoint(0.25, (), iou, kind)
+    if (kept or best) and wish.confidence is None:
+        why = "the operating point that was kept with the run" if kept else "where the run's evaluation has its best F1"
+        say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
     own = point.own if wish.confidence is None else ()
     if wish.nms:
         asked = kind_of_nms(wish.nms)

@@ -26,6 +26,7 @@ from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, model_card, operating_point
 from workbench.inference.checked_images import CHECKED
+from workbench.inference.evaluated import evaluation_of
 from workbench.inference.events import ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.inference.exporters import PUBLISHED, Card, Exporter, ExportSettings, Source, Unsuitable
 from workbench.inference.graph import built
@@ -58,7 +59,7 @@ def export(
     Each gets the file, model.json, verification.json, MODEL_CARD.md and example.py, once the file was run by its own
     library and found what this program finds on up to eight of `images`. A format that can't be written or disagrees
     is told by NotExported, what was there before is left as it was, and the others go on. Without `settings` they are
-    those of the operating point that was kept with the run; its labels' own confidences are always taken along.
+    those of the point at which the run is used (evaluated.py); its labels' own confidences are always taken along.
     WorkbenchError, before anything is written, for an unknown format or one that needs a package that is missing.
     """
     run, name = Path(checkpoint).parent, Path(checkpoint).name
@@ -66,7 +67,7 @@ def export(
     predictor = Predictor.open(checkpoint, device="cpu")
     if settings is None:
         settings = changed(ExportSettings(), model_card.suggested(run, name))
-    known = Known(snapshot, model_card.evaluation_of(run, name), point)
+    known = Known(snapshot, evaluation_of(run, name), point)
     yield from export_predictor(predictor, folder, formats, images, settings, known)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from workbench import settings
 from workbench.core import words
-from workbench.core.project import Snapshot, Split
-from workbench.inference import operating_point
+from workbench.core.project import Snapshot, Split, State
+from workbench.inference.evaluated import point_of
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
 from workbench.inference.operating_point import OperatingPoint
 
@@ -25,34 +24,15 @@ FEW = 30  # boxes of a label below which its AP is chance more than skill: a mis
 LISTED = 200  # labels that the tables name
 
 
-def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
-    """evaluation.json of a run; None if there is none, or it is of another checkpoint than this."""
-    try:
-        found = json.loads((run_folder / "evaluation.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
-    return found if good else None
-
-
-def best_confidence(run_folder: Path, checkpoint: str = "") -> float | None:
-    """The confidence that an evaluation found best, if there was one."""
-    try:
-        return float((evaluation_of(run_folder, checkpoint) or {})["best_confidence"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
-    """Export settings by name: of the operating point that was kept with the run, else its best confidence.
+    """Export settings by name: of the point at which the run is used (evaluated.py); none: as published.
 
     NMS that lowers scores can't be put into a file: the published one stays. WorkbenchError if what was kept is
     damaged.
     """
-    point = operating_point.read(run_folder, checkpoint)
+    point = point_of(run_folder, checkpoint)
     if point is None:
-        best = best_confidence(run_folder, checkpoint)
-        return {} if best is None else {"score": best}
+        return {}
     known = {row.name: row for row in settings.rows(ExportSettings)}
     values = {"score": point.confidence, "limit": point.limit}
     more = {"nms_kind": point.kind} if point.kind in known["nms_kind"].choices else {}
@@ -171,12 +151,13 @@ def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None
 
 
 def _boxes(snapshot: Snapshot) -> list[str]:
+    snapshot = snapshot.only(states=[state for state in State if state is not State.UNLABELLED])
     splits, rest = [Split.TRAIN, Split.VALIDATION, Split.TEST], snapshot.only(splits=[Split.NONE])
     splits += [Split.NONE] if len(rest) else []
     parts = [snapshot.only(splits=[split]) for split in splits]
     counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
     rows = [[label.name, *(f"{int(c[i]):,}" for c in counts)] for i, label in enumerate(snapshot.labels[:LISTED])]
-    images = ["(images)", *(f"{len(part):,}" for part in parts)]
+    images = ["(images with labels)", *(f"{len(part):,}" for part in parts)]
     names = ["no split" if split is Split.NONE else split.value for split in splits]
     return _table(["label", *names], [*rows, images])
 

@@ -43,7 +43,8 @@ class Knob(QObject):
         for widget in (self.slider, self.spin):
             widget.blockSignals(True)
         self.slider.setValue(round(100 * value))
-        self.spin.setValue(value)
+        if self.value != round(value, 2):  # else what is being typed would be written anew, with the cursor elsewhere
+            self.spin.setValue(value)
         for widget in (self.slider, self.spin):
             widget.blockSignals(False)
 

@@ -122,8 +122,8 @@ class LookingSide(QWidget):
     def formats(self) -> tuple[str, ...]:
         return tuple(name for name, action in self._ticks.items() if action.isChecked())
 
-    def take_point(self, point: OperatingPoint | None) -> None:
-        """What is kept with the run, which the knobs begin with; None: as the authors do."""
+    def take_point(self, point: OperatingPoint | None, is_kept: bool = True) -> None:
+        """What the knobs begin with: kept with the run, or the best of its evaluation. None: as the authors do."""
         self._kept, self._begun = point, False
         self._own = point.own if point is not None else ()
         self.knobs.clear()
@@ -131,7 +131,8 @@ class LookingSide(QWidget):
         if point is not None:
             self.knobs.show_nms(Nms(point.iou, point.kind, point.limit), kind_too=False)
             own = f", {words.count(len(self._own), 'label')} by their own" if self._own else ""
-            self.knobs.say(f"The run's operating point{own}")
+            best = "At its highest F1, as on the Inspect page"
+            self.knobs.say(f"The run's operating point{own}" if is_kept else best)
 
     def take_published(self, kind: Kind, iou: float) -> None:
         """The network's own NMS, once it is known: what is kept may be that or another."""

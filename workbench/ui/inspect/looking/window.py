@@ -17,7 +17,8 @@ from workbench.core import words
 from workbench.core.project import Label
 from workbench.core.video import VIDEO_SUFFIXES
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
+from workbench.inference import evaluated, operating_point
+from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make
@@ -59,6 +60,7 @@ class LookingWindow(QDialog):
         self.ended = False
         self._session, self._write = session, write
         self._checkpoint: Path | None = None
+        self._point: OperatingPoint | None = None  # at which it is used
         self._source: Source | None = None
         self._seen: Seen | None = None
         self._asked: Look | Open | None = None
@@ -153,15 +155,16 @@ class LookingWindow(QDialog):
         said = f"Run {run.name}, {checkpoint.stem}"
         self._run.setText(said)
         self._run.setToolTip(said)
-        if checkpoint == self._checkpoint:
-            return
-        self._checkpoint = checkpoint
         try:
-            point = operating_point.read(run.folder, checkpoint.name)
+            kept = operating_point.read(run.folder, checkpoint.name)
         except WorkbenchError as error:
-            point = None
+            kept = None
             self._session.tell(error)
-        self.side.take_point(point)
+        point = kept or evaluated.best_point(run.folder, checkpoint.name)
+        if (checkpoint, point) == (self._checkpoint, self._point):
+            return
+        self._checkpoint, self._point = checkpoint, point
+        self.side.take_point(point, is_kept=kept is not None)
         self._seen = None
         self.picture.clear()
         self._look()

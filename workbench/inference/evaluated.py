@@ -1,0 +1,44 @@
+"""What a run's evaluation says, and the one point at which the run is used until a person keeps another.
+
+The Inspect page opens with it, and whoever predicts or exports takes it from here: what was judged is what is used. No
+torch here, so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
+
+
+def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
+    """evaluation.json of a run; None if there is none, or it is of another checkpoint than this."""
+    try:
+        found = json.loads((run_folder / "evaluation.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
+    return found if good else None
+
+
+def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """The confidence at which an evaluation found F1 highest, and the NMS that it was found with; None without one."""
+    found = evaluation_of(run_folder, checkpoint) or {}
+    try:
+        rules = found["rules"]
+        return OperatingPoint(
+            float(found["best_confidence"]), iou=float(rules["iou"]), kind=rules["kind"], limit=int(rules["limit"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def point_of(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """What was kept with the run, else its best point; None: nobody has judged it, so as its detector's authors do.
+
+    WorkbenchError if what was kept is damaged.
+    """
+    return operating_point.read(run_folder, checkpoint) or best_point(run_folder, checkpoint)
