@@ -32,7 +32,8 @@ class Job(QThread):
     `title` is what the status bar shows. When `stop` is set the generator is closed after its current
     event (its `finally` runs in the thread), unless it has ended by itself: generators that must report their own
     end read `job.stop` and set `ends_itself`. `behind`: for what keeps all cores busy for minutes, as a training does.
-    The window's thread and other programs go before it.
+    The window's thread and other programs go before it. `carries`: its events hold a lock or files, so they are told
+    also when the project is closed, that somebody lets go of them.
     """
 
     reported = Signal(object)  # one event of the generator
@@ -41,7 +42,7 @@ class Job(QThread):
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
-        ends_itself: bool = False, pauses: bool = False, behind: bool = False,
+        ends_itself: bool = False, pauses: bool = False, behind: bool = False, carries: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self.title = title
@@ -50,6 +51,7 @@ class Job(QThread):
         self.ends_itself = ends_itself
         self.pauses = pauses  # whether the work reads `pause`: a training does
         self.behind = behind
+        self.carries = carries
         self.muted = False  # what it has still to say was of a project that is closed: nobody hears it
         self.error: WorkbenchError | None = None
         self._work = work

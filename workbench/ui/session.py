@@ -284,11 +284,12 @@ class Session(QObject):
     def end_jobs(self, seconds: float = 30.0, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs.
 
-        What they found is not told any more: it would come to the next project. Those that end themselves may.
+        What they found is not told any more: it would come to the next project. Those that end themselves may, and
+        those whose events carry something.
         """
         jobs = tuple(job for job in self.jobs if job is not keep)
         for job in jobs:
-            job.muted = not job.ends_itself
+            job.muted = not (job.ends_itself or job.carries)
             job.stop.set()
             job.pause.clear()
         ended = [job.end(seconds) for job in jobs]

@@ -187,7 +187,7 @@ class ImportWindow(QDialog):
         self._sentence.setText(f"Reading {source.name} …")
         self._stack.setCurrentWidget(self._hint)
         self._hint.say("Nothing is changed before you say Import.")
-        self._begin(Job(f"Reading {source.name}", lambda job: work.read(request, job), self._session))
+        self._begin(Job(f"Reading {source.name}", lambda job: work.read(request, job), self._session, carries=True))
 
     @Slot()
     def _compare(self) -> None:

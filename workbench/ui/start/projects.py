@@ -71,7 +71,7 @@ class Projects(QObject):
             return True
         try:
             if _size(folder) > AT_ONCE:
-                self._opening[here] = Job(f"Opening {folder.name}", lambda _: _opened(folder), self)
+                self._opening[here] = Job(f"Opening {folder.name}", lambda _: _opened(folder), self, carries=True)
                 self._await(self._opening[here])
             else:
                 self._show(Document.open(folder))
@@ -114,7 +114,8 @@ class Projects(QObject):
             )
             return
         self._give_up()
-        job = Job(f"Reading {photographs.name}", lambda job: _made(folder, photographs, name, job), self)
+        title = f"Reading {photographs.name}"
+        job = Job(title, lambda job: _made(folder, photographs, name, job), self, carries=True)
         self._new = (job, photographs)
         self._await(job)
 
@@ -151,8 +152,6 @@ class Projects(QObject):
             self._readers[job] = event.document
             self._comings[job] = event.document.comings
             self._show(event.document, job, filling=event.filling)
-            if self._new is not None and self._new[0] is job:
-                self._seek_labels(self._new[1])
         elif isinstance(event, FoundDamaged):
             if shown is not None and self._readers.get(job) is shown:
                 self._session.close(remember=False)  # nothing more is written to it
@@ -174,7 +173,6 @@ class Projects(QObject):
 
     def _seek_labels(self, photographs: Path) -> None:
         """Tell where the folder of a new project holds labels, too."""
-        self._new = None
         seeking = Job("Looking for labels", lambda job: labels_there.seek(photographs, job), self, behind=True)
         seeking.reported.connect(self._labels_found)
         self._seeking = (seeking, self._session.document)
@@ -193,6 +191,10 @@ class Projects(QObject):
         if isinstance(job, Job):
             if job is self._sampling:
                 self._sampling = None
+            if self._new is not None and self._new[0] is job:
+                if not job.stop.is_set() and self._readers.get(job) is self._session.document:
+                    self._seek_labels(self._new[1])
+                self._new = None
             self._reader_ended(job, self._readers.pop(job, None), self._comings.pop(job, 0))
             self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
             if self._awaited is job:
