@@ -19,7 +19,7 @@ import torch
 from tests.promises.killed import tell
 from tests.training.toys import Toy, make_request
 from workbench import detectors
-from workbench.training import checkpoint, run, saving
+from workbench.training import checkpoint, run, save_times, saving
 from workbench.training.ema import Average
 from workbench.training.outcome import Taken
 from workbench.training.runtime import Runtime
@@ -45,7 +45,7 @@ def log_steps(folder: Path) -> None:
 def train(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log_steps(folder)
-    run.SAVE_EVERY = 0.0  # at the end of each epoch
+    save_times.EVERY = 0.0  # at the end of each epoch
     there = (folder / "run" / "data.npz").exists()
     events = run.resume(folder / "run") if there else run.train(make_request(folder, epochs=EPOCHS))
     for _ in events:

@@ -16,7 +16,7 @@ from tests.training.slow_device import SlowDevice, SlowRuntime
 from tests.training.test_step import CPU, Normed, batch
 from tests.training.toys import CALM, Toy, ToySettings
 from workbench.detectors.parts.detector import Raw, Targets
-from workbench.training import checkpoint, late, machine, run
+from workbench.training import checkpoint, late, machine, save_times
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Failed, Finished, Message, Paused, Progress, Saved
 from workbench.training.late import Unread
@@ -251,7 +251,7 @@ def test_each_step_is_told_once_and_in_order_before_what_comes_behind_it(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, save_every: float
 ) -> None:
     monkeypatch.setattr("workbench.training.meter.REPORT_EVERY", 0.0)  # each step is reported
-    monkeypatch.setattr(run, "SAVE_EVERY", save_every)
+    monkeypatch.setattr(save_times, "EVERY", save_every)
     events = list(train(request_of(evaluate_every=2), runtime=SlowRuntime(1000)))
     told = [(type(event), event.step) for event in events if isinstance(event, Progress | Evaluated | Saved)]
     assert [step for kind, step in told if kind is Progress] == [1, 2, 3, 4, 5, 6]
@@ -312,7 +312,7 @@ def test_a_loss_that_is_no_number_is_told_late_with_its_own_step_and_images(
 
 
 def test_a_checkpoint_waits_for_what_is_unread(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(save_times, "EVERY", 0.0)
     spoil(monkeypatch, 1)
     events = list(train(request_of(evaluate_every=0), runtime=SlowRuntime(1000)))
     assert [event.step for event in only(events, Saved)] == []  # the one at step 2 was not written
@@ -375,3 +375,41 @@ def test_a_closed_training_leaves_a_complete_record(request_of: MakeRequest, mon
     assert isinstance(record[-1], Finished)
     assert [event.step for event in only(record, Progress)] == list(range(1, record[-1].step + 1))
     assert record[-1].step == 3
+
+
+def test_within_a_long_epoch_it_is_saved_too_and_goes_on_from_there(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After steps 1 and 4 no epoch ends."""
+    straight = request_of("straight")
+    list(train(straight))
+    monkeypatch.setattr(save_times, "WITHIN", 0.0)
+    killed = request_of("killed")
+    events = []
+    training = train(killed)
+    for event in training:
+        events.append(event)
+        if isinstance(event, Saved) and event.step == 4:
+            break
+    assert [event.step for event in only(events, Saved) if event.kind == "last"] == [1, 4]
+    kept = (killed.folder / "last.state.pt").read_bytes()
+    training.close()
+    (killed.folder / "last.state.pt").write_bytes(kept)  # as it was at the kill
+    list(resume(killed.folder))
+    assert same(weights(straight.folder), weights(killed.folder))
+
+
+def test_of_several_processes_they_ask_one_another_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Two(Runtime):
+        world = 2
+
+        def agree(self, wish: int) -> int:
+            asked.append(wish)
+            return 1
+
+    monkeypatch.setattr(save_times, "WITHIN", 0.0)
+    times = save_times.SaveTimes(Two())
+    assert [step for step in range(1, 120) if times.within_epoch(step)] == [50, 100]
+    assert len(asked) == 2

@@ -276,3 +276,11 @@ def test_a_recipe_of_a_run_is_compared_with_the_preset_that_it_began_as(tmp_path
 
 def test_a_recipe_without_a_file_differs_in_nothing() -> None:
     assert differences.differences(recipes.plain("yolov3").changed({"batch": 3})) == ()
+
+
+def test_what_a_preset_says_of_one_detector_s_length_leaves_its_least_steps() -> None:
+    few = recipes.preset("small-data")
+    for name in ("yolov1", "ssd300", "yolov4"):
+        assert few.with_detector(name).training.least_steps == few.training.least_steps == 1200
+    assert few.with_detector("yolov1").training.epochs != few.training.epochs
+    assert few.changed({"epochs": 7}).with_detector("yolov1").training.least_steps == 0, "who says how long means it"

@@ -152,3 +152,19 @@ def test_few_images_make_the_least_steps(images: int, processes: int, batch: int
     assert Plan(images, batch, epochs).steps == steps
     assert lengthened(longer, images, processes) == longer
     assert lengthened(replace(settings, least_steps=0), images).epochs == 300
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "epochs", "every", "after"),
+    [
+        (12, 4, 5, 2, [2, 4, 5]),  # as everybody counts
+        (5, 16, 100, 10, [12, 22, 32, 41, 51, 60, 70, 80, 92, 100]),  # a step ends three epochs at once
+        (20, 64, 30, 10, [12, 22, 30]),
+        (12, 4, 5, 0, [5]),
+    ],
+)
+def test_ap_is_measured_as_often_as_asked_also_where_a_step_ends_several_epochs(
+    images: int, batch: int, epochs: int, every: int, after: list[int]
+) -> None:
+    plan = Plan(images, batch, epochs)
+    assert [plan.epoch(step) for step in range(plan.steps + 1) if plan.evaluates(step, every)] == after

@@ -76,7 +76,10 @@ class Recipe:
             apart = differences.between(type(old)(), old)
             own = settings.changed(kind(), {one.name: one.now for one in apart if one.name in shared})
             made = replace(first, detector=name, detector_settings=_with_sides(own, old, SIDES))
-        return made.changed(dict((self.source or {}).get("for", {}).get(name, {})))
+        values: dict[str, Any] = dict((self.source or {}).get("for", {}).get(name, {}))
+        if values:  # their length is no person's: the least number of steps stays
+            values = {"least_steps": made.training.least_steps, **values}
+        return made.changed(values)
 
     def with_detector(self, name: str) -> Recipe:
         """The same training of another detector: as the file has it for that one, and what was changed since.

@@ -52,6 +52,7 @@ from workbench.training.launch import train_together
 from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
+from workbench.training.save_times import SaveTimes
 from workbench.training.saving import Standing
 from workbench.training.settings import FEW_JUDGES
 from workbench.training.side import Side
@@ -59,7 +60,6 @@ from workbench.training.step import Diverged, Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
 
-SAVE_EVERY = 60.0  # seconds between two saves of the last checkpoint: what a kill may cost
 LOOK_EVERY = 0.1  # seconds between two looks at the pause flag
 PAUSE, STOP = 1, 2
 
@@ -202,7 +202,7 @@ class _Training:
 
     def _train(self) -> Iterator[Event]:
         words: list[Event] = []
-        self.saved = time.monotonic()
+        self.saves = SaveTimes(self.runtime)
         with contextlib.closing(self.stepper), ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for both
             try:
                 yield from self._story()
@@ -244,6 +244,10 @@ class _Training:
             yield from self._read()
             if self.plan.ends_epoch(self.standing.done):
                 yield from self._end_epoch()
+            elif self.saves.within_epoch(self.standing.done):
+                yield from self._read(everything=True)
+                if self.runtime.main:
+                    yield self._save_last()
 
     def _read(self, everything: bool = False) -> Iterator[Event]:
         """Take in the steps whose numbers have come; `everything`: all that were ordered."""
@@ -298,25 +302,19 @@ class _Training:
     # --- between epochs ---
 
     def _end_epoch(self) -> Iterator[Event]:
-        epoch = self.plan.epoch(self.standing.done)
-        every = self.settings.evaluate_every
-        evaluates = self.standing.done == self.plan.steps or (every and epoch % every == 0)
-        saves = self._saves()
+        evaluates = self.plan.evaluates(self.standing.done, self.settings.evaluate_every)
+        saves = self.saves.after_epoch()
         if evaluates or saves or self.runtime.world > 1:  # of several processes none knows whether another one saves
             yield from self._read(everything=True)
         if evaluates:
             yield from self._evaluate()
-        if saves or (evaluates and self._saves()):
+        if saves or (evaluates and self.saves.after_epoch()):
             yield self._save_last()
-
-    def _saves(self) -> bool:
-        return self.runtime.main and time.monotonic() - self.saved > SAVE_EVERY
 
     def _pending_evaluation(self) -> Iterator[Event]:
         """The evaluation that a stop cut short, so that a resumed run evaluates as a straight one."""
-        every = self.settings.evaluate_every
-        due = self.standing.done == self.plan.steps or (every and self.plan.epoch(self.standing.done) % every == 0)
-        if self.plan.ends_epoch(self.standing.done) and due and self.standing.evaluated < self.standing.done:
+        done = self.standing.done
+        if self.standing.evaluated < done and self.plan.evaluates(done, self.settings.evaluate_every):
             yield from self._evaluate()
 
     def _evaluate(self) -> Iterator[Event]:
@@ -370,7 +368,7 @@ class _Training:
 
     def _save_last(self) -> Saved | Message:
         """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
-        self.saved = time.monotonic()
+        self.saves.begin()
         try:
             state = saving.state(self.stepper, self.average, self.standing, self._header(), self._seconds())
             checkpoint.save_state(self.request.folder / STATE, state)

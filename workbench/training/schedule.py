@@ -45,6 +45,15 @@ class Plan:
         """Whether an epoch ends with the last of `step` steps."""
         return step > 0 and self.epoch(step) > self.epoch(step - 1)
 
+    def evaluates(self, step: int, every: int) -> bool:
+        """Whether AP is measured after `step` steps: each `every` epochs (0: never) and at the end.
+
+        A step of more images than there are ends several epochs at once: then after the first that is due.
+        """
+        if step == self.steps:
+            return True
+        return bool(every) and step > 0 and self.epoch(step) // every > self.epoch(step - 1) // every
+
     def indices(self, step: int) -> np.ndarray:
         """(batch,) int64: the images of the step with this number, counted from 0."""
         places = np.arange(step * self.batch, (step + 1) * self.batch)
