@@ -100,6 +100,14 @@ def test_a_letterboxed_image_keeps_its_proportions() -> None:
     assert anchors.sizes_of(snapshot([(200, 100)], [[(0, 0, 40, 20)]]), 50, "letterbox").tolist() == [[10, 5]]
 
 
+def test_boxes_are_cut_at_the_border_of_their_image_as_training_cuts_them() -> None:
+    data = snapshot([(200, 100)], [[(-500, -500, 900, 900), (190, 10, 260, 30), (210, 0, 260, 30), (0, 0, 40, 20)]])
+    assert anchors.sizes_of(data, 50).tolist() == [[50, 50], [2.5, 10], [10, 10]]
+    some = anchors.sizes_and_rows(data, 50, scale=0.5)
+    assert set(some[1].tolist()) == {0, 1, 3}
+    assert some[0].max() <= 50
+
+
 def test_crowds_empty_boxes_and_images_of_unknown_size_are_left_out() -> None:
     data = snapshot([(100, 100), (0, 0)], [[(0, 0, 10, 10), (5, 5, 5, 9), (0, 0, 50, 50)], [(0, 0, 9, 9)]], crowd=(2,))
     assert anchors.sizes_of(data, 100).tolist() == [[10, 10]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,12 @@ def test_ids_count_from_one_through_all_files_when_there_are_no_original_ones(tm
     assert test["images"][0] == {"id": 1, "file_name": "s/a.jpg", "width": 40, "height": 30}
     assert test["annotations"][0] | {"id": 1, "image_id": 1, "category_id": 2, "area": 12} == test["annotations"][0]
     assert [c["name"] for c in test["categories"]] == ["cat", "dog"]
+
+
+def test_a_hundred_thousand_categories_are_read_at_once(tmp_path: Path) -> None:
+    names = [{"id": n, "name": f"label {n // 2 if n < 10 else n}"} for n in range(100_000)]
+    text(tmp_path / "a.json", json.dumps({"images": [], "annotations": [], "categories": names}))
+    begun = time.process_time()
+    reading = coco.read(tmp_path / "a.json")
+    assert time.process_time() - begun < 20  # 300 when each name was counted among all
+    assert sum("they became one label" in remark.sentence for remark in reading.remarks) == 5

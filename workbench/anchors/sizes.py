@@ -18,8 +18,8 @@ LEAST_SIDE = 2.0  # network pixels of a box's visible part, likewise
 def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> Doubles:
     """(n, 2) widths and heights of the snapshot's boxes in pixels of a square network input of side `px`.
 
-    Left out: crowd regions, boxes without area, and boxes of images whose size is not known. With `scale`, see
-    `sizes_and_rows`.
+    They are cut at the border of their image, as training cuts them. Left out: crowd regions, boxes without area, and
+    boxes of images whose size is not known. With `scale`, see `sizes_and_rows`.
     """
     return sizes_and_rows(snapshot, px, resize, scale)[0]
 
@@ -35,14 +35,14 @@ def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: 
     """
     pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
     by_image = scales_and_offsets(pictures, px, resize)[0]
-    scales = np.repeat(by_image, np.diff(snapshot.offsets), axis=0)  # (boxes, 2)
-    sizes = (snapshot.boxes[:, 2:] - snapshot.boxes[:, :2]) * scales
+    scales, whole = (np.repeat(of, np.diff(snapshot.offsets), axis=0) for of in (by_image, pictures))  # (boxes, 2)
+    low, high = (np.clip(corner, 0, whole) for corner in (snapshot.boxes[:, :2], snapshot.boxes[:, 2:]))
+    sizes = (high - low) * scales
     usable = is_usable(sizes) & ~snapshot.crowd
     if scale == 0:
         rows = np.flatnonzero(usable)
         return sizes[rows], rows
-    whole = np.repeat(pictures, np.diff(snapshot.offsets), axis=0)
-    middles = (snapshot.boxes[:, 2:] + snapshot.boxes[:, :2] - whole) / 2 * scales  # (boxes, 2) px from the middle
+    middles = (low + high - whole) / 2 * scales  # (boxes, 2) px from the middle
     seen = np.stack([_seen(sizes, middles, (1 + scale) ** (2 * share - 1), px) for share in QUANTILES], axis=1)
     kept = usable[:, None] & (seen > 0).all(axis=2)
     rows = np.repeat(np.arange(len(sizes)), kept.sum(axis=1))

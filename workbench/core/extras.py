@@ -13,6 +13,8 @@ def install(what: str) -> str:
     The extra's command needs no other place to get Workbench from: pip finds that it is there.
     """
     package = f'"workbench-detection{what}"' if what.startswith("[") else what
-    own = Path(sys.exec_prefix, "Scripts" if os.name == "nt" else "bin", "python")
+    own = Path(sys.exec_prefix, "Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not own.exists():  # of the system, whose name has a number, or no environment on Windows
+        own = Path(sys.executable)
     python = f'"{own}"' if " " in str(own) else str(own)
     return f"{python} -m pip install {package}"

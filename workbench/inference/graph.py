@@ -38,6 +38,10 @@ def built(detector: Detector, card: Card) -> nn.Module:
     return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit).eval()
 
 
+FAR = 1 << 17
+"""Pixels up to which labels may be moved apart: there float32 still tells a 64th of a pixel."""
+
+
 class EndToEnd(nn.Module):
     """(1, 3, H, W) float RGB 0..1 -> boxes (n, 4) in network pixels, scores (n,), labels (n,) int64, highest first.
 
@@ -49,6 +53,8 @@ class EndToEnd(nn.Module):
     def __init__(self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> None:
         super().__init__()
         self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
+        side = detector.settings.input_px
+        self._is_far = kind == "per label" and detector.label_count * 2 * side > FAR
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs of each image before NMS, highest first: (B, k, 4), (B, k), (B, k)."""
@@ -64,10 +70,10 @@ class EndToEnd(nn.Module):
     def thinned(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """What NMS leaves of the pool; `size` is at least a side of the input."""
         boxes, scores, label = boxes[0], scores[0], label[0]
-        if self.kind in DIOU_POWERS:
+        if self.kind in DIOU_POWERS or self._is_far:
             scores, order = scores.topk(scores.shape[0])  # those out of the picture go to the end
             boxes, label = boxes[order], label[order]
-            keep = diou_nms(boxes, label, self.iou, DIOU_POWERS[self.kind])[: self.limit]
+            keep = labelled_nms(boxes, label, self.iou, DIOU_POWERS.get(self.kind))[: self.limit]
         else:
             # height and width together, not the larger one, of which torch.export knows nothing
             places = label * (0 if self.kind == "across labels" else size + 1)
@@ -94,8 +100,9 @@ class Batched(EndToEnd):
         return boxes * there[..., None], value.clamp(min=0), torch.where(there, labels, -1)
 
 
-def diou_nms(boxes: Tensor, labels: Tensor, iou: float, power: float) -> Tensor:
-    """(n,) rows that core.nms.walk keeps by DIoU per label, of boxes (k, 4) and labels (k,), highest score first.
+def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
+    """(n,) rows that core.nms.walk keeps per label, by DIoU with a `power`, of boxes (k, 4) and labels (k,), highest
+    score first.
 
     No format has an operation for it.
     """

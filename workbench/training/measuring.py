@@ -48,7 +48,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     kind, settings = detectors.load_all().get(recipe.detector), recipe.training
     settings = replace(settings, sizes=0.0) if kind.fixed_size else settings
     train, validation, _ = prepare.parts(snapshot, settings)
-    settings = schedule.lengthened(settings, len(train))
+    settings = schedule.lengthened(settings, len(train), settings.processes)
     side, how = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
     data = _noise(without_pixels(train, side, how, settings, own.pictures()))
     judged = _noise(without_pixels(validation, own.input_px, how, settings))

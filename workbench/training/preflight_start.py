@@ -85,7 +85,8 @@ def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Itera
 
 def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Finding]:
     """Settings that are each valid, and together not what is meant."""
-    training, own = schedule.lengthened(recipe.training, images), recipe.detector_settings
+    asked, own = recipe.training, recipe.detector_settings
+    training = schedule.lengthened(asked, images, asked.processes)
     steps = schedule.Plan(images, training.batch, training.epochs).steps
     if steps < FEW_STEPS:
         sentence = f"The run is only {count(steps, 'step')} long: that is too few for most detectors to learn anything."

@@ -180,7 +180,8 @@ class _Training:
             self.notes += probing.settle(self.stepper, self.data, probing.of_card(self.runtime.device), self.maker)
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, self.runtime.device)
-        self.side = Side(self.request, self.data, self.validation, self.runtime, self.threads, self.control)
+        parts = self.data, self.validation
+        self.side = Side(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
         if state is None:
             self.runtime.share(lambda: record.write_request(self.request))
         else:

@@ -201,7 +201,7 @@ def course(snapshot: Snapshot, recipe: Recipe, files: Files | None = None) -> Co
         settings = replace(settings, sizes=0.0)
     how, files = kind.chosen_resize(own), files or Files()
     made = without_pixels(train, px, how, settings, own.pictures(), files)
-    settings = schedule.lengthened(settings, len(made))
+    settings = schedule.lengthened(settings, len(made), settings.processes)
     return Course(recipe, settings, how, made, px, files, _left_out(train, made, files))
 
 

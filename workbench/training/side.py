@@ -13,6 +13,7 @@ from workbench.training.data import Dataset
 from workbench.training.events import Control, Message
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
+from workbench.training.settings import TrainingSettings
 from workbench.training.validate import Scores
 
 MOST_LOSSES = 10_000
@@ -23,14 +24,16 @@ class Side:
     """Of one training. Nothing here changes what is learnt."""
 
     def __init__(
-        self, request: RunRequest, data: Dataset, validation: Dataset, runtime: Runtime, threads: int, control: Control
-    ) -> None:
-        self.folder, self.batch = request.folder, request.recipe.training.batch
+        self, request: RunRequest, settings: TrainingSettings, data: Dataset, validation: Dataset, runtime: Runtime,
+        threads: int, control: Control,
+    ) -> None:  # fmt: skip
+        """`settings` as the training takes them: its batch may be smaller than the request's."""
+        self.folder, self.batch = request.folder, settings.batch
         self.data, self.validation = data, validation
         self.runtime, self.threads, self.control = runtime, threads, control
         self._losses = image_losses.read(request.folder) if request.resume else image_losses.NONE
         self._judged_at = self._next = 0  # step of the last look at training images, and the place of the next one
-        self._settings, self._looks = request.recipe.training, 0
+        self._settings, self._looks = settings, 0
         self._falls: list[float] = []  # the loss of each step, until nobody asks why nothing is found
 
     def begin(self, step: int) -> None:

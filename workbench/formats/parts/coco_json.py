@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +107,7 @@ class _Document:
 
     def labels(self) -> dict[Id, str]:
         labels = self.entries("categories", lambda entry, place: self.text(entry, "name", place))
-        twice = sorted({name for name in labels.values() if list(labels.values()).count(name) > 1})
+        twice = sorted(name for name, count in Counter(labels.values()).items() if count > 1)
         for name in twice:
             self.remarks.append(("repaired", f"Several categories are called '{name}'; they became one label."))
         ids = [id for id in labels if isinstance(id, int)]
