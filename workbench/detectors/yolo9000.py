@@ -7,6 +7,7 @@ A picture without boxes teaches only labels, at the prior that finds them most p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +47,7 @@ class Yolo9000Settings(RegionSettings):
         if not self.tree.strip() or "\t" in self.tree:
             return self
         try:
-            text = Path(self.tree).expanduser().read_text(encoding="utf-8-sig")
+            text = Path(os.path.expanduser(self.tree)).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise Refused(self.tree, "this tree could not be read: a text is expected.", cause=error) from error
         return replace(self, tree=word_tree.for_labels(text, labels).to_text())
@@ -58,7 +59,7 @@ class Yolo9000Settings(RegionSettings):
         if not self.tree.strip():
             raise WorkbenchError("Pictures without boxes need a tree of labels. Choose its file too.")
         index = {name.casefold(): node for node, name in enumerate(word_tree.read(self.tree).names)}
-        folder = Path(self.picture_folder).expanduser()
+        folder = Path(os.path.expanduser(self.picture_folder))
         try:
             inside = sorted(entry for entry in folder.iterdir() if entry.is_dir())
         except OSError as error:

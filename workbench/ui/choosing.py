@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -38,6 +39,15 @@ def _kept(chosen: str, last: str) -> Path | None:
         return None
     preferences.put(last, str(Path(chosen).parent))
     return Path(chosen)
+
+
+def typed_path(text: str) -> Path | None:
+    """What was typed in a field, with ~ for the home folder, where a name alone is meant to be; None for nothing.
+
+    "~somebody" who is not known here is a name like any other.
+    """
+    text = text.strip()
+    return Path.home() / os.path.expanduser(text) if text else None
 
 
 def free_folder(folder: Path) -> Path:

@@ -30,7 +30,7 @@ from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
-from workbench.ui.choosing import free_folder
+from workbench.ui.choosing import free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import primary
@@ -151,8 +151,8 @@ class ExportWindow(QDialog):
     @Slot()
     def _look_at_folder(self) -> None:
         """A folder that holds something may be replaced, if a person says so; never by itself."""
-        text = self._folder.text().strip()
-        is_taken = bool(text) and is_export(Path(text).expanduser())
+        folder = typed_path(self._folder.text())
+        is_taken = folder is not None and is_export(folder)
         self._replace.setVisible(is_taken)
         if not is_taken:
             self._replace.setChecked(False)
@@ -227,11 +227,11 @@ class ExportWindow(QDialog):
 
     @Slot()
     def write(self) -> None:
-        document, text = self._session.document, self._folder.text().strip()
-        if document is None or not text:
+        document, folder = self._session.document, typed_path(self._folder.text())
+        if document is None or folder is None:
             return
         format, copy = str(self._format.currentData()), self._copy.isChecked()
-        folder, home = Path(text).expanduser(), document.folder
+        home = document.folder
         replace = self._replace.isChecked()
         self._replace.setChecked(False)  # asked for once
         job = Job("Exporting labels", lambda _: _export(home, format, folder, copy, replace), self._session)

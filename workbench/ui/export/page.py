@@ -31,6 +31,7 @@ from workbench.inference.model_card import suggested
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.actions import make
+from workbench.ui.choosing import typed_path
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results import Results
@@ -64,6 +65,7 @@ class ExportPage(Page):
         self._loading: Job | None = None
         self._runs = TrainedRuns(self)
         self._suggested = ""  # the folder last put into the field by this page
+        self._point: tuple[object, dict[str, object]] = (None, {})  # of which checkpoint, and what was filled in
         self._written: Path | None = None
         self._build()
         self._connect()
@@ -152,7 +154,7 @@ class ExportPage(Page):
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
         self._run.currentIndexChanged.connect(self._run_changed)
-        self._checkpoint.currentIndexChanged.connect(self._enable)
+        self._checkpoint.currentIndexChanged.connect(self._suggest)
         self._formats.changed.connect(self._enable)
         self._form.changed.connect(self._enable)
         self._folder.textChanged.connect(self._enable)
@@ -189,6 +191,9 @@ class ExportPage(Page):
         self._results.setRowCount(0)
         self._say(NOTHING_YET)
         self._written = None
+        self._where.clear()
+        self._folder.clear()
+        self._suggested = ""
         self._open.setEnabled(False)
         if self.isVisible():
             self.shown()
@@ -222,20 +227,34 @@ class ExportPage(Page):
         run = self._chosen_run()
         self._run.setToolTip(f"{self._run.currentText()}\n{RUN_HELP}")
         chosen = self._checkpoint.currentText()
+        self._checkpoint.blockSignals(True)
         self._checkpoint.clear()
-        if run is None:
-            return
-        for word, file in (("best", run.best), ("last", run.last)):
+        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
             if file is not None:
                 self._checkpoint.addItem(word, file)
         self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
+        self._checkpoint.blockSignals(False)
+        if run is None:
+            return
         if self._folder.text() in ("", self._suggested):
             self._suggested = str(run.folder / "export")
             self._folder.setText(self._suggested)
-        try:
-            self._form.set_values(suggested(run.folder, Path(self._checkpoint.currentData()).name))
-        except WorkbenchError as error:  # the form stays as it is
-            self._say(error.sentence, "error")
+        self._suggest()
+
+    @Slot()
+    def _suggest(self) -> None:
+        """Fill in at which point this checkpoint is used, when it is another than before: what was typed stays."""
+        file = self._checkpoint.currentData()
+        if file is not None:
+            usual = ExportSettings()
+            values = {name: getattr(usual, name) for name in ("score", "nms_kind", "iou", "limit")}
+            try:
+                values |= suggested(Path(file).parent, Path(file).name)
+            except WorkbenchError as error:  # as published, then
+                self._say(error.sentence, "error")
+            if (file, values) != self._point:
+                self._point = file, values
+                self._form.set_values(values)
         self._enable()
 
     def _load(self) -> None:
@@ -261,8 +280,7 @@ class ExportPage(Page):
     @Slot()
     def _show_earlier(self) -> None:
         """What lies in the folder, until something is written here."""
-        if self._written is None and self._formats.is_filled and (text := self._folder.text().strip()):
-            folder = Path(text).expanduser()
+        if self._written is None and self._formats.is_filled and (folder := typed_path(self._folder.text())):
             files = ((format, folder / format / file) for format, file in self._formats.files())
             self._open.setEnabled(self._results.show_earlier(files))
 
@@ -284,12 +302,13 @@ class ExportPage(Page):
     def export(self) -> None:
         """Write the chosen formats in a Job."""
         document, checkpoint = self.session.document, self._checkpoint.currentData()
-        if document is None or checkpoint is None or self._job is not None:
+        folder = typed_path(self._folder.text())
+        if document is None or checkpoint is None or folder is None or self._job is not None:
             return
         snapshot = document.snapshot()
         wish = Wish(
             checkpoint=Path(checkpoint),
-            folder=Path(self._folder.text().strip()).expanduser(),
+            folder=folder,
             formats=self._formats.chosen(),
             images=tuple(chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])),
             settings=settings.changed(ExportSettings(), self._form.values()),
@@ -357,6 +376,6 @@ class ExportPage(Page):
 
     @Slot()
     def _open_folder(self) -> None:
-        folder = self._written or Path(self._folder.text().strip()).expanduser()
-        if not open_folder(folder):
+        folder = self._written or typed_path(self._folder.text())
+        if folder is not None and not open_folder(folder):
             self.session.message.emit("warning", f"The folder could not be shown. It is {folder}.")

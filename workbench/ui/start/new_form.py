@@ -12,7 +12,7 @@ from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.choosing import free_folder
+from workbench.ui.choosing import free_folder, typed_path
 from workbench.ui.start import counting
 
 
@@ -87,10 +87,10 @@ class NewForm(QFrame):
 
     @Slot()
     def _create(self) -> None:
-        text = self._folder.text().strip()
-        if text:
+        folder = typed_path(self._folder.text())
+        if folder is not None:
             self._cancel()
-            self.create_asked.emit(Path(text).expanduser(), self._photographs)
+            self.create_asked.emit(folder, self._photographs)
 
     @Slot()
     def _cancel(self) -> None:

@@ -25,7 +25,7 @@ from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.ui import theme
-from workbench.ui.choosing import chosen_file
+from workbench.ui.choosing import chosen_file, typed_path
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -201,8 +201,8 @@ class WeightsWindow(QDialog):
     def _guess(self) -> None:
         """Fill in what follows from the file: the detector, its cfg, and the names beside it. Once for each file."""
         text = self._path.text().strip()
-        file = _path(text)
-        if not self._choices or text == self._guessed or not _is_file(file):
+        file = typed_path(text)
+        if not self._choices or text == self._guessed or file is None or not _is_file(file):
             return
         self._guessed = text
         cfg, detector = file.with_suffix(".cfg"), self._likely_detector(file)
@@ -243,13 +243,12 @@ class WeightsWindow(QDialog):
     def _wish(self, folder: Path, own: list[str]) -> WeightsWish:
         from workbench.training import weights
 
-        text, names = self._path.text().strip(), self._names.text().strip()
-        if not text:
+        file, names = typed_path(self._path.text()), typed_path(self._names.text())
+        if file is None:
             raise WorkbenchError("Choose the file of weights first.")
         recipe = recipes.plain(self._detector.currentData()).changed(self._form.values())
-        file = _path(text)
-        if names:
-            labels = weights.read_names(_path(names))
+        if names is not None:
+            labels = weights.read_names(names)
         else:
             labels = weights.published_names(file, recipe)
         self._labels_are_the_projects = not labels
@@ -278,14 +277,6 @@ class WeightsWindow(QDialog):
         self._session.page_asked.emit("inspect")
         self._session.run_asked.emit(run)
         self.close()
-
-
-def _path(text: str) -> Path:
-    """What was typed, with ~ for the home folder."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # the home of somebody who is not known here
-        return Path(text)
 
 
 def _is_file(file: Path) -> bool:

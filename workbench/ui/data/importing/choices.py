@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from workbench import formats
 from workbench.exchange import ImportSettings
 from workbench.ui import theme
-from workbench.ui.choosing import chosen_file, chosen_folder
+from workbench.ui.choosing import chosen_file, chosen_folder, typed_path
 from workbench.ui.widgets.dropping import local_paths
 
 _BASES = (("1 or 0, as the boxes prove", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
@@ -104,8 +104,7 @@ class Choices(QWidget):
 
     @property
     def path(self) -> Path | None:
-        text = self._path.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self._path.text())
 
     @property
     def format(self) -> str:
@@ -114,8 +113,7 @@ class Choices(QWidget):
 
     @property
     def images(self) -> Path | None:
-        text = self._images.text().strip()
-        return Path(text).expanduser() if text else None
+        return typed_path(self._images.text())
 
     def settings(self, on_existing: str) -> ImportSettings:
         return ImportSettings(
