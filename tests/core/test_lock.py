@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from workbench.core.lock import FILE, Lock
+from workbench.core.lock import FILE, Lock, is_held
 
 
 def test_a_second_opener_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_an_owner_that_has_not_said_who_it_is_yet_is_asked_again(
 
     monkeypatch.setattr(time, "sleep", sleep)
     assert "process" in Lock(tmp_path).holder
-    assert len(waited) == 2
+    assert len(waited) == 4, "it is tried as often, too: somebody may only look"
     (tmp_path / FILE).write_bytes(b"")
     waited[:] = [0] * 3
     assert Lock(tmp_path).holder == "another process"
@@ -59,3 +61,32 @@ def test_a_full_disk_is_no_reason_not_to_open(tmp_path: Path) -> None:
     taken = Lock(tmp_path)
     assert taken.held
     taken.release()
+
+
+def test_looking_at_a_lock_is_not_seen_by_others_who_look_and_keeps_nobody_out(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    assert list(tmp_path.iterdir()) == [], "looking writes nothing"
+    lock = Lock(tmp_path)
+    assert is_held(tmp_path)
+    lock.release()
+    stop, wrong = threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            if is_held(tmp_path):
+                wrong.append(True)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    time.sleep(0.3)
+    stop.set()
+    for looker in lookers:
+        looker.join()
+    assert not wrong, "nobody held it"
+    with open(tmp_path / FILE, "rb") as file:  # somebody looks for a moment
+        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        threading.Timer(0.02, lambda: fcntl.flock(file.fileno(), fcntl.LOCK_UN)).start()
+        lock = Lock(tmp_path)
+        assert lock.held
+        lock.release()

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -17,7 +18,8 @@ from typing import IO
 FILE = "project.lock"
 _TEXT_FROM = 1  # byte 0 is what Windows locks: a locked byte can't be read there
 _LOOKS, _BETWEEN = 5, 0.01
-"""How often, and after how many seconds, one looks at a lock whose owner says not yet, or no longer, who it is."""
+"""How often, and after how many seconds, one tries: its owner may not say yet who it is, or somebody only looks."""
+_LOOKING = threading.Lock()
 
 
 class Lock:
@@ -59,7 +61,7 @@ class Lock:
         for look in range(_LOOKS):
             self.held = _take(self._file)
             self.holder = "" if self.held else _holder(self._file)
-            if self.held or self.holder:
+            if self.held:
                 return
             if look < _LOOKS - 1:
                 time.sleep(_BETWEEN)
@@ -72,6 +74,24 @@ class Lock:
             self._file.close()
             self._file = None
             self.held = False
+
+
+def is_held(folder: Path, name: str = FILE) -> bool:
+    """Whether somebody has the lock. Those who look at the same time do not see each other; nothing is written."""
+    try:
+        file = open(folder / name, "rb")  # noqa: SIM115 - closed below
+    except OSError:
+        return False
+    with _LOOKING, file:
+        if os.name == "nt":
+            return not _take(file)
+        import fcntl
+
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
 
 
 def _take(file: IO[bytes]) -> bool:

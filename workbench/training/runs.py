@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.core.files import natural_key, safe_name, stamp
 from workbench.core.lock import FILE as LOCK
-from workbench.core.lock import Lock
+from workbench.core.lock import is_held
 from workbench.errors import WorkbenchError
 from workbench.training import events, header
 from workbench.training.events import Evaluated, Event, Failed, Finished, Paused, Progress, Started
@@ -217,11 +217,7 @@ def _state(folder: Path, ended: Event | None, paused: bool) -> str:
 
 def is_running(folder: Path) -> bool:
     """Whether some process trains this run now."""
-    lock = Lock(folder)
-    try:
-        return not lock.held and os.access(folder, os.W_OK)
-    finally:
-        lock.release()
+    return is_held(folder) and os.access(folder, os.W_OK)
 
 
 def _existing(file: Path) -> Path | None:

@@ -20,9 +20,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.ui import preferences, theme, thumbnails
+from workbench.ui import preferences, theme
 from workbench.ui.actions import make
 from workbench.ui.choosing import chosen_folder
+from workbench.ui.closing import Closing
 from workbench.ui.commands import HELP
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
@@ -57,7 +58,7 @@ class MainWindow(QMainWindow):
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
         self._shown = ""  # the page that was shown last
-        self._aside = Aside(self.session, self)
+        self._aside, self._closing = Aside(self.session, self), Closing(self.session, self)
         self._projects = Projects(self.session, self)
         self._projects.opened.connect(self._opened)
         self._make_actions()
@@ -373,16 +374,15 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        kept_size.keep(self, "window")
+        if self._closing.waits(event):
+            return
         for page in self._pages.values():
             page.closing()
         self._projects.close()
         self.close_project()
-        self.session.end_jobs()
+        self._closing.finish()
         self._lost.close_down()
         self._start.closing()
-        thumbnails.of(self.session).close()
-        event.accept()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event):

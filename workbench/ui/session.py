@@ -112,9 +112,7 @@ class Session(QObject):
             return
         self.to_import = None
         self.closing.emit()
-        trained = next((job.title for job in self.jobs if job.pauses), "")
-        if trained:
-            preferences.put(_LEFT, [str(self.document.folder), trained])
+        self._note_training()
         self.end_jobs(keep=keep)
         if remember:
             self.remember_image()
@@ -280,6 +278,17 @@ class Session(QObject):
             self.jobs.remove(job)
             self.job_ended.emit(job)
         job.deleteLater()  # not by `finished` itself: the thread may still be telling who listens to it
+
+    def _note_training(self) -> None:
+        """What closing stops is told at the next opening."""
+        trained = next((job.title for job in self.jobs if job.pauses), "")
+        if trained and self.document is not None:
+            preferences.put(_LEFT, [str(self.document.folder), trained])
+
+    def end_training(self, seconds: float) -> bool:
+        """Ask a training to stop after its step, and wait for so long; False if it still runs."""
+        self._note_training()
+        return all(job.end(seconds) for job in self.jobs if job.pauses)
 
     def end_jobs(self, seconds: float = 30.0, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs.

@@ -144,6 +144,7 @@ class LabelEdits(QObject):
             return
         runs = len({file.parent for file in document.runs_folder.glob("*/*.safetensors")})
         window = NumbersWindow(edit.title, found, runs, self._over.window())
+        self._session.closing.connect(window.reject)  # its labels are those of this project
         window.agreed.connect(lambda also: self._agreed(edit, then, found if also else ()))
         window.show()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtWidgets import QApplication
 
 from workbench.core import words
 from workbench.core.files import absolute
@@ -25,6 +26,10 @@ if TYPE_CHECKING:  # not before a project is opened: the window is painted befor
     from workbench.core.document import Document
     from workbench.core.new_project import Opened
 
+ENDED = object()
+"""Of a job that ended while what it said was waiting."""
+ASKED = 100
+"""Milliseconds after which one looks whether a question was answered."""
 AT_ONCE = 4 << 20
 """Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
 SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
@@ -50,6 +55,10 @@ class Projects(QObject):
         self._beside = Beside(session, self)
         self._moved: dict[Path, recent.Recent] = {}  # by the folder in which it is said to be now
         self._sampling: Job | None = None
+        self._waiting: list[tuple[Job, object]] = []  # what jobs have said, until it is taken
+        self._was_asked = False
+        self._later = QTimer(self, singleShot=True, interval=ASKED)
+        self._later.timeout.connect(self._take_all)
         self._new: tuple[Job, Path] | None = None  # the one that makes a project, and of which photographs
         self._seeking: tuple[Job, Document | None] | None = None
         self._then: Callable[[], object] | None = None  # after the sample was opened
@@ -133,17 +142,39 @@ class Projects(QObject):
     def close(self) -> None:
         """The window goes."""
         self._give_up()
+        while self._waiting:  # what they carry is let go of
+            self._take(*self._waiting.pop(0))
         self._backing_up.close()
         self._beside.close()
 
     @Slot(object)
     def _came(self, event: object) -> None:
-        """Of a job that opens or fills a project. It may have been sent before another project was opened."""
+        """Of a job that opens or fills a project. Not while something is asked: the answer is about the one before."""
+        job = self.sender()
+        assert isinstance(job, Job)
+        self._waiting.append((job, event))
+        self._take_all()
+
+    @Slot()
+    def _take_all(self) -> None:
         from workbench.core import new_project
 
-        job, shown = self.sender(), self._session.document
-        assert isinstance(job, Job)
-        if isinstance(event, new_project.Opened):
+        while self._waiting:
+            asked = QApplication.activeModalWidget() is not None
+            if isinstance(self._waiting[0][1], new_project.Opened) and (asked or self._was_asked):
+                self._was_asked = asked  # once more after the answer, which is not taken in yet
+                self._later.start()
+                return
+            self._take(*self._waiting.pop(0))
+
+    def _take(self, job: Job, event: object) -> None:
+        """It may have been sent before another project was opened."""
+        from workbench.core import new_project
+
+        shown = self._session.document
+        if event is ENDED:
+            self._job_ended(job)
+        elif isinstance(event, new_project.Opened):
             self._opening.pop(event.document.folder, None)
             if self._awaited is not job:
                 event.document.close()
@@ -189,10 +220,13 @@ class Projects(QObject):
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if isinstance(job, Job):
+            if any(other is job for other, _ in self._waiting):
+                self._waiting.append((job, ENDED))
+                return
             if job is self._sampling:
                 self._sampling = None
             if self._new is not None and self._new[0] is job:
-                if not job.stop.is_set() and self._readers.get(job) is self._session.document:
+                if not job.stop.is_set() and job in self._readers and self._readers[job] is self._session.document:
                     self._seek_labels(self._new[1])
                 self._new = None
             self._reader_ended(job, self._readers.pop(job, None), self._comings.pop(job, 0))

@@ -1,0 +1,84 @@
+"""The window's end while a training's step takes longer than anybody waits, and what comes while something is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Label
+from workbench.ui import closing
+from workbench.ui.job import Job
+from workbench.ui.start import projects
+
+
+def test_a_window_closes_when_the_training_has_ended_its_step(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "AT_ONCE", 0.05)
+    window = open_window(project, "label")
+    step, saved = threading.Event(), []
+
+    def train(job: Job) -> Iterator[int]:
+        try:
+            yield 1
+            step.wait(20)
+            yield 2
+        finally:
+            saved.append(True)
+
+    window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    window.close()
+    assert window.isVisible()
+    assert find(window, QLabel, "message-text").text() == closing.WORDS
+    assert window.session.document is not None, "the project is open meanwhile"
+    window.close()  # somebody is impatient
+    assert window.isVisible()
+    step.set()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert saved == [True]
+    assert window.session.document is None
+    said = open_window(project, "label")
+    assert "Training tiny-1 was stopped" in find(said, QLabel, "message-text").text()
+
+
+@pytest.fixture
+def two(project: Path, tmp_path: Path) -> Path:
+    """Another project beside `project`; each has two labels, with the same ids."""
+    for folder, names in ((project, ("cat", "dog")), (tmp_path / "other", ("bird", "fish"))):
+        with Document.open(folder) if folder == project else Document.create(folder) as document:
+            document.do(edits.AddLabels(tuple(Label(0, name) for name in names)))
+    return tmp_path / "other"
+
+
+def test_a_project_that_comes_while_something_is_asked_waits_for_the_answer(
+    qtbot: QtBot, open_window: Open, project: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "AT_ONCE", 0)  # in a job, as of ten thousand images
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: window.session.document is not None and not window.session.jobs)
+    window.open(two)
+    seen: list[str] = []
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QInputDialog)
+        seen.append(window.session.document.name)
+        dialog.accept()
+
+    QTimer.singleShot(600, answer)
+    QInputDialog.getText(window, "Rename the label", "Name", text="kitten")
+    seen.append(window.session.document.name)  # where the answer goes
+    assert seen == ["project", "project"]
+    qtbot.waitUntil(lambda: window.session.document is not None and window.session.document.name == "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    with Document.open(project, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cat", "dog"]
