@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -24,6 +25,7 @@ from workbench.ui import keys
 from workbench.ui.commands import BY_NAME
 from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
 from workbench.ui.inspect.review.pane import Review
+from workbench.ui.inspect.review.queue import _stable
 from workbench.ui.inspect.review.tab import ReviewTab
 from workbench.ui.inspect.review.tile import fitted, on_tile
 from workbench.ui.session import Session
@@ -156,6 +158,36 @@ def test_a_key_decides_and_the_next_item_is_current(bench: Bench) -> None:
     assert [box.crowd for box in bench.document.boxes(images[0])] == [False, True]
     assert bench.document.boxes(images[1]) == ()
     bench.qtbot.waitUntil(lambda: "Nothing is left" in bench.review.view.hint)
+
+
+def test_what_follows_from_a_deed_comes_behind_where_one_is() -> None:
+    items = {name: SimpleNamespace(key=(name,)) for name in "abcdefxyz"}
+
+    def listed(ranked: str, before: str, current: int) -> str:
+        rows = [items[name] for name in ranked]
+        return "".join(item.key[0] for item in _stable(rows, [items[name].key for name in before], current))
+
+    assert listed("abcdef", "abcdef", 2) == "abcdef"
+    assert listed("xabycdzef", "abcdef", 2) == "abcxydzef", "x and y would lie before what is current"
+    assert listed("xabydzef", "abcdef", 2) == "abxydzef", "c was decided: what comes next is one of them"
+    assert listed("fedcba", "abcdef", 0) == "abcdef", "nothing moves that was there"
+    assert listed("xyz", "abc", 1) == "xyz"
+
+
+def test_only_deeds_that_mean_something_here_can_be_done(bench: Bench) -> None:
+    bench.shown()
+    bench.press(Qt.Key.Key_N)  # the wrong label
+    assert bench.review.current is not None
+    assert bench.review.current.kind is Kind.FALSE_ALARM  # there is no label of mine to be wrong
+    assert not bench.button("wrong").isEnabled()
+    before = bench.kinds()
+    bench.press(Qt.Key.Key_W)
+    assert bench.kinds() == before
+    assert bench.button("take").isEnabled()
+    bench.press(Qt.Key.Key_N, Qt.Key.Key_N)
+    assert bench.review.current.kind is Kind.MISS
+    assert bench.button("wrong").text() == "Remove my box  (W)"
+    assert bench.button("wrong").isEnabled()
 
 
 def test_each_undo_brings_one_item_back_and_makes_it_current(bench: Bench) -> None:

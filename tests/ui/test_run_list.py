@@ -209,7 +209,7 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     (bench.folder / "tiny-2" / "data.json").write_text(json.dumps({"digest": "0123456789abcdef" * 4}), "utf-8")
     bench.deeds.list_runs()
     bench.qtbot.waitUntil(lambda: "It is the same today." in bench.tip("other", DATA))
-    assert bench.cell("tiny-2", DATA) == "0123456 · 8"
+    assert bench.cell("tiny-2", DATA) == "8 images (0123)"
     assert bench.tip("tiny-2", DATA) == (
         "6 images to learn from, 2 to validate on.\nThe project's data then: 0123456789abcdef\nIt has changed since."
     )

@@ -150,7 +150,7 @@ def test_one_who_works_elsewhere_is_called_and_told_again_on_coming_back(
     messages, notice = heard(session), Notice(session, owner)
     notice.tell("tiny-1", ENDED)
     assert called == [owner]
-    assert [level for level, _ in messages] == ["info"]
+    assert [level for level, _ in messages] == ["hint"]
     for _ in range(2):
         QApplication.sendEvent(owner, QEvent(QEvent.Type.WindowActivate))
     assert len(messages) == 2

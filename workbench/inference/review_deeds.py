@@ -63,11 +63,16 @@ def words(item: Item, deed: Deed) -> str:
         return "The box becomes a region to ignore." if item.box else "A region to ignore comes here."
     if not item.box:
         return "The prediction becomes a labelled box."
-    if item.prediction is None or (deed is Deed.WRONG and not item.labels_differ):
+    if item.prediction is None or (deed is Deed.WRONG and removes(item)):
         return "The labelled box is removed."
     if deed is Deed.WRONG:
         return "The box keeps its place and gets the predicted label."
     return "The box gets the prediction's place and label."
+
+
+def removes(item: Item) -> bool:
+    """Whether there is nothing to make of the item's box, if it is wrong."""
+    return bool(item.box) and (item.prediction is None or not item.labels_differ)
 
 
 def edit(item: Item, deed: Deed, document: Document) -> edits.Batch:

@@ -54,10 +54,12 @@ class BoxCommands(QObject):
         return "There is a box of this label at the same place already." if (twins > box_faults.TWIN).any() else ""
 
     @Slot(object)
-    def replace(self, boxes: Sequence[Box]) -> None:
-        """Moved, resized, marked: the boxes with the same ids give way."""
-        if boxes and self._session.do(edits.ReplaceBoxes(tuple(boxes))) is None:
+    def replace(self, boxes: Sequence[Box]) -> bool:
+        """Moved, resized, marked: the boxes with the same ids give way. Whether any did."""
+        done = bool(boxes) and self._session.do(edits.ReplaceBoxes(tuple(boxes))) is not None
+        if boxes and not done:
             self._canvas.renew()  # refused: show them where they are
+        return done
 
     @Slot(object, str)
     def note(self, boxes: Sequence[Box], words: str) -> None:
@@ -81,7 +83,9 @@ class BoxCommands(QObject):
         self._copied = self._canvas.selected_boxes
         if self._copied:
             count = len(self._copied)
-            self._session.inform(f"{count:,} {'box' if count == 1 else 'boxes'} copied. Ctrl+V puts them in any image.")
+            self._session.inform(
+                f"{words.count(count, 'box')} copied. Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
+            )
 
     def paste(self) -> None:
         """Into this image at the same place, cut at its border; boxes that lie wholly outside are left out."""
@@ -166,7 +170,10 @@ class BoxCommands(QObject):
 
     def relabel(self, label: int) -> None:
         changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]
-        self.replace(changed)
+        document = self._session.document
+        if self.replace(changed) and len(changed) > 1 and document is not None:
+            many = words.count(len(changed), "box")
+            self._session.inform(f"{many} are '{document.label(label).name}' now. Undo takes it back.")
 
     def forget(self) -> None:
         """Another project: what was copied means nothing there."""

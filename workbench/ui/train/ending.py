@@ -110,10 +110,10 @@ class Notice(QObject):
         if isinstance(story.ended, Failed) and not told:
             self._session.tell(WorkbenchError(words, story.ended.cause))
         elif not failed:
-            self._session.inform(words)
+            self._session.message.emit("hint", words)
         window = self._owner.window()
         if not window.isActiveWindow():
-            self._waiting = ("error" if failed else "info", words)
+            self._waiting = ("error" if failed else "hint", words)
             self._watch(window)
             QApplication.alert(window)
 

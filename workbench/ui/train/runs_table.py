@@ -282,7 +282,7 @@ def _text(run: RunInfo, column: int) -> str:
         DETECTOR: titled(run.detector),
         STATE: run.state,
         EPOCHS: "imported" if imported else f"{run.epoch:,} / {run.epochs:,}",
-        DATA: f"{run.digest[:7]} · {images:,}" if run.digest else f"{images:,}" if images else "–",
+        DATA: f"{count(images, 'image')} ({run.digest[:4]})" if run.digest else f"{images:,}" if images else "–",
         STARTED: runs.when(run.started),
         NOTE: run.note.replace("\n", _BREAK),
     }[column]

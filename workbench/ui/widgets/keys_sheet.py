@@ -55,7 +55,15 @@ class KeysSheet(QDialog):
             column.setSpacing(theme.GRID // 2)
             for heading in headings:
                 column.addWidget(_heading(heading))
-                column.addLayout(self._rows([c for c in COMMANDS if c.where == heading and (c.keys or not c.by_hand)]))
+                column.addLayout(
+                    self._rows(
+                        [
+                            c
+                            for c in COMMANDS
+                            if c.where == heading and (c.keys or not (c.by_hand or c.name.startswith("help-")))
+                        ]
+                    )
+                )
             column.addStretch(1)
             columns.addLayout(column)
         scroll = QScrollArea(widgetResizable=True)

@@ -215,7 +215,8 @@ class CompareTab(Tab):
             return
         known = self._intervals.of(compared, self._number)
         self.table.differences.show_rows(rows_of(compared, self._number, known))
-        self._words.setText(f"{self._intervals.words} {_rules(compared)}")
+        at_all = "AP is of all detections, at any confidence. " if self._number in ("ap", "ap50") else ""
+        self._words.setText(f"{self._intervals.words} {at_all}{_rules(compared)}")
 
     # --- what is opened ---
 

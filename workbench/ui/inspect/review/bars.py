@@ -28,8 +28,8 @@ BUTTONS = {
     Deed.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
     Deed.KEEP: ("Not an object", "mdi6.cancel"),
 }
-STANDS = "My label stands"
-"""What keeping is called where there is a box."""
+STANDS, REMOVE = "My label stands", "Remove my box"
+"""What keeping is called where there is a box, and the other where it would go."""
 
 
 class Head(QFrame):
@@ -181,10 +181,16 @@ class DeedBar(QFrame):
         self._about.setText(about)
         for deed, button in self._buttons.items():
             own = keys.of(f"review-{deed}")
-            word = STANDS if deed is Deed.KEEP and item is not None and item.box else BUTTONS[deed][0]
+            word = BUTTONS[deed][0]
+            if deed is Deed.KEEP and item is not None and item.box:
+                word = STANDS
+            elif deed is Deed.WRONG and item is not None and review_deeds.removes(item):
+                word = REMOVE
             button.setText(f"{word}  ({shown(own[0])})" if own else word)
             button.setToolTip(review_deeds.words(item, deed) if item else self._actions[deed].toolTip())
-            button.setEnabled(item is not None)
+            there = item is not None and (deed is not Deed.WRONG or bool(item.box))  # else it is as taking it
+            button.setEnabled(there)
+            self._actions[deed].setEnabled(there or item is None)
 
 
 def _sample(of: str, word: str) -> QWidget:

@@ -155,7 +155,10 @@ class Review(QWidget):
         self.view.hint = ALL_DONE
         self.queue.set_items(wish.truth, result)
         self._hidden = {key: item for key, item in self._hidden.items() if not self._knows(wish.truth, item.image)}
+        is_first = not self.queue.rowCount()
         self._refresh(self._returned())
+        if is_first:
+            self.show_image()
 
     def _knows(self, truth: Snapshot, id: int) -> bool:
         """Whether `truth` has the labels of this image as they are now."""
@@ -182,6 +185,7 @@ class Review(QWidget):
     @Slot(object)
     def _filter(self, wanted: Filter) -> None:
         self.queue.filter = wanted
+        self.queue.forget_order()
         self._refresh()
         self.view.scrollToTop()
         self._go(0)
@@ -193,7 +197,7 @@ class Review(QWidget):
         current = self.queue.item(row)
         wanted = select or (current.key if current else None)
         offset = self.view.verticalScrollBar().value()
-        self.queue.refresh(self._memory, self._hidden, self._decided)
+        self.queue.refresh(self._memory, self._hidden, self._decided, row if current and not select else -1)
         found = self.queue.row_of(wanted) if wanted else -1
         self.view.verticalScrollBar().setValue(offset)
         self._go(found if found >= 0 else min(row, self.queue.rowCount() - 1))
@@ -224,6 +228,11 @@ class Review(QWidget):
         about = f"{self.queue.image_name(item)}: {self.queue.words(item)}" if item else ""
         self._bar.show_item(item, about)
         self.current_changed.emit(item)
+
+    def show_image(self) -> None:
+        """That of the current item, for a person who looks at the list."""
+        if self.current is not None and self.isVisible():
+            self._session.select_image(self.current.image)
 
     def decide(self, deed: Deed) -> None:
         """Do it to the current item, as one edit; the next one becomes current."""

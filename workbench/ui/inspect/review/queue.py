@@ -71,8 +71,17 @@ class Queue(QAbstractListModel):
         self._places = {image.id: place for place, image in enumerate(truth.images)} if truth else {}
         self._names = {label.id: label.name for label in truth.labels} if truth else {}
 
-    def refresh(self, memory: Memory, hidden: Mapping[Key, Item], decided: Mapping[Key, Item]) -> None:
-        """List anew. `hidden`: decided, if the items don't know it yet; `decided`: all in this sitting."""
+    def forget_order(self) -> None:
+        """The next list is in its order from its beginning."""
+        self._rows = []
+
+    def refresh(
+        self, memory: Memory, hidden: Mapping[Key, Item], decided: Mapping[Key, Item], current: int = -1
+    ) -> None:  # fmt: skip
+        """List anew. `hidden`: decided, if the items don't know it yet; `decided`: all in this sitting.
+
+        Once something is decided what follows from it comes behind row `current`, where whoever walks on meets it.
+        """
         self.beginResetModel()
         left, settled = [], dict(decided)
         for item in self._items:
@@ -84,7 +93,8 @@ class Queue(QAbstractListModel):
                 left.append(item)
         self.counts = {kind: sum(item.kind is kind for item in left) for kind in Kind}
         self.done = sum(map(self.filter.passes, settled.values()))
-        self._rows = review.ordered([item for item in left if self.filter.passes(item)], self.filter.order)
+        rows = review.ordered([item for item in left if self.filter.passes(item)], self.filter.order)
+        self._rows = _stable(rows, [item.key for item in self._rows], current) if decided else rows
         self.endResetModel()
 
     def left_of(self, keys: Collection[Key], memory: Memory) -> set[Key]:
@@ -142,6 +152,19 @@ class Queue(QAbstractListModel):
         others = self._truth.boxes[self._truth.rows(place)]
         problem = self._crops.problem(file)
         return Shown(item, self.words(item), _kind(item), image.name, problem, crop, others)
+
+
+def _stable(rows: Sequence[Item], before: Sequence[Key], current: int) -> list[Item]:
+    """Those of `before` as they were; the others, in their order, among what follows row `current` of it."""
+    known, places = set(before), {item.key: place for place, item in enumerate(rows)}
+    old = [key for key in before if key in places]
+    at = sum(key in places for key in before[: current + 1])
+    made, fresh = old[:at], [item.key for item in rows if item.key not in known]
+    for key in old[at:]:
+        while fresh and places[fresh[0]] < places[key]:
+            made.append(fresh.pop(0))
+        made.append(key)
+    return [rows[places[key]] for key in (*made, *fresh)]
 
 
 def _kind(item: Item) -> str:

@@ -53,6 +53,7 @@ class ReviewTab(Tab):
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
         self._mark(self.review.current)
+        self.review.show_image()
         self.wide.emit(self.review.is_wide)
 
     def hideEvent(self, event: QHideEvent) -> None:
