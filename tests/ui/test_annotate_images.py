@@ -93,6 +93,21 @@ def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_w
         assert [i.state for i in document.images()] == [State.VERIFIED, State.DONE, State.UNLABELLED]
 
 
+def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    for _ in range(2):
+        hand.key(Qt.Key.Key_D)
+    names = []
+    for _ in range(3):
+        hand.key(Qt.Key.Key_N)
+        names.append(find(window, QLabel, "image-name").text())
+    assert names[:2] == ["a.png", "b.png"]
+    assert "This was the last image" in find(window, QLabel, "message-text").text()
+
+
 def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = Hand(qtbot, window)

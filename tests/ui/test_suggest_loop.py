@@ -161,6 +161,21 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     qtbot.waitUntil(lambda: words(window) == "2 of 3 images labelled, 1 remain; 0 corrected since the last training")
 
 
+def test_an_image_that_somebody_looks_at_stays_though_others_come_first(
+    qtbot: QtBot, window: MainWindow, training: Training
+) -> None:
+    shown(qtbot, window)
+    window.session.do(edits.SetState((1, 2), State.DONE))
+    window.session.do(edits.SetState((3,), State.UNLABELLED))
+    press(window)
+    qtbot.waitUntil(lambda: words(window).startswith("Training yolov4-tiny-1"))
+    window.session.select_image(3)
+    training.let_go = True
+    qtbot.waitUntil(lambda: find(window, QComboBox, "image-order").currentText() == "Most useful first")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert window.session.image_id == 3
+
+
 def test_where_no_image_waits_for_labels_a_person_stays_at_the_one_of_before(
     qtbot: QtBot, window: MainWindow, training: Training
 ) -> None:

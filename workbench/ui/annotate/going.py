@@ -50,6 +50,7 @@ class Going(QObject):
         following = self._images.neighbour(image.id, 1)  # before the filter drops this one
         if self._session.do(edits.SetState((image.id,), state)) is None:
             return
+        following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those above in the list
         if following:
             self._session.select_image(following)
         else:

@@ -108,9 +108,11 @@ class ImageList(QWidget):
 
     @Slot()
     def order_by_both(self) -> None:
-        """A network was trained: what would teach it most comes first, and is shown unless somebody is at work."""
+        """A network was trained: what would teach it most comes first. It is shown where one is through with an image;
+        another one, which somebody may just look at, stays.
+        """
         image = self._session.image
-        self._first = image is None or image.state is not State.IN_WORK
+        self._first = image is None or image.state in (State.DONE, State.VERIFIED)
         if self.model.filter.order not in QUEUED:
             self._filter.more.set_order(Order.BOTH)
             self._session.inform(REORDERED)
