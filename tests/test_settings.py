@@ -9,7 +9,7 @@ import pytest
 
 from workbench import settings
 from workbench.errors import WorkbenchError
-from workbench.settings import setting
+from workbench.settings import UnknownSetting, setting
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,13 @@ def test_a_wrong_value_gets_a_sentence(name: str, given: object, sentence: str) 
 def test_toml_brings_back_the_same_settings() -> None:
     for example in (Example(), Example(epochs=5, batch=4, steps=(0.25,), mirror=False)):
         assert settings.changed(Example(), tomllib.loads(settings.to_toml(example))) == example
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"), [("size", "input_px"), ("imgsz", "input_px"), ("batch-size", "batch"), ("lr", "learning_rate"),
+                         ("epoch", "epochs")],
+)  # fmt: skip
+def test_names_that_other_programs_give_a_setting_are_understood(asked: str, meant: str) -> None:
+    known = ("input_px", "sizes", "batch", "learning_rate", "epochs")
+    assert f"Did you mean '{meant}'?" in UnknownSetting(asked, known).sentence
+    assert "Did you mean 'sizes'?" in UnknownSetting("size", ("sizes", "epochs")).sentence

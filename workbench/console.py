@@ -73,12 +73,18 @@ def result(values: dict[str, Any], *, as_json: bool) -> None:
         out.print(f"{name:<{max(map(len, plain))}}  {_shown(value)}")
 
 
+WHOLE = 48
+"""Letters of a name that is never cut in a table."""
+
+
 def table(titles: list[str], rows: list[list[Any]]) -> None:
     """A table on stdout; numbers to the right."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column, title in enumerate(titles):
         numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
-        made.add_column(title, justify="right" if numeric else "left")
+        # names of the first column are typed in other commands, so they are not cut
+        least = max((len(str(row[0])) for row in rows), default=0) if column == 0 else None
+        made.add_column(title, justify="right" if numeric else "left", min_width=least and min(least, WHOLE))
     for row in rows:
         made.add_row(*map(_shown, row))
     out.print(made)

@@ -90,6 +90,13 @@ def _row(field: dataclasses.Field[Any], hint: Any) -> Row:
     return Row(name=field.name, kind=kind, default=field.default, optional=optional, **field.metadata)
 
 
+ELSEWHERE = {
+    **dict.fromkeys(("size", "imgsz", "img_size", "image_size", "resolution"), "input_px"),
+    **dict.fromkeys(("lr", "lr0", "base_lr"), "learning_rate"), "batch_size": "batch", "max_epochs": "epochs",
+}  # fmt: skip
+"""How other programs, and commands that know nothing of detectors, call a setting."""
+
+
 class UnknownSetting(WorkbenchError):
     """A name that no setting has; the nearest of those that it could be is suggested."""
 
@@ -98,7 +105,9 @@ class UnknownSetting(WorkbenchError):
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word.lower(), list(known), n=1)
+    names = list(known)
+    meant = ELSEWHERE.get(word.lower().replace("-", "_"), "")
+    near = [meant] if meant in names else difflib.get_close_matches(word.lower(), names, n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 

@@ -16,8 +16,10 @@ from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.files import left_out_sentence, walk_images
 from workbench.core.project import Snapshot
+from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
+NAMED = 3  # images of a finding
 LABEL_FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
 """The built in formats, without importing them; tests/cli/test_project.py compares."""
 
@@ -323,6 +325,7 @@ def check(
 
     with project_of(project) as document:
         snapshot = document.snapshot()
+    paths = {image.id: image.path for image in snapshot.images}
     found = show_health(health.examine(snapshot, open_files=files), quiet=as_json or not files)
     findings = [
         {"level": f.level, "kind": f.kind, "sentence": f.sentence, "images": len(f.images)} for f in found.findings
@@ -335,6 +338,9 @@ def check(
         table(["label", "boxes"], [list(row) for row in found.per_label])
         table(["split", "images"], [list(row) for row in found.per_split])
         for finding in found.findings:
-            say(f"{finding.level:>8}  {finding.sentence}")
-        say("No problems." if not found.problems else f"{found.problems} problems.")
+            names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
+            more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
+            where = f" In {', '.join(names)}{more}." if names else ""
+            say(f"{finding.level:>8}  {finding.sentence}{where}")
+        say(f"{count(found.problems, 'problem')}." if found.problems else "No problems.")
     return console.PROBLEMS if found.problems else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,7 @@ def list_runs(
         done = deeds[0](folder)
         result(done, as_json=as_json)
         if extend is not None:
-            say(f"Train it with: workbench train {project} --resume {done['run']}", quiet=as_json)
+            say(f"Train it with: workbench train {project} --resume {shlex.quote(str(done['run']))}", quiet=as_json)
         return
     _list(folder, as_json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -77,7 +78,7 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     result(said, as_json=as_json)
     if finished.stopped:
-        say(f"Go on with: workbench train {given['project']} --resume {said['run']}", quiet=as_json)
+        say(f"Go on with: workbench train {given['project']} --resume {shlex.quote(str(said['run']))}", quiet=as_json)
         return console.INTERRUPTED
     return None
 

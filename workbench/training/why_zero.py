@@ -30,6 +30,7 @@ RIGHT, NEAR = 0.5, 0.1  # IoU of a box that is found, and of one that is at leas
 SOME, MOST = 0.3, 0.9  # shares of the boxes that make a reason
 STILL = 0.95  # of the loss at the beginning: above it has not fallen
 FEWEST_LOSSES = 10
+BALANCE = "set Label balance (--label-balance)"
 TINY = {"adamw": 1e-6, "sgd": 1e-5}  # learning rates; thousandths of the usual
 LEAST_ASKED, MORE = 20, 2  # detections of an image: so many, or so many times its boxes
 NAMED = 5  # labels
@@ -203,7 +204,7 @@ def _misnamed(facts: Facts, names: Sequence[str]) -> str:
     most = np.bincount(called, minlength=len(names))
     if most.max() >= MOST * len(called):
         name = names[int(most.argmax())]
-        return f"{words}: nearly all are called '{name}'. If it is by far the commonest, set label_balance or wait."
+        return f"{words}: nearly all are called '{name}'. If it is by far the commonest, {BALANCE}, or wait."
     pairs = np.bincount((labels * len(names) + called)[labels != called], minlength=len(names) ** 2)
     one, other = divmod(int(pairs.argmax()), len(names))
     return f"{words}; most often '{names[one]}' is called '{names[other]}'. Were labels mixed up in an import?"
@@ -255,7 +256,7 @@ def _of_label(facts: Facts, names: Sequence[str], label: int, judged: int) -> st
         called = names[int(np.bincount(facts.called[other]).argmax())]
         return f"{words}: {other.sum():,} of them are found, but most are called '{called}'. Is one mistaken for it?"
     if not (facts.own[mine] > 0).any():
-        return f"{words}: nothing that is found on its boxes is called so. If it is rare, set label_balance."
+        return f"{words}: nothing that is found on its boxes is called so. If it is rare, {BALANCE}."
     if (facts.own[mine] >= NEAR).mean() >= SOME:
         overlap = float(np.median(facts.own[mine][facts.own[mine] >= NEAR]))
         return (
