@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.training.toys import CALM, PX, Toy, ToySettings, make_snapshot
-from workbench.core.project import AnchorSet, Label, Snapshot, Split, State
+from workbench.core.project import FLAGS, AnchorSet, Label, Snapshot, Split, State
 from workbench.core.resize import Fit
 from workbench.training import preflight as module
 from workbench.training import recipes
@@ -119,6 +119,17 @@ def test_labels_are_looked_for_in_every_split(well: Snapshot) -> None:
     assert found["only in validation"].images == (41, 42)
     assert found["rare label"].images == tuple(range(25, 34))
     assert {one.level for one in found.values()} == {WARNING}
+
+
+def test_a_label_of_regions_to_ignore_is_not_called_unused(well: Snapshot) -> None:
+    """Whoever deletes it would delete them."""
+    index = [0] * 20 + [1] * 28
+    changed = with_labels(well, ("cat", "crowds", "none"), index)
+    flags = changed.flags.copy()
+    flags[20:, FLAGS.index("crowd")] = True
+    said = {kind: one.sentence for kind, one in findings(replace(changed, flags=flags)).items()}
+    assert said["unused label"] == "1 label without a box: 'none'."
+    assert said["not in training"] == "1 label not in the training images: 'crowds'."
 
 
 def test_without_a_validation_split_its_absence_is_told_and_no_label_is_missed_there(tmp_path: Path) -> None:

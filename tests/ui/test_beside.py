@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,34 @@ def test_edits_in_a_row_are_written_once(labelled: Path, open_window: Open, qtbo
         assert worker._clock.interval() == beside.AFTER
     assert len(worker._behind) == 3
     qtbot.waitUntil(lambda: len(texts(labelled)) == 4)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the project is closed", "the window is closed"])
+def test_what_was_being_written_when_all_was_closed_is_known_to_be_ours(
+    labelled: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Else each of these files would be another program's at the next opening, and never be written again."""
+    with Document.open(labelled) as document:
+        for place in range(3):
+            draw(document, place)
+    real, begun = autosync.bring_up, threading.Event()
+
+    def slow(*given: object) -> object:
+        begun.set()
+        time.sleep(0.3)
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(autosync, "bring_up", slow)
+    window = open_window(labelled)
+    window.session.beside_asked.emit("yolo")
+    qtbot.waitUntil(begun.is_set)
+    if whole:
+        window.close()
+    else:
+        window.close_project()
+    assert len(texts(labelled)) == 4, "with the names of the labels"
+    monkeypatch.undo()
+    window = open_window(labelled)
+    assert window.session.document is not None
+    known = window.session.document.store.rows("SELECT count(*) AS n FROM written WHERE image > 0 AND ours = 1")
+    assert int(known[0]["n"]) == 3

@@ -109,9 +109,9 @@ def _ids(images: Sequence[Image]) -> tuple[int, ...]:
 
 def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
     """Labels of which there is nothing to learn from, little, or nothing to be judged by. C = labels."""
-    there, learnt, judged = (_boxes_of(some) for some in (snapshot, train, validation))  # (C,) each
+    learnt, judged = (_boxes_of(some) for some in (train, validation))  # (C,) each
     labels, own = snapshot.labels, any(image.split is Split.VALIDATION for image in validation.images)
-    unused = there == 0
+    unused = np.bincount(snapshot.label_index, minlength=len(labels)) == 0  # a region to ignore is kept
     if unused.any():
         yield _about(labels, unused, "unused label", "without a box", "Delete what is not needed, or draw boxes.")
     foreign = (learnt == 0) & (judged > 0)
@@ -125,7 +125,8 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
     if absent.any():
         yield _about(
             labels, absent, "not in training", "not in the training images", "This can't be learnt: the boxes are in"
-            " the test split, or in images that are left out.", _images_with(snapshot, absent),
+            " the test split or in images that are left out, or they are regions to ignore.",
+            _images_with(snapshot, absent),
         )  # fmt: skip
     rare = (learnt > 0) & (learnt < FEW)
     if rare.any():

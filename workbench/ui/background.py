@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
@@ -82,6 +82,14 @@ class Background(QObject):
             job.wait()
             job.deleteLater()
         self._begin()  # wishes that came while the last one was ending
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Forget what was not begun, wait for the wish being done, and tell its result now."""
+        with self._lock:
+            self._wishes = []
+        if self._job is not None:
+            self._job.wait(int(seconds * 1000))
+            QCoreApplication.sendPostedEvents(self._job)
 
     def close(self) -> None:
         """Forget all wishes and wait for the one being done."""

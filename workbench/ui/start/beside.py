@@ -85,6 +85,7 @@ class Beside(QObject):
     def _document_changed(self) -> None:
         self._clock.stop()
         if self._format:
+            self._work.settle()  # what it wrote is remembered, or these files would be a stranger's
             self._flush()  # the document is closed after this signal
         self._format, self._behind, self._told = "", frozenset(), frozenset()
         document = self._document = self._session.document
@@ -128,7 +129,7 @@ class Beside(QObject):
         from workbench.exchange import autosync
 
         assert isinstance(wish, Wish)
-        document = self._session.document
+        document = self._document
         if document is None or document.folder != wish.folder or wish.format != self._format:
             return
         if isinstance(result, WorkbenchError):
@@ -177,9 +178,10 @@ class Beside(QObject):
     def close(self) -> None:
         """The window goes."""
         self._clock.stop()
-        self._work.close()
         if self._format:
+            self._work.settle()
             self._flush()
+        self._work.close()
 
 
 def _done(wish: object) -> Synced | tuple[Path, ...]:
