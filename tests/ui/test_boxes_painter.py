@@ -213,3 +213,16 @@ def test_boxes_can_be_coloured_by_their_mark(layer: BoxesLayer) -> None:
 def test_a_label_that_is_gone_is_painted_grey(layer: BoxesLayer) -> None:
     orphans = BoxesLayer(layer.boxes, {})
     assert np.array_equal(painted(orphans, ground())[0], wanted_of(orphans, ["#b3b3b3"] * len(orphans.boxes)))
+
+
+def test_a_region_to_ignore_is_hatched_and_says_so() -> None:
+    boxes = [
+        dataclasses.replace(box, crowd=crowd)
+        for box, crowd in zip(boxes_at(np.array([(4.0, 4, 90, 60)] * 2)), (False, True), strict=True)
+    ]
+    plain, ignored = (painted(BoxesLayer([box], LABELS, (WIDTH, HEIGHT)), ground())[0] for box in boxes)
+    inside = (slice(40, 55), slice(20, 80))
+    assert np.array_equal(plain[inside], pixels(ground())[inside])
+    share = (ignored[inside] != plain[inside]).mean()
+    assert 0.05 < share < 0.5, "lines, through which the picture is seen"
+    assert BoxesLayer(boxes, LABELS)._words_of(1).endswith(boxes_painter.IGNORED)

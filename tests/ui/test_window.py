@@ -254,13 +254,13 @@ def test_every_action_of_the_window_tells_its_key(open_window: Open, project: Pa
 
 def test_undo_in_the_menu_names_what_it_takes_back(open_window: Open, project: Path) -> None:
     with Document.open(project) as document:
-        document.do(edits.AddLabels((Label(0, "cell"),)))
+        document.do(edits.AddLabels((Label(0, "R&D"),)))
     window = open_window(project)
     undo = find(window, QAction, "action-undo")
-    assert undo.text() == "Undo: Add label 'cell'"
+    assert undo.text() == "Undo: Add label 'R&&D'"
     undo.trigger()
     assert not undo.isEnabled()
-    assert find(window, QAction, "action-redo").text() == "Redo: Add label 'cell'"
+    assert find(window, QAction, "action-redo").text() == "Redo: Add label 'R&&D'"
 
 
 def test_the_theme_changes_at_once_and_is_kept(open_window: Open, project: Path) -> None:

@@ -69,6 +69,11 @@ def shown(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) or key
 
 
+def as_told(words: str) -> str:
+    """For a menu or a button, which take a single & for the mark of a key: names may hold one."""
+    return words.replace("&", "&&")
+
+
 def worded(words: str) -> str:
     """The keys in force in the place of {commands}."""
     for name in {part.split("}")[0] for part in words.split("{")[1:]}:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import preferences, theme
-from workbench.ui.actions import make
+from workbench.ui.actions import as_told, make
 from workbench.ui.choosing import chosen_folder
 from workbench.ui.closing import Closing
 from workbench.ui.commands import HELP
@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
             (self._redo, "Redo", self.session.redo_title),
         ):
             action.setEnabled(bool(what) and self._stack.currentWidget() is not self._start)  # seen where it is done
-            action.setText(f"{word}: {what}" if what else word)
+            action.setText(as_told(f"{word}: {what}") if what else word)
 
     # --- pages ---
 

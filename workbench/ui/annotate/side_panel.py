@@ -257,7 +257,8 @@ _MEANINGS = {
     "difficult": "Hard to see even for a person: evaluation counts it like any other, training may leave it out",
     "truncated": "A part of the object lies outside the picture",
     "occluded": "Something stands before the object",
-    "crowd": "A group whose members are not told apart: training and evaluation pass over it",
+    "crowd": "A region to ignore, such as a group whose members are not told apart: training and evaluation"
+    " pass over it",
 }
 
 

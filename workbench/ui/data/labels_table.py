@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from workbench.core import edits, words
 from workbench.core.project import Label
 from workbench.ui import theme
+from workbench.ui.actions import as_told
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
@@ -182,7 +183,7 @@ class LabelsTable(QWidget):
             return
         menu = QMenu(self)
         menu.setObjectName("remove-menu")
-        choice = menu.addAction(f"Delete '{label.name}' and {self._touched(label)}")
+        choice = menu.addAction(as_told(f"Delete '{label.name}' and {self._touched(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
         menu.popup(self.mapToGlobal(self.rect().topLeft()))
 
@@ -209,7 +210,7 @@ class LabelsTable(QWidget):
         menu.setObjectName("merge-menu")
         for other in document.labels():
             if other.id != label.id:
-                choice = menu.addAction(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'")
+                choice = menu.addAction(as_told(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'"))
                 choice.triggered.connect(lambda _=False, id=other.id: self._edits.do(edits.MergeLabels(label.id, id)))
         if menu.isEmpty():
             self._session.inform("There is no other label to merge it into.")

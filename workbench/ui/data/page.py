@@ -26,7 +26,7 @@ from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
-from workbench.ui.actions import make
+from workbench.ui.actions import as_told, make
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.incoming import Incoming
 from workbench.ui.data.labels_table import LabelsTable
@@ -181,7 +181,8 @@ class DataPage(Page):
         count = int(document.counts().of(np.array(selected)).sum())
         labels = menu.addMenu(f"Label of their boxes ({count:,})")
         for label in document.labels():
-            labels.addAction(label.name).triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))
+            choice = labels.addAction(as_told(label.name))
+            choice.triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))
         labels.addSeparator()
         labels.addAction("A new label…").triggered.connect(lambda: self._split_off(selected))
         delete = menu.addAction(f"Delete their boxes ({count:,})")

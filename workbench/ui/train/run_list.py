@@ -142,7 +142,7 @@ class RunList(QWidget):
         self.trash.clear()
         self.trash.setEnabled(bool(deleted))
         for one in deleted[:MOST_LISTED]:
-            entry = self.trash.addAction(f"Take back '{one.name}', deleted {when(one.deleted)}".replace("&", "&&"))
+            entry = self.trash.addAction(actions.as_told(f"Take back '{one.name}', deleted {when(one.deleted)}"))
             entry.triggered.connect(lambda _=False, one=one: self.restore_asked.emit(one))
         if len(deleted) > MOST_LISTED:
             self.trash.addAction(f"… and {len(deleted) - MOST_LISTED} older ones").setEnabled(False)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import shiboken6
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from workbench.core import box_faults
 from workbench.core.project import Box, Label
@@ -29,6 +29,9 @@ THIN_FROM = 2000
 UNDER = QColor(0, 0, 0, 150)
 """The dark line under a coloured one."""
 _DIMMED = 0.45
+IGNORED = ", ignored"
+"""Behind the name of a crowd, which training and evaluation pass over."""
+HATCH = QColor(235, 235, 235, 120)
 
 
 # What a box is marked as, the weightiest first: a fault, then what a person said of it. Okabe and Ito's colours
@@ -94,6 +97,11 @@ class BoxesLayer:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(line(UNDER, 4))
         draw_rects(painter, rects)
+        if self._crowds[rows].any():  # hatched: nothing there is learnt or counted
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QBrush(HATCH, Qt.BrushStyle.BDiagPattern))
+            draw_rects(painter, rects[self._crowds[rows]])
+            painter.setBrush(Qt.BrushStyle.NoBrush)
         groups = self.marks[rows] if self.style.by_mark else self.label_ids[rows]
         for group in np.unique(groups).tolist():
             painter.setPen(line(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
@@ -113,6 +121,11 @@ class BoxesLayer:
         return np.array([outlines.ink(self.colour(label)) for label in found.tolist()], np.uint32)[of]
 
     @functools.cached_property
+    def _crowds(self) -> np.ndarray:
+        """(n,) bool"""
+        return np.array([box.crowd for box in self.boxes], bool)
+
+    @functools.cached_property
     def marks(self) -> np.ndarray:
         """(n,) index into MARKS of each box."""
         faulty = np.asarray(box_faults.faults(self.xyxy, np.array(self.size)).any(axis=1))
@@ -127,9 +140,8 @@ class BoxesLayer:
         label = self.labels.get(int(self.label_ids[row]))
         box = self.boxes[row]
         size = f"{box.width:.0f} × {box.height:.0f}"
-        return "  ".join(
-            part for part, on in ((label.name if label else "?", self.style.names), (size, self.style.sizes)) if on
-        )
+        name = (label.name if label else "?") + (IGNORED if box.crowd else "")
+        return "  ".join(part for part, on in ((name, self.style.names), (size, self.style.sizes)) if on)
 
     def _paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
         """In each box's corner, where there is room for them."""

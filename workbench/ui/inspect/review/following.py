@@ -81,7 +81,9 @@ def summary(found: Found) -> str:
     """What was looked at, in words."""
     skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
     remark = f" {found.remark}" if found.remark else ""
-    boxes = count(len(found.truth.boxes), "labelled box")
+    crowds = int(found.truth.crowd.sum())
+    boxes = count(len(found.truth.boxes) - crowds, "labelled box")
+    boxes += f", {count(crowds, 'region')} to ignore" if crowds else ""
     known = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
     learnt = f"; {known:,} may have been trained on" if known else ""
     return f"{count(len(found.truth), 'image')}, {boxes}{learnt}.{skipped}{remark}"
