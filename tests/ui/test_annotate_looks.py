@@ -166,3 +166,21 @@ def test_a_tool_that_is_on_has_the_accent_round_it(qtbot: QtBot, open_window: Op
     Hand(qtbot, window).key(Qt.Key.Key_W)
     assert button.isChecked()
     assert accent()
+
+
+def test_in_a_narrow_window_zoom_and_looks_are_in_a_menu(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    more, fit = find(window, QToolButton, "button-more-views"), find(window, QToolButton, "button-fit")
+    window.resize(1400, 800)
+    qtbot.waitUntil(fit.isVisible)
+    assert not more.isVisible()
+    window.resize(960, 700)
+    qtbot.waitUntil(more.isVisible)
+    assert not fit.isVisible()
+    actions = more.menu().actions()
+    assert {"action-zoom-in", "action-fit", "action-hide-boxes"} < {action.objectName() for action in actions}
+    assert sum(action.menu() is not None for action in actions) == 2, "those of looks and of boxes"
+    before = hand.canvas.view.scale
+    next(action for action in actions if action.objectName() == "action-zoom-in").trigger()
+    assert hand.canvas.view.scale > before

@@ -69,6 +69,8 @@ class Strip(QFrame):
         self._views = [_button(action, menus.get(action.objectName())) for action in views]
         for button in self._views:
             layout.addWidget(button)
+        self._more = _more_button(views, menus)
+        layout.addWidget(self._more)
         self._shown: Image | None = None
         theme.theme().changed.connect(self._recolour)
         self.setMinimumWidth(1)  # not that of all buttons
@@ -82,6 +84,7 @@ class Strip(QFrame):
         is_tight, beside = self.width() < _TIGHT, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for view in (*self._views, self._zoom):
             view.setVisible(not is_tight)
+        self._more.setVisible(is_tight)
         for button, style in zip(self._tools, self._styles, strict=True):
             wide = beside if button.objectName() == "button-suggest" and self.width() >= _WORDY else style
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly if is_tight else wide)
@@ -118,6 +121,27 @@ class Strip(QFrame):
 
     def show_zoom(self, scale: float) -> None:
         self._zoom.setText(f"{100 * scale:.0f} %")
+
+
+def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToolButton:
+    """All of them in a menu, where there is no room for their buttons."""
+    button = QToolButton(autoRaise=True)
+    button.setObjectName("button-more-views")
+    button.setAccessibleName("Zoom and looks")
+    button.setToolTip("Zoom and looks: what has no room here")
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    theme.set_icon(button, "mdi6.dots-horizontal")
+    menu = QMenu(button)
+    for action in actions:
+        below = menus.get(action.objectName())
+        if below is None:
+            menu.addAction(action)
+        else:
+            below.setTitle(action.text())
+            menu.addMenu(below)
+    button.setMenu(menu)
+    button.hide()
+    return button
 
 
 def _wide_button(action: QAction) -> QPushButton:

@@ -19,8 +19,9 @@ _FOOT = 56  # px below it
 
 
 class Messages(QFrame):
-    """Lies over its parent's lower right corner, above the row of buttons there. `say` shows a sentence instead of the
-    one before."""
+    """Lies over its parent's lower edge, in the middle, where pictures and plots are; the sides have buttons.
+    `say` shows a sentence instead of the one before.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -80,4 +81,4 @@ class Messages(QFrame):
         parent = self._over
         width = min(_WIDTH, parent.width() - 32)
         height = self.heightForWidth(width)
-        self.setGeometry(parent.width() - width - 16, parent.height() - height - _FOOT, width, height)
+        self.setGeometry((parent.width() - width) // 2, parent.height() - height - _FOOT, width, height)
