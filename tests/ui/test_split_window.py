@@ -69,6 +69,8 @@ def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_win
     assert on_disk(rides) == [Split.NONE] * 20
     apply(split)
     assert sorted(on_disk(rides).count(part) for part in Split) == [0, 2, 2, 16]
+    assert not split.isVisible(), "it is done"
+    opened(window)
     qtbot.waitUntil(lambda: "nothing would change" in words(split))
     assert not find(split, QPushButton, "split-apply").isEnabled()
     window.session.undo()

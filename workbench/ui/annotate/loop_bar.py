@@ -114,8 +114,8 @@ class LoopBar(QFrame):
     def name_key(self) -> None:
         """The key may have changed."""
         self.train.setToolTip(
-            f"{tooltip(BY_NAME[COMMAND])}. With the settings of the run that suggests; then its suggestions come,"
-            " and the images that would teach it most come first"
+            f"{tooltip(BY_NAME[COMMAND])}.\nWith the settings of the run that suggests; then its suggestions come,"
+            "\nand the images that would teach it most come first"
         )
 
     def follow(self, run: RunInfo | None) -> None:

@@ -264,6 +264,7 @@ class SplitWindow(QDialog):
     def apply(self) -> None:
         if self._edit is not None and self._session.do(self._edit) is not None:
             self._session.inform("The images are divided. Undo brings the splits back.")
+            self.accept()
 
 
 def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None) -> Iterator[Counted | Alike]:

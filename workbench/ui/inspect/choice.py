@@ -69,6 +69,7 @@ class Choice(QWidget):
         """Forget the runs; a project was closed."""
         self._wanted = ""
         self._run.clear()
+        self._split.clear()  # the next project's begins with validation
 
     @Slot(str)
     def want(self, name: str) -> None:
