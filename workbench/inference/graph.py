@@ -53,8 +53,12 @@ class EndToEnd(nn.Module):
     def __init__(self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> None:
         super().__init__()
         self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
-        side = detector.settings.input_px
-        self._is_far = kind == "per label" and detector.label_count * 2 * side > FAR
+
+    @property
+    def _is_far(self) -> bool:
+        """Whether labels, moved apart, would lie beyond FAR."""
+        size = 2 * self.detector.settings.input_px
+        return self.kind == "per label" and self.detector.label_count * size > FAR
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs of each image before NMS, highest first: (B, k, 4), (B, k), (B, k)."""

@@ -209,7 +209,9 @@ class SizesPlot(Plot):
         self._keys = dict(keys)
 
     def set_limit(self, px: int) -> None:
-        """The input side, beyond which no anchor is dragged."""
+        """The input side, beyond which no anchor is dragged. Of another one the anchors that are shown say nothing."""
+        if px != self._px:
+            self.set_centres(np.zeros((0, 2)))
         self._px = px
 
     def set_chooses(self, on: bool) -> None:
