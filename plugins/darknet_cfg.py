@@ -179,7 +179,7 @@ class DarknetCfgSettings(DetectorSettings):
         text = self.cfg
         if "\n" not in text:
             if not text.strip():
-                raise WorkbenchError("Choose the .cfg file that describes the network (setting cfg).")
+                raise WorkbenchError("Choose the .cfg file that describes the network (setting cfg, group Network).")
             try:
                 text = Path(text).expanduser().read_text(encoding="utf-8", errors="replace")
             except OSError as error:

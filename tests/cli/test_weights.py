@@ -114,7 +114,7 @@ def test_a_cfg_that_is_not_named_is_asked_for_by_its_setting(
 ) -> None:
     (tmp_path / "a.names").write_text("cell\n", "utf-8")
     command = ["import-weights", str(file), str(project), "--detector", "darknet-cfg"]
-    assert "(setting cfg)" in refused(capsys, *command, "--labels", str(tmp_path / "a.names"))
+    assert "(setting cfg, group Network)" in refused(capsys, *command, "--labels", str(tmp_path / "a.names"))
 
 
 def test_weights_that_do_not_fit_are_refused_and_leave_nothing(

@@ -43,7 +43,7 @@ def test_the_log_has_what_a_person_wants_to_know_and_no_progress() -> None:
         "Saved the best checkpoint at step 10.",
         "3 boxes are too small.",
         "Paused at step 12.",
-        "Finished in epoch 2 at step 20, best AP50 0.500.",
+        "Finished in epoch 2 at step 20; the best checkpoint has AP50 0.500.",
     ]
 
 

@@ -170,7 +170,7 @@ class Panel(QWidget):
             self.in_use.setToolTip("")
             return
         number = words.count(len(used.sizes), "anchor")
-        told = f"In training: {number} for {used.input_px:,} px, mean IoU {percent(used.mean_iou)}."
+        told = f"In training: {number} for {used.input_px:,} px, mean IoU {percent(used.mean_iou)} when made."
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")

@@ -272,7 +272,7 @@ class Canvas(PictureView):
         rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
         found = [self.layer.ids[row] for row in rows]
         if not (is_click or self.hidden or found or self._selected):
-            self.refused.emit(gestures.NO_BOX_THERE)
+            self.refused.emit(gestures.none_there(gesture.start, [ghost.xyxy for ghost in self.ghosts]))
         self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
 
     def _cycle(self, hits: list[int]) -> None:

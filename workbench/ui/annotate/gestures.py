@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.core.project import XYXY, Box
@@ -10,7 +11,18 @@ from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 
 TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
+AT = 6.0  # image pixels beside a suggestion that still mean its edge
 NO_BOX_THERE = "This drag selects the boxes that it touches, and there are none. To draw, press {draw} or Draw boxes."
+
+
+SUGGESTED = "This is a suggestion: Enter takes it, and then it can be moved and stretched like every box."
+
+
+def none_there(start: tuple[float, float], suggested: Sequence[XYXY]) -> str:
+    """Why a drag from here, in image pixels, has picked nothing."""
+    x, y = start
+    on_one = any(x0 - AT <= x <= x1 + AT and y0 - AT <= y <= y1 + AT for x0, y0, x1, y1 in suggested)
+    return SUGGESTED if on_one else NO_BOX_THERE
 
 
 @dataclass(frozen=True, slots=True)

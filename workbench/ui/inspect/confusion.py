@@ -20,7 +20,7 @@ from workbench.ui.widgets.headed import NOWHERE, NUMBER, Index
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
 STRONGEST = 0.7  # share of the accent in a cell that has its whole row
 WIDEST = 110  # px of the labels at the left
-NARROWEST, BROADEST = 36, 48  # px of a cell; of a name over it
+NARROWEST, BROADEST = 36, 72  # px of a cell; of a name over it
 ROLES = frozenset(
     (
         Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole,

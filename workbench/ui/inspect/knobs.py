@@ -13,6 +13,7 @@ from workbench.ui.inspect.work import Nms
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 PUBLISHED = "published"
+CONFIDENCE, OVERLAP = 0.25, 0.6  # until something is found
 
 
 class Knobs(QWidget):
@@ -29,11 +30,11 @@ class Knobs(QWidget):
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(1, 1)
         self.confidence = Knob(
-            grid, "inspect-confidence", "Confidence", 0.25,
+            grid, "inspect-confidence", "Confidence", CONFIDENCE,
             "Detections below this score are not shown and not counted. A label can have its own, in the table.",
         )  # fmt: skip
         self.iou = Knob(
-            grid, "inspect-iou", "NMS overlap", 0.6,
+            grid, "inspect-iou", "NMS overlap", OVERLAP,
             "Of two detections of a label that overlap more, the lower one goes.",
             low=0.05, high=0.95,
         )  # fmt: skip
@@ -100,5 +101,7 @@ class Knobs(QWidget):
 
     def clear(self) -> None:
         self._kind.setItemText(0, PUBLISHED)
+        self.confidence.set_value(CONFIDENCE)
+        self.iou.set_value(OVERLAP)
         self.keep.setEnabled(False)
         self.say("")

@@ -139,5 +139,6 @@ def said(event: Event) -> str:
         return f"Paused at step {event.step:,}." if event.paused else "Going on."
     if isinstance(event, Finished):
         word = "Stopped" if event.stopped else "Finished"
-        return f"{word} in epoch {event.epoch} at step {event.step:,}, best AP50 {event.best_ap50:.3f}."
+        best = f"the best checkpoint has AP50 {event.best_ap50:.3f}"
+        return f"{word} in epoch {event.epoch} at step {event.step:,}; {best}."
     return event.sentence if isinstance(event, Failed) else ""

@@ -193,7 +193,9 @@ class DifferencesTable(QTableView):
 
 
 def signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    if math.isnan(value):
+        return "–"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _told(row: Row, column: int) -> str:
