@@ -34,7 +34,7 @@ class ChoicesForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.k = _spin("anchors-k", 1, MOST_ANCHORS, 9, "How many anchors. YOLOv3 wants 9, the tiny networks 6.")
+        self.k = _spin("anchors-k", 1, MOST_ANCHORS, 6, "How many anchors. The tiny networks want 6, YOLOv3 9.")
         self.px = _spin("anchors-px", 32, 2048, 416, "Side of the network's square input, in pixels.")
         self.px.setSingleStep(32)
         self.px.setSuffix(" px")
