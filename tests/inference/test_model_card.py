@@ -126,6 +126,8 @@ def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_
     assert point == OperatingPoint(0.4, iou=0.6, kind="darknet diou", limit=300)
     assert evaluated.point_of(tmp_path, "best.safetensors") == point
     assert evaluated.best_point(tmp_path, "last.safetensors") is None
+    file.write_text(json.dumps({**EVALUATION, "split": "train"}), "utf-8")
+    assert evaluated.best_point(tmp_path) is None
     for text in (
         "[1",
         '{"best_confidence": "much"}',

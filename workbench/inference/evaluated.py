@@ -25,8 +25,13 @@ def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | No
 
 
 def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
-    """The confidence at which an evaluation found F1 highest, and the NMS that it was found with; None without one."""
+    """The confidence at which an evaluation found F1 highest, and the NMS that it was found with.
+
+    None without one, or where it was of the images that were learnt from, which say too much.
+    """
     found = evaluation_of(run_folder, checkpoint) or {}
+    if found.get("split") == "train":
+        return None
     try:
         rules = found["rules"]
         return OperatingPoint(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import STATE, CheckpointHeader, State
 from workbench.training.ema import Average
 from workbench.training.request import RunRequest
+from workbench.training.runs import EVENTS
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 
@@ -48,11 +50,18 @@ def header(
                 "seconds": round(seconds, 1),
                 "recipe": recipe,
                 "seen": standing.done * stepper.settings.batch,
-                "begun from": request.start.name if request.start else "",
+                "begun from": begun_from(request.start),
                 "anchors from": request.anchors.source if request.anchors else "",
             }
         ),
     )  # fmt: skip
+
+
+def begun_from(start: Path | None) -> str:
+    """The file's name; of a run's checkpoint with the run's, as all of them are called alike."""
+    if start is None:
+        return ""
+    return f"{start.parent.name}/{start.name}" if (start.parent / EVENTS).is_file() else start.name
 
 
 def state(stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float) -> State:

@@ -47,6 +47,10 @@ from workbench.ui.widgets.open_folder import open_folder
 
 PANEL = 400  # px
 RUN_HELP = "The run whose detector is exported."
+NOT_JUDGED = (
+    "These weights were not judged yet: press Look on the Inspect page before, and the file gets the confidence and NMS"
+    " that serve best, and its card the figures."
+)
 NOTHING_YET = (
     "Each file is run by its own library, apart from this program, on eight of the project's images. It is handed out"
     " only if it finds the same as the trained network."
@@ -248,10 +252,16 @@ class ExportPage(Page):
         if file is not None:
             usual = ExportSettings()
             values = {name: getattr(usual, name) for name in ("score", "nms_kind", "iou", "limit")}
+            wrong, own = "", {}
             try:
-                values |= suggested(Path(file).parent, Path(file).name)
+                own = suggested(Path(file).parent, Path(file).name)
             except WorkbenchError as error:  # as published, then
-                self._say(error.sentence, "error")
+                wrong = error.sentence
+            values |= own
+            if wrong:
+                self._say(wrong, "error")
+            elif self._written is None:
+                self._say(NOTHING_YET if own else f"{NOTHING_YET} {NOT_JUDGED}")
             if (file, values) != self._point:
                 self._point = file, values
                 self._form.set_values(values)
