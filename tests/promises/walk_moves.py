@@ -305,7 +305,8 @@ def done(walk: Walk) -> None:
 
 def _finished(walk: Walk, state: str) -> None:
     walk.model.change(states={walk.model.shown: state})
-    walk.model.shown = walk.model.neighbour(1)
+    following = walk.model.neighbour(1)
+    walk.model.shown = following if following != walk.model.shown else walk.model.unlabelled(1)
 
 
 def mark_in_the_gallery(walk: Walk) -> None:
