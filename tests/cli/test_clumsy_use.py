@@ -99,6 +99,9 @@ def test_a_resumed_run_refuses_another_recipe_and_a_finished_one_says_so(project
     assert main(["train", str(project), "--resume", "r", "--epochs", "9"]) == console.FAILED
     assert "keeps its recipe. Leave out --epochs" in capsys.readouterr().err
     events = (project / "runs" / "r" / "events.jsonl").read_bytes()
+    for alone in (["--resume"], ["--resume", "--json"], ["--resume="], ["--resume", ""]):
+        assert main(["train", str(project), *alone]) == console.FAILED
+        assert "'r' is finished: there is nothing to go on with" in capsys.readouterr().err, alone
     assert main(["train", str(project), "--resume", "r"]) == console.FAILED
     shown = capsys.readouterr()
     assert "is finished: there is nothing to go on with" in shown.err

@@ -19,7 +19,8 @@ from tests.ui.train_hand import FakeTraining, label_all, ready, session, shown_p
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State
-from workbench.training import recipes, runs
+from workbench.training import recipes, record, runs
+from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train import first_recipe
 from workbench.ui.train.page import TrainPage
@@ -141,6 +142,21 @@ def test_the_newest_runs_settings_stand_there_too(qtbot: QtBot, page: TrainPage,
         "96",
         "8",
     )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_newest_runs_first_weights_stand_there_too_while_they_are_there(
+    qtbot: QtBot, page: TrainPage, session: Session, there: bool
+) -> None:
+    assert session.document is not None
+    start = session.document.folder / "of mine.safetensors"
+    if there:
+        start.write_bytes(b"weights")
+    folder = run(session.document.runs_folder / "second", "quick-cpu").folder
+    record.write_request(RunRequest(folder, session.document.snapshot(), recipes.preset("quick-cpu"), start=start))
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert page._setup.start_from.file == (start if there else None)
 
 
 def test_a_training_that_starts_leaves_its_recipe_there(qtbot: QtBot, page: TrainPage, session: Session) -> None:

@@ -8,9 +8,10 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+import typer.core
 
 from workbench import console, settings
 from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of, there
@@ -273,7 +274,12 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
                 " (.pth), or 'published' (see `workbench weights`). What fits is taken, what does not is said.",
             ),
         ),
-        ("resume", str | None, None, option("--resume", help="Go on with this run ('' for the newest).")),
+        (
+            "resume",
+            str | None,
+            None,
+            option("--resume", help="Go on with this run; at the end, without a name: the newest."),
+        ),
         (
             "tensorboard",
             bool,
@@ -304,5 +310,14 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
     return command
 
 
-app.command(name="train")(_with_settings(train))
+class _Train(typer.core.TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """typer knows no option with or without a value: --resume alone is made --resume ''."""
+        bare = [i for i, one in enumerate(args) if one == "--resume" and "".join(args[i + 1 : i + 2])[:1] in ("", "-")]
+        for i in reversed(bare):
+            args[i : i + 2] = ["--resume=", *(one for one in args[i + 1 : i + 2] if one)]
+        return cast(list[str], super().parse_args(ctx, args))
+
+
+app.command(name="train", cls=_Train)(_with_settings(train))
 app.command(name="estimate")(_with_settings(estimate, ("name", "resume", "tensorboard", "json_events")))

@@ -91,7 +91,7 @@ def write_request(request: RunRequest) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
-    about = {"version": 1, "digest": head["digest"], "images": len(request.snapshot)}
+    about = {"version": 1, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 

@@ -21,7 +21,7 @@ from workbench.training.events import Evaluated, Event, Failed, Finished, Paused
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
 ABOUT = "data.json"
-"""The digest of a run's data, beside data.npz, which takes 0.1 s to read for 10,000 images."""
+"""The digest of a run's data and its first weights: data.npz takes 0.1 s to read for 10,000 images."""
 _PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line begins
 
 
@@ -239,10 +239,22 @@ def note(folder: Path) -> str:
         return ""
 
 
+def began_from(folder: Path) -> Path | None:
+    """The file of weights that the run in `folder` began with; None for fresh ones, or where it isn't known."""
+    start = _about(folder, "start")
+    return Path(start) if start else None
+
+
+def _about(folder: Path, what: str) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((folder / ABOUT).read_bytes())[what])
+    return ""
+
+
 def _digest(folder: Path) -> str:
     """Of the run's data; an older run has it in the head of its checkpoints only."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((folder / ABOUT).read_bytes())["digest"])
+    if digest := _about(folder, "digest"):
+        return digest
     for name in ("best.safetensors", "last.safetensors"):
         with contextlib.suppress(WorkbenchError):
             return header.read_header(folder / name).data_digest

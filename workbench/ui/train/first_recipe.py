@@ -16,7 +16,7 @@ from workbench.core.project import FIRST_RECIPE
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.recipes import DEFAULT, Recipe
-from workbench.training.runs import RECIPE, RunInfo
+from workbench.training.runs import RECIPE, RunInfo, began_from
 from workbench.training.settings import TrainingSettings
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -87,17 +87,17 @@ class FirstRecipe(QObject):
         try:
             setup.suggest(self._fitting())
             if (last := self._last()) is not None:
-                setup.suggest_settings(last)
+                setup.suggest_settings(*last)
             setup.settled = setup.settled or bool(self._past)
         finally:
             self._chooses = False
 
-    def _last(self) -> Recipe | None:
-        """All settings of the newest run whose recipe there is."""
+    def _last(self) -> tuple[Recipe, Path | None] | None:
+        """All settings of the newest run whose recipe there is, and the file of weights that it began with."""
         for run in self._past:
             if run.recipe in self._setup.recipe_names:
                 try:
-                    return recipes.read(run.folder / RECIPE)
+                    return recipes.read(run.folder / RECIPE), began_from(run.folder)
                 except WorkbenchError:  # as of a detector of a plugin that is gone: its recipe's name must do
                     return None
         return None

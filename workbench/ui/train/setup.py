@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -181,10 +182,13 @@ class Setup(QWidget):
         if not self.settled and name in self._recipes and name != self.preset.currentData():
             self._show(self._recipes[name])
 
-    def suggest_settings(self, recipe: Recipe) -> None:
-        """Take this recipe with its settings, unless another choice was settled."""
+    def suggest_settings(self, recipe: Recipe, start: Path | None) -> None:
+        """Take this recipe with its settings and the weights it began with, unless another choice was settled."""
         if not self.settled:
             self._show(recipe)
+            if start is not None and start.is_file():
+                self.start_from.begin_from(start)
+                self.changed.emit()
 
     @Slot()
     def _settle(self) -> None:
