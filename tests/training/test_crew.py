@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from workbench import detectors
 from workbench.detectors.parts.detector import Detector, Targets
-from workbench.training.crew import Crew
+from workbench.training.crew import FEWEST, Crew, deal
 
 
 def loss(member: Detector, count: int) -> float:
@@ -32,3 +33,17 @@ def test_images_counted_by_the_members_add_up() -> None:
     assert [value > 0 for value in second] == [True, True, False]  # a member starts a step at 5 and knows its own since
     assert not any(third)
     assert detector.state_dict()["head.seen"].item() == 15
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32])
+def test_no_core_gets_a_single_image(threads: int) -> None:
+    """16 images on 6 cores were dealt 3, 3, 3, 3, 3 and 1."""
+    for batch in range(2, 65):
+        members = max(1, min(threads, batch // FEWEST))
+        parts = deal(batch, -(-batch // members))
+        sizes = [part.stop - part.start for part in parts]
+        assert sum(sizes) == batch
+        assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+        assert len(parts) <= members
+        assert max(sizes) - min(sizes) <= 1
+        assert min(sizes) >= FEWEST, (batch, threads)

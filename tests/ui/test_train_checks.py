@@ -56,7 +56,7 @@ def test_findings_are_counted_and_listed_and_what_stops_is_named_first(
     assert text(shown, "train-check-0") == "2 boxes are too small. Choose a larger side."
     assert shown.findChild(QToolButton, "train-check-2-images") is None  # it is about no images
     told(qtbot, shown, fakes, HOPELESS, SMALL)
-    assert tool(shown, "train-checks-head").text() == "Nothing can be learnt, 1 warning"
+    assert tool(shown, "train-checks-head").text() == "Can’t start, 1 warning"
     area = shown.findChild(QWidget, "train-checks-list")
     tool(shown, "train-checks-head").click()
     assert area.isHidden()

@@ -38,6 +38,12 @@ def size_for(detector: Detector, batch: int, threads: int) -> int:
     return max(1, min(threads, batch // FEWEST))
 
 
+def deal(images: int, most: int) -> list[slice]:
+    """As few parts as there must be of `most` images, alike to one image: a rest of a single one spoils batch norms."""
+    parts = -(-images // most)
+    return [slice(images * part // parts, images * (part + 1) // parts) for part in range(parts)]
+
+
 class Crew:
     """`members[0]` is the detector itself. Close it at the end."""
 
@@ -61,7 +67,7 @@ class Crew:
         self._spread()
         for start in range(0, len(parts), len(self)):
             yield from list(self._pool.map(job, self.members, parts[start : start + len(self)]))
-        self._gather()
+        self._gather(min(len(self), len(parts)))
 
     def close(self) -> None:
         """Wait for the threads to end."""
@@ -81,16 +87,17 @@ class Crew:
             torch._foreach_copy_(statistics, first)
 
     @torch.no_grad()
-    def _gather(self) -> None:
+    def _gather(self, busy: int) -> None:
+        """From the first `busy` members: what the others hold is of the step before."""
         for counts in self._seen[1:]:
             for whole, count, before in zip(self._seen[0], counts, self._seen_before, strict=True):
                 whole += count - before
         first = self._statistics[0]
         if not first:  # a network without batch norms
             return
-        for statistics in self._statistics[1:]:
+        for statistics in self._statistics[1:busy]:
             torch._foreach_add_(first, statistics)
-        torch._foreach_div_(first, len(self))
+        torch._foreach_div_(first, busy)
 
 
 class Counts:

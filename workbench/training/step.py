@@ -16,7 +16,7 @@ from workbench.detectors.parts.sync_norm import check_parts, use_sync_norms
 from workbench.errors import WorkbenchError
 from workbench.training import cards, compiling, freezing
 from workbench.training.compiling import Compiler
-from workbench.training.crew import Counts, Crew, size_for
+from workbench.training.crew import Counts, Crew, deal, size_for
 from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 from workbench.training.late import Guard, Unread
@@ -213,7 +213,7 @@ class Stepper:
         for norm in cross_norms(self.detector):
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [slice(start, start + self.micro) for start in range(0, len(batch.images), self.micro)]
+        parts = deal(len(batch.images), self.micro)
         results = self._alone(batch, parts) if self._wrapped is None else self._together(batch, parts)
         if results is None:
             return None

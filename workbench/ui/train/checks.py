@@ -16,7 +16,7 @@ ICONS = {
     WARNING: ("mdi6.alert-outline", "warning"),
     INFO: ("mdi6.information-outline", "muted"),
 }
-WORDS = {STOPS: "Nothing can be learnt", WARNING: "Warning", INFO: "Note"}
+WORDS = {STOPS: "Can’t start", WARNING: "Warning", INFO: "Note"}
 HIGHEST = 96  # px, of the list, so that something is left of the form in a low window
 
 
