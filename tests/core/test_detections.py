@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core import nms
 from workbench.core.boxes import centre_penalty, iou
-from workbench.core.detections import Candidates, Kind
+from workbench.core.detections import MOST, SURE, TAIL, Candidates, Kind
 
 
 def scene(seed: int, count: int = 1000, labels: int = 5, grid: bool = False) -> Candidates:
@@ -132,9 +132,23 @@ def test_of_arrays_sorts_cuts_and_drops_what_is_no_number() -> None:
         [[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, np.nan, 3], [0, 0, 4, 4]], [0.2, 0.9, 0.8, np.inf], [1, 2, 3, 4]
     )
     assert found.labels.tolist() == [2, 1]
-    many = Candidates.of_arrays(np.zeros((1500, 4)), np.linspace(0, 1, 1500), np.zeros(1500))
-    assert len(many) == 1000
-    assert many.scores[0] == 1.0
+    many = Candidates.of_arrays(np.zeros((1500, 4)), np.linspace(0, 0.04, 1500), np.zeros(1500))
+    assert len(many) == TAIL
+    assert many.scores[0] == np.float32(0.04)
+
+
+@pytest.mark.parametrize(("count", "sure", "kept"), [
+    (10_000, 0, TAIL),
+    (10_000, 500, TAIL),
+    (10_000, 2_000, 2_000),
+    (10_000, 9_000, MOST),
+    (700, 0, 700),
+])  # fmt: skip
+def test_of_many_candidates_those_of_a_crowd_stay_and_of_the_others_few(count: int, sure: int, kept: int) -> None:
+    scores = np.where(np.arange(count) < sure, SURE, SURE / 2)
+    boxes = np.tile([0.0, 0, 5, 5], (count, 1))
+    assert len(Candidates.of_arrays(boxes, scores, np.zeros(count))) == kept
+    assert len(Candidates.of_arrays(boxes, scores, np.zeros(count), most=count)) == count
 
 
 def test_no_candidates_select_nothing() -> None:

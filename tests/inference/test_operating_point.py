@@ -54,7 +54,7 @@ def test_detections_are_those_above_the_confidence_of_their_label() -> None:
         ({"confidence_of_labels": [1]}, "an object of labels"),
         ({"nms_overlap": -0.1}, "overlap: expected a number from 0 to 1"),
         ({"nms_kind": "best"}, "expected one of per label"),
-        ({"limit": 0}, "whole number from 1 to 1000"),
+        ({"limit": 0}, "whole number from 1 to 3000"),
         ({"limit": 2.5}, "limit: expected a whole number"),
         ({"checkpoint": 3}, "checkpoint: expected a file's name"),
     ],

@@ -69,11 +69,11 @@ def test_each_label_of_a_box_is_a_candidate_and_those_below_the_floor_are_none()
     assert found.labels.tolist() == [2, 0]
 
 
-def test_at_most_a_thousand_candidates_are_kept() -> None:
-    fixed = Fixed([[0.0, 0, 64, 64]] * 1500, [[i / 1500] for i in range(1500)])
+def test_at_most_a_thousand_unlikely_candidates_are_kept() -> None:
+    fixed = Fixed([[0.0, 0, 64, 64]] * 1500, [[i / 40_000] for i in range(1500)])
     found = Predictor(fixed, "a", 64, "stretch", device="cpu").candidates([blank(64, 64)])[0]
     assert len(found) == 1000
-    assert found.scores[0] == np.float32(1499 / 1500)
+    assert found.scores[0] == np.float32(1499 / 40_000)
 
 
 @pytest.mark.parametrize("full", [torch.OutOfMemoryError(), RuntimeError("MPS backend out of memory")])

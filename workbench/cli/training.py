@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
@@ -316,7 +316,7 @@ class _Train(typer.core.TyperCommand):
         bare = [i for i, one in enumerate(args) if one == "--resume" and "".join(args[i + 1 : i + 2])[:1] in ("", "-")]
         for i in reversed(bare):
             args[i : i + 2] = ["--resume=", *(one for one in args[i + 1 : i + 2] if one)]
-        return cast(list[str], super().parse_args(ctx, args))
+        return super().parse_args(ctx, args)
 
 
 app.command(name="train", cls=_Train)(_with_settings(train))

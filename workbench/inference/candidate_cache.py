@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_path
 
-VERSION = 1  # of what a candidate is: raise when decoding, fitting or clipping changes
+VERSION = 2  # of what a candidate is: raise when decoding, fitting or clipping changes
 
 
 def digest(file: Path) -> str:

@@ -22,6 +22,7 @@ from workbench.inference.events import Agreement
 from workbench.inference.exporters import DECODED, RAW, Arrays, Card
 
 ROUNDS = 32  # of NMS by DIoU, where torchvision has no operation
+ROUNDED = 1_000  # pairs that go through these rounds: 15 ms on two cores, 3,000 took 340; by the operation they take 6
 LIMIT = 300  # detections that leave the graph at most
 SAME_IOU, SAME_SCORE = 0.98, 0.01
 TINY = 0.05  # pixels that a box may lie apart in any case: the IoU of boxes cut down to a sliver says nothing
@@ -55,6 +56,10 @@ class EndToEnd(nn.Module):
         self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
 
     @property
+    def _in_rounds(self) -> bool:
+        return self.kind in DIOU_POWERS or self._is_far
+
+    @property
     def _is_far(self) -> bool:
         """Whether labels, moved apart, would lie beyond FAR."""
         size = 2 * self.detector.settings.input_px
@@ -62,7 +67,8 @@ class EndToEnd(nn.Module):
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs of each image before NMS, highest first: (B, k, 4), (B, k), (B, k)."""
-        boxes, scores, labels = self.detector.candidates(self.detector(images)).best(MOST)
+        most = ROUNDED if self._in_rounds else MOST
+        boxes, scores, labels = self.detector.candidates(self.detector(images)).best(most)
         across, down = boxes[..., 0::2].clamp(0, images.shape[3]), boxes[..., 1::2].clamp(0, images.shape[2])
         boxes = torch.stack((across, down), dim=-1).flatten(-2)
         there = (boxes[..., 2:] > boxes[..., :2]).all(dim=-1)  # others are never shown, see predict
@@ -74,7 +80,7 @@ class EndToEnd(nn.Module):
     def thinned(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """What NMS leaves of the pool; `size` is at least a side of the input."""
         boxes, scores, label = boxes[0], scores[0], label[0]
-        if self.kind in DIOU_POWERS or self._is_far:
+        if self._in_rounds:
             scores, order = scores.topk(scores.shape[0])  # those out of the picture go to the end
             boxes, label = boxes[order], label[order]
             keep = labelled_nms(boxes, label, self.iou, DIOU_POWERS.get(self.kind))[: self.limit]
@@ -92,6 +98,8 @@ class Batched(EndToEnd):
     Rows that an image has no detections for have score 0 and label -1, so that all shapes are known. In rounds over a
     matrix, as no format has NMS of a batch by label without a limit to the labels' number.
     """
+
+    _in_rounds = True
 
     def thinned(self, boxes: Tensor, scores: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         scores, order = scores.topk(scores.shape[1], dim=1)

@@ -23,6 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.settings import FOLDER, Row, checked
 from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder
+from workbench.ui.widgets.popups import Combo
 
 _SHORT_FORMS = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}
 
@@ -204,7 +205,7 @@ class _Entry(QWidget):
         self._wrong.setVisible(bool(self.problem))
 
 
-class _Combo(QComboBox):
+class _Combo(Combo):
     """A combo box that leaves the wheel to the form around it, so that scrolling changes no setting."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenuBar
 
+from workbench.ui.widgets.popups import Menu
+
 
 def menu_bar(menus: Mapping[str, Sequence[Sequence[QAction]]]) -> QMenuBar:
     """`menus`: groups of actions by title."""
     bar = QMenuBar()
     bar.setObjectName("menus")
     for title, groups in menus.items():
-        menu = bar.addMenu(title)
+        menu = Menu(title, bar)
+        bar.addMenu(menu)
         for number, group in enumerate(groups):
             if number:
                 menu.addSeparator()

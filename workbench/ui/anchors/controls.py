@@ -22,6 +22,7 @@ from workbench.ui.actions import tooltip
 from workbench.ui.anchors.playback import AT_ONCE, Playback
 from workbench.ui.anchors.work import MOST_ANCHORS, Choices
 from workbench.ui.commands import BY_NAME
+from workbench.ui.widgets.popups import Combo
 
 PARTS = {"train": "training", "all": "all images"}
 MOST_STARTS = 300
@@ -177,7 +178,7 @@ def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
 
 def combo_of(name: str, entries: dict[str, str], help: str) -> QComboBox:
     """`entries`: what is shown, by its data."""
-    combo = QComboBox()
+    combo = Combo()
     combo.setObjectName(name)
     combo.setToolTip(help)
     for key, text in entries.items():

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QMenu,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
 from workbench.ui.widgets.buttons import push_button
+from workbench.ui.widgets.popups import Menu
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables with a name and what AnchorSet has."""
@@ -135,7 +135,7 @@ class SetsTable(QWidget):
         self.keep = push_button("anchors-keep", "Keep as…", "Keep what is shown under a name, in this project")
         self.drop = push_button("anchors-forget", "Remove", "Take the selected set out of the project. Can be undone.")
         self.copy = push_button("anchors-copy", "Copy", "Copy what is shown, to be pasted elsewhere")
-        menu = QMenu(self.copy)
+        menu = Menu(self.copy)
         for text, make in (
             ("as cfg line (YOLOv3 and later)", lambda one: anchors.as_cfg(one.sizes)),
             ("as cfg line (YOLOv2, in cells)", lambda one: anchors.as_cfg(one.sizes, cell=32.0)),

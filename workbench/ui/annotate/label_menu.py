@@ -6,10 +6,11 @@ import dataclasses
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QInputDialog, QMenu
+from PySide6.QtWidgets import QAbstractItemView, QInputDialog
 
 from workbench.core import edits
 from workbench.ui.session import Session
+from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ROW
 
 
@@ -19,7 +20,7 @@ class LabelMenu(QObject):
     def __init__(self, session: Session, view: QAbstractItemView) -> None:
         super().__init__(view)
         self._session, self._view = session, view
-        self.menu = QMenu(view)
+        self.menu = Menu(view)
         self.menu.setObjectName("label-menu")
         self.rename_action = QAction("Rename…\tF2", self.menu)
         self.rename_action.triggered.connect(self.rename)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QGridLayout, QLabel, QMenu, QPushButton, QSlider, QWidget, QWidgetAction
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget, QWidgetAction
 
 from workbench.ui.looks import PLAIN, Looks
+from workbench.ui.widgets.popups import Menu
 
 _GAMMA = 100
 """Steps of the slider from gamma 1 to gamma 4, and down to 1/4."""
 
 
-class LooksMenu(QMenu):
+class LooksMenu(Menu):
     """`changed` with the Looks while a slider moves. Not kept between starts: then files are shown as they are."""
 
     changed = Signal(object)

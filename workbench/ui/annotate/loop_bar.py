@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QToolButton
 
 from workbench.core.standing import standing
 from workbench.core.words import duration
@@ -23,6 +23,7 @@ from workbench.ui.commands import BY_NAME
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.popups import Menu
 
 REDRAW = 100  # ms
 COMMAND = "train-and-suggest"
@@ -98,7 +99,7 @@ class LoopBar(QFrame):
 
     def _made_menu(self) -> QActionGroup:
         """With which weights it begins; the second is fresh ones."""
-        menu, group = QMenu(self.train), QActionGroup(self)
+        menu, group = Menu(self.train), QActionGroup(self)
         for name, words in (
             ("weights", "Go on from the run's weights"),
             ("fresh", "Begin with fresh weights, by the run's settings"),

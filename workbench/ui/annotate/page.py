@@ -10,7 +10,7 @@ from functools import partial
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
@@ -37,6 +37,7 @@ from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
+from workbench.ui.widgets.popups import Menu
 
 _AHEAD = (1, -1, 2)
 """Neighbours that are read beforehand, the likeliest first."""
@@ -391,10 +392,9 @@ class AnnotatePage(Page):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
-            menu = QMenu(self)
-            menu.addActions([self._relabel, self._duplicate, self._delete])
-            menu.addSeparator()
-            menu.addActions([self._copy, self._paste, self._all])
-            menu.addSeparator()
+            menu = Menu(self)
+            for group in ([self._relabel, self._duplicate, self._delete], [self._copy, self._paste, self._all]):
+                menu.addActions(group)
+                menu.addSeparator()
             add_to(menu, self.session, self)
             menu.exec(event.globalPos())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.ui import preferences
+from workbench.ui.widgets.popups import Menu
 
 SHAPES = ("1 : 1", "4 : 3", "3 : 4", "3 : 2", "2 : 3", "16 : 9", "9 : 16")
 _KEPT = "label/shape"
 
 
-class ShapeMenu(QMenu):
+class ShapeMenu(Menu):
     """`chosen` with the ratio of width to height, or None for any; the choice is kept between starts."""
 
     chosen = Signal(object)

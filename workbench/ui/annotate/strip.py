@@ -12,6 +12,7 @@ from workbench.core.project import Image
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.image_delegates import STATE_ICONS
+from workbench.ui.widgets.popups import Menu
 
 _TINT = 45
 """Of 255: how much of the accent lies on a tool that is on."""
@@ -131,7 +132,7 @@ def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToo
     button.setToolTip("Zoom and looks: what has no room here")
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     theme.set_icon(button, "mdi6.dots-horizontal")
-    menu = QMenu(button)
+    menu = Menu(button)
     for action in actions:
         below = menus.get(action.objectName())
         if below is None:

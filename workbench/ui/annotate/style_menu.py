@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.ui import preferences
 from workbench.ui.widgets.boxes_painter import MARKS, BoxStyle
+from workbench.ui.widgets.popups import Menu
 
 _KEPT = "label/boxes"
 
 
-class StyleMenu(QMenu):
+class StyleMenu(Menu):
     """`changed` with the BoxStyle; it is kept between starts."""
 
     changed = Signal(object)

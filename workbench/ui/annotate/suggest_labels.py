@@ -14,6 +14,7 @@ from workbench.core.project import Label
 from workbench.core.words import count
 from workbench.ui.actions import as_told
 from workbench.ui.session import Session
+from workbench.ui.widgets.popups import Menu
 
 SETTING = "suggest.labels"
 """The project's setting of what a person has said: ids of labels by a network's names for them."""
@@ -40,7 +41,7 @@ class SuggestLabels(QPushButton):
         self._session = session
         self._missing: tuple[str, ...] = ()
         self._seen: tuple[str, ...] = ()
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setObjectName("suggest-labels-menu")
         menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)

@@ -9,7 +9,6 @@ from pathlib import Path
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QFileDialog,
     QFormLayout,
@@ -34,6 +33,7 @@ from workbench.ui.choosing import free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.popups import Combo
 
 _USUAL = "yolo"
 """The format proposed where nothing came in by an import."""
@@ -69,7 +69,7 @@ class ExportWindow(QDialog):
         self.setWindowTitle("Export labels")
         self._session = session
         plugins.loaded()
-        self._format = QComboBox()
+        self._format = Combo()
         self._format.setObjectName("export-format")
         for name, member in formats.load_all():
             self._format.addItem(member.title, name)

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -33,6 +32,7 @@ from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
+from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
@@ -226,7 +226,7 @@ class SelectionBar(QFrame):
         folded = QPushButton(word)
         folded.setObjectName(f"{name}-menu")
         folded.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        menu = QMenu(folded)
+        menu = Menu(folded)
         for choice in choices:
             text = split_word(choice) if isinstance(choice, Split) else choice.value.capitalize()
             button = QPushButton(text, flat=True)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QMenu,
     QTableView,
     QToolButton,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from workbench.ui.actions import as_told
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
+from workbench.ui.widgets.popups import Menu
 
 NONE = "None yet. The first box that is drawn asks for its label's name; + adds one."
 
@@ -181,7 +181,7 @@ class LabelsTable(QWidget):
         if not self.model.count(label):
             self._edits.do(edits.RemoveLabel(label.id))
             return
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setObjectName("remove-menu")
         choice = menu.addAction(as_told(f"Delete '{label.name}' and {self._touched(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
@@ -206,7 +206,7 @@ class LabelsTable(QWidget):
         label, document = self._chosen(), self._session.document
         if label is None or document is None:
             return
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setObjectName("merge-menu")
         for other in document.labels():
             if other.id != label.id:
@@ -231,7 +231,7 @@ class LabelsTable(QWidget):
         if label is None:
             return
         self._view.setCurrentIndex(index)
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setObjectName("labels-menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for title, column, do in (

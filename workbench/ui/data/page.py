@@ -37,6 +37,7 @@ from workbench.ui.session import Session
 from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
+from workbench.ui.widgets.popups import Menu
 
 _SHORT = (
     "Add images", "Add video", "Import labels", "Export labels", "Labels beside", "Split at random",
@@ -171,15 +172,15 @@ class DataPage(Page):
         document, selected = self.session.document, self._gallery.selected()
         if document is None or not selected or not self._gallery.under(event.globalPos()):
             return
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setObjectName("gallery-menu")
-        states, splits = menu.addMenu("State"), menu.addMenu("Split")
+        states, splits = menu.below("State"), menu.below("Split")
         for state in State:
             self._choice(states, state.value.capitalize(), edits.SetState(selected, state))
         for split in Split:
             self._choice(splits, split_word(split), edits.SetSplit(selected, split))
         count = int(document.counts().of(np.array(selected)).sum())
-        labels = menu.addMenu(f"Label of their boxes ({count:,})")
+        labels = menu.below(f"Label of their boxes ({count:,})")
         for label in document.labels():
             choice = labels.addAction(as_told(label.name))
             choice.triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))

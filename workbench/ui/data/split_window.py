@@ -12,7 +12,6 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDialog,
     QFormLayout,
     QHBoxLayout,
@@ -38,6 +37,7 @@ from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.popups import Combo
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -71,7 +71,7 @@ class SplitWindow(QDialog):
         self._sum = QLabel("%")
         self._sum.setObjectName("split-sum")
         self._sum.setProperty("role", "muted")
-        self._way = QComboBox()
+        self._way = Combo()
         self._way.setObjectName("split-way")
         for title, value in _WAYS:
             self._way.addItem(title, value)

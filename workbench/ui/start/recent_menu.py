@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.ui.session import Session
 from workbench.ui.start import recent
+from workbench.ui.widgets.popups import Menu
 
 
-class RecentMenu(QMenu):
+class RecentMenu(Menu):
     """`open` is called with the folder of the chosen one; the open project is not among them."""
 
     def __init__(self, session: Session, open: Callable[[Path], object], parent: QWidget | None = None) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
 from workbench.training import board
 from workbench.ui import preferences, theme
 from workbench.ui.train import per_label, smoothing
 from workbench.ui.train.train_plot import CSV, KINDS, PNG, PlotKind
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.popups import Menu
 
 _PLOTS, _SMOOTHING, _BOARD = "train/plots", "train/smoothing", "train/tensorboard"
 AUTOMATIC = "As many as fit"
@@ -166,7 +167,8 @@ class PlotBar(QWidget):
         menu.addAction(words).setData(("", PNG))
         menu.addSeparator()
         for kind in self._shown:
-            own = menu.addMenu(kind.title)
+            own = Menu(kind.title, menu)
+            menu.addMenu(own)
             for text, suffix in (("As CSV …", CSV), ("As picture …", PNG)):
                 own.addAction(text).setData((kind.name, suffix))
         menu.addSeparator()
@@ -218,7 +220,7 @@ def _tool(name: str, word: str, icon: str, tip: str) -> QToolButton:
 def _menu_button(name: str, word: str, icon: str, tip: str) -> QToolButton:
     button = _tool(name, word, icon, tip)
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    menu = QMenu(button)
+    menu = Menu(button)
     menu.setObjectName(f"{name}-menu")
     button.setMenu(menu)
     return button

@@ -7,7 +7,7 @@ import time
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.words import duration, size
 from workbench.training.events import Failed, Finished
@@ -15,6 +15,7 @@ from workbench.ui import theme
 from workbench.ui.train.story import Story
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.popups import Menu
 
 LONG = 600  # seconds from which the time of the clock is told too
 DAY = 86_400  # seconds
@@ -69,7 +70,7 @@ class ProgressPanel(QWidget):
         self.ways.setToolTip("Ways to stop")
         self.ways.setArrowType(Qt.ArrowType.DownArrow)
         self.ways.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # there is an arrow
-        menu = QMenu(self.ways, toolTipsVisible=True)
+        menu = Menu(self.ways, toolTipsVisible=True)
         self.after = QAction("Stop after the next evaluation", menu, checkable=True)
         self.after.setObjectName("train-stop-after")
         self.after.triggered.connect(self.stop_after_asked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.training.kept_runs import KEPT_DAYS, Deleted
@@ -17,6 +17,7 @@ from workbench.ui import actions, theme
 from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.popups import Menu
 
 MOST_LISTED = 12  # deleted runs in the menu
 RESUME_HELP = "Go on from the last checkpoint, with the data and the settings the run began with."
@@ -85,7 +86,7 @@ class RunList(QWidget):
         self._do_delete = actions.make(self, "delete-runs", self._ask_delete)
 
     def _make_menu(self) -> None:
-        self.menu = QMenu(self, toolTipsVisible=True)
+        self.menu = Menu(self, toolTipsVisible=True)
         self.menu.setObjectName("train-runs-menu")
         self.menu.aboutToShow.connect(self._explain)
         self.menu.addActions([self._do_resume, self._do_extend, self._do_fork])
@@ -94,9 +95,9 @@ class RunList(QWidget):
         self.menu.addSeparator()
         self.menu.addActions([self._do_rename, self._do_note, self._do_delete])
         self.menu.addSeparator()
-        self.trash = self.menu.addMenu("Deleted runs")
+        self.trash = self.menu.below("Deleted runs")
         self.trash.setObjectName("train-runs-trash")
-        self._sure = QMenu("Delete for good", self.trash)
+        self._sure = Menu("Delete for good", self.trash)
         self._sure.setObjectName("train-runs-empty")
         self.more.setMenu(self.menu)
         self.set_deleted((), 0)

@@ -7,7 +7,6 @@ from pathlib import Path
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QFormLayout,
     QHBoxLayout,
@@ -33,6 +32,7 @@ from workbench.ui.train import work
 from workbench.ui.train.start_from import FILES
 from workbench.ui.train.work import DetectorChoice, Loaded, WeightsWish
 from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.popups import Combo
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
 HINT = "The file stays as it is. What it becomes is a run, like one trained here."
@@ -54,7 +54,7 @@ class WeightsWindow(QDialog):
         self._guessed_names = ""
         self._path = _line("weights-path", "Darknet's .weights, torchvision's .pth or a checkpoint")
         self._names = _line("weights-names", f"A file with one label per line; empty: {self._otherwise()}")
-        self._detector = QComboBox()
+        self._detector = Combo()
         self._detector.setObjectName("weights-detector")
         self._detector.activated.connect(self._detector_chosen)
         self._form = Form("weights-form")

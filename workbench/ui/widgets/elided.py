@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.ui.widgets.popups import Combo
+
 _MARGIN = 4  # px that styles leave beside a combo's text
 
 
@@ -42,7 +44,7 @@ class Elided(QLabel):
         painter.end()
 
 
-class ElidedCombo(QComboBox):
+class ElidedCombo(Combo):
     """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries.
 
     It asks for room for `letters`, however long its entries are.

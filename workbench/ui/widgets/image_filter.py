@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
-    QMenu,
     QPushButton,
     QSpinBox,
     QToolButton,
@@ -27,6 +26,7 @@ from workbench.ui import theme
 from workbench.ui.images_model import QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.widgets.popups import Combo, Menu
 
 _EMPTY = "empty"
 _LETTERS = 14
@@ -217,7 +217,7 @@ class MoreFilter(QToolButton):
         column.addWidget(self._clear, 0, Qt.AlignmentFlag.AlignRight)
         action = QWidgetAction(self)
         action.setDefaultWidget(panel)
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.addAction(action)
         self.setMenu(menu)
         self._order.currentIndexChanged.connect(self._changed)
@@ -272,7 +272,7 @@ def _spin(name: str, any_word: str, most: int, suffix: str = "") -> QSpinBox:
 
 
 def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
-    box = QComboBox()
+    box = Combo()
     box.setObjectName(name)
     box.setAccessibleName(first)
     box.addItem(first, None)

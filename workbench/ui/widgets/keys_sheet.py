@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QGridLayout,
     QHBoxLayout,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from workbench.ui import keys, theme
 from workbench.ui.actions import BY_HAND, renew_keys, shown
 from workbench.ui.commands import BY_NAME, COMMANDS, Command
+from workbench.ui.widgets.popups import Combo
 
 
 class KeysSheet(QDialog):
@@ -30,7 +30,7 @@ class KeysSheet(QDialog):
         super().__init__(parent)
         self.setObjectName("keys-sheet")
         self.setWindowTitle("Keys")
-        self._profile = QComboBox()
+        self._profile = Combo()
         self._profile.setObjectName("keys-profile")
         self._profile.addItems(list(keys.PROFILES))
         self._profile.setCurrentText(keys.profile())

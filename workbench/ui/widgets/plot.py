@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.core.words import count
 from workbench.ui import theme
@@ -22,6 +22,7 @@ from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
 from workbench.ui.widgets.plot_values import PlotValues
+from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.quick_axis import QuickAxis
 from workbench.ui.widgets.whole_axis import WholeAxis
 
@@ -323,7 +324,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             action.triggered.connect(slot)
             self.addAction(action)
         if self.getPlotItem().legend is not None:
-            self._menu = QMenu("Curves", self)
+            self._menu = Menu("Curves", self)
             self._menu.aboutToShow.connect(self._list_curves)
             self._menu.triggered.connect(self._curve_chosen)
             self.addAction(self._menu.menuAction())

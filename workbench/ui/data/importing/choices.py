@@ -22,6 +22,7 @@ from workbench.exchange import ImportSettings
 from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder, typed_path
 from workbench.ui.widgets.dropping import local_paths
+from workbench.ui.widgets.popups import Combo
 
 _BASES = (("1 or 0, as the boxes prove", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
@@ -221,7 +222,7 @@ def _field(name: str, accessible: str, hint: str) -> QLineEdit:
 
 
 def _combo(name: str, accessible: str, entries: tuple[tuple[str, str], ...]) -> QComboBox:
-    made = QComboBox()
+    made = Combo()
     made.setObjectName(name)
     made.setAccessibleName(accessible)
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -254,7 +255,7 @@ def dropped(event: QDropEvent) -> Path | None:
 
 def existing_box() -> QComboBox:
     """What becomes of images that the project has otherwise."""
-    box = QComboBox()
+    box = Combo()
     box.setObjectName("import-existing")
     box.setAccessibleName("What becomes of images that differ")
     for word, value in _EXISTING:

@@ -8,7 +8,6 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from workbench.exchange import Changed
 from workbench.ui import theme
 from workbench.ui.data.importing.findings import FATES, KINDS, Differences
+from workbench.ui.widgets.popups import Combo
 
 _COLUMNS = ("Image", "Changed", "In the file", "What becomes of it")
 _WORDS = {
@@ -110,7 +110,7 @@ class DifferencesTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.model = DifferencesModel()
-        self._filter = QComboBox()
+        self._filter = Combo()
         self._filter.setObjectName("import-differences-filter")
         self._filter.setAccessibleName("Which differences are listed")
         self._filter.activated.connect(self._filtered)

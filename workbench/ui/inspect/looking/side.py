@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.core.detections import Kind
@@ -17,6 +17,7 @@ from workbench.ui.inspect.knobs import Knobs
 from workbench.ui.inspect.looking.found_list import FoundList
 from workbench.ui.inspect.work import Nms
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.popups import Menu
 
 TILES = 64, 8192  # px
 FORMATS = {
@@ -72,7 +73,7 @@ class LookingSide(QWidget):
         self.tiles.valueChanged.connect(self._tiles_changed)
 
     def _writing(self) -> QVBoxLayout:
-        menu = QMenu(self)
+        menu = Menu(self)
         self._ticks: dict[str, QAction] = {}
         for name, title in FORMATS.items():
             action = self._ticks[name] = QAction(title, menu)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSizeF, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.core.project import Label
@@ -38,6 +38,7 @@ from workbench.ui.widgets.buttons import word_button
 from workbench.ui.widgets.dropping import local_paths
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.open_folder import open_folder
+from workbench.ui.widgets.popups import Menu
 
 SIZE, SMALLEST = (1100, 720), (760, 520)
 SIDE = 300  # px
@@ -90,7 +91,7 @@ class LookingWindow(QDialog):
         self._webcam = word_button("looking-webcam", "Webcam", "mdi6.webcam")
         self._webcam.setToolTip("Look at what the first webcam shows; the arrow has the others.")
         self._webcam.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        menu = QMenu(self)
+        menu = Menu(self)
         for number in range(CAMERAS):
             menu.addAction(f"Webcam {number}").setData(number)
         self._webcam.setMenu(menu)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.background import Background
@@ -16,6 +16,7 @@ from workbench.ui.train.compare.reading import Compared, Reader
 from workbench.ui.train.compare.tables import Table
 from workbench.ui.widgets.legend import Place
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
+from workbench.ui.widgets.popups import Combo
 
 SIDE = (1120, 680)  # px
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
@@ -53,7 +54,7 @@ class CompareWindow(QDialog):
         self.log.setToolTip(LOSS_HELP)
         self.settings = Table("compare-settings", "Settings that differ")
         self.labels = Table("compare-labels", "AP of each label in the best epoch")
-        self.which = QComboBox()
+        self.which = Combo()
         self.which.setObjectName("compare-which")
         self.which.setAccessibleName("Which AP of each label")
         self.which.addItems(tables.WHICH)

@@ -1,0 +1,84 @@
+"""What is typed into an open menu or list is no command of the page below it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+import workbench.ui
+from workbench.ui.widgets.popups import Combo, Menu
+
+
+class Below(QWidget):
+    """A page with two commands that are keys alone, and one with Ctrl."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+        self.combo = Combo()
+        self.combo.addItems(["alpha", "nu", "Omega"])
+        self.menu = Menu(self)
+        self.entry = self.menu.addAction("&Next")
+        self.inner = self.menu.below("More")
+        self.inner.addAction("nothing")
+        QVBoxLayout(self).addWidget(self.combo)
+        for key in ("N", "Shift+O", "Del", "Ctrl+N"):
+            action = QAction(self)
+            action.setShortcut(key)
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.triggered.connect(lambda _=False, key=key: self.done.append(key))
+            self.addAction(action)
+
+
+@pytest.fixture
+def below(qtbot: QtBot) -> Below:
+    page = Below()
+    qtbot.addWidget(page)
+    page.show()
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.combo.setFocus()
+    return page
+
+
+def test_letters_look_for_an_entry_of_an_open_list(qtbot: QtBot, below: Below) -> None:
+    below.combo.showPopup()
+    view = below.combo.view()
+    qtbot.waitUntil(view.isVisible)
+    QTest.keyClick(view, Qt.Key.Key_N)
+    assert view.currentIndex().data() == "nu"
+    QTest.keyClick(view, Qt.Key.Key_O, Qt.KeyboardModifier.ShiftModifier, delay=500)  # a new search
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert below.done == []
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not view.isVisible())
+    assert below.combo.currentText() == "Omega"
+    QTest.keyClick(below.combo, Qt.Key.Key_N)
+    assert below.done == ["N"]
+
+
+def test_letters_in_an_open_menu_are_its_own(qtbot: QtBot, below: Below) -> None:
+    chosen: list[bool] = []
+    below.entry.triggered.connect(lambda: chosen.append(True))
+    below.menu.popup(below.mapToGlobal(below.rect().center()))
+    qtbot.waitUntil(below.menu.isVisible)
+    QTest.keyClick(below.menu, Qt.Key.Key_O, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(below.menu, Qt.Key.Key_Delete)
+    QTest.keyClick(below.menu, Qt.Key.Key_N)
+    assert (below.done, len(chosen)) == ([], 1)
+    assert isinstance(below.inner, Menu)
+
+
+def test_every_menu_and_list_of_the_program_is_such() -> None:
+    own = re.compile(r"\bQMenu\(|\(QMenu\):|\bQComboBox\(|\(QComboBox\):|\.addMenu\(f?\"")
+    files = [file for folder in workbench.ui.__path__ for file in Path(folder).rglob("*.py")]
+    assert len(files) > 100
+    found = [file.name for file in files if own.search(file.read_text(encoding="utf-8"))]
+    assert found == ["popups.py"]

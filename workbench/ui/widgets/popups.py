@@ -1,0 +1,46 @@
+"""Menus and drop-down lists that keep the letters typed into them.
+
+A key without a modifier is a command of the page below (N: the next image), and Qt hands it on through an open menu or
+list, as long as the page has the keyboard: who typed the beginning of a label to jump to it marked an image as empty.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QComboBox, QMenu, QWidget
+
+_HELD = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
+
+
+def _takes(event: QEvent) -> bool:
+    """Whether the key is the pop-up's own; then it is accepted, and comes again as a key that is typed."""
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent) or event.modifiers() & ~_HELD:
+        return False
+    event.accept()
+    return True
+
+
+class Menu(QMenu):
+    """A menu, or one below another by `below`."""
+
+    def event(self, event: QEvent) -> bool:
+        return _takes(event) or super().event(event)
+
+    def below(self, title: str) -> Menu:
+        """A new menu that opens from an entry of this one."""
+        menu = Menu(title, self)
+        self.addMenu(menu)
+        return menu
+
+
+class Combo(QComboBox):
+    """A drop-down list in which letters look for an entry."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        _takes(event)  # and the list's own filter sees it too, which Return and Escape need
+        return super().eventFilter(watched, event)
