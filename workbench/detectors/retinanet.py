@@ -20,14 +20,13 @@ from torchvision.models.detection import (
     retinanet_resnet50_fpn,
     retinanet_resnet50_fpn_v2,
 )
-from torchvision.ops import sigmoid_focal_loss
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
 from workbench.detectors.parts.default_boxes import decode, encode, taught
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained
-from workbench.detectors.parts.losses import iou_loss
+from workbench.detectors.parts.losses import focal_weight, iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
 from workbench.settings import setting
@@ -162,10 +161,9 @@ class RetinaNet(Detector):
         number = told.positive.sum(1).clamp(min=1)
         box = self._box_loss(foreign.flat(raw[LEVELS:], 4), told.boxes, anchors)
         wanted = functional.one_hot(told.labels, self.label_count) * told.positive[..., None]
-        label = sigmoid_focal_loss(
-            foreign.flat(raw[:LEVELS], self.label_count), wanted.float(), self.settings.focal_alpha,
-            self.settings.focal_gamma,
-        ).sum(-1)  # fmt: skip
+        logits, wanted = foreign.flat(raw[:LEVELS], self.label_count), wanted.float()
+        weight = focal_weight(logits.sigmoid(), wanted, self.settings.focal_gamma, self.settings.focal_alpha)
+        label = (weight * functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")).sum(-1)
         counted = anchor_matching.roles(targets, matches, anchors).counted
         return {
             "box": (torch.where(told.positive, box * told.weight, 0.0).sum(1) / number).mean(),

@@ -12,8 +12,10 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
+from workbench.detectors.parts import losses
 from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
 
@@ -241,6 +243,19 @@ def test_focal_loss_is_torchvisions() -> None:
     assert loss["objectness"].item() == pytest.approx(expected.item(), rel=1e-4)
     expected = sigmoid_focal_loss(numbers[0, 5:, 1, 1], torch.tensor([0.0, 1.0]), 0.25, 2.0, reduction="sum")
     assert loss["label"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 2.0])
+def test_focal_loss_of_what_is_certain_has_a_gradient(gamma: float) -> None:
+    """float32 takes a logit of 20 for certain, where the slope of error ** 0.3 is infinite."""
+    logits = torch.tensor([-90.0, -20.0, 0.3, 20.0, 90.0], requires_grad=True)
+    for wanted in (torch.zeros(5), torch.ones(5)):
+        each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        loss = each * losses.focal_weight(logits.sigmoid(), wanted, gamma)
+        (slope,) = torch.autograd.grad(loss.sum(), logits)
+        assert slope.isfinite().all()
+        expected = sigmoid_focal_loss(logits.detach(), wanted, 0.25, gamma)
+        assert torch.allclose(loss, expected, atol=1e-6)
 
 
 def test_hard_negatives_leave_the_worst_backgrounds_and_every_positive() -> None:

@@ -83,10 +83,12 @@ def pull(numbers: Tensor, wanted: Tensor, activated: bool) -> Tensor:
 FOCAL_ALPHA = 0.25  # the paper's, of positives; negatives count 1 - alpha
 
 
-def focal_weight(probability: Tensor, wanted: Tensor, gamma: float) -> Tensor:
+def focal_weight(probability: Tensor, wanted: Tensor, gamma: float, alpha: float = FOCAL_ALPHA) -> Tensor:
     """Focal loss's factor on cross-entropy: easy examples, already near what is wanted, count less (equation 5)."""
-    alpha = FOCAL_ALPHA * wanted + (1 - FOCAL_ALPHA) * (1 - wanted)
-    return alpha * (probability * (1 - wanted) + (1 - probability) * wanted) ** gamma
+    side = alpha * wanted + (1 - alpha) * (1 - wanted)
+    error = probability * (1 - wanted) + (1 - probability) * wanted
+    # below 1 the power's slope at 0 is infinite, and float32 is quite certain from a logit of 17 on
+    return side * (error if gamma >= 1 else error.clamp(min=1e-6)) ** gamma
 
 
 def hardest(loss: Tensor, eligible: Tensor, most: Tensor) -> Tensor:
