@@ -98,6 +98,21 @@ def test_yolov3_tiny_s_cfg_reads_like_darknets_own(tmp_path: Path) -> None:
     assert lines.count("classes=3") == 2
 
 
+@pytest.mark.parametrize(("resize", "boxed"), [("letterbox", True), ("darknet letterbox", True), ("stretch", False)])
+@pytest.mark.parametrize("name", ["yolov1-tiny", "yolov2-tiny", "yolov3-tiny"])
+def test_how_an_image_is_fitted_stands_where_darknet_looks_for_it(name: str, resize: str, boxed: bool) -> None:
+    """AlexeyAB's parser asks [net] for letter_box and no other section; written there it would be an unused field."""
+    made = small.predictor(name, PX)
+    made.resize = resize  # type: ignore[assignment]
+    lines = written(made).splitlines()
+    where, section = [], ""
+    for line in lines:
+        section = line if line.startswith("[") else section
+        if line == "letter_box=1":
+            where.append(section)
+    assert where == (["[net]"] if boxed else [])
+
+
 def test_weights_cfg_and_names_lie_together_and_labels_keep_their_order(tmp_path: Path) -> None:
     *_, done = export_predictor(small.predictor("yolov2-tiny", PX), tmp_path, ["darknet"])
     assert isinstance(done, ExportDone)

@@ -66,8 +66,10 @@ class _Writer:
         self.modules = dict(detector.named_modules())
         self.sections: list[str] = []
         self.places: dict[fx.Node, int] = {}
-        channels = {"batch": 1, "subdivisions": 1, "width": card.input_px, "height": card.input_px, "channels": 3}
-        self.net = _section("net", channels)
+        size: dict[str, object] = {"width": card.input_px, "height": card.input_px, "channels": 3}
+        # AlexeyAB's Darknet reads it here and in no other section; pjreddie's always fits images so
+        boxed = {} if card.stretched else {"letter_box": 1}
+        self.net = _section("net", {"batch": 1, "subdivisions": 1, **size, **boxed})
 
     def text(self) -> str:
         by_module = {self._module(node): node for node in self.graph.nodes if node.op == "call_module"}
@@ -193,28 +195,24 @@ def _head(detector: Detector, level: int, card: Card) -> tuple[str, dict[str, ob
     head: Any = detector.head
     if isinstance(head, DetectionHead):
         boxes = {"classes": head.label_count, "coords": 4, "side": head.side, "num": head.box_count}
-        return "detection", {**boxes, "softmax": 0, "sqrt": 1, "rescore": int(head.rules.rescore), **_boxed(card)}
+        return "detection", {**boxes, "softmax": 0, "sqrt": 1, "rescore": int(head.rules.rescore)}
     if isinstance(head, RegionHead):
         anchors = _listed(side / STRIDE for size in detector.anchors for side in size)
         boxes = {"classes": head.label_count, "coords": 4, "num": len(detector.anchors), "softmax": 1}
-        return "region", {"anchors": anchors, "bias_match": 1, **boxes, **_boxed(card)}
+        return "region", {"anchors": anchors, "bias_match": 1, **boxes}
     assert isinstance(head, YoloHead)
     anchors = _listed(side for size in detector.anchors for side in size)
     rules = head.rules
     options: dict[str, object] = {
         "mask": _listed(head.masks[level]), "anchors": anchors, "classes": head.label_count,
         "num": len(detector.anchors), "scale_x_y": head.scales[level], "ignore_thresh": rules.ignore_iou,
-        "iou_thresh": rules.match_iou, "truth_thresh": 1, "iou_loss": rules.box, **_boxed(card),
+        "iou_thresh": rules.match_iou, "truth_thresh": 1, "iou_loss": rules.box,
     }  # fmt: skip
     if rules.activated:
         options["new_coords"] = 1
     if card.nms_kind == "darknet diou":
         options |= {"nms_kind": "greedynms", "beta_nms": 0.6}
     return "yolo", options
-
-
-def _boxed(card: Card) -> dict[str, object]:
-    return {} if card.stretched else {"letter_box": 1}
 
 
 def _listed(numbers: Any) -> str:
