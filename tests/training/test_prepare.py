@@ -13,6 +13,8 @@ from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet, Split
 from workbench.core.resize import Fit
+from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
 from workbench.training import prepare, recipes
 from workbench.training.data import Dataset
 from workbench.training.settings import TrainingSettings
@@ -103,3 +105,40 @@ def test_boxes_that_share_a_cell_of_yolov1s_grid_are_counted_before_the_start() 
         "1 box is smaller than 2 pixels at 448 px and not learnt.",
         "Not learnt: 1 of 3 boxes, which lie in a cell with another one.",
     ]
+
+
+def many(images: int, matched: int) -> tuple[Detector, Dataset]:
+    """A box in each image, of which `matched` can be learnt."""
+    kind = detectors.load_all().get("retinanet")
+    detector = detectors.build("retinanet", kind.settings_class(width=0.1, input_px=64), 3)  # type: ignore[call-arg]
+    boxes = np.tile(np.array([[8.0, 8, 56, 56]], np.float32), (images, 1))
+    boxes[matched:] = (5, 5, 5, 5)
+    one = dataset([(0, 0, 1, 1)], [0], 64)
+    return detector, replace(
+        one, pixels=np.zeros((images, 64, 64, 3), np.uint8), rows=np.arange(images), fits=one.fits * images,
+        boxes=boxes, labels=np.zeros(images, np.int64), ignore=np.zeros(images, bool), offsets=np.arange(images + 1),
+    )  # fmt: skip
+
+
+def test_of_many_images_some_are_looked_at_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "LOOKED_AT", 10)
+    detector, data = many(50, matched=30)
+    looked: list[int] = []
+    usual = detector.assignment
+    monkeypatch.setattr(detector, "assignment", lambda told, size: looked.append(len(told.labels)) or usual(told, size))
+    said = [note.sentence for note in prepare.check(detector, data)]
+    assert sum(looked) == 10
+    assert any(sentence.startswith("20 boxes are smaller than") for sentence in said)
+    looked.clear()
+    assert prepare.check(detector, data, lambda: True) is not None
+    assert looked == []
+
+
+def test_where_none_of_these_is_learnt_the_others_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "LOOKED_AT", 2)
+    detector, data = many(20, matched=20)
+    data.boxes[[0, 19]] = (5, 5, 5, 5)
+    prepare.check(detector, data)
+    data.boxes[:] = (5, 5, 5, 5)
+    with pytest.raises(WorkbenchError, match="No box matches any anchor"):
+        prepare.check(detector, data)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.training.toys import Toy, ToySettings, make_snapshot
+from workbench import detectors
 from workbench.core.detections import Kind
 from workbench.core.project import Snapshot
+from workbench.core.resize import Fit
 from workbench.detectors.parts.detector import Raw
 from workbench.training import data, validate
 from workbench.training.data import Dataset
@@ -94,3 +96,24 @@ def test_an_evaluation_stops_when_asked(tmp_path: Path) -> None:
     control = Control()
     control.stop.set()
     assert validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), dataset, Runtime(), 3, control) is None
+
+
+def test_losses_of_a_detector_that_draws_are_the_same_on_any_number_of_cores_and_leave_the_training_its_numbers() -> (
+    None
+):
+    kind = detectors.load_all().get("faster-rcnn")
+    settings = kind.settings_class(input_px=64, width=0.05, proposals=20)  # type: ignore[call-arg]  # of the subclass
+    torch.manual_seed(0)
+    detector = detectors.build("faster-rcnn", settings, 2).eval()
+    count = 12
+    data = Dataset(
+        None,  # type: ignore[arg-type]  # not looked at
+        np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8), np.arange(count), (Fit(1, 1),) * count,
+        np.tile(np.float32([[10, 10, 50, 50]]), (count, 1)), np.zeros(count, np.int64), np.zeros(count, bool),
+        np.arange(count + 1),
+    )  # fmt: skip
+    before = torch.get_rng_state()
+    found = [validate.losses(detector, data, np.arange(count), Runtime(), 1, Control(), n) for n in (1, 4, 4)]
+    assert torch.equal(torch.get_rng_state(), before)
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])

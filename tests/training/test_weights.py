@@ -88,6 +88,32 @@ def test_batch_norms_made_without_eps_keep_what_they_compute(tmp_path: Path) -> 
         torch.testing.assert_close(ours.get_buffer(f"net.{name}") + 1e-5, state[name], rtol=1e-6, atol=1e-7)
 
 
+def test_variances_of_nothing_go_over_too(tmp_path: Path) -> None:
+    """A channel that was always the same: its variance is below what is added, so the scale takes the rest."""
+    ours = build("faster-rcnn", 2)
+    published_eps, name = ours.pretrained.norm_eps, "net.backbone.body.bn1"  # type: ignore[union-attr]
+    assert published_eps == 0.0
+    tensors = {f"{name}.running_var": torch.tensor([1e-7, 1e-5, 0.5]), f"{name}.weight": torch.tensor([1.0, 2.0, 3.0])}
+    expected = tensors[f"{name}.weight"] / tensors[f"{name}.running_var"].sqrt()
+    weights._fit_norms(ours, tensors, published_eps)
+    found = tensors[f"{name}.weight"] / (tensors[f"{name}.running_var"] + 1e-5).sqrt()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+
+
+def test_ssdlites_norms_are_taken_as_they_are(tmp_path: Path) -> None:
+    """torchvision made and trains them with 0.001, and so are ours."""
+    torch.manual_seed(1)
+    theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91)
+    for name, buffer in theirs.named_buffers():
+        if name.endswith("running_var"):
+            buffer.copy_(torch.rand_like(buffer) * 0.01)
+    torch.save(theirs.state_dict(), tmp_path / "ssdlite.pth")
+    ours = build("ssdlite", 2, width=1.0)
+    weights.start(ours, tmp_path / "ssdlite.pth", ("a", "b"))
+    for name, buffer in theirs.backbone.named_buffers():
+        assert torch.equal(ours.get_buffer(f"net.backbone.{name}"), buffer), name
+
+
 def test_a_published_file_goes_over_label_by_label(tmp_path: Path) -> None:
     torch.manual_seed(1)
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91)

@@ -158,7 +158,8 @@ class _Training:
         self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.anchors_from(detector, self.request.anchors)
-        self.notes += prepare.check(detector, self.data)
+        if state is None:
+            self.notes += prepare.check(detector, self.data, self.control.stop.is_set)
         if self.runtime.main:
             leaks = preflight_copies.of_pictures(self.data, self.validation)
             self.notes += [Message(found.level, found.text) for found in leaks]

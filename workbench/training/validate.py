@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -28,6 +29,7 @@ from workbench.training.runtime import Runtime
 from workbench.training.sending import on_device
 
 T = TypeVar("T")
+_ONE_DRAWS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,21 @@ def _judged(
 def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
     """The loss of every image of a batch by itself."""
     place = raw[0].device
-    with cards.forked_rng(place) if detector.samples else contextlib.nullcontext():  # the training draws as if not
+    with _drawing_apart(place) if detector.samples else contextlib.nullcontext():
         sums = []
         for i in range(len(targets.labels)):
+            if detector.samples:
+                torch.manual_seed(0)  # each time the same, so that losses can be compared
             terms = detector.loss(tuple(level[i : i + 1] for level in raw), targets.only(slice(i, i + 1)))
             sums.append(torch.stack(list(terms.values())).sum())
     return [float(value) for value in torch.stack(sums).tolist()] if sums else []
+
+
+@contextlib.contextmanager
+def _drawing_apart(device: torch.device) -> Iterator[None]:
+    """The training draws as if nothing had been drawn here; one thread at a time, as there is one random state."""
+    with _ONE_DRAWS, cards.forked_rng(device):
+        yield
 
 
 def _dealt_back(everyones: Sequence[list[list[T]]], parts: int) -> list[T]:

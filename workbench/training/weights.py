@@ -84,7 +84,7 @@ def _torchvisions(detector: Detector, file: Path) -> _Content:
     published = detector.pretrained
     known = published is not None and prefix == published.prefix
     tensors = {prefix + name: tensor for name, tensor in state.items()}
-    if known and published is not None:
+    if known and published is not None and published.norm_eps is not None:
         _fit_norms(detector, tensors, published.norm_eps)
     return _Content(tensors, published.labels if known and published is not None else None)
 
@@ -94,7 +94,10 @@ def _fit_norms(detector: Detector, tensors: dict[str, Tensor], theirs: float) ->
     for name, module in detector.named_modules():
         key = f"{name}.running_var"
         if isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d) and key in tensors and module.eps > theirs:
-            tensors[key] = (tensors[key] - (module.eps - theirs)).clamp(min=0)
+            variances, scale = tensors[key], f"{name}.weight"
+            tensors[key] = (variances - (module.eps - theirs)).clamp(min=0)
+            if scale in tensors:  # what a variance of nearly 0 can't take is the scale's
+                tensors[scale] = tensors[scale] * ((tensors[key] + module.eps) / (variances + theirs)).sqrt()
 
 
 # --- to detect with at once ---

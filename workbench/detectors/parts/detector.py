@@ -104,7 +104,7 @@ class Pretrained:
     licence: str
     labels: tuple[str, ...]  # in the order of the output layers' rows
     prefix: str = ""  # of the detector's names before the file's
-    norm_eps: float = 1e-5  # what the file's batch norms add to their variances
+    norm_eps: float | None = None  # what the file's batch norms add to their variances, if it isn't what ours add
 
 
 class Head(Protocol):

@@ -139,11 +139,11 @@ def told(
     return found if whole else replace(found, negative=None)
 
 
-def pretrained(weights: Any, *, background: bool, norm_eps: float = 1e-5) -> Pretrained:
+def pretrained(weights: Any, *, background: bool, norm_eps: float | None = None) -> Pretrained:
     """What torchvision says of a published file: a member of one of its weights enums.
 
     background: whether the file's first label, "__background__", is the network's own. norm_eps: what the file's
-    batch norms add to variances.
+    batch norms add to variances, if it isn't what the network's own do.
     """
     labels = tuple(weights.meta["categories"])
     return Pretrained(
