@@ -131,6 +131,7 @@ def test_csps_objectness_weights_are_one_per_level() -> None:
 SOURCED = {
     "activation", "attention", "pyramid", "path_up", "weighted_residuals", "dropblock", "box_loss", "label_smoothing",
     "focal_gamma", "hard_negatives", "rescore", "mosaic", "mixup", "cutmix", "hue", "saturation", "exposure", "jitter",
+    "whole_jitter",
     "flip", "zoom_out", "overlap_crop", "label_balance", "schedule", "warm_up", "ema", "cross_norm", "mini_batch",
     "self_adversarial", "adversarial_rate", "sizes", "clip_gradient",
 }  # fmt: skip

@@ -54,27 +54,27 @@ PUBLISHED: dict[str, Numbers] = {
         "background_weight": 0.5,
     },
     "yolov2": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "jitter": 0.3, "rescore": True, "ignore_iou": 0.6, "warm_up_images": 12800,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.3, "rescore": True, "ignore_iou": 0.6, "warm_up_images": 12800,
         "objectness_prior": 0.5,
     },
     "yolov2-tiny": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "jitter": 0.2, "rescore": False, "ignore_iou": 0.6, "warm_up_images": 12800,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.2, "rescore": False, "ignore_iou": 0.6, "warm_up_images": 12800,
         "objectness_prior": 0.5,
     },
     "yolo9000": PJREDDIE | {
-        "input_px": 544, "jitter": 0.2, "saturation": 1 / 0.75, "exposure": 1 / 0.75, "rescore": True,
+        "input_px": 544, "whole_jitter": 0.2, "saturation": 1 / 0.75, "exposure": 1 / 0.75, "rescore": True,
         "ignore_iou": 0.6, "objectness_prior": 0.5,
     },
     "yolov3": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
         "rules": "pjreddie", "objectness_prior": 0.5,
     },
     "yolov3-spp": PJREDDIE | {
-        "input_px": 608, "epochs": 273, "jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
+        "input_px": 608, "epochs": 273, "whole_jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
         "rules": "pjreddie", "objectness_prior": 0.5,
     },
     "yolov3-tiny": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.3, "ignore_iou": 0.7, "match_iou": 1.0, "rescore": False,
         "rules": "pjreddie", "objectness_prior": 0.5,
     },
     "yolov4": PJREDDIE | {  # 500,500 steps; mosaic in half of the chunks, CutMix commented out

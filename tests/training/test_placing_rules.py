@@ -150,6 +150,33 @@ def test_parts_crop_the_share_that_was_asked_for_each_by_its_own_boxes() -> None
     assert middle[cropped & (np.arange(400) % 2 == 1)].mean() > 0.55
 
 
+@pytest.mark.parametrize("across", [0.0, 0.125, 0.3])
+def test_pjreddies_jitter_shows_the_whole_picture_in_other_proportions_anywhere(across: float) -> None:
+    """His load_data_detection, word for word, of pictures that a letterbox left so much grey on both sides of."""
+    share, count, size = 0.3, 4000, np.array([1 - 2 * across, 1.0])
+    seen = placing.parts(
+        np.random.default_rng(3), replace(STILL, whole_jitter=share), count, lambda _: np.zeros((0, 4)),
+        lambda _: (across, 0.0, 1 - across, 1.0),
+    )  # fmt: skip
+    low = (np.array([across, 0.0]) - seen[:, :2]) / (seen[:, 2:] - seen[:, :2])  # of the picture, in the input
+    shown = size / (seen[:, 2:] - seen[:, :2])
+    assert low.min() >= -1e-9
+    assert (low + shown).max() <= 1 + 1e-9
+    assert np.allclose(shown.max(axis=1), 1)
+
+    random = np.random.default_rng(4)
+    theirs, places = np.empty((count, 2)), np.empty((count, 2))
+    for row in range(count):
+        change = random.uniform(-share, share, 2) * size
+        aspect = (size[0] + change[0]) / (size[1] + change[1])
+        theirs[row] = (aspect, 1) if aspect < 1 else (1, 1 / aspect)
+        places[row] = random.random(2) * (1 - theirs[row])
+    for ours, expected in ((shown, theirs), (low, places)):
+        for axis in range(2):
+            found = np.quantile(ours[:, axis], [0.1, 0.3, 0.5, 0.7, 0.9])
+            assert found == pytest.approx(np.quantile(expected[:, axis], [0.1, 0.3, 0.5, 0.7, 0.9]), abs=0.02)
+
+
 # --- colours ---
 
 

@@ -62,7 +62,7 @@ def test_as_published_each_detector_has_its_own_numbers_and_is_written_with_them
     ("name", "expected"),
     [
         ("yolov4", {"mosaic": 0.5, "momentum": 0.949, "learning_rate": 0.0013, "cross_norm": False, "cutmix": 0.0}),
-        ("yolov2", {"sizes": 0.4, "jitter": 0.3, "mosaic": 0.0}),
+        ("yolov2", {"sizes": 0.4, "whole_jitter": 0.3, "jitter": 0.0, "mosaic": 0.0}),
         ("ssd300", {"zoom_out": 0.5, "scale": 0.0, "contrast": 1.5}),
         ("retinanet", {"epochs": 26, "learning_rate": 0.01, "hue": 0.0}),
     ],

@@ -146,7 +146,7 @@ class Yolo9000(Detector):
     published_anchors = ((24.91872, 36.50368), (96.168, 138.00864), (295.272, 307.83168))  # there in cells
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolo9000.cfg; epochs are the paper's of YOLOv2
         "epochs": 160, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
-        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.2,
+        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "whole_jitter": 0.2,
         "hue": 0.1, "saturation": 1.333, "exposure": 1.333, "sizes": 0.4,
     }  # fmt: skip
     published_px = 544

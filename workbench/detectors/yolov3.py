@@ -85,7 +85,7 @@ class YoloV3(Detector):
     )
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov3.cfg
         "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
-        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3, "sizes": 0.4,
+        "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "whole_jitter": 0.3, "sizes": 0.4,
         "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
         "objectness_prior": 0.5, "rules": "pjreddie",
     }  # fmt: skip

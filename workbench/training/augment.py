@@ -201,7 +201,10 @@ def drawn_pieces(
         place, source, window, hole, split = _cut_in(
             random, settings.cutmix, most, side, place, source, window, split, boxed[place]
         )
-    seen = placing.parts(random, settings, len(place), lambda piece: _shares(data, int(source[piece])))
+    seen = placing.parts(
+        random, settings, len(place),
+        lambda piece: _shares(data, int(source[piece])), lambda piece: _picture(data, int(source[piece])),
+    )  # fmt: skip
     a, b = placing.placed(random, settings, seen, window, split, data.side, side)
     return Pieces(place, source, window, hole, *placing.snapped(a, b, window, data.side))
 
@@ -230,6 +233,12 @@ def _cut_in(
 def _shares(data: Dataset, image: int) -> NDArray[np.float64]:
     """The boxes of an image in shares of its sides."""
     return data.boxes[data.offsets[image] : data.offsets[image + 1]].astype(np.float64) / data.side
+
+
+def _picture(data: Dataset, image: int) -> tuple[float, float, float, float]:
+    """Where the picture lies in its square, in shares of the side."""
+    across, down = data.fits[image].pad_x / data.side, data.fits[image].pad_y / data.side
+    return across, down, 1 - across, 1 - down
 
 
 def _quarter(corner: NDArray[np.int64], centre: NDArray[np.int64], side: int) -> NDArray[np.int64]:

@@ -23,13 +23,17 @@ TRIALS = 50
 
 
 def parts(
-    random: np.random.Generator, settings: TrainingSettings, count: int, boxes_of: Callable[[int], Doubles]
-) -> Doubles:
+    random: np.random.Generator, settings: TrainingSettings, count: int, boxes_of: Callable[[int], Doubles],
+    picture_of: Callable[[int], tuple[float, float, float, float]] = lambda _: WHOLE,
+) -> Doubles:  # fmt: skip
     """(P, 4) xyxy: the part of each piece's image that is seen, in shares of its sides; beyond 0..1 there is grey.
 
-    boxes_of: piece -> the boxes of its image (m, 4), in shares of its sides. The order is SSD's: out, then in.
+    boxes_of: piece -> the boxes of its image (m, 4), in shares of its sides. picture_of: piece -> where in its image
+    the picture lies, without the grey of a letterbox. The order is SSD's: out, then in.
     """
     seen = np.tile(WHOLE, (count, 1))
+    if settings.whole_jitter:
+        seen = _whole(random, settings.whole_jitter, np.array([picture_of(piece) for piece in range(count)]))
     if settings.jitter:
         seen += random.uniform(-settings.jitter, settings.jitter, (count, 4))
     if settings.zoom_out:
@@ -41,6 +45,16 @@ def parts(
         for piece in np.flatnonzero(random.random(count) < settings.overlap_crop):
             seen[piece] = _cropped(random, seen[piece], boxes_of(int(piece)))
     return seen
+
+
+def _whole(random: np.random.Generator, share: float, pictures: Doubles) -> Doubles:
+    """pjreddie's load_data_detection: other proportions, as large as fits, anywhere; for `pictures` (P, 4)."""
+    sides = pictures[:, 2:] - pictures[:, :2]
+    wanted = sides * random.uniform(1 - share, 1 + share, sides.shape)
+    shown = wanted / wanted.max(axis=1, keepdims=True)  # of the network's input
+    scale = sides / shown
+    low = pictures[:, :2] - random.random(sides.shape) * (1 - shown) * scale
+    return np.concatenate([low, low + scale], axis=1)
 
 
 def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles) -> Doubles:

@@ -159,8 +159,13 @@ class TrainingSettings:
         group="Augmentation",
     )
     jitter: float = setting(
-        0.0, "Each border moves in or out by up to this share of the side: Darknet's crop (YOLOv2 to v4: 0.3).",
+        0.0, "Each border moves in or out by up to this share of the side: Darknet's crop (YOLOv1: 0.2, v4: 0.3).",
         low=0.0, high=0.45, group="Augmentation",
+    )  # fmt: skip
+    whole_jitter: float = setting(
+        0.0, "Each side gets longer or shorter by up to this share, and the image, whole and as large as it fits, is"
+        " set anywhere into grey: pjreddie's Darknet (YOLOv2 and v3: 0.3).",
+        low=0.0, high=0.9, group="Augmentation",
     )  # fmt: skip
     zoom_out: float = setting(
         0.0, "Share of images set small, down to a quarter, into grey: for small objects (SSD, arXiv 1512.02325).",
