@@ -54,11 +54,13 @@ PUBLISHED: dict[str, Numbers] = {
         "background_weight": 0.5,
     },
     "yolov2": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "whole_jitter": 0.3, "rescore": True, "ignore_iou": 0.6, "warm_up_images": 12800,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.3, "rescore": True, "ignore_iou": 0.6,
+        "warm_up_images": 12800,
         "objectness_prior": 0.5,
     },
     "yolov2-tiny": PJREDDIE | {
-        "input_px": 416, "epochs": 273, "whole_jitter": 0.2, "rescore": False, "ignore_iou": 0.6, "warm_up_images": 12800,
+        "input_px": 416, "epochs": 273, "whole_jitter": 0.2, "rescore": False, "ignore_iou": 0.6,
+        "warm_up_images": 12800,
         "objectness_prior": 0.5,
     },
     "yolo9000": PJREDDIE | {

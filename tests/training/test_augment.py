@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.core.resize import Fit
-from workbench.training.augment import Batch, augmented, plain
+from workbench.training.augment import Batch, augmented, drawn_pieces, plain
 from workbench.training.data import Dataset
 from workbench.training.settings import TrainingSettings
 
@@ -192,6 +192,22 @@ def test_zooming_out_sets_the_image_small_into_grey() -> None:
     assert len(set(side.round(2).tolist())) > 5
     for image, box in zip(batch.images, batch.boxes[:, 0], strict=True):
         assert (image == 128).any() == bool(box[2] - box[0] < SIDE - 1)
+
+
+def test_what_is_cropped_loses_the_boxes_whose_centre_is_outside() -> None:
+    count, settings = {True: 0, False: 0}, replace(STILL, overlap_crop=1.0)
+    for step in range(30):
+        data = squares([(4 * i, 6, 4 * i + 20, 40) for i in range(8)])
+        batch = make(settings, step, data)
+        pieces = drawn_pieces(np.random.default_rng((settings.seed, 2, step)), data, PLACES, settings, SIDE, False)
+        for i in range(8):
+            centre = np.array([4 * pieces.source[i] + 10, 23]) * pieces.a[i] + pieces.b[i]
+            if np.abs(centre * (centre - SIDE)).min() < 1e-6:  # on the border
+                continue
+            inside = bool(((centre >= 0) & (centre < SIDE)).all())
+            assert bool((batch.labels[i] >= 0).any()) == inside
+            count[inside] += 1
+    assert min(count.values()) > 5
 
 
 def test_overlap_crops_keep_a_box_by_a_drawn_overlap() -> None:

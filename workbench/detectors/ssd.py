@@ -111,6 +111,9 @@ class Ssd300(Detector):
     ratios: ClassVar[list[list[int]]] = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
     steps: ClassVar[list[int]] = [8, 16, 32, 64, 100, 300]
     channels: ClassVar[list[int]] = [512, 1024, 512, 256, 256, 256]
+    clipped: ClassVar[bool] = (
+        True  # default boxes end with the image: torchvision's do, two of them, the authors' don't
+    )
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)
@@ -119,8 +122,9 @@ class Ssd300(Detector):
             raise WorkbenchError(f"box_scales must be {len(self.steps) + 1} numbers above 0, one per map and one more.")
         px = settings.input_px
         generator = DefaultBoxGenerator(
-            self.ratios, scales=list(settings.box_scales), steps=self.steps if px == self.published_px else None
-        )
+            self.ratios, scales=list(settings.box_scales), steps=self.steps if px == self.published_px else None,
+            clip=self.clipped,
+        )  # fmt: skip
         self.normalise = foreign.Normalise(MEAN, STD)
         backbone = vgg(seven_maps=len(self.steps) == 7, px=px)
         self.net = Net(backbone, self.channels, generator.num_anchors_per_location(), labels)
@@ -145,3 +149,4 @@ class Ssd512(Ssd300):
     ratios: ClassVar[list[list[int]]] = [[2], [2, 3], [2, 3], [2, 3], [2, 3], [2], [2]]
     steps: ClassVar[list[int]] = [8, 16, 32, 64, 128, 256, 512]
     channels: ClassVar[list[int]] = [512, 1024, 512, 256, 256, 256, 256]
+    clipped = False

@@ -141,7 +141,7 @@ def drawn(
     random = np.random.default_rng((settings.seed, 2, step))
     pieces = drawn_pieces(random, data, indices, settings, side, calm)
     lights = light.drawn(random, settings, len(indices))
-    rows, own = _boxes(data, pieces), np.ones(len(indices))
+    rows, own = _boxes(data, pieces, by_centre=settings.overlap_crop > 0), np.ones(len(indices))
     if settings.mixup and not calm:
         own = _own_shares(random, settings.mixup, _boxed(data, indices))
         rows = _mixed(rows, own)
@@ -299,8 +299,10 @@ def _mixed(rows: _Rows, own: NDArray[np.float64]) -> _Rows:
     return _Rows(rows.boxes[taken], rows.labels[taken], rows.ignore[taken], place)
 
 
-def _boxes(data: Dataset, pieces: Pieces) -> _Rows:
-    """The boxes of all pieces where they came to lie, cut to their windows."""
+def _boxes(data: Dataset, pieces: Pieces, *, by_centre: bool = False) -> _Rows:
+    """The boxes of all pieces where they came to lie, cut to their windows. by_centre: without those whose centre is
+    not seen, as SSD has it (section 2.2).
+    """
     counts = data.offsets[pieces.source + 1] - data.offsets[pieces.source]
     piece = np.repeat(np.arange(len(counts)), counts)  # of each box
     rows = np.arange(len(piece)) + np.repeat(data.offsets[pieces.source] - np.cumsum(counts) + counts, counts)
@@ -311,6 +313,9 @@ def _boxes(data: Dataset, pieces: Pieces) -> _Rows:
     sides = cut[:, 2:] - cut[:, :2]
     visible = areas(cut) - covered
     seen = (sides > 0).all(axis=1) & (visible > 0)
+    if by_centre:
+        centres, window = (whole[:, :2] + whole[:, 2:]) / 2, pieces.window[piece]
+        seen &= ((centres >= window[:, :2]) & (centres < window[:, 2:])).all(axis=1)
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
     sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
     return _Rows(cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen])

@@ -172,7 +172,8 @@ class TrainingSettings:
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     overlap_crop: float = setting(
-        0.0, "Share of images cut to a part that overlaps a box by a drawn IoU of 0.1 to 0.9 (SSD, arXiv 1512.02325).",
+        0.0, "Share of images cut to a part that overlaps a box by a drawn IoU of 0.1 to 0.9; boxes whose centre is cut"
+        " off go (SSD, arXiv 1512.02325).",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     contrast: float = setting(
