@@ -262,12 +262,16 @@ def test_grey_stays_grey_in_another_light() -> None:
     assert len(set(found[:, 0].tolist())) > 50
 
 
-def test_lights_are_drawn_between_a_factor_and_its_inverse_evenly_in_logarithm() -> None:
+def test_lights_are_drawn_between_a_factor_and_its_inverse() -> None:
+    """Darknet's evenly from 1 to the factor, then as often turned over; contrast evenly in logarithm."""
     settings = replace(STILL, hue=0.1, saturation=1.5, exposure=2.0, contrast=1.5, brightness=0.125)
     drawn = light.drawn(np.random.default_rng(2), settings, 4000)
-    for name, factor in (("saturation", 1.5), ("exposure", 2.0), ("contrast", 1.5)):
-        power = np.log([getattr(one, name) for one in drawn]) / np.log(factor)
-        assert np.quantile(power, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=0.06)
+    for name, factor in (("saturation", 1.5), ("exposure", 2.0)):
+        values = np.array([getattr(one, name) for one in drawn])
+        expected = [1 / factor, 1 / (1 + (factor - 1) / 2), 1, 1 + (factor - 1) / 2, factor]
+        assert np.quantile(values, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx(expected, abs=0.02)
+    power = np.log([one.contrast for one in drawn]) / np.log(1.5)
+    assert np.quantile(power, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=0.06)
     for name, bound in (("hue", 0.1), ("brightness", 0.125)):
         part = np.array([getattr(one, name) for one in drawn]) / bound
         assert np.quantile(part, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=0.06)

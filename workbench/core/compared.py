@@ -48,7 +48,7 @@ class Truth:
 
     @staticmethod
     def of(snapshot: Snapshot, difficult: Difficult = "count") -> Truth:
-        """The boxes of `snapshot`; difficult ones count like others (COCO) or for nobody (PASCAL VOC)."""
+        """The boxes of `snapshot`; difficult ones count like others, or for nobody, as a box that COCO ignores."""
         crowd = np.asarray(snapshot.crowd, bool)
         ignore = crowd | snapshot.difficult if difficult == "ignore" else crowd
         images = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))

@@ -38,7 +38,8 @@ class Light:
 def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
     """For `count` images. What a setting switches off draws nothing else, so that the rest stays as it was."""
     hue = random.uniform(-settings.hue, settings.hue, count)
-    factors = np.array([settings.saturation, settings.exposure]) ** random.uniform(-1, 1, (count, 2))
+    draw = random.uniform(-1, 1, (count, 2))  # Darknet's rand_scale: evenly from 1 to the factor, as often its inverse
+    factors = (1 + (np.array([settings.saturation, settings.exposure]) - 1) * abs(draw)) ** np.sign(draw)
     contrast, brightness = np.ones(count), np.zeros(count)
     if settings.contrast != 1 or settings.brightness:
         contrast = settings.contrast ** random.uniform(-1, 1, count)
