@@ -15,7 +15,7 @@ from workbench.ui.actions import shown
 from workbench.ui.commands import COMMANDS, PAGES
 from workbench.ui.session import Session
 from workbench.ui.start import recent
-from workbench.ui.widgets.finder import Finder, Found
+from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, Finder, Found
 
 SEARCHED = 1000
 """Images of which the finder lists those that begin with what was typed first."""
@@ -49,7 +49,7 @@ def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> It
         name = action.objectName()
         if name.startswith("action-") and name != "action-find" and action.isEnabled():
             key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
-            yield Found(action.text(), key or ("help" if name.startswith(_HELP) else ""), partial(run, action))
+            yield Found(action.text(), key or (HELP if name.startswith(_HELP) else ""), partial(run, action))
 
 
 def commands_of_unmade(made: Iterable[str], run: Callable[[str, str], object]) -> Iterator[Found]:
@@ -65,7 +65,7 @@ def commands_of_unmade(made: Iterable[str], run: Callable[[str, str], object]) -
 def labels(session: Session) -> Iterator[Found]:
     document = session.document
     for label in document.labels() if document is not None else ():
-        yield Found(label.name, "label", partial(session.select_label, label.id))
+        yield Found(label.name, LABEL, partial(session.select_label, label.id))
 
 
 def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Found]:
@@ -73,7 +73,7 @@ def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Fo
     here = session.document.folder if session.document is not None else None
     for one in recent.kept():
         if one.folder != here:
-            yield Found(f"Open {one.name}", "project", partial(open_it, one.folder))
+            yield Found(f"Open {one.name}", PROJECT, partial(open_it, one.folder))
 
 
 def images(session: Session, words: Sequence[str], show: Callable[[int], object]) -> list[Found]:
@@ -88,4 +88,4 @@ def images(session: Session, words: Sequence[str], show: Callable[[int], object]
     for word in words:
         fits &= all_of_them.saying(word, notes=False)
     found = (all_of_them[int(row)] for row in np.flatnonzero(fits)[:SEARCHED])
-    return [Found(image.path, "image", partial(show, image.id)) for image in found]
+    return [Found(image.path, IMAGE, partial(show, image.id)) for image in found]

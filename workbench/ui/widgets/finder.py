@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 from workbench.ui import theme
 from workbench.ui.widgets.rows import Row, RowsView
 
+HELP, LABEL, PROJECT, IMAGE = KINDS = ("help", "label", "project", "image")
+"""What may stand beside a thing, where no key does."""
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
 _WIDTH, _HEIGHT = 560, 420
@@ -104,9 +106,21 @@ class Finder(QFrame):
 
 
 def _matching(things: Iterable[Found], text: str) -> list[Found]:
-    """Things whose words, or what stands beside them, hold every typed word; those that begin with the text first."""
+    """Things whose words, or kind, hold every typed word: what is called so, what begins so, one of whose words does;
+    pages of the help last. A key beside them is not searched: "tr" would find each that has Ctrl in it.
+    """
     wanted = text.casefold().split()
-    found = [thing for thing in things if all(word in f"{thing.words} {thing.beside}".casefold() for word in wanted)]
+    found = [thing for thing in things if all(word in _searched(thing) for word in wanted)]
     if wanted:
-        found.sort(key=lambda thing: not thing.words.casefold().startswith(wanted[0]))
+        found.sort(key=lambda thing: (thing.beside == HELP, _rank(thing.words.casefold(), " ".join(wanted))))
     return found[:SHOWN]
+
+
+def _searched(thing: Found) -> str:
+    return f"{thing.words} {thing.beside if thing.beside in KINDS else ''}".casefold()
+
+
+def _rank(words: str, text: str) -> int:
+    if words.startswith(text):
+        return int(words != text)
+    return 2 if f" {text}" in words else 3

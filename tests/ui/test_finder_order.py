@@ -1,0 +1,42 @@
+"""In which order Ctrl+K lists what it finds, and by what it finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, Found, _matching
+
+
+def nothing() -> None:
+    """What choosing does here."""
+
+
+THINGS = [
+    Found("Quit", "Ctrl+Q", nothing),
+    Found("Undo", "Ctrl+Z", nothing),
+    Found("Retrain from here", "", nothing),
+    Found("Go to Train", "Ctrl+4", nothing),
+    Found("Start training", "Ctrl+Return", nothing),
+    Found("Training on several cards", HELP, nothing),
+    Found("train", LABEL, nothing),
+    Found("trains/0001.jpg", IMAGE, nothing),
+]
+IN_ORDER = [THINGS[row].words for row in (6, 7, 3, 4, 2, 5)]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("ctrl", []),
+    ("tr", IN_ORDER),
+    ("train", IN_ORDER),
+    ("start tr", ["Start training"]),
+    ("help", ["Training on several cards"]),
+    ("label tr", ["train"]),
+    ("qu", ["Quit"]),
+])  # fmt: skip
+def test_names_are_searched_and_not_keys(text: str, expected: list[str]) -> None:
+    found = [thing.words for thing in _matching(THINGS, text)]
+    assert found == expected
+
+
+def test_without_a_word_all_stand_in_their_order() -> None:
+    assert _matching(THINGS, " ") == THINGS
