@@ -383,6 +383,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
     settings_class: ClassVar[type[DetectorSettings]] = DarknetCfgSettings
     darknet = True
     multiple = 1
+    outs: tuple[str, ...] = ()  # each network has those of its cfg
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: Any = None) -> None:
         assert isinstance(settings, DarknetCfgSettings)

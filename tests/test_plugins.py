@@ -10,9 +10,14 @@ import pytest
 
 from workbench import __main__, detectors, formats, plugins
 
-GOOD = (
-    '"""A good one."""\nfrom workbench.api import formats\nAPI = 1\n@formats.register("mine")\nclass Mine:\n    pass\n'
-)
+GOOD = '''"""A good one."""
+from workbench.api import formats
+API = 1
+@formats.register("mine")
+class Mine:
+    title, cannot_store = "Mine", frozenset()
+    sniff = read = places = write = lambda *given: 0
+'''
 
 
 @pytest.fixture(autouse=True)

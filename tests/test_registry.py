@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from workbench import detectors, formats
 from workbench.errors import WorkbenchError
+from workbench.inference import exporters
 from workbench.registry import Registry
 
 
@@ -43,3 +47,78 @@ def test_a_second_member_of_a_name_is_refused_and_names_both_owners() -> None:
     family.current_owner = "mine.py"
     with pytest.raises(WorkbenchError, match="one from built in, one from mine.py"):
         family.register("csv")(str)
+
+
+class Mine:
+    """A format and an exporter, whole."""
+
+    title, summary, file, cannot_store, needs = "Mine", "It is mine.", "model.mine", frozenset({"note"}), ("numpy",)
+    sniff = read = places = write = code = lambda *given: 0
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "said"),
+    [
+        (formats, {}, ""),
+        (
+            formats,
+            {"places": None, "title": " "},
+            "its class Mine has no `title` (a text), `places()`. CONTRIBUTING.md",
+        ),
+        (formats, {"cannot_store": {"note"}}, "has no `cannot_store`, a frozenset"),
+        (formats, {"cannot_store": frozenset({"hair"})}, "`cannot_store` holds 'hair', and known are difficult, "),
+        (exporters, {}, ""),
+        (exporters, {"code": None, "needs": "onnx"}, "has no `needs` (a tuple of texts), `code()`"),
+    ],
+)
+def test_a_format_or_exporter_that_lacks_a_part_is_refused_when_registered(
+    family: Any, changes: dict[str, Any], said: str
+) -> None:
+    refuse_or_take(family, type("Mine", (Mine,), changes), said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"name": "yours"}, "its class Mine says name = 'yours'; leave that out"),
+        ({"outs": "out"}, "its class Mine has no `outs` (a tuple of texts)"),
+        ({"paper": "", "summary": None}, "has no `paper` (a text), `summary` (a text)"),
+        ({"settings_class": dict}, "has no `settings_class`, derived from DetectorSettings"),
+        ({"forgotten": True}, "its settings, Own, lack @dataclass(frozen=True)"),
+    ],
+)
+def test_a_detector_that_lacks_a_part_is_refused_when_registered_and_a_whole_one_named(
+    changes: dict[str, Any], said: str
+) -> None:
+    """Not after hours of training, where its export would end in an AttributeError."""
+    from tests.training.toys import Toy
+    from workbench.detectors.parts.detector import Detector
+    from workbench.settings import setting
+
+    if "forgotten" in changes:
+        changes = {"settings_class": type("Own", (detectors.DetectorSettings,), {"more": setting(1, "More.")})}
+    kind: Any = type("Mine", (Toy,), changes)
+    refuse_or_take(detectors, kind, said)
+    if not said:
+        assert kind.name == "mine"
+        refuse_or_take(detectors, Mine, "its class Mine is not derived from Detector")
+        still = {name: getattr(Toy, name) for name in ("title", "paper", "summary", "settings_class", "outs")}
+        refuse_or_take(detectors, type("Mine", (Detector,), still), "its class Mine has no `forward()`")
+
+
+def refuse_or_take(family: Any, kind: type, said: str) -> None:
+    registry = getattr(family, family.__name__.rpartition(".")[2])
+    registry.current_owner = "mine.py"
+    try:
+        if not said:
+            assert family.register("mine")(kind) is kind
+            return
+        with pytest.raises(WorkbenchError) as refused:
+            family.register("mine")(kind)
+        assert f"The {registry.family} 'mine' (mine.py) can't be used: " in refused.value.sentence
+        assert said in refused.value.sentence
+        assert "mine" not in registry
+    finally:
+        registry.current_owner = "built in"
+        registry.unregister_owner("mine.py")

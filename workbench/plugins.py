@@ -28,6 +28,7 @@ import platformdirs
 
 from workbench import detectors, formats
 from workbench.core.files import atomic_write
+from workbench.errors import WorkbenchError
 from workbench.inference import exporters
 from workbench.registry import OWN, Registry
 
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 API = 1
 GROUP = "workbench.plugins"  # of entry points
 SAFE_MODE = "WORKBENCH_SAFE_MODE"  # set by `workbench --safe-mode`, also for the processes that it starts
+NOTHING = "It registered nothing. A class is registered by a line above it, such as @detectors.register('name')."
 SHIPPED = "workbench_plugin_"  # and the file's name: how the module of a file is called
 
 
@@ -166,9 +168,10 @@ def _load(plugin: Plugin) -> Plugin:
             for family in families:
                 family.unregister_owner(plugin.owner)
             log.warning("Plugin %s was left out", plugin.file, exc_info=True)
-            return replace(plugin, state="failed", problem=f"{type(error).__name__}: {error}")
+            told = error.sentence if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+            return replace(plugin, state="failed", problem=told)
     members = tuple(name for family in families for name in family.names() if family.owner(name) == plugin.owner)
-    return replace(plugin, state="loaded", problem="", members=members)
+    return replace(plugin, state="loaded", problem="" if members else NOTHING, members=members)
 
 
 @contextlib.contextmanager

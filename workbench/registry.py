@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 from workbench.errors import WorkbenchError
 
@@ -12,27 +12,59 @@ Member = TypeVar("Member")
 OWN = "built in"
 
 
+def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (), calls: Iterable[str] = ()) -> str:
+    """What of these attributes a member has not, as "its class Mine has no `title` (a text), `write()`"; or nothing.
+
+    `texts` must be strings with something in them, `tuples` tuples of strings, `calls` methods.
+    """
+
+    def is_text(value: Any) -> bool:
+        return isinstance(value, str) and bool(value.strip())
+
+    faults = [f"`{name}` (a text)" for name in texts if not is_text(getattr(member, name, None))]
+    for name in tuples:
+        value = getattr(member, name, None)
+        if not isinstance(value, tuple) or not all(map(is_text, value)):
+            faults.append(f"`{name}` (a tuple of texts)")
+    faults += [f"`{name}()`" for name in calls if not callable(getattr(member, name, None))]
+    return f"{named(member)} has no {', '.join(faults)}" if faults else ""
+
+
+def named(member: object) -> str:
+    kind = member if isinstance(member, type) else type(member)
+    return f"its class {kind.__name__}"
+
+
 class Registry(Generic[Member]):
     """Members of one family, the program's own first, in the order of their registration.
 
     `family` is the singular noun used in messages ("detector"). `owner` of a member is OWN
     unless a plugin registered it (see plugins.py, which sets `current_owner` while it imports).
+    `settle(name, member)` makes a member ready and gives what is wrong with it, or nothing.
+    `elsewhere(name)` gives a sentence on where an unknown name may be (see plugins.py), or nothing.
     """
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, settle: Callable[[str, Member], str] = lambda name, member: "") -> None:
         self.family = family
         self.current_owner = OWN
+        self.elsewhere: Callable[[str], str] = lambda name: ""
+        self._settle = settle
         self._members: dict[str, Member] = {}
         self._owners: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[Member], Member]:
-        """Decorator: file a member under `name`. A second member of that name is an error."""
+        """Decorator: file a member under `name`. A second one of that name, or one that lacks a part, is an error."""
 
         def file(member: Member) -> Member:
             if name in self._members:
                 raise WorkbenchError(
                     f"Two {self.family}s are called '{name}': one from {self._owners[name]},"
                     f" one from {self.current_owner}. Rename one of them."
+                )
+            if fault := self._settle(name, member):
+                raise WorkbenchError(
+                    f"The {self.family} '{name}' ({self.current_owner}) can't be used: {fault}. CONTRIBUTING.md says"
+                    " what it must have."
                 )
             self._members[name] = member
             self._owners[name] = self.current_owner
@@ -41,9 +73,11 @@ class Registry(Generic[Member]):
         return file
 
     def get(self, name: str) -> Member:
-        """The member called `name`; WorkbenchError with the nearest name if there is none."""
+        """The member called `name`; WorkbenchError with the plugin that may have it, or the nearest name."""
         if name in self._members:
             return self._members[name]
+        if where := self.elsewhere(name):
+            raise WorkbenchError(f"There is no {self.family} called '{name}'. {where}")
         near = difflib.get_close_matches(name, self._members, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(self._members)}."
         raise WorkbenchError(f"There is no {self.family} called '{name}'.{hint}")

@@ -32,6 +32,7 @@ class Toy(Detector):
 
     name, title, paper, summary = "toy", "Toy", "none", "for tests"
     settings_class: ClassVar[type[DetectorSettings]] = ToySettings
+    outs = ("out",)
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: Any = None) -> None:
         super().__init__(settings, labels, anchors or ())

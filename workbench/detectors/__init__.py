@@ -9,6 +9,7 @@ Importing this package does not import torch (the window opens before it is load
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workbench.core.resize import HOWS
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry
+from workbench.registry import Registry, lacks, named
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -70,7 +71,27 @@ class DetectorSettings:
         return ()
 
 
-detectors: Registry[type[Detector]] = Registry("detector")
+def _settle(name: str, kind: type[Detector]) -> str:
+    """Give it its `name`; what is wrong with it, as it would show only after hours of training, or nothing."""
+    base = f"{__name__}.parts.detector.Detector"  # by its name, as importing it is importing torch
+    lineage = [f"{one.__module__}.{one.__qualname__}" for one in getattr(kind, "__mro__", ())]
+    if base not in lineage:
+        return f"{named(kind)} is not derived from Detector"
+    if vars(kind).get("name", name) != name:
+        return f"{named(kind)} says name = '{vars(kind)['name']}'; leave that out, registering sets it"
+    kind.name = name
+    if fault := lacks(kind, ("title", "paper", "summary"), ("outs",)):
+        return fault
+    own = getattr(kind, "settings_class", None)
+    if not isinstance(own, type) or not issubclass(own, DetectorSettings):
+        return f"{named(kind)} has no `settings_class`, derived from DetectorSettings"
+    if any(isinstance(value, dataclasses.Field) for value in vars(own).values()):
+        return f"its settings, {own.__name__}, lack @dataclass(frozen=True)"
+    own_parts = kind.__mro__[: lineage.index(base)]
+    return "" if any("forward" in vars(one) for one in own_parts) else f"{named(kind)} has no `forward()`"
+
+
+detectors: Registry[type[Detector]] = Registry("detector", _settle)
 register = detectors.register
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workbench.core.project import XYXY, Snapshot, Split, State
-from workbench.registry import Registry
+from workbench.registry import Registry, lacks, named
 from workbench.settings import setting
 
 
@@ -182,8 +182,19 @@ class OneEach(Protocol):
         """
 
 
+def _settle(name: str, member: Format) -> str:
+    """What is wrong with it, as it would show only when it is used, or nothing."""
+    if fault := lacks(member, ("title",), calls=("sniff", "read", "places", "write")):
+        return fault
+    lost = getattr(member, "cannot_store", None)
+    if not isinstance(lost, frozenset):
+        return f"{named(member)} has no `cannot_store`, a frozenset"
+    unknown = sorted(map(str, lost - set(LOSSES)))
+    return f"`cannot_store` holds '{unknown[0]}', and known are {', '.join(LOSSES)}" if unknown else ""
+
+
 Kind = TypeVar("Kind", bound=Format)
-formats: Registry[Format] = Registry("format")
+formats: Registry[Format] = Registry("format", _settle)
 
 
 def register(name: str) -> Callable[[type[Kind]], type[Kind]]:

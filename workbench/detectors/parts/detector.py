@@ -131,10 +131,11 @@ class Detector(nn.Module):
     """An architecture with its own loss, target assignment and decoding.
 
     Subclasses set the class attributes, define forward(), and either set `head` or define the six methods that are
-    handed on to it here. forward() is the only part that is exported: it may hold no data-dependent control flow.
+    handed on to it here. forward() and candidates() are exported: neither may hold control flow that depends on data.
+    __init__() also runs under torch.device("meta"), without values, where only the size of the network is asked for.
     """
 
-    name: ClassVar[str]  # as registered
+    name: ClassVar[str]  # registering sets it
     title: ClassVar[str]  # as people write it: "YOLOv4-tiny"
     paper: ClassVar[str]  # authors, title, year, arXiv number
     summary: ClassVar[str]  # one sentence for the picker: what it is good for

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from workbench.core.nms import DIOU_POWERS
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry
+from workbench.registry import Registry, lacks
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -218,7 +218,12 @@ class Exporter(Protocol):
         ...
 
 
-exporters: Registry[type[Exporter]] = Registry("export format")
+def _settle(name: str, kind: type[Exporter]) -> str:
+    """What is wrong with it, as it would show only after a training, or nothing."""
+    return lacks(kind, ("title", "summary", "file"), ("needs",), ("write", "code"))
+
+
+exporters: Registry[type[Exporter]] = Registry("export format", _settle)
 register = exporters.register
 
 
