@@ -55,6 +55,20 @@ def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(fo
     assert [p.state for p in plugins.load_all()] == ["asks"]
 
 
+def test_what_its_author_tests_is_not_replaced_by_a_plugin_of_that_name_in_the_user_s_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_loaded", None)
+    (folder / "same.py").write_text(GOOD.replace('"Mine"', '"Old"'))
+    plugins.allow(plugins.load_all()[0])
+    tested = folder / "tested"
+    tested.mkdir()
+    (tested / "same.py").write_text(GOOD)
+    assert [plugin.file for plugin in plugins.load_trusted(tested)] == [tested / "same.py"]
+    plugins.loaded()  # as the tests do that are collected
+    assert formats.formats.get("mine").title == "Mine"
+
+
 @pytest.mark.parametrize(
     "text",
     ["raise RuntimeError('no')", "this is not python", GOOD.replace("API = 1", "API = 99"), "import missing_thing"],

@@ -118,14 +118,17 @@ def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
     `safe_mode`: none at all, and each says so; None: as the program was started.
     """
     off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
-    shipped = [Plugin(file, "found", _about(file)) for file in sorted(shipped_folder().glob("*.py"))]
-    strange = [Plugin(file, "found", _about(file)) for file in sorted(user_folder().glob("*.py"))]
-    strange += installed()
+    shipped = _in(shipped_folder())
+    strange = [*_in(user_folder()), *installed()]
     if off:
         why = "Nothing was loaded, as the program was started with --safe-mode."
         return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
     asked = [_load(plugin) if _allowed(plugin) else _waiting(plugin) for plugin in strange]
     return (*(_load(plugin) for plugin in shipped), *asked)
+
+
+def _in(folder: Path) -> list[Plugin]:
+    return [Plugin(file, "found", _about(file)) for file in sorted(folder.glob("*.py"))]
 
 
 def installed() -> list[Plugin]:
@@ -144,9 +147,18 @@ def installed() -> list[Plugin]:
 
 
 def load_trusted(folder: Path) -> tuple[Plugin, ...]:
-    """Import every plugin in `folder` without asking: for `pytest tests/contract --plugins`, by their author."""
+    """Import every plugin in `folder` without asking: for `pytest tests/contract --plugins`, by their author.
+
+    This process has none of the user's own then: one of the same name would take the place of what is tested.
+    """
+    global _loaded
     detectors.load_all()
-    return tuple(_load(Plugin(file, "found", _about(file))) for file in sorted(folder.glob("*.py")))
+    with _one_at_a_time:
+        names = {file.name for file in folder.glob("*.py")}
+        shipped = tuple(_load(plugin) for plugin in _in(shipped_folder()) if plugin.file.name not in names)
+        theirs = tuple(map(_load, _in(folder)))
+        _loaded = shipped + theirs
+    return theirs
 
 
 def allow(plugin: Plugin) -> None:

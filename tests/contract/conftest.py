@@ -32,9 +32,9 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     if not folder.is_dir() or not list(folder.glob("*.py")):
         raise pytest.UsageError(f"{members.OPTION} {folder}: there is no plugin, a file with the suffix .py, in it.")
-    bad = [plugin for plugin in plugins.load_trusted(folder) if plugin.state != "loaded"]
+    bad = [plugin for plugin in plugins.load_trusted(folder) if plugin.problem]
     if bad:
-        raise pytest.UsageError("\n".join(f"{plugin.file} can't be loaded: {plugin.problem}" for plugin in bad))
+        raise pytest.UsageError("\n".join(f"{plugin.file} can't be tested: {plugin.problem}" for plugin in bad))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,6 +15,7 @@ from tests import networks
 from tests.plugins import cfgs
 from workbench import detectors, plugins
 from workbench.detectors import DetectorSettings
+from workbench.detectors.parts import counting
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
@@ -71,6 +72,27 @@ def test_it_says_what_it_is(name: str) -> None:
     assert "20" in kind.paper
     assert kind.published_resize in ("stretch", "letterbox")
     assert all(row.help.endswith(".") for row in rows(kind.settings_class))
+
+
+def test_it_is_made_without_values_and_its_output_layers_hold_all_that_belongs_to_labels(name: str) -> None:
+    """As the Train page counts weights and multiply-adds: __init__() and forward() under torch.device("meta").
+
+    Detectors for three and for four labels differ in the layers that label_rows() names, of `outs`, and nowhere else.
+    """
+    with torch.device("meta"), networks.unfilled():
+        three, four = (detectors.build(name, settings_of(name, PX, 0.1), labels) for labels in (3, 4))
+    assert 0 < counting.parameters(three) < counting.multiply_adds(three)
+    odd = {
+        key.rpartition(".")[0]
+        for (key, a), b in zip(three.state_dict().items(), four.state_dict().values(), strict=True)
+        if a.shape != b.shape
+    }
+    assert odd == set(three.label_rows()) <= set(three.outs)
+    for out in three.outs:
+        assert three.get_parameter(f"{out}.weight").ndim > 1
+    for layer, rows_ in three.label_rows().items():
+        assert len(three.get_parameter(f"{layer}.weight")) == rows_.count(3)
+        assert len(four.get_parameter(f"{layer}.weight")) == rows_.count(4)
 
 
 def test_candidates_have_a_box_and_a_score_per_label(name: str) -> None:

@@ -31,7 +31,8 @@ class Outcomes:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(plugins, "_loaded", plugins.loaded())  # an inner run sets it
     folder = tmp_path / "plugins"
     folder.mkdir()
     yield folder
@@ -98,6 +99,7 @@ def test_good_plugins_pass_and_bad_ones_fail_by_what_they_break(folder: Path, tm
         ("", "there is no plugin"),
         ("import workbench.api", "it must say API = 1"),
         ("raise RuntimeError('of a stranger')", "RuntimeError: of a stranger"),
+        ("import workbench.api\nAPI = 1", "broken.py can't be tested: It registered nothing."),
     ],
 )
 def test_a_folder_that_can_t_be_loaded_is_said_before_any_test(

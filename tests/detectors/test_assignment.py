@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.contract.test_every_detector import NAMES, build, images, targets
 from workbench.detectors.parts.default_boxes import DefaultBoxHead
 from workbench.detectors.parts.detector import Detector, Raw, Targets
-from workbench.detectors.parts.explained import Explained, Roles
+from workbench.detectors.parts.explained import Explained, Roles, cells
 from workbench.detectors.parts.yolo_head import Rules, YoloHead
 
 PX = 128
@@ -212,3 +214,20 @@ def test_a_detector_that_does_not_tell_says_so() -> None:
 
     with pytest.raises(Exception, match="Quiet does not say what its loss makes"):
         Quiet(build("yolov3").settings, 1, ()).explained(None, SOME, (PX, PX))
+
+
+def test_cells_lie_row_by_row_and_are_made_without_values_and_in_exported_files() -> None:
+    grids = ((1, 2), (1, 1))
+    fine, coarse = [[0, 0, 8, 10], [8, 0, 16, 10]], [0, 0, 16, 10]
+    assert cells(grids, (1, 2), (10, 16)).tolist() == [*fine, coarse, coarse]
+    with torch.device("meta"):
+        assert cells(grids, (1, 2), (10, 16)).shape == (4, 4)
+
+    class Moved(nn.Module):
+        def forward(self, raw: Tensor) -> Tensor:
+            rows, columns = raw.shape[1:]
+            return raw.view(-1, 1) + cells(((rows, columns),), (1,), (10, 16))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this is torch's old way: the one that has the fewest operations
+        torch.onnx.export(Moved(), (torch.zeros(1, 3, 4),), io.BytesIO(), dynamo=False, opset_version=17)

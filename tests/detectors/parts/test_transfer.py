@@ -51,22 +51,6 @@ def test_everything_but_the_rows_of_new_labels_goes_over(name: str) -> None:
         assert torch.equal(tensor[len(tensor) - how.after :], theirs[key][len(theirs[key]) - how.after :])
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_labels_rows_are_all_there_is_to_labels(name: str) -> None:
-    """Detectors for three and for four labels differ in the layers that label_rows() names and in no others."""
-    with networks.unfilled():
-        three, four = (detectors.build(name, settings(name), labels) for labels in (3, 4))
-    odd = {
-        key.rpartition(".")[0]
-        for (key, a), b in zip(three.state_dict().items(), four.state_dict().values(), strict=True)
-        if a.shape != b.shape
-    }
-    assert odd == set(three.label_rows())
-    for layer, rows in three.label_rows().items():
-        assert len(three.get_parameter(f"{layer}.weight")) == rows.count(3)
-        assert len(four.get_parameter(f"{layer}.weight")) == rows.count(4)
-
-
 def test_rows_of_a_file_without_names_go_over_whole_or_without_labels() -> None:
     old, same, other = build("yolov4-tiny", 3, 1), build("yolov4-tiny", 3, 2), build("yolov4-tiny", 5, 2)
     assert transfer(same, old.state_dict(), None, OLD).labels == ()

@@ -118,8 +118,16 @@ def laid(kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int]) -> Lay
 
 
 def cells(grids: Grids, per_cell: Sequence[int], size: tuple[int, int]) -> Tensor:
-    """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior."""
-    table = laid("cell", torch.zeros(0, 4), grids, per_cell)
-    shape = torch.tensor([[size[0] / rows, size[1] / columns] for rows, columns in grids])[table.level]
-    low = torch.stack([table.column * shape[:, 1], table.row * shape[:, 0]], dim=1)
-    return torch.cat([low, low + shape.flip(1)], dim=1)
+    """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior.
+
+    Made of operations that every exported format has, and without values on "meta": __init__() and candidates() may
+    call it.
+    """
+    parts = []
+    for (rows, columns), each in zip(grids, per_cell, strict=True):
+        high, wide = size[0] / rows, size[1] / columns
+        left = (torch.arange(columns) * wide).repeat(rows)  # (rows * columns,)
+        top = (torch.arange(rows) * high)[:, None].repeat(1, columns).flatten()
+        cell = torch.stack([left, top, left + wide, top + high], dim=1)
+        parts.append(cell[:, None].repeat(1, each, 1).flatten(0, 1))
+    return torch.cat(parts)
