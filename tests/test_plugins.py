@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from workbench import __main__, detectors, formats, plugins
+from workbench import __main__, cli, console, detectors, formats, plugins
+from workbench.errors import WorkbenchError
+from workbench.exchange import recognise
 
 GOOD = '''"""A good one."""
 from workbench.api import formats
@@ -52,7 +55,63 @@ def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(fo
     plugins.allow(plugins.load_all()[0])
     assert [p.members for p in plugins.load_all()] == [("mine",)]
     file.write_text(GOOD + "#")
-    assert [p.state for p in plugins.load_all()] == ["asks"]
+    (changed,) = plugins.load_all()
+    assert (changed.state, changed.problem.partition(".")[0]) == ("asks", "It was changed since you allowed it")
+
+
+def test_a_name_of_a_plugin_that_did_not_run_is_said_to_be_its_and_what_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_loaded", None)
+    file = folder / "stranger.py"
+    file.write_text(GOOD)
+    plugins.allow(plugins.find("stranger"))
+    file.write_text(GOOD + "#")
+    plugins.loaded()
+    with pytest.raises(WorkbenchError) as unknown:
+        formats.load_all().get("mine")
+    assert "The plugin stranger.py brings it, but did not run. It was changed since you" in unknown.value.sentence
+    assert unknown.value.sentence.endswith("See Help > Plugins, or: workbench plugins --allow stranger.py")
+    with pytest.raises(WorkbenchError, match="ask to run are not among them: stranger.py. See Help > Plugins"):
+        formats.load_all().get("zebra")
+    with pytest.raises(WorkbenchError, match="ask to run are not among them: stranger.py."):
+        recognise(folder)
+
+
+def test_a_server_lists_allows_and_forgets_on_the_command_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "stranger.py"
+    file.write_text(GOOD)
+
+    def told(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(plugins, "_loaded", None)  # each command is a process of its own
+        code = cli.main(["plugins", *words])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    assert json.loads(told("--json")[1])["plugins"][0]["state"] == "asks to run"
+    assert told("--allow", str(folder / "elsewhere" / "stranger.py"))[0] == console.FAILED
+    assert "mine" not in formats.formats
+    code, out, err = told("--allow", "stranger.py")
+    assert (code, "loaded" in out, f"Allowed, as it is now: {file}" in err) == (console.DONE, True, True)
+    assert f"Your own belong in {folder}" in err
+    assert "mine" in formats.formats
+    file.write_text(GOOD.replace("API = 1", ""))
+    assert "asks to run" in told()[1], "it was changed"
+    code, _, err = told("--allow", "stranger")
+    assert (code, "stranger.py is allowed, but does not run: " in err) == (console.FAILED, True)
+    assert "asks to run" in told("--forget", "stranger.py")[1]
+    assert not plugins.is_allowed(plugins.find("stranger.py"))
+
+
+def test_detectors_are_listed_with_a_word_on_plugins_that_ask(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plugins, "_loaded", None)
+    (folder / "stranger.py").write_text(GOOD)
+    assert cli.main(["detectors"]) == console.DONE
+    assert "Plugins that ask to run are not among them: stranger.py." in capsys.readouterr().err
 
 
 def test_what_its_author_tests_is_not_replaced_by_a_plugin_of_that_name_in_the_user_s_folder(

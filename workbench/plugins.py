@@ -37,6 +37,10 @@ API = 1
 GROUP = "workbench.plugins"  # of entry points
 SAFE_MODE = "WORKBENCH_SAFE_MODE"  # set by `workbench --safe-mode`, also for the processes that it starts
 NOTHING = "It registered nothing. A class is registered by a line above it, such as @detectors.register('name')."
+HOW = "See Help > Plugins, or: workbench plugins"
+STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch", "off": "off"}
+AT_NEXT_START = "at the next start"
+FAMILIES: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
 SHIPPED = "workbench_plugin_"  # and the file's name: how the module of a file is called
 
 
@@ -45,7 +49,8 @@ class Plugin:
     """One plugin, a file or an installed package, and what became of it.
 
     `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports), "off" (in
-    safe mode). `module` of an installed package, whose `file` it is; else empty.
+    safe mode). `module` of an installed package, whose `file` it is; else empty. What is to become of it at the next
+    start is another thing: see `is_allowed` and `told`.
     """
 
     file: Path
@@ -112,6 +117,38 @@ def _load_waiting() -> None:
 detectors.when_loaded(_load_waiting)
 
 
+def listed() -> tuple[Plugin, ...]:
+    """`loaded()` and, as asking, what came since then; what asked and has gone is left out."""
+    known = tuple(plugin for plugin in loaded() if plugin.state != "asks" or plugin.file.exists())
+    there = {(plugin.owner, plugin.file) for plugin in known}
+    if any(plugin.state == "off" for plugin in known):
+        return known
+    return (*known, *(_waiting(plugin) for plugin in _strange() if (plugin.owner, plugin.file) not in there))
+
+
+def told(plugin: Plugin) -> str:
+    """What became of it, and of the next start where that differs, in a few words."""
+    if plugin.state == "off" or is_allowed(plugin) == (plugin.state != "asks"):
+        return STATES[plugin.state]
+    return AT_NEXT_START if plugin.state == "asks" else f"{STATES[plugin.state]}, asks at the next start"
+
+
+def find(name: str) -> Plugin:
+    """The plugin of the user's folder or of a package by its name, file name or path. Nothing of it is imported.
+
+    WorkbenchError where there is none.
+    """
+    found = _strange()
+    for plugin in found:
+        if name in (plugin.owner, plugin.name) or Path(name).absolute() == plugin.file:
+            return plugin
+    names = f" There are: {', '.join(plugin.owner for plugin in found)}." if found else ""
+    raise WorkbenchError(
+        f"There is no plugin '{name}' in {user_folder()}, and no installed package of that name brings one.{names}"
+        " Put the file there, and name it as it is called there."
+    )
+
+
 def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
     """Import every plugin that may run, one failing without harming the others.
 
@@ -119,12 +156,17 @@ def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
     """
     off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
     shipped = _in(shipped_folder())
-    strange = [*_in(user_folder()), *installed()]
+    strange = _strange()
     if off:
         why = "Nothing was loaded, as the program was started with --safe-mode."
         return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
-    asked = [_load(plugin) if _allowed(plugin) else _waiting(plugin) for plugin in strange]
+    asked = [_load(plugin) if is_allowed(plugin) else _waiting(plugin) for plugin in strange]
     return (*(_load(plugin) for plugin in shipped), *asked)
+
+
+def _strange() -> list[Plugin]:
+    """Those that run only after the user's yes."""
+    return [*_in(user_folder()), *installed()]
 
 
 def _in(folder: Path) -> list[Plugin]:
@@ -163,48 +205,99 @@ def load_trusted(folder: Path) -> tuple[Plugin, ...]:
 
 def allow(plugin: Plugin) -> None:
     """Record the user's yes to this plugin as it is now, from the next start on; a changed byte asks again."""
-    kept = _consents()
-    kept[_known_as(plugin)] = _fingerprint(plugin)
-    atomic_write(_consent_file(), json.dumps(kept, indent=1))
+    _keep(_consents() | {_known_as(plugin): _fingerprint(plugin)})
+
+
+def forget(plugin: Plugin) -> None:
+    """Take the user's yes back, from the next start on."""
+    _keep({name: kept for name, kept in _consents().items() if name != _known_as(plugin)})
+
+
+def is_shipped(plugin: Plugin) -> bool:
+    """Whether it came with the program, and is trusted as that is."""
+    return not plugin.package and plugin.file.parent == shipped_folder()
+
+
+def is_allowed(plugin: Plugin) -> bool:
+    """Whether it runs at the next start, as its content is now."""
+    if is_shipped(plugin):
+        return True
+    try:
+        return _consents().get(_known_as(plugin), "") == _fingerprint(plugin)
+    except OSError:  # it can't be read
+        return False
+
+
+def _elsewhere(name: str) -> str:
+    """A sentence on the plugin that registers `name` but did not run, or without a name on all that ask; or nothing."""
+    asking = [plugin for plugin in _loaded or () if plugin.state == "asks"]
+    if not name:
+        names = ", ".join(plugin.owner for plugin in asking)
+        return f"Plugins that ask to run are not among them: {names}. {HOW}" if asking else ""
+    out = [plugin for plugin in _loaded or () if plugin.state in ("failed", "off")]
+    for plugin in (*asking, *out):
+        if name in _registered_by(plugin):
+            how = f" {HOW} --allow {plugin.owner}" if plugin in asking else ""
+            return f"The plugin {plugin.owner} brings it, but did not run. {plugin.problem}{how}"
+    return ""
+
+
+for _family in FAMILIES:
+    _family.elsewhere = _elsewhere
+
+
+def _registered_by(plugin: Plugin) -> set[str]:
+    """The names that its text registers, read without running it."""
+    found = set()
+    for file in plugin.files:
+        calls = [node for node in ast.walk(_parsed(file)) if isinstance(node, ast.Call) and node.args]
+        for call in calls:
+            if getattr(call.func, "attr", "") == "register" and isinstance(call.args[0], ast.Constant):
+                found.add(str(call.args[0].value))
+    return found
+
+
+def _parsed(file: Path) -> ast.Module:
+    """The statements of a Python file; of another one, or one that can't be read, none."""
+    try:
+        return ast.parse(file.read_bytes() if file.suffix == ".py" else b"")
+    except (OSError, SyntaxError, ValueError):
+        return ast.parse("")  # its import will say why
 
 
 def _load(plugin: Plugin) -> Plugin:
     if not detectors.are_loaded() and any(map(_imports_torch, plugin.files)):
         return replace(plugin, state="later")
-    with _owned(plugin.owner) as families:
+    with _owned(plugin.owner):
         try:
             module = _import(plugin)
             if getattr(module, "API", None) != API:
                 raise ValueError(f"it must say API = {API}")
         except Exception as error:  # a plugin may raise anything, and the window must start
-            for family in families:
+            for family in FAMILIES:
                 family.unregister_owner(plugin.owner)
             log.warning("Plugin %s was left out", plugin.file, exc_info=True)
             told = error.sentence if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
             return replace(plugin, state="failed", problem=told)
-    members = tuple(name for family in families for name in family.names() if family.owner(name) == plugin.owner)
+    members = tuple(name for family in FAMILIES for name in family.names() if family.owner(name) == plugin.owner)
     return replace(plugin, state="loaded", problem="" if members else NOTHING, members=members)
 
 
 @contextlib.contextmanager
-def _owned(owner: str) -> Iterator[tuple[Registry[Any], ...]]:
+def _owned(owner: str) -> Iterator[None]:
     """What is registered meanwhile is the owner's; what it had registered before is forgotten."""
-    families: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
-    for family in families:
+    for family in FAMILIES:
         family.unregister_owner(owner)
         family.current_owner = owner
     try:
-        yield families
+        yield
     finally:
-        for family in families:
+        for family in FAMILIES:
             family.current_owner = OWN
 
 
 def _imports_torch(file: Path) -> bool:
-    try:
-        statements = ast.parse(file.read_bytes()).body if file.suffix == ".py" else []
-    except (OSError, SyntaxError, ValueError):
-        return False  # its import will say why
+    statements = _parsed(file).body
     names = [alias.name for line in statements if isinstance(line, ast.Import) for alias in line.names]
     names += [line.module or "" for line in statements if isinstance(line, ast.ImportFrom)]
     return any(name.partition(".")[0] in ("torch", "torchvision") for name in names)
@@ -226,8 +319,8 @@ def _import(plugin: Plugin) -> object:
 
 
 def _waiting(plugin: Plugin) -> Plugin:
-    why = "It is new or was changed. A plugin is a program: allow it if you trust it."
-    return replace(plugin, state="asks", problem=why)
+    why = "It was changed since you allowed it." if _known_as(plugin) in _consents() else "It is new."
+    return replace(plugin, state="asks", problem=f"{why} A plugin is a program: allow it if you trust what it is now.")
 
 
 def _about(file: Path) -> str:
@@ -235,12 +328,7 @@ def _about(file: Path) -> str:
         first = file.read_text(encoding="utf-8").lstrip().splitlines()[0]
     except (OSError, UnicodeDecodeError, IndexError):
         return ""
-    return first.strip("\"' ")
-
-
-def _allowed(plugin: Plugin) -> bool:
-    kept = _consents().get(_known_as(plugin))
-    return kept is not None and kept == _fingerprint(plugin)
+    return "".join(one for one in first.strip("\"' ") if one.isprintable())
 
 
 def _known_as(plugin: Plugin) -> str:
@@ -256,6 +344,10 @@ def _fingerprint(plugin: Plugin) -> str:
         total.update(hashlib.sha256(file.relative_to(plugin.file.parent).as_posix().encode()).digest())
         total.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
     return total.hexdigest()
+
+
+def _keep(consents: dict[str, str]) -> None:
+    atomic_write(_consent_file(), json.dumps(consents, indent=1))
 
 
 def _consent_file() -> Path:

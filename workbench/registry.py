@@ -41,7 +41,8 @@ class Registry(Generic[Member]):
     `family` is the singular noun used in messages ("detector"). `owner` of a member is OWN
     unless a plugin registered it (see plugins.py, which sets `current_owner` while it imports).
     `settle(name, member)` makes a member ready and gives what is wrong with it, or nothing.
-    `elsewhere(name)` gives a sentence on where an unknown name may be (see plugins.py), or nothing.
+    `elsewhere(name)` says where an unknown name may be, `elsewhere("")` who is not here yet (plugins.py), or
+    nothing.
     """
 
     def __init__(self, family: str, settle: Callable[[str, Member], str] = lambda name, member: "") -> None:
@@ -79,8 +80,9 @@ class Registry(Generic[Member]):
         if where := self.elsewhere(name):
             raise WorkbenchError(f"There is no {self.family} called '{name}'. {where}")
         near = difflib.get_close_matches(name, self._members, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(self._members)}."
-        raise WorkbenchError(f"There is no {self.family} called '{name}'.{hint}")
+        listed = f"There are: {', '.join(self._members)}. {self.elsewhere('')}".rstrip()
+        hint = f"Did you mean '{near[0]}'?" if near else listed
+        raise WorkbenchError(f"There is no {self.family} called '{name}'. {hint}")
 
     def owner(self, name: str) -> str:
         """Who registered `name`: "built in" or the plugin's file name."""

@@ -147,6 +147,7 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
         "demo",
         "check",
         "detectors",
+        "plugins",
     ],
 )
 def test_every_command_has_help(command: str, capsys: Capture) -> None:

@@ -30,5 +30,34 @@ def test_a_new_plugin_asks_and_is_allowed_for_the_next_start(
     assert allow.isEnabled()
     allow.click()
     assert not allow.isEnabled()
+    assert table.item(0, 1).text() == "at the next start"
     assert "next start" in find(dialog, QLabel, "plugins-said").text()
     assert [plugin.state for plugin in plugins.load_all()] == ["loaded"]
+    forget = find(dialog, QPushButton, "plugins-forget")
+    forget.click()
+    assert (table.item(0, 1).text(), allow.isEnabled(), forget.isEnabled()) == ("asks to run", True, False)
+    assert [plugin.state for plugin in plugins.load_all()] == ["asks"]
+
+
+def test_a_plugin_that_came_or_was_changed_since_the_start_asks_without_a_restart(
+    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "user_folder", lambda: tmp_path)
+    monkeypatch.setattr(plugins, "shipped_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr(plugins, "_loaded", None)
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text("API = 1\n")
+    plugins.allow(plugins.find("old.py"))
+    assert [plugin.state for plugin in plugins.loaded()] == ["loaded"]
+    old.write_text("API = 1  # changed\n")
+    new.write_text("API = 1\n")
+    window = open_window()
+    window.show_plugins()
+    dialog = find(window, PluginsWindow, "plugins-window")
+    table = find(dialog, QTableWidget, "plugins-table")
+    shown = [[table.item(row, column).text() for column in (0, 1)] for row in range(2)]
+    assert shown == [["old", "loaded, asks at the next start"], ["new", "asks to run"]]
+    table.selectRow(0)
+    find(dialog, QPushButton, "plugins-allow").click()
+    assert table.item(0, 1).text() == "loaded"
+    assert plugins.is_allowed(plugins.find("old.py"))

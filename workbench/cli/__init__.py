@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from workbench import __version__, console
-from workbench.cli import adding, anchors, benchmark, compare, predict, project, results, runs, seen, training, weights  # noqa: F401 - each files its commands with the app
+from workbench.cli import (  # noqa: F401 - each files its commands with the app
+    adding,
+    anchors,
+    benchmark,
+    compare,
+    plugins,
+    predict,
+    project,
+    results,
+    runs,
+    seen,
+    training,
+    weights,
+)
 from workbench.cli.options import app
 from workbench.errors import WorkbenchError
 
@@ -58,13 +71,14 @@ def _printable(text: str) -> str:
 
 def _suggest_set(error: Exception) -> None:
     """`train --width 0.1`: a detector's own setting has no flag, so the way to give it is put beside the refusal."""
-    from workbench import detectors, plugins, settings
+    from workbench import detectors, settings
+    from workbench.plugins import loaded
 
     name = str(getattr(error, "option_name", "") or "").lstrip("-").replace("-", "_")
     context = getattr(error, "ctx", None)
     if not name or context is None or context.info_name not in ("train", "estimate", "import-weights"):
         return
-    plugins.loaded()
+    loaded()
     kinds = (member.settings_class for _, member in detectors.load_all())
     if any(row.name == name for kind in kinds for row in settings.rows(kind)):
         error.possibilities = [f"--set {name}=VALUE"]  # type: ignore[attr-defined]

@@ -46,6 +46,7 @@ ORDER = [
     "restore",
     "find-images",
     "detectors",
+    "plugins",
     "weights",
     "import-weights",
 ]

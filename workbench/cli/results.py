@@ -91,6 +91,8 @@ def detectors(
         )
         return
     table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
+    if absent := family.detectors.elsewhere(""):
+        say(absent)
 
 
 def _show_settings(name: str, member: type[Detector], *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ def recognise(path: Path) -> str:
         names = ", ".join(formats.load_all().names())
         raise WorkbenchError(
             f"{what_is_there(path)} Known are {names};"
-            " give the folder that holds the annotation files, or name the format with --format."
+            f" give the folder that holds the annotation files, or name the format with --format. {absent()}".rstrip()
         )
     if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
         seen = " and ".join(name for name, _ in found)
@@ -33,6 +33,11 @@ def recognise(path: Path) -> str:
             f" Name one with --format, such as --format {found[0][0]}, or give the folder of one of them."
         )
     return found[0][0]
+
+
+def absent() -> str:
+    """A sentence on plugins that may know a format and ask to run; or nothing."""
+    return formats.formats.elsewhere("")
 
 
 def what_is_there(path: Path) -> str:

@@ -20,7 +20,10 @@ from workbench import plugins
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
 
-_STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch", "off": "off"}
+_MEANS = {  # of a state, where its word says too little
+    "later": "It imports PyTorch, and is loaded together with it when a page first needs that.",
+    "asks": "Nothing of it has run. It runs when you have allowed it and started the program again.",
+}
 
 
 class PluginsWindow(QDialog):
@@ -30,21 +33,22 @@ class PluginsWindow(QDialog):
         super().__init__(parent)
         self.setObjectName("plugins-window")
         self.setWindowTitle("Plugins")
-        folder = plugins.user_folder()
         about = QLabel(
-            f"One Python file adds detectors, formats or exporters. Put yours into {folder}, or install a package that"
-            " brings some. A plugin is a program: allow only those whose author you trust. workbench --safe-mode starts"
-            " without any.",
+            "One Python file adds detectors, formats or exporters. Put yours into the folder below, or install a"
+            " package that brings some. A plugin is a program: allow only those whose author you trust. workbench"
+            " --safe-mode starts without any.",
             wordWrap=True,
         )
-        about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        folder = QLabel(str(plugins.user_folder()))  # in a line of its own, which is never broken
+        folder.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._said = QLabel(wordWrap=True)
         self._said.setObjectName("plugins-said")
         self._table = QTableWidget(0, 4)
         self._table.setObjectName("plugins-table")
         self._table.setAccessibleName("Plugins")
-        self._table.setHorizontalHeaderLabels(["plugin", "state", "adds", "about"])
+        self._table.setHorizontalHeaderLabels(["Plugin", "State", "Adds", "About"])
         self._table.verticalHeader().hide()
+        self._table.horizontalHeader().setHighlightSections(False)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
@@ -52,28 +56,33 @@ class PluginsWindow(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self._allow = QPushButton("Allow this plugin")
         self._allow.setObjectName("plugins-allow")
+        self._forget = QPushButton("Do not allow it")
+        self._forget.setObjectName("plugins-forget")
         self._open = QPushButton("Open the folder")
         buttons.addButton(self._allow, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(self._forget, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self._open, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.close)
         self._allow.clicked.connect(self._allow_chosen)
+        self._forget.clicked.connect(self._forget_chosen)
         self._open.clicked.connect(self._open_folder)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 24, 24, 16)
         layout.setSpacing(theme.GRID)
-        for widget in (about, self._table, self._said, buttons):
+        for widget in (about, folder, self._table, self._said, buttons):
             layout.addWidget(widget)
-        self._plugins = plugins.loaded()
+        self._plugins = plugins.listed()
         self._fill()
         self.resize(720, 360)
 
     def _fill(self) -> None:
         self._table.setRowCount(len(self._plugins))
         for row, plugin in enumerate(self._plugins):
-            words = (plugin.name, _STATES[plugin.state], ", ".join(plugin.members), plugin.about)
-            for column, text in enumerate(words):
+            words = (plugin.name, plugins.told(plugin), ", ".join(plugin.members), plugin.about)
+            tips = (str(plugin.file), _MEANS.get(plugin.state, plugin.problem), *words[2:])
+            for column, (text, tip) in enumerate(zip(words, tips, strict=True)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(str(plugin.file) if column == 0 else text)
+                item.setToolTip(tip)
                 self._table.setItem(row, column, item)
         self._table.resizeColumnsToContents()
         self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
@@ -86,19 +95,40 @@ class PluginsWindow(QDialog):
     @Slot()
     def _chosen(self) -> None:
         plugin = self._current()
-        self._allow.setEnabled(plugin is not None and plugin.state == "asks")
-        self._said.setText(plugin.problem if plugin is not None else "")
+        strange = plugin is not None and not plugins.is_shipped(plugin)
+        allowed = plugin is not None and plugins.is_allowed(plugin)
+        self._allow.setEnabled(strange and not allowed)
+        self._forget.setEnabled(strange and allowed)
+        self._said.setText("" if plugin is None else _sentence(plugin))
 
     @Slot()
     def _allow_chosen(self) -> None:
         plugin = self._current()
         if plugin is not None:
             plugins.allow(plugin)
-            self._said.setText(f"{plugin.name} will be loaded at the next start.")
-            self._allow.setEnabled(False)
+            self._fill()
+
+    @Slot()
+    def _forget_chosen(self) -> None:
+        plugin = self._current()
+        if plugin is not None:
+            plugins.forget(plugin)
+            self._fill()
 
     @Slot()
     def _open_folder(self) -> None:
         folder = plugins.user_folder()
         folder.mkdir(parents=True, exist_ok=True)
         open_folder(folder)
+
+
+def _sentence(plugin: plugins.Plugin) -> str:
+    """What to know about the chosen one: of what is to come, if that is another thing than what is."""
+    if plugin.state == "asks" and plugins.is_allowed(plugin):
+        return f"{plugin.name} will be loaded at the next start, as it is now."
+    if plugin.state in ("loaded", "failed", "later") and not plugins.is_allowed(plugin):
+        why = (
+            "It is not allowed any longer, or was changed since. It asks again at the next start, unless you allow it."
+        )
+        return f"{plugin.problem} {why}".lstrip()
+    return plugin.problem

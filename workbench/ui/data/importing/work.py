@@ -14,7 +14,7 @@ from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, ImportReport, ImportSettings
 from workbench.exchange.importing import replan
-from workbench.exchange.recognising import what_is_there
+from workbench.exchange.recognising import absent, what_is_there
 from workbench.formats.parts import watching
 from workbench.ui.counted import Counted
 from workbench.ui.data.importing.findings import Findings, findings
@@ -112,7 +112,8 @@ def unsure(source: Path) -> Unsure:
     found = tuple(name for name, _ in formats.recognise(source))
     if not found:
         return Unsure(
-            f"{what_is_there(source)} Choose the folder or file with the labels, or say above which format it is.",
+            f"{what_is_there(source)} Choose the folder or file with the labels, or say above which format it is."
+            f" {absent()}".rstrip(),
             (),
         )
     seen = " and ".join(formats.formats.get(name).title for name in found)

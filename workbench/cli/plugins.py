@@ -1,0 +1,59 @@
+"""The command about plugins: which there are, and the user's yes to one where no window can ask for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workbench import plugins as there
+from workbench.cli.options import Json, app
+from workbench.console import result, say, table
+from workbench.errors import WorkbenchError
+
+ONE = "A file's name in the plugin folder, or an installed package's; may be repeated."
+
+
+@app.command()
+def plugins(
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="FILE", help=f"Let it run, as it is now; a changed byte asks again. {ONE}"),
+    ] = None,
+    forget: Annotated[
+        list[str] | None, typer.Option("--forget", metavar="FILE", help=f"Let it run no longer. {ONE}")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the plugins and what became of each, or allow one to run: it is a program, and may do all that you may."""
+    from workbench import detectors
+
+    allowed, forgotten = [[there.find(name) for name in names or ()] for names in (allow, forget)]
+    for plugin in allowed:  # before any is loaded, so that what follows tells how it went
+        there.allow(plugin)
+        say(f"Allowed, as it is now: {plugin.file}", quiet=as_json)
+    for plugin in forgotten:
+        there.forget(plugin)
+        say(f"Not allowed any longer: {plugin.file}", quiet=as_json)
+    if any(plugin.state == "later" for plugin in there.loaded()):
+        detectors.load_all()  # what imports PyTorch is loaded then
+    found = there.loaded()
+    keys = ("name", "state", "adds", "about", "problem", "file")
+    rows = [(p.owner, there.told(p), list(p.members), p.about, p.problem, str(p.file)) for p in found]
+    told = {"folder": str(there.user_folder()), "plugins": [dict(zip(keys, row, strict=True)) for row in rows]}
+    if as_json:
+        result(told, as_json=True)
+    else:
+        table(
+            ["plugin", "state", "adds", "about"],
+            [[p.owner, there.told(p), ", ".join(p.members), p.about] for p in found],
+        )
+        for plugin in found:
+            if plugin.problem and plugin.state != "off":
+                say(f"{plugin.owner}: {plugin.problem}")
+        say(f"Your own belong in {there.user_folder()}")
+        if any(plugin.state == "asks" for plugin in found):
+            say("Allow one whose author you trust: workbench plugins --allow FILE")
+    owners = {plugin.owner for plugin in allowed}
+    if failed := [plugin for plugin in found if plugin.owner in owners and plugin.state == "failed"]:
+        raise WorkbenchError(f"{failed[0].owner} is allowed, but does not run: {failed[0].problem}")
