@@ -61,6 +61,7 @@ RUN_BY = {  # by the beginning of the command
     "predict --merge": "tests/cli/test_predict.py",
     "export": "tests/inference/test_export.py",
     "benchmark": "tests/cli/test_training.py",
+    "plugins": "tests/test_plugins.py",
 }
 OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pip, pytest; and of the program as a whole
     *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--nodes", "--extra"),

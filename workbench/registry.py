@@ -15,7 +15,7 @@ OWN = "built in"
 def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (), calls: Iterable[str] = ()) -> str:
     """What of these attributes a member has not, as "its class Mine has no `title` (a text), `write()`"; or nothing.
 
-    `texts` must be strings with something in them, `tuples` tuples of strings, `calls` methods.
+    `texts` must be strings with something in them, `tuples` tuples (or lists) of strings, `calls` methods.
     """
 
     def is_text(value: Any) -> bool:
@@ -24,7 +24,7 @@ def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (),
     faults = [f"`{name}` (a text)" for name in texts if not is_text(getattr(member, name, None))]
     for name in tuples:
         value = getattr(member, name, None)
-        if not isinstance(value, tuple) or not all(map(is_text, value)):
+        if not isinstance(value, tuple | list) or not all(map(is_text, value)):
             faults.append(f"`{name}` (a tuple of texts)")
     faults += [f"`{name}()`" for name in calls if not callable(getattr(member, name, None))]
     return f"{named(member)} has no {', '.join(faults)}" if faults else ""

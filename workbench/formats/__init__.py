@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -187,7 +187,7 @@ def _settle(name: str, member: Format) -> str:
     if fault := lacks(member, ("title",), calls=("sniff", "read", "places", "write")):
         return fault
     lost = getattr(member, "cannot_store", None)
-    if not isinstance(lost, frozenset):
+    if not isinstance(lost, Set):
         return f"{named(member)} has no `cannot_store`, a frozenset"
     unknown = sorted(map(str, lost - set(LOSSES)))
     return f"`cannot_store` holds '{unknown[0]}', and known are {', '.join(LOSSES)}" if unknown else ""
