@@ -18,6 +18,7 @@ from workbench.ui.train.curves import Curves
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, ROW, TOP_RIGHT
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot
+from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_values import told
 from workbench.ui.widgets.whole_axis import WholeAxis
 
@@ -42,6 +43,15 @@ def words(plot: Plot) -> list[str]:
     item = plot.getPlotItem()
     names = [label.item.toHtml() for _, label in item.legend.items]
     return names + [item.getAxis(side).label.toHtml() for side in ("left", "bottom")]
+
+
+def test_curves_are_as_wide_on_a_fine_screen(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve of 2 px was a hairline on a screen of two dots a pixel."""
+    for ratio in (1.0, 2.0):
+        monkeypatch.setattr(theme, "dots", lambda ratio=ratio: ratio)
+        curve = PlotCurve(0, Qt.PenStyle.SolidLine)
+        curve.restyle()
+        assert curve.item.opts["pen"].widthF() == 2 * ratio
 
 
 def test_the_words_of_a_plot_follow_the_theme_while_it_is_shown(qtbot: QtBot) -> None:

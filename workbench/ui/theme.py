@@ -177,6 +177,9 @@ def _sheet(c: Colours) -> str:
     QRadioButton::indicator {{
         width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 8px; background: {c.surface}; }}
     QRadioButton::indicator:checked {{ border: 5px solid {c.accent}; width: 6px; height: 6px; }}
+    QPushButton:flat {{ border: 1px solid transparent; border-radius: 4px; padding: 3px 8px; }}
+    QPushButton:flat:hover {{ background: {c.border}; }}
+    QPushButton:flat:focus {{ border-color: {c.accent}; }}
     QPushButton[role="primary"] {{
         background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; border-radius: 4px;
         padding: 4px 14px; }}
@@ -246,6 +249,12 @@ def style_plot(plot: Any) -> None:
         item.legend.setLabelTextColor(c.text)
         for _, label in item.legend.items:
             label.setText(label.text)  # pyqtgraph keeps the new colour for words to come only
+
+
+def dots() -> float:
+    """Dots of the finest screen to a pixel: pyqtgraph's pens are measured in them."""
+    app = QApplication.instance()
+    return app.devicePixelRatio() if isinstance(app, QApplication) else 1.0
 
 
 def series(number: int) -> str:

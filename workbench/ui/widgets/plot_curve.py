@@ -89,7 +89,8 @@ class PlotCurve:
             self.under = None
 
     def _pen(self) -> object:
-        return pg.mkPen(self.ink, width=CROWDED if self.crowded else WIDTH, style=self.style)
+        width = CROWDED if self.crowded else WIDTH * theme.dots()
+        return pg.mkPen(self.ink, width=width, style=self.style)
 
     def _faint(self) -> object:
         ink = pg.mkColor(self.ink)
