@@ -238,6 +238,15 @@ def test_cross_norms_split_a_batch_as_darknets_subdivisions_do(images: int, mini
     assert stepped.idle() == []
 
 
+def test_labels_that_are_not_weighed_are_spoken_of() -> None:
+    """The toy has no buffer label_weights."""
+    assert "label_balance does nothing" in stepper(Plain, label_balance=0.5).idle()[0]
+    weighing = stepper(Plain)
+    weighing.detector.register_buffer("label_weights", torch.ones(2))
+    weighing.settings = replace(weighing.settings, label_balance=0.5)
+    assert weighing.idle() == []
+
+
 def test_cross_norms_that_can_do_nothing_are_spoken_of() -> None:
     assert "no batch norms" in stepper(Plain, cross_norm=True).idle()[0]
     assert "Choose a smaller mini_batch" in stepper(Normed, cross_norm=True, batch=4, mini_batch=4).idle()[0]

@@ -181,6 +181,14 @@ class Stepper:
 
     def idle(self) -> list[str]:
         """What was asked for and can't do anything here, in sentences."""
+        if self.settings.label_balance and not self.detector.weighs_labels:
+            return [
+                f"{self.detector.title} weighs all labels alike, so label_balance does nothing.",
+                *self._idle_norms(),
+            ]
+        return self._idle_norms()
+
+    def _idle_norms(self) -> list[str]:
         if self.settings.sync_norm and self.runtime.world == 1:
             return ["One process trains, so sync_norm does nothing."]
         if not self.settings.cross_norm:

@@ -236,6 +236,13 @@ class Detector(nn.Module):
 
     def weigh_labels(self, weights: Tensor) -> None:
         """Let boxes of label i count weights[i] > 0 times as much: (C,), kept in buffers called label_weights."""
-        for name, buffer in self.named_buffers():
-            if name.rpartition(".")[2] == "label_weights":
-                buffer.copy_(weights)
+        for buffer in self._label_weights():
+            buffer.copy_(weights)
+
+    @property
+    def weighs_labels(self) -> bool:
+        """Whether it has such buffers."""
+        return bool(self._label_weights())
+
+    def _label_weights(self) -> list[Tensor]:
+        return [buffer for name, buffer in self.named_buffers() if name.rpartition(".")[2] == "label_weights"]
