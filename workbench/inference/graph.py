@@ -5,6 +5,7 @@ B = images at a time, H and W = sides of the network input, N = priors, C = labe
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import cast
 
@@ -39,8 +40,8 @@ def built(detector: Detector, card: Card) -> nn.Module:
     return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit).eval()
 
 
-FAR = 1 << 17
-"""Pixels up to which labels may be moved apart: there float32 still tells a 64th of a pixel."""
+FAR = 1 << 16
+"""Pixels up to which labels may be moved apart: there float32 still tells a 256th of a pixel."""
 
 
 class EndToEnd(nn.Module):
@@ -60,10 +61,14 @@ class EndToEnd(nn.Module):
         return self.kind in DIOU_POWERS or self._is_far
 
     @property
+    def _columns(self) -> int:
+        """Labels are moved apart into a square of places: in a row, 80 of them would lie beyond FAR at 416 px."""
+        return 1 if self.kind == "across labels" else math.isqrt(self.detector.label_count - 1) + 1
+
+    @property
     def _is_far(self) -> bool:
         """Whether labels, moved apart, would lie beyond FAR."""
-        size = 2 * self.detector.settings.input_px
-        return self.kind == "per label" and self.detector.label_count * size > FAR
+        return self.kind == "per label" and self._columns * 2 * self.detector.settings.input_px > FAR
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best (box, label) pairs of each image before NMS, highest first: (B, k, 4), (B, k), (B, k)."""
@@ -86,8 +91,9 @@ class EndToEnd(nn.Module):
             keep = labelled_nms(boxes, label, self.iou, DIOU_POWERS.get(self.kind))[: self.limit]
         else:
             # height and width together, not the larger one, of which torch.export knows nothing
-            places = label * (0 if self.kind == "across labels" else size + 1)
-            apart = boxes + places.to(boxes.dtype)[:, None]
+            row, column = torch.div(label, self._columns, rounding_mode="floor"), label % self._columns
+            places = torch.stack((column, row, column, row), dim=1) * (0 if self._columns == 1 else size + 1)
+            apart = boxes + places.to(boxes.dtype)
             keep = torchvision.ops.nms(apart, scores, self.iou)[: self.limit]
         return boxes[keep], scores[keep], label[keep]
 
