@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QListView
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QLineEdit, QListView, QListWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
 from tests.ui.hand import WIDTH, Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import State
+from workbench.core.project import Label, State
+from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.rows import ROW
 
 __all__ = ["labelled"]  # a fixture
@@ -200,6 +202,18 @@ def test_e_changes_the_label_by_typing_and_makes_new_ones(qtbot: QtBot, open_win
     assert names(labelled) == ["thrombocyte"]
 
 
+def test_of_labels_that_differ_by_capitals_the_one_that_was_typed_is_taken(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    popup = LabelPopup([Label(1, "cracked"), Label(2, "crack"), Label(3, "hairline Crack"), Label(4, "Crack")], parent)
+    field, listed = find(popup, QLineEdit, "label-popup-field"), find(popup, QListWidget, "label-popup-list")
+    orders = []
+    for typed in ("Crack", "crack", "CRACK"):
+        field.setText(typed)
+        orders.append([listed.item(row).data(Qt.ItemDataRole.UserRole) for row in range(4)])
+    assert orders == [[4, 2, 1, 3], [2, 4, 1, 3], [2, 4, 1, 3]]
+
+
 def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.draw((100, 30), (150, 90))
@@ -226,6 +240,61 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     shown = find(window, QListView, "box-list").model().index(0, 0)
     assert shown.data(ROW).beside.startswith("dt ")
     assert "difficult, truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_keys_mark_the_selected_boxes_and_take_the_mark_away_again(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    said = find(window, QLabel, "message-text")
+
+    def marks() -> list[tuple[bool, ...]]:
+        boxes = boxes_on_disk(labelled)["a.png"]
+        return [(box.difficult, box.truncated, box.occluded, box.crowd) for box in boxes]
+
+    hand.key("o")
+    assert "Select a box first" in said.text()
+    hand.click(50, 40)
+    for key in "iuoc":
+        hand.key(key)
+    assert marks() == [(True, True, True, True)]
+    hand.draw((100, 30), (150, 90))
+    hand.key(Qt.Key.Key_A, CTRL)
+    hand.key("o")  # not all of them have it
+    hand.key("c")
+    hand.key("c")
+    assert marks() == [(True, True, True, False), (False, False, True, False)]
+    assert said.text() == "No longer crowd."
+
+
+@pytest.mark.parametrize("end", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_after_a_note_the_picture_has_the_keyboard_again(
+    qtbot: QtBot, open_window: Open, labelled: Path, end: Qt.Key
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.click(50, 40)
+    note = find(window, QLineEdit, "box-note")
+    note.setFocus()
+    QTest.keyClicks(note, "ask Anna")
+    QTest.keyClick(note, end)
+    assert hand.canvas.hasFocus()
+    assert len(hand.canvas.selected) == 1
+    assert boxes_on_disk(labelled)["a.png"][0].note == "ask Anna"
+
+
+def test_a_mark_that_was_clicked_does_not_take_the_keyboard_away_with_it(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Marks are switched off where no box is selected, and what is switched off loses the keyboard."""
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.click(50, 40)
+    find(window, QCheckBox, "flag-difficult").setFocus()
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert hand.canvas.selected == ()
+    assert hand.canvas.hasFocus()
 
 
 def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -71,6 +71,15 @@ class BoxCommands(QObject):
         alive = (box for image in sorted({box.image for box in boxes}) for box in document.boxes(image))
         self.replace([dataclasses.replace(b, note=words) for b in alive if b.id in wanted and b.note != words])
 
+    def mark(self, flag: str, _checked: bool = False) -> None:
+        """Mark the selected boxes, or take the mark away where all of them have it."""
+        boxes = self._canvas.selected_boxes
+        on = not all(getattr(box, flag) for box in boxes)
+        if not boxes:
+            self._session.inform(f"Select a box first: '{flag}' is a mark of the selected ones.")
+        elif self.replace([dataclasses.replace(box, **{flag: on}) for box in boxes]):  # type: ignore[arg-type]
+            self._session.inform(f"{words.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}.")
+
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
         """The selected boxes; where none is, `instead` may do something and say so by True."""
         if not instead() and self._canvas.selected:

@@ -6,7 +6,6 @@ It turns what the canvas, the lists and the keys ask for into edits of the sessi
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
@@ -19,6 +18,7 @@ from workbench.ui import keys, preferences
 from workbench.ui.actions import BY_HAND, make, worded
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.asked_boxes import AskedBoxes
+from workbench.ui.annotate.box_actions import BoxActions
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
@@ -37,7 +37,6 @@ from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train.seen.opening import add_to
 from workbench.ui.widgets.empty import Empty
-from workbench.ui.widgets.popups import Menu
 
 _AHEAD = (1, -1, 2)
 """Neighbours that are read beforehand, the likeliest first."""
@@ -76,7 +75,7 @@ class AnnotatePage(Page):
 
     def _make_actions(self) -> None:
         only_canvas = Qt.ShortcutContext.WidgetShortcut
-        canvas, commands, going = self.canvas, self._commands, self._going
+        canvas, going = self.canvas, self._going
         self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
         self._draw.installEventFilter(StaysOn(self))
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
@@ -87,17 +86,9 @@ class AnnotatePage(Page):
         self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
         self._done = make(self, "done", lambda: going.finish(State.DONE))
         make(self, "cancel", self._cancel)
-        self._delete = make(self, "delete-boxes", partial(commands.delete, self._suggesting.refuse_marked))
         make(self, "box-here", self._draw_here)
-        self._duplicate = make(self, "duplicate", commands.duplicate)
-        self._copy = make(self, "copy-boxes", commands.copy)
-        self._paste = make(self, "paste-boxes", commands.paste)
         make(self, "take-over", going.take_over)
-        make(self, "fill-between", commands.fill_between)
-        self._all = make(self, "select-all", lambda: canvas.select(canvas.layer.ids))
-        self._relabel = make(self, "change-label", self.ask_label)
-        make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
-        make(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
+        self._of_boxes = BoxActions(self, canvas, self._commands, self._suggesting.refuse_marked, self.ask_label)
         self._fit = make(self, "fit", canvas.fit)
         self._full = make(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
         self._in = make(self, "zoom-in", lambda: canvas.zoom_by(1))
@@ -178,6 +169,7 @@ class AnnotatePage(Page):
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)
+        side.details.left.connect(canvas.setFocus)
 
     def shown(self) -> None:
         self._show_all()
@@ -392,9 +384,6 @@ class AnnotatePage(Page):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
-            menu = Menu(self)
-            for group in ([self._relabel, self._duplicate, self._delete], [self._copy, self._paste, self._all]):
-                menu.addActions(group)
-                menu.addSeparator()
+            menu = self._of_boxes.menu(self)
             add_to(menu, self.session, self)
             menu.exec(event.globalPos())

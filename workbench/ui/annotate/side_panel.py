@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -25,6 +24,7 @@ from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.escaping import Escaping
 from workbench.ui.widgets.rows import ROW, Row, RowsView, ranges
 
 
@@ -40,12 +40,14 @@ class LabelsPanel(QWidget):
         self._view = RowsView("label-list", "Labels", "None yet. The first box asks for the name of its label.")
         self._view.setToolTip("Click: the label of the selected boxes, and of new ones. Double-click: another name")
         self._view.clicked.connect(self._clicked)
-        self._field = NewLabelField(placeholderText="Add a label", clearButtonEnabled=True)
+        self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
         self._field.setToolTip("Enter adds it, and takes another; Esc, or a click on the picture, ends")
         self._field.setObjectName("new-label")
         self._field.setAccessibleName("Name of a new label")
         self._field.returnPressed.connect(self._ask)
-        self._field.left.connect(self.left)
+        escaping = Escaping(self._field)
+        escaping.pressed.connect(self._field.clear)
+        escaping.pressed.connect(self.left)
         layout = _column(self, "Labels")
         layout.addWidget(self._view, 1)
         layout.addLayout(_inset(self._field))
@@ -76,21 +78,6 @@ class LabelsPanel(QWidget):
         if name:
             self._field.clear()
             self.asked.emit(name)
-
-
-class NewLabelField(QLineEdit):
-    """Esc gives up what was typed; it does not reach the page, where it would end drawing."""
-
-    left = Signal()
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            if event.type() == QEvent.Type.KeyPress:
-                self.clear()
-                self.left.emit()
-            event.accept()
-            return True
-        return super().event(event)
 
 
 class BoxesPanel(QWidget):
@@ -168,6 +155,7 @@ class DetailsPanel(QWidget):
 
     changed = Signal(object)  # tuple[Box, ...]
     noted = Signal(object, str)  # tuple[Box, ...] as they were shown, and what is to be noted on them
+    left = Signal()  # Enter or Esc in the note, or nothing is selected any more: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -194,6 +182,10 @@ class DetailsPanel(QWidget):
         self._note.setAccessibleName("Note on the selected boxes")
         self._note.editingFinished.connect(self.finish)
         self._note.command_comes.connect(self.finish)
+        self._note.returnPressed.connect(self.left)
+        escaping = Escaping(self._note)
+        escaping.pressed.connect(self.finish)
+        escaping.pressed.connect(self.left)
         layout.addLayout(_inset(self._note))
         self.show_boxes(())
 
@@ -203,6 +195,9 @@ class DetailsPanel(QWidget):
         if not goes_on and self.finish() and ids == [box.id for box in self._boxes]:
             return  # they were shown anew with that edit, and these are older
         self._boxes = tuple(boxes)
+        has_keyboard = self.window().focusWidget()
+        if not boxes and has_keyboard is not None and self.isAncestorOf(has_keyboard):
+            self.left.emit()  # what is switched off loses the keyboard, and nothing would get it
         self.setEnabled(bool(boxes))
         if len(boxes) == 1:
             x0, y0, x1, y1 = boxes[0].xyxy

@@ -64,7 +64,7 @@ class LabelPopup(QFrame):
         name = text.strip()
         wanted = name.casefold()
         found = [label for label in self._labels if wanted in label.name.casefold()]
-        found.sort(key=lambda label: (label.name.casefold() != wanted, not label.name.casefold().startswith(wanted)))
+        found.sort(key=lambda label: _far(label.name, name))
         for label in found:
             item = QListWidgetItem(swatch(label.colour), label.name)
             item.setData(Qt.ItemDataRole.UserRole, label.id)
@@ -106,3 +106,9 @@ class LabelPopup(QFrame):
         if not self._answered:
             self._answered = True
             self.cancelled.emit()
+
+
+def _far(name: str, typed: str) -> int:
+    """How far a label's name is from what was typed: 0 the same, 1 but for capitals, 2 it begins with it, 3 else."""
+    folded, wanted = name.casefold(), typed.casefold()
+    return 0 if name == typed else 1 if folded == wanted else 2 if folded.startswith(wanted) else 3

@@ -1,0 +1,51 @@
+"""The commands on selected boxes as actions of the Label page, and the menu that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.project import FLAGS
+from workbench.ui.actions import make
+from workbench.ui.annotate.box_commands import BoxCommands
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.widgets.popups import Menu
+
+
+class BoxActions(QObject):
+    """`refuse` may do something in the place of deleting, and says so by True; `ask_label` asks for another label."""
+
+    def __init__(
+        self,
+        page: QWidget,
+        canvas: Canvas,
+        commands: BoxCommands,
+        refuse: Callable[[], bool],
+        ask_label: Callable[[], object],
+    ) -> None:
+        super().__init__(page)
+        only_canvas = Qt.ShortcutContext.WidgetShortcut
+        self._first = [
+            make(page, "change-label", ask_label),
+            make(page, "duplicate", commands.duplicate),
+            make(page, "delete-boxes", partial(commands.delete, refuse)),
+        ]
+        self._marks = [make(page, f"mark-{flag}", partial(commands.mark, flag)) for flag in FLAGS]
+        self._rest = [
+            make(page, "copy-boxes", commands.copy),
+            make(page, "paste-boxes", commands.paste),
+            make(page, "select-all", lambda: canvas.select(canvas.layer.ids)),
+        ]
+        make(page, "fill-between", commands.fill_between)
+        make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
+        make(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
+
+    def menu(self, parent: QWidget) -> Menu:
+        menu = Menu(parent)
+        for group in (self._first, self._marks, self._rest):
+            menu.addActions(group)
+            menu.addSeparator()
+        return menu
