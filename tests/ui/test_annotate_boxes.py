@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QLineEdit, QListView, QListWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -119,6 +119,36 @@ def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: O
     assert near(corners(labelled)[0], (20, 20, 100, 90))
     hand.drag((20, 55), (150, 55))
     assert near(corners(labelled)[0], (100, 20, 150, 90))
+
+
+def test_a_side_of_a_box_that_is_not_selected_is_dragged_where_the_pointer_shows_it(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    QTest.mouseMove(hand.canvas, hand.at(80, 60))
+    assert hand.canvas.cursor().shape() == Qt.CursorShape.SizeFDiagCursor
+    hand.drag((80, 60), (100, 90))
+    assert near(corners(labelled)[0], (20, 20, 100, 90))
+    hand.key(Qt.Key.Key_Escape)
+    hand.drag((60, 50), (70, 50))  # inside: it moves
+    assert near(corners(labelled)[0], (30, 20, 110, 90))
+    hand.key(Qt.Key.Key_Escape)
+    before, there = corners(labelled), hand.at(110, 60)
+    left, none, slipped = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, there - QPoint(3, 0)
+    QTest.mousePress(hand.canvas, left, none, there)
+    QTest.mouseMove(hand.canvas, slipped)
+    QTest.mouseRelease(hand.canvas, left, none, slipped)
+    assert corners(labelled) == before, "a click whose hand slipped selects"
+    assert len(hand.canvas.selected) == 1
+
+
+def test_on_a_selected_box_the_sides_of_others_do_not_count(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((50, 10), (150, 90))
+    hand.canvas.select(hand.canvas.layer.ids[:1])
+    hand.drag((50, 40), (60, 40))  # on the left side of the other box
+    assert near(corners(labelled)[0], (30, 20, 90, 60))
+    assert near(corners(labelled)[1], (50, 10, 150, 90))
 
 
 def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -83,6 +83,31 @@ def test_the_list_is_filtered_by_split_and_label_and_d_goes_on_from_an_image_tha
     assert model.rowCount() == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "shown", "key", "found"),
+    [
+        ("a", "c.png", "d", "a.png"),  # it is listed before, and there is no other
+        ("b", "a.png", "a", "b.png"),
+        (".png", "b.png", "d", "c.png"),
+        ("x", "b.png", "d", "b.png"),
+    ],
+)
+def test_from_an_image_that_the_filter_hides_d_and_a_go_into_the_list(
+    qtbot: QtBot, open_window: Open, project: Path, words: str, shown: str, key: str, found: str
+) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    window.session.select_image(next(i.id for i in window.session.document.images() if i.name == shown))
+    field = find(window, QLineEdit, "image-filter-text")
+    field.setFocus()
+    QTest.keyClicks(field, words)
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert (field.text(), hand.canvas.hasFocus()) == (words, True)
+    hand.key(key)
+    assert window.session.image.name == found
+    assert ("No image fits" in find(window, QLabel, "message-text").text()) is (words == "x")
+
+
 def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = Hand(qtbot, window)

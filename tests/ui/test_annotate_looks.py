@@ -98,6 +98,7 @@ def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, ope
     hand.drag((100, 50), (120, 60))
     QTest.keyRelease(hand.canvas, Qt.Key.Key_Space)
     assert hand.at(100, 50) != before
+    assert hand.canvas.pointer == QPointF(hand.at(100, 50)), "where the cross-hair is drawn, without another move"
     assert corners(labelled) == [(20, 20, 80, 60)]
     with Document.open(labelled, read_only=True) as document:
         assert document.images()[0].state is State.IN_WORK

@@ -31,6 +31,25 @@ def test_handles_lie_on_corners_and_along_sides(point: tuple[float, float], hand
     assert geometry.handle_at(BOX, *point, reach=3) == handle
 
 
+@pytest.mark.parametrize(
+    ("point", "found"),
+    [
+        ((49, 30), (0, Handle(1, 0))),
+        ((53, 30), (1, Handle(-1, 0))),  # nearer to the other box
+        ((51.5, 30), (0, Handle(1, 0))),  # as near to both: the smaller one
+        ((10, 20), (0, Handle(-1, -1))),
+        ((30, 40), None),
+        ((202, 202), (2, Handle(-1, -1))),
+        ((204, 204), None),  # the middle half of a small box moves it
+    ],
+)
+def test_of_several_boxes_the_nearest_handle_is_taken(
+    point: tuple[float, float], found: tuple[int, Handle] | None
+) -> None:
+    boxes = np.array([BOX, (53, 0, 153, 100), (200, 200, 208, 208)], float)
+    assert geometry.nearest_handle(boxes, *point, reach=3) == found
+
+
 def test_the_middle_of_a_box_is_no_handle() -> None:
     assert geometry.handle_at(BOX, 30, 40, reach=3) is None
 

@@ -174,8 +174,8 @@ class ImagesModel(QAbstractListModel):
     def set_filter(self, filter: Filter) -> None:
         if filter != self._filter:
             before, self._filter = self._filter, filter
-            self._left = 0, 0
             self.reload()
+            self._left = 0, 0  # the row in another list says nothing in this one
             document = self._session.document
             if filter.order in (Order.DATE, Order.LATEST) and document and len(document.images().undated):
                 self._session.dates_asked.emit()
@@ -281,6 +281,10 @@ class ImagesModel(QAbstractListModel):
         else:
             row += step
         return int(self._ids[row]) if 0 <= row < len(self._ids) else 0
+
+    def nearest(self, id: int, step: int) -> int:
+        """As `neighbour`; of a hidden image behind all that are listed, or before them, the one nearest to it."""
+        return self.neighbour(id, step) or (self.neighbour(id, -step) if self.row_of(id) < 0 else 0)
 
     def next_in_state(self, id: int, step: int, state: State) -> int:
         """The next listed image after `id` (before, if `step` is -1) in this state, from the other end too; 0: none."""

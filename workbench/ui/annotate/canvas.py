@@ -1,7 +1,7 @@
 """The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
 
-Two modes. *Select*: click a box, drag it or its handles, drag on the picture to select several. *Draw* (W): a drag
-anywhere makes a box, also inside another one; only the selected box's handles go before.
+Two modes. *Select*: click a box, drag it or its corners and sides, drag on the picture to select several. *Draw* (W):
+a drag anywhere makes a box, also inside another one; only the selected box's handles go before.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
-from workbench.ui.annotate import canvas_painter, geometry, gestures
+from workbench.ui.annotate import canvas_painter, geometry, gestures, pointing
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
 
-REACH = 7.0
-"""Widget pixels within which a handle or a box's side is taken."""
 BORDER = 3.0
 """Widget pixels within which the image's border attracts a side; with 6, boxes that end 4 pixels before it were hit."""
 _CLICK = 3.0
@@ -154,7 +152,7 @@ class Canvas(PictureView):
         elif event.button() == Qt.MouseButton.LeftButton:
             self._press(event)
         elif event.button() == Qt.MouseButton.RightButton:
-            hits = self._under(event.position())
+            hits = pointing.under(self, event.position())
             if hits and not set(hits) & set(self._selected):
                 self.select(hits[:1])
 
@@ -162,26 +160,30 @@ class Canvas(PictureView):
         return self.image_size.isEmpty() or bool(self.sentence)
 
     def _press(self, event: QMouseEvent) -> None:
-        at = self._image_point(event.position())
+        at = pointing.image_point(self, event.position())
         size = self.image_size.width(), self.image_size.height()
         if isinstance(self.gesture, Drawing) and self.gesture.by_clicks:
             self.gesture.move(*at, self._aids(event))
             self._finish_drawing(self.gesture)
             return
-        hits = self._under(event.position())
+        hits = pointing.under(self, event.position())
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self._cycle(hits)
             return
-        grip = self._grip(event.position())
-        if grip is not None:
+        grip = pointing.grip(self, event.position())
+        adds = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if grip is not None and (grip[0].id in self._selected or not adds):
             box, handle = grip
             place = handle.place(box.xyxy)
-            self.gesture = Resizing(box, handle, (at[0] - place[0], at[1] - place[1]), size, box.xyxy)
+            grabbed = at[0] - place[0], at[1] - place[1]
+            fresh = box.id not in self._selected
+            self.select((box.id,))
+            self.gesture = Resizing(box, handle, grabbed, size, box.xyxy, fresh)
         elif self.is_drawing:
             aids = self._aids(event)
             self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size)
             self.gesture.move(*at, aids)
-        elif hits and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        elif hits and adds:
             self._toggle(hits[0])
             return
         elif hits:
@@ -189,20 +191,20 @@ class Canvas(PictureView):
                 self.select(hits[:1])
             self.gesture = Moving(self.selected_boxes, at, size, clicked=hits[0])
         else:
-            self.gesture = Picking(at, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+            self.gesture = Picking(at, adds)
         self.renew()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.pan(event):
-            return
         before = canvas_painter.selection_area(self)
         self.pointer = event.position()
+        if self.pan(event):
+            return
         if self.gesture is None or isinstance(self.gesture, Nudging):
             self._hover(event.position())
             if self.is_drawing or self.ghosts:
                 self.update()
             return
-        self.gesture.move(*self._image_point(event.position()), self._aids(event))
+        self.gesture.move(*pointing.image_point(self, event.position()), self._aids(event))
         if isinstance(self.gesture, Moving):  # all that changes lies where the boxes were and are
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
         else:
@@ -226,7 +228,7 @@ class Canvas(PictureView):
         if isinstance(gesture, Moving):
             self._finish_moving(gesture, is_click)
         elif isinstance(gesture, Resizing):
-            self._finish_resizing(gesture)
+            self._finish_resizing(gesture, is_click)
         else:
             self._finish_picking(gesture, is_click)
         self.renew()
@@ -255,8 +257,8 @@ class Canvas(PictureView):
         elif is_click and gesture.clicked:
             self.select((gesture.clicked,))
 
-    def _finish_resizing(self, gesture: Resizing) -> None:
-        if gesture.xyxy == gesture.box.xyxy:
+    def _finish_resizing(self, gesture: Resizing, is_click: bool) -> None:
+        if gesture.xyxy == gesture.box.xyxy or (is_click and gesture.fresh):
             return
         if geometry.is_too_small(gesture.xyxy):
             self.refused.emit(gestures.TOO_SMALL)
@@ -286,47 +288,17 @@ class Canvas(PictureView):
 
     # --- what is under the pointer ---
 
-    def _image_point(self, position: QPointF) -> tuple[float, float]:
-        point = self.view.to_image(position)
-        return point.x(), point.y()
-
-    def _under(self, position: QPointF) -> list[int]:
-        """Ids of the boxes at a widget position, smallest first."""
-        if self.hidden:
-            return []
-        rows = geometry.under(self.layer.xyxy, *self._image_point(position), 3.0 / self.view.scale)
-        return [self.layer.ids[row] for row in rows]
-
-    def _grip(self, position: QPointF) -> tuple[Box, Handle] | None:
-        """The handle of the one selected box at a widget position."""
-        if len(self._selected) != 1 or self.hidden:
-            return None
-        box = self.selected_boxes[0]
-        # Small boxes keep a middle part to be moved by.
-        reach = min(REACH / self.view.scale, max(3.0 / self.view.scale, min(box.width, box.height) / 3))
-        handle = geometry.handle_at(box.xyxy, *self._image_point(position), reach)
-        return (box, handle) if handle else None
-
     def _hover(self, position: QPointF) -> None:
-        hits = [] if self.is_drawing else self._under(position)
+        grip = pointing.grip(self, position)
+        hits = [] if self.is_drawing else [grip[0].id] if grip else pointing.under(self, position)
         hovered = hits[0] if hits else 0
         if hovered != self.hovered:
             self.hovered = hovered
             self.update()
-        self._show_cursor(self._grip(position))
+        self._show_cursor(grip)
 
     def _show_cursor(self, grip: tuple[Box, Handle] | None = None) -> None:
-        shape = Qt.CursorShape
-        if grip is not None:
-            x, y = grip[1].x, grip[1].y
-            diagonal = shape.SizeFDiagCursor if x == y else shape.SizeBDiagCursor
-            chosen = shape.SizeHorCursor if not y else shape.SizeVerCursor if not x else diagonal
-        elif self._space:
-            chosen = shape.OpenHandCursor
-        elif self.is_drawing:
-            chosen = shape.CrossCursor
-        else:
-            chosen = shape.SizeAllCursor if self.hovered in self._selected and self.hovered else shape.ArrowCursor
+        chosen = pointing.shape(self, grip, self._space)
         if self.cursor().shape() != chosen:
             self.setCursor(chosen)
 

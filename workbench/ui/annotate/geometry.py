@@ -51,6 +51,23 @@ def handle_at(xyxy: XYXY, x: float, y: float, reach: float) -> Handle | None:
     return None
 
 
+def nearest_handle(boxes: np.ndarray, x: float, y: float, reach: float) -> tuple[int, Handle] | None:
+    """Of the (n, 4) boxes the row and the handle nearest to the point, within `reach`; of equals the smallest box's.
+
+    Of a small box less counts, so that its middle half is always free of handles.
+    """
+    best: tuple[float, int, Handle] | None = None
+    for row in under(boxes, x, y, reach).tolist():
+        x0, y0, x1, y1 = xyxy = boxes[row].tolist()
+        handle = handle_at(xyxy, x, y, min(reach, (x1 - x0) / 4, (y1 - y0) / 4))
+        if handle is not None:
+            hx, hy = handle.place(xyxy)
+            away = max(abs(x - hx) if handle.x else 0.0, abs(y - hy) if handle.y else 0.0)
+            if best is None or away < best[0]:
+                best = away, row, handle
+    return best[1:] if best else None
+
+
 def under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
     """Rows of the (n, 4) boxes that hold the point (or come within `reach` of it), smallest first, newest first."""
     if not len(boxes):

@@ -107,6 +107,7 @@ class Resizing:
     grabbed: tuple[float, float]  # pointer minus handle
     size: tuple[float, float]
     xyxy: XYXY
+    fresh: bool = False  # the box was not selected before: a mere click selects it
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         at = geometry.drawn_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)

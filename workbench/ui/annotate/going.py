@@ -20,9 +20,11 @@ class Going(QObject):
 
     def go(self, step: int) -> None:
         """To the next (1) or previous (-1) listed image."""
-        following = self._images.neighbour(self._session.image_id, step)
+        following = self._images.nearest(self._session.image_id, step)
         if following:
             self._session.select_image(following)
+        elif not self._images.rowCount():
+            self._session.inform("No image fits the filter at the left. Change it, or choose 'Any' in its fields.")
         else:
             self._session.inform("This is the last image." if step > 0 else "This is the first image.")
 

@@ -19,6 +19,7 @@ from workbench.ui import image_queues, theme, thumbnails
 from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.escaping import Escaping
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
 from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
@@ -61,6 +62,7 @@ class ImageList(QWidget):
         self._filter.changed.connect(self._filtered)
         self._order.activated.connect(self._order_chosen)
         self._filter.text.returnPressed.connect(self.left)
+        Escaping(self._filter.text).pressed.connect(self.left)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
         image_queues.of(session).changed.connect(self._queue_came)

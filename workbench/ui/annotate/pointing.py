@@ -1,0 +1,70 @@
+"""What lies under the pointer on the canvas: boxes, handles, and the shape of the pointer that says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, Qt
+
+from workbench.core.project import Box
+from workbench.ui.annotate import geometry
+from workbench.ui.annotate.geometry import Handle
+
+if TYPE_CHECKING:
+    from workbench.ui.annotate.canvas import Canvas
+
+REACH = 7.0
+"""Widget pixels within which a handle or a side of the selected box is taken."""
+_EDGE = 5.0
+"""The same of boxes that are not selected: fewer, as what is pressed inside a box moves it."""
+_ON = 3.0
+"""Widget pixels beside a box that still mean it; the least reach of the selected box's handles."""
+
+
+def image_point(canvas: Canvas, position: QPointF) -> tuple[float, float]:
+    point = canvas.view.to_image(position)
+    return point.x(), point.y()
+
+
+def under(canvas: Canvas, position: QPointF) -> list[int]:
+    """Ids of the boxes at a widget position, smallest first."""
+    if canvas.hidden:
+        return []
+    rows = geometry.under(canvas.layer.xyxy, *image_point(canvas, position), _ON / canvas.view.scale)
+    return [canvas.layer.ids[row] for row in rows]
+
+
+def grip(canvas: Canvas, position: QPointF) -> tuple[Box, Handle] | None:
+    """The handle at a widget position: the one selected box's, else the nearest one of all boxes.
+
+    Not another box's while drawing, when all but the selected box's handles begin a new one, nor on what is selected,
+    which is moved there.
+    """
+    if canvas.hidden:
+        return None
+    at, scale = image_point(canvas, position), canvas.view.scale
+    if len(canvas.selected) == 1:
+        box = canvas.selected_boxes[0]
+        # Small boxes keep a middle part to be moved by.
+        reach = min(REACH / scale, max(_ON / scale, min(box.width, box.height) / 3))
+        handle = geometry.handle_at(box.xyxy, *at, reach)
+        if handle is not None:
+            return box, handle
+    if canvas.is_drawing or set(under(canvas, position)) & set(canvas.selected):
+        return None
+    found = geometry.nearest_handle(canvas.layer.xyxy, *at, _EDGE / scale)
+    return (canvas.layer.boxes[found[0]], found[1]) if found else None
+
+
+def shape(canvas: Canvas, held: tuple[Box, Handle] | None, is_panning: bool) -> Qt.CursorShape:
+    """Of the pointer; `held` as `grip` gives it."""
+    shapes = Qt.CursorShape
+    if held is not None:
+        x, y = held[1].x, held[1].y
+        diagonal = shapes.SizeFDiagCursor if x == y else shapes.SizeBDiagCursor
+        return shapes.SizeHorCursor if not y else shapes.SizeVerCursor if not x else diagonal
+    if is_panning:
+        return shapes.OpenHandCursor
+    if canvas.is_drawing:
+        return shapes.CrossCursor
+    return shapes.SizeAllCursor if canvas.hovered and canvas.hovered in canvas.selected else shapes.ArrowCursor
