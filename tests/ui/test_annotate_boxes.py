@@ -269,7 +269,7 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     find(window, QCheckBox, "flag-truncated").click()
     shown = find(window, QListView, "box-list").model().index(0, 0)
     assert shown.data(ROW).beside.startswith("dt ")
-    assert "difficult, truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
+    assert "d difficult, t truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
 
 
 def test_keys_mark_the_selected_boxes_and_take_the_mark_away_again(

@@ -205,9 +205,10 @@ def test_boxes_can_be_coloured_by_their_mark(layer: BoxesLayer) -> None:
     by_mark = BoxesLayer(boxes, LABELS)
     by_mark.style = BoxStyle(by_mark=True)
     names = [tuple(boxes_painter.MARKS)[mark] for mark in by_mark.marks.tolist()]
-    assert {"difficult", "crowd"} < set(names)
-    inks = dict(zip(boxes_painter.MARKS, boxes_painter._INKS, strict=True))
-    assert np.array_equal(painted(by_mark, ground())[0], wanted_of(by_mark, [inks[name] for name in names]))
+    assert {"Difficult", "Crowd"} < set(names)
+    assert np.array_equal(
+        painted(by_mark, ground())[0], wanted_of(by_mark, [boxes_painter.MARKS[name] for name in names])
+    )
 
 
 def test_a_label_that_is_gone_is_painted_grey(layer: BoxesLayer) -> None:

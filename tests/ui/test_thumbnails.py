@@ -1,4 +1,4 @@
-"""Thumbnails are kept as long as there is room for them, however often they are asked for."""
+"""Thumbnails are kept as long as there is room for them, however often they are asked for; the names beside them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetrics, QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
 from workbench.ui import thumbnails
 from workbench.ui.background import Background
 from workbench.ui.session import Session
+from workbench.ui.widgets.image_delegates import cut_name
 
 BYTES = 40_000  # of one
 
@@ -46,3 +48,13 @@ def test_a_thumbnail_that_is_asked_for_again_while_it_is_made_counts_once(
     assert [kept.get(image) is not None for image in (first, *others)] == [True, True, True]
     session.close()
     kept.close()
+
+
+def test_a_long_name_keeps_its_beginning_and_more_of_its_end(qapp: QApplication) -> None:
+    metrics = QFontMetrics(qapp.font())
+    for room in (90, 105, 300):
+        many = {cut_name(f"cam{n}_{'x' * 140}.jpg", metrics, room) for n in range(6)}
+        assert len(many) == 6
+        frames = {cut_name(f"BloodImage_000{n}.jpg", metrics, room) for n in range(50, 56)}
+        assert len(frames) == 6
+        assert all(metrics.horizontalAdvance(name) <= room for name in many | frames)

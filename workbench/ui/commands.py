@@ -81,6 +81,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("fill-between", "Fill the images between with boxes on the way", ("Ctrl+I",), "mdi6.transition", "Label"),
     Command("select-all", "Select all boxes", ("Ctrl+A",), "mdi6.select-all", "Label"),
     Command("change-label", "Change the label of the selected boxes…", ("E", "Ctrl+E"), "mdi6.tag-outline", "Label"),
+    Command("rename-label", "Rename the chosen label…", ("F2",), "", "Label"),
     Command("mark-occluded", "Mark the selected boxes: occluded", ("O",), "", "Label"),
     Command("mark-difficult", "Mark the selected boxes: difficult", ("I",), "", "Label"),
     Command("mark-truncated", "Mark the selected boxes: truncated", ("U",), "", "Label"),

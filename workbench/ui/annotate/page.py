@@ -165,7 +165,7 @@ class AnnotatePage(Page):
         side.labels.chosen.connect(self._label_chosen)
         side.labels.asked.connect(self._asking.make)
         side.labels.left.connect(canvas.setFocus)
-        LabelMenu(self.session, side.labels.view)
+        LabelMenu(self.session, side.labels.view, self)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)

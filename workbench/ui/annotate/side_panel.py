@@ -145,7 +145,8 @@ def _row(box: Box, label: Label | None, wrong: str) -> Row:
     size = f"{box.width:.0f} × {box.height:.0f}"
     words = label.name if label else "?"
     x0, y0 = box.xyxy[:2]
-    told = (f"{words}: {size} at {x0:g}, {y0:g}", ", ".join(flags), wrong, box.note)
+    named = ", ".join(flags) if one else ", ".join(f"{flag[0]} {flag}" for flag in flags)
+    told = (f"{words}: {size} at {x0:g}, {y0:g}", named, wrong, box.note)
     tip = "\n".join(part for part in told if part)
     return Row(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget, QWidgetAction
 
-from workbench.ui import preferences
+from workbench.ui import preferences, theme
 from workbench.ui.widgets.boxes_painter import MARKS, BoxStyle
 from workbench.ui.widgets.popups import Menu
 
@@ -27,9 +27,8 @@ class StyleMenu(Menu):
         self.addSeparator()
         group = QActionGroup(self)
         self._by_label = self._tick("Coloured by label", "by-label", kept)
-        self._by_mark = self._tick(
-            f"Coloured by mark: {', '.join(f'{n} {c}' for n, c in MARKS.items())}", "marks", kept
-        )
+        self._by_mark = self._tick("Coloured by mark:", "marks", kept)
+        self.addAction(self._legend())
         self._by_label.setChecked(not self._by_mark.isChecked())
         for action in (self._by_label, self._by_mark):
             group.addAction(action)
@@ -40,6 +39,17 @@ class StyleMenu(Menu):
         action.setCheckable(True)
         action.setChecked(name in kept)
         action.triggered.connect(self._chosen)
+        return action
+
+    def _legend(self) -> QWidgetAction:
+        """Which colour says which mark."""
+        words = QLabel(
+            "<br>".join(f'<font color="{ink}">\N{BLACK SQUARE}</font> {mark}' for mark, ink in MARKS.items())
+        )
+        words.setObjectName("style-legend")
+        words.setContentsMargins(4 * theme.GRID, 0, theme.GRID, theme.GRID // 2)
+        action = QWidgetAction(self)
+        action.setDefaultWidget(words)
         return action
 
     @property

@@ -94,6 +94,7 @@ class SuggestBar(QFrame):
         self._labels = SuggestLabels(self._session)
         self.all = QPushButton("Take all")
         self.all.setObjectName("suggest-all")
+        self.all.setToolTip("Make boxes of all suggestions in this image  (Shift+Enter)")
         self.all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.all.clicked.connect(self.take_all)
         row = QHBoxLayout()
@@ -342,7 +343,7 @@ class SuggestBar(QFrame):
         names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
             more = f" Not in the project: {names}." if seen else ""
-            return f"{count(number, 'box')}: Enter yes, Del no, Shift+Enter all.{more}"
+            return f"{count(number, 'box')}: Enter yes, Del no.{more}"
         if seen:
             return f"No label here for {names}."
         if len(missing) == len(found.labels):

@@ -35,8 +35,11 @@ HATCH = QColor(235, 235, 235, 120)
 
 
 # What a box is marked as, the weightiest first: a fault, then what a person said of it. Okabe and Ito's colours
-MARKS = {"faulty": "vermilion", "crowd": "grey", "difficult": "orange", "hidden in part": "blue", "none": "green"}
-_INKS = ("#d55e00", "#b3b3b3", "#e69f00", "#56b4e9", "#009e73")
+MARKS = {
+    "Faulty": "#d55e00", "Crowd": "#b3b3b3", "Difficult": "#e69f00", "Truncated or occluded": "#56b4e9",
+    "No mark": "#009e73",
+}  # fmt: skip
+_INKS = tuple(MARKS.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import Image, Split, State
@@ -149,12 +149,20 @@ def _is_done(image: Image) -> bool:
 
 
 _NARROW = 18
-"""Characters below which the end of a name stays, with its number, and not some of its beginning too."""
+"""Characters below which more of a name's end stays, with its number, than of its beginning."""
+_BEGINNING = 0.4
+"""The share of the beginning there."""
 
 
 def _elided(painter: QPainter, room: QRectF, text: str) -> None:
-    metrics = painter.fontMetrics()
-    is_narrow = room.width() < _NARROW * metrics.averageCharWidth()
-    mode = Qt.TextElideMode.ElideLeft if is_narrow else Qt.TextElideMode.ElideMiddle
-    cut = metrics.elidedText(text, mode, int(room.width()))
-    painter.drawText(room, _MIDDLE, cut)
+    painter.drawText(room, _MIDDLE, cut_name(text, painter.fontMetrics(), int(room.width())))
+
+
+def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
+    """A file's name in `room` pixels, cut in its middle, or somewhat before."""
+    mode = Qt.TextElideMode
+    if metrics.horizontalAdvance(name) <= room or room >= _NARROW * metrics.averageCharWidth():
+        return metrics.elidedText(name, mode.ElideMiddle, room)
+    dots = metrics.horizontalAdvance("\N{HORIZONTAL ELLIPSIS}")
+    beginning = metrics.elidedText(name, mode.ElideRight, int(_BEGINNING * room) + dots)[:-1]
+    return beginning + metrics.elidedText(name, mode.ElideLeft, room - metrics.horizontalAdvance(beginning))
