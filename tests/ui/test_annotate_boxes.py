@@ -14,7 +14,8 @@ from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
 from tests.ui.hand import WIDTH, Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Label, State
+from workbench.core.project import Box, Label, State
+from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.rows import ROW
 
@@ -350,6 +351,33 @@ def test_a_new_box_comes_into_sight_in_the_list(qtbot: QtBot, open_window: Open,
     assert rows == 6
     place = view.visualRect(view.model().index(rows - 1, 0))
     assert view.viewport().rect().contains(place)
+
+
+def test_room_that_the_boxes_do_not_need_is_the_labels(qtbot: QtBot) -> None:
+    panel = SidePanel()
+    qtbot.addWidget(panel)
+    panel.resize(220, 700)
+    panel.show()
+    labels = [Label(id, f"label {id}") for id in range(1, 31)]
+
+    def heights(boxes: int, many: int = 30) -> tuple[int, int]:
+        panel.labels.show_labels(labels[:many], {}, 1)
+        shown = [Box(id, 1, 1, (0, 0, 9, 9)) for id in range(1, boxes + 1)]
+        panel.boxes.show_boxes(shown, {1: labels[0]}, (100, 100))
+        return panel.sizes()[0], panel.sizes()[1]
+
+    of_labels, of_boxes = heights(60)
+    assert of_labels / (of_labels + of_boxes) == pytest.approx(0.4, abs=0.01)
+    assert heights(60, many=3) == (of_labels, of_boxes), "they are seen as it is"
+    assert heights(0) == heights(3)
+    assert heights(0)[0] > of_labels + 80
+    assert of_boxes > heights(5)[1] > heights(0)[1]
+    view = panel.boxes.view
+    heights(5)
+    assert view.visualRect(view.rows.index(4)).bottom() < view.viewport().height(), "all of them are in sight"
+    panel.moveSplitter(300, 1)
+    moved = heights(5)
+    assert heights(60) == moved, "a person has divided it"
 
 
 def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -25,7 +26,7 @@ from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.escaping import Escaping
-from workbench.ui.widgets.rows import ROW, Row, RowsView, ranges
+from workbench.ui.widgets.rows import HEIGHT, ROW, Row, RowsView, ranges
 
 
 class LabelsPanel(QWidget):
@@ -65,7 +66,7 @@ class LabelsPanel(QWidget):
             self._view.setCurrentIndex(self._view.rows.index(row))
 
     @property
-    def view(self) -> QAbstractItemView:
+    def view(self) -> RowsView:
         return self._view
 
     @Slot(QModelIndex)
@@ -97,6 +98,10 @@ class BoxesPanel(QWidget):
         layout = _column(self, "Boxes here")
         layout.addWidget(self._view, 1)
         self._view.selectionModel().selectionChanged.connect(self._changed)
+
+    @property
+    def view(self) -> RowsView:
+        return self._view
 
     def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label], size: tuple[float, float]) -> None:
         """`size` of the image, (0, 0) where unknown; boxes with a fault have a mark. A new one comes into sight."""
@@ -258,8 +263,14 @@ _MEANINGS = {
 }
 
 
+_LABELS = 2 / 5
+"""The labels' share of the room for both lists, where the boxes have need of the rest."""
+_FEWEST = 3
+"""Rows that the list of boxes always has room for: also for what it says where there is none."""
+
+
 class SidePanel(QSplitter):
-    """The three panels one above the other."""
+    """The three panels one above the other. Room that the boxes of the image don't need is the labels'."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
@@ -271,6 +282,37 @@ class SidePanel(QSplitter):
         self.setStretchFactor(0, 2)
         self.setStretchFactor(1, 3)
         self.setStretchFactor(2, 0)
+        self._is_by_hand = False
+        self.splitterMoved.connect(self._moved)
+        for panel in (self.labels, self.boxes):
+            panel.view.rows.modelReset.connect(self.share)
+
+    @Slot()
+    def _moved(self) -> None:
+        self._is_by_hand = True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.share()
+
+    @Slot()
+    def share(self) -> None:
+        """Divide the room between the lists anew, unless a person has done it."""
+        labels, boxes, rest = self.sizes()
+        if self._is_by_hand or not labels + boxes:
+            return
+        left = labels + boxes - _wanted(self.boxes, self.boxes.view, _FEWEST)
+        mine = max(round(_LABELS * (labels + boxes)), min(left, _wanted(self.labels, self.labels.view, 0)))
+        if mine != labels:
+            self.setSizes([mine, labels + boxes - mine, rest])
+
+
+def _wanted(panel: QWidget, view: RowsView, fewest: int) -> int:
+    """Pixels of height in which all rows of a panel's list are seen."""
+    layout = panel.layout()
+    assert layout is not None
+    around = layout.minimumSize().height() - view.minimumSizeHint().height()
+    return around + HEIGHT * max(fewest, len(view.rows.rows))
 
 
 def _inset(field: QWidget) -> QVBoxLayout:
