@@ -227,6 +227,41 @@ def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
     assert hand.boxes == []
 
 
+def test_a_suggestion_is_taken_by_dragging_its_corner_and_does_not_come_back(hand: Hand) -> None:
+    corner, there = (hand.canvas.view.to_widget(QPointF(*at)).toPoint() for at in ((50, 50), (55, 60)))
+    QTest.mouseMove(hand.canvas, corner)
+    assert hand.canvas.cursor().shape() == Qt.CursorShape.SizeFDiagCursor
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    for end in (corner, there):  # a click takes nothing
+        QTest.mousePress(hand.canvas, left, none, corner)
+        QTest.mouseMove(hand.canvas, end)
+        hand.canvas.grab()
+        QTest.mouseRelease(hand.canvas, left, none, end)
+        hand.wait(2 if end == corner else 1)
+    ((x0, y0, x1, y1),) = hand.boxes
+    assert (x0, y0) == (10, 10)
+    assert abs(x1 - 55) <= 1
+    assert abs(y1 - 60) <= 1
+    assert len(hand.canvas.selected) == 1
+
+
+def test_a_number_key_takes_the_suggestion_below_the_pointer_with_its_label(hand: Hand) -> None:
+    session = hand.window.session
+    assert session.document is not None
+    plate = session.document.labels()[1].id
+    hand.canvas.pointer = None
+    QTest.keyClick(hand.canvas, "2")
+    assert hand.boxes == [], "it is for the next box"
+    QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(75, 25)).toPoint())
+    QTest.keyClick(hand.canvas, "2")
+    hand.wait(1)
+    assert [(box.xyxy, box.label) for box in session.document.boxes(session.image_id)] == [((60, 10, 90, 40), plate)]
+    hand.canvas.set_drawing(True)
+    QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(30, 30)).toPoint())
+    QTest.keyClick(hand.canvas, "1")
+    hand.wait(1)
+
+
 def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
     least = find(hand.window, QSlider, "suggest-confidence")
     assert least.value() == 30

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry, gestures, pointing
-from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
@@ -37,6 +36,7 @@ class Canvas(PictureView):
 
     drawn = Signal(object)  # XYXY in image pixels
     changed = Signal(object)  # tuple[Box, ...]
+    corrected = Signal(object, object)  # a Suggestion, and the XYXY that it was dragged to
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
     verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
@@ -172,13 +172,13 @@ class Canvas(PictureView):
             return
         grip = pointing.grip(self, event.position())
         adds = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if grip is not None and (grip[0].id in self._selected or not adds):
-            box, handle = grip
+        if grip is not None and (grip.box.id in self._selected or not adds):
+            box, handle, suggestion = grip
             place = handle.place(box.xyxy)
             grabbed = at[0] - place[0], at[1] - place[1]
             fresh = box.id not in self._selected
             self.select((box.id,))
-            self.gesture = Resizing(box, handle, grabbed, size, box.xyxy, fresh)
+            self.gesture = Resizing(box, handle, grabbed, size, box.xyxy, fresh, suggestion)
         elif self.is_drawing:
             aids = self._aids(event)
             self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size)
@@ -262,6 +262,8 @@ class Canvas(PictureView):
             return
         if geometry.is_too_small(gesture.xyxy):
             self.refused.emit(gestures.TOO_SMALL)
+        elif gesture.suggestion is not None:
+            self.corrected.emit(gesture.suggestion, gesture.xyxy)
         else:
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
@@ -290,14 +292,14 @@ class Canvas(PictureView):
 
     def _hover(self, position: QPointF) -> None:
         grip = pointing.grip(self, position)
-        hits = [] if self.is_drawing else [grip[0].id] if grip else pointing.under(self, position)
+        hits = [] if self.is_drawing else [grip.box.id] if grip else pointing.under(self, position)
         hovered = hits[0] if hits else 0
         if hovered != self.hovered:
             self.hovered = hovered
             self.update()
         self._show_cursor(grip)
 
-    def _show_cursor(self, grip: tuple[Box, Handle] | None = None) -> None:
+    def _show_cursor(self, grip: pointing.Grip | None = None) -> None:
         chosen = pointing.shape(self, grip, self._space)
         if self.cursor().shape() != chosen:
             self.setCursor(chosen)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.core import box_faults
-from workbench.core.project import XYXY
+from workbench.core.project import XYXY, Label
 from workbench.ui import theme
 from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.geometry import HANDLES
@@ -32,9 +32,11 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
         _paint_selected(painter, canvas)
     gesture = canvas.gesture
     if isinstance(gesture, Drawing):
-        _paint_draft(painter, canvas, gesture.xyxy)
+        _paint_draft(painter, canvas, gesture.xyxy, canvas.new_label)
     elif canvas.draft is not None:
-        _paint_draft(painter, canvas, canvas.draft)
+        _paint_draft(painter, canvas, canvas.draft, canvas.new_label)
+    elif isinstance(gesture, Resizing) and gesture.suggestion is not None:
+        _paint_draft(painter, canvas, gesture.xyxy, canvas.layer.labels.get(gesture.box.label))
     elif isinstance(gesture, Picking):
         _paint_band(painter, canvas.view.rect(gesture.xyxy))
     elif isinstance(gesture, Resizing) and canvas.pointer is not None:
@@ -107,8 +109,7 @@ def _paint_single(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int
             painter.drawRect(QRectF(x - _GRIP / 2, y - _GRIP / 2, _GRIP, _GRIP))
 
 
-def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
-    label = canvas.new_label
+def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY, label: Label | None) -> None:
     colour = QColor(label.colour) if label else theme.colour("accent")
     rect = canvas.view.rect(xyxy)
     fill = QColor(colour)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.core.project import XYXY, Box
+from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 
@@ -15,7 +16,10 @@ AT = 6.0  # image pixels beside a suggestion that still mean its edge
 NO_BOX_THERE = "This drag selects the boxes that it touches, and there are none. To draw, press {draw} or Draw boxes."
 
 
-SUGGESTED = "This is a suggestion: Enter takes it, and then it can be moved and stretched like every box."
+SUGGESTED = (
+    "This is a suggestion: Enter takes it, and then it can be moved like every box. A drag on its corner or side takes"
+    " it too."
+)
 
 
 def none_there(start: tuple[float, float], suggested: Sequence[XYXY]) -> str:
@@ -108,6 +112,7 @@ class Resizing:
     size: tuple[float, float]
     xyxy: XYXY
     fresh: bool = False  # the box was not selected before: a mere click selects it
+    suggestion: Suggestion | None = None  # what becomes a box by this
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         at = geometry.drawn_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)

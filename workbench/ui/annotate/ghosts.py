@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.core.words import percent
 from workbench.ui import theme
+from workbench.ui.annotate.gestures import Resizing
 from workbench.ui.widgets.boxes_painter import name_plate
 
 if TYPE_CHECKING:
@@ -18,19 +19,23 @@ if TYPE_CHECKING:
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
     chosen = marked(canvas)
-    for ghost in sorted(canvas.ghosts, key=lambda one: one is chosen):  # the marked one above all
+    held = canvas.gesture.suggestion if isinstance(canvas.gesture, Resizing) else None
+    others = [one for one in canvas.ghosts if one != held]
+    for ghost in sorted(others, key=lambda one: one is chosen):  # the marked one above all
         _paint_one(painter, canvas, ghost, ghost is chosen)
 
 
 def marked(canvas: Canvas) -> Suggestion | None:
-    """Which one a key takes: the smallest below the pointer, else the most confident."""
-    if not canvas.ghosts:
+    """Which one a key takes: the one that is pointed at, else the most confident."""
+    return pointed(canvas) or (canvas.ghosts[0] if canvas.ghosts else None)
+
+
+def pointed(canvas: Canvas) -> Suggestion | None:
+    """The smallest one below the pointer."""
+    if canvas.pointer is None:
         return None
-    if canvas.pointer is not None:
-        under = [one for one in canvas.ghosts if canvas.view.rect(one.xyxy).contains(canvas.pointer)]
-        if under:
-            return min(under, key=lambda one: (one.xyxy[2] - one.xyxy[0]) * (one.xyxy[3] - one.xyxy[1]))
-    return canvas.ghosts[0]
+    under = [one for one in canvas.ghosts if canvas.view.rect(one.xyxy).contains(canvas.pointer)]
+    return min(under, key=lambda one: (one.xyxy[2] - one.xyxy[0]) * (one.xyxy[3] - one.xyxy[1]), default=None)
 
 
 def _paint_one(painter: QPainter, canvas: Canvas, ghost: Suggestion, is_marked: bool) -> None:

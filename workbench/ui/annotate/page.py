@@ -88,7 +88,7 @@ class AnnotatePage(Page):
         make(self, "cancel", self._cancel)
         make(self, "box-here", self._draw_here)
         make(self, "take-over", going.take_over)
-        self._of_boxes = BoxActions(self, canvas, self._commands, self._suggesting.refuse_marked, self.ask_label)
+        self._of_boxes = BoxActions(self, canvas, self._commands, self._suggesting.taking.refuse_marked, self.ask_label)
         self._fit = make(self, "fit", canvas.fit)
         self._full = make(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
         self._in = make(self, "zoom-in", lambda: canvas.zoom_by(1))
@@ -100,8 +100,8 @@ class AnnotatePage(Page):
         self._suggest.setIconText("Suggest")
         make(self, "train-and-suggest", self._train_and_suggest)
         self._takes = (
-            make(canvas, "take-suggestion", self._suggesting.take_marked, context=only_canvas),
-            make(canvas, "take-suggestions", self._suggesting.take_all, context=only_canvas),
+            make(canvas, "take-suggestion", self._suggesting.taking.take_marked, context=only_canvas),
+            make(canvas, "take-suggestions", self._suggesting.taking.take_all, context=only_canvas),
         )
 
     def _build(self) -> None:
@@ -380,6 +380,7 @@ class AnnotatePage(Page):
         if label is None:
             self.session.inform(f"No label has the key {digit}. Add labels at the right, or press E.")
         else:
+            self._suggesting.taking.take_as(label.id)
             self._use_label(label.id)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

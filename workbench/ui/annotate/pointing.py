@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from PySide6.QtCore import QPointF, Qt
 
 from workbench.core.project import Box
+from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 
@@ -19,6 +21,14 @@ _EDGE = 5.0
 """The same of boxes that are not selected: fewer, as what is pressed inside a box moves it."""
 _ON = 3.0
 """Widget pixels beside a box that still mean it; the least reach of the selected box's handles."""
+
+
+class Grip(NamedTuple):
+    """A handle that a drag would take. Of a suggestion, the box that it would become, whose id is 0."""
+
+    box: Box
+    handle: Handle
+    suggestion: Suggestion | None = None
 
 
 def image_point(canvas: Canvas, position: QPointF) -> tuple[float, float]:
@@ -34,11 +44,10 @@ def under(canvas: Canvas, position: QPointF) -> list[int]:
     return [canvas.layer.ids[row] for row in rows]
 
 
-def grip(canvas: Canvas, position: QPointF) -> tuple[Box, Handle] | None:
-    """The handle at a widget position: the one selected box's, else the nearest one of all boxes.
+def grip(canvas: Canvas, position: QPointF) -> Grip | None:
+    """The handle at a widget position: the one selected box's, else the nearest one of all boxes, else of suggestions.
 
-    Not another box's while drawing, when all but the selected box's handles begin a new one, nor on what is selected,
-    which is moved there.
+    Only the selected box's while drawing, when all else begins a new one, and on what is selected: that is moved.
     """
     if canvas.hidden:
         return None
@@ -49,18 +58,25 @@ def grip(canvas: Canvas, position: QPointF) -> tuple[Box, Handle] | None:
         reach = min(REACH / scale, max(_ON / scale, min(box.width, box.height) / 3))
         handle = geometry.handle_at(box.xyxy, *at, reach)
         if handle is not None:
-            return box, handle
+            return Grip(box, handle)
     if canvas.is_drawing or set(under(canvas, position)) & set(canvas.selected):
         return None
     found = geometry.nearest_handle(canvas.layer.xyxy, *at, _EDGE / scale)
-    return (canvas.layer.boxes[found[0]], found[1]) if found else None
+    if found is not None:
+        return Grip(canvas.layer.boxes[found[0]], found[1])
+    suggested = np.array([one.xyxy for one in canvas.ghosts], float).reshape(-1, 4)
+    found = geometry.nearest_handle(suggested, *at, _EDGE / scale)
+    if found is None:
+        return None
+    one = canvas.ghosts[found[0]]
+    return Grip(Box(0, 0, one.label, one.xyxy), found[1], one)
 
 
-def shape(canvas: Canvas, held: tuple[Box, Handle] | None, is_panning: bool) -> Qt.CursorShape:
+def shape(canvas: Canvas, held: Grip | None, is_panning: bool) -> Qt.CursorShape:
     """Of the pointer; `held` as `grip` gives it."""
     shapes = Qt.CursorShape
     if held is not None:
-        x, y = held[1].x, held[1].y
+        x, y = held.handle.x, held.handle.y
         diagonal = shapes.SizeFDiagCursor if x == y else shapes.SizeBDiagCursor
         return shapes.SizeHorCursor if not y else shapes.SizeVerCursor if not x else diagonal
     if is_panning:

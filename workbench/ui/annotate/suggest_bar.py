@@ -13,20 +13,18 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
 from workbench.core.applied import Applied
-from workbench.core.project import Box
 from workbench.core.words import count, percent
 from workbench.errors import WorkbenchError
 from workbench.inference import suggest
 from workbench.inference.model_files import Ready
 from workbench.inference.suggest import Ask, Finder, Found, Suggestion
 from workbench.ui import image_queues, preferences, theme
-from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
 from workbench.ui.annotate.suggest_labels import SuggestLabels, said
 from workbench.ui.annotate.suggest_runs import Listed, listed
-from workbench.ui.annotate.taken import Taken
+from workbench.ui.annotate.taking import Taking
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
@@ -64,10 +62,11 @@ class SuggestBar(QFrame):
         self._wanted: Path | None = None  # the one to choose when it is listed
         self._is_learning = False  # whether the chosen run is being trained
         self._refused = ""  # why a chosen file can't be used
-        self._taken = Taken()
+        self.taking = Taking(session, canvas, self)
         self._files = SuggestFiles(self)
         self.loop = LoopBar(session)
         self._build()
+        self.taking.answered.connect(self._show)
         self._run.activated.connect(self._run_chosen)
         self._least.valueChanged.connect(self._moved)
         self._files.came.connect(self._file_came)
@@ -96,7 +95,7 @@ class SuggestBar(QFrame):
         self.all.setObjectName("suggest-all")
         self.all.setToolTip("Make boxes of all suggestions in this image  (Shift+Enter)")
         self.all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.all.clicked.connect(self.take_all)
+        self.all.clicked.connect(self.taking.take_all)
         row = QHBoxLayout()
         row.setSpacing(theme.GRID)
         for widget in (QLabel("Suggestions of"), self._run, QLabel("from"), self._least, self._number):
@@ -141,7 +140,7 @@ class SuggestBar(QFrame):
     @Slot()
     def _forget(self) -> None:
         self._answer, self._runs, self._refused = None, (), ""
-        self._taken.forget()
+        self.taking.taken.forget()
         self._suggesting = self._wanted = None
         self._run.clear()
         self._files.forget()
@@ -257,6 +256,7 @@ class SuggestBar(QFrame):
         """This image is on the canvas, 0 for none, with its boxes as they are now: what is labelled isn't suggested."""
         if image != self._image:
             self._image, self._answer = image, None
+            self.taking.image = image
             self._ask()
         elif not self.isHidden():
             self._show()
@@ -307,7 +307,7 @@ class SuggestBar(QFrame):
             return ()
         boxes, least = document.boxes(self._image), self._least.value() / 100
         some = suggest.suggestions(found, document.labels(), boxes, least, said(document))
-        return self._taken.others(self._image, some, boxes)
+        return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The network's labels that the project lacks, and which of them are seen in this image."""
@@ -317,6 +317,7 @@ class SuggestBar(QFrame):
         missing = suggest.unknown(found, document.labels(), said(document))
         return missing, suggest.seen(found, missing, self._least.value() / 100)
 
+    @Slot()
     def _show(self) -> None:
         some, (missing, seen) = self._suggested, self._strange()
         self._canvas.ghosts = some
@@ -360,32 +361,3 @@ class SuggestBar(QFrame):
             return False
         self._least.setValue(self._least.value() + steps * STEP)
         return True
-
-    # --- taking ---
-
-    @Slot()
-    def take_marked(self) -> None:
-        """Enter."""
-        one = ghosts.marked(self._canvas)
-        if one is not None:
-            self._draw((one,))
-
-    def refuse_marked(self) -> bool:
-        """Delete: the marked one is not suggested again. False where a box is selected, or none is marked."""
-        one = ghosts.marked(self._canvas)
-        if one is None or self._canvas.selected or self._canvas.hidden:
-            return False
-        self._taken.refuse(self._image, one)
-        self._show()
-        return True
-
-    @Slot()
-    def take_all(self) -> None:
-        """Shift+Enter."""
-        self._draw(tuple(self._canvas.ghosts))
-
-    def _draw(self, taken: tuple[Suggestion, ...]) -> None:
-        if taken and self._image and not self._canvas.hidden:  # nobody takes what can't be seen
-            drawn = self._session.draw(tuple(Box(0, self._image, one.label, one.xyxy) for one in taken))
-            if drawn is not None:
-                self._taken.keep(taken, drawn.added_boxes)

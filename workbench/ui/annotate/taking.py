@@ -1,0 +1,72 @@
+"""Taking suggestions on the Label page: one or all, with another label, dragged into shape; or refusing one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.project import XYXY, Box
+from workbench.inference.suggest import Suggestion
+from workbench.ui.annotate import ghosts
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.taken import Taken
+from workbench.ui.session import Session
+
+
+class Taking(QObject):
+    """Of the canvas's suggestions for `image`, which its owner sets; what was answered is in `taken`."""
+
+    answered = Signal()  # there are fewer now
+
+    def __init__(self, session: Session, canvas: Canvas, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._canvas = session, canvas
+        self.image = 0
+        self.taken = Taken()
+        canvas.corrected.connect(self.take_corrected)
+
+    @Slot()
+    def take_marked(self) -> None:
+        """Enter."""
+        one = ghosts.marked(self._canvas)
+        if one is not None:
+            self._take((one,))
+
+    @Slot()
+    def take_all(self) -> None:
+        """Shift+Enter."""
+        self._take(tuple(self._canvas.ghosts))
+
+    def take_as(self, label: int) -> None:
+        """A number key: what is pointed at, with this label. Not while the key is for a selected or the next box."""
+        one = ghosts.pointed(self._canvas)
+        if one is not None and not self._canvas.selected and not self._canvas.is_drawing:
+            self._draw((one,), (Box(0, self.image, label, one.xyxy),))
+
+    @Slot(object, object)
+    def take_corrected(self, one: Suggestion, xyxy: XYXY) -> None:
+        """Dragged by a corner or side; it is selected then, to be corrected further."""
+        drawn = self._draw((one,), (Box(0, self.image, one.label, xyxy),))
+        self._canvas.select([box.id for box in drawn])
+
+    def refuse_marked(self) -> bool:
+        """Delete: the marked one is not suggested again. False where a box is selected, or none is marked."""
+        one = ghosts.marked(self._canvas)
+        if one is None or self._canvas.selected or self._canvas.hidden:
+            return False
+        self.taken.refuse(self.image, one)
+        self.answered.emit()
+        return True
+
+    def _take(self, some: tuple[Suggestion, ...]) -> None:
+        self._draw(some, tuple(Box(0, self.image, one.label, one.xyxy) for one in some))
+
+    def _draw(self, some: tuple[Suggestion, ...], boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        """Make these boxes of these suggestions, one each; those that were made."""
+        if not some or not self.image or self._canvas.hidden:  # nobody takes what can't be seen
+            return ()
+        drawn = self._session.draw(boxes)
+        if drawn is None:
+            return ()
+        self.taken.keep(some, drawn.added_boxes)
+        self.answered.emit()  # the edit was shown before: of another label or place, they were suggested still
+        return drawn.added_boxes
