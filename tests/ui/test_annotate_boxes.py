@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from PySide6.QtCore import QAbstractItemModel, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QLineEdit, QListView, QListWidget, QWidget
+from PySide6.QtWidgets import (
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
-from tests.ui.hand import WIDTH, Hand, Open, boxes_on_disk, find
+from tests.ui.hand import WIDTH, Hand, Open, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, State
-from workbench.ui.annotate.side_panel import SidePanel
+from workbench.core.project import Label, State
 from workbench.ui.widgets.label_popup import LabelPopup
-from workbench.ui.widgets.rows import ROW
 
 __all__ = ["labelled"]  # a fixture
 
@@ -253,131 +255,6 @@ def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: P
     hand.key(Qt.Key.Key_Tab)
     hand.key(Qt.Key.Key_Delete)
     assert corners(labelled) == [(20, 20, 80, 60)]
-
-
-def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    hand.click(50, 40)
-    find(window, QCheckBox, "flag-difficult").click()
-    note = find(window, QLineEdit, "box-note")
-    QTest.keyClicks(note, "out of focus")
-    QTest.keyClick(note, Qt.Key.Key_Return)
-    (box,) = boxes_on_disk(labelled)["a.png"]
-    assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
-    shown = find(window, QListView, "box-list").model().index(0, 0)
-    assert "diff." in shown.data(ROW).beside
-    find(window, QCheckBox, "flag-truncated").click()
-    shown = find(window, QListView, "box-list").model().index(0, 0)
-    assert shown.data(ROW).beside.startswith("dt ")
-    assert "d difficult, t truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
-
-
-def test_keys_mark_the_selected_boxes_and_take_the_mark_away_again(
-    qtbot: QtBot, open_window: Open, labelled: Path
-) -> None:
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    said = find(window, QLabel, "message-text")
-
-    def marks() -> list[tuple[bool, ...]]:
-        boxes = boxes_on_disk(labelled)["a.png"]
-        return [(box.difficult, box.truncated, box.occluded, box.crowd) for box in boxes]
-
-    hand.key("o")
-    assert "Select a box first" in said.text()
-    hand.click(50, 40)
-    for key in "iuoc":
-        hand.key(key)
-    assert marks() == [(True, True, True, True)]
-    hand.draw((100, 30), (150, 90))
-    hand.key(Qt.Key.Key_A, CTRL)
-    hand.key("o")  # not all of them have it
-    hand.key("c")
-    hand.key("c")
-    assert marks() == [(True, True, True, False), (False, False, True, False)]
-    assert said.text() == "No longer crowd."
-
-
-@pytest.mark.parametrize("end", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
-def test_after_a_note_the_picture_has_the_keyboard_again(
-    qtbot: QtBot, open_window: Open, labelled: Path, end: Qt.Key
-) -> None:
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    hand.click(50, 40)
-    note = find(window, QLineEdit, "box-note")
-    note.setFocus()
-    QTest.keyClicks(note, "ask Anna")
-    QTest.keyClick(note, end)
-    assert hand.canvas.hasFocus()
-    assert len(hand.canvas.selected) == 1
-    assert boxes_on_disk(labelled)["a.png"][0].note == "ask Anna"
-
-
-def test_a_mark_that_was_clicked_does_not_take_the_keyboard_away_with_it(
-    qtbot: QtBot, open_window: Open, labelled: Path
-) -> None:
-    """Marks are switched off where no box is selected, and what is switched off loses the keyboard."""
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    hand.click(50, 40)
-    find(window, QCheckBox, "flag-difficult").setFocus()
-    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
-    assert hand.canvas.selected == ()
-    assert hand.canvas.hasFocus()
-
-
-def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    hand.draw((100, 30), (150, 90))
-    boxes = find(window, QListView, "box-list")
-    model: QAbstractItemModel = boxes.model()
-    place = boxes.visualRect(model.index(0, 0)).center()
-    QTest.mouseClick(boxes.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
-    hand.key(Qt.Key.Key_Delete)
-    assert near(corners(labelled)[0], (100, 30, 150, 90))
-
-
-def test_a_new_box_comes_into_sight_in_the_list(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    window = open_window(labelled)
-    hand = Hand(qtbot, window)
-    view = find(window, QListView, "box-list")
-    view.setFixedHeight(80)
-    for number in range(5):
-        hand.draw((100, 10 + 15 * number), (150, 20 + 15 * number))
-    rows = view.model().rowCount()
-    assert rows == 6
-    place = view.visualRect(view.model().index(rows - 1, 0))
-    assert view.viewport().rect().contains(place)
-
-
-def test_room_that_the_boxes_do_not_need_is_the_labels(qtbot: QtBot) -> None:
-    panel = SidePanel()
-    qtbot.addWidget(panel)
-    panel.resize(220, 700)
-    panel.show()
-    labels = [Label(id, f"label {id}") for id in range(1, 31)]
-
-    def heights(boxes: int, many: int = 30) -> tuple[int, int]:
-        panel.labels.show_labels(labels[:many], {}, 1)
-        shown = [Box(id, 1, 1, (0, 0, 9, 9)) for id in range(1, boxes + 1)]
-        panel.boxes.show_boxes(shown, {1: labels[0]}, (100, 100))
-        return panel.sizes()[0], panel.sizes()[1]
-
-    of_labels, of_boxes = heights(60)
-    assert of_labels / (of_labels + of_boxes) == pytest.approx(0.4, abs=0.01)
-    assert heights(60, many=3) == (of_labels, of_boxes), "they are seen as it is"
-    assert heights(0) == heights(3)
-    assert heights(0)[0] > of_labels + 80
-    assert of_boxes > heights(5)[1] > heights(0)[1]
-    view = panel.boxes.view
-    heights(5)
-    assert view.visualRect(view.rows.index(4)).bottom() < view.viewport().height(), "all of them are in sight"
-    panel.moveSplitter(300, 1)
-    moved = heights(5)
-    assert heights(60) == moved, "a person has divided it"
 
 
 def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -110,7 +110,7 @@ class BoxCommands(QObject):
         document = self._session.document
         if document is None:
             return
-        here = {(box.label, box.xyxy) for box in self._canvas.layer.boxes}
+        here = {(box.label, box.xyxy) for box in document.boxes(self._session.image_id)}  # also of a hidden label
         others = document.boxes(image)
         missing = tuple(box for box in others if (box.label, box.xyxy) not in here)
         if missing:

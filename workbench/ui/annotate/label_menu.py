@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QInputDialog, QWidget
 
 from workbench.core import edits
 from workbench.ui.actions import make
+from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ROW
@@ -18,14 +19,17 @@ from workbench.ui.widgets.rows import ROW
 class LabelMenu(QObject):
     """Of `view`, whose rows are labels: a menu, a double click, and a key of the page, as the picture has the keys."""
 
-    def __init__(self, session: Session, view: QAbstractItemView, page: QWidget) -> None:
+    def __init__(self, session: Session, view: QAbstractItemView, hidden: HiddenLabels, page: QWidget) -> None:
         super().__init__(view)
-        self._session, self._view = session, view
+        self._session, self._view, self._hidden = session, view, hidden
         self.menu = Menu(view)
         self.menu.setObjectName("label-menu")
         rest = QAction("Colour, key, order, merge, remove: on the Data page", self.menu)
         rest.triggered.connect(lambda: session.page_asked.emit("data"))
-        self.menu.addActions([make(page, "rename-label", self.rename), rest])
+        self._hide = QAction(self.menu)
+        self._hide.setObjectName("hide-label")
+        self._hide.triggered.connect(self._toggle)
+        self.menu.addActions([make(page, "rename-label", self.rename), self._hide, rest])
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._open)
         view.doubleClicked.connect(self.rename)
@@ -35,7 +39,15 @@ class LabelMenu(QObject):
         index = self._view.indexAt(at)
         if index.isValid():
             self._view.setCurrentIndex(index)
+            is_hidden = index.data(ROW).id in self._hidden.ids
+            self._hide.setText("Show its boxes again" if is_hidden else "Hide its boxes")
             self.menu.popup(self._view.viewport().mapToGlobal(at))
+
+    @Slot()
+    def _toggle(self) -> None:
+        index = self._view.currentIndex()
+        if index.isValid():
+            self._hidden.toggle(index.data(ROW).id)
 
     @Slot()
     def rename(self, _index: QModelIndex | bool = False) -> None:

@@ -23,6 +23,7 @@ from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.going import Going
+from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_asking import LabelAsking
 from workbench.ui.annotate.label_keys import digit_of, label_keys
@@ -57,6 +58,7 @@ class AnnotatePage(Page):
         self.canvas = Canvas()
         self._asked = AskedBoxes(session, self.canvas)
         self._images = ImageList(session)
+        self._hidden = HiddenLabels(session, self)
         self._side = SidePanel()
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
@@ -85,7 +87,7 @@ class AnnotatePage(Page):
         make(self, "previous-unlabelled", lambda: going.go_unlabelled(-1))
         self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
         self._done = make(self, "done", lambda: going.finish(State.DONE))
-        make(self, "cancel", self._cancel)
+        make(self, "cancel", canvas.cancel)
         make(self, "box-here", self._draw_here)
         make(self, "take-over", going.take_over)
         self._of_boxes = BoxActions(self, canvas, self._commands, self._suggesting.taking.refuse_marked, self.ask_label)
@@ -149,7 +151,7 @@ class AnnotatePage(Page):
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._finish)
         session.image_changed.connect(self._image_changed)
-        session.label_changed.connect(self._label_changed)
+        session.label_changed.connect(self._show_labels)
         session.edited.connect(self._edited)
         session.boxes_asked.connect(self._boxes_asked)
         canvas.drawn.connect(self._drawn)
@@ -165,7 +167,9 @@ class AnnotatePage(Page):
         side.labels.chosen.connect(self._label_chosen)
         side.labels.asked.connect(self._asking.make)
         side.labels.left.connect(canvas.setFocus)
-        LabelMenu(self.session, side.labels.view, self)
+        LabelMenu(self.session, side.labels.view, self._hidden, self)
+        self._hidden.changed.connect(self._hidden_changed)
+        self._strip.hidden.clicked.connect(self._hidden.clear)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)
@@ -193,6 +197,7 @@ class AnnotatePage(Page):
         self._shown = 0
         self._loader.forget()
         self._commands.forget()
+        self._hidden.clear()
         self._show_all()
 
     @Slot(int)
@@ -211,6 +216,12 @@ class AnnotatePage(Page):
             self._show_labels()
         else:
             self._count.start()
+
+    @Slot()
+    def _hidden_changed(self) -> None:
+        self._strip.show_hidden(len(self._hidden.ids), self._hidden.names)
+        self._show_labels()
+        self._show_boxes()
 
     def _show_all(self) -> None:
         self._show_labels()
@@ -267,7 +278,7 @@ class AnnotatePage(Page):
         document = self.session.document
         if document is None or not self._shown:
             return
-        boxes = document.boxes(self._shown)
+        boxes = self._hidden.seen(document.boxes(self._shown))
         self.canvas.set_boxes(boxes, document.labels())
         self._suggesting.show_image(self._shown)
         self._show_list(boxes)
@@ -283,14 +294,12 @@ class AnnotatePage(Page):
     def _show_labels(self) -> None:
         document = self.session.document
         if document is not None:
-            self._side.labels.show_labels(document.labels(), document.label_counts(), self.session.label_id)
+            self._side.labels.show_labels(
+                document.labels(), document.label_counts(), self.session.label_id, self._hidden.ids
+            )
             self.canvas.new_label = self.session.label
         else:
             self._side.labels.show_labels((), {}, 0)
-
-    @Slot(int)
-    def _label_changed(self, _id: int) -> None:
-        self._show_labels()
 
     @Slot()
     def _selection_changed(self) -> None:
@@ -305,6 +314,7 @@ class AnnotatePage(Page):
     def _boxes_asked(self, ids: Collection[int]) -> None:
         """Select those of these boxes that are in this image, and bring one into view."""
         if self.isVisible():
+            self._hidden.show_boxes(self._shown, ids)
             self._asked.select(ids)
 
     # --- drawing and labels ---
@@ -337,6 +347,7 @@ class AnnotatePage(Page):
 
     def _use_label(self, id: int) -> None:
         """For the selected boxes if there are any, and for new ones."""
+        self._hidden.show((id,))
         self.session.select_label(id)
         self._commands.relabel(id)
 
@@ -344,10 +355,6 @@ class AnnotatePage(Page):
     def _space_tapped(self) -> None:
         if BY_HAND in keys.of("verify"):
             self._verifying.trigger()
-
-    @Slot()
-    def _cancel(self) -> None:
-        self.canvas.cancel()
 
     @Slot()
     def _train_and_suggest(self) -> None:

@@ -28,6 +28,8 @@ from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.escaping import Escaping
 from workbench.ui.widgets.rows import HEIGHT, ROW, Row, RowsView, ranges
 
+_HIDDEN = "hidden  "
+
 
 class LabelsPanel(QWidget):
     """The project's labels: a click chooses one, the field at the bottom makes one."""
@@ -53,11 +55,20 @@ class LabelsPanel(QWidget):
         layout.addWidget(self._view, 1)
         layout.addLayout(_inset(self._field))
 
-    def show_labels(self, labels: Sequence[Label], counts: dict[int, int], current: int) -> None:
+    def show_labels(
+        self, labels: Sequence[Label], counts: dict[int, int], current: int, hidden: frozenset[int] = frozenset()
+    ) -> None:
+        """With their numbers of boxes, and a word where those are not shown."""
         keys = {label.id: key for key, label in label_keys(labels).items()}
         self._view.rows.set_rows(
             [
-                Row(label.id, label.name, f"{counts.get(label.id, 0):,}", label.colour, keys.get(label.id, ""))
+                Row(
+                    label.id,
+                    label.name,
+                    _HIDDEN * (label.id in hidden) + f"{counts.get(label.id, 0):,}",
+                    label.colour,
+                    keys.get(label.id, ""),
+                )
                 for label in labels
             ]
         )
@@ -263,7 +274,7 @@ _MEANINGS = {
 }
 
 
-_LABELS = 2 / 5
+_LABELS = 0.45
 """The labels' share of the room for both lists, where the boxes have need of the rest."""
 _FEWEST = 3
 """Rows that the list of boxes always has room for: also for what it says where there is none."""

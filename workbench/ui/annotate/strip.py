@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from workbench.core.project import Image
+from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.image_delegates import STATE_ICONS
@@ -25,7 +26,7 @@ _TIGHT = 620
 
 
 class Strip(QFrame):
-    """Buttons of the page's actions; the page says what image is shown."""
+    """Buttons of the page's actions; the page says what image is shown. `hidden` shows hidden labels again."""
 
     def __init__(
         self,
@@ -64,6 +65,8 @@ class Strip(QFrame):
         layout.addSpacing(4)
         layout.addWidget(self._name, 1)
         layout.addWidget(self._note)
+        self.hidden = _hidden_button()
+        layout.addWidget(self.hidden)
         layout.addWidget(self._about)
         layout.addWidget(self._zoom)
         layout.addSpacing(4)
@@ -104,6 +107,12 @@ class Strip(QFrame):
     def _recolour(self) -> None:
         self.show_image(self._shown)
 
+    def show_hidden(self, labels: int, names: str) -> None:
+        """How many labels are hidden, and which."""
+        self.hidden.setVisible(bool(labels))
+        self.hidden.setText(f"{count(labels, 'label')} hidden")
+        self.hidden.setToolTip(f"The boxes of {names} are hidden. Click to see them again")
+
     def show_image(self, image: Image | None) -> None:
         self._shown = image
         if image is None:
@@ -122,6 +131,16 @@ class Strip(QFrame):
 
     def show_zoom(self, scale: float) -> None:
         self._zoom.setText(f"{100 * scale:.0f} %")
+
+
+def _hidden_button() -> QToolButton:
+    button = QToolButton(autoRaise=True)
+    button.setObjectName("hidden-labels")
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    theme.set_icon(button, "mdi6.eye-off-outline")
+    button.hide()
+    return button
 
 
 def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToolButton:

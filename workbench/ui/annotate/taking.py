@@ -44,9 +44,8 @@ class Taking(QObject):
 
     @Slot(object, object)
     def take_corrected(self, one: Suggestion, xyxy: XYXY) -> None:
-        """Dragged by a corner or side; it is selected then, to be corrected further."""
-        drawn = self._draw((one,), (Box(0, self.image, one.label, xyxy),))
-        self._canvas.select([box.id for box in drawn])
+        """Dragged by a corner or side. It isn't selected: a number key then means the next suggestion."""
+        self._draw((one,), (Box(0, self.image, one.label, xyxy),))
 
     def refuse_marked(self) -> bool:
         """Delete: the marked one is not suggested again. False where a box is selected, or none is marked."""
@@ -60,13 +59,10 @@ class Taking(QObject):
     def _take(self, some: tuple[Suggestion, ...]) -> None:
         self._draw(some, tuple(Box(0, self.image, one.label, one.xyxy) for one in some))
 
-    def _draw(self, some: tuple[Suggestion, ...], boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-        """Make these boxes of these suggestions, one each; those that were made."""
-        if not some or not self.image or self._canvas.hidden:  # nobody takes what can't be seen
-            return ()
-        drawn = self._session.draw(boxes)
-        if drawn is None:
-            return ()
-        self.taken.keep(some, drawn.added_boxes)
-        self.answered.emit()  # the edit was shown before: of another label or place, they were suggested still
-        return drawn.added_boxes
+    def _draw(self, some: tuple[Suggestion, ...], boxes: tuple[Box, ...]) -> None:
+        """Make these boxes of these suggestions, one each."""
+        if some and self.image and not self._canvas.hidden:  # nobody takes what can't be seen
+            drawn = self._session.draw(boxes)
+            if drawn is not None:
+                self.taken.keep(some, drawn.added_boxes)
+                self.answered.emit()  # when the edit was shown, those of another label or place were suggested still
