@@ -110,8 +110,10 @@ class Strip(QFrame):
     def show_hidden(self, labels: int, names: str) -> None:
         """How many labels are hidden, and which."""
         self.hidden.setVisible(bool(labels))
-        self.hidden.setText(f"{count(labels, 'label')} hidden")
-        self.hidden.setToolTip(f"The boxes of {names} are hidden. Click to see them again")
+        self.hidden.setChecked(True)  # a click took that away
+        self.hidden.setText(f"{labels}")
+        self.hidden.setToolTip(f"{count(labels, 'label')} hidden: {names}. Click to see the boxes again")
+        self.hidden.setAccessibleName(f"{count(labels, 'label')} hidden")
 
     def show_image(self, image: Image | None) -> None:
         self._shown = image
@@ -134,7 +136,8 @@ class Strip(QFrame):
 
 
 def _hidden_button() -> QToolButton:
-    button = QToolButton(autoRaise=True)
+    """Marked as a tool that is on: what is not seen is easily forgotten."""
+    button = _Tool(autoRaise=True, checkable=True, checked=True)
     button.setObjectName("hidden-labels")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
