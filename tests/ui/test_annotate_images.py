@@ -108,6 +108,20 @@ def test_from_an_image_that_the_filter_hides_d_and_a_go_into_the_list(
     assert ("No image fits" in find(window, QLabel, "message-text").text()) is (words == "x")
 
 
+def test_d_goes_to_the_listed_image_that_follows_the_hidden_one_by_name(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    """It counted on from the row that the image had in the list of all: to the end, or past it."""
+    write_photographs(tmp_path / "photographs", [f"{name}.png" for name in ("a1", "b1", "c1", "d2", "e2", "f2")])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    window = open_window(tmp_path / "project")
+    hand = Hand(qtbot, window)
+    window.session.select_image(window.session.document.images()[2].id)
+    find(window, QLineEdit, "image-filter-text").setText("2")
+    hand.key("d")
+    assert window.session.image.name == "d2.png"
+
+
 def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = Hand(qtbot, window)

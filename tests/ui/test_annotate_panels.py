@@ -20,7 +20,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import CTRL, corners, labelled, names, near
 from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from workbench.core import edits
 from workbench.core.project import Box, Label
+from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.widgets.rows import ROW
 
@@ -43,6 +45,30 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     shown = find(window, QListView, "box-list").model().index(0, 0)
     assert shown.data(ROW).beside.startswith("dt ")
     assert "d difficult, t truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_nothing_is_made_twice_or_out_of_sight_where_a_label_is_hidden(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hidden, cell = find(window, HiddenLabels, ""), window.session.document.labels()[0].id
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_B, CTRL)
+    hidden.toggle(cell)
+    assert hand.canvas.layer.ids == ()
+    hand.key(Qt.Key.Key_B, CTRL)
+    assert len(boxes_on_disk(labelled)["b.png"]) == 1, "the hidden one is there already"
+    window.session.undo()
+    window.session.redo()
+    assert (len(hand.canvas.layer.ids), hidden.ids) == (1, frozenset())
+    hidden.toggle(window.session.document.labels()[1].id)
+    window.session.do(edits.RemoveLabel(window.session.document.labels()[1].id))
+    assert hidden.ids == frozenset()
+    hidden.toggle(cell)
+    window.session.close()
+    assert hidden.ids == frozenset(), "ids are of one project"
 
 
 def test_keys_mark_the_selected_boxes_and_take_the_mark_away_again(
