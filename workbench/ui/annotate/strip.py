@@ -137,7 +137,8 @@ class Strip(QFrame):
 
 def _hidden_button() -> QToolButton:
     """Marked as a tool that is on: what is not seen is easily forgotten."""
-    button = _Tool(autoRaise=True, checkable=True, checked=True)
+    button = _Tool(autoRaise=True)
+    button.setCheckable(True)
     button.setObjectName("hidden-labels")
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
