@@ -155,7 +155,8 @@ def numbers(done: EvaluationDone) -> dict[str, Any]:
     }
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
     nms = {"nms": done.rules.kind, "iou": done.rules.iou}
-    return {"images": evaluation.images, "boxes": evaluation.boxes, **nms, **plain, "per_label": per_label}
+    counts = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
+    return {**counts, **nms, **plain, "per_label": per_label}
 
 
 def _number(value: float) -> float | None:

@@ -55,10 +55,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-def fake_evaluation(predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path) -> Iterator[EvaluationDone]:
+def fake_evaluation(
+    predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path, _: Rules | None = None
+) -> Iterator[EvaluationDone]:
     truth, rules = snapshot.only(splits={split}) if split else snapshot, Rules()
     found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name])
-    yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None)
+    trained_on = 1 if folder.name == "old" else None
+    yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None, trained_on)
 
 
 def told(capsys: Capture, project: Path, *more: str) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def told(capsys: Capture, project: Path, *more: str) -> dict[str, Any]:
 
 def test_fates_and_differences_are_told_as_json(project: Path, capsys: Capture) -> None:
     said = told(capsys, project, "--confidence", "0.3")
-    assert (said["images"], said["boxes"], said["draws"], said["notes"]) == (2, 2, 20, [])
+    assert (said["images"], said["boxes"], said["draws"]) == (2, 2, 20)
+    assert [note.split(",")[0] for note in said["notes"]] == ["old was trained on 1 of 2 images here"]
+    assert (said["first"]["images_trained_on"], said["second"]["images_trained_on"]) == (1, None)
     cat = {"fixed": 1, "regressed": 1, "wrong in both": 0, "right in both": 0, "false alarms gone": 0,
            "false alarms new": 0, "false alarms in both": 0}  # fmt: skip
     nothing = dict.fromkeys(cat, 0)
@@ -107,3 +112,11 @@ def test_a_person_reads_two_tables_and_what_is_left_out(project: Path, capsys: C
 def test_a_run_that_is_not_there_is_refused_with_the_names_of_those_that_are(project: Path, capsys: Capture) -> None:
     assert main(["compare", str(project), "old", "newest"]) == console.FAILED
     assert "There is no run called 'newest'" in capsys.readouterr().err
+
+
+def test_evaluate_says_when_images_that_are_judged_were_trained_on(project: Path, capsys: Capture) -> None:
+    for run, known in (("old", 1), ("new", None)):
+        assert main(["evaluate", str(project), "--run", run, "--json"]) == console.DONE
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["images_trained_on"] == known
+        assert ("old was trained on 1 of 2 images here" in shown.err) is (run == "old")

@@ -18,7 +18,7 @@ import pytest
 
 from workbench.core import images
 from workbench.core.detections import Candidates
-from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, scoring
@@ -26,6 +26,8 @@ from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, score
+from workbench.training import recipes, record
+from workbench.training.request import RunRequest
 
 Row = tuple[str, list[float], bool]
 
@@ -290,6 +292,19 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     assert record["ap"] == done.evaluation.ap
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
+    assert record["images_trained_on"] is done.trained_on is None  # this run has no record of its data
+
+
+def test_images_that_the_run_was_trained_on_are_counted_whatever_their_split(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    splits = [Split.TRAIN, Split.TRAIN, Split.TEST, Split.VALIDATION, Split.NONE]
+    pairs = zip(truth.images, splits, strict=True)
+    then = replace(truth, images=tuple(replace(image, split=split, state=State.DONE) for image, split in pairs))
+    record.write_request(RunRequest(run[1], then, recipes.preset("quick-cpu")))
+    for folder in (run[1], None):  # of a checkpoint that is named by its path
+        done, _ = finish(evaluate_run(run[0], truth, None, folder))
+        assert done.trained_on == 3
 
 
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:

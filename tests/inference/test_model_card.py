@@ -82,6 +82,8 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "| a\\|b | 2 | 0 | 0 |" in text
     assert "| (images with labels) | 2 | 1 | 0 |" in text
     assert "On 7 images (validation) with 41 boxes: AP 0.500, AP50 0.750" in text
+    assert "It was trained on" not in text
+    assert "It was trained on 3 of them" in made(card, opened, {**EVALUATION, "images_trained_on": 3})
     assert "| cat | 0.610 | 0.900 | 40 |" in text
     assert "| a\\|b | - | - | 1 |" in text
     assert "Operating point: confidence 0.4, NMS darknet diou at an overlap of 0.45" in text

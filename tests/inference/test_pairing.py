@@ -26,6 +26,7 @@ class Look:
     candidates: tuple[Candidates, ...]
     labels: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules)
+    trained_on: int | None = 0
 
     @property
     def sliders(self) -> Sliders:

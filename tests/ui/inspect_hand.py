@@ -41,6 +41,7 @@ class FakeLook:
         self.fails_with = ""
         self.published: Kind = "per label"
         self.seen = SEEN
+        self.trained_on: int | None = None
 
     def __call__(self, wish: Wish) -> Iterator[Counted | Found]:
         self.wishes.append(wish)
@@ -51,7 +52,7 @@ class FakeLook:
         seen = [Candidates.of_arrays(*(np.array(part) for part in self.seen[i])) for i in range(len(truth))]
         rules = Rules(iou=0.6, kind=self.published)
         point, remark = work.kept_point(wish)
-        yield Found.of(truth, tuple(seen), rules, rules.kind, 0.5, 0, point, remark)
+        yield Found.of(truth, tuple(seen), rules, rules.kind, 0.5, 0, point, remark, trained_on=self.trained_on)
 
 
 @pytest.fixture(name="session")

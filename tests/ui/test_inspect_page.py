@@ -220,6 +220,14 @@ def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: 
     assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 2 may have been trained on."
 
 
+def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    look.trained_on = 1  # these are in the validation split now
+    looked(qtbot, page, session)
+    assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 1 was trained on."
+
+
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     looked(qtbot, page, session)
     table = page.findChild(QTableView, "inspect-images")

@@ -42,12 +42,14 @@ class Look:
     iou: float
     kind: Kind
     limit: int
+    trained_on: int | None
 
     def settings(self) -> dict[str, Any]:
         names = [label.name for label in self.truth.labels]
         confidences = dict(zip(names, np.round(self.confidences, 4).tolist(), strict=True))
         nms = {"nms": self.kind, "iou": self.iou, "limit": self.limit}
-        return {"run": self.name, "checkpoint": str(self.checkpoint), **nms, "confidence": confidences}
+        about = {"run": self.name, "checkpoint": str(self.checkpoint), "images_trained_on": self.trained_on}
+        return {**about, **nms, "confidence": confidences}
 
 
 @app.command()
@@ -133,7 +135,8 @@ def _look(
         wanted = point.confidences(names)
     nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)
     sliders = scoring.sliders(done.truth, done.candidates, done.rules.difficult)
-    return Look(name, file, done.truth, done.candidates, sliders, done.rules, predictor.labels, wanted, *nms)
+    seen = done.truth, done.candidates, sliders, done.rules
+    return Look(name, file, *seen, predictor.labels, wanted, *nms, done.trained_on)
 
 
 def _differences(runs: TwoRuns, draws: int, *, quiet: bool) -> dict[str, Difference]:

@@ -54,6 +54,7 @@ def evaluate(
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import Rules
     from workbench.report import numbers, show_evaluation
+    from workbench.training import learnt
 
     plugins.loaded()
     kind = kind_of_nms(nms)
@@ -69,6 +70,8 @@ def evaluate(
         per_label = values["per_label"].items()
         table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
     result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
+    if seen := learnt.sentence(file.absolute().parent.name, done.trained_on, len(done.truth)):
+        say(seen)  # also beside --json
 
 
 @app.command()

@@ -22,6 +22,7 @@ from workbench.inference import candidate_cache
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
+from workbench.training import learnt
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
 
@@ -61,8 +62,10 @@ def evaluate_run(
     rows = sorted(predicted)
     truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
     evaluation = score(truth, found, rules)
-    file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped) if run_folder else None
-    yield EvaluationDone(evaluation, truth, found, rules, skipped, file)
+    home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
+    known = learnt.trained_on(home, truth) if home else None
+    file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known) if run_folder else None
+    yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known)
 
 
 def predict_all(
@@ -117,6 +120,7 @@ def _write(
     rules: Rules,
     split: Split | None,
     skipped: int,
+    trained_on: int | None,
 ) -> Path:
     """evaluation.json: every number with the rules behind it."""
     best = best_confidence(result)
@@ -124,6 +128,7 @@ def _write(
         "split": split.value if split else None,
         "images": result.images,
         "images_skipped": skipped,
+        "images_trained_on": trained_on,
         "boxes": result.boxes,
         "data": truth.digest,
         "checkpoint": predictor.checkpoint.name if predictor.checkpoint else None,

@@ -98,6 +98,7 @@ class EvaluationDone:
     rules: Rules
     skipped: int
     file: Path | None
+    trained_on: int | None = None  # of these images the run has learnt from so many; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,8 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
             f"On {words.count(images, 'image')} ({split}) with {words.count(boxes, 'box')}: AP"
             f" {_score(evaluation['ap'])}, AP50 {_score(evaluation['ap50'])} (COCO's definition)."
         )
+        if known := int(evaluation.get("images_trained_on") or 0):
+            head += f" It was trained on {known:,} of them, so it is worse than this on new ones."
     except (KeyError, TypeError, ValueError):
         return "## Quality\n\nThe run's evaluation could not be read. Evaluate it again."
     return "\n".join(["## Quality", "", head, "", *_table(["label", "AP", "AP50", "boxes"], rows)])

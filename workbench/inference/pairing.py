@@ -1,7 +1,8 @@
 """Two looks at a split brought together, so that core.two_runs can compare them: the same images, boxes and labels.
 
 The labelled boxes are the first's. Images that only one of the two could read, and labels that one of the detectors
-doesn't know, are left out, and said to be. No torch here, so that the window can import it before torch is loaded.
+doesn't know, are left out, and said to be; so is what a run was trained on. No torch here, so that the window can
+import it before torch is loaded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.scoring import Rules
+from workbench.training import learnt
 
 Rows = NDArray[np.int64]
 NAMED = 5  # labels that a sentence names
@@ -38,6 +40,8 @@ class Looked(Protocol):
     def rules(self) -> Rules: ...
     @property
     def labels(self) -> tuple[str, ...]: ...  # that the detector knows; (): not known which, so all
+    @property
+    def trained_on(self) -> int | None: ...  # of its images, by the run's record
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +54,7 @@ class Pair:
     first: Sliders
     second: Sliders
     use: NDArray[np.bool_]  # (C,) labels that both detectors know
-    notes: tuple[str, ...]  # what is left out, in sentences
+    notes: tuple[str, ...]  # what is left out or was trained on, in sentences
 
 
 def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
@@ -65,6 +69,9 @@ def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
     if not len(places):
         raise WorkbenchError("The two runs have looked at different images. Look again with both of them.")
     use, notes = _labels(first, second, names)
+    for one, name in zip((first, second), names, strict=True):
+        if seen := learnt.sentence(name, one.trained_on, len(one.truth)):
+            notes.append(seen)
     left = len(mine) + len(theirs) - 2 * len(places)
     if left:
         notes.append(

@@ -57,11 +57,13 @@ class Found:
     point: OperatingPoint | None  # what was kept of this run and checkpoint
     remark: str  # why it could not be read, or ""
     labels: tuple[str, ...] = ()  # that the detector knows; (): not known which
+    trained_on: int | None = None  # of these images, by the run's record; None: not known
 
     @staticmethod
     def of(
         truth: Snapshot, candidates: tuple[Candidates, ...], rules: Rules, published: Kind, confidence: float,
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
+        trained_on: int | None = None,
     ) -> Found:  # fmt: skip
         """Matched as at `point`, else by `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
@@ -69,7 +71,8 @@ class Found:
         sliders.prepare(nms.kind)
         matching = sliders.moved(nms.iou, nms.kind, nms.limit)
         return Found(
-            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels
+            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels,
+            trained_on,
         )  # fmt: skip
 
     @property
@@ -103,8 +106,9 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
             point, remark = kept_point(wish)
             rules = event.rules
             yield Found.of(
-                event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels
-            )
+                event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels,
+                event.trained_on,
+            )  # fmt: skip
 
 
 def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:

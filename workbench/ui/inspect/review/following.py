@@ -84,8 +84,11 @@ def summary(found: Found) -> str:
     crowds = int(found.truth.crowd.sum())
     boxes = count(len(found.truth.boxes) - crowds, "labelled box")
     boxes += f", {count(crowds, 'region')} to ignore" if crowds else ""
-    known = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
-    learnt = f"; {known:,} may have been trained on" if known else ""
+    known = found.trained_on
+    learnt = f"; {known:,} {'was' if known == 1 else 'were'} trained on" if known else ""
+    if known is None:
+        may = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
+        learnt = f"; {may:,} may have been trained on" if may else ""
     return f"{count(len(found.truth), 'image')}, {boxes}{learnt}.{skipped}{remark}"
 
 

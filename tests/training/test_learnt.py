@@ -1,0 +1,70 @@
+"""Which images a run was trained on is known by its own record, however they are dealt out since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tests.training.toys import make_snapshot
+from workbench.core.project import Snapshot, Split
+from workbench.training import learnt
+from workbench.training.record import write_request
+from workbench.training.request import RunRequest
+
+MakeRequest = Callable[..., RunRequest]
+
+
+def recorded(request: RunRequest) -> Path:
+    request.folder.mkdir(parents=True)
+    write_request(request)
+    return request.folder
+
+
+def all_in(snapshot: Snapshot, split: Split) -> Snapshot:
+    return replace(snapshot, images=tuple(replace(image, split=split) for image in snapshot.images))
+
+
+def test_images_that_were_put_into_another_split_since_are_known(request_of: MakeRequest) -> None:
+    request = request_of()
+    folder = recorded(request)
+    assert learnt.trained_on(folder, all_in(request.snapshot, Split.TEST)) == 6
+    assert learnt.trained_on(folder, request.snapshot.only(splits=[Split.VALIDATION])) == 0
+
+
+def test_what_the_run_itself_held_out_it_has_not_learnt_from(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
+    assert learnt.trained_on(recorded(request_of(snapshot=snapshot, hold_out=0.2)), snapshot) == 8
+
+
+def test_the_images_of_the_run_that_it_began_from_count_too(request_of: MakeRequest) -> None:
+    first = request_of("first")
+    turned = {Split.TRAIN: Split.TEST, Split.VALIDATION: Split.TRAIN}
+    images = tuple(replace(image, split=turned[image.split]) for image in first.snapshot.images)
+    then = replace(first.snapshot, images=images)
+    weights = recorded(first) / "best.safetensors"
+    second = recorded(replace(request_of("second"), snapshot=then, start=weights))
+    assert learnt.trained_on(second, then) == 8
+
+
+def test_images_are_known_where_their_folder_has_moved_and_not_by_their_number_alone(
+    request_of: MakeRequest, tmp_path: Path
+) -> None:
+    request = request_of()
+    dated = tuple(replace(image, date=float(image.id)) for image in request.snapshot.images)
+    folder = recorded(replace(request, snapshot=replace(request.snapshot, images=dated)))
+    elsewhere = tuple(tmp_path / "elsewhere" / file.name for file in request.snapshot.files)
+    assert learnt.trained_on(folder, replace(request.snapshot, images=dated, files=elsewhere)) == 6
+    assert learnt.trained_on(folder, replace(request.snapshot, files=elsewhere)) == 0
+    linked = tmp_path / "link"
+    linked.symlink_to(request.snapshot.files[0].parent)
+    through = tuple(linked / file.name for file in request.snapshot.files)
+    assert learnt.trained_on(folder, replace(request.snapshot, files=through)) == 6
+
+
+def test_without_a_record_nobody_knows(request_of: MakeRequest, tmp_path: Path) -> None:
+    request = request_of()
+    assert learnt.trained_on(tmp_path, request.snapshot) is None
+    assert learnt.sentence("a", None, 8) == learnt.sentence("a", 0, 8) == ""
+    (recorded(request) / "data.npz").write_bytes(b"torn")
+    assert learnt.trained_on(request.folder, request.snapshot) is None

@@ -1,0 +1,67 @@
+"""How many of some images a run has learnt from, by its own record and whatever split they are in now.
+
+A run keeps the data that it was begun with, so images that were dealt out anew since are still known. Found again is an
+image by its file, or, where files have moved, by its id, name and date in the project. No torch here at the top, as
+the window imports it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.core.project import Image, Snapshot
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.training import record
+
+
+def trained_on(folder: Path, snapshot: Snapshot) -> int | None:
+    """Images of `snapshot` that the run in `folder` was trained on, or a run whose weights it began with.
+
+    None where there is no record of it: imported weights, a checkpoint that was copied elsewhere. In a job: it reads
+    the data of the run, 0.1 s for 10,000 images.
+    """
+    parts = list(_parts(folder))
+    if not parts:
+        return None
+    real = functools.cache(Path.resolve)  # a project may be opened through a link; folders are few
+    files = {real(file.parent) / file.name for part in parts for file in part.files}
+    images = {_same(image) for part in parts for image in part.images}
+    return sum(
+        real(file.parent) / file.name in files or (image.date > 0 and _same(image) in images)
+        for image, file in zip(snapshot.images, snapshot.files, strict=True)
+    )
+
+
+def _same(image: Image) -> tuple[int, str, float]:
+    """The id alone could be of another project's image."""
+    return image.id, image.path, image.date
+
+
+def _parts(folder: Path) -> Iterator[Snapshot]:
+    """The training images of the run and of those before it, as far back as there are records."""
+    from workbench.training import prepare
+
+    seen: set[Path] = set()
+    while folder.resolve() not in seen:
+        seen.add(folder.resolve())
+        try:
+            request = record.read_request(folder)
+            yield prepare.parts(request.snapshot, request.recipe.training)[0]
+        except WorkbenchError:
+            return
+        if request.start is None:
+            return
+        folder = request.start.parent
+
+
+def sentence(name: str, learnt: int | None, images: int) -> str:
+    """What to think of numbers of the run `name` on so many images; "" where it has seen none, or nobody knows."""
+    if not learnt:
+        return ""
+    return (
+        f"{name} was trained on {learnt:,} of {count(images, 'image')} here, so its numbers are better than on new ones."
+        " To judge it fairly, choose a split that it has not learnt from, or train anew with the splits as they are."
+    )
