@@ -177,57 +177,6 @@ def test_a_wrong_folder_is_refused_before_anything_slow_is_loaded(
     assert "There is no project in" in capsys.readouterr().err
 
 
-def test_images_without_a_split_get_one_and_keep_it(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert main(["new", str(tmp_path / "p"), "--images", str(test_data / "images")]) == console.DONE
-    capsys.readouterr()
-    assert main(["split", str(tmp_path / "p"), "--json"]) == console.DONE
-    first = said(capsys)
-    assert sum(first.values()) == 5  # type: ignore[arg-type]
-    assert first["validation"] == 1
-    assert main(["split", str(tmp_path / "p"), "--seed", "5", "--json"]) == console.DONE
-    assert said(capsys) == first
-    assert main(["split", str(tmp_path / "p")]) == console.DONE
-    assert "has a split already, and keeps it. To divide them anew: --again" in capsys.readouterr().err
-
-
-def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
-    """Twelve frames of three rides, and the first of them once more under another name."""
-    source = tmp_path / "rides"
-    source.mkdir()
-    photographs = sorted((test_data / "data/bccd/BCCD/JPEGImages").glob("*.jpg"))[:12]
-    for number, file in enumerate(photographs):
-        (source / f"ride {number // 4}_{number:03d}.jpg").write_bytes(file.read_bytes())
-    (source / "zz.jpg").write_bytes(photographs[0].read_bytes())
-    project = tmp_path / "p"
-    assert main(["new", str(project), "--images", str(source)]) == console.DONE
-
-    def splits() -> dict[str, str]:
-        with Document.open(project, read_only=True) as document:
-            return {image.name: str(image.split) for image in document.images()}
-
-    command = ["split", str(project), "--again", "--json", "--by"]
-    assert main([*command, "name", "--shares", "1/1/1"]) == console.DONE
-    found = splits()
-    for ride in range(3):
-        assert len({split for name, split in found.items() if name.startswith(f"ride {ride}")}) == 1
-    assert len(set(found.values())) == 3
-    for seed in range(5):
-        assert main([*command, "similar", "--shares", "50,50,0", "--seed", str(seed)]) == console.DONE
-        found = splits()
-        assert found["zz.jpg"] == found["ride 0_000.jpg"]
-        assert sorted(set(found.values())) == ["train", "validation"]
-    before = splits()
-    capsys.readouterr()
-    for wrong, sentence in (
-        (["name", "--pattern", "("], "regular expression"),
-        (["image", "--shares", "80"], "80,10,10"),
-    ):
-        assert main([*command, *wrong]) == console.FAILED
-        assert sentence in capsys.readouterr().err
-    assert main(["split", str(project), "--json"]) == console.DONE
-    assert splits() == before
-
-
 def test_images_are_added_once(tmp_path: Path, capsys: Capture) -> None:
     for name in ("all/a.png", "all/sub/b.png", "more/c.png", "more/d.png"):
         picture(tmp_path / name)

@@ -22,6 +22,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     results,
     runs,
     seen,
+    splits,
     training,
     weights,
 )

@@ -1,10 +1,9 @@
-"""Commands about a project and its labels: new, import, split, export-labels, check; cli/adding.py adds images."""
+"""Commands about a project and its labels: new, import, export-labels, check; see adding.py and splits.py for more."""
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,6 @@ from workbench.cli.options import Json, Project, app, keep_text, one_of, project
 from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.files import left_out_sentence, walk_images
-from workbench.core.project import Snapshot
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
@@ -158,68 +156,6 @@ def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:
         say(f"{remark.level:>8}  {place}{remark.sentence}")
     if len(remarks) > len(shown):
         say(f"          ... and {len(remarks) - len(shown):,} more remarks (--verbose shows all)")
-
-
-@app.command()
-def split(
-    project: Project,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
-    shares: Annotated[str, typer.Option("--shares", help="Train, validation and test.")] = "80,10,10",
-    by: Annotated[
-        str,
-        typer.Option("--by", help="What stays together: image, folder, name (frames of a video), similar pictures."),
-    ] = "image",
-    pattern: Annotated[
-        str, typer.Option("--pattern", help="With --by name: a regular expression; what its bracket finds counts.")
-    ] = "",
-    stratify: Annotated[bool, typer.Option("--stratify/--no-stratify", help="Each label in these shares, too.")] = True,
-    again: Annotated[bool, typer.Option("--again", help="Divide the images that have a split, too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Put the images without a split into train, validation and test, at random or by rules; the others keep theirs."""
-    from workbench.core import splits
-
-    parts = _shares(shares)
-    way = one_of("by", by, ["image", "folder", "name", "similar"])
-    with project_of(project, write=True) as document:
-        snapshot = document.snapshot()
-        groups: list[Hashable] | None = None
-        if way == "folder":
-            groups = splits.by_folder(snapshot.images)
-        elif way == "name":
-            groups = splits.by_name(snapshot.images, pattern)
-        elif way == "similar":
-            groups = _alike(snapshot, quiet=as_json)
-        edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
-        if edit is not None:
-            document.do(edit)
-        elif len(snapshot.images) and not again:
-            say("Each image has a split already, and keeps it. To divide them anew: --again", quiet=as_json)
-        counts = Counter(str(image.split) for image in document.images())
-    result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    try:
-        parts = tuple(float(part) for part in text.replace("/", ",").split(","))
-    except ValueError:
-        parts = ()
-    if len(parts) != 3:
-        raise WorkbenchError(f"--shares must be three numbers like 80,10,10, not '{text}'.")
-    return parts
-
-
-def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
-    """For each image the group of pictures nearly like it."""
-    from workbench.core import fingerprint, splits
-
-    files = snapshot.files
-    prints: list[int | None] = [None] * len(files)
-    with console.bar("Looking at files", len(files), quiet=quiet) as progress:
-        for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
-            prints[row] = print_
-            progress.to(done, len(files))
-    return splits.by_likeness(prints)
 
 
 @app.command(name="find-images")

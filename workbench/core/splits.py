@@ -46,6 +46,11 @@ def _edit(parts: dict[Split, list[int]], title: str) -> Edit:
     return Batch(tuple(SetSplit(tuple(sorted(ids)), split) for split, ids in parts.items() if ids), title)
 
 
+def is_division(title: str) -> bool:
+    """Whether an edit of this title in the journal is one that divided images: a label can be split off, too."""
+    return re.fullmatch(r"Split [0-9,]+ images (at random|by rules)", title) is not None
+
+
 def by_folder(images: Iterable[Image]) -> list[Hashable]:
     """For each image the folder it lies in."""
     return [(image.root, image.path.rpartition("/")[0]) for image in images]

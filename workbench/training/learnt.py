@@ -62,6 +62,6 @@ def sentence(name: str, learnt: int | None, images: int) -> str:
     if not learnt:
         return ""
     return (
-        f"{name} was trained on {learnt:,} of {count(images, 'image')} here, so its numbers are better than on new ones."
+        f"{name} was trained on {learnt:,} of {count(images, 'image')} here, so its numbers are too good."
         " To judge it fairly, choose a split that it has not learnt from, or train anew with the splits as they are."
     )

@@ -1,0 +1,118 @@
+"""The command that puts images into train, validation and test, and takes that back."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Hashable
+from typing import Annotated
+
+import typer
+
+from workbench import console
+from workbench.cli.options import Json, Project, app, one_of, project_of
+from workbench.console import result, say
+from workbench.core.document import Document
+from workbench.core.project import Snapshot, Split
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+
+
+@app.command()
+def split(
+    project: Project,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
+    shares: Annotated[
+        str, typer.Option("--shares", help="Train, validation and test, one to another: 80,10,10 as well as 8,1,1.")
+    ] = "80,10,10",
+    by: Annotated[
+        str,
+        typer.Option("--by", help="What stays together: image, folder, name (frames of a video), similar pictures."),
+    ] = "image",
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="With --by name: a regular expression; what its bracket finds counts.")
+    ] = "",
+    stratify: Annotated[bool, typer.Option("--stratify/--no-stratify", help="Each label in these shares, too.")] = True,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Divide the images that have a split, too: an import's, or one made by hand."),
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back the last split, if nothing was changed in the project since.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put the images without a split into train, validation and test, at random or by rules; the others keep theirs."""
+    from workbench.core import splits
+
+    parts = _shares(shares)
+    way = one_of("by", by, ["image", "folder", "name", "similar"])
+    with project_of(project, write=True) as document:
+        before = {image.id: image.split for image in document.images()}
+        if undo:
+            _take_back(document)
+        else:
+            snapshot = document.snapshot()
+            groups = _groups(snapshot, way, pattern, quiet=as_json)
+            edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
+            if edit is not None:
+                document.do(edit)
+            elif len(snapshot.images) and not again:
+                say("Each image has a split already, and keeps it. To divide them anew: --again", quiet=as_json)
+        after = {image.id: image.split for image in document.images()}
+    counts = Counter(map(str, after.values()))
+    result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
+    moved = sum(old not in (Split.NONE, after[id]) for id, old in before.items())
+    if moved and not undo:
+        say(
+            f"{count(moved, 'image')} had another split before, by an import or by hand. Take it back:"
+            f" workbench split {shlex.quote(str(project))} --undo",
+            quiet=as_json,
+        )
+
+
+def _take_back(document: Document) -> None:
+    from workbench.core import splits
+
+    title = document.undo_title
+    if not splits.is_division(title):
+        newest = f"The last change is “{title}”" if title else "Nothing was changed"
+        raise WorkbenchError(
+            f"{newest}, not a split, so nothing was taken back. In the window Undo takes back one change after another."
+        )
+    document.undo()
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        parts = tuple(float(part) for part in text.replace("/", ",").split(","))
+    except ValueError:
+        parts = ()
+    if len(parts) != 3 or not all(map(math.isfinite, parts)):
+        raise WorkbenchError(f"--shares must be three numbers like 80,10,10, not '{text}'.")
+    return parts
+
+
+def _groups(snapshot: Snapshot, way: str, pattern: str, *, quiet: bool) -> list[Hashable] | None:
+    """For each image what it stays together with; None: each alone."""
+    from workbench.core import splits
+
+    if way == "folder":
+        return splits.by_folder(snapshot.images)
+    if way == "name":
+        return splits.by_name(snapshot.images, pattern)
+    return _alike(snapshot, quiet=quiet) if way == "similar" else None
+
+
+def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
+    """For each image the group of pictures nearly like it."""
+    from workbench.core import fingerprint, splits
+
+    files = snapshot.files
+    prints: list[int | None] = [None] * len(files)
+    with console.bar("Looking at files", len(files), quiet=quiet) as progress:
+        for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
+            prints[row] = print_
+            progress.to(done, len(files))
+    return splits.by_likeness(prints)
