@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.making import picture
+from tests.formats.making import picture, text, voc_file
 from workbench import console
 from workbench.cli import main
 from workbench.core import edits
@@ -92,6 +92,25 @@ def test_what_a_split_made_before_is_told_and_can_be_taken_back(tested: Path, ca
     assert said(capsys) == {"train": 0, "validation": 0, "test": 10}
     assert main(["split", str(tested), "--undo"]) == console.FAILED
     assert "The last change is “Put 10 images into test”, not a split" in capsys.readouterr().err
+
+
+def test_an_import_tells_which_splits_it_takes_and_which_stay(tested: Path, tmp_path: Path, capsys: Capture) -> None:
+    for name in ("0", "1", "2"):
+        text(tmp_path / "voc" / "Annotations" / f"{name}.xml", voc_file(filename=f"{name}.png"))
+    text(tmp_path / "voc" / "ImageSets" / "Main" / "train.txt", "0\n1\n")
+    text(tmp_path / "voc" / "ImageSets" / "Main" / "test.txt", "2\n")
+    with Document.open(tested) as document:
+        ids = [image.id for image in document.images()]
+        document.do(edits.SetSplit(tuple(ids[1:3]), Split.NONE))
+    command = ["import", str(tested), str(tmp_path / "voc")]
+    assert main([*command, "--dry-run"]) == console.DONE
+    assert "splits taken: 1 train, 1 test; 1 image in another split here, which stays" in capsys.readouterr().err
+    assert main([*command, "--json"]) == console.DONE
+    assert said(capsys)["splits"] == {"train": 1, "test": 1}
+    assert main(command) == console.DONE
+    told = capsys.readouterr().err
+    assert "splits taken" not in told
+    assert "1 image in another split here, which stays" in told
 
 
 def test_shares_are_looked_at_even_if_nothing_is_dealt(tested: Path, capsys: Capture) -> None:

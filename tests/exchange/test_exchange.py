@@ -33,6 +33,7 @@ def content(document: Document) -> object:
 def test_bccd_comes_in_as_it_is(test_data: Path, tmp_path: Path) -> None:
     with Document.create(tmp_path / "p") as document:
         report = apply_import(document, plan_import(document, test_data / "data/bccd"))
+        assert "; official splits taken: 205 train, 87 validation, 72 test" in report.sentence
         assert (report.format, report.added, report.boxes, report.missing, report.left) == ("voc", 364, 4888, 0, 0)
         names = {label.name: document.label_counts()[label.id] for label in document.labels()}
         assert names == {"RBC": 4155, "WBC": 372, "Platelets": 361}

@@ -127,6 +127,7 @@ def import_(
     if as_json:
         remarks = [{"level": r.level, "file": r.file, "line": r.line, "sentence": r.sentence} for r in done.remarks]
         numbers = {name: getattr(done, name) for name in ("added", "missing", "left", "boxes", "replaced")}
+        numbers["splits"] = plan.splits
         result({"done": not dry_run, **numbers, "new_labels": list(done.new_labels), "remarks": remarks}, as_json=True)
         return
     _remarks(done.remarks, everything=verbose)

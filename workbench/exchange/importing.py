@@ -80,6 +80,18 @@ class ImportPlan:
         return sum(1 for one in self.differences if one.changed is Changed.NOWHERE)
 
     @property
+    def splits(self) -> dict[Split, int]:
+        """How many images would get which split: those that have none."""
+        fresh = [one.split for one in self.images if self.settings.splits and one.image.split is Split.NONE]
+        return {split: fresh.count(split) for split in Split if split is not Split.NONE and split in fresh}
+
+    @property
+    def split_otherwise(self) -> int:
+        """Images of the project that keep a split which is not the file's."""
+        told = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
+        return sum(len(both - {Split.NONE}) > 1 for both in told)
+
+    @property
     def sentence(self) -> str:
         """The plan in one sentence, for a person to agree to."""
         told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
@@ -87,6 +99,10 @@ class ImportPlan:
         images = words.count(self.matched + self.added, "image")
         what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
         more = [words.count(len(self.new_labels), "new label")] if self.new_labels else []
+        parts = [f"{count:,} {split}" for split, count in self.splits.items()]
+        more += [f"official splits taken: {', '.join(parts)}"] if parts else []
+        otherwise = words.count(self.split_otherwise, "image")
+        more += [f"{otherwise} in another split here, which stays"] if self.split_otherwise else []
         more += [f"{words.count(self.missing, 'image')} without a file left out"] if self.missing else []
         more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
         more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
