@@ -116,7 +116,8 @@ def test_a_run_that_is_not_there_is_refused_with_the_names_of_those_that_are(pro
 
 def test_evaluate_says_when_images_that_are_judged_were_trained_on(project: Path, capsys: Capture) -> None:
     for run, known in (("old", 1), ("new", None)):
-        assert main(["evaluate", str(project), "--run", run, "--json"]) == console.DONE
+        assert main(["evaluate", str(project), "--run", run, "--split", "val", "--json"]) == console.DONE
         shown = capsys.readouterr()
-        assert json.loads(shown.out)["images_trained_on"] == known
+        values = json.loads(shown.out)
+        assert (values["split"], values["images_trained_on"]) == ("validation", known)
         assert ("old was trained on 1 of 2 images here" in shown.err) is (run == "old")

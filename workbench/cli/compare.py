@@ -11,7 +11,18 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from workbench.cli.options import Device, Json, OldProject, Which, app, checkpoint_of, labelled, one_of, project_of
+from workbench.cli.options import (
+    Device,
+    Json,
+    OldProject,
+    Part,
+    Which,
+    app,
+    checkpoint_of,
+    labelled,
+    project_of,
+    split_of,
+)
 from workbench.console import bar, result, say, table
 from workbench.core.project import Split
 
@@ -24,7 +35,7 @@ if TYPE_CHECKING:
     from workbench.inference.pairing import Pair
     from workbench.inference.scoring import Rules
 
-SPLITS, ALL = [*map(str, Split), "all"], "(all)"
+ALL = "(all)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +70,7 @@ def compare(
     second: Annotated[
         str, typer.Argument(metavar="RUN2", help="Another run's name: it is told what this one changes.")
     ],
-    split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
+    split: Part = "validation",
     checkpoint: Which = "best",
     confidence: Annotated[
         float | None,
@@ -81,7 +92,7 @@ def compare(
     from workbench.inference.pairing import pair
 
     plugins.loaded()
-    part = None if one_of("split", split, SPLITS) == "all" else Split(split)
+    part = split_of(split)
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
@@ -105,7 +116,7 @@ def compare(
     names = [label.name for label in both.truth.labels]
     result(
         {
-            "split": split, "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
+            "split": str(part or "all"), "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
             "first": one.settings(), "second": other.settings(), "notes": list(both.notes),
             "counts": _parted([(name, dict(zip(_kinds(), row, strict=True))) for name, row in _counts(runs, names)]),
             "differences": {

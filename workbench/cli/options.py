@@ -84,6 +84,7 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=there)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
+Part = Annotated[str, typer.Option("--split", help="train, validation (or val), test, none, or all.")]
 Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
 PUBLISHED = "published"
 Nms = Annotated[
@@ -177,6 +178,12 @@ def kind_of_nms(nms: str) -> Kind | None:
     """What --nms names; None is what the detector's authors do."""
     chosen = one_of("nms", nms, [PUBLISHED, *KINDS])
     return None if chosen == PUBLISHED else cast(Kind, chosen)
+
+
+def split_of(part: str) -> Split | None:
+    """What --split names, also as the folders of other programs do; None is all."""
+    part = {"val": "validation", "valid": "validation"}.get(part, part)
+    return None if one_of("split", part, [*map(str, Split), "all"]) == "all" else Split(part)
 
 
 def one_of(what: str, value: str, choices: list[str]) -> str:

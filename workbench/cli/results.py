@@ -19,6 +19,7 @@ from workbench.cli.options import (
     Json,
     Nms,
     OldProject,
+    Part,
     Run,
     Which,
     app,
@@ -26,8 +27,8 @@ from workbench.cli.options import (
     kind_of_nms,
     labelled,
     named_values,
-    one_of,
     project_of,
+    split_of,
 )
 from workbench.console import result, say, table
 from workbench.core import words
@@ -43,7 +44,7 @@ def evaluate(
     project: OldProject,
     run: Run = "",
     checkpoint: Which = "best",
-    split: Annotated[str, typer.Option("--split", help="train, validation, test, none, or all.")] = "validation",
+    split: Part = "validation",
     nms: Nms = PUBLISHED,
     device: Device = "auto",
     as_json: Json = False,
@@ -58,7 +59,7 @@ def evaluate(
 
     plugins.loaded()
     kind = kind_of_nms(nms)
-    part = None if one_of("split", split, [*map(str, Split), "all"]) == "all" else Split(split)
+    part = split_of(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
@@ -69,7 +70,7 @@ def evaluate(
     if not as_json:
         per_label = values["per_label"].items()
         table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
-    result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
+    result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
     if seen := learnt.sentence(file.absolute().parent.name, done.trained_on, len(done.truth)):
         say(seen)  # also beside --json
 
