@@ -128,7 +128,11 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
     (tmp_path / "photographs" / "empty.jpg").write_bytes(b"")
     assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]) == console.DONE
     assert main(["check", str(tmp_path / "p")]) == console.PROBLEMS
-    assert "empty.jpg" in capsys.readouterr().err
+    found = capsys.readouterr().out  # `workbench check p > report.txt`
+    assert "empty.jpg" in found
+    assert "2 problems." in found
+    assert main(["check", str(tmp_path / "p"), "--no-files"]) == console.PROBLEMS
+    assert "copies were not looked for" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,9 @@ def autosync(
 @app.command()
 def check(
     project: Project,
-    files: Annotated[bool, typer.Option("--files/--no-files", help="Open every image file.")] = True,
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Open every image file: damage, and copies.")
+    ] = True,
     as_json: Json = False,
 ) -> int | None:
     """Look for what would spoil a training: bad files, odd boxes, leaks between splits. Exit code 3 if found."""
@@ -278,6 +280,8 @@ def check(
             names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
             where = f" In {', '.join(names)}{more}." if names else ""
-            say(f"{finding.level:>8}  {finding.sentence}{where}")
-        say(f"{count(found.problems, 'problem')}." if found.problems else "No problems.")
+            console.out.print(f"{finding.level:>8}  {finding.sentence}{where}", markup=False)
+        looked = "" if files else " The image files were not opened, so damaged ones and copies were not looked for."
+        told = f"{count(found.problems, 'problem')}." if found.problems else "No problems."
+        console.out.print(f"{told}{looked}", markup=False)
     return console.PROBLEMS if found.problems else None
