@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ import torch
 from torch import Tensor
 
 from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
-from tests.training.toys import Toy
+from tests.training.toys import Toy, make_snapshot
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, runs, schedule
+from workbench.training import checkpoint, runs, schedule, validate
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Started
 from workbench.training.run import RunRequest, resume, train
+from workbench.training.settings import FEW_JUDGES
 
 
 def test_stop_and_resume_give_bit_for_bit_the_straight_run(request_of: MakeRequest) -> None:
@@ -126,6 +129,49 @@ def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
         closed.close()  # type: ignore[attr-defined]
     monkeypatch.undo()
     assert only(list(resume(request.folder)), Started)[0].resumed_step == 1
+
+
+def test_what_a_kill_cost_is_told_and_the_best_weights_stay(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after epoch 1, best in epoch 3, killed after it; then stopped in epoch 2, and gone on with."""
+    real, ap = validate.evaluate, {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.3}
+    epoch = 0
+
+    def evaluate(*given: Any) -> Any:
+        return dataclasses.replace(real(*given), ap=ap[epoch], ap50=ap[epoch] + 0.1)  # type: ignore[type-var]
+
+    monkeypatch.setattr(validate, "evaluate", evaluate)
+    request = request_of(snapshot=make_snapshot(tmp_path / "images", train=8, validation=FEW_JUDGES))
+    folder = request.folder
+
+    def until(
+        last: int, go: Callable[[Control], Iterator[Event]] = lambda control: resume(folder, control)
+    ) -> list[Event]:
+        nonlocal epoch
+        seen, control = [], Control()
+        for event in go(control):
+            seen.append(event)
+            if isinstance(event, Progress):
+                epoch = event.epoch
+            if isinstance(event, Evaluated) and event.epoch == last:
+                control.stop.set()
+        return seen
+
+    until(1, lambda control: train(request, control))
+    saved = (folder / "last.state.pt").read_bytes()
+    until(3)
+    (folder / "last.state.pt").write_bytes(saved)  # as if it had been killed, with nothing saved since
+    told = [event.sentence for event in only(until(2), Message)]
+    assert any(
+        "last saved after step 2: 4 steps behind it had not been saved, and are learnt again" in one for one in told
+    )
+    assert any("The best weights are those of epoch 3" in one for one in told)
+    assert checkpoint.load_detector(folder / checkpoint.BEST)[1].epoch == 3
+    assert (runs.info(folder).best_ap, only(logged(request), Finished)[-1].best_ap50) == (0.4, 0.5)
+    events = until(0)
+    assert [(one.epoch, one.best) for one in only(events, Evaluated)] == [(3, True), (4, False)]
+    assert not [one for one in only(events, Message) if "learnt again" in one.sentence]
 
 
 def test_images_that_went_missing_before_a_resume_are_told(request_of: MakeRequest) -> None:

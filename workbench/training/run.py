@@ -27,6 +27,7 @@ from workbench.training import (
     probing,
     reading,
     record,
+    resuming,
     run_folder,
     saving,
     schedule,
@@ -167,9 +168,8 @@ class _Training:
             names = [label.name for label in self.request.snapshot.labels]
             self.notes.append(weights.start(detector, self.request.start, names))
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
-        self.settings = saving.as_before(self.settings, state)
-        images = len(self.data), len(self.validation)
-        self.settings, notes = prepare.settled(self.settings, detector, *images, self.runtime.world)
+        settings, images = saving.as_before(self.settings, state), (len(self.data), len(self.validation))
+        self.settings, notes = prepare.settled(settings, detector, *images, self.runtime.world)
         self.notes += notes
         self.notes += self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
@@ -334,7 +334,8 @@ class _Training:
         saved = None
         if better:
             self.standing.best, self.standing.best_ap50 = value, scores.ap50
-            saved = self._save_weights(BEST) if self.runtime.main else None
+            better = value >= self.standing.kept
+            saved = self._save_weights(BEST) if self.runtime.main and better else None
         self.early = 0 < self.settings.patience <= self.standing.stale
         yield from self.side.after(self.average.detector, scores, epoch, self.standing.done)
         self.meter.rest()
@@ -356,7 +357,9 @@ class _Training:
         stopped = self.standing.done < self.plan.steps and not self.early
         saved = [self._save_last()] if self.runtime.main else []
         epoch, seconds = self.plan.epoch(self.standing.done), self._seconds()
-        ended = Finished(self.standing.done, epoch, stopped, self.standing.best_ap50, seconds, str(self.request.folder))
+        ended = Finished(
+            self.standing.done, epoch, stopped, self.standing.highest_ap50, seconds, str(self.request.folder)
+        )
         return [*read, *saved, failed or ended]
 
     def _read_quietly(self) -> tuple[list[Event], Failed | None]:
@@ -392,9 +395,7 @@ class _Training:
 
     def _restore(self, state: State) -> None:
         self.standing = saving.restore(state, self.stepper, self.average)
-        before = checkpoint.header_of(state, STATE).provenance.get("images")
-        if before != len(self.data):
-            sentence = f"{len(self.data):,} images can be read now, {before:,} could when the run was saved."
-            self.notes.append(Message("warning", f"{sentence} It goes on, but not exactly as it would have."))
+        parts = self.data, self.validation
+        self.notes += resuming.notes(self.request.folder, state, self.standing, self.settings, *parts)
         self.meter.begin(self.standing.done)
         self.side.begin(self.standing.done)

@@ -29,6 +29,13 @@ class Standing:
     best_ap50: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation
     earlier: float = 0.0  # seconds of training before this resume
+    kept: float = -1.0  # of weights that a kill left and that were better than `best` (see resuming.py)
+    kept_ap50: float = 0.0
+
+    @property
+    def highest_ap50(self) -> float:
+        """Of the weights in best.safetensors."""
+        return self.kept_ap50 if self.kept > self.best else self.best_ap50
 
 
 def header(
