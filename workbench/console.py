@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,13 +17,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
+from rich.text import Text
+
+from workbench.core import words
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class _Times(ProgressColumn):
+    """How long it takes: "0:12 gone, 1:03 left", at the end "in 1:15"."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        gone = words.duration((task.finished_time if task.finished else task.elapsed) or 0)
+        if task.finished:
+            return Text(f"in {gone}")
+        left = task.time_remaining
+        return Text(f"{gone} gone" + ("" if left is None else f", {words.duration(left)} left"))
 
 
 class Bar:
@@ -33,6 +50,8 @@ class Bar:
         self._task = progress.add_task(title, total=total, detail="") if progress else None
 
     def to(self, done: float, total: float | None = None, detail: str = "") -> None:
+        if self._progress is not None and not self.begun:
+            self._progress.start()
         self.begun = True
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total, detail=detail)
@@ -45,15 +64,19 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
         yield Bar(None, title, total)
         return
     columns = (
-        TextColumn("{task.description:<18}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.description:<18}"), BarColumn(bar_width=24), MofNCompleteColumn(), _Times(),
+        TextColumn("{task.fields[detail]}"),
     )  # fmt: skip
-    with Progress(*columns, console=err) as progress:
-        shown = Bar(progress, title, total)
-        try:
-            yield shown
-        finally:
-            progress.live.transient = not shown.begun
+    progress = Progress(*columns, console=err)
+    shown = Bar(progress, title, total)
+    if err.is_terminal:
+        progress.start()
+    try:
+        yield shown
+    finally:
+        progress.live.transient = not shown.begun
+        if err.is_terminal or shown.begun:  # elsewhere an empty line would be left of one that never began
+            progress.stop()
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
@@ -75,10 +98,12 @@ def result(values: dict[str, Any], *, as_json: bool) -> None:
 
 WHOLE = 48
 """Letters of a name that is never cut in a table."""
+PIPED = 2000
+"""Letters of a line of a table that another program reads."""
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> None:
-    """A table on stdout; numbers to the right."""
+    """A table on stdout; numbers to the right. Into a file or a pipe nothing is cut, unless COLUMNS says how wide."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column, title in enumerate(titles):
         numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
@@ -87,7 +112,8 @@ def table(titles: list[str], rows: list[list[Any]]) -> None:
         made.add_column(title, justify="right" if numeric else "left", min_width=least and min(least, WHOLE))
     for row in rows:
         made.add_row(*map(_shown, row))
-    out.print(made)
+    is_whole = not out.is_terminal and "COLUMNS" not in os.environ
+    (Console(highlight=False, width=PIPED) if is_whole else out).print(made)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+
 import pytest
 
 from workbench import console
@@ -19,3 +22,20 @@ def test_names_in_the_first_column_are_not_cut(
     console.table(["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"], rows)
     printed = capsys.readouterr().out
     assert all(name in printed for name in names)
+
+
+def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console.table(["run", "state", "note"], [["a", "finished", "a note of many words " * 10]])
+    (_, line) = capsys.readouterr().out.splitlines()
+    assert line.split()[:2] == ["a", "finished"]
+    assert line.count("words") == 10
+
+
+def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(ValueError), console.bar("Predicting"):
+        raise ValueError
+    assert capsys.readouterr().err == ""
+    with console.bar("Predicting") as progress:
+        progress.to(3, 3)
+    assert re.search(r"Predicting .*3/3 in 0:0\d", capsys.readouterr().err)
