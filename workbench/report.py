@@ -119,6 +119,8 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
                 case ExportDone():
                     count = 2 * (len(event.results) + len(event.failed))
                     progress.to(count, count)
+                    for one in event.left_out:
+                        say(f"  {one.format}: left out. {one.sentence}", quiet=quiet)
                     done = event
     assert done is not None, "an export ends with what was written or raises"
     return done

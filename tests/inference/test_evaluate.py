@@ -21,7 +21,7 @@ from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, scoring
+from workbench.inference import candidate_cache, evaluated, scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
@@ -305,6 +305,27 @@ def test_images_that_the_run_was_trained_on_are_counted_whatever_their_split(
     for folder in (run[1], None):  # of a checkpoint that is named by its path
         done, _ = finish(evaluate_run(run[0], truth, None, folder))
         assert done.trained_on == 3
+
+
+def test_a_look_at_the_training_images_leaves_what_says_how_good_the_run_is(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    folder = run[1]
+    finish(evaluate_run(run[0], truth, Split.VALIDATION, folder))
+    point = evaluated.best_point(folder)
+    learnt = replace(truth, images=tuple(replace(image, split=Split.TRAIN) for image in truth.images))
+    done, _ = finish(evaluate_run(run[0], learnt, Split.TRAIN, folder))
+    assert done.file == folder / "evaluation-train.json"
+    assert evaluated.best_point(folder) == point is not None
+
+
+def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
+    assert (done.file, len(done.candidates)) == (None, len(truth))
+    assert [path.name for path in run[1].iterdir()] == ["best.safetensors"]
 
 
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:

@@ -71,6 +71,8 @@ def evaluate(
         per_label = values["per_label"].items()
         table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
     result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
+    if folder is not None and done.file is None:
+        say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     if seen := learnt.sentence(file.absolute().parent.name, done.trained_on, len(done.truth)):
         say(seen)  # also beside --json
 
@@ -137,7 +139,9 @@ def _help(row: settings.Row) -> str:
 @app.command()
 def export(
     project: OldProject,
-    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder for the files; those of an earlier export there are replaced.")
+    ],
     run: Run = "",
     checkpoint: Which = "best",
     format: Annotated[
@@ -172,10 +176,15 @@ def export(
         snapshot = document.snapshot()
     wanted = settings.changed(ExportSettings(), (suggested(run_folder, file.name) if run_folder else {}) | values)
     images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+    before = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     done = show_export(exporting.export(file, folder, format or None, images, wanted, snapshot), quiet=as_json)
     written = [{"format": one.format, "file": str(one.file), "bytes": one.bytes} for one in done.results]
-    failed = [{"format": one.format, "sentence": one.sentence} for one in done.failed]
-    result({"folder": str(done.folder), "files": written, "failed": failed}, as_json=as_json)
+    failed, left = (
+        [{"format": one.format, "sentence": one.sentence} for one in some] for some in (done.failed, done.left_out)
+    )
+    result({"folder": str(done.folder), "files": written, "failed": failed, "left_out": left}, as_json=as_json)
+    if replaced := [one.format for one in done.results if one.format in before]:
+        say(f"The files of an earlier export there were replaced: {', '.join(replaced)}.", quiet=as_json)
     if done.failed:
         raise WorkbenchError(" ".join(f"{one.format} was not exported: {one.sentence}" for one in done.failed))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,9 +37,12 @@ def evaluate_run(
 ) -> Iterator[EvaluateEvent]:
     """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json.
 
+    Of the training split it is evaluation-train.json: it must not take the place of what says how good the run is.
+
     Without `rules`, overlapping boxes are thinned out as the detector's authors do.
 
-    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. The
+    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. Where it is
+    read-only nothing is written, and what was kept is taken. The
     detector's labels must be those of the snapshot, by name: WorkbenchError otherwise, and if there is no image.
     """
     rules = rules or Rules(kind=predictor.detector.published_nms[0])
@@ -64,7 +68,9 @@ def evaluate_run(
     evaluation = score(truth, found, rules)
     home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
     known = learnt.trained_on(home, truth) if home else None
-    file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known) if run_folder else None
+    file = None
+    if run_folder is not None and os.access(run_folder, os.W_OK):
+        file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known)
     yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known)
 
 
@@ -80,7 +86,7 @@ def predict_all(
     cached, done = len(files) - len(todo), len(files) - len(todo)
     yield from ((i, known[name]) for i, name in enumerate(digests) if name in known)
     begun = saved = time.perf_counter()
-    fresh = 0
+    fresh, keep = 0, store is not None and os.access(run_folder, os.W_OK)  # type: ignore[arg-type]
     yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
     try:
         for start in range(0, len(todo), predictor.batch):
@@ -94,14 +100,14 @@ def predict_all(
                 yield i, found
             done, fresh = done + len(batch), fresh + len(good)
             now = time.perf_counter()
-            if store and now - saved > SAVE_EVERY:
+            if store and keep and now - saved > SAVE_EVERY:
                 candidate_cache.save(store, known)
                 saved = time.perf_counter()
             speed = fresh / max(now - begun, 1e-9)
             left = (len(files) - done) / speed if speed else math.nan
             yield EvaluationProgress(done, len(files), cached, speed, left)
     finally:
-        if store and fresh:
+        if store and keep and fresh:
             candidate_cache.save(store, known)
 
 
@@ -142,7 +148,7 @@ def _write(
         ],
         "best_confidence": best,
     }
-    file = folder / "evaluation.json"
+    file = folder / ("evaluation-train.json" if split is Split.TRAIN else "evaluation.json")
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
 

@@ -167,11 +167,12 @@ class NotExported:
 
 @dataclass(frozen=True, slots=True)
 class ExportDone:
-    """The last event: what was written, and what was not."""
+    """The last event: what was written, and what was not; `left_out` was not asked for by name."""
 
     folder: Path
     results: tuple[Exported, ...]
     failed: tuple[NotExported, ...] = ()
+    left_out: tuple[NotExported, ...] = ()
 
 
 PredictEvent = Listing | GoingOn | Predicted | Skipped | Writing | PredictionsSaved

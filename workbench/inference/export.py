@@ -80,18 +80,25 @@ def export_predictor(
     known: Known = Known(),
 ) -> Iterator[ExportEvent]:
     """The same for a detector that is already open."""
-    wanted = available() if formats is None else formats
+    wanted = [name for name, _ in exporters.load_all()] if formats is None else formats
     members = {name: exporters.load_all().get(name)() for name in wanted}
-    for member in members.values():
-        require(member)
+    left = []
+    for name, member in list(members.items()):
+        try:
+            require(member)
+        except WorkbenchError as error:
+            if formats is not None:
+                raise
+            left.append(NotExported(name, error.sentence))
+            del members[name]
     settings = settings or ExportSettings()
     work = _Work(predictor, Path(folder), samples_of(predictor, images), settings, known)
     with work.process:
-        yield from _each(members, work, formats is not None)
+        yield from _each(members, work, left, formats is not None)
 
 
-def _each(members: dict[str, Exporter], work: _Work, asked: bool) -> Iterator[ExportEvent]:
-    """One format after another. `asked`: those that can't hold this detector are told of."""
+def _each(members: dict[str, Exporter], work: _Work, left: list[NotExported], asked: bool) -> Iterator[ExportEvent]:
+    """One format after another. Without `asked` those that can't hold this detector are left out as well."""
     results: list[Exported] = []
     failed: list[NotExported] = []
     for number, (name, member) in enumerate(members.items()):
@@ -106,11 +113,12 @@ def _each(members: dict[str, Exporter], work: _Work, asked: bool) -> Iterator[Ex
                 )
         except WorkbenchError as error:
             if isinstance(error, Unsuitable) and not asked:
+                left.append(NotExported(name, error.sentence))
                 continue
             logging.getLogger(__name__).warning("%s: %s %s", name, error.sentence, error.cause)
             failed.append(NotExported(name, error.sentence))
             yield failed[-1]
-    yield ExportDone(work.folder, tuple(results), tuple(failed))
+    yield ExportDone(work.folder, tuple(results), tuple(failed), tuple(left))
 
 
 @dataclass(eq=False)
@@ -188,16 +196,9 @@ def example(member: Exporter, card: Card) -> str:
 def _needs(code: str) -> str:
     """What must be installed for these lines, as a command."""
     modules = dict.fromkeys(re.findall(r"^import (\w+)", code, re.MULTILINE))
-    packages = [
-        "opencv-python-headless" if name == "cv2" else name for name in modules if name not in sys.stdlib_module_names
-    ]
+    opencv = next(iter(re.findall(r"'opencv-python-headless[^']*'", code)), "opencv-python-headless")
+    packages = [opencv if name == "cv2" else name for name in modules if name not in sys.stdlib_module_names]
     return f"It needs: pip install {' '.join(packages)}"
-
-
-def available() -> list[str]:
-    """The formats that can be written here: those whose packages are installed."""
-    members = exporters.load_all()
-    return [name for name, member in members if all(importlib.util.find_spec(package) for package in member.needs)]
 
 
 def require(member: Exporter) -> None:
