@@ -190,11 +190,13 @@ def test_darknet_s_example_finds_the_same_in_opencv_4_and_says_that_5_can_t(
 
     dog = next(file for file in photographs if file.name == "dog.jpg")
     one, said = examples["darknet"]
+    code = (one.folder / "example.py").read_text("utf-8")
+    assert "It needs: pip install 'opencv-python-headless<5' numpy" in code
     if hasattr(cv2.dnn, "readNetFromDarknet"):
         assert len(rows_of(said)) >= 5
         assert_some_are_among(rows_of(said), one, dog)
     else:
-        assert "reads no Darknet files any more: pip install 'opencv-python<5'" in said
+        assert "reads no Darknet files any more: pip install 'opencv-python-headless<5'" in said
 
 
 def assert_some_are_among(rows: Rows, one: Example, photograph: Path) -> None:

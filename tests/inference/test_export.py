@@ -22,10 +22,11 @@ from workbench.errors import WorkbenchError
 from workbench.inference import exporters, graph
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.export import export_predictor, source_of
-from workbench.inference.exporters import ExportSettings, onnx_file
+from workbench.inference.exporters import Exporter, ExportSettings, Unsuitable, onnx_file
 from workbench.inference.graph import agreement, compare
 from workbench.inference.predict import Predictor
 from workbench.inference.verification import samples_of
+from workbench.registry import Registry
 
 BESIDE = ("MODEL_CARD.md", "example.py", "model.json", "verification.json")
 
@@ -61,6 +62,26 @@ def test_every_file_agrees_with_the_program(exported: tuple[Path, list[object]])
         assert result.agreement.compared >= 100
         assert result.agreement.foreign == 0
         assert result.agreement.matched >= 0.98 * result.agreement.compared
+
+
+def test_formats_that_lack_a_package_or_can_not_hold_the_detector_are_told_when_all_are_asked_for(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = exporters.load_all().get("safetensors")
+    few = Registry[type[Exporter]]("export format")
+    few.register("lacking")(type("Lacking", (plain,), {"title": "Lacking", "needs": ("no_such_package",)}))
+    few.register("unfit")(type("Unfit", (plain,), {"write": _refuses}))
+    monkeypatch.setattr(exporters, "load_all", lambda: few)
+    *_, done = export_predictor(predictor, tmp_path, None)
+    assert isinstance(done, ExportDone)
+    assert (done.results, done.failed) == ((), ())
+    assert [(one.format, one.sentence.partition(".")[0]) for one in done.left_out] == [
+        ("lacking", "Lacking needs no_such_package"), ("unfit", "It holds no such detector"),
+    ]  # fmt: skip
+
+
+def _refuses(*_: object) -> str:
+    raise Unsuitable("It holds no such detector.")
 
 
 def test_the_report_beside_each_file_says_who_ran_it_on_what_and_how_far_apart_it_was(

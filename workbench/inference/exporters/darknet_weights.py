@@ -58,7 +58,7 @@ class DarknetWeights:
 
 
 OPENCV = """if not hasattr(cv2.dnn, "readNetFromDarknet"):
-    sys.exit(f"OpenCV {cv2.__version__} reads no Darknet files any more: pip install 'opencv-python<5'")
+    sys.exit(f"OpenCV {cv2.__version__} reads no Darknet files any more: pip install 'opencv-python-headless<5'")
 cfg = (here / "model.cfg").read_bytes().replace(b"[yolo]", b"[yolo]\\nthresh=0.001")  # else OpenCV drops all below 0.2
 network = cv2.dnn.readNetFromDarknet(np.frombuffer(cfg, np.uint8), np.fromfile(here / "model.weights", np.uint8))
 network.setInput(tensor)
