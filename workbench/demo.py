@@ -81,6 +81,7 @@ def evaluate(document: Document, run: Path) -> float:
 
     begun = time.monotonic()
     predictor = Predictor.open(run / "best.safetensors")
+    show_evaluation(evaluate_run(predictor, document.snapshot(), Split.VALIDATION, run), quiet=True)  # its confidence
     done = show_evaluation(evaluate_run(predictor, document.snapshot(), Split.TEST, run)).evaluation
     say(f"4  On {done.images} held-out photographs: AP50 {done.ap50:.3f}, AP {done.ap:.3f} ({took(begun)}).")
     return done.ap50

@@ -307,16 +307,19 @@ def test_images_that_the_run_was_trained_on_are_counted_whatever_their_split(
         assert done.trained_on == 3
 
 
-def test_a_look_at_the_training_images_leaves_what_says_how_good_the_run_is(
-    run: tuple[Predictor, Path], truth: Snapshot
+@pytest.mark.parametrize("split", [Split.TRAIN, Split.TEST])
+def test_the_confidence_that_is_used_is_chosen_on_validation_images_alone(
+    run: tuple[Predictor, Path], truth: Snapshot, split: Split
 ) -> None:
-    folder = run[1]
-    finish(evaluate_run(run[0], truth, Split.VALIDATION, folder))
-    point = evaluated.best_point(folder)
-    learnt = replace(truth, images=tuple(replace(image, split=Split.TRAIN) for image in truth.images))
-    done, _ = finish(evaluate_run(run[0], learnt, Split.TRAIN, folder))
-    assert done.file == folder / "evaluation-train.json"
-    assert evaluated.best_point(folder) == point is not None
+    others = replace(truth, images=tuple(replace(image, split=split) for image in truth.images))
+    done, _ = finish(evaluate_run(run[0], others, split, run[1]))
+    assert done.file == run[1] / f"evaluation-{split}.json"
+    assert evaluated.best_point(run[1]) is None
+    assert (evaluated.evaluation_of(run[1], split=split) or {})["split"] == split
+    finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
+    point = evaluated.best_point(run[1])
+    finish(evaluate_run(run[0], others, split, run[1]))
+    assert evaluated.best_point(run[1]) == point is not None
 
 
 def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSlider, QTa
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (
+    SEEN,
     FakeLook,
     choose,
     drawn,
@@ -28,8 +32,13 @@ from tests.ui.inspect_hand import (
 )
 from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core import edits
-from workbench.core.project import Image, Label, Split, State
+from workbench.core.detections import Candidates
+from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.inference import scoring
+from workbench.inference.events import EvaluationDone
+from workbench.inference.scoring import Rules
 from workbench.ui.counted import Counted
+from workbench.ui.inspect import work
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
@@ -226,6 +235,28 @@ def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
     look.trained_on = 1  # these are in the validation split now
     looked(qtbot, page, session)
     assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 1 was trained on."
+
+
+def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert session.document is not None
+    folder, snapshot = make_run(session), session.document.snapshot()
+    rules = {"iou": 0.45, "kind": "per label", "limit": 300}
+    (folder / "evaluation.json").write_text(
+        json.dumps({"split": "validation", "best_confidence": 0.42, "rules": rules}), "utf-8"
+    )
+
+    def evaluated(_: object, truth: Snapshot, split: Split, folder: Path) -> Iterator[EvaluationDone]:
+        found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN)
+        yield EvaluationDone(scoring.score(truth, found, Rules()), truth, found, Rules(), 0, None)
+
+    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file: SimpleNamespace(labels=("cell",)))
+    monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
+    for split, is_chosen in ((Split.TEST, True), (Split.VALIDATION, False)):
+        *_, found = work.look(Wish(folder, folder / "best.safetensors", snapshot, split))
+        assert isinstance(found, work.Found)
+        assert (found.confidence == 0.42) is is_chosen
 
 
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:

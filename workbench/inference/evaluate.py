@@ -19,7 +19,7 @@ from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot, Split
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache
+from workbench.inference import candidate_cache, evaluated
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
@@ -35,9 +35,7 @@ def evaluate_run(
     run_folder: Path | None = None,
     rules: Rules | None = None,
 ) -> Iterator[EvaluateEvent]:
-    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json.
-
-    Of the training split it is evaluation-train.json: it must not take the place of what says how good the run is.
+    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json (see evaluated.file_of).
 
     Without `rules`, overlapping boxes are thinned out as the detector's authors do.
 
@@ -148,7 +146,7 @@ def _write(
         ],
         "best_confidence": best,
     }
-    file = folder / ("evaluation-train.json" if split is Split.TRAIN else "evaluation.json")
+    file = evaluated.file_of(folder, split)
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
 

@@ -1,7 +1,8 @@
 """What a run's evaluation says, and the one point at which the run is used until a person keeps another.
 
-The Inspect page opens with it, and whoever predicts or exports takes it from here: what was judged is what is used. No
-torch here, so that the window can import it before torch is loaded.
+The Inspect page opens with it, and whoever predicts or exports takes it from here: what was judged is what is used. It
+is chosen on validation images alone, so that looking at the test split changes nothing that is tested there. No torch
+here, so that the window can import it before torch is loaded.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from workbench.core.project import Split
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 
 
-def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
-    """evaluation.json of a run; None if there is none, or it is of another checkpoint than this."""
+def file_of(run_folder: Path, split: Split | None) -> Path:
+    """Where an evaluation on `split` (None: all images) is kept; those of training and test have a file each."""
+    own = split in (Split.TRAIN, Split.TEST)
+    return run_folder / (f"evaluation-{split}.json" if own else "evaluation.json")
+
+
+def evaluation_of(run_folder: Path, checkpoint: str = "", split: Split | None = None) -> dict[str, Any] | None:
+    """What file_of() holds; None if there is none, or it is of another checkpoint than this."""
     try:
-        found = json.loads((run_folder / "evaluation.json").read_text("utf-8"))
+        found = json.loads(file_of(run_folder, split).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
@@ -27,10 +35,10 @@ def evaluation_of(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | No
 def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
     """The confidence at which an evaluation found F1 highest, and the NMS that it was found with.
 
-    None without one, or where it was of the images that were learnt from, which say too much.
+    None without one on validation images (or on those of no split, or all). Earlier versions had one file for all.
     """
     found = evaluation_of(run_folder, checkpoint) or {}
-    if found.get("split") == "train":
+    if found.get("split") in (Split.TRAIN, Split.TEST):
         return None
     try:
         rules = found["rules"]

@@ -22,7 +22,7 @@ import workbench
 from workbench.core import words
 from workbench.core.extras import install
 from workbench.core.files import atomic_path, atomic_write
-from workbench.core.project import Snapshot
+from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, model_card, operating_point
 from workbench.inference.checked_images import CHECKED
@@ -42,7 +42,7 @@ class Known:
     """What may be known of a run besides its checkpoint. `snapshot`: the project's data as it is now."""
 
     snapshot: Snapshot | None = None
-    evaluation: dict[str, Any] | None = None  # evaluation.json
+    evaluation: dict[str, Any] | None = None  # of the test images, else the last other one
     point: OperatingPoint | None = None  # that was kept with the run
 
 
@@ -67,7 +67,7 @@ def export(
     predictor = Predictor.open(checkpoint, device="cpu")
     if settings is None:
         settings = changed(ExportSettings(), model_card.suggested(run, name))
-    known = Known(snapshot, evaluation_of(run, name), point)
+    known = Known(snapshot, evaluation_of(run, name, Split.TEST) or evaluation_of(run, name), point)
     yield from export_predictor(predictor, folder, formats, images, settings, known)
 
 

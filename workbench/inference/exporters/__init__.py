@@ -50,7 +50,8 @@ class ExportSettings:
     score: float = setting(
         0.25,
         "Confidence suggested to whoever uses the file, which itself cuts nothing off; labels that were kept with their"
-        " own on the Inspect page have that. It begins with the run's operating point, else at its highest F1.",
+        " own on the Inspect page have that. It begins with the run's operating point, else at its highest F1 on"
+        " validation images.",
         low=0.0,
         high=1.0,
         called="Suggested confidence",

@@ -11,7 +11,7 @@ from workbench.core.matching import Matching
 from workbench.core.project import Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, scoring
+from workbench.inference import evaluated, operating_point, scoring
 from workbench.inference.events import EvaluationProgress, Skipped
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import Rules
@@ -52,7 +52,7 @@ class Found:
     nms: Nms
     published: Kind  # of NMS, by the detector's authors
     rules: Rules
-    confidence: float  # where F1 is highest
+    confidence: float  # where F1 is highest; of test images, where it is on the validation images
     skipped: int  # images that could not be read
     point: OperatingPoint | None  # what was kept of this run and checkpoint
     remark: str  # why it could not be read, or ""
@@ -102,7 +102,8 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
         elif isinstance(event, Skipped):
             yield Counted(0, 0, event.sentence)
         else:
-            best = scoring.best_confidence(event.evaluation)
+            chosen = evaluated.best_point(wish.run_folder, wish.checkpoint.name) if wish.split is Split.TEST else None
+            best = chosen.confidence if chosen else scoring.best_confidence(event.evaluation)
             point, remark = kept_point(wish)
             rules = event.rules
             yield Found.of(
