@@ -85,6 +85,22 @@ def test_the_operating_point_of_the_run_is_taken_unless_another_is_asked(
         file.unlink()
 
 
+def test_sources_are_looked_at_before_a_word_is_said_and_a_run_nobody_judged_is_told(
+    checkpoint: Path, pictures: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = ["--out", str(tmp_path / "out"), "--no-pictures"]
+    assert main(["predict", str(checkpoint), str(tmp_path / "nope"), *out]) == console.FAILED
+    assert capsys.readouterr().err.splitlines() == [f"workbench: {tmp_path / 'nope'} does not exist. Check the name."]
+    assert main(["predict", str(checkpoint), str(pictures), *out]) == console.DONE
+    assert "Looking with best.safetensors, from" in capsys.readouterr().err
+    (checkpoint.parent / "events.jsonl").write_text("")
+    assert main(["predict", str(checkpoint), str(pictures), *out]) == console.DONE
+    told = capsys.readouterr().err
+    (checkpoint.parent / "events.jsonl").unlink()
+    assert "Confidence 0.25: nobody has evaluated this run on its validation images yet." in told
+    assert f"Looking with {checkpoint.parent.name}, best, from" in told
+
+
 def test_shards_are_merged_into_what_one_process_writes(
     predict: Callable[..., object], tmp_path: Path, capsys: Capture
 ) -> None:

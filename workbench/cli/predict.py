@@ -90,7 +90,7 @@ def predict(
         float | None,
         typer.Option(
             "--confidence",
-            help="Least score; default: as kept with the run, else at the best F1 of its evaluation, else 0.25.",
+            help="Least score; default: as kept with the run, else at the best F1 on its validation images, else 0.25.",
             min=0,
             max=1,
         ),
@@ -190,11 +190,14 @@ def _predict(
 ) -> int | None:
     """`place`: the device and how exactly it is to compute."""
     from workbench import plugins
+    from workbench.inference.predict_files import check_sources
     from workbench.training import torchrun
 
     plugins.loaded()
     file, run_folder = _checkpoint(project, run, which)
     with torchrun.joined() as runtime:
+        if wish.webcam is None:
+            check_sources(wish.sources)
         shard = _shard(wish.shard, runtime)
         quiet = as_json or not runtime.main
         predictor = _open(file, *place, runtime)
@@ -228,8 +231,10 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None]
 
 
 def _name(file: Path) -> str:
-    """Of a checkpoint: its run's, which may have been chosen for the user."""
-    return f"{file.parent.absolute().name}, {file.stem}"
+    """Of a checkpoint: its run's, which may have been chosen for the user; a file elsewhere has its own alone."""
+    from workbench.training.runs import EVENTS
+
+    return f"{file.parent.absolute().name}, {file.stem}" if (file.parent / EVENTS).is_file() else file.name
 
 
 def _shard(told: str, runtime: Runtime) -> Shard:
@@ -266,14 +271,19 @@ def _point(
     """What was asked, else what is kept with the run or was best in its evaluation, else 0.25 and as published."""
     from workbench.inference import evaluated, operating_point
     from workbench.inference.operating_point import OperatingPoint
+    from workbench.training.runs import EVENTS
 
     kept = operating_point.read(run_folder, file.name) if run_folder is not None else None
     best = evaluated.best_point(run_folder, file.name) if run_folder is not None else None
     kind, iou = predictor.detector.published_nms
     point = kept or best or OperatingPoint(0.25, (), iou, kind)
     if (kept or best) and wish.confidence is None:
-        why = "the operating point that was kept with the run" if kept else "where the run's evaluation has its best F1"
+        why = "the operating point that was kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
+    elif wish.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
+        say(
+            f"Confidence {point.confidence:g}: nobody has evaluated this run on its validation images yet.", quiet=quiet
+        )
     own = point.own if wish.confidence is None else ()
     if wish.nms:
         asked = kind_of_nms(wish.nms)

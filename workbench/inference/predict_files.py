@@ -67,7 +67,7 @@ def predict_files(
     asked, output, paths = asked or Asked(), Path(output), [Path(path) for path in paths]
     formats, order = results.checked(asked.formats), order_of(predictor, paths, asked)
     shard, pictures = asked.shard, "pictures" in formats
-    _check_sources(paths)
+    check_sources(paths)
     with jobs.locked(jobs.folder_of(output, shard)):
         job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
         if job is None:
@@ -100,7 +100,7 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
     )  # fmt: skip
 
 
-def _check_sources(paths: Sequence[Path]) -> None:
+def check_sources(paths: Sequence[Path]) -> None:
     """Before anything is written. WorkbenchError: nothing is there, or a video can't be read."""
     if next(sources.found(paths), None) is None:
         raise WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
