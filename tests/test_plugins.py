@@ -143,7 +143,7 @@ def test_a_bad_plugin_is_named_and_leaves_nothing_behind(folder: Path, text: str
     assert "mine" not in formats.formats
 
 
-@pytest.mark.parametrize("how", ["asked", "started"])
+@pytest.mark.parametrize("how", ["asked", "started", "by the command line"])
 def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "good.py").write_text(GOOD)
     plugins.allow(plugins.load_all()[0])
@@ -151,6 +151,9 @@ def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypat
         monkeypatch.setenv("WORKBENCH_SAFE_MODE", "")  # so that it is taken away again
         monkeypatch.setattr(sys, "argv", ["workbench", "--safe-mode", "--version"])
         assert __main__.main() == 0
+    if how == "by the command line":
+        monkeypatch.setenv("WORKBENCH_SAFE_MODE", "")
+        assert cli.main(["--safe-mode", "--version"]) == 0
     (good,) = plugins.load_all(safe_mode=True if how == "asked" else None)
     assert (good.state, good.members) == ("off", ())
     assert "--safe-mode" in good.problem

@@ -182,13 +182,14 @@ def test_a_project_that_could_not_be_finished_does_not_block_the_next_try(
 
 
 def test_a_run_killed_before_its_first_save_begins_again(project: Path, capsys: Capture) -> None:
-    assert main(["train", str(project), *SMALL, "--name", "killed"]) == console.DONE, capsys.readouterr().err
-    folder = project / "runs" / "killed"
+    assert main(["train", str(project), *SMALL, "--name", "kil/led"]) == console.DONE
+    assert "The run is called 'kil-led', as 'kil/led' can't be a folder's name." in capsys.readouterr().err
+    folder = project / "runs" / "kil-led"
     (folder / "last.state.pt").unlink()
     lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
     (folder / "events.jsonl").write_text("".join(line for line in lines if '"Finished"' not in line))
     capsys.readouterr()
-    assert main(["train", str(project), "--resume", "killed"]) == console.DONE
+    assert main(["train", str(project), "--resume", "kil-led"]) == console.DONE
     assert "so it begins again" in capsys.readouterr().err
     assert (folder / "last.state.pt").is_file()
 

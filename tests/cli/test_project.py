@@ -163,7 +163,9 @@ def test_the_help_lists_the_commands_in_the_order_of_the_work(capsys: Capture) -
     known = {one.name or one.callback.__name__ for one in options.app.registered_commands if one.callback}
     assert known == set(options.ORDER), "a new command wants its place"
     assert main(["--help"]) == console.DONE
-    lines = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr().out
+    assert "--safe-mode" in shown
+    lines = shown.splitlines()
     first = [line.strip("│| ").split()[0] for line in lines if line.startswith(("│ ", "| ")) and line[2:3].strip()]
     assert [name for name in first if name in known] == options.ORDER
 

@@ -86,7 +86,14 @@ def _suggest_set(error: Exception) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    safe_mode: Annotated[
+        bool, typer.Option("--safe-mode", help="Without plugins; before a command, or alone for the window.")
+    ] = False,
+) -> None:
+    if safe_mode:
+        os.environ["WORKBENCH_SAFE_MODE"] = "1"  # as __main__.py does, which takes it from anywhere in the line
     if version:
         console.out.print(f"workbench {__version__}")
         raise typer.Exit
