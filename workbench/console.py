@@ -14,14 +14,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
-
-from workbench.core import words
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -30,16 +29,16 @@ DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class _Times(ProgressColumn):
-    """How long it takes: "0:12 gone, 1:03 left", at the end "in 1:15"."""
+    """How long it takes: "0:00:12 gone, 0:01:03 left", at the end "in 0:01:15"."""
 
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
-        gone = words.duration((task.finished_time if task.finished else task.elapsed) or 0)
+        gone = timedelta(seconds=int((task.finished_time if task.finished else task.elapsed) or 0))
         if task.finished:
             return Text(f"in {gone}")
         left = task.time_remaining
-        return Text(f"{gone} gone" + ("" if left is None else f", {words.duration(left)} left"))
+        return Text(f"{gone} gone" + ("" if left is None else f", {timedelta(seconds=int(left))} left"))
 
 
 class Bar:

@@ -38,4 +38,4 @@ def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys
     assert capsys.readouterr().err == ""
     with console.bar("Predicting") as progress:
         progress.to(3, 3)
-    assert re.search(r"Predicting .*3/3 in 0:0\d", capsys.readouterr().err)
+    assert re.search(r"Predicting .*3/3 in 0:00:0\d", capsys.readouterr().err)

@@ -1,8 +1,8 @@
 """Two looks at a split brought together, so that core.two_runs can compare them: the same images, boxes and labels.
 
 The labelled boxes are the first's. Images that only one of the two could read, and labels that one of the detectors
-doesn't know, are left out, and said to be; so is what a run was trained on. No torch here, so that the window can
-import it before torch is loaded.
+doesn't know, are left out, and said to be; so is what a run was trained on. No torch here: the window takes it in
+before torch is loaded.
 """
 
 from __future__ import annotations
