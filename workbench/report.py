@@ -13,6 +13,7 @@ from typing import Any
 from workbench import health
 from workbench.console import bar, say
 from workbench.core import words
+from workbench.core.confidence import tally
 from workbench.errors import WorkbenchError
 from workbench.inference.events import (
     EvaluationDone,
@@ -28,6 +29,7 @@ from workbench.inference.events import (
     Skipped,
     Writing,
 )
+from workbench.inference.scoring import best_confidence
 from workbench.training import events as training
 
 
@@ -148,17 +150,24 @@ def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool 
     return found
 
 
-def numbers(done: EvaluationDone) -> dict[str, Any]:
-    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label."""
+def numbers(done: EvaluationDone, confidence: float | None = None) -> dict[str, Any]:
+    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label.
+
+    Precision, recall and F1 of all labels together are at this confidence; None: where F1 is highest.
+    """
     evaluation = done.evaluation
+    at = best_confidence(evaluation) if confidence is None else confidence
+    counts = tally(evaluation.matching, at).overall
+    used = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
     per_label = {
         name: {"ap": _number(ap), "ap50": _number(ap50)}
         for name, ap, ap50 in zip(evaluation.labels, evaluation.per_label_ap, evaluation.per_label_ap50, strict=True)
     }
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
     nms = {"nms": done.rules.kind, "iou": done.rules.iou}
-    counts = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
-    return {**counts, **nms, **plain, "per_label": per_label}
+    about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
+    here = {"confidence": at, **{name: _number(float(value)) for name, value in used.items()}}
+    return {**about, **nms, **plain, **here, "per_label": per_label}
 
 
 def _number(value: float) -> float | None:

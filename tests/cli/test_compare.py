@@ -121,3 +121,23 @@ def test_evaluate_says_when_images_that_are_judged_were_trained_on(project: Path
         values = json.loads(shown.out)
         assert (values["split"], values["images_trained_on"]) == ("validation", known)
         assert ("old was trained on 1 of 2 images here" in shown.err) is (run == "old")
+
+
+def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(project: Path, capsys: Capture) -> None:
+    """Of two cats the first run finds one at 0.9, and a dog where none is at 0.8."""
+
+    def evaluated(split: str) -> tuple[float, float, float]:
+        assert main(["evaluate", str(project), "--run", "old", "--split", split, "--json"]) == console.DONE
+        values = json.loads(capsys.readouterr().out)
+        assert values["recall"] == 0.5
+        return values["confidence"], values["precision"], values["f1"]
+
+    best = evaluated("validation")
+    assert best == (pytest.approx(0.85, abs=0.06), 1.0, pytest.approx(2 / 3, abs=1e-6))
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
+    assert evaluated("test") == best
+    point = {"best_confidence": 0.3, "rules": {"iou": 0.6, "kind": "per label", "limit": 300}, "split": "validation"}
+    (project / "runs" / "old" / "evaluation.json").write_text(json.dumps(point), "utf-8")
+    assert evaluated("test") == (0.3, 0.5, 0.5)
+    assert told(capsys, project, "--split", "test")["first"]["confidence"] == {"cat": 0.3, "dog": 0.3}

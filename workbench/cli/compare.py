@@ -76,7 +76,8 @@ def compare(
         float | None,
         typer.Option(
             "--confidence",
-            help="Of both runs; default: each at the operating point kept with it, else at its highest F1.",
+            help="Of both runs; default: each at the operating point kept with it, else at its highest F1 (on test"
+            " images: that on validation images, if they were evaluated).",
             min=0,
             max=1,
         ),
@@ -132,7 +133,7 @@ def _look(
     name: str, file: Path, folder: Path, snapshot: Snapshot, split: Split | None, device: str,
     confidence: float | None, *, quiet: bool,
 ) -> Look:  # fmt: skip
-    from workbench.inference import operating_point, scoring
+    from workbench.inference import evaluated, operating_point, scoring
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.report import show_evaluation
@@ -141,7 +142,9 @@ def _look(
     predictor = Predictor.open(file, device)
     done = show_evaluation(evaluate_run(predictor, snapshot, split, folder), quiet=quiet)
     names, point = [label.name for label in done.truth.labels], operating_point.read(folder, file.name)
-    wanted = np.full(len(names), scoring.best_confidence(done.evaluation) if confidence is None else confidence)
+    best = evaluated.chosen_before(folder, file.name, split)
+    at = best.confidence if best else scoring.best_confidence(done.evaluation)
+    wanted = np.full(len(names), at if confidence is None else confidence)
     if point is not None and confidence is None:
         wanted = point.confidences(names)
     nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)

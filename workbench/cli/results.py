@@ -49,8 +49,13 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure AP by the COCO definition on the labelled images of a split."""
+    """Measure AP by the COCO definition on the labelled images of a split.
+
+    Precision, recall and F1 are of all labels together, at the confidence with the highest F1; on test images at that
+    of the validation images, if they were evaluated before.
+    """
     from workbench import plugins
+    from workbench.inference import evaluated
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import Rules
@@ -66,7 +71,8 @@ def evaluate(
     snapshot = labelled(snapshot, part)
     rules = None if kind is None else Rules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
-    values = numbers(done)
+    chosen = evaluated.chosen_before(folder or file.parent, file.name, part)
+    values = numbers(done, chosen.confidence if chosen else None)
     if not as_json:
         per_label = values["per_label"].items()
         table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])

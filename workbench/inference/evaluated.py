@@ -49,6 +49,11 @@ def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
         return None
 
 
+def chosen_before(run_folder: Path, checkpoint: str, split: Split | None) -> OperatingPoint | None:
+    """What test images are judged at: the best point of the validation images. None for others, or without one."""
+    return best_point(run_folder, checkpoint) if split is Split.TEST else None
+
+
 def point_of(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
     """What was kept with the run, else its best point; None: nobody has judged it, so as its detector's authors do.
 

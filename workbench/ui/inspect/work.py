@@ -102,7 +102,7 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
         elif isinstance(event, Skipped):
             yield Counted(0, 0, event.sentence)
         else:
-            chosen = evaluated.best_point(wish.run_folder, wish.checkpoint.name) if wish.split is Split.TEST else None
+            chosen = evaluated.chosen_before(wish.run_folder, wish.checkpoint.name, wish.split)
             best = chosen.confidence if chosen else scoring.best_confidence(event.evaluation)
             point, remark = kept_point(wish)
             rules = event.rules
