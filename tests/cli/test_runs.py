@@ -10,8 +10,9 @@ import pytest
 
 from tests.training.test_runs import PROGRESS, STARTED, leave
 from workbench import console
-from workbench.cli import main
+from workbench.cli import main, training
 from workbench.core.document import Document
+from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Finished
 
@@ -37,6 +38,14 @@ def did(capsys: Capture, *arguments: object) -> dict[str, Any]:
 
 def names(project: Path) -> list[str]:
     return [run.name for run in runs.runs(project / "runs")]
+
+
+def test_weights_to_begin_with_may_be_those_of_a_run(project: Path) -> None:
+    (project / "runs" / "old" / "best.safetensors").write_bytes(b"weights")
+    assert training._start("old", "yolov4-tiny", project) == project / "runs" / "old" / "best.safetensors"
+    assert training._start("odd", "yolov4-tiny", project) == Path("odd")
+    with pytest.raises(WorkbenchError, match="has no checkpoint yet"):
+        training._start("new", "yolov4-tiny", project)
 
 
 def test_runs_are_listed_newest_first(project: Path, capsys: Capture) -> None:

@@ -14,7 +14,17 @@ import typer
 import typer.core
 
 from workbench import console, settings
-from workbench.cli.options import app, changed, named_values, newest_run, one_of, project_of, run_of, there
+from workbench.cli.options import (
+    app,
+    changed,
+    checkpoint_of,
+    named_values,
+    newest_run,
+    one_of,
+    project_of,
+    run_of,
+    there,
+)
 from workbench.console import result, say
 from workbench.core import words
 from workbench.errors import WorkbenchError
@@ -115,7 +125,7 @@ def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
     if given["detector"]:
         recipe = recipe.with_detector(given["detector"])
     recipe = changed(recipe, _changes(given))
-    return recipe, _start(given["weights"], recipe.detector)
+    return recipe, _start(given["weights"], recipe.detector, given["project"])
 
 
 def _look_before(
@@ -179,12 +189,17 @@ def _follow(happening: Iterable[Any]) -> int:
     return console.INTERRUPTED if isinstance(last, events.Finished) and last.stopped else console.DONE
 
 
-def _start(text: str | None, detector: str) -> Path | None:
-    """The file of weights to begin with: a path, or the published one, which must have been fetched."""
+def _start(text: str | None, detector: str, project: Path) -> Path | None:
+    """The file of weights to begin with: a path, that of a run, or the published one, which must have been fetched."""
     if not text:
         return None
     if text != "published":
-        return Path(text)
+        from workbench.training import runs
+
+        with project_of(project) as document:
+            named = {run.name for run in runs.runs(document.runs_folder)}
+            is_run = text in named and not Path(text).is_file()
+            return checkpoint_of(document.runs_folder, text, "best")[0] if is_run else Path(text)
     from workbench.cli.weights import published_of
     from workbench.training import published_weights
 
@@ -273,7 +288,8 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
             None,
             option(
                 "--weights",
-                help="Weights to begin with: a checkpoint (.safetensors), Darknet's (.weights, .conv.74), torchvision's"
+                help="Weights to begin with: a run's name, a checkpoint (.safetensors), Darknet's"
+                " (.weights, .conv.74), torchvision's"
                 " (.pth), or 'published' (see `workbench weights`). What fits is taken, what does not is said.",
             ),
         ),
