@@ -10,28 +10,34 @@ from workbench.training import checkpoint, header, runs
 from workbench.training.checkpoint import BEST, STATE, State
 from workbench.training.data import Dataset
 from workbench.training.events import Message, Progress
+from workbench.training.request import RunRequest
 from workbench.training.saving import Standing
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 
 def notes(
-    folder: Path, state: State, standing: Standing, settings: TrainingSettings, data: Dataset, validation: Dataset
+    request: RunRequest,
+    state: State,
+    standing: Standing,
+    settings: TrainingSettings,
+    data: Dataset,
+    validation: Dataset,
 ) -> list[Message]:
-    """What a person should know where the run in `folder` goes on from `state`.
+    """What a person should know where the run goes on from `state`.
 
-    `standing` is told of weights in the folder that are better than the best that it knows.
+    `standing` is told of weights in the run's folder that are better than the best that it knows.
     """
     told = []
     before = checkpoint.header_of(state, STATE).provenance.get("images")
     if before != len(data):
         sentence = f"{len(data):,} images can be read now, {before:,} could when the run was saved."
         told.append(Message("warning", f"{sentence} It goes on, but not exactly as it would have."))
-    newest = max((event.step for event in runs.outline(folder) if isinstance(event, Progress)), default=0)
+    newest = max((event.step for event in runs.outline(request.folder) if isinstance(event, Progress)), default=0)
     if newest > state.step:
         again = count(newest - state.step, "step")
         sentence = f"The run was last saved after step {state.step:,}: {again} behind it had not been saved, and"
         told.append(Message("warning", f"{sentence} {'is' if newest == state.step + 1 else 'are'} learnt again."))
-    best = _best(folder) if len(validation) >= FEW_JUDGES else None  # of fewer the newest count as the best
+    best = _best(request.folder) if len(validation) >= FEW_JUDGES else None  # of fewer the newest count as the best
     if best is not None and best.metrics.get(settings.best_by, -1.0) > standing.best:
         standing.kept, standing.kept_ap50 = best.metrics[settings.best_by], best.metrics.get("ap50", 0.0)
         sentence = f"The best weights are those of epoch {best.epoch:,}, and stay until others are as good."

@@ -395,7 +395,6 @@ class _Training:
 
     def _restore(self, state: State) -> None:
         self.standing = saving.restore(state, self.stepper, self.average)
-        parts = self.data, self.validation
-        self.notes += resuming.notes(self.request.folder, state, self.standing, self.settings, *parts)
+        self.notes += resuming.notes(self.request, state, self.standing, self.settings, self.data, self.validation)
         self.meter.begin(self.standing.done)
         self.side.begin(self.standing.done)
