@@ -10,9 +10,9 @@ import dataclasses
 import hashlib
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result: counts of the project, and findings, problems first."""
+    """The result: counts of the project, and findings, problems first.
+
+    `opened`: by the ids of the images whose files were opened, why one can't be read, "" where it can.
+    """
 
     images: int
     boxes: int
@@ -60,6 +63,7 @@ class Health:
     per_label: tuple[tuple[str, int], ...]
     per_split: tuple[tuple[str, int], ...]
     findings: tuple[Finding, ...]
+    opened: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> int:
@@ -68,6 +72,7 @@ class Health:
 
 def examine(snapshot: Snapshot, *, open_files: bool = True, threads: int = THREADS) -> Iterator[Looked | Health]:
     """Yield Looked while files are opened, and Health last. Closing it early ends the threads."""
+    opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
         files = [_File()] * len(snapshot)
@@ -87,6 +92,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True, threads: int = THREA
                     future.cancel()
         findings += [finding for file in files for finding in file.findings]
         findings += _alike(snapshot, files)
+        opened = {image.id: file.problem for image, file in zip(snapshot.images, files, strict=True)}
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     yield Health(
         images=len(snapshot),
@@ -95,6 +101,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True, threads: int = THREA
         per_label=tuple((label.name, int(n)) for label, n in zip(snapshot.labels, counts, strict=False)),
         per_split=tuple((str(s), sum(image.split is s for image in snapshot.images)) for s in Split),
         findings=tuple(sorted(findings, key=lambda finding: finding.level != "problem")),
+        opened=opened,
     )
 
 
@@ -105,6 +112,7 @@ class _File:
     digest: str = ""
     print: int | None = None
     findings: tuple[Finding, ...] = ()
+    problem: str = ""
 
 
 def _opened(snapshot: Snapshot, index: int) -> _File:
@@ -115,7 +123,9 @@ def _opened(snapshot: Snapshot, index: int) -> _File:
             return _huge(image, file, about)
         pixels = images.read(file, snapshot.window)
     except WorkbenchError as error:
-        return _File(findings=(Finding("problem", "unreadable", error.sentence, (image.id,)),))
+        why = getattr(error, "reason", error.sentence)
+        told = Finding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
+        return _File(findings=(told,), problem=why)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
     return _File(digest, fingerprint(pixels), _changed(image, width, height))

@@ -29,6 +29,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.intake import Describing
 from workbench.core.project import Image, Split
+from workbench.ui.images_model import SHOWN
 
 __all__ = ["labelled"]  # a fixture
 
@@ -99,6 +100,41 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     assert broken.text() == "1"
     press(window, "count-unreadable")
     assert listed(window) == ["notes.jpg"]
+    said: list[str] = []
+    window.session.message.connect(lambda _level, sentence: said.append(sentence))
+    write_photographs(tmp_path / "more", ["y.png"])
+    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["1 image added."], "of what was there already nothing is said"
+
+
+def test_what_opening_files_tells_is_marked_and_counted_alike_until_they_are_read_well(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """A file whose header is good was marked in the gallery and not counted."""
+    with Document.open(labelled) as document:
+        cut, gone = (document.file(image) for image in document.images()[1:])
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    gone.unlink()
+    window = open_window(labelled, "data")
+    broken = find(window, QAbstractButton, "count-unreadable")
+    qtbot.waitUntil(lambda: broken.isVisible() and broken.text() == "2")
+    press(window, "count-unreadable")
+    assert listed(window) == ["b.png", "c.png"]
+    problems = [bool(image.problem) for image in on_disk(labelled)]
+    assert problems == [False, True, False], "that a file is gone is not kept: its disk may be back"
+    model = find(window, QAbstractItemView, "gallery").model()
+    assert [bool(model.index(row, 0).data(SHOWN).problem) for row in (0, 1)] == [True, True]
+    cut.write_bytes(whole)
+    window.session.select_image(window.session.document.images()[1].id)
+    window.show_page("label")
+    qtbot.waitUntil(lambda: not on_disk(labelled)[1].problem)
+    qtbot.waitUntil(lambda: broken.text() == "1")
+    window.show_page("data")
+    thumbnails = [model.index(row, 0).data(SHOWN).thumbnail for row in (0, 1)]
+    qtbot.waitUntil(lambda: model.index(0, 0).data(SHOWN).thumbnail is not None)
+    assert thumbnails[1] is None
 
 
 def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, labelled: Path) -> None:

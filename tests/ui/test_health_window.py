@@ -8,7 +8,7 @@ import pytest
 from pyqtgraph import BarGraphItem
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QTabWidget, QToolButton, QTreeWidget
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QTabWidget, QToolButton, QTreeWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, boxes_on_disk, find, write_photographs
@@ -72,7 +72,8 @@ def test_what_is_wrong_is_listed_problems_first(qtbot: QtBot, open_window: Open,
     health = checked(qtbot, window)
     listed = findings(health)
     assert "no width or height" in listed[0]
-    assert "c.png" in listed[1]
+    assert listed[1].startswith("c.png can't be read: this is not an image of a known format"), "no folder before"
+    qtbot.waitUntil(lambda: find(window, QAbstractButton, "count-unreadable").text() == "1")
     assert any("outside their image" in line for line in listed[2:])
     assert words(health) == f"3 images, 3 boxes: 2 problems, {len(listed) - 2} hints."
     press(health, "health-check")

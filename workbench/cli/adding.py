@@ -37,7 +37,7 @@ def add_images(
                 for name in names:
                     found.append(describe_one(folder / name, name, 0))
                     progress.to(done := done + 1, total)
-                added += document.add_described(folder, found)
+                added += len(document.add_described(folder, found))
                 bad += [image for image in found if image.problem]
     if others:
         say(f"{words.count(len(others), 'file')} left out, which by their names are no images: {others[0]}")
@@ -65,5 +65,5 @@ def add_video(
             progress.to(event.done, event.total or None)
             if event.image is not None:
                 found.append(event.image)
-        added = document.add_described(folder, found)
+        added = len(document.add_described(folder, found))
     result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)

@@ -328,14 +328,14 @@ class Document(Contents):
             connection.execute("UPDATE root SET path = ? WHERE id = ?", (text, id))
         self._roots.clear()
 
-    def add_described(self, folder: Path, images: Sequence[Image]) -> int:
-        """Add these images of `folder`, whose paths are relative to it, in one edit; how many were new."""
+    def add_described(self, folder: Path, images: Sequence[Image]) -> tuple[Image, ...]:
+        """Add these images of `folder`, whose paths are relative to it, in one edit; those of them that were new."""
         at = self._place(folder)
-        fresh = {image.path: image for image in images if image.path not in at.known}.values()
+        fresh = tuple({image.path: image for image in images if image.path not in at.known}.values())
         if fresh:
             root = self.add_root(at.root)
             self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in fresh)))
-        return len(fresh)
+        return fresh
 
     def add_folder(self, folder: Path) -> Applied | None:
         """Add the images of `folder` that the project does not have yet; None if there are none."""

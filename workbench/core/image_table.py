@@ -229,6 +229,8 @@ class ImageTable(Sequence[Image]):
                 self.orientations[row], self.dates[row] = image.orientation, image.date
                 if image.problem:
                     self.problems[image.id] = image.problem
+                else:
+                    self.problems.pop(image.id, None)
 
     @property
     def unmeasured(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from workbench.core.image_table import IdRows
 from workbench.core.project import Image, Split, State
 from workbench.core.queueing import By
 from workbench.inference.image_queue import Queue
-from workbench.ui import image_losses, image_queues
+from workbench.ui import image_losses, image_queues, unread_images
 from workbench.ui.image_losses import Losses
 from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
@@ -148,6 +148,7 @@ class ImagesModel(QAbstractListModel):
         super().__init__(parent)
         self._session = session
         self._thumbnails = thumbnails
+        self._unread = unread_images.of(session)
         self._losses = image_losses.of(session)
         self._queues = image_queues.of(session)
         self._filter = Filter()
@@ -218,7 +219,7 @@ class ImagesModel(QAbstractListModel):
         if role == IMAGE:
             return image
         if role == SHOWN:
-            problem = image.problem or self._thumbnails.problem(image)
+            problem = self._unread.problem(image)
             loss = self._losses.losses.share(image.id)
             marked = self._marks(image) if self._filter.boxes else ()
             return Shown(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
@@ -233,7 +234,7 @@ class ImagesModel(QAbstractListModel):
     def _tooltip(self, image: Image) -> str:
         size = f"{image.width} × {image.height}" if image.width else "size unknown"
         lines = [image.path, f"{size} · {image.state} · split: {image.split}", self._losses.losses.words(image.id)]
-        problem = image.problem or self._thumbnails.problem(image)
+        problem = self._unread.problem(image)
         return "\n".join(line for line in (*lines, problem) if line)
 
     # --- finding one's way ---

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from workbench.errors import WorkbenchError
+from workbench.ui import unread_images
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 
@@ -52,7 +53,8 @@ class Thumbnails(QObject):
         self._session = session
         self._kept: OrderedDict[int, QImage] = OrderedDict()
         self._bytes = 0
-        self._problems: dict[int, str] = {}
+        self._unread = unread_images.of(session)
+        self._refused: set[int] = set()  # not asked for again, or each painting would
         self._wanted: OrderedDict[int, _Wish] = OrderedDict()
         self._background = Background("Thumbnails", _make, self)
         self._background.done.connect(self._came)
@@ -61,23 +63,20 @@ class Thumbnails(QObject):
         self._collect.timeout.connect(self._ask)
         session.document_changed.connect(self.forget)
         session.edited.connect(self._edited)
+        self._unread.mended.connect(self._refused.discard)
 
     def get(self, image: Image) -> QImage | None:
-        """The thumbnail of `image`, or None: then it is on its way, unless `problem` says why not."""
+        """The thumbnail of `image`, or None: then it is on its way, unless it can't be read (unread_images)."""
         found = self._kept.get(image.id)
         if found is not None:
             self._kept.move_to_end(image.id)
-        elif image.id not in self._problems and self._session.document is not None:
+        elif image.id not in self._refused and self._session.document is not None:
             document = self._session.document
             cache = document.cache_folder / "thumbnails.sqlite"
             self._wanted[image.id] = _Wish(image.id, document.file(image), cache, document.window())
             self._wanted.move_to_end(image.id)
             self._collect.start()
         return found
-
-    def problem(self, image: Image) -> str:
-        """Why there is no thumbnail, "" where there is none yet or all is well."""
-        return self._problems.get(image.id, "")
 
     @Slot()
     def _ask(self) -> None:
@@ -95,7 +94,8 @@ class Thumbnails(QObject):
         if isinstance(result, QImage):
             self._keep(wish.image, result)
         elif isinstance(result, WorkbenchError):
-            self._problems[wish.image] = result.sentence
+            self._refused.add(wish.image)
+        self._unread.read(wish.image, result)
         self.made.emit(wish.image)
 
     def _keep(self, image: int, thumbnail: QImage) -> None:
@@ -119,7 +119,7 @@ class Thumbnails(QObject):
         """Forget all: another project, or files that were mended."""
         self._background.ask(())
         self._kept.clear()
-        self._problems.clear()
+        self._refused.clear()
         self._wanted.clear()
         self._bytes = 0
 

@@ -55,6 +55,7 @@ class PictureLoader(QObject):
     """
 
     came = Signal(int, object)
+    read = Signal(int, object)  # whole images only: neither a preview nor a note
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -95,6 +96,7 @@ class PictureLoader(QObject):
             result = self._keep(wish, result)
         if wish not in self._wanted:
             return  # late: the same number may be another image by now, of another project, or in other levels
+        self.read.emit(wish.image, result)
         self.came.emit(wish.image, result)
         if wish == self._just_cut:
             self._just_cut = None  # not again, should they not be found: for ever

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
-from workbench.ui import keys, preferences
+from workbench.ui import keys, preferences, unread_images
 from workbench.ui.actions import BY_HAND, make, worded
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.asked_boxes import AskedBoxes
@@ -162,6 +162,7 @@ class AnnotatePage(Page):
         canvas.view_changed.connect(self._view_changed)
         canvas.verify_asked.connect(self._space_tapped)
         self._loader.came.connect(self._picture_came)
+        self._loader.read.connect(unread_images.of(session).read)
         self._images.left.connect(canvas.setFocus)
         self._suggesting.trained.connect(self._images.order_by_both)
         side.labels.chosen.connect(self._label_chosen)
@@ -247,8 +248,7 @@ class AnnotatePage(Page):
         self._shown = image.id
         around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
         ids = [image.id, *(id for id in around if id)]
-        window = document.window()
-        cache = document.cache_folder
+        window, cache = document.window(), document.cache_folder
         picture = self._loader.want([Wanted(id, document.file(document.image(id)), window, cache) for id in ids])
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())

@@ -27,7 +27,7 @@ from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.health import REPAIRS, Finding, Health, Looked
-from workbench.ui import theme
+from workbench.ui import theme, unread_images
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -147,6 +147,7 @@ class HealthWindow(QDialog):
         elif isinstance(event, BoxStatistics):
             self._statistics.show_statistics(event)
         elif isinstance(event, Health):
+            unread_images.of(self._session).note(event.opened)
             self.show_health(event)
 
     @Slot(object)

@@ -109,14 +109,15 @@ class Incoming(QObject):
         except WorkbenchError as error:
             self._session.tell(error)
             return
-        broken = sum(bool(image.problem) for image in event.images)
-        came = f"{words.count(added, 'image')} added."
+        broken = sum(bool(image.problem) for image in added)
+        came = f"{words.count(len(added), 'image')} added."
         if not added:
             self._session.inform(
                 f"{'This image was' if len(event.images) == 1 else 'All of these images were'} there already."
             )
         elif broken:
-            self._session.message.emit("warning", f"{came} {broken:,} can't be read: Check the data says why.")
+            which = "It" if len(added) == 1 else f"{broken:,} of them"
+            self._session.message.emit("warning", f"{came} {which} can't be read: Check the data says why.")
         else:
             self._session.inform(came)
         if event.left_out:

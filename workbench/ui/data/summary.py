@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from workbench.core.applied import Applied
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
-from workbench.ui import theme
+from workbench.ui import theme, unread_images
 from workbench.ui.images_model import Filter
 from workbench.ui.session import Session
 
@@ -35,7 +35,7 @@ class Summary(QWidget):
                 number = self._add(grid, row, 2 * column, word, f"count-{wanted}-{member.value}")[1]
                 number.clicked.connect(lambda _=False, w=wanted, m=member: self.asked.emit(Filter(**{w: m})))
                 self._numbers[member] = number
-        self._unread: frozenset[int] = frozenset()
+        self._unread = unread_images.of(session)
         self._broken = self._add(grid, len(State), 0, "can't be read", "count-unreadable")
         self._broken[1].clicked.connect(self._ask_for_broken)
         grid.setColumnStretch(0, 1)
@@ -86,11 +86,11 @@ class Summary(QWidget):
             count = int((images.in_state(member) if isinstance(member, State) else images.in_split(member)).sum())
             number.setText(f"{count:,}")
             number.setEnabled(count > 0)
-        self._unread = frozenset(id for id in images.problems if images.has(id))
-        self._broken[1].setText(f"{len(self._unread):,}")
+        broken = len(self._unread.ids())
+        self._broken[1].setText(f"{broken:,}")
         for widget in self._broken:
-            widget.setVisible(bool(self._unread))
+            widget.setVisible(broken > 0)
 
     @Slot()
     def _ask_for_broken(self) -> None:
-        self.asked.emit(Filter(only=self._unread, why="that can't be read"))
+        self.asked.emit(Filter(only=self._unread.ids(), why="that can't be read"))

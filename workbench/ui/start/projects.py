@@ -25,6 +25,7 @@ from workbench.ui.start.intake import Described
 if TYPE_CHECKING:  # not before a project is opened: the window is painted before NumPy is imported
     from workbench.core.document import Document
     from workbench.core.new_project import Opened
+    from workbench.core.project import Image
 
 ENDED = object()
 """Of a job that ended while what it said was waiting."""
@@ -383,6 +384,6 @@ def _opened(folder: Path) -> Iterator[Opened | FoundDamaged]:
             yield FoundDamaged(here, backups.with_advice(here, damage))
 
 
-def add_described(document: Document, described: Described) -> int:
-    """Add the described images in one edit; how many there were."""
+def add_described(document: Document, described: Described) -> tuple[Image, ...]:
+    """Add the described images in one edit; those that the project did not have."""
     return document.add_described(described.folder, described.images)

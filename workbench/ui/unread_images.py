@@ -1,0 +1,85 @@
+"""Which images can't be read, as opening their files told: every list, and the figure on the Data page, say the same.
+
+That a file is damaged is kept in the project (Image.problem) until it is read well. That it is not there is known until
+the project is closed only: its disk may be back by then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.errors import Refused, WorkbenchError
+from workbench.ui.session import Session
+
+if TYPE_CHECKING:
+    from workbench.core.project import Image
+
+
+class UnreadImages(QObject):
+    """Told by whoever opened files. What became otherwise is said by `Session.images_found`."""
+
+    mended = Signal(int)  # an image that could not be read, can
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._gone: dict[int, str] = {}
+        session.document_changed.connect(self._gone.clear)
+
+    def problem(self, image: Image) -> str:
+        """Why the image can't be read, "" where nobody found that it can't."""
+        return image.problem or self._gone.get(image.id, "")
+
+    def ids(self) -> frozenset[int]:
+        document = self._session.document
+        images = document.images() if document else None
+        return frozenset(id for id in (*images.problems, *self._gone) if images.has(id)) if images else frozenset()
+
+    @Slot(int, object)
+    def read(self, id: int, result: object) -> None:
+        """An image was opened, and this is what came: a WorkbenchError, or whatever shows that all is well."""
+        if isinstance(result, Refused):
+            self.note({id: result.reason})
+        elif not isinstance(result, WorkbenchError):  # which speaks of something else, such as too little memory
+            self.note({id: ""})
+
+    def note(self, found: Mapping[int, str]) -> None:
+        """These images were opened; by their ids, why they can't be read, "" where they can."""
+        document = self._session.document
+        if document is None:
+            return
+        known, changed, kept = self.ids(), set[int](), []
+        for id in [id for id, problem in found.items() if problem or id in known]:
+            if not document.images().has(id):
+                continue
+            image, problem = document.image(id), found[id]
+            before = self.problem(image)
+            self._gone.pop(id, None)
+            if problem and not os.path.exists(document.file(image)):
+                self._gone[id] = problem
+            elif problem != image.problem:
+                image = replace(image, problem=problem)
+                kept.append(image)
+            if self.problem(image) != before:
+                changed.add(id)
+        if kept:
+            try:
+                document.take_headers(kept)
+            except WorkbenchError as error:  # it is found again the next time
+                self._session.tell(error)
+                return
+        if changed:
+            for id in changed - self.ids():
+                self.mended.emit(id)
+            self._session.images_found.emit(frozenset(changed))
+
+
+def of(session: Session) -> UnreadImages:
+    """The one of this session, which all pages share; made when first asked for."""
+    found = session.findChild(UnreadImages)
+    return found if isinstance(found, UnreadImages) else UnreadImages(session)
