@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -295,6 +296,27 @@ def test_what_others_changed_is_found_and_comes_in_by_an_import(document: Docume
     plan = plan_import(document, photographs, "yolo")
     (difference,) = plan.differences
     assert (difference.added, difference.removed, difference.moved) == (1, 0, 0)
+    assert difference.changed is Changed.FILE, "the program knows what it had written there"
+    assert plan.boxes == 1
+
+
+def test_what_the_program_wrote_itself_is_no_difference_in_an_import(document: Document, photographs: Path) -> None:
+    """The file lacks the crowd and what was cut off at the border: that was told as changed on both sides."""
+    draw(document, "b.jpg", 30, 20, 55, 40)
+    draw(document, "b.jpg", 1, 1, 9, 9)
+    boxes = document.boxes(document.images()[1].id)
+    document.do(edits.ReplaceBoxes((dataclasses.replace(boxes[1], crowd=True),)))
+    sync(document)
+    assert len(files(photographs)["b.txt"].splitlines()) == 1
+    plan = plan_import(document, photographs, "yolo")
+    assert [one.changed for one in plan.differences] == [Changed.NOWHERE] * 2
+    assert (plan.boxes, plan.matched, plan.left) == (0, 0, 0)
+    draw(document, "a.jpg", 1, 1, 9, 9)
+    file = photographs / "b.txt"
+    file.write_text(file.read_text() + "1 0.5 0.5 0.1 0.1\n")
+    plan = plan_import(document, photographs, "yolo")
+    told = {one.image.path: (one.changed, one.added, one.removed) for one in plan.differences}
+    assert told == {"a.jpg": (Changed.HERE, 0, 1), "b.jpg": (Changed.FILE, 1, 0)}, "the crowd stays"
 
 
 def test_two_images_of_one_name_do_not_write_over_each_other(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_what_changed_here_only_stays_and_is_told(document: Document, folder: Pa
     assert len(edges(document, "a")) == 3
     (remark,) = (r for r in report.remarks if "Changed here" in r.sentence)
     assert remark.sentence.startswith(
-        "Changed here since it was imported, and not in the file: the file has 1 box fewer."
+        "Changed here since both were the same, and not in the file: the file has 1 box fewer."
     )
 
 
@@ -101,7 +101,7 @@ def test_what_changed_on_both_sides_stays_and_asks(document: Document, folder: P
     report = come_in(document, folder)
     assert (report.left, len(edges(document, "a"))) == (1, 3)
     (remark,) = (r for r in report.remarks if r.level == "refused")
-    assert "Changed here and in the file since it was imported: the file has 2 boxes fewer." in remark.sentence
+    assert "Changed here and in the file since both were the same: the file has 2 boxes fewer." in remark.sentence
     assert "ask to replace" in remark.sentence
 
 
@@ -128,7 +128,7 @@ def test_refuse_leaves_what_changed_in_the_file_only(document: Document, folder:
     write(folder, "a", FIRST[0])
     report = come_in(document, folder, "refuse")
     assert (report.left, len(edges(document, "a"))) == (1, 2)
-    assert [r for r in report.remarks if "Changed in the file since it was imported, and not here" in r.sentence]
+    assert [r for r in report.remarks if "Changed in the file since both were the same, and not here" in r.sentence]
 
 
 def test_boxes_that_were_all_deleted_here_do_not_come_back(document: Document, folder: Path) -> None:

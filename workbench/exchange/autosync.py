@@ -156,6 +156,30 @@ def foreign(project: Path) -> tuple[Path, ...]:
     return tuple(one.file for one in known if one.file.is_file() and not _is_as_left(one))
 
 
+class Beside:
+    """What the program itself wrote beside the images in a format, for whoever reads these files: an import.
+
+    `names`: lists of labels that the numbers in YOLO files may be of.
+    """
+
+    def __init__(self, document: Document, format: str, names: Sequence[Sequence[str]]) -> None:
+        rows = document.store.rows(f"SELECT {_COLUMNS} FROM written WHERE image > 0") if format in FORMATS else []
+        written = [_written(document.folder, row) for row in rows]
+        self._written = {one.file: one for one in written if one.file.suffix == FORMATS.get(format)}
+        self._ends = [_listed(one) for one in names] if format == "yolo" else [b"", b"from 0"]
+
+    def look(self, file: Path, image: int, said: bytes) -> tuple[bool, bool] | None:
+        """Whether the file is as we left it, and the image of this id, which says `said`, as it was then.
+
+        None of a file that we know nothing of.
+        """
+        was = self._written.get(file)
+        if was is None or was.image != image:
+            return None
+        now = {_hash(said + end) if end else said for end in self._ends}
+        return _is_as_left(was), was.content in now
+
+
 def _kept(project: Path, file: Path) -> str:
     """As the project's file has it: relative, so that images and project can be moved together."""
     try:

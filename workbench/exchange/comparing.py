@@ -1,7 +1,7 @@
 """What a file says of an image beside what the project says: alike, or changed in the file, here, or on both sides.
 
-Who has changed what is known where the labels came in by an import before (origins.py); else two that differ are a
-matter for a person.
+Who has changed what is known where the labels came in by an import before (origins.py), or the program wrote the file
+itself (autosync.py); else two that differ are a matter for a person.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from enum import StrEnum
 import numpy as np
 
 from workbench import formats
-from workbench.core import words
+from workbench.core import boxes, words
 from workbench.core.project import FLAGS, Image, Snapshot, State
 from workbench.exchange import content
+from workbench.exchange.autosync import Beside
 from workbench.exchange.matching import Matched
 from workbench.exchange.origins import Origin
 
@@ -32,9 +33,9 @@ class Changed(StrEnum):
 
 _SENTENCES = {
     Changed.NOWHERE: "The same here and in the file.",
-    Changed.FILE: "Changed in the file since it was imported, and not here: {}.",
-    Changed.HERE: "Changed here since it was imported, and not in the file: {}.",
-    Changed.BOTH: "Changed here and in the file since it was imported: {}.",
+    Changed.FILE: "Changed in the file since both were the same, and not here: {}.",
+    Changed.HERE: "Changed here since both were the same, and not in the file: {}.",
+    Changed.BOTH: "Changed here and in the file since both were the same: {}.",
     Changed.UNKNOWN: "Labelled here already, and otherwise: {}.",
 }
 
@@ -92,8 +93,9 @@ class Difference:
 class Comparison:
     """A project's images beside those of a reading, one at a time."""
 
-    def __init__(self, snapshot: Snapshot, origins: dict[int, list[Origin]], format: str) -> None:
+    def __init__(self, snapshot: Snapshot, origins: dict[int, list[Origin]], format: str, beside: Beside) -> None:
         self._snapshot, self._origins, self._format = snapshot, origins, format
+        self._beside = beside
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
         self._cannot = formats.load_all().get(format).cannot_store
         self._tolerance = 0.51 if "fractions of a pixel" in self._cannot else 0.01
@@ -114,7 +116,21 @@ class Comparison:
             states = [content.state_told(state, self._cannot) for state in (one.state, one.image.state)]
             if states[0] is states[1] or one.image.state is State.VERIFIED:
                 return Difference(one.image, Changed.NOWHERE)
+        source, said = one.read.source, content.of_image(self._snapshot, index, self._cannot)
+        written = self._beside.look(source.file, one.image.id, said) if source is not None else None
+        if written is not None and written[0]:  # what it lacks, its format can't hold
+            return Difference(one.image, Changed.NOWHERE) if written[1] else Difference(one.image, Changed.HERE, *found)
+        if written is not None and written[1]:
+            more, other, gone = found
+            kept = tuple(id for id in gone if not self._is_left_out(index, id))
+            return Difference(one.image, Changed.FILE, more, other, kept)
         return Difference(one.image, self._who(index, one, origins), *found)
+
+    def _is_left_out(self, index: int, id: int) -> bool:
+        """Whether a box here is a crowd, in a format without any: that a file has not got it says nothing."""
+        rows = self._snapshot.rows(index)
+        at = rows.start + self._snapshot.box_ids[rows].tolist().index(id)
+        return "crowd" in self._cannot and bool(self._snapshot.flags[at][FLAGS.index("crowd")])
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
         valid = [origin for origin in origins if origin.is_done]
@@ -140,6 +156,8 @@ class Comparison:
         ids = self._snapshot.box_ids[rows].tolist()
         names = [label.name for label in self._snapshot.labels]
         here = self._snapshot.boxes[rows]
+        if "outside" in self._cannot and one.image.width and one.image.height:
+            here = boxes.clip(here, one.image.width, one.image.height)  # as its files have it
         marks = self._snapshot.flags[rows]
         labels = np.array([names[i] for i in self._snapshot.label_index[rows].tolist()], object)
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)

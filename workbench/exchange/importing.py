@@ -18,6 +18,7 @@ from workbench.core.files import absolute
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
+from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
 from workbench.exchange.label_names import cleaned
 from workbench.exchange.matching import Matched, match
@@ -186,7 +187,9 @@ def _plan(
 ) -> ImportPlan:
     report = Report()
     taken, differences, left = [], list[Difference](), 0
-    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format)
+    own = [" ".join(label.name.split()) for label in document.labels()]
+    beside = Beside(document, reading.format, (own, reading.labels))
+    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format, beside)
     for one in matched:
         difference = compared.of(one) if one.image.id else None
         if difference is None:

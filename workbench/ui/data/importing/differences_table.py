@@ -29,9 +29,9 @@ _WORDS = {
     Changed.UNKNOWN: "never imported",
 }
 _HELP = {
-    Changed.FILE: "The file was changed since it was imported; here nobody has changed anything.",
-    Changed.HERE: "It was changed here since it was imported; the file is as it was.",
-    Changed.BOTH: "It was changed here and in the file since it was imported.",
+    Changed.FILE: "The file was changed since both were the same; here nobody has changed anything.",
+    Changed.HERE: "It was changed here since both were the same; the file is as it was.",
+    Changed.BOTH: "It was changed here and in the file since both were the same.",
     Changed.UNKNOWN: "It was labelled here without this file, so nobody knows which is newer.",
 }
 _Index = QModelIndex | QPersistentModelIndex
