@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from tests.formats.making import picture, text
 from tests.ui.hand import boxes_on_disk
-from tests.ui.importing import FIRST, Importing, come_in, document, draw, folder, importing, write
+from tests.ui.importing import FIRST, NAMES, Importing, come_in, document, draw, folder, importing, write
 from workbench import exchange
 from workbench.core import edits
+from workbench.core.document import Document
 from workbench.core.project import State
+from workbench.ui.data.importing.findings import action, findings
 
 __all__ = ["folder", "importing"]  # fixtures
 
@@ -37,6 +40,22 @@ def test_what_was_edited_here_is_shown_beside_the_file_and_stays_unless_asked(
     importing.apply()
     counts = {name: len(boxes) for name, boxes in boxes_on_disk(project).items()}
     assert (counts["n.jpg"], counts["o.jpg"]) == (3, 1)
+
+
+def test_where_nothing_would_change_the_button_says_so_and_is_off(tmp_path: Path) -> None:
+    """It offered to import images of which a YOLO folder says nothing, and said that it had."""
+    for name in NAMES[:3]:
+        picture(tmp_path / "yolo" / f"{name}.jpg", grey=ord(name))
+    text(tmp_path / "yolo" / "classes.txt", "cat\n")
+    text(tmp_path / "yolo" / "k.txt", "0 0.5 0.5 0.2 0.2\n")
+    with Document.create(tmp_path / "p", images=tmp_path / "yolo") as made:
+        plan = exchange.plan_import(made, tmp_path / "yolo", "yolo")
+        assert (plan.finished, plan.matched, action(findings(made, plan))) == (1, 1, "Import 1 box")
+        assert "1 image marked done" in plan.sentence
+        exchange.apply_import(made, plan)
+        plan = exchange.plan_import(made, tmp_path / "yolo", "yolo")
+        assert plan.sentence == "YOLO txt: there is nothing to import; 1 image the same already."
+        assert (plan.is_empty, action(findings(made, plan))) == (True, "Nothing to import")
 
 
 @pytest.mark.parametrize(("how", "words", "boxes"), [("replace", "the file's boxes are taken", 3), ("add", "both", 4)])

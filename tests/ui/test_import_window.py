@@ -28,7 +28,8 @@ def test_an_import_is_looked_at_first_and_changes_nothing_before_it_is_agreed_to
 ) -> None:
     importing.read(folder)
     assert importing.part("format").currentText() == "Recognised: Pascal VOC XML"
-    assert importing.sentence == "Pascal VOC XML: 13 boxes in 6 images (6 new to the project); 1 new label."
+    told = "13 boxes in 6 images (6 new to the project); 6 images marked done; 1 new label."
+    assert importing.sentence == f"Pascal VOC XML: {told}"
     assert importing.part("apply").text() == "Import 13 boxes"
     assert importing.tabs == ["Recognised", "Repaired (0)", "Left out (0)", "Differences (0)", "Labels (1)"]
     assert importing.lines("recognised")[0].startswith("Pixels are counted from 1, by VOC's own rule")

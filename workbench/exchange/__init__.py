@@ -9,14 +9,8 @@ says which exported folders an edit of the labels would leave with other numbers
 from workbench.exchange.comparing import Changed, Difference
 from workbench.exchange.exported import Exported, Renumbered, remember, renumbered, write_anew
 from workbench.exchange.exporting import ExportReport, export_labels, losses
-from workbench.exchange.importing import (
-    ImportPlan,
-    ImportReport,
-    ImportSettings,
-    apply_import,
-    keep_files,
-    plan_import,
-)
+from workbench.exchange.import_plan import ImportPlan, ImportSettings
+from workbench.exchange.importing import ImportReport, apply_import, keep_files, plan_import
 from workbench.exchange.recognising import recognise
 
 __all__ = [

@@ -20,94 +20,15 @@ from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
+from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, state_after
 from workbench.exchange.label_names import cleaned
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp
 from workbench.exchange.recognising import recognise
-from workbench.formats import Reading, ReadSettings, Remark
+from workbench.formats import Reading, Remark
 from workbench.formats.parts.report import Report
-from workbench.settings import setting
 
-_RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportSettings(ReadSettings):
-    """What a person may decide about an import."""
-
-    on_existing: str = setting(
-        "update",
-        "Images labelled already where the file says something else: update takes the file's word where nobody has"
-        " changed here what an import brought, leaves the others and says so; refuse leaves all and says so, keep"
-        " leaves all silently, replace takes the file's boxes instead, add those of the file's that are not here",
-        choices=("update", "refuse", "keep", "replace", "add"),
-    )
-    on_size: str = setting(
-        "keep",
-        "Annotations made at another size than the image file has: keep takes the pixels as they are, scale fits them",
-        choices=("keep", "scale"),
-    )
-    splits: bool = setting(True, "Take the official splits; an image that has a split in the project keeps it")
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
-
-    `differences` are the images that both sides speak of, those that are alike, too; `stamps` say which state of the
-    files was read; `compared` and `found` are what `replan` begins with.
-    """
-
-    reading: Reading
-    settings: ImportSettings
-    images: tuple[Matched, ...]
-    new_labels: tuple[str, ...]
-    remarks: tuple[Remark, ...]  # of reading and of comparing
-    matched: int  # images of the project that would get boxes, a state or a split
-    added: int  # image files that would come into the project
-    missing: int  # images whose file was not found: left out
-    left: int  # images that differ from the file and are left as they are
-    boxes: int  # boxes that would be added
-    replaced: int  # boxes of the project that would be changed
-    removed: int  # boxes of the project that would go
-    differences: tuple[Difference, ...] = ()
-    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
-    compared: tuple[Matched, ...] = ()  # all that were matched, before it was decided what is taken of them
-    found: tuple[Remark, ...] = ()  # remarks of matching, as part of `remarks`
-
-    @property
-    def alike(self) -> int:
-        """Images that the project has just as the file says."""
-        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE)
-
-    @property
-    def splits(self) -> dict[Split, int]:
-        """How many images would get which split: those that have none."""
-        fresh = [one.split for one in self.images if self.settings.splits and one.image.split is Split.NONE]
-        return {split: fresh.count(split) for split in Split if split is not Split.NONE and split in fresh}
-
-    @property
-    def split_otherwise(self) -> int:
-        """Images of the project that keep a split which is not the file's."""
-        told = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
-        return sum(len(both - {Split.NONE}) > 1 for both in told)
-
-    @property
-    def sentence(self) -> str:
-        """The plan in one sentence, for a person to agree to."""
-        told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
-        counts = [f"{words.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
-        images = words.count(self.matched + self.added, "image")
-        what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
-        more = [words.count(len(self.new_labels), "new label")] if self.new_labels else []
-        parts = [f"{count:,} {split}" for split, count in self.splits.items()]
-        more += [f"official splits taken: {', '.join(parts)}"] if parts else []
-        otherwise = words.count(self.split_otherwise, "image")
-        more += [f"{otherwise} in another split here, which stays"] if self.split_otherwise else []
-        more += [f"{words.count(self.missing, 'image')} without a file left out"] if self.missing else []
-        more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
-        more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
-        return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
+_USUAL = ImportSettings()
 
 
 @dataclass(frozen=True)
@@ -140,7 +61,7 @@ def plan_import(
     path: Path,
     format: str | None = None,
     images: Path | None = None,
-    settings: ImportSettings = ImportSettings(),
+    settings: ImportSettings = _USUAL,
 ) -> ImportPlan:
     """Read `path` and compare it with the project; nothing is changed.
 
@@ -211,6 +132,12 @@ def _plan(
             left += 1
             if settings.on_existing != "keep":
                 _leave(one, difference, report)
+    counts = document.box_counts()
+    finished = sum(
+        1
+        for one in taken
+        if state_after(one, counts) in FINISHED and not (one.image.id and one.image.state in FINISHED)
+    )
     known = {label.name for label in document.labels()}
     told = _labels_told(reading, taken, len(differences))
     for group in alike_names.alike([*known, *(name for name in told if name not in known)]):
@@ -224,7 +151,9 @@ def _plan(
         images=tuple(taken),
         new_labels=tuple(name for name in told if name not in known),
         remarks=(*reading.remarks, *found, *report.remarks),
-        matched=sum(1 for one in taken if one.image.id and not one.same),
+        matched=sum(
+            1 for one in taken if one.image.id and not one.same and (one.labelled or gets_split(one, settings))
+        ),
         added=sum(1 for one in taken if not one.image.id),
         missing=len(reading.images) - len(matched),
         left=left,
@@ -235,6 +164,8 @@ def _plan(
         stamps=read_at,
         compared=tuple(matched),
         found=found,
+        finished=finished,
+        new_splits=sum(1 for one in taken if gets_split(one, settings)),
     )
 
 
@@ -383,11 +314,10 @@ class _Batch:
             if one.labelled and not one.same:
                 if one.instead:
                     self.removed += one.gone
-                is_fresh = one.instead or not counts.get(id)
-                state = one.state if is_fresh else max(one.image.state, State.IN_WORK, key=_RANK.index)
-                if state is not one.image.state and (one.instead or one.image.state is not State.VERIFIED):
+                state = state_after(one, counts)
+                if state is not one.image.state:
                     states.setdefault(state, []).append(id)
-            if one.split and self.plan.settings.splits and one.image.split is Split.NONE:
+            if one.split and gets_split(one, self.plan.settings):
                 splits.setdefault(one.split, []).append(id)
         made: list[edits.Edit] = [edits.SetState(tuple(ids), state) for state, ids in states.items()]
         return made + [edits.SetSplit(tuple(ids), split) for split, ids in splits.items()]

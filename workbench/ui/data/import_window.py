@@ -147,7 +147,7 @@ class ImportWindow(QDialog):
         self._sentence.setVisible(bool(self._sentence.text()))
         can_write = document is not None and not document.read_only
         is_true = found is not None and self._job is None and not self._is_stale
-        self._apply.setEnabled(is_true and found is not None and not found.is_empty and can_write)
+        self._apply.setEnabled(is_true and found is not None and not found.plan.is_empty and can_write)
         self._apply.setText(action(found))
         self._apply.setToolTip("" if can_write or document is None else document.why_read_only)
         differs = found is not None and any(one.changed is not Changed.FILE for one in found.differences.items)

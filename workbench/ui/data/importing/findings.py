@@ -61,12 +61,6 @@ class Findings:
     is_sized_otherwise: bool  # some images have another size than was annotated
     has_splits: bool
     project_images: int  # how many the project had when it was compared
-    new_splits: int  # images of the project that would get a split
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing would change."""
-        return not (self.plan.boxes or self.plan.matched or self.plan.added or self.new_splits)
 
     @property
     def label_of(self) -> Mapping[str, Label]:
@@ -90,11 +84,6 @@ def findings(document: Document, plan: ImportPlan) -> Findings:
         is_sized_otherwise=bool(sized.any()),
         has_splits=bool(splits),
         project_images=len(document.images()),
-        new_splits=sum(
-            1
-            for one in plan.images
-            if plan.settings.splits and one.split and one.image.id and one.image.split is Split.NONE
-        ),
     )
 
 
@@ -110,7 +99,9 @@ def action(found: Findings | None) -> str:
     images = plan.matched + plan.added
     if images:
         return f"Import {words.count(images, 'image')}"
-    return f"Import {words.count(found.new_splits, 'split')}" if found.new_splits else "Nothing to import"
+    if plan.new_splits:
+        return f"Import {words.count(plan.new_splits, 'split')}"
+    return f"Import {words.count(len(plan.new_labels), 'label')}" if plan.new_labels else "Nothing to import"
 
 
 def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
@@ -118,6 +109,11 @@ def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
     labelled = sum(1 for one in plan.compared if one.labelled)
     boxes = sum(len(one.boxes) for one in plan.compared)
     told = [f"{words.count(boxes, 'box')} in {words.count(labelled, 'labelled image')} of {len(plan.compared):,}."]
+    if plan.finished:
+        told.append(
+            f"{words.count(plan.finished, 'image')} marked done: in training, what has no box there is background."
+            " Where not everything has its box yet, set the state back to in work."
+        )
     turned = sum(1 for one in plan.compared if one.boxes and one.image.orientation != 1)
     if turned:
         told.append(f"{words.count(turned, 'labelled image')} turned by EXIF orientation: boxes are of upright images.")

@@ -1,0 +1,127 @@
+"""What an import would do: decided beforehand, looked at, and then done whole (importing.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench import formats
+from workbench.core import words
+from workbench.core.project import Split, State
+from workbench.exchange.comparing import Changed, Difference
+from workbench.exchange.matching import Matched
+from workbench.exchange.origins import Stamp
+from workbench.formats import Reading, ReadSettings, Remark
+from workbench.settings import setting
+
+FINISHED = (State.DONE, State.VERIFIED)
+_RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings(ReadSettings):
+    """What a person may decide about an import."""
+
+    on_existing: str = setting(
+        "update",
+        "Images labelled already where the file says something else: update takes the file's word where nobody has"
+        " changed here what an import brought, leaves the others and says so; refuse leaves all and says so, keep"
+        " leaves all silently, replace takes the file's boxes instead, add those of the file's that are not here",
+        choices=("update", "refuse", "keep", "replace", "add"),
+    )
+    on_size: str = setting(
+        "keep",
+        "Annotations made at another size than the image file has: keep takes the pixels as they are, scale fits them",
+        choices=("keep", "scale"),
+    )
+    splits: bool = setting(True, "Take the official splits; an image that has a split in the project keeps it")
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
+
+    `differences` are the images that both sides speak of, those that are alike, too; `stamps` say which state of the
+    files was read; `compared` and `found` are what `replan` begins with.
+    """
+
+    reading: Reading
+    settings: ImportSettings
+    images: tuple[Matched, ...]
+    new_labels: tuple[str, ...]
+    remarks: tuple[Remark, ...]  # of reading and of comparing
+    matched: int  # images of the project that would get boxes, a state or a split
+    added: int  # image files that would come into the project
+    missing: int  # images whose file was not found: left out
+    left: int  # images that differ from the file and are left as they are
+    boxes: int  # boxes that would be added
+    replaced: int  # boxes of the project that would be changed
+    removed: int  # boxes of the project that would go
+    differences: tuple[Difference, ...] = ()
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
+    compared: tuple[Matched, ...] = ()  # all that were matched, before it was decided what is taken of them
+    found: tuple[Remark, ...] = ()  # remarks of matching, as part of `remarks`
+    finished: int = 0  # images that would become done (or verified)
+    new_splits: int = 0  # images of the project that would get a split
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.boxes or self.matched or self.added or self.new_splits or self.new_labels)
+
+    @property
+    def alike(self) -> int:
+        """Images that the project has just as the file says."""
+        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE)
+
+    @property
+    def splits(self) -> dict[Split, int]:
+        """How many images would get which split: those that have none."""
+        fresh = [one.split for one in self.images if self.settings.splits and one.image.split is Split.NONE]
+        return {split: fresh.count(split) for split in Split if split is not Split.NONE and split in fresh}
+
+    @property
+    def split_otherwise(self) -> int:
+        """Images of the project that keep a split which is not the file's."""
+        told = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
+        return sum(len(both - {Split.NONE}) > 1 for both in told)
+
+    @property
+    def sentence(self) -> str:
+        """The plan in one sentence, for a person to agree to."""
+        told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
+        counts = [f"{words.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
+        images = words.count(self.matched + self.added, "image")
+        what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
+        if self.is_empty:
+            what = "there is nothing to import"
+        more = [f"{words.count(self.finished, 'image')} marked done"] if self.finished else []
+        more += [words.count(len(self.new_labels), "new label")] if self.new_labels else []
+        parts = [f"{count:,} {split}" for split, count in self.splits.items()]
+        more += [f"official splits taken: {', '.join(parts)}"] if parts else []
+        otherwise = words.count(self.split_otherwise, "image")
+        more += [f"{otherwise} in another split here, which stays"] if self.split_otherwise else []
+        more += [f"{words.count(self.missing, 'image')} without a file left out"] if self.missing else []
+        more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
+        more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
+        return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
+
+
+def gets_split(one: Matched, settings: ImportSettings) -> bool:
+    """Whether it is an image of the project that has no split yet."""
+    return bool(one.image.id and one.split and settings.splits and one.image.split is Split.NONE)
+
+
+def state_after(one: Matched, counts: Mapping[int, int]) -> State:
+    """The state of an image after the import; `counts`: how many boxes the project's images have."""
+    if not one.image.id:
+        return one.state
+    if not one.labelled or one.same:
+        return one.image.state
+    state = (
+        one.state
+        if one.instead or not counts.get(one.image.id)
+        else max(one.image.state, State.IN_WORK, key=_RANK.index)
+    )
+    return state if one.instead or one.image.state is not State.VERIFIED else one.image.state
