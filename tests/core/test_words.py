@@ -50,3 +50,8 @@ def test_a_time_is_told_to_the_second(seconds: float, said: str) -> None:
 )  # fmt: skip
 def test_a_rough_time_has_the_unit_in_which_it_is_short(seconds: float, said: str) -> None:
     assert words.rough_duration(seconds) == said
+
+
+def test_a_strangers_text_keeps_its_letters_and_loses_what_hides_or_turns_them() -> None:
+    assert words.visible("Zelle groß\n猫\u202e") == "Zelle groß?猫?"
+    assert words.visible("x" * 81) == "x" * 79 + "…"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMenu, QTableView
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QTableView
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_hand import CTRL, click_row, label_names, labelled, listed, press
@@ -90,6 +91,36 @@ def test_a_label_that_is_added_and_named_is_one_step_back_and_with_escape_there_
     table.model().begin_draft()
     window.close_project()  # what is typed is of this project only
     assert table.model().rowCount() == 0
+
+
+def test_a_list_of_names_is_pasted_or_read_from_a_file_as_one_step(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted lines were refused, with umlauts as escapes, and a file of names was nowhere taken."""
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    press(window, "label-add")
+    (editor,) = table.findChildren(QLineEdit)
+    QApplication.clipboard().setText("RBC\ncell\n\nZelle groß \r\nRBC\n")
+    editor.selectAll()
+    editor.paste()
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: label_names(labelled) == ["cell", "plate", "RBC", "Zelle groß"])
+    assert table.model().rowCount() == 4
+    assert find(window, QLabel, "message-text").text() == "2 labels added. 1 was there already."
+    window.session.undo()
+    assert label_names(labelled) == ["cell", "plate"]
+    (tmp_path / "classes.txt").write_text("\ufeffgrün\nplate\n", encoding="utf-8")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "classes.txt"), ""))
+    press(window, "label-file")
+    assert label_names(labelled) == ["cell", "plate", "grün"]
+    window.show_page("label")
+    field = find(window, QLineEdit, "new-label")
+    QApplication.clipboard().setText("a\nb\n")
+    field.setFocus()
+    field.paste()
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert label_names(labelled) == ["cell", "plate", "grün", "a", "b"]
 
 
 def test_labels_are_added_moved_and_deleted_with_their_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

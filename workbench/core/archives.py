@@ -25,9 +25,9 @@ from pathlib import Path
 from workbench.core import strict_json, zip_names
 from workbench.core.files import atomic_write, safe_name, sync_all
 from workbench.core.lock import Lock
+from workbench.core.words import visible
 from workbench.core.zip_members import LIMITS, Limits, Zip, opened
 from workbench.core.zip_members import Stopped as Stopped
-from workbench.core.zip_names import shown
 from workbench.errors import Refused, WorkbenchError
 
 FOLDER = "imports"
@@ -99,7 +99,7 @@ def unpacked(
             return found
     except OSError as error:
         why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or f"{error}"
-        sentence = f"{shown(file.name)} could not be unpacked to {into}: {why}. Nothing of it was kept."
+        sentence = f"{visible(file.name)} could not be unpacked to {into}: {why}. Nothing of it was kept."
         raise WorkbenchError(sentence, error) from error
 
 
@@ -142,9 +142,9 @@ def _kind(path: Path) -> str:
 
 
 def _check_kind(file: Path) -> None:
-    kind, name = _kind(file), shown(file.name)
+    kind, name = _kind(file), visible(file.name)
     if not file.is_file():
-        raise WorkbenchError(f"There is no file {shown(str(file))}.")
+        raise WorkbenchError(f"There is no file {visible(str(file))}.")
     if not kind:
         raise Refused(name, "this is no archive, or its beginning is damaged. Choose a zip, or a folder.")
     if kind != "zip":
@@ -156,7 +156,7 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
     """One unpacking at a time beside each other: then what is unfinished was left by a program that was killed."""
     lock = Lock(folder, _LOCK)
     if not lock.held:
-        raise WorkbenchError(f"{shown(name)} can't be unpacked into {folder} now: it is held by {lock.holder}.")
+        raise WorkbenchError(f"{visible(name)} can't be unpacked into {folder} now: it is held by {lock.holder}.")
     try:
         for left in folder.glob(f".*{_UNFINISHED}"):
             shutil.rmtree(left, ignore_errors=True)

@@ -364,7 +364,8 @@ def check_names(edit: Edit, known: Collection[str]) -> None:
         for name in (label.name for label in labels):
             if name.strip() and name not in known and words.one_line(name) != name:
                 raise WorkbenchError(
-                    f"A label's name is one line without spaces at its ends or invisible characters, not {name!a}."
+                    "A label's name is one line without spaces at its ends or invisible characters, not"
+                    f" '{words.visible(name)}'."
                 )
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from workbench.core.words import visible
 from workbench.errors import WorkbenchError
 
 IMAGE_SUFFIXES = frozenset((
@@ -110,8 +111,9 @@ def inner_parts(name: str) -> tuple[str, ...]:
         )
     )
     if bad:
-        told = ascii(name[:200])[1:-1]
-        raise WorkbenchError(f"The path '{told}' leads outside its folder or is not portable, so it was not followed.")
+        raise WorkbenchError(
+            f"The path '{visible(name, 200)}' leads outside its folder or is not portable, so it was not followed."
+        )
     return parts
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from workbench.core.words import visible
 from workbench.errors import Refused
 
 SIZE_LIMIT = 8 << 20  # bytes; the largest VOC file seen has 30 KB
@@ -84,7 +85,7 @@ class _Builder:
     def end(self, tag: str) -> None:
         element, text = self.open.pop(), "".join(self.texts.pop()).strip()
         if text and element.children:  # what is left of an element whose beginning is gone
-            raise self.refuse(f"in <{ascii(tag[:40])[1:-1]}> text stands beside elements: '{text[:40]}'")
+            raise self.refuse(f"in <{visible(tag, 40)}> text stands beside elements: '{text[:40]}'")
         element.text = text
 
     def characters(self, text: str) -> None:

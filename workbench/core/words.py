@@ -53,6 +53,12 @@ def rough_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
+def visible(text: str, longest: int = 80) -> str:
+    """A stranger's text inside a sentence: on one line, so long at most, without what would turn or hide letters."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
 def one_line(text: str) -> str:
     """`text` as a name: one line, no spaces at the ends, no control characters or halves of characters."""
     plain = "".join(" " if c in "\t\n\r\v\f\x85\u2028\u2029" else c for c in text)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from workbench.core import zip_names
+from workbench.core.words import visible
 from workbench.errors import Refused, WorkbenchError
 
 _END, _ENTRY, _LOCAL = struct.Struct("<4s4H2LH"), struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
@@ -165,7 +166,7 @@ class Zip:
 
     def _object(self, member: Member | str, what: str) -> NoReturn:
         name = member if isinstance(member, str) else member.path
-        self._refuse(f"the member '{zip_names.shown(name)}' {what}; nothing was unpacked.")
+        self._refuse(f"the member '{visible(name)}' {what}; nothing was unpacked.")
 
     def _refuse(self, sentence: str) -> NoReturn:
         raise Refused(self.name, sentence)
@@ -280,7 +281,7 @@ def _kind_wrong(is_folder: bool, external: int, size: int) -> str:
 @contextlib.contextmanager
 def opened(file: Path, limits: Limits = LIMITS, stopped: Callable[[], bool] = lambda: False) -> Iterator[Zip]:
     """The zip `file`, open while the block runs. Refused if it can't be read; Stopped when `stopped` says so."""
-    name = zip_names.shown(file.name)
+    name = visible(file.name)
     try:
         stream = open(file, "rb", buffering=1 << 18)  # noqa: SIM115 - closed below
     except OSError as error:

@@ -9,6 +9,7 @@ import zlib
 from functools import lru_cache
 
 from workbench.core.image_lookup import is_portable
+from workbench.core.words import visible
 
 LONGEST, LONGEST_PART, DEEPEST = 1000, 255, 50
 """Bytes of a path, bytes of one name (what file systems hold), folders above a file."""
@@ -94,12 +95,6 @@ def is_junk(path: str) -> bool:
     return f"{path}/".startswith("__MACOSX/") or path[path.rfind("/") + 1 :].lower() in _JUNK
 
 
-def shown(name: str) -> str:
-    """`name` for a sentence: on one line, at most 80 long, without what would turn or hide letters."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in name[:81])
-    return plain if len(plain) <= 80 else f"{plain[:79]}…"
-
-
 class Tree:
     """The files and folders that a zip has so far: finds the names that some file system takes for one."""
 
@@ -125,7 +120,7 @@ class Tree:
             return "is a file and a folder at once"
         if known == path:
             return "is there twice"
-        return f"differs from '{shown(known)}' only in capitals or in how its letters are put together"
+        return f"differs from '{visible(known)}' only in capitals or in how its letters are put together"
 
     def _add_folder(self, path: str) -> str:
         known = self._spelling.get(key := _key(path))
@@ -135,7 +130,7 @@ class Tree:
         elif known not in self._folders:
             return "is a file and a folder at once"
         elif known != path:
-            return f"lies in a folder that differs from '{shown(known)}' only in capitals or in how letters are made"
+            return f"lies in a folder that differs from '{visible(known)}' only in capitals or in how letters are made"
         return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from workbench.core.words import one_line
+from workbench.core.words import one_line, visible
 from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 
@@ -20,7 +20,10 @@ def cleaned(reading: Reading, report: Report) -> Reading:
         return reading
     for name, clean in changed.items():
         report.say(
-            "repaired", reading.source.name, f"The label {name!a} is called {clean!r} here.", kind="labels renamed"
+            "repaired",
+            reading.source.name,
+            _sentence(name, clean),
+            kind="labels renamed",
         )
     images = tuple(
         dataclasses.replace(image, boxes=tuple(dataclasses.replace(box, label=names[box.label]) for box in image.boxes))
@@ -29,3 +32,7 @@ def cleaned(reading: Reading, report: Report) -> Reading:
         for image in reading.images
     )
     return dataclasses.replace(reading, labels=tuple(names[name] for name in reading.labels), images=images)
+
+
+def _sentence(name: str, clean: str) -> str:
+    return f"The label '{visible(name)}' is called '{clean}' here."

@@ -43,8 +43,12 @@ def absent() -> str:
 def what_is_there(path: Path) -> str:
     """A sentence about a path in which no labels of a known format were found."""
     if path.is_file():
+        if not path.stat().st_size:
+            return f"{path} is empty."
+        told = f"{path}: no labels of a known format are in this file."
+        is_list = path.suffix.lower() in (".txt", ".names")
         return (
-            f"{path} is empty." if not path.stat().st_size else f"{path}: no labels of a known format are in this file."
+            f"{told} A list of label names is read on the Data page, beside the + of its labels." if is_list else told
         )
     files = itertools.islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT)
     counts = Counter(file.suffix.lower() in IMAGE_SUFFIXES for file in files)

@@ -27,6 +27,7 @@ from urllib.parse import unquote
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
+from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
@@ -163,7 +164,9 @@ class _Reader(DataSetReader):
                     continue
                 seen[home, asset.id] = file
                 if asset.boxes is None and asset.stage == TAGGED:
-                    reason = f"it is tagged, but its file {asset.id[:60]!a}{_ASSET} with the regions is not there"
+                    reason = (
+                        f"it is tagged, but its file '{visible(asset.id, 60)}'{_ASSET} with the regions is not there"
+                    )
                     self.report.damage(Refused(shown(file, self.root), f"{asset.place.rstrip('.')}: {reason}"))
                     asset = replace(asset, state=State.IN_WORK)
                 found.append((file, asset))

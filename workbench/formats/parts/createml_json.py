@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.project import XYXY
+from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
@@ -75,7 +76,7 @@ class _Document:
         image = images.setdefault(name, CreateMLImage(name, place))
         image.verified |= record.get("verified") is True
         for other in [key for key in record if key not in (*IMAGE_KEYS, *LIST_KEYS, "verified")]:
-            sentence = f"{other[:60]!a} says something about the image that a project has no place for."
+            sentence = f"'{visible(other, 60)}' says something about the image that a project has no place for."
             self.remarks.append(("read", sentence, "things about images that a project has no place for"))
         key = next((key for key in LIST_KEYS if key in record), LIST_KEYS[0])
         annotations = record.get(key)
@@ -126,7 +127,7 @@ class _Document:
             if is_small(kept | {key: value}):
                 kept[key] = value
             else:
-                sentence = f"{place}: {key[:60]!a} was not taken: it is too long to be kept."
+                sentence = f"{place}: '{visible(key, 60)}' was not taken: it is too long to be kept."
                 self.remarks.append(("read", sentence, "values too long to be kept"))
         return kept
 

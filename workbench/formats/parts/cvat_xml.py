@@ -10,6 +10,7 @@ from itertools import pairwise
 from workbench.core import strict_xml
 from workbench.core.project import State
 from workbench.core.strict_xml import Element
+from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE
@@ -164,7 +165,7 @@ class _Document:
         if element.tag in SHAPES:
             return read_shape(element, self.told, self.file, track)
         if element.tag != "attribute":  # images have some in newer documents; they are no objects
-            self.told.left_out(NO_BOXES.get(element.tag, f"shapes <{ascii(element.tag[:40])[1:-1]}>"))
+            self.told.left_out(NO_BOXES.get(element.tag, f"shapes <{visible(element.tag, 40)}>"))
         return None
 
     def track(self, track: Element) -> tuple[str, str, list[tuple[int, bool]]]:
@@ -226,7 +227,7 @@ class _Document:
             self.say("read", f"It is of version '{version[:20]}'; it was read like version 1.1." if version else
                      "It does not say its version; it was read like version 1.1.")  # fmt: skip
         for tag in dict.fromkeys(child.tag for child in self.root.children if child.tag not in _TOP):
-            self.say("read", f"<{ascii(tag[:40])[1:-1]}> is not known; it was not read.")
+            self.say("read", f"<{visible(tag, 40)}> is not known; it was not read.")
         if self.by_frame and _text(self.container, "mode") == "annotation" and self.root.first("track"):
             self.say(
                 "read", "Its tracks tell numbers of frames, but the task was made of images, whose names they do not"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from workbench.core.words import visible
 from workbench.formats.parts.corners import SANE
 
 
@@ -57,10 +58,12 @@ def short(value: Any) -> str:
         return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
     if isinstance(value, int) and abs(value) > 10**30:
         return "an enormous number"
+    if isinstance(value, str):
+        return f"'{visible(value, 60)}'"
     text = "nothing" if value is None else ascii(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def key_shown(key: str) -> str:
     """A stranger's key as a message shows it inside a place such as assets.KEY.regions[0]."""
-    return ascii(key[:60])[1:-1]
+    return visible(key, 60)

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.core import strict_json
 from workbench.core.project import FLAGS, XYXY, Split, State
+from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
@@ -204,7 +205,7 @@ class _Document:
         return kept
 
     def left_out(self, place: str, kind: str) -> None:
-        place = ascii(place.lstrip("."))[1:-1]  # keys of strangers are in it
+        place = visible(place.lstrip("."), 200)  # keys of strangers are in it
         self.remarks.append(("read", f"{place} was not taken: {kind}.", kind))
 
     def with_others(self, boxes: list[ReadBox]) -> tuple[ReadBox, ...]:

@@ -9,7 +9,9 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import edits
+from workbench.core.label_lists import names_in
 from workbench.core.project import Label
+from workbench.ui import new_labels
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
@@ -49,7 +51,14 @@ class LabelAsking(QObject):
 
     @Slot(str)
     def make(self, name: str) -> None:
-        """A new label, for the next boxes too. The field where it was typed keeps the keyboard, for another one."""
+        """A new label, for the next boxes too; of several lines that were pasted, a label each.
+
+        The field where it was typed keeps the keyboard, for another one.
+        """
+        names = names_in(name)
+        if len(names) > 1:
+            new_labels.add(self._session, names)
+            return
         made = self._made(name)
         if made is not None:
             self._session.select_label(made.id)

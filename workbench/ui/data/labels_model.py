@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Slot
 
 from workbench.core import edits
+from workbench.core.label_lists import names_in
 from workbench.core.project import Label
-from workbench.ui import theme
+from workbench.ui import new_labels, theme
 from workbench.ui.annotate.label_keys import DIGITS, label_keys
 from workbench.ui.icons import swatch
 from workbench.ui.session import Session
@@ -148,6 +150,11 @@ class LabelsModel(QAbstractTableModel):
         label = self.label(index.row())
         text = str(value).strip()
         if self._is_draft(index):
+            names = names_in(text)
+            if len(names) > 1:
+                # after the cell has given back its editor: this resets the model
+                QTimer.singleShot(0, self, partial(new_labels.add, self._session, names))
+                return False
             return self._session.do(edits.AddLabels((Label(0, text),))) is not None
         if label is None or role != Qt.ItemDataRole.EditRole:
             return False

@@ -19,16 +19,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import edits, words
+from workbench.core import edits, label_lists, words
 from workbench.core.project import Label
-from workbench.ui import theme
+from workbench.errors import WorkbenchError
+from workbench.ui import new_labels, theme
 from workbench.ui.actions import as_told
+from workbench.ui.choosing import chosen_file
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
 
-NONE = "None yet. The first box that is drawn asks for its label's name; + adds one."
+NONE = (
+    "None yet. The first box that is drawn asks for its label's name; + adds one, or all lines of a list that is pasted"
+    " there; the button beside it reads a text file."
+)
 
 
 class LabelsTable(QWidget):
@@ -92,6 +97,7 @@ class LabelsTable(QWidget):
         row.addStretch(1)
         for name, tip, icon, slot in (
             ("label-add", "Add a label", "mdi6.plus", self._add),
+            ("label-file", "Add labels from a text file, one name a line", "mdi6.playlist-plus", self._add_list),
             ("label-up", "Move up: earlier in every export", "mdi6.arrow-up", lambda: self._move(-1)),
             ("label-down", "Move down: later in every export", "mdi6.arrow-down", lambda: self._move(1)),
             ("label-merge", "Merge into another label", "mdi6.call-merge", self._merge),
@@ -156,6 +162,15 @@ class LabelsTable(QWidget):
             index = self.model.begin_draft()
             self._view.setCurrentIndex(index)
             self._view.edit(index)
+
+    @Slot()
+    def _add_list(self) -> None:
+        chosen = chosen_file(self, "A list of label names", "Lists of names (*.txt *.names);;All files (*)")
+        if chosen is not None:
+            try:
+                new_labels.add(self._session, label_lists.names_of(chosen))
+            except WorkbenchError as error:
+                self._session.tell(error)
 
     def _move(self, step: int) -> None:
         label = self._chosen()

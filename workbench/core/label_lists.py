@@ -1,0 +1,43 @@
+"""A list of label names as labellers keep it: a text with one name a line, pasted or in a file such as classes.txt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.core import words
+from workbench.core.edits import AddLabels
+from workbench.core.project import Label
+from workbench.errors import Refused
+
+LIMIT = 1 << 20
+"""Bytes of a file; the 9,418 names of YOLO9000 take 120,000."""
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names, each once and in their order, without what is no part of one; lines of nothing are left out."""
+    return tuple(dict.fromkeys(name for name in map(words.one_line, text.splitlines()) if name))
+
+
+def names_of(file: Path) -> tuple[str, ...]:
+    """Of a text file in UTF-8. Refused where it is none, where no name is in it, or it is too large for a list."""
+    try:
+        with open(file, "rb") as stream:
+            data = stream.read(LIMIT + 1)
+        if len(data) > LIMIT or b"\0" in data:
+            raise Refused(file, "this is no list of label names; choose a text file with one name a line")
+        names = names_in(data.decode("utf-8-sig"))
+    except OSError as error:
+        raise Refused(file, f"it can't be read: {error.strerror or error}", cause=error) from error
+    except UnicodeDecodeError as error:
+        raise Refused(file, "its letters can't be read; save it as UTF-8 in a text editor", cause=error) from error
+    if not names:
+        raise Refused(file, "no names are in it; write one label a line")
+    return names
+
+
+def to_add(names: Sequence[str], labels: Sequence[Label]) -> AddLabels | None:
+    """The edit that adds those names that are not among `labels`; None if all are."""
+    known = {label.name for label in labels}
+    fresh = tuple(Label(0, name) for name in names if name not in known)
+    return AddLabels(fresh) if fresh else None

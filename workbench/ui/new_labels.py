@@ -1,0 +1,30 @@
+"""Label names that come as a list, pasted into the field for one or from a text file: all of them in one edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from workbench.core import words
+from workbench.core.label_lists import to_add
+from workbench.ui.session import Session
+
+if TYPE_CHECKING:
+    from workbench.core.applied import Applied
+
+
+def add(session: Session, names: Sequence[str]) -> Applied | None:
+    """Make labels of those that are new, and say how many there were; None where none is."""
+    document = session.document
+    if document is None:
+        return None
+    edit = to_add(names, document.labels())
+    there = len(names) - (len(edit.labels) if edit else 0)
+    if edit is None:
+        session.inform("This label is there already." if there == 1 else f"All {there:,} labels are there already.")
+        return None
+    applied = session.do(edit)
+    if applied is not None:
+        also = f" {there:,} {'was' if there == 1 else 'were'} there already." if there else ""
+        session.inform(f"{words.count(len(edit.labels), 'label')} added.{also}")
+    return applied
