@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.document import Document
+from workbench.core.former_names import former_names
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -321,3 +322,15 @@ def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) 
         ]
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert document.images() == seen
+
+
+def test_former_names_follow_their_label_until_another_label_has_them(document: Document) -> None:
+    document.do(edits.AddLabels((Label(0, "RBC"), Label(0, "WBC"))))
+    red, white = document.labels()[-2:]
+    document.do(edits.ChangeLabel(dataclasses.replace(red, name="Erythrozyt")))
+    assert former_names(document) == {"RBC": red.id}
+    document.do(edits.MergeLabels(red.id, white.id))
+    assert former_names(document) == {"RBC": white.id, "Erythrozyt": white.id}
+    document.undo()
+    document.do(edits.AddLabels((Label(0, "RBC"),)))
+    assert former_names(document) == {}, "a network that was trained since means the new one"

@@ -286,6 +286,23 @@ def test_what_is_labelled_is_not_suggested_and_a_strange_label_never(hand: Hand)
     assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
 
 
+def test_a_label_that_is_renamed_or_merged_takes_the_suggestions_of_earlier_runs_with_it(hand: Hand) -> None:
+    """The run knows it by the old name: nothing was suggested any more, and nothing said so."""
+    session = hand.window.session
+    assert session.document is not None
+    cell, plate = session.document.labels()
+    hand.wait(2)
+    session.do(edits.ChangeLabel(replace(cell, name="Zelle")))
+    hand.wait(2)
+    session.do(edits.MergeLabels(cell.id, plate.id))
+    hand.wait(2)
+    assert {ghost.label for ghost in hand.canvas.ghosts} == {plate.id}
+    for _ in range(2):
+        session.undo()
+    hand.wait(2)
+    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
+
+
 def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     hand.key(Qt.Key.Key_D)
     hand.wait(2)

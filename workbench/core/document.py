@@ -17,6 +17,8 @@ from workbench.core.applied import Applied
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
+from workbench.core.former_names import SETTING as FORMER_NAMES
+from workbench.core.former_names import keeping_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -144,6 +146,7 @@ class Document(Contents):
                 " lock above the labels on the Data page)."
             )
         edits.check_names(edit, {label.name for label in self.labels()})
+        edit = keeping_names(edit, self.labels(), self.setting(FORMER_NAMES))
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("DELETE FROM journal WHERE undone = 1")

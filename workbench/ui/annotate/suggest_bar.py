@@ -22,7 +22,7 @@ from workbench.ui import image_queues, preferences, theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
-from workbench.ui.annotate.suggest_labels import SuggestLabels, said
+from workbench.ui.annotate.suggest_labels import SuggestLabels, meanings
 from workbench.ui.annotate.suggest_runs import Listed, listed
 from workbench.ui.annotate.taking import Taking
 from workbench.ui.background import Background
@@ -306,7 +306,7 @@ class SuggestBar(QFrame):
         if self.isHidden() or document is None or found is None:
             return ()
         boxes, least = document.boxes(self._image), self._least.value() / 100
-        some = suggest.suggestions(found, document.labels(), boxes, least, said(document))
+        some = suggest.suggestions(found, document.labels(), boxes, least, meanings(document))
         return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -314,7 +314,7 @@ class SuggestBar(QFrame):
         document, found = self._session.document, self._found
         if document is None or found is None:
             return (), ()
-        missing = suggest.unknown(found, document.labels(), said(document))
+        missing = suggest.unknown(found, document.labels(), meanings(document))
         return missing, suggest.seen(found, missing, self._least.value() / 100)
 
     @Slot()

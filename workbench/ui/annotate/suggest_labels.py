@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QPushButton
 
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeSetting
+from workbench.core.former_names import former_names
 from workbench.core.project import Label
 from workbench.core.words import count
 from workbench.ui.actions import as_told
@@ -27,6 +28,11 @@ def said(document: Document) -> Mapping[str, int]:
     """What a person has said of a network's labels."""
     kept = document.setting(SETTING)
     return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
+
+
+def meanings(document: Document) -> Mapping[str, int]:
+    """That, and what the project's labels were called before they were renamed or merged."""
+    return {**former_names(document), **said(document)}
 
 
 class SuggestLabels(QPushButton):
