@@ -15,6 +15,7 @@ from tests.ui.data_hand import CTRL, click_row, label_names, labelled, listed, p
 from tests.ui.hand import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import Label
 
 __all__ = ["labelled"]  # a fixture
 
@@ -144,6 +145,25 @@ def test_labels_are_added_moved_and_deleted_with_their_boxes(qtbot: QtBot, open_
     assert "its 1 box in 1 image were deleted" in find(window, QLabel, "message-text").text()
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
     assert label_names(labelled) == ["plate", "cell", "label 1"]
+
+
+def test_the_other_labels_keep_their_keys_when_one_goes(open_window: Open, labelled: Path) -> None:
+    """All after it moved up by a key without a word."""
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    window.session.do(edits.AddLabels(tuple(Label(0, f"l{n}") for n in range(3, 13))))
+
+    def keys() -> dict[str, str]:
+        model = table.model()
+        return {model.index(row, 2).data(): model.index(row, 1).data() for row in range(model.rowCount())}
+
+    before = keys()
+    assert (before["l3"], before["l10"], before["l11"]) == ("3", "0", "")
+    click_row(table, 1, 2)
+    press(window, "label-remove")
+    assert keys() == {name: key for name, key in before.items() if name != "plate"} | {"l11": "2"}, "one key was free"
+    window.session.undo()
+    assert keys() == before
 
 
 def test_what_can_be_done_to_a_label_is_in_its_menu(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 
+from workbench.core.edits import Batch, ChangeLabel, Edit
 from workbench.core.project import Label
 
 DIGITS = "1234567890"
@@ -50,3 +52,15 @@ def label_keys(labels: Sequence[Label]) -> dict[str, Label]:
                 break
             found[digit] = label
     return found
+
+
+def keeping_keys(edit: Edit, gone: int, labels: Sequence[Label]) -> Edit:
+    """`edit`, by which the label of this id goes, with the others' keys left as they are: fingers know them."""
+    before = label_keys(labels)
+    after = {label.id: key for key, label in label_keys([one for one in labels if one.id != gone]).items()}
+    kept = tuple(
+        ChangeLabel(dataclasses.replace(label, key=key))
+        for key, label in before.items()
+        if label.id != gone and after.get(label.id) != key
+    )
+    return Batch((edit, *kept), edit.title) if kept else edit

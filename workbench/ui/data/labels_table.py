@@ -24,6 +24,7 @@ from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.ui import new_labels, theme
 from workbench.ui.actions import as_told
+from workbench.ui.annotate.label_keys import keeping_keys
 from workbench.ui.choosing import chosen_file
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
@@ -194,7 +195,7 @@ class LabelsTable(QWidget):
         if label is None or document is None:
             return
         if not self.model.count(label):
-            self._edits.do(edits.RemoveLabel(label.id))
+            self._edits.do(keeping_keys(edits.RemoveLabel(label.id), label.id, document.labels()))
             return
         menu = Menu(self)
         menu.setObjectName("remove-menu")
@@ -203,9 +204,10 @@ class LabelsTable(QWidget):
         menu.popup(self.mapToGlobal(self.rect().topLeft()))
 
     def _delete(self, label: Label) -> None:
-        touched = self._touched(label)
+        touched, document = self._touched(label), self._session.document
+        assert document is not None
         self._edits.do(
-            edits.RemoveLabel(label.id),
+            keeping_keys(edits.RemoveLabel(label.id), label.id, document.labels()),
             lambda: self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back."),
         )
 
@@ -226,7 +228,8 @@ class LabelsTable(QWidget):
         for other in document.labels():
             if other.id != label.id:
                 choice = menu.addAction(as_told(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'"))
-                choice.triggered.connect(lambda _=False, id=other.id: self._edits.do(edits.MergeLabels(label.id, id)))
+                edit = keeping_keys(edits.MergeLabels(label.id, other.id), label.id, document.labels())
+                choice.triggered.connect(lambda _=False, edit=edit: self._edits.do(edit))
         if menu.isEmpty():
             self._session.inform("There is no other label to merge it into.")
             return
