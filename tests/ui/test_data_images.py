@@ -28,7 +28,7 @@ from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.intake import Describing
-from workbench.core.project import Image, Split
+from workbench.core.project import Image, Split, State
 from workbench.ui.images_model import SHOWN
 
 __all__ = ["labelled"]  # a fixture
@@ -126,6 +126,12 @@ def test_what_opening_files_tells_is_marked_and_counted_alike_until_they_are_rea
     assert problems == [False, True, False], "that a file is gone is not kept: its disk may be back"
     model = find(window, QAbstractItemView, "gallery").model()
     assert [bool(model.index(row, 0).data(SHOWN).problem) for row in (0, 1)] == [True, True]
+    said: list[str] = []
+    window.session.message.connect(lambda _level, sentence: said.append(sentence))
+    click_row(find(window, QAbstractItemView, "gallery"), 0)
+    press(window, "set-state-done")
+    assert said == ["b.png can't be read, so it was not marked done. Mend the file, or take the image out (Data page)."]
+    assert on_disk(labelled)[1].state is State.UNLABELLED
     cut.write_bytes(whole)
     window.session.select_image(window.session.document.images()[1].id)
     window.show_page("label")
@@ -146,6 +152,8 @@ def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, 
     assert listed(window) == ["a.png", "b.png", "c.png"]
     with Document.open(labelled, read_only=True) as document:
         assert len(document.boxes(document.images()[0].id)) == 1
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert find(window, QLabel, "message-text").text() == "Taken back: Add box.", "which is not seen on this page"
 
 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:

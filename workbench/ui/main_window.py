@@ -235,7 +235,7 @@ class MainWindow(QMainWindow):
             self.repaint()  # now: making a page takes up to seconds
         page = self._page(name)
         self._stack.setCurrentWidget(page)
-        self._shown = name
+        self._shown = self.session.page = name
         preferences.put("page", name)
         page.shown()
         page.setFocus()

@@ -80,6 +80,7 @@ class Session(QObject):
         self.image_id = 0
         self.label_id = 0
         self.jobs: list[Job] = []
+        self.page = ""  # name of the page that is shown, once one is
         self.page_undo: PageUndo | None = None
         self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
@@ -225,7 +226,8 @@ class Session(QObject):
         """
         unseen = applied and (
             applied.settings_changed or applied.labels_changed or applied.images_changed or len(applied.images) > 1
-        )
+            or self.page not in ("", "label")  # boxes of one image are seen on that page only
+        )  # fmt: skip
         if applied and unseen and messages == self._messages:
             self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
         if applied and applied.images and self.image_id not in applied.images and self.document is not None:

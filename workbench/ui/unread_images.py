@@ -7,12 +7,14 @@ the project is closed only: its disk may be back by then.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core import edits, words
+from workbench.core.project import State
 from workbench.errors import Refused, WorkbenchError
 from workbench.ui.session import Session
 
@@ -77,6 +79,23 @@ class UnreadImages(QObject):
             for id in changed - self.ids():
                 self.mended.emit(id)
             self._session.images_found.emit(frozenset(changed))
+
+
+def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
+    """Give these images a state; those that can't be read are not said to be done: nobody has seen what is in them."""
+    document = session.document
+    if document is None:
+        return False
+    unread = of(session).ids().intersection(ids) if state in (State.DONE, State.VERIFIED) else frozenset[int]()
+    seen = tuple(id for id in ids if id not in unread)
+    if seen and session.do(edits.SetState(seen, state)) is None:
+        return False
+    if unread:
+        one = document.image(min(unread)).name if len(unread) == 1 else words.count(len(unread), "image")
+        it = "it was" if len(unread) == 1 else "they were"
+        told = f"{one} can't be read, so {it} not marked {state}. Mend the file, or take the image out (Data page)."
+        session.message.emit("warning", told)
+    return True
 
 
 def of(session: Session) -> UnreadImages:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
-from workbench.core import edits
 from workbench.core.project import State
+from workbench.ui import unread_images
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.images_model import ImagesModel
 from workbench.ui.session import Session
@@ -50,10 +50,10 @@ class Going(QObject):
         if image is None:
             return
         following = self._images.neighbour(image.id, 1)  # before the filter drops this one
-        if self._session.do(edits.SetState((image.id,), state)) is None:
+        if not unread_images.set_state(self._session, (image.id,), state):
             return
         following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those above in the list
         if following:
             self._session.select_image(following)
-        else:
+        elif image.id not in unread_images.of(self._session).ids():
             self._session.inform(f"Marked {state}. This was the last image.")

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core import edits
 from workbench.core.project import Split, State
-from workbench.ui import theme, thumbnails
+from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
@@ -165,7 +165,7 @@ class Gallery(QWidget):
     @Slot(object)
     def _set_state(self, state: State) -> None:
         if self.selected():
-            self._session.do(edits.SetState(self.selected(), state))
+            unread_images.set_state(self._session, self.selected(), state)
 
     @Slot(object)
     def _set_split(self, split: Split) -> None:

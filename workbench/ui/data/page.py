@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QInputDialog,
-    QMenu,
     QMessageBox,
     QSplitter,
     QStackedWidget,
@@ -25,7 +24,7 @@ from workbench.core import edits, words
 from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
-from workbench.ui import preferences, theme
+from workbench.ui import preferences, theme, unread_images
 from workbench.ui.actions import as_told, make
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.incoming import Incoming
@@ -176,9 +175,11 @@ class DataPage(Page):
         menu.setObjectName("gallery-menu")
         states, splits = menu.below("State"), menu.below("Split")
         for state in State:
-            self._choice(states, state.value.capitalize(), edits.SetState(selected, state))
+            choice = states.addAction(state.value.capitalize())
+            choice.triggered.connect(lambda _=False, to=state: unread_images.set_state(self.session, selected, to))
         for split in Split:
-            self._choice(splits, split_word(split), edits.SetSplit(selected, split))
+            choice = splits.addAction(split_word(split))
+            choice.triggered.connect(lambda _=False, to=split: self.session.do(edits.SetSplit(selected, to)))
         count = int(document.counts().of(np.array(selected)).sum())
         labels = menu.below(f"Label of their boxes ({count:,})")
         for label in document.labels():
@@ -218,9 +219,6 @@ class DataPage(Page):
 
     def _delete_boxes(self, images: tuple[int, ...]) -> None:
         self.session.do(edits.RemoveBoxes(tuple(box.id for box in self._boxes_of(images))))
-
-    def _choice(self, menu: QMenu, words: str, edit: edits.Edit) -> None:
-        menu.addAction(words).triggered.connect(lambda: self.session.do(edit))
 
     @Slot()
     def trash_images(self) -> None:
