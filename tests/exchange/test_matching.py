@@ -117,7 +117,8 @@ def test_boxes_that_reach_outside_and_names_that_are_nearly_the_same_are_told_be
         ]
         text(file, json.dumps(content))
         plan = plan_import(document, file, "coco")
-        assert "1 box reaches outside the image's 40 x 30 pixels, kept as told." in told(plan)
+        which = "1 of 3 boxes; the image has 40 x 30 pixels"
+        assert f"Boxes reach outside the image and are kept as they are ({which})." in told(plan)
         assert any(one.startswith("'Cat' and 'cat' differ by little: are they one label?") for one in told(plan))
         apply_import(document, plan)
         assert not any("differ by little" in one for one in told(plan_import(document, file, "coco"))), "said once"

@@ -14,6 +14,12 @@ def test_sentences_that_differ_in_numbers_and_names_only_are_of_one_kind() -> No
     assert (group.sentence, group.count) == ("The box of … at …, … has zero size.", 2)
 
 
+def test_a_heading_has_no_holes_where_the_numbers_of_one_file_were() -> None:
+    told = [Remark("read", f"{n}.xml", 0, f"Boxes reach outside ({n} of 12 boxes).") for n in (3, 4)]
+    (group,) = grouped(told, "read")
+    assert group.sentence == "Boxes reach outside."
+
+
 def test_one_remark_is_told_in_its_own_words() -> None:
     (group,) = grouped([Remark("read", "a.xml", 1, "The box at 1, 2 has zero size.")], "read")
     assert group.sentence == "The box at 1, 2 has zero size."

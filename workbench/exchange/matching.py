@@ -158,8 +158,8 @@ def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[
         sentence = f"Its EXIF orientation is {image.orientation}; the boxes were taken as of the upright image."
         report.say("read", read.name, sentence, kind="images with an EXIF orientation")
     if all(real) and (beyond := sum(1 for box in boxes if _is_beyond(box, *real))):
-        verb = "reaches" if beyond == 1 else "reach"
-        sentence = f"{count(beyond, 'box')} {verb} outside the image's {real[0]} x {real[1]} pixels, kept as told."
+        which = f"{beyond:,} of {count(len(boxes), 'box')}; the image has {real[0]} x {real[1]} pixels"
+        sentence = f"Boxes reach outside the image and are kept as they are ({which})."
         report.say("read", read.name, sentence, kind="images with boxes that reach outside, kept")
     return tuple(
         (b.label, Box(0, 0, 0, xyxy, b.difficult, b.truncated, b.occluded, b.crowd, b.note, b.extra))

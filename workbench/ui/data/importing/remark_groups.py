@@ -15,6 +15,7 @@ LISTED = 500
 _FIRST = (r"counted from", r"sixth", r"\bids?\b", r"EXIF", r"split")
 """What must be right before anything else is: the base, what a number means, which ids, which way up, which splits."""
 _VARIES = re.compile(r"'[^']*'|\d[\d.,]*\d|\d")
+_BRACKETS = re.compile(r" \([^()]*…[^()]*\)")  # what is said of each file only
 _MORE = re.compile(r"^([\d,]+) more like this: (.*)$", re.DOTALL)
 _PLACED = re.compile(r"^(.+?):(\d+): (.*)$", re.DOTALL)
 
@@ -63,7 +64,7 @@ def grouped(remarks: Iterable[Remark], level: str) -> tuple[Group, ...]:
     found = []
     for kind, several in kinds.items():
         sentences = {remark.sentence for remark in several}
-        sentence = several[0].sentence if len(sentences) == 1 else kind
+        sentence = several[0].sentence if len(sentences) == 1 else _BRACKETS.sub("", kind)
         found.append(Group(sentence, len(several) + more_of.get(kind, 0), tuple(several)))
     found += [Group(f"More like this: {kind}", number, ()) for number, kind in uncounted]
     return tuple(sorted(found, key=lambda group: (_weight(group.sentence), -group.count)))
