@@ -175,6 +175,44 @@ def test_files_are_chosen_one_by_one(
     assert find(window, QAction, "action-add-files") in find(window, QAbstractButton, "button-add-images").actions()
 
 
+@pytest.mark.parametrize("agreed", [True, False])
+def test_new_and_missing_files_are_looked_for(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
+) -> None:
+    """Nobody noticed what had come into a folder or gone from it."""
+    with Document.open(labelled) as document:
+        files = [document.file(image) for image in document.images()]
+    window = open_window(labelled, "data")
+    session = window.session
+    said: list[str] = []
+    session.message.connect(lambda _level, sentence: said.append(sentence))
+    kept = files[1].read_bytes()
+    files[1].unlink()
+    write_photographs(files[0].parent / "later", ["x.png"])
+
+    def answer(box: QMessageBox) -> int:
+        said.append(box.text())
+        if agreed:
+            find(box, QPushButton, "new-files-yes").click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    find(window, QAction, "action-look-for-files").trigger()
+    qtbot.waitUntil(lambda: len(said) > 1 and not session.jobs)
+    assert said[0] == "1 image has no file any more: marked as “can't be read” in the gallery."
+    assert said[1].startswith(f"Add 1 image that this project does not have?\n\n1 in {files[0].parent}")
+    assert listed(window) == ["a.png", "b.png", "c.png", *(["x.png"] if agreed else [])]
+    broken = find(window, QAbstractButton, "count-unreadable")
+    qtbot.waitUntil(lambda: broken.text() == "1")
+    if agreed:
+        files[1].write_bytes(kept)
+        said.clear()
+        find(window, QAction, "action-look-for-files").trigger()
+        qtbot.waitUntil(lambda: bool(said) and not session.jobs)
+        assert said == ["Nothing has come or gone in the folders of these images."]
+        qtbot.waitUntil(lambda: broken.text() == "0")
+
+
 def drop(window: QWidget, *paths: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])

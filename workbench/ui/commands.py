@@ -116,6 +116,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("hide-boxes", "Hide the boxes", ("Ctrl+H",), "mdi6.eye-off-outline", "Label"),
     Command("add-images", "Add images from a folder…", ("Ctrl+Shift+A",), "mdi6.image-plus-outline", "Data"),
     Command("add-files", "Add image files…", (), "mdi6.image-plus-outline", "Data"),
+    Command("look-for-files", "Look for new and missing files", (), "mdi6.folder-search-outline", "Data"),
     Command("add-video", "Add frames of a video…", (), "mdi6.movie-open-plus-outline", "Data"),
     Command("import-labels", "Import labels…", ("Ctrl+I",), "mdi6.import", "Data"),
     Command("export-labels", "Export labels…", ("Ctrl+Shift+E",), "mdi6.export", "Data"),

@@ -6,8 +6,9 @@ the project is closed only: its disk may be back by then.
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import edits, words
 from workbench.core.project import State
+from workbench.core.refusals import not_readable
 from workbench.errors import Refused, WorkbenchError
 from workbench.ui.session import Session
 
@@ -31,7 +33,12 @@ class UnreadImages(QObject):
         super().__init__(session)
         self._session = session
         self._gone: dict[int, str] = {}
-        session.document_changed.connect(self._gone.clear)
+        session.document_changed.connect(self._forget)
+
+    @Slot()
+    def _forget(self) -> None:
+        """Ids say nothing in another project."""
+        self._gone.clear()
 
     def problem(self, image: Image) -> str:
         """Why the image can't be read, "" where nobody found that it can't."""
@@ -49,6 +56,17 @@ class UnreadImages(QObject):
             self.note({id: result.reason})
         elif not isinstance(result, WorkbenchError):  # which speaks of something else, such as too little memory
             self.note({id: ""})
+
+    def files_gone(self, gone: Collection[int]) -> None:
+        """All files were looked for: those of these images are not there, all others are."""
+        here = frozenset(self._gone).difference(gone)
+        changed = here.symmetric_difference(gone)
+        why = not_readable(FileNotFoundError(errno.ENOENT, ""))
+        self._gone = {id: self._gone.get(id, why) for id in gone}
+        for id in here:
+            self.mended.emit(id)
+        if changed:
+            self._session.images_found.emit(changed)
 
     def note(self, found: Mapping[int, str]) -> None:
         """These images were opened; by their ids, why they can't be read, "" where they can."""

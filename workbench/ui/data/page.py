@@ -26,6 +26,7 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme, unread_images
 from workbench.ui.actions import as_told, make
+from workbench.ui.data.file_changes import FileChangesCommand
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.incoming import Incoming
 from workbench.ui.data.labels_table import LabelsTable
@@ -61,6 +62,8 @@ class DataPage(Page):
         self._summary = Summary(session)
         self.incoming = Incoming(session, self)
         self._files = make(self, "add-files", self.incoming.choose_files)
+        self._changes = FileChangesCommand(session, self.incoming.add_folder, self)
+        self._look = make(self, "look-for-files", self._changes.look)
         self._actions = (
             make(self, "add-images", self.incoming.choose_folder),
             make(self, "add-video", self.incoming.choose_video),
@@ -102,7 +105,7 @@ class DataPage(Page):
             button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
             row.addWidget(button)
             if action.objectName() == "action-add-images":
-                button.addAction(self._files)
+                button.addActions([self._files, self._look])
                 button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         row.addStretch(1)
         side = QWidget()
