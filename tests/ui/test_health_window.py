@@ -73,6 +73,9 @@ def test_what_is_wrong_is_listed_problems_first(qtbot: QtBot, open_window: Open,
     listed = findings(health)
     assert "no width or height" in listed[0]
     assert listed[1].startswith("c.png can't be read: this is not an image of a known format"), "no folder before"
+    health.resize(health.minimumSizeHint().width(), 400)
+    tree = find(health, QTreeWidget, "health-tree")
+    qtbot.waitUntil(lambda: tree.visualItemRect(tree.topLevelItem(1)).height() > 1.9 * tree.fontMetrics().height())
     qtbot.waitUntil(lambda: find(window, QAbstractButton, "count-unreadable").text() == "1")
     assert any("outside their image" in line for line in listed[2:])
     assert words(health) == f"3 images, 3 boxes: 2 problems, {len(listed) - 2} hints."

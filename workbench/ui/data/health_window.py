@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
@@ -250,8 +252,27 @@ def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatis
     yield from health.examine(snapshot, open_files=files)
 
 
+class _Sentences(QStyledItemDelegate):
+    """Rows as high as their sentences: with a style sheet Qt leaves them one line high and cuts the rest."""
+
+    def __init__(self, tree: QTreeWidget) -> None:
+        super().__init__(tree)
+        self._tree = tree
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        hint = super().sizeHint(option, index)
+        if index.column() == 0 and not index.parent().isValid():
+            room = self._tree.columnWidth(0) - self._tree.indentation() - self._tree.iconSize().width() - 3 * theme.GRID
+            text = self._tree.fontMetrics().boundingRect(
+                0, 0, max(room, 1), 10_000, int(Qt.TextFlag.TextWordWrap), str(index.data())
+            )
+            hint.setHeight(max(hint.height(), text.height() + theme.GRID // 2))
+        return hint
+
+
 def _tree() -> QTreeWidget:
     tree = QTreeWidget()
+    tree.setItemDelegate(_Sentences(tree))
     tree.setObjectName("health-tree")
     tree.setAccessibleName("Findings")
     tree.setHeaderLabels(["What was found", "images"])
