@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, write_photographs
 from workbench.core.document import Document
-from workbench.ui import job, theme
+from workbench.ui import closing, job, theme
 from workbench.ui.garbage import Garbage
 from workbench.ui.main_window import MainWindow
 
@@ -36,6 +36,12 @@ def _release_keys() -> None:
 def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the tests of another worker a job that steps back would take ten times as long."""
     monkeypatch.setattr(job, "NICER", 0)
+
+
+@pytest.fixture(autouse=True)
+def trainings_may_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is there to answer; tests/ui/test_closing.py has the question itself."""
+    monkeypatch.setattr(closing, "ask", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)

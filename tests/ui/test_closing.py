@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QInputDialog, QLabel
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -17,6 +18,7 @@ from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui import closing
 from workbench.ui.job import Job
+from workbench.ui.main_window import MainWindow
 from workbench.ui.start import projects
 
 
@@ -48,6 +50,76 @@ def test_a_window_closes_when_the_training_has_ended_its_step(
     assert window.session.document is None
     said = open_window(project, "label")
     assert "Training tiny-1 was stopped" in find(said, QLabel, "message-text").text()
+
+
+REAL = closing.ask  # before conftest answers for a person
+
+
+@pytest.fixture
+def running(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[MainWindow, Job, threading.Event]:
+    """The window with a training that goes on until it is told to stop, or the event is set."""
+    monkeypatch.setattr(closing, "ask", REAL)
+    window, over = open_window(project, "label"), threading.Event()
+
+    def train(job: Job) -> Iterator[int]:
+        while not over.wait(0.01) and not job.stop.is_set():
+            yield 1
+
+    job = window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    return window, job, over
+
+
+def _answering(name: str, words: list[str]) -> None:
+    """Press this button of the question that is about to come, or Enter where there is no name."""
+
+    def answer() -> None:
+        asked = QApplication.activeModalWidget()
+        assert isinstance(asked, QMessageBox)
+        words.append(asked.text())
+        button = find(asked, QPushButton, name) if name else asked.defaultButton()
+        button.click()
+
+    QTimer.singleShot(100, answer)
+
+
+@pytest.mark.parametrize("way", ["window", "quit", "close-project"])
+def test_what_would_stop_a_training_asks_once_and_goes_on_by_itself(
+    qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event], way: str
+) -> None:
+    window, job, _ = running
+    leave = window.close if way == "window" else find(window, QAction, f"action-{way}").trigger
+    words: list[str] = []
+    _answering("", words)
+    leave()
+    assert words == ["Training tiny-1 is not finished."]
+    assert window.isVisible()
+    assert window.session.document is not None
+    assert not job.stop.is_set(), "the training goes on"
+    _answering("training-stop", words)
+    leave()
+    assert len(words) == 2
+    qtbot.waitUntil(lambda: window.session.document is None and not window.session.is_training)
+    assert window.isVisible() == (way == "close-project")
+
+
+def test_opening_another_project_asks_before_it_stops_a_training(
+    two: Path, running: tuple[MainWindow, Job, threading.Event]
+) -> None:
+    window, job, _ = running
+    words: list[str] = []
+    _answering("", words)
+    assert not window.open(two)
+    assert (words, job.stop.is_set()) == (["Training tiny-1 is not finished."], False)
+    job.end()  # before qtbot closes the window, which would ask
+
+
+def test_the_question_goes_with_the_training(qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event]) -> None:
+    window, _, over = running
+    QTimer.singleShot(100, over.set)
+    window.close()
+    assert not window.isVisible()
 
 
 @pytest.fixture

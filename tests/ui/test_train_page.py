@@ -129,7 +129,7 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     press(qtbot, page, "train-stop")
     qtbot.waitUntil(lambda: not session.jobs)
     assert "Stopped in epoch" in log(page)
-    assert text(page, "train-title").endswith("stopped")
+    assert text(page, "train-title").endswith("stopped; Resume goes on with it")
     qtbot.waitUntil(lambda: [state for _, state in run_rows(page)] == ["stopped"])
     assert button(page, "train-start").isEnabled()
     table = page.findChild(QTableWidget, "train-runs")
@@ -150,7 +150,7 @@ def test_stop_after_the_next_evaluation_ends_with_it_and_the_end_is_told(
     assert text(page, "train-title").endswith("training, stops after the next evaluation")
     qtbot.waitUntil(lambda: not session.jobs)
     assert points(page, "loss", "box") % 10 == 0  # it evaluates after each tenth step
-    assert text(page, "train-title").endswith("stopped")
+    assert text(page, "train-title").endswith("stopped; Resume goes on with it")
     assert [words for words in messages if "was stopped in epoch" in words]
 
 
@@ -205,10 +205,8 @@ def test_a_past_run_shows_its_curves_again_and_can_be_resumed(
     ready(qtbot, page)
     qtbot.waitUntil(lambda: run_rows(page) == [("earlier", "stopped")])
     qtbot.waitUntil(lambda: points(page, "loss", "box") == 5)
-    table = page.findChild(QTableWidget, "train-runs")
-    assert isinstance(table, QTableWidget)
-    table.selectRow(0)
-    press(qtbot, page, "train-resume")
+    assert text(page, "train-title") == "earlier: stopped; Resume goes on with it"
+    press(qtbot, page, "train-resume")  # the run that is shown is the chosen one
     qtbot.waitUntil(lambda: training.requests == [folder])
     qtbot.waitUntil(lambda: points(page, "loss", "box") > 5)  # the old curve goes on
 

@@ -272,6 +272,7 @@ class _Told:
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
+            self._window.session.end_training(0.0)  # so that nothing is asked of who sits at the terminal
             self._window.close()
             return
         log.error("Not caught", exc_info=(kind, error, trace))

@@ -1,10 +1,13 @@
-"""The window's end: a training that runs ends its step first, which on a processor may take minutes."""
+"""The end of the window or its project: a training that runs is asked about, and ends its step first.
+
+That step may take minutes on a processor.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Slot
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from workbench.ui import thumbnails
 from workbench.ui.session import Session
@@ -13,6 +16,38 @@ from workbench.ui.widgets import kept_size
 AT_ONCE = 5.0
 """Seconds that the window waits for without a word."""
 WORDS = "The training ends its step and is saved; then the window closes."
+
+
+def may_stop(session: Session) -> bool:
+    """Whether what is trained may be stopped: asked once, not of a training that was told to stop already."""
+    running = next((job.title for job in session.jobs if job.pauses and not job.stop.is_set()), "")
+    return not running or ask(session, running) or not session.is_training
+
+
+def ask(session: Session, training: str) -> bool:
+    """True to stop this training. The question goes by itself when the training has ended meanwhile."""
+    asked = QMessageBox(
+        QMessageBox.Icon.Question, "A training is running", f"{training} is not finished.",
+        parent=QApplication.activeWindow(),
+    )  # fmt: skip
+    asked.setObjectName("training-question")
+    asked.setInformativeText(
+        "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
+    )
+    stop = asked.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
+    stop.setObjectName("training-stop")
+    go_on = asked.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
+    asked.setDefaultButton(go_on)
+    asked.setEscapeButton(go_on)
+
+    def ended(_job: object) -> None:
+        if not session.is_training:
+            asked.reject()
+
+    watched = session.job_ended.connect(ended)
+    asked.exec()
+    session.job_ended.disconnect(watched)
+    return asked.clickedButton() is stop
 
 
 class Closing(QObject):
@@ -25,12 +60,24 @@ class Closing(QObject):
         session.job_ended.connect(self._ended)
 
     def waits(self, event: QCloseEvent) -> bool:
-        """Whether a training has not ended yet: then the event is ignored, and the window closes when it has."""
+        """Whether the window stays: for good where its training is to go on, or until that has ended its step."""
+        program = QGuiApplication.instance()
+        logging_out = isinstance(program, QGuiApplication) and program.isSavingSession()  # it waits for no answer
+        if not logging_out and not may_stop(self._session):
+            self._is_due = False
+            event.ignore()
+            return True
         self._is_due = not self._session.end_training(AT_ONCE)
         if self._is_due:
             self._session.message.emit("warning", WORDS)
             event.ignore()
         return self._is_due
+
+    @Slot()
+    def close_project(self) -> None:
+        """As a person asks for it."""
+        if may_stop(self._session):
+            self._session.close()
 
     def finish(self) -> None:
         """The project is closed: what else belongs to the session ends, and the window's place is kept."""

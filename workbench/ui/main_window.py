@@ -86,7 +86,7 @@ class MainWindow(QMainWindow):
         self._new = action("new-project", self.choose_photographs)
         self._open = action("open-project", self.choose_project)
         self._again = RecentMenu(self.session, self.open, self).menuAction()
-        self._close = action("close-project", self.close_project)
+        self._close = action("close-project", self._closing.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
         self._seen = action("seen", partial(open_seen, self.session, self))
@@ -189,7 +189,6 @@ class MainWindow(QMainWindow):
         self._rail.show_page("")
         self._start.refresh()
 
-    @Slot()
     def close_project(self) -> None:
         self.session.close()
 

@@ -105,7 +105,8 @@ class Session(QObject):
         left = preferences.get(_LEFT, []) or []
         if len(left) == 2 and left[0] == str(document.folder) and not document.read_only:
             preferences.put(_LEFT, [])
-            self.inform(f"{left[1]} was stopped when the project was closed. Resume on the Train page goes on with it.")
+            words = f"{left[1]} was stopped when the project was closed. Resume on the Train page goes on with it."
+            self.message.emit("hint", words)
 
     def close(self, keep: Job | None = None, remember: bool = True) -> None:
         """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""

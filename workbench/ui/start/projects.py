@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from workbench.core import words
 from workbench.core.files import absolute
 from workbench.errors import Damaged, WorkbenchError
+from workbench.ui import closing
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session, project_of
@@ -79,6 +80,8 @@ class Projects(QObject):
             self._take_place(self._session.document)
             self.opened.emit()
             return True
+        if not closing.may_stop(self._session):
+            return False
         try:
             if _size(folder) > AT_ONCE:
                 self._opening[here] = Job(f"Opening {folder.name}", lambda _: _opened(folder), self, carries=True)
@@ -122,6 +125,8 @@ class Projects(QObject):
             self._session.tell(
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
             )
+            return
+        if not closing.may_stop(self._session):
             return
         self._give_up()
         title = f"Reading {photographs.name}"

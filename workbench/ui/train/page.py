@@ -370,6 +370,8 @@ class TrainPage(Page):
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
         self._setup.start_from.set_runs(found)
         if not self._shown_name and found and self._job is None:
+            self._runs.prefer(found[0].name)  # so that Resume and Inspect are of what is shown
+            self._runs.set_runs(found)
             self._deeds.read(found[0].folder)
 
     @Slot(object)

@@ -28,6 +28,7 @@ AFTER = (
     "Go on to the next evaluation, so that what was learned since the last one counts:\n"
     "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to take it back."
 )
+RESUMED = "; Resume goes on with it"
 NEVER = "This run evaluates only at its end, so there is nothing to wait for."
 
 
@@ -184,5 +185,5 @@ def _ended(story: Story) -> str:
     if isinstance(story.ended, Failed):
         return "failed"
     if isinstance(story.ended, Finished):
-        return "stopped" if story.ended.stopped else "finished"
-    return "interrupted" if story.started is not None else "not started"
+        return f"stopped{RESUMED}" if story.ended.stopped else "finished"
+    return f"interrupted{RESUMED}" if story.started is not None else "not started"
