@@ -92,6 +92,19 @@ def test_the_image_that_was_shown_last_is_shown_again(qtbot: QtBot, open_window:
     assert find(window, QLabel, "image-name").text() == "b.png"
 
 
+def test_each_project_opens_on_its_own_last_page_and_a_new_one_on_data(
+    open_window: Open, project: Path, tmp_path: Path
+) -> None:
+    Document.create(tmp_path / "other", tmp_path / "photographs").close()
+    window = open_window(project, "label")
+    assert window.open(tmp_path / "other")
+    assert find(window, QWidget, "page-data").isVisible()
+    window.close()
+    window = open_window()
+    assert window.open(project)
+    assert find(window, QWidget, "page-label").isVisible()
+
+
 def test_ctrl_and_a_number_changes_the_page_and_the_rail_tells_it(open_window: Open, project: Path) -> None:
     window = open_window(project)
     for key, name in ((Qt.Key.Key_1, "data"), (Qt.Key.Key_2, "label")):

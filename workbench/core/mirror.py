@@ -40,7 +40,7 @@ _UNUSUAL = (
 )
 _IMAGES = f"SELECT id, root, path, {', '.join(USUAL)} FROM image WHERE id BETWEEN ? AND ? ORDER BY id"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_UNSEEN = ("window.image",)
+_UNSEEN = ("window.image", "window.page")
 """Settings that change with every look at the project."""
 
 

@@ -194,8 +194,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _opened(self) -> None:
-        """On the page that was shown last; of a project without boxes, on one where there is something to do."""
-        kept, document = str(preferences.get("page", "data")), self.session.document
+        """On this project's page that was shown last; without boxes, on one where there is something to do."""
+        kept, document = self.session.page, self.session.document
         nothing = document is None or not document.counts().total
         pages = ("data", "label") if nothing else self._page_actions
         self.show_page(kept if kept in pages else "data")
@@ -235,7 +235,6 @@ class MainWindow(QMainWindow):
         page = self._page(name)
         self._stack.setCurrentWidget(page)
         self._shown = self.session.page = name
-        preferences.put("page", name)
         page.shown()
         page.setFocus()
         self._aside.bring()

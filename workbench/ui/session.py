@@ -79,6 +79,7 @@ class Session(QObject):
         self.document: Document | None = None
         self.image_id = 0
         self.label_id = 0
+        self.page = ""  # of the project, shown last; "" for a project that was never shown
         self.jobs: list[Job] = []
         self.page = ""  # name of the page that is shown, once one is
         self.page_undo: PageUndo | None = None
@@ -99,6 +100,7 @@ class Session(QObject):
         last = self.last_images.pop(document.folder, 0) or int(document.setting("window.image", 0) or 0)
         self.image_id = last if images.has(last) else (images[0].id if images else 0)
         self.label_id = labels[0].id if labels else 0
+        self.page = str(document.setting("window.page", "") or "")
         self.document_changed.emit()
         self.image_changed.emit(self.image_id)
         self.label_changed.emit(self.label_id)
@@ -109,7 +111,7 @@ class Session(QObject):
             self.message.emit("hint", words)
 
     def close(self, keep: Job | None = None, remember: bool = True) -> None:
-        """Close the project, if one is open, and its jobs, all but `keep`; `remember` which image was shown."""
+        """Close the project, if one is open, and its jobs, all but `keep`; `remember` image and page."""
         if self.document is None:
             return
         self.to_import = None
@@ -117,7 +119,7 @@ class Session(QObject):
         self._note_training()
         self.end_jobs(keep=keep)
         if remember:
-            self.remember_image()
+            self.remember_place()
         self._unlisten()
         document, self.document = self.document, None
         self.image_id = self.label_id = 0
@@ -313,16 +315,21 @@ class Session(QObject):
 
     # --- for the next start ---
 
-    def remember_image(self) -> None:
-        """Keep the selected image for the next start; not an edit, so not in the journal."""
+    def remember_place(self) -> None:
+        """Keep the selected image and the page for the next opening; not an edit, so not in the journal."""
         from workbench.core import edits
 
         document = self.document
-        if document is None or document.read_only or self.image_id in (0, document.setting("window.image")):
+        if document is None or document.read_only:
+            return
+        place = {"window.image": self.image_id, "window.page": self.page}
+        news = {name: value for name, value in place.items() if value and value != document.setting(name)}
+        if not news:
             return
         try:
             with document.store.transaction() as connection:
-                edits.ChangeSetting("window.image", self.image_id).apply(connection)
+                for name, value in news.items():
+                    edits.ChangeSetting(name, value).apply(connection)
         except WorkbenchError as error:  # no reason not to close
             log.warning("%s (%s)", error.sentence, error.cause)
 
