@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.core.project import LABEL_COLOURS
@@ -111,3 +111,13 @@ def test_a_primary_button_that_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot,
     focused, other = (button.grab().toImage() for button in buttons)
     assert focused.size() == other.size()
     assert focused != other
+
+
+def test_a_font_that_was_changed_on_the_screen_outlives_another_theme(qtbot: QtBot, mode: str) -> None:
+    number = QLabel("86.6 %")
+    qtbot.addWidget(number)
+    number.setFont(theme.font(theme.TITLE))
+    number.show()
+    number.setFont(theme.font(theme.BODY))  # in a low window
+    theme.apply()
+    assert number.font() == theme.font(theme.BODY)

@@ -40,6 +40,7 @@ class Numbers(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(0)
+        self._grid.setHorizontalSpacing(2 * theme.GRID)
         self._pairs: list[tuple[QLabel, QLabel]] = []
         self._is_low: bool | None = None
         rows = (
@@ -68,6 +69,7 @@ class Numbers(QWidget):
             row, column = (0, place) if on else (2 * place, 0)
             self._grid.addWidget(name, row, column)
             self._grid.addWidget(number, row + 1, column)
+            name.setFont(theme.font(theme.SMALL if on else theme.BODY))
             number.setFont(theme.font(theme.BODY if on else theme.TITLE, bold=True))
         if not on:
             self._grid.addWidget(self.picture, 0, 1, 6, 1, Qt.AlignmentFlag.AlignRight)
