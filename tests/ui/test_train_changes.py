@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.before_hand import SMALL, Fakes, combo, fakes, shown, told, tool, typed
@@ -42,6 +42,22 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     assert shown._setup.form.text("evaluate_every") == "5"
     assert head.isHidden()
     assert not shown.findChild(QLabel, "train-changes-none").isHidden()
+
+
+def test_no_field_moves_at_the_first_change(qtbot: QtBot, shown: TrainPage) -> None:
+    size, epochs = shown.findChild(QLabel, "train-size"), shown.findChild(QLineEdit, "train-form-epochs")
+    assert isinstance(size, QLabel)
+    assert isinstance(epochs, QLineEdit)
+
+    def place(words: str) -> int:
+        qtbot.waitUntil(lambda: words in size.text())
+        for _ in range(3):  # layouts within layouts
+            QApplication.processEvents()
+        return epochs.mapTo(shown, QPoint()).y()
+
+    before = place("multiply-adds")
+    typed(shown, "input_px", "64")
+    assert [place("Counting"), place("multiply-adds")] == [before, before]
 
 
 def test_who_says_how_long_gets_no_least_number_of_steps(shown: TrainPage, session: Session) -> None:

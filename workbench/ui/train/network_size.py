@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QLabel, QWidget
 
 from workbench.errors import WorkbenchError
@@ -19,6 +19,8 @@ class NetworkSize(QLabel):
         super().__init__(parent, wordWrap=True)
         self.setObjectName("train-size")
         self.setProperty("role", "muted")
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # as while it counts: nothing below moves
         self._background: Background | None = None
         self._wish: tuple[object, ...] = ()
 
