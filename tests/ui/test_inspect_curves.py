@@ -31,6 +31,14 @@ def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, s
                 assert chosen.words
 
 
+def test_the_curve_of_a_label_has_its_colour(qtbot: QtBot, seen: InspectPage) -> None:
+    assert seen.session.document is not None
+    own = seen.session.document.labels()[0]
+    assert drawing(qtbot, seen, "precision").lines[0].colour == "text"  # of all labels
+    line = drawing(qtbot, seen, "precision", 1).lines[0]
+    assert (line.name, line.colour) == (own.name, own.colour)
+
+
 def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:
     """The boxes that are not found at an overlap of 0.5: b's."""
     result = drawing(qtbot, seen, "overlaps")

@@ -19,7 +19,6 @@ from workbench.training import board
 from workbench.training.events import Evaluated, Event, Progress
 from workbench.ui import preferences, theme
 from workbench.ui.train import curves as curves_module
-from workbench.ui.train import per_label
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.plot_grid import best_columns
 from workbench.ui.train.story import Story, told
@@ -230,7 +229,7 @@ def test_a_run_that_did_not_keep_ap_per_label_says_so(make: Make) -> None:
 @pytest.mark.parametrize("colour", ["#f0e442", "#000000", "#ffffff", "#0072b2"])
 def test_a_label_of_any_colour_can_be_seen_on_the_ground_of_the_plot(qtbot: QtBot, mode: str, colour: str) -> None:
     theme.apply(mode)
-    assert theme.contrast(per_label.readable(colour), theme.colours().plot) >= per_label.READABLE
+    assert theme.contrast(theme.readable(colour), theme.colours().plot) >= theme.READABLE
     theme.apply("light")
 
 

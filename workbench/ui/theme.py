@@ -237,6 +237,8 @@ def _renew_icons(app: QApplication) -> None:
 
 # --- plots ---
 
+READABLE = 2.5  # contrast of a curve with its ground, at least: label colours are made for photographs
+
 
 def style_plot(plot: Any) -> None:
     """Our colours on a pyqtgraph PlotWidget or PlotItem. Call it again on `theme().changed`."""
@@ -268,6 +270,20 @@ def series(number: int) -> str:
     dark = ("#62adff", "#ff9a4d", "#3fc79a", "#e58fc6", "#e3c552", "#9fb8d1")
     chosen = dark if theme().dark else light
     return chosen[number % len(chosen)]
+
+
+def readable(value: str) -> str:
+    """A label's colour, mixed with the text's as far as a thin line of it needs on a plot's ground."""
+    ground, ink = colours().plot, colour("text")
+    own = QColor(value)
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8):
+        mixed = QColor.fromRgbF(*(
+            float(a * (1 - share) + b * share)
+            for a, b in zip(own.getRgbF()[:3], ink.getRgbF()[:3], strict=True)  # type: ignore[index]
+        ))  # fmt: skip
+        if contrast(mixed.name(), ground) >= READABLE:
+            return mixed.name()
+    return ink.name()
 
 
 def contrast(one: str, other: str) -> float:

@@ -28,7 +28,7 @@ Opens = Callable[[int], Chosen]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """`opens(i)`: what lies behind point i; None: nothing."""
+    """`colour` is the theme's, or a label's own. `opens(i)`: what lies behind point i; None: nothing."""
 
     name: str
     x: Doubles
@@ -85,16 +85,16 @@ def precision_recall(state: Shown, label: int) -> Drawing:
     lines = []
     if label < 0 and len(known):
         mean = precision[:, known].mean(axis=1)
-        lines.append(Line("all labels", RECALLS, mean, "accent", opens=_wrong_above(state, known)))
+        lines.append(Line("all labels", RECALLS, mean, "text", opens=_wrong_above(state, known)))
     some = known if 1 < len(known) <= CURVES else known[:0]
-    for number, one in enumerate([label] if label >= 0 else some.tolist(), start=1):
-        name, values = state.found.names[one], precision[:, one]
+    for one in [label] if label >= 0 else some.tolist():
+        name, values, colour = state.found.names[one], precision[:, one], state.found.truth.labels[one].colour
         if not np.isnan(values).all():
-            lines.append(Line(name, RECALLS, values, number, opens=_wrong_above(state, np.array([one]))))
+            lines.append(Line(name, RECALLS, values, colour, opens=_wrong_above(state, np.array([one]))))
     now = _now(state, label)
     at = float(now.recall), float(now.precision)
     if not any(map(math.isnan, at)):
-        lines.append(Line(HERE, np.array(at[:1]), np.array(at[1:]), "text", points=True))
+        lines.append(Line(HERE, np.array(at[:1]), np.array(at[1:]), "accent", points=True))
     words = "A point opens the false alarms that come before this recall." if lines else NO_BOXES
     return Drawing(tuple(lines), words)
 

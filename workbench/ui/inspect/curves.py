@@ -59,6 +59,7 @@ class Curves(Tab):
         column.addLayout(below)
         self._chart.currentIndexChanged.connect(self._asked)
         self._label.currentIndexChanged.connect(self._asked)
+        theme.theme().changed.connect(self._restyle)
         self._place = (0, -1)  # chart and label, as the thread reads them
         self._names: tuple[str, ...] = ()
         self.clear()
@@ -104,6 +105,12 @@ class Curves(Tab):
         self.plot.forget()
         self.renew()
 
+    @Slot()
+    def _restyle(self) -> None:
+        """The labels' colours are mixed for the ground."""
+        if self.drawing is not None:
+            self._asked()
+
     def _work_out(self, state: Shown) -> tuple[tuple[int, int], Drawing]:
         """In the thread."""
         place = self._place
@@ -120,7 +127,7 @@ class Curves(Tab):
         self._stack.setCurrentWidget(plot)
         plot.forget({*plot.names()} - {line.name for line in drawing.lines})
         for line in drawing.lines:
-            plot.curve(line.name, line.x, line.y, line.colour, points=line.points)
+            plot.curve(line.name, line.x, line.y, _ink(line.colour), points=line.points)
         self._words.setText(drawing.words)
         self._use.setVisible(not math.isnan(drawing.best))
         if not math.isnan(drawing.best):
@@ -159,3 +166,7 @@ class Curves(Tab):
     def _shown(self) -> set[str]:
         """Names of the curves that are not hidden in the legend."""
         return {item.name() for item in self.plot.getPlotItem().listDataItems() if item.isVisible()}
+
+
+def _ink(colour: int | str) -> int | str:
+    return theme.readable(colour) if isinstance(colour, str) and colour.startswith("#") else colour

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtGui import QColor
 
 from workbench.training.events import Evaluated
-from workbench.ui import theme
 from workbench.ui.train.series import Floats
 
 ALL, AP50, AP = "all labels", "AP50 per label", "AP per label"
 CHOICES = (ALL, AP50, AP)
 MOST = 10  # curves that can still be followed
-READABLE = 2.5  # contrast of a curve with its ground, at least: label colours are made for photographs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +52,3 @@ def _values(rows: Sequence[dict[str, float]], name: str) -> Floats:
 def _last(values: Floats) -> float:
     known = values[~np.isnan(values)]
     return float(known[-1]) if len(known) else math.inf
-
-
-def readable(colour: str) -> str:
-    """`colour`, mixed with the text's as far as a thin line of it needs on a plot's ground."""
-    ground, ink = theme.colours().plot, theme.colour("text")
-    own = QColor(colour)
-    for share in (0.0, 0.2, 0.4, 0.6, 0.8):
-        mixed = QColor.fromRgbF(*(
-            float(a * (1 - share) + b * share)
-            for a, b in zip(own.getRgbF()[:3], ink.getRgbF()[:3], strict=True)  # type: ignore[index]
-        ))  # fmt: skip
-        if theme.contrast(mixed.name(), ground) >= READABLE:
-            return mixed.name()
-    return ink.name()
