@@ -13,7 +13,7 @@ from tests.plugins import cfgs
 from workbench import detectors, plugins
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
-from workbench.inference import darknet_cfg
+from workbench.inference import darknet_cfg, exporters
 from workbench.inference.events import ExportDone
 from workbench.inference.export import card_of, export_predictor
 from workbench.inference.exporters import ExportSettings
@@ -129,3 +129,9 @@ def test_labels_in_a_tree_have_no_cfg_and_that_is_said(tmp_path: Path) -> None:
     assert isinstance(done, ExportDone)
     assert "labels stand in a tree" in done.results[0].remark
     assert not (tmp_path / "darknet" / "model.cfg").exists()
+
+
+def test_darknets_weights_say_which_detectors_they_can_not_hold() -> None:
+    kinds, darknets = dict(detectors.load_all()), dict(exporters.load_all())["darknet"]
+    assert exporters.unfit(darknets, kinds["yolov4-tiny"]) == ""
+    assert exporters.unfit(darknets, kinds["fcos"]).startswith("FCOS is not a network of Darknet's")

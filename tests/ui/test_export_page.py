@@ -169,7 +169,7 @@ def test_what_was_exported_before_is_listed_and_gives_way_to_what_is_exported_no
     before.write_bytes(b"x" * 2_000)
     page.shown()
     qtbot.waitUntil(lambda: len(results(page)) == 1)
-    assert results(page)[0][:3] == ["onnx", str(before), "2.0 kB"]
+    assert results(page)[0][:3] == ["ONNX", str(before), "2.0 kB"]
     assert results(page)[0][3].startswith("written before, on 2")
     shown: list[Path] = []
     monkeypatch.setattr(export_page, "open_folder", lambda folder: shown.append(folder) or True)
@@ -190,8 +190,8 @@ def test_the_chosen_formats_are_written_and_their_check_is_shown(
     qtbot.waitUntil(lambda: "2 formats written and verified" in text(page, "export-words"))
     target = folder / "export"
     assert results(page) == [
-        ["onnx", str(target / "onnx" / "model.onnx"), "24 MB", "39 of 40 detections agree on 8 images"],
-        ["safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "not verified: can't be read back"],
+        ["ONNX", str(target / "onnx" / "model.onnx"), "24 MB", "39 of 40 detections agree on 8 images"],
+        ["Safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "not verified: can't be read back"],
     ]
     wish = export.wishes[0]
     assert (wish.checkpoint, wish.folder) == (folder / "best.safetensors", target)
@@ -247,13 +247,15 @@ def test_a_format_that_fails_stands_in_red_with_its_sentence_and_the_others_are_
     export.refused["onnx"] = said
     ready(qtbot, page, session)
     box(page, "safetensors").setChecked(True)
-    with qtbot.waitSignal(session.message) as message:
+    with qtbot.assertNotEmitted(session.message):  # the page itself says it, once
         press(qtbot, page, "export-start")
-    assert message.args == ["error", f"Not exported: onnx. {said}"]
-    qtbot.waitUntil(lambda: "1 format written" in text(page, "export-words"))
-    assert text(page, "export-words").startswith(f"Not exported: onnx. {said}")
-    assert results(page)[0][:2] == ["onnx", said]
-    assert results(page)[1][0] == "safetensors"
+        qtbot.waitUntil(lambda: "1 format written" in text(page, "export-words"))
+    words = page.findChild(QLabel, "export-words")
+    assert words is not None
+    assert words.text() == "1 format written and verified. Not exported: ONNX; the list says why."
+    assert words.property("role") == "", "what was written is no failure"
+    assert results(page)[0][:2] == ["ONNX", said]
+    assert results(page)[1][0] == "Safetensors"
     table = page.findChild(QTableWidget, "export-results")
     assert isinstance(table, QTableWidget)
     assert table.columnSpan(0, 1) == 3
@@ -266,6 +268,19 @@ def test_a_format_that_fails_stands_in_red_with_its_sentence_and_the_others_are_
     finally:
         theme.theme().dark = before
         theme.theme().changed.emit()
+
+
+def test_a_format_that_can_not_hold_the_detector_is_not_offered(
+    qtbot: QtBot, page: ExportPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "YOLOv4-tiny is too round for ONNX."
+    unfit = work.Unfit({"yolov4-tiny": {"onnx": why}})
+    monkeypatch.setattr(work, "load", lambda: iter([Formats(CHOICES), unfit]))
+    ready(qtbot, page, session)
+    qtbot.waitUntil(lambda: not box(page, "onnx").isEnabled())
+    assert (box(page, "onnx").toolTip(), box(page, "onnx").isChecked()) == (why, False)
+    assert box(page, "safetensors").isEnabled()
+    assert not box(page, "rare").isEnabled(), "a package is missing"
 
 
 def test_what_the_file_gives_is_chosen_in_the_form(

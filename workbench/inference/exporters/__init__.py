@@ -199,7 +199,8 @@ class Exporter(Protocol):
     detector. `opened(file)`, which gives the file as a Run, run the way a stranger would. The first of them counts.
 
     It may also have: `flexible` True, if it heeds Card.batch and Card.size, otherwise it gets those of one image of
-    the trained size. `beside(source)`, further texts by the names of their files.
+    the trained size. `beside(source)`, further texts by the names of their files. `unfit(kind)`, why it can't hold any
+    detector of this class, "" where it can: the Export page does not offer it then.
     """
 
     title: ClassVar[str]  # as people write it
@@ -233,6 +234,12 @@ def load_all() -> Registry[type[Exporter]]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return exporters
+
+
+def unfit(member: type[Exporter], kind: type[Detector]) -> str:
+    """Why this format can't hold detectors of this class; "" as far as is known before one tries."""
+    says = getattr(member, "unfit", None)
+    return str(says(kind)) if says is not None else ""
 
 
 def is_runnable(member: Exporter) -> bool:

@@ -21,12 +21,21 @@ class DarknetWeights:
     file: ClassVar[str] = "model.weights"
     needs: ClassVar[tuple[str, ...]] = ()
 
+    @staticmethod
+    def unfit(kind: type[Detector]) -> str:
+        """Those that Darknet has no cfg for."""
+        return (
+            ""
+            if kind.darknet
+            else f"{kind.title} is not a network of Darknet's, so it can't be written as its weights."
+        )
+
     def write(self, source: Source, file: Path) -> str:
         from workbench.detectors.parts import darknet
 
         detector = source.detector
-        if not detector.darknet:
-            raise Unsuitable(f"{detector.title} is not a network of Darknet's, so it can't be written as its weights.")
+        if why := self.unfit(type(detector)):
+            raise Unsuitable(why)
         counted = darknet.seen_of(detector.named_buffers())
         darknet.write(detector, file, int(source.card.provenance.get("seen", 0)) if counted is None else counted)
         return self._described(source)[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
@@ -24,6 +26,10 @@ class FormatsList(QWidget):
         super().__init__(parent)
         self._boxes: dict[str, QCheckBox] = {}
         self._files: dict[str, str] = {}
+        self._titles: dict[str, str] = {}
+        self._missing: set[str] = set()  # a package
+        self._unfit: Mapping[str, Mapping[str, str]] = {}
+        self._detector = ""
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._loading = QLabel("Loading PyTorch …")
@@ -46,6 +52,7 @@ class FormatsList(QWidget):
             about = QLabel(choice.summary, wordWrap=True)
             about.setProperty("role", "muted")
             if choice.missing:
+                self._missing.add(choice.name)
                 box.setEnabled(False)
                 about.setText(
                     f"Needs {' and '.join(choice.missing)}. <a href='#'>Copy the command</a> that installs it, run it"
@@ -62,7 +69,27 @@ class FormatsList(QWidget):
             self._column.addWidget(about)
             self._boxes[choice.name] = box
             self._files[choice.name] = choice.file
+            self._titles[choice.name] = choice.title
         self.changed.emit()
+
+    def know(self, unfit: Mapping[str, Mapping[str, str]]) -> None:
+        """By detector, formats that can't hold it, each with why."""
+        self._unfit = unfit
+        self.suit(self._detector)
+
+    def suit(self, detector: str) -> None:
+        """Of what can't hold this detector, nothing can be ticked; the tooltip says why."""
+        self._detector = detector
+        reasons = self._unfit.get(detector, {})
+        for name, box in self._boxes.items():
+            why = reasons.get(name, "")
+            box.setToolTip(why)
+            box.setEnabled(not why and name not in self._missing)
+            if why:
+                box.setChecked(False)
+
+    def title(self, name: str) -> str:
+        return self._titles.get(name, name)
 
     def files(self) -> tuple[tuple[str, str], ...]:
         """Each format with the name of its file."""

@@ -35,7 +35,7 @@ from workbench.ui.choosing import typed_path
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results import Results
-from workbench.ui.export.work import Export, Formats, Wish
+from workbench.ui.export.work import Export, Formats, Unfit, Wish
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
@@ -94,7 +94,7 @@ class ExportPage(Page):
         self._folder = QLineEdit()
         self._folder.setObjectName("export-folder")
         self._folder.setAccessibleName("Folder to write to")
-        self._choose = QPushButton("Choose …")
+        self._choose = QPushButton("Choose…")
         self._choose.setObjectName("export-choose")
         folder = QHBoxLayout()
         folder.addWidget(self._folder, 1)
@@ -243,6 +243,7 @@ class ExportPage(Page):
         if self._folder.text() in ("", self._suggested):
             self._suggested = str(run.folder / "export")
             self._folder.setText(self._suggested)
+        self._formats.suit(run.detector)
         self._suggest()
 
     @Slot()
@@ -281,6 +282,8 @@ class ExportPage(Page):
         if isinstance(event, Formats):
             self._formats.fill(event.choices)
             self._show_earlier()
+        elif isinstance(event, Unfit):
+            self._formats.know(event.reasons)
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
@@ -291,7 +294,7 @@ class ExportPage(Page):
     def _show_earlier(self) -> None:
         """What lies in the folder, until something is written here."""
         if self._written is None and self._formats.is_filled and (folder := typed_path(self._folder.text())):
-            files = ((format, folder / format / file) for format, file in self._formats.files())
+            files = ((self._formats.title(format), folder / format / file) for format, file in self._formats.files())
             self._open.setEnabled(self._results.show_earlier(files))
 
     @Slot()
@@ -350,20 +353,20 @@ class ExportPage(Page):
             self._bar.setValue(event.done)
             self._say(f"{event.sentence} …")
         elif isinstance(event, Exported):
-            self._results.add(event)
+            self._results.add(self._formats.title(event.format), event)
             self._open.setEnabled(True)
         elif isinstance(event, NotExported):
-            self._results.add_failure(event)
+            self._results.add_failure(self._formats.title(event.format), event)
         elif isinstance(event, ExportDone):
             self._say_done(event)
 
     def _say_done(self, event: ExportDone) -> None:
         written = f"{words.count(len(event.results), 'format')} written and verified"
         if event.failed:
-            names = ", ".join(one.format for one in event.failed)
-            sentences = " ".join(one.sentence for one in event.failed)
-            self._say(f"Not exported: {names}. {sentences} {written}.", "error")
-            self.session.message.emit("error", f"Not exported: {names}. {sentences}")
+            names = ", ".join(self._formats.title(one.format) for one in event.failed)
+            self._say(f"{written}. Not exported: {names}; the list says why.", "" if event.results else "error")
+            if not self.isVisible():  # else it is seen here
+                self.session.message.emit("error", f"Not exported: {names}. The Export page says why.")
         else:
             self._say(f"{written}, each with a model card and an example.", "ok")
 

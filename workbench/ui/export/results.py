@@ -57,13 +57,13 @@ class Results(QTableWidget):
                 self._add((format, str(file), size(about.st_size), when), "muted", "")
         return self.rowCount() > 0
 
-    def add(self, result: Exported) -> None:
-        row = (result.format, str(result.file), size(result.bytes), verdict(result))
+    def add(self, title: str, result: Exported) -> None:
+        row = (title, str(result.file), size(result.bytes), verdict(result))
         self._add(row, "ok" if result.agreement else "warning", result.remark or _apart(result))
 
-    def add_failure(self, failure: NotExported) -> None:
+    def add_failure(self, title: str, failure: NotExported) -> None:
         """The sentence stands where the file would, over all columns that there are none for."""
-        self._add((failure.format, failure.sentence, "", ""), "error", "", whole=True)
+        self._add((title, failure.sentence, "", ""), "error", "", whole=True)
 
     def _add(self, texts: tuple[str, ...], role: str, more: str, whole: bool = False) -> None:
         row = self.rowCount()

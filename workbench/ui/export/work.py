@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +45,19 @@ class Wish:
     snapshot: Snapshot | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Of each detector, by name: which formats can't hold it, and why."""
+
+    reasons: Mapping[str, Mapping[str, str]]
+
+
 Export = Callable[[Wish], Iterator[ExportEvent]]
 
 
-def load() -> Iterator[Formats]:
-    """The formats; imports PyTorch."""
-    from workbench import plugins
+def load() -> Iterator[Formats | Unfit]:
+    """The formats, then what each can't hold; imports PyTorch."""
+    from workbench import detectors, plugins
     from workbench.inference import exporters
 
     plugins.loaded()
@@ -65,6 +72,13 @@ def load() -> Iterator[Formats]:
             )
             for name, member in exporters.load_all()
         )
+    )
+    formats = tuple(exporters.load_all())
+    yield Unfit(
+        {
+            name: {format: why for format, member in formats if (why := exporters.unfit(member, kind))}
+            for name, kind in detectors.load_all()
+        }
     )
 
 
