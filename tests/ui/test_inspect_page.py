@@ -214,11 +214,11 @@ def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
     session.select_image(a)
     looked(qtbot, page, session)
     assert session.image_id == a, "nothing is chosen but by a person"
-    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
+    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among these."
     session.select_image(b)
     assert text(page, "inspect-words") == "1 image, 1 labelled box."
     session.select_image(a)
-    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
+    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among these."
 
 
 def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: InspectPage, session: Session) -> None:

@@ -353,7 +353,7 @@ class InspectPage(Page):
             self._head.say(summary(found))
         else:
             where = f"{split_word(image.split).lower()}, {image.state}"
-            self._head.say(f"{image.name} ({where}) is not among these: {summary(found)}")
+            self._head.say(f"{summary(found)} {image.name} ({where}) is not among these.")
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

@@ -33,7 +33,7 @@ ONE_RUN = (
     LABEL,
     Entry("hit", "right detection", "A detection that overlaps a box of its label by at least half.", ("hit",)),
     Entry("false_alarm", "false alarm", "A detection without a labelled box.", ("false_alarm",)),
-    Entry("miss", "miss", "A labelled box that was not found.", ("miss",)),
+    Entry("miss", "missed", "A labelled box that was not found.", ("miss",)),
 )  # fmt: skip
 WRONG = "✗"
 """Before the name of a wrong detection where colours tell the two runs apart."""

@@ -21,7 +21,7 @@ from workbench.ui.widgets.elided import Elided, ElidedCombo
 POOR = 0.5
 ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar is one line, the lower one two
 NARROW = 100  # px of a list of choices
-SAMPLES = {"label": "label", "miss": "label, missed", "prediction": "prediction"}
+SAMPLES = {"label": "your label", "miss": "missed", "prediction": "detection"}
 BUTTONS = {
     Deed.TAKE: ("Take the prediction", "mdi6.check"),
     Deed.WRONG: ("My label was wrong", "mdi6.close"),
