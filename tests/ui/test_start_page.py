@@ -106,7 +106,7 @@ def test_who_thinks_better_of_a_new_project_is_where_he_was(
     press(window, "new-project-create")
     qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "photographs project")
     assert window.session.document is not document
-    assert find(window, QWidget, "page-label").isVisible()
+    assert find(window, QWidget, "page-data").isVisible()
 
 
 def test_the_form_of_a_new_project_says_how_many_photographs_there_are(

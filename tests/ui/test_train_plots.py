@@ -88,6 +88,17 @@ def test_each_term_and_their_sum_are_drawn_and_all_that_the_machine_did(make: Ma
     assert curves.loss.data("sum")[1].tolist() == [6.0, 3.0, 2.0, 1.5]
 
 
+def test_without_a_run_the_first_plot_says_what_will_be_there(make: Make) -> None:
+    curves = make()
+    curves.clear()
+    curves.draw()
+    assert [note(plot) for plot in curves.grid.shown] == [curves_module.NO_RUN, "", "", ""]
+    assert curves.loss.viewRange()[1][1] > 1, "the number at the top is whole"
+    curves.clear()
+    curves.show_story(story(), "tiny-1")
+    assert note(curves.loss) == ""
+
+
 def test_what_an_older_run_does_not_know_is_said_and_not_drawn(make: Make) -> None:
     curves = make(1500, 700)
     curves.show_story(told([progress(1, math.nan, math.nan), progress(2, math.nan, math.nan)]))

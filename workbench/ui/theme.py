@@ -222,9 +222,13 @@ def glyph(name: str, colour: str, side: int, ratio: float = 1.0) -> QPixmap:
 
 
 def set_icon(target: QAction | QAbstractButton, name: str) -> None:
-    """Give an action or a button an icon that is made anew when the theme changes."""
+    """Give an action or a button an icon that is made anew when the theme changes. Before that, its role."""
     target.setProperty("icon-name", name)
-    target.setIcon(icon(name))
+    target.setIcon(_icon_of(target))
+
+
+def _icon_of(target: QObject) -> QIcon:
+    return icon(str(target.property("icon-name")), colours().on_accent if target.property("role") == "primary" else "")
 
 
 def _renew_icons(app: QApplication) -> None:
@@ -232,7 +236,7 @@ def _renew_icons(app: QApplication) -> None:
         for target in (widget, *widget.actions()):
             name = target.property("icon-name")
             if name:
-                target.setIcon(icon(name))  # type: ignore[attr-defined]
+                target.setIcon(_icon_of(target))  # type: ignore[attr-defined]
 
 
 # --- plots ---

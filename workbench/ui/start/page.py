@@ -80,7 +80,7 @@ class StartPage(QWidget):
             ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked, tooltip(BY_NAME["open-project"])),
             ("start-sample", "Sample project", "mdi6.shape-outline", self.sample_asked,
              "Made here in some seconds: drawn photographs with labels, to try everything with"),
-            ("start-tour", "Tour, a minute", "mdi6.map-marker-path", self.tour_asked,
+            ("start-tour", "One-minute tour", "mdi6.map-marker-path", self.tour_asked,
              "Through the six pages, on the sample project"),
         ):  # fmt: skip
             button = QPushButton(word)
@@ -88,6 +88,8 @@ class StartPage(QWidget):
             button.setObjectName(name)
             button.setMinimumHeight(theme.GRID * 5)
             button.setIconSize(QSize(20, 20))
+            if name == "start-new":
+                button.setProperty("role", "primary")
             theme.set_icon(button, icon)
             button.clicked.connect(signal)
             row.addWidget(button)

@@ -25,6 +25,7 @@ from workbench.ui.train.train_plot import CSV, TrainPlot
 
 SEEN = 400  # of so many points one more is not seen: a pixel's width
 AT_LEAST = 1.0  # seconds until it is drawn nevertheless
+NO_RUN = "Curves appear here once a run is chosen or started."
 _ONLY = {"rate": "learning rate", "speed": "images a second", "norm": "gradient norm", "use": "device use",
          "memory": "memory"}  # fmt: skip
 """The curve of a plot with one."""
@@ -113,6 +114,8 @@ class Curves(QWidget):
         self._due = []
         for plot in self.grid.shown:
             self._draw_plot(plot)
+        if not self._name:
+            self.grid.shown[0].note(NO_RUN)
         self._drawn_rows, self._drawn_at = len(self._story.series), time.monotonic()
 
     def _draw_plot(self, plot: TrainPlot) -> None:

@@ -22,16 +22,21 @@ from workbench.core.files import natural_key
 from workbench.core.words import count
 from workbench.training import runs
 from workbench.training.runs import RunInfo
+from workbench.training.settings import FEW_JUDGES
 from workbench.ui.train.judged import by_few, few
 from workbench.ui.train.titles import titled
 from workbench.ui.widgets.empty import paint_words
 
-COLUMNS = ("run", "detector", "state", "epochs", "best AP50", "best AP", "data", "started", "note")
+COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
+OF_BEST = (
+    "Of the run's best weights, which Inspect and Export use."
+    f" Where fewer than {FEW_JUDGES} images judge, chance has a large part in it: the newest count as the best then."
+)
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
 TYPING = 360  # px for a note
 LEAST_NOTE = 120  # px of its column
-MOST_NAME = 0.4  # of the table's width, so that the best AP50 is in sight in a small window
+MOST_NAME = 0.4  # of the table's width, so that the AP50 is in sight in a small window
 ROW, LEAST_ROWS = 24, 3  # px; rows that are seen in the smallest window
 _NUMBERS = (EPOCHS, AP50, AP)
 _RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -62,6 +67,7 @@ class RunsTable(QTableWidget):
         for column, title in enumerate(COLUMNS):
             head = QTableWidgetItem(title)
             head.setTextAlignment(_side(column))
+            head.setToolTip(OF_BEST if column in (AP50, AP) else "")
             self.setHorizontalHeaderItem(column, head)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -29,6 +29,7 @@ from workbench.ui.widgets.whole_axis import WholeAxis
 __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
 SETTLED = 100  # ms after the last change until the legend looks for its place
+AIR = 0.06  # of an empty plot's range, so that the number at its top is whole
 LEAST_WIDTH = 200  # px that a plot is taken to have before it is shown
 
 
@@ -169,7 +170,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         """Take all curves away, and what was zoomed to: around a single point pyqtgraph keeps the range before."""
         self.forget()
         vb = self.getPlotItem().vb
-        vb.setRange(xRange=(0, 1), yRange=(0, 1), padding=0, disableAutoRange=False)
+        vb.setRange(xRange=(0, 1), yRange=(0, 1), padding=AIR, disableAutoRange=False)
         vb.enableAutoRange()
 
     def names(self) -> tuple[str, ...]:
