@@ -36,6 +36,7 @@ from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
+from workbench.ui.widgets.two_lines import BELOW, BESIDE
 
 __all__ = ["page", "real_page", "session", "training"]  # fixtures
 
@@ -72,6 +73,16 @@ def test_every_detector_and_preset_can_be_chosen(qtbot: QtBot, page: TrainPage, 
         combo = page.findChild(QComboBox, name)
         assert isinstance(combo, QComboBox)
         assert sorted(combo.itemData(i) for i in range(combo.count())) == sorted(expected)
+    combo = page.findChild(QComboBox, "train-detector")
+    assert isinstance(combo, QComboBox)
+    assert all(combo.itemData(row, BELOW) for row in range(combo.count())), "what each is good for"
+    advised = [combo.itemData(row) for row in range(combo.count()) if combo.itemData(row, BESIDE)]
+    assert advised == ["yolov4-tiny"], "as in the help"
+    combo.showPopup()
+    lines = combo.fontMetrics().height()
+    assert combo.view().sizeHintForRow(0) > 1.5 * lines
+    assert not combo.view().grab().isNull()
+    combo.hidePopup()
 
 
 @pytest.mark.parametrize(("detector", "said"), [("yolov3", True), ("yolov1-tiny", False), ("fcos", False)])

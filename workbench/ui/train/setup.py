@@ -37,10 +37,12 @@ from workbench.ui.train.network_size import NetworkSize
 from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.two_lines import BELOW, BESIDE, TwoLines
 
 START = "Start training"
 WIDTH = 320  # px
 _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
+FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
 FIRST_GROUP = "Changed most"
 FIRST = ("epochs", "batch", "input_px", "learning_rate")
 """Its rows, of wherever they belong else: a low window shows these and the titles of the other groups."""
@@ -69,6 +71,7 @@ class Setup(QWidget):
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
         self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
+        self.detector.setItemDelegate(TwoLines(self.detector))
         self.preset = ElidedCombo("train-preset", "Recipe", "The settings to begin with.")
         self.about = About()
         self.network_size = NetworkSize()
@@ -168,6 +171,10 @@ class Setup(QWidget):
             for name, title, tooltip in entries:
                 combo.addItem(title, name)
                 combo.setItemData(combo.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        for row, choice in enumerate(loaded.detectors):
+            self.detector.setItemData(row, choice.summary, BELOW)
+            if choice.name == FIRST_DETECTOR:
+                self.detector.setItemData(row, "recommended to begin with", BESIDE)
         self.loading.hide()
         self._enable(True)
         if loaded.recipes:
