@@ -138,6 +138,9 @@ def test_the_anchors_are_used_and_that_is_undone(qtbot: QtBot, page: AnchorsPage
     session.undo()
     assert session.document.anchors() is None
     assert "published" in text(page, "anchors-in-use")
+    session.anchorless = "FCOS"
+    page.shown()
+    assert text(page, "anchors-in-use") == "FCOS, chosen under Train, takes no anchors."
 
 
 def test_the_published_ones_can_be_had_again(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:

@@ -96,6 +96,7 @@ def test_anchors_are_spoken_of_where_there_are_some(
     combo.setCurrentIndex(combo.findData(detector))
     combo.activated.emit(combo.currentIndex())
     assert ("Anchors: published." in text(page, "train-data")) == said
+    assert bool(session.anchorless) != said, "the Anchors page says it, too"
 
 
 def test_a_value_that_is_not_valid_is_explained_and_nothing_starts(

@@ -80,6 +80,7 @@ class Session(QObject):
         self.image_id = 0
         self.label_id = 0
         self.page = ""  # of the project, shown last; "" for a project that was never shown
+        self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
         self.page = ""  # name of the page that is shown, once one is
         self.page_undo: PageUndo | None = None
@@ -123,6 +124,7 @@ class Session(QObject):
         self._unlisten()
         document, self.document = self.document, None
         self.image_id = self.label_id = 0
+        self.anchorless = ""
         self.document_changed.emit()
         document.close()
 

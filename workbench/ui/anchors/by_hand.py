@@ -173,7 +173,7 @@ class ByHand(QObject):
         edited = moved_last.as_set() if moved_last is not None else None
         entries = all_sets(choices.px, shown, fit, edited, used, kept(document.setting(KEPT)))
         self._panel.show_sets(entries, pool, shown)
-        self._panel.show_used(used)
+        self._panel.show_used(used, self._session.anchorless)
 
     def _as_set(self) -> AnchorSet | None:
         if self._shown is None or self._choices is None:

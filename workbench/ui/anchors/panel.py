@@ -163,8 +163,13 @@ class Panel(QWidget):
     def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
         self.sets.show_sets(entries, pool, shown)
 
-    def show_used(self, used: AnchorSet | None) -> None:
+    def show_used(self, used: AnchorSet | None, anchorless: str = "") -> None:
+        """What trainings take; `anchorless`: the detector that is to be trained, if it takes none."""
         self.published.setEnabled(used is not None)
+        if anchorless:
+            self.in_use.setText(f"{anchorless}, chosen under Train, takes no anchors.")
+            self.in_use.setToolTip("What is found here is for detectors with anchors, such as YOLOv4-tiny.")
+            return
         if used is None:
             self.in_use.setText("In training: the published anchors of the detector.")
             self.in_use.setToolTip("")

@@ -204,6 +204,7 @@ class TrainPage(Page):
         self._setup.measure(tuple(label.name for label in document.labels()))
         train, words = counted(document, training, self._setup.choice, self._setup.detector_settings)
         self._setup.data.setText(words)
+        self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = self._setup.form.problems()
         if wrong:
             self._setup.data.setText(next(iter(wrong.values())))
