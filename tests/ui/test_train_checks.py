@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtWidgets import QLabel, QPushButton, QToolButton, QWidget
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.before_hand import HOPELESS, NOTE, SMALL, Fakes, fakes, shown, told, tool, typed
@@ -17,6 +19,7 @@ from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.train import before, before_work
 from workbench.ui.train.before_work import Plan
+from workbench.ui.train.checks import Checks
 from workbench.ui.train.page import TrainPage
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
@@ -32,6 +35,26 @@ def test_the_training_that_stands_in_the_form_is_looked_at(qtbot: QtBot, shown: 
     typed(shown, "batch", "4")
     qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 4)
     assert len(fakes.plans) == seen + 1  # what is not valid is not looked at
+
+
+@pytest.mark.parametrize("advice", [3, 6, 9])
+def test_a_long_list_ends_with_a_whole_line(qtbot: QtBot, advice: int) -> None:
+    holder, checks = QWidget(), Checks()
+    qtbot.addWidget(holder)
+    column = QVBoxLayout(holder)
+    column.addWidget(checks)
+    column.addStretch(1)
+    holder.resize(320, 400)
+    holder.show()
+    checks.show_findings([replace(SMALL, kind=f"{number}", advice=advice * "Cut it, cut. ") for number in range(9)])
+    for _ in range(5):  # layouts within layouts
+        QApplication.processEvents()
+    area = checks.findChild(QScrollArea, "train-checks-list")
+    assert area is not None
+    tops = {row: row.mapTo(area, QPoint()).y() for row in area.findChildren(QLabel) if row.text()}
+    last, top = [(row, top) for row, top in tops.items() if top < area.height()][-1]
+    seen, line = area.height() - top, last.fontMetrics().lineSpacing()
+    assert (min(seen, last.height()) % line, seen > 0) == (0, True), (seen, last.height())
 
 
 def test_what_was_found_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:

@@ -323,7 +323,7 @@ def test_the_numbers_of_a_plot_are_saved_with_their_units(qtbot: QtBot, make: Ma
     curves.show_story(story(), "tiny/1")
     memory = files(curves)["Memory"]
     assert memory is not None
-    next(action for action in memory.actions() if action.text() == "As CSV …").trigger()
+    next(action for action in memory.actions() if action.text() == "As CSV…").trigger()
     assert find(curves, QFileDialog, "train-save").selectedFiles()[0].endswith("tiny-1 memory.csv")
     with qtbot.waitSignal(curves.said) as said:
         saved(qtbot, curves, tmp_path / "memory.csv")

@@ -17,6 +17,7 @@ ICONS = {
     INFO: ("mdi6.information-outline", "muted"),
 }
 WORDS = {STOPS: "Can’t start", WARNING: "Warning", INFO: "Note"}
+GAP = 2  # px above and below a row's words
 HIGHEST = 96  # px, of the list, so that something is left of the form in a low window
 
 
@@ -71,7 +72,7 @@ class Checks(QWidget):
         text.setTextFormat(Qt.TextFormat.PlainText)
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         line = QHBoxLayout(row)
-        line.setContentsMargins(0, 2, 0, 2)
+        line.setContentsMargins(0, GAP, 0, GAP)
         line.setSpacing(theme.GRID // 2)
         line.addWidget(mark)
         line.addWidget(text, 1)
@@ -129,7 +130,21 @@ class _Area(QScrollArea):
         if inside is None:
             return QSize(0, 0)
         width = self.viewport().width()
-        return QSize(width, min(HIGHEST, inside.heightForWidth(width)))
+        return QSize(width, self._to_a_line(inside, width))
+
+    def _to_a_line(self, inside: QWidget, width: int) -> int:
+        """At most HIGHEST, and no line cut in two."""
+        high = inside.heightForWidth(width)
+        if high <= HIGHEST:
+            return high
+        column = inside.layout()
+        assert column is not None
+        inside.resize(width, high)
+        column.activate()
+        rows = [one for one in inside.children() if isinstance(one, QWidget)]
+        cut = next((row for row in rows if row.geometry().bottom() >= HIGHEST), inside)
+        top, line = cut.y() + GAP, cut.fontMetrics().lineSpacing()
+        return top + max((HIGHEST - top) // line, 0) * line
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.sizeHint().height())

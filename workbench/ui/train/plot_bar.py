@@ -163,13 +163,13 @@ class PlotBar(QWidget):
     def _offer_files(self) -> None:
         menu = self.save.menu()
         menu.clear()
-        words = "These plots as one picture …" if len(self._shown) > 1 else "This plot as a picture …"
+        words = "These plots as one picture…" if len(self._shown) > 1 else "This plot as a picture…"
         menu.addAction(words).setData(("", PNG))
         menu.addSeparator()
         for kind in self._shown:
             own = Menu(kind.title, menu)
             menu.addMenu(own)
-            for text, suffix in (("As CSV …", CSV), ("As picture …", PNG)):
+            for text, suffix in (("As CSV…", CSV), ("As picture…", PNG)):
                 own.addAction(text).setData((kind.name, suffix))
         menu.addSeparator()
         words = "For TensorBoard, from the next training on"

@@ -58,8 +58,8 @@ class TrainPlot(Plot):
         self.setAccessibleName(kind.title)
         self.setMinimumSize(160, 110)
         self._add_action("Only this plot, or all again", self.alone_asked)
-        self._add_action("Save as picture …", self._ask_picture)
-        self._add_action("Save as CSV …", self._ask_csv)
+        self._add_action("Save as picture…", self._ask_picture)
+        self._add_action("Save as CSV…", self._ask_csv)
         self._button: QToolButton | None = None
         if kind.log:
             self._offer_log()

@@ -21,7 +21,7 @@ STATE_ICONS = {
     State.DONE: ("mdi6.check-circle-outline", "accent"),
     State.VERIFIED: ("mdi6.check-decagram", "ok"),
 }
-SPLIT_WORDS = {Split.NONE: "", Split.TRAIN: "train", Split.VALIDATION: "val", Split.TEST: "test"}
+SPLIT_WORDS = {Split.NONE: "", Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test"}
 ROW_HEIGHT = 56
 TILE = QSize(184, 188)
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
