@@ -273,7 +273,8 @@ def test_a_place_without_labels_is_told_for_what_it_is(tmp_path: Path) -> None:
     told = {file.name: what_is_there(file) for file in sorted(tmp_path.iterdir())}
     assert {name: sentence.removeprefix(str(tmp_path / name)) for name, sentence in told.items()} == {
         "empty.zip": " is empty.",
-        "letter.txt": ": no labels of a known format are in this file.",
+        "letter.txt": ": no labels of a known format are in this file."
+        " A list of label names is read on the Data page, beside the + of its labels.",
         "nothing": ": there are no files in this folder.",
         "pictures": ": there is 1 picture and no label file.",
     }
