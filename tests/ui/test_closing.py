@@ -104,6 +104,13 @@ def test_what_would_stop_a_training_asks_once_and_goes_on_by_itself(
     assert window.isVisible() == (way == "close-project")
 
 
+def test_ctrl_c_in_the_terminal_asks_nothing(running: tuple[MainWindow, Job, threading.Event]) -> None:
+    window, job, _ = running
+    window.closing.at_once()
+    assert job.stop.is_set()
+    assert not window.isVisible()
+
+
 def test_opening_another_project_asks_before_it_stops_a_training(
     two: Path, running: tuple[MainWindow, Job, threading.Event]
 ) -> None:

@@ -70,7 +70,7 @@ def run(project: Path | None) -> int:
         window.open(project)
     QTimer.singleShot(_CALM, lambda: _painted(window))
     # Python sees a signal only between its own instructions: an empty timer gives it the chance.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGINT, lambda *_: window.closing.at_once())
     awake = QTimer(interval=250)
     awake.timeout.connect(lambda: None)
     awake.start()

@@ -57,13 +57,19 @@ class Closing(QObject):
         super().__init__(window)
         self._session, self._window = session, window
         self._is_due = False
+        self._asks = True
         session.job_ended.connect(self._ended)
+
+    def at_once(self) -> None:
+        """Ctrl-C in the terminal: what is trained is stopped and kept without a question."""
+        self._asks = False
+        self._window.close()
 
     def waits(self, event: QCloseEvent) -> bool:
         """Whether the window stays: for good where its training is to go on, or until that has ended its step."""
         program = QGuiApplication.instance()
         logging_out = isinstance(program, QGuiApplication) and program.isSavingSession()  # it waits for no answer
-        if not logging_out and not may_stop(self._session):
+        if self._asks and not logging_out and not may_stop(self._session):
             self._is_due = False
             event.ignore()
             return True

@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
         self._shown = ""  # the page that was shown last
-        self._aside, self._closing = Aside(self.session, self), Closing(self.session, self)
+        self._aside, self.closing = Aside(self.session, self), Closing(self.session, self)
         self._projects = Projects(self.session, self)
         self._projects.opened.connect(self._opened)
         self._make_actions()
@@ -86,7 +86,7 @@ class MainWindow(QMainWindow):
         self._new = action("new-project", self.choose_photographs)
         self._open = action("open-project", self.choose_project)
         self._again = RecentMenu(self.session, self.open, self).menuAction()
-        self._close = action("close-project", self._closing.close_project)
+        self._close = action("close-project", self.closing.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
         self._seen = action("seen", partial(open_seen, self.session, self))
@@ -372,13 +372,13 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._closing.waits(event):
+        if self.closing.waits(event):
             return
         for page in self._pages.values():
             page.closing()
         self._projects.close()
         self.close_project()
-        self._closing.finish()
+        self.closing.finish()
         self._lost.close_down()
         self._start.closing()
 
