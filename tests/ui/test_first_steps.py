@@ -146,7 +146,7 @@ def test_images_that_came_are_counted_and_those_that_cannot_be_read(
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "empty.jpg").touch()
     find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
-    text = "1 image added. 1 can't be read: Check the data says why."
+    text = "1 image added. It can't be read: Check the data says why."
     qtbot.waitUntil(lambda: find(window, QLabel, "message-text").text() == text)
 
 
