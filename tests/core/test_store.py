@@ -77,6 +77,18 @@ def test_a_damaged_file_is_not_held_open(document: Document) -> None:
     assert str(file) not in [one.path for one in psutil.Process().open_files()], told  # whose frames hold all there was
 
 
+def test_damage_whose_message_is_no_text_is_damage(document: Document) -> None:
+    """sqlite3 decodes what SQLite says of it, and a name in it is not what it was."""
+    document.close()
+    file = document.folder / store.FILE
+    before = file.read_bytes()
+    after = before.replace(b"tablemetameta", b"tablem\xd4tam\xd4ta").replace(b"CREATE TABLE meta", b"CREATE TABLX meta")
+    assert after != before
+    file.write_bytes(after)
+    with pytest.raises(Damaged, match="damaged and was left as it is"):
+        Document.open(document.folder)
+
+
 def test_an_older_version_than_the_tables_are_of_is_damage(document: Document) -> None:
     document.store.connection.execute("PRAGMA user_version = 1")
     document.close()

@@ -294,17 +294,18 @@ def note(walk: Walk) -> bool:
 
 
 def verify(walk: Walk) -> None:
-    walk.hand.key(Qt.Key.Key_Space)
-    _finished(walk, VERIFIED)
+    _finish(walk, Qt.Key.Key_Space, VERIFIED)
 
 
 def done(walk: Walk) -> None:
-    walk.hand.key(Qt.Key.Key_N)
-    _finished(walk, DONE)
+    _finish(walk, Qt.Key.Key_N, DONE)
 
 
-def _finished(walk: Walk, state: str) -> None:
-    walk.model.change(states={walk.model.shown: state})
+def _finish(walk: Walk, key: Qt.Key, state: str) -> None:
+    unread = walk.unread
+    walk.hand.key(key)
+    if walk.model.shown not in unread:
+        walk.model.change(states={walk.model.shown: state})
     following = walk.model.neighbour(1)
     walk.model.shown = following if following != walk.model.shown else walk.model.unlabelled(1)
 
@@ -316,9 +317,11 @@ def mark_in_the_gallery(walk: Walk) -> None:
     gallery = find(walk.window, QAbstractItemView, "gallery")
     walk.click_row(gallery, rows[0])
     walk.click_row(gallery, rows[1], CTRL)
+    unread = walk.unread if state == "done" else frozenset[str]()
     QTest.mouseClick(find(walk.window, QAbstractButton, f"set-state-{state}"), LEFT)
     walk.model.shown = walk.model.names[rows[1]]
-    walk.model.change(states={walk.model.names[row]: state for row in rows})
+    if marked := {walk.model.names[row]: state for row in rows if walk.model.names[row] not in unread}:
+        walk.model.change(states=marked)
 
 
 def undo(walk: Walk) -> None:

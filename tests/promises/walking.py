@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.promises.walk_model import XYXY, Model, Thing, compare
 from tests.ui.hand import Hand, Open, find
+from workbench.ui import unread_images
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.main_window import MainWindow
 
@@ -55,6 +56,13 @@ class Walk:
         """The window, anew."""
         self.window: MainWindow = self.open_window(self.project)
         self.hand = Hand(self.qtbot, self.window)
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Images of which the program knows by now that they can't be read: it does not mark them done."""
+        document = self.window.session.document
+        assert document is not None
+        return frozenset(document.image(id).path for id in unread_images.of(self.window.session).ids())
 
     @property
     def canvas(self) -> Canvas:

@@ -285,6 +285,8 @@ def _sentences(file: Path) -> Iterator[None]:
     """Turn SQLite's and the disk's errors into sentences."""
     try:
         yield
+    except UnicodeDecodeError as error:  # what sqlite3 says of a damaged page holds letters of it
+        raise _damaged(file, "its text can't be read") from error
     except sqlite3.DatabaseError as error:
         text = str(error)
         if "full" in text:

@@ -314,11 +314,16 @@ def _boxes(data: Dataset, pieces: Pieces, *, by_centre: bool = False) -> _Rows:
     visible = areas(cut) - covered
     seen = (sides > 0).all(axis=1) & (visible > 0)
     if by_centre:
-        centres, window = (whole[:, :2] + whole[:, 2:]) / 2, pieces.window[piece]
-        seen &= ((centres >= window[:, :2]) & (centres < window[:, 2:])).all(axis=1)
+        seen &= centred(whole, pieces.window[piece])
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
     sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
     return _Rows(cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen])
+
+
+def centred(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) whether the centre of each box lies in its window."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray(((centres >= windows[:, :2]) & (centres < windows[:, 2:])).all(axis=1))
 
 
 def common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.float64]:

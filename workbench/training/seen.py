@@ -168,8 +168,8 @@ class Course:
         return Seen(
             self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
             batch.ignore[0][there], rows, sources, tuple(among),
-            lost(self.data, pieces, np.flatnonzero(own)), step, plan.steps, place, calm,
-            schedule.attack(settings, step, plan.steps) > 0, plan.batch,
+            lost(self.data, pieces, np.flatnonzero(own), by_centre=settings.overlap_crop > 0), step, plan.steps, place,
+            calm, schedule.attack(settings, step, plan.steps) > 0, plan.batch,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:

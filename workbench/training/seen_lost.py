@@ -34,12 +34,12 @@ class Lost:
     small: bool = False
 
 
-def lost(data: Dataset, pieces: Pieces, which: NDArray[np.int64]) -> tuple[Lost, ...]:
-    """Of the pieces at `which`, all in one image of a batch, the boxes that are not learnt."""
-    return tuple(one for piece in which.tolist() for one in _of_piece(data, pieces, piece))
+def lost(data: Dataset, pieces: Pieces, which: NDArray[np.int64], *, by_centre: bool = False) -> tuple[Lost, ...]:
+    """Of the pieces at `which`, all in one image of a batch, the boxes that are not learnt. by_centre: as augment's."""
+    return tuple(one for piece in which.tolist() for one in _of_piece(data, pieces, piece, by_centre))
 
 
-def _of_piece(data: Dataset, pieces: Pieces, piece: int) -> list[Lost]:
+def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> list[Lost]:
     source = int(pieces.source[piece])
     rows = np.arange(data.offsets[source], data.offsets[source + 1])
     whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece] + pieces.b[piece]
@@ -48,12 +48,15 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int) -> list[Lost]:
     cut = augment.common(whole, window)
     hidden = areas(augment.common(cut, hole))
     area, inside = areas(whole), areas(cut)
+    away = by_centre & ~augment.centred(whole, window)
     found = []
     for k, row in enumerate(rows.tolist()):
         sides = (cut[k, 2:] - cut[k, :2]).clip(0)
         share = (inside[k] - hidden[k]) / max(area[k], 1e-9)
         gone = not (sides > 0).all() or inside[k] <= hidden[k]
         reason = _reason(share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
+        if away[k] and not gone:
+            gone, reason = True, "its centre was cut off, as SSD's crop has it"
         reason = "" if area[k] <= 0 else reason
         small = not reason and bool((sides < LEAST_SIDE).any())
         if reason or small:
