@@ -44,10 +44,20 @@ class UnreadImages(QObject):
         """Why the image can't be read, "" where nobody found that it can't."""
         return image.problem or self._gone.get(image.id, "")
 
+    def has(self, id: int) -> bool:
+        """Whether this image is one of them; of a million, `ids` takes a while."""
+        document = self._session.document
+        return document is not None and (id in document.images().problems or id in self._gone)
+
     def ids(self) -> frozenset[int]:
         document = self._session.document
         images = document.images() if document else None
-        return frozenset(id for id in (*images.problems, *self._gone) if images.has(id)) if images else frozenset()
+        if not images or not (images.problems or self._gone):
+            return frozenset()
+        import numpy as np  # not before a project is opened: the window is painted before
+
+        told = np.fromiter((*images.problems, *self._gone), np.int64)
+        return frozenset(told[np.isin(told, images.ids)].tolist())
 
     @Slot(int, object)
     def read(self, id: int, result: object) -> None:
@@ -73,8 +83,8 @@ class UnreadImages(QObject):
         document = self._session.document
         if document is None:
             return
-        known, changed, kept = self.ids(), set[int](), []
-        for id in [id for id, problem in found.items() if problem or id in known]:
+        changed, kept = set[int](), []
+        for id in [id for id, problem in found.items() if problem or self.has(id)]:
             if not document.images().has(id):
                 continue
             image, problem = document.image(id), found[id]
@@ -94,8 +104,9 @@ class UnreadImages(QObject):
                 self._session.tell(error)
                 return
         if changed:
-            for id in changed - self.ids():
-                self.mended.emit(id)
+            for id in changed:
+                if not self.has(id):
+                    self.mended.emit(id)
             self._session.images_found.emit(frozenset(changed))
 
 
@@ -104,7 +115,7 @@ def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
     document = session.document
     if document is None:
         return False
-    unread = of(session).ids().intersection(ids) if state in (State.DONE, State.VERIFIED) else frozenset[int]()
+    unread = frozenset(filter(of(session).has, ids if state in (State.DONE, State.VERIFIED) else ()))
     seen = tuple(id for id in ids if id not in unread)
     if seen and session.do(edits.SetState(seen, state)) is None:
         return False

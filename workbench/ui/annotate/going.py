@@ -55,5 +55,5 @@ class Going(QObject):
         following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those above in the list
         if following:
             self._session.select_image(following)
-        elif image.id not in unread_images.of(self._session).ids():
+        elif not unread_images.of(self._session).has(image.id):
             self._session.inform(f"Marked {state}. This was the last image.")
