@@ -19,6 +19,7 @@ import torch
 
 from tests.inference.small import lively
 from workbench import detectors
+from workbench.core.detections import MOST
 from workbench.inference.predict import Precision, Predictor, has_fast_bfloat16
 from workbench.training import machine
 
@@ -45,7 +46,7 @@ def test_g1_the_program_is_quicker_than_the_bare_network(name: str) -> None:
 
     def bare() -> tuple[torch.Tensor, ...]:
         with torch.no_grad():
-            return ours.detector.candidates(ours.detector(picture.float() / 255)).best(1000)
+            return ours.detector.candidates(ours.detector(picture.float() / 255)).best(MOST)
 
     with machine.one_thread_each():
         times = [(seconds(bare), seconds(lambda: ours.best(square))) for _ in range(7)][1:]
