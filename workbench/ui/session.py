@@ -79,10 +79,9 @@ class Session(QObject):
         self.document: Document | None = None
         self.image_id = 0
         self.label_id = 0
-        self.page = ""  # of the project, shown last; "" for a project that was never shown
+        self.page = ""  # name of the page that is shown, or of the project's that was last; "" before any was
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
-        self.page = ""  # name of the page that is shown, once one is
         self.page_undo: PageUndo | None = None
         self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
