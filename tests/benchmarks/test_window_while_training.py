@@ -26,6 +26,7 @@ from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.story import Story
+from workbench.ui.train.train_plot import TrainPlot
 
 __all__ = ["open_window"]  # a fixture
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
@@ -114,33 +115,46 @@ def painting(qtbot: QtBot, canvas: Canvas) -> float:
 
 
 @pytest.mark.slow
-def test_f5_curves_of_a_million_steps_are_drawn_within_a_frame(qtbot: QtBot) -> None:
-    random, many = np.random.default_rng(0), 1_000_000 if FULL else 200_000
-    story, curves = Story(), Curves()
-    qtbot.addWidget(curves)
-    curves.resize(900, 560)
-    curves.show()
-    losses = random.random((many + 400, 3)) + 3 / (1 + np.arange(many + 400) / 1000)[:, None]
-
-    def add(step: int) -> None:
-        box, thing, label = losses[step].tolist()
-        terms = {"box": box, "object": thing, "label": label}
-        story.add(Progress(step, many, step // 100, 1, terms, box + thing + label, 0.001, 30.0 + box, 60.0))
-
-    for step in range(many):
-        add(step)
-    curves.show_story(story, "run")
-    QApplication.processEvents()
-    for plot in curves.grid.shown:
-        taken = []
-        for step in range(many, many + 40):
-            add(step)
-            begun = time.perf_counter()
-            curves._draw_plot(plot)
-            QApplication.processEvents()
-            taken.append(1000 * (time.perf_counter() - begun))
-        taken = taken[5:]  # the first ones make what is kept
-        print(f"{many:,} steps, {plot.kind.title}: median {np.median(taken):.1f}, worst {max(taken):.1f} ms")
-        assert np.median(taken) < FRAME
+def test_f5_curves_of_a_million_steps_are_drawn_as_soon_as_those_of_some_thousand(qtbot: QtBot) -> None:
+    """And within a frame, which is looked at in full: a machine that does other things beside says nothing of it."""
+    many = 1_000_000 if FULL else 200_000
+    short, long = Growing(qtbot, 4_000), Growing(qtbot, many)
+    for few, plot in zip(short.curves.grid.shown, long.curves.grid.shown, strict=True):
+        taken = np.array([(short.drawn(few), long.drawn(plot)) for _ in range(40)])[5:]  # first ones make what is kept
+        at_first, late = np.median(taken, axis=0)
+        print(f"{many:,} steps, {plot.kind.title}: median {late:.1f}, worst {taken[:, 1].max():.1f} ms;"
+              f" of 4,000 {at_first:.1f} ms")  # fmt: skip
+        assert late < 1.5 * at_first + 0.5  # ms: a plot that has nothing new
         if FULL:
-            assert max(taken) < FRAME
+            assert taken[:, 1].max() < FRAME
+
+
+class Growing:
+    """The plots of a training that has come to this step, and goes on by one step with each drawing."""
+
+    def __init__(self, qtbot: QtBot, steps: int) -> None:
+        self.steps, self.story, self.curves = steps, Story(), Curves()
+        random = np.random.default_rng(0)
+        self.losses = random.random((steps + 400, 3)) + 3 / (1 + np.arange(steps + 400) / 1000)[:, None]
+        qtbot.addWidget(self.curves)
+        self.curves.resize(900, 560)
+        self.curves.show()
+        for _ in range(steps):
+            self._add()
+        self.curves.show_story(self.story, "run")
+        QApplication.processEvents()
+
+    def _add(self) -> None:
+        step = len(self.story.series)
+        box, thing, label = self.losses[step].tolist()
+        terms = {"box": box, "object": thing, "label": label}
+        self.story.add(Progress(step, self.steps, step // 100, 1, terms, box + thing + label, 0.001, 30.0 + box, 60.0))
+
+    def drawn(self, plot: TrainPlot) -> float:
+        """Milliseconds of drawing it with one step more."""
+        self._add()
+        QApplication.processEvents()
+        begun = time.perf_counter()
+        self.curves._draw_plot(plot)
+        QApplication.processEvents()
+        return 1000 * (time.perf_counter() - begun)
