@@ -141,3 +141,14 @@ def test_an_image_whose_file_was_damaged_takes_the_mended_file(tmp_path: Path) -
         apply_import(document, plan_import(document, tmp_path / "ann", "voc"))
         a = document.images()[0]
         assert (a.state, len(document.boxes(a.id))) == (State.DONE, 1)
+
+
+def test_new_images_lie_below_the_folder_in_which_they_were_looked_for(tmp_path: Path) -> None:
+    names = [f"d{n}/x.jpg" for n in range(3)]
+    for number, name in enumerate(names):
+        picture(tmp_path / "photos" / name, grey=number)
+    with Document.create(tmp_path / "p") as document:
+        file = coco(tmp_path / "ann" / "all.json", *names)
+        apply_import(document, plan_import(document, file, images=tmp_path / "photos"))
+        assert list(document.roots().values()) == [tmp_path / "photos"]
+        assert [image.path for image in document.images()] == names

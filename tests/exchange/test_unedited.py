@@ -115,6 +115,18 @@ def test_an_edited_file_is_written_anew_and_its_neighbours_are_not(tmp_path: Pat
     assert all(data in undone for data in came), "an edit that was undone is none"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_split_that_was_changed_goes_out(tmp_path: Path, name: str) -> None:
+    folder = foreign(tmp_path, name)
+    with Document.create(tmp_path / "second") as document:
+        come_in(document, folder, name)
+        image = next(image for image in document.images() if image.name == "p1.jpg")
+        document.do(edits.SetSplit((image.id,), Split.TEST))
+        go_out(document, tmp_path / "out", name, copied=True)
+    read = formats.formats.get(name).read(tmp_path / "out")
+    assert {Path(one.name).name: one.split for one in read.images}.get("p1.jpg") is Split.TEST
+
+
 def test_what_a_format_cannot_hold_is_no_edit_of_its_file(tmp_path: Path) -> None:
     folder = foreign(tmp_path, "yolo")
     came = [file.read_bytes() for file in label_files(folder, "yolo")]

@@ -11,6 +11,7 @@ from workbench import formats
 from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadSettings
+from workbench.formats.parts import layout
 from workbench.formats.parts.yolo_txt import parse_yolo
 
 yolo = formats.load_all().get("yolo")
@@ -151,6 +152,12 @@ def test_names_that_yaml_would_change_stay_text(tmp_path: Path) -> None:
     assert yolo.read(data_set(tmp_path, yaml=yaml)).labels == ("no", "on", "3.0", "12:30:45", "null", "a: b")
 
 
+def test_a_mark_of_byte_order_before_the_names_hides_nothing(tmp_path: Path) -> None:
+    yaml = "\ufeffnames: [cat, dog]\ntrain: train/images\n"
+    reading = yolo.read(data_set(tmp_path, yaml=yaml))
+    assert (reading.labels, reading.images[0].split) == (("cat", "dog"), Split.TRAIN)
+
+
 YAML = {
     "anchors": ("names: &a [cat]\ntrain: *a\n", 1),
     "a key twice": ("names: [cat]\nnames: [dog]\ntrain: x\n", 2),
@@ -255,6 +262,16 @@ def test_images_that_would_share_a_label_file_get_different_names() -> None:
     places = yolo.places(snapshot([], [Image(i, name, split=Split.TRAIN) for i, name in enumerate(names)], []))
     inner = [place.removeprefix("images/train/") for place in places]
     assert inner == ["a.jpg", "a-2.png", "A-3.bmp", "images_/b.jpg", "con-.jpg"]
+
+
+def test_images_of_one_path_in_very_many_folders_are_told_apart_in_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, seen = [], layout._key
+    monkeypatch.setattr(layout, "_key", lambda stem: looks.append(stem) or seen(stem))
+    images = [Image(i, ("a.jpg", "a-2.jpg")[i == 5], root=i, split=Split.TRAIN) for i in range(300)]
+    paths = layout.distinct_paths(images)
+    assert [paths[i] for i in (0, 1, 4, 5, 6)] == ["a.jpg", "a-2.jpg", "a-5.jpg", "a-2-2.jpg", "a-6.jpg"]
+    assert len({seen(path) for path in paths}) == 300
+    assert len(looks) < 1000
 
 
 def test_a_split_that_came_without_its_images_finds_them_in_the_folders_given(tmp_path: Path) -> None:

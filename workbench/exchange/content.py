@@ -14,6 +14,7 @@ from workbench.exchange.matching import Matched
 
 Row = tuple[str, XYXY, Sequence[bool], str, str]
 """Label, edges, marks in the order of FLAGS, note, extra."""
+SIZE = 16  # bytes
 
 
 def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> bytes:
@@ -30,7 +31,7 @@ def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> byte
         for label, xyxy, flags, note, extra in rows
     )
     words = repr((told, str(state_told(state, cannot_store))))
-    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
 
 
 def state_told(state: State, cannot_store: Collection[str]) -> State:

@@ -79,7 +79,7 @@ def plan_import(
     read_at = origins.stamps(reading, since)
     report = Report(settings.skip_broken)
     reading = cleaned(reading, report)
-    matched = match(document, reading, report, scale=settings.on_size == "scale")
+    matched = match(document, reading, report, scale=settings.on_size == "scale", folders=folders)
     report.settle()
     return _plan(document, reading, settings, matched, report.remarks, read_at)
 

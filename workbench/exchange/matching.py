@@ -50,13 +50,17 @@ class Matched:
         return self.boxes if self.besides is None else [self.boxes[i] for i in self.besides]
 
 
-def match(document: Document, reading: Reading, report: Report, *, scale: bool) -> tuple[Matched, ...]:
+def match(
+    document: Document, reading: Reading, report: Report, *, scale: bool, folders: Sequence[Path] = ()
+) -> tuple[Matched, ...]:
     """The images of `reading` that have a file or are in the project; the others are remarked and left out.
+
+    `folders`: absolute, where images were looked for besides, so where new ones may lie.
 
     Two annotations of one image, and boxes outside an image of another size than was annotated, are damage.
     """
     project = _ProjectImages(document)
-    roots, names = _Roots(document, reading), OtherNames(document, reading)
+    roots, names = _Roots(document, reading, folders), OtherNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     matched = []
     with Describing() as describe_one:
@@ -137,11 +141,11 @@ class _ProjectImages:
 
 
 class _Roots:
-    """The folder that a new image is kept relative to: one of the project's, else the data set's, else its own."""
+    """The folder that a new image is kept relative to: one of the project's, the data set's, one told, else its own."""
 
-    def __init__(self, document: Document, reading: Reading) -> None:
+    def __init__(self, document: Document, reading: Reading, folders: Sequence[Path]) -> None:
         source = reading.source if reading.source.is_dir() else reading.source.parent
-        self._folders = [*document.roots().values(), source]
+        self._folders = [*document.roots().values(), source, *folders]
 
     def of(self, file: Path) -> tuple[Path, str]:
         root = next((folder for folder in self._folders if file.is_relative_to(folder)), file.parent)

@@ -19,6 +19,7 @@ from pathlib import Path
 from workbench import formats
 from workbench.core.document import Document
 from workbench.core.files import atomic_path, safe_name, stamp
+from workbench.core.project import Split
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content
@@ -47,7 +48,8 @@ class Origin:
 
     `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: the names of the import by
     their numbers there; `content` as in content.py; `base` as in Reading. `is_done`: it was not undone. `left`: as
-    `content`, of the image as it was after the import, if that was not all the file's.
+    `content`, of the image as it was after the import, if that was not all the file's. `split`: the one that the file
+    told (NONE for none), None where nobody noted it.
     """
 
     id: int
@@ -60,6 +62,7 @@ class Origin:
     base: int | None = None
     is_done: bool = True
     left: bytes | None = None
+    split: Split | None = None
 
     def is_of(self, said: bytes) -> bool:
         """Whether an image that says this (content.of_image) is as this import left it."""
@@ -74,6 +77,7 @@ class Taken:
     source: Source
     content: bytes
     left: bytes | None
+    split: Split
 
 
 Stamp = tuple[int, int]
@@ -111,7 +115,7 @@ def keep(
         return
     left = _left(project, reading.format, [id for id, one in spoken if one.same or one.instead], step)
     taken = [
-        Taken(id, one.read.source, content.of_read(one, cannot), left.get(id))
+        Taken(id, one.read.source, content.of_read(one, cannot), left.get(id), one.read.split or Split.NONE)
         for id, one in spoken
         if one.read.source is not None
     ]
@@ -125,12 +129,17 @@ def keep(
         connection.executemany(
             "INSERT INTO imported (image, origin, file, name, content, left) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (one.id, origin, names.get(one.source.file, ""), _text(one.source.name), one.content, one.left)
+                (one.id, origin, names.get(one.source.file, ""), _text(one.source.name), _noted(one), one.left)
                 for one in taken
             ],
         )
         for old, values in ((_CUT_OFF, ()), (_OUTDATED, (reading.format,))):
             connection.execute(f"DELETE FROM imported WHERE origin IN ({old})", values)
+
+
+def _noted(one: Taken) -> bytes:
+    """Its content, and the split behind it, which projects of before do not have."""
+    return one.content + one.split.encode()
 
 
 def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int, bytes]:
@@ -200,5 +209,6 @@ def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, 
     asked = f"SELECT image, origin, file, name, content, left FROM imported {where} ORDER BY origin DESC"
     rows = connection.execute(asked, values)
     for of, id, file, name, said, left in map(tuple, rows):
-        found[of].append(Origin(id, *about[id], file, name, said, *how[id], left))
+        split = Split(said[content.SIZE :].decode()) if len(said) > content.SIZE else None
+        found[of].append(Origin(id, *about[id], file, name, said[: content.SIZE], *how[id], left, split))
     return found

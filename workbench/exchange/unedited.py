@@ -1,7 +1,8 @@
 """Files that nobody edited go out byte for byte as they came in by an import of the same format.
 
 The format writes all files; then those are replaced whose images are exactly those of a file that came in, with the
-same boxes, marks and states as far as the format holds them (content.py), and the same numbers of labels.
+same boxes, marks and states as far as the format holds them (content.py), the same splits where its files tell them,
+and the same numbers of labels.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source
     if not _is_name_right(origin.name, source.name, copied):
         return False
     member = formats.load_all().get(origin.format)
+    if getattr(member, "tells_splits", False) and origin.split not in (None, snapshot.images[index].split):
+        return False
     labels = tuple(label.name for label in snapshot.labels)
     if source.lists_labels and labels != origin.labels:
         return False

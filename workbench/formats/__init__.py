@@ -166,7 +166,10 @@ class Format(Protocol):
 
 
 class Keeps(Format, Protocol):
-    """What a format can do besides, so that files that came in and were not edited go out as they were."""
+    """What a format can do besides, so that files that came in and were not edited go out as they were.
+
+    tells_splits: True where the label files themselves say an image's split; left out where folders or lists do.
+    """
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
         """What speaks of each image once `write` has written, None where nothing does; files relative to the folder."""

@@ -40,6 +40,7 @@ _SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG")  # of frames, whose names 
 class Cvat:
     title = "CVAT XML"
     cannot_store: frozenset[str] = frozenset()
+    tells_splits = True
 
     def sniff(self, path: Path) -> float:
         try:

@@ -50,6 +50,7 @@ _VERSION = "7.0.0"  # of labelme, whose layout is written
 class LabelMe:
     title = "LabelMe JSON"
     cannot_store = frozenset({"unlabelled images"})
+    tells_splits = True
 
     def sniff(self, path: Path) -> float:
         return sniffed(path, ".json", _is_labelme)

@@ -46,6 +46,7 @@ _LABELS = re.compile(r'labels"\s*:\s*\[')
 class LabelStudio:
     title = "Label Studio JSON"
     cannot_store = frozenset({"unknown size"})
+    tells_splits = True
 
     def sniff(self, path: Path) -> float:
         return sniffed(path, ".json", _is_labelstudio)

@@ -104,16 +104,20 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
     around it each time. "a.jpg" and "a.png" would share one label file, and so would images of the same path in two
     root folders: the later ones get "-2", "-3" ... after their stem.
     """
-    images, taken = tuple(images), set[str]()
+    images, taken, counts = tuple(images), set[str](), dict[str, int]()  # how many of a stem there are
     shared = shared_folders(images)
     paths = []
     for image in images:
         path = PurePosixPath(_portable("/".join(image.path.split("/")[shared[image.root] :])))
-        stem, count = path.with_suffix("").as_posix(), 1
-        while _key(stem) in taken:
+        stem = own = path.with_suffix("").as_posix()
+        key = own_key = _key(own)
+        count = counts.get(own_key, 1)
+        while key in taken:
             count += 1
-            stem = f"{path.with_suffix('').as_posix()}-{count}"
-        taken.add(_key(stem))
+            stem = f"{own}-{count}"
+            key = _key(stem)
+        counts[own_key] = count
+        taken.add(key)
         paths.append(stem + path.suffix)
     return tuple(paths)
 

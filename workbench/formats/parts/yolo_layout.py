@@ -6,6 +6,7 @@ inside the data set's folder, never outside it, and what was done is remarked.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def description_of(path: Path) -> Path | None:
 
 def is_data_yaml(file: Path) -> bool:
     with file.open("rb") as stream:
-        head = stream.read(strict_yaml.SIZE_LIMIT)
+        head = stream.read(strict_yaml.SIZE_LIMIT).removeprefix(codecs.BOM_UTF8)
     return bool(re.search(rb"^names\s*:", head, re.M) and re.search(rb"^(train|val|test|nc|path)\s*:", head, re.M))
 
 
