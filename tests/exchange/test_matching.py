@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_labels_in_a_folder_of_a_split_may_mean_two_images(tmp_path: Path) -> No
         picture(tmp_path / "photos" / name, grey=number)
     file = coco(tmp_path / "ann" / "instances_train.json", "a.jpg", "b.jpg")
     with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
-        counts, plan = brought(document, file)
+        counts, _ = brought(document, file)
         assert counts == {"a.jpg": 0, "b.jpg": 1, "train/a.jpg": 0}
         (remark,) = [remark for remark in plan.remarks if remark.level == "refused"]
         assert remark.sentence == "'a.jpg' may be 'a.jpg' or 'train/a.jpg'; its 1 boxes were left out."
@@ -152,3 +153,42 @@ def test_new_images_lie_below_the_folder_in_which_they_were_looked_for(tmp_path:
         apply_import(document, plan_import(document, file, images=tmp_path / "photos"))
         assert list(document.roots().values()) == [tmp_path / "photos"]
         assert [image.path for image in document.images()] == names
+
+
+def test_films_that_begin_with_the_same_picture_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """Equal bytes of an equal name are a copy only where one image alone can be it."""
+    picture(tmp_path / "project" / "film1" / "0.jpg")
+    for film in ("film2", "film3"):
+        picture(tmp_path / "set" / film / "0.jpg")
+    picture(tmp_path / "copied" / "photos" / "film1" / "0.jpg")
+    picture(tmp_path / "copied" / "photos" / "film4" / "0.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path / "project") as document:
+        file = coco(tmp_path / "set" / "all.json", "film2/0.jpg", "film3/0.jpg")
+        counts, _ = brought(document, file)
+        assert counts == {"film1/0.jpg": 0, "film2/0.jpg": 1, "film3/0.jpg": 1}
+    with Document.create(tmp_path / "q", images=tmp_path / "project") as document:
+        counts, _ = brought(
+            document, coco(tmp_path / "copied" / "all.json", "photos/film1/0.jpg", "photos/film4/0.jpg")
+        )
+        assert counts == {"film1/0.jpg": 1, "photos/film4/0.jpg": 1}, "the folders tell which is the copy"
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "voc"])
+def test_accents_of_a_mac_are_those_of_others(tmp_path: Path, format: str) -> None:
+    """A zip of a Mac has letter and accent apart in names of files, and labels have them as they are typed."""
+    name = "f\u00e9e"
+    picture(tmp_path / "set" / "images" / f"{unicodedata.normalize('NFD', name)}.jpg")
+    if format == "coco":
+        coco(tmp_path / "set" / "all.json", f"{name}.jpg")
+    elif format == "yolo":
+        text(tmp_path / "set" / "labels" / f"{name}.txt", "0 .5 .5 .2 .2\n")
+        text(tmp_path / "set" / "data.yaml", "train: images\nnames: [cat]\n")
+    else:
+        text(tmp_path / "set" / f"{name}.xml", voc_file(voc_object("cat", (1, 2, 9, 9)), filename=f"{name}.jpg"))
+    with Document.create(tmp_path / "p") as document:
+        counts, _ = brought(document, tmp_path / "set", format)
+        assert list(counts.values()) == [1]
+    with Document.create(tmp_path / "q", images=tmp_path / "set" / "images") as document:
+        only = tmp_path / "set" / ("labels" if format == "yolo" else "")
+        counts, _ = brought(document, only, format)
+        assert list(counts.values()) == [1]

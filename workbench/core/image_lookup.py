@@ -6,6 +6,7 @@ import contextlib
 import filecmp
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -37,6 +38,11 @@ def posix(name: str) -> str:
     """A foreign path with posix separators and without drive, leading '/' or './'; '..' stays."""
     plain = re.sub(r"^[A-Za-z]:", "", name.strip().replace("\\", "/"))
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
+
+
+def composed(name: str) -> str:
+    """A name with each accent in one character with its letter: Macs and what they zip have two, all others one."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def is_portable(name: str) -> bool:
@@ -85,6 +91,7 @@ class ImageLookup:
         self._scanned = True
         self._files: list[Path] = []
         self._relative: dict[str, list[Path]] = {}
+        self._composed: dict[str, list[Path]] = {}  # those whose name is written otherwise
         self._by_stem: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
         seen: set[Path] = set()
         for root in self.roots:
@@ -94,10 +101,13 @@ class ImageLookup:
                     self.leading_out.append(file)
                     continue
                 self._relative.setdefault(name, []).append(file)
+                usual = composed(name)
+                if usual != name:
+                    self._composed.setdefault(usual, []).append(file)
                 if file not in seen:
                     seen.add(file)
                     self._files.append(file)
-                    parts = PurePosixPath(name).parts
+                    parts = PurePosixPath(usual).parts
                     self._by_stem.setdefault(_stem(parts[-1]).casefold(), []).append((parts, file))
 
     @property
@@ -133,6 +143,10 @@ class ImageLookup:
             return Match(Found.MISSING)
         if name in self._relative:
             return self._exact(self._relative[name])
+        name = composed(name)
+        parts, near = PurePosixPath(name).parts, {composed(folder) for folder in near}
+        if files := self._relative.get(name) or self._composed.get(name):
+            return self._exact(files)
         candidates = self._by_stem.get(_stem(parts[-1]).casefold(), [])
         candidates = _narrow(candidates, lambda p: p[-1] == parts[-1])
         candidates = _best(candidates, lambda p: _agreement(p[:-1], parts[:-1]))

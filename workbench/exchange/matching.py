@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.document import Document
-from workbench.core.image_lookup import posix
+from workbench.core.image_lookup import composed, posix
 from workbench.core.intake import Describing
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.core.words import count
@@ -59,7 +60,7 @@ def match(
 
     Two annotations of one image, and boxes outside an image of another size than was annotated, are damage.
     """
-    project = _ProjectImages(document)
+    project = _ProjectImages(document, reading)
     roots, names = _Roots(document, reading, folders), OtherNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     matched = []
@@ -104,7 +105,7 @@ def _is_labelled(read: ReadImage) -> bool:
 class _ProjectImages:
     """The project's images by file, by content and by path; never by a base name alone."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, reading: Reading) -> None:
         self._real: dict[Path, Path] = {}
         self._roots = document.roots()
         self._by_file: dict[Path, Image] = {}
@@ -112,7 +113,11 @@ class _ProjectImages:
         for image in document.images():
             file = document.file(image)
             self._by_file[self._resolved(file)] = image
-            self._by_name[image.name].append((image, file))
+            self._by_name[composed(image.name)].append((image, file))
+        self._read: dict[str, list[Path]] = defaultdict(list)
+        for read in reading.images:
+            if read.file is not None:
+                self._read[composed(read.file.name)].append(read.file)
 
     def _resolved(self, file: Path) -> Path:
         """The file with the links among its folders followed; folders are asked once."""
@@ -125,15 +130,21 @@ class _ProjectImages:
             same = self._by_file.get(self._resolved(read.file))
             if same is not None:
                 return same
-            copies = [image for image, file in self._by_name.get(read.file.name, ()) if same_content(file, read.file)]
-            return copies[0] if len(copies) == 1 else None
-        name = posix(read.name)
+            alike = self._by_name.get(composed(read.file.name), ())
+            copies = [(image, file) for image, file in alike if same_content(file, read.file)]
+            return copies[0][0] if len(copies) == 1 and self._is_nearest(read.file, copies[0][1]) else None
+        name = composed(posix(read.name))
         ending = [
             image
             for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
-            if image.path == name or image.path.endswith(f"/{name}") or name.endswith(f"/{self._told(image)}")
+            if _ends(composed(image.path), name) or name.endswith(f"/{composed(self._told(image))}")
         ]
         return ending[0] if len(ending) == 1 else None
+
+    def _is_nearest(self, copy: Path, file: Path) -> bool:
+        """Whether no other file of the reading is as likely a copy of the project's `file`: two films begin alike."""
+        others = [other for other in self._read[composed(copy.name)] if other != copy]
+        return all(_shared_end(other, file) < _shared_end(copy, file) for other in others if same_content(other, file))
 
     def _told(self, image: Image) -> str:
         """Its path, with the folder that it lies in: "a.jpg" alone is the end of any a.jpg's path."""
@@ -150,6 +161,16 @@ class _Roots:
     def of(self, file: Path) -> tuple[Path, str]:
         root = next((folder for folder in self._folders if file.is_relative_to(folder)), file.parent)
         return root, file.relative_to(root).as_posix()
+
+
+def _shared_end(one: Path, other: Path) -> int:
+    """How many parts at the end are the same."""
+    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _ends(path: str, name: str) -> bool:
+    return path == name or path.endswith(f"/{name}")
 
 
 def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[tuple[str, Box], ...]:

@@ -28,9 +28,9 @@ from workbench.formats.parts.layout import (
     without_split_folders,
 )
 from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.yolo_label_files import LabelFiles
 from workbench.formats.parts.yolo_layout import (
     LABEL_FOLDERS,
-    LabelFiles,
     Layout,
     description_of,
     from_folders,

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from workbench.core import strict_yaml
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
@@ -334,7 +334,7 @@ def is_label_file(file: Path) -> bool:
         return True
     places = [place for place, part in enumerate(file.parts[:-1]) if part.lower() in LABEL_FOLDERS][-1:]
     beside = [] if first else [file.parent]  # a list that stands beside an image of its name
-    homes = [Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in _spelt(IMAGE_FOLDERS)]
+    homes = [Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in spelt(IMAGE_FOLDERS)]
     return any(_has_image(home, file.stem) for home in [*beside, *homes])
 
 
@@ -346,41 +346,8 @@ def _has_image(folder: Path, stem: str) -> bool:
     return any(name == stem and suffix.lower() in IMAGE_SUFFIXES for name, suffix in names)
 
 
-class LabelFiles:
-    """The label files of a data set, found by the image they belong to."""
-
-    def __init__(self, path: Path, root: Path, others: tuple[Path, ...]) -> None:
-        below = path if path.is_dir() else root
-        self.roots = (root, *others)
-        self.files = {file for file in files_below(below, ".txt") if is_label_file(file)}
-        self._inside = below
-
-    def of(self, image: Path) -> Path | None:
-        """images/a/b.jpg -> labels/a/b.txt (the last such folder), else b.txt beside it, else at the same path."""
-        text = image.with_suffix(".txt")
-        for place in range(len(text.parts) - 2, 0, -1):
-            if text.parts[place].lower() in IMAGE_FOLDERS:
-                for folder in _spellings():
-                    file = Path(*text.parts[:place], folder, *text.parts[place + 1 :])
-                    if file in self.files:
-                        return file
-        if text in self.files:
-            return text
-        for root in self.roots:
-            if text.is_relative_to(root):
-                relative = PurePosixPath(text.relative_to(root))
-                for file in (self._inside / relative, self._inside / "labels" / relative):
-                    if file in self.files:
-                        return file
-        return None
-
-
-def _spellings() -> Iterator[str]:
-    yield from _spelt(LABEL_FOLDERS)
-    yield "labelTxt"
-
-
-def _spelt(words: tuple[str, ...]) -> Iterator[str]:
+def spelt(words: tuple[str, ...]) -> Iterator[str]:
+    """LABEL_FOLDERS or IMAGE_FOLDERS as they are written on disk."""
     for word in words:
         yield word
         yield word.capitalize()
