@@ -67,7 +67,7 @@ def test_labels_in_a_folder_of_a_split_may_mean_two_images(tmp_path: Path) -> No
         picture(tmp_path / "photos" / name, grey=number)
     file = coco(tmp_path / "ann" / "instances_train.json", "a.jpg", "b.jpg")
     with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
-        counts, _ = brought(document, file)
+        counts, plan = brought(document, file)
         assert counts == {"a.jpg": 0, "b.jpg": 1, "train/a.jpg": 0}
         (remark,) = [remark for remark in plan.remarks if remark.level == "refused"]
         assert remark.sentence == "'a.jpg' may be 'a.jpg' or 'train/a.jpg'; its 1 boxes were left out."
