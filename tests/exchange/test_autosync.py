@@ -268,6 +268,34 @@ def test_labels_that_are_renumbered_are_renumbered_in_all_files(document: Docume
     assert dog.id
 
 
+def test_our_list_of_a_folder_above_rules_no_folder_below(document: Document, photographs: Path) -> None:
+    """Which comes first: it is not yet renewed then."""
+    draw(document, "sub/c.jpg", 0, 0, 40, 30)
+    picture(photographs / "z.jpg", 40, 30)
+    document.add_folder(photographs)
+    draw(document, "z.jpg", 0, 0, 40, 30)
+    sync(document)
+    first, second = document.labels()
+    moved = (dataclasses.replace(first, position=1), dataclasses.replace(second, position=0))
+    document.do(edits.Batch(tuple(map(edits.ChangeLabel, moved))))
+    sync(document)
+    document.do(edits.AddLabels((Label(0, "bird"),)))
+    draw(document, "sub/c.jpg", 0, 0, 20, 15, label=2)
+    assert not sync(document).unlisted
+    found = files(photographs)
+    assert found["sub/classes.txt"] == found["classes.txt"] == "big dog\ncat\nbird\n"
+    assert found["sub/c.txt"] == "1 0.5 0.5 1 1\n2 0.25 0.25 0.5 0.5\n"
+    assert found["z.txt"] == "1 0.5 0.5 1 1\n"
+
+
+def test_a_list_goes_with_the_last_label_file_of_its_folder(document: Document, photographs: Path) -> None:
+    draw(document, "sub/c.jpg", 0, 0, 40, 30)
+    sync(document)
+    document.undo()
+    assert told(sync(document)) == (1, 1, [])
+    assert files(photographs).keys() == {"a.txt", "classes.txt"}
+
+
 def test_imported_files_stay_byte_for_byte_until_their_image_is_edited(tmp_path: Path, photographs: Path) -> None:
     came = "0  0.350000 0.350000 0.500000 0.500000"
     (photographs / "a.txt").write_text(came)

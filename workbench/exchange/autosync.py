@@ -131,6 +131,7 @@ def bring_up(project: Path, format: str, snapshot: Snapshot, stopped: Callable[[
             if stopped():
                 break
             work.image(index)
+        work.end()
     return work.done
 
 
@@ -212,6 +213,7 @@ class _Work:
         self.folders: dict[Path, Numbered | None] = {}  # None: its list of labels could not be written
         self.lists: dict[tuple[str, ...], Numbered] = {}
         self.rulings: dict[Path, Path] = {}
+        self.now: dict[Path, Written] = {}  # lists of labels that were written meanwhile
         self.from_zero = self.folders_from_zero() if format == "voc" else frozenset()
         self.done = Synced()
 
@@ -266,6 +268,8 @@ class _Work:
         return frozenset(place(self.roots[root] / path, self.format).parent for root, path in map(tuple, rows))
 
     def known(self, file: Path) -> Written | None:
+        if file in self.now:
+            return self.now[file]
         rows = self.store.rows(f"SELECT {_COLUMNS} FROM written WHERE file = ?", _kept(self.project, file))
         return _written(self.project, rows[0]) if rows else None
 
@@ -291,9 +295,7 @@ class _Work:
         """
         if folder not in self.folders:
             file = folder / NAMES
-            was = self.known(file)
-            is_ours = was is not None and was.ours and _is_as_left(was)
-            rules = ruling(folder, root, file if is_ours else Path())
+            rules = ruling(folder, root, self.is_ours)
             by = self.own
             if rules is not None and rules.names != self.own.names:
                 self.rulings[folder] = rules.file
@@ -304,6 +306,18 @@ class _Work:
             is_right = len(self.done.foreign) + len(self.done.failed) == before
             self.folders[folder] = by if is_right else None
         return self.folders[folder]
+
+    def is_ours(self, file: Path) -> bool:
+        was = self.known(file)
+        return was is not None and was.ours and _is_as_left(was)
+
+    def end(self) -> None:
+        """A list of labels goes with the last label file of its folder: nobody would keep it up to date."""
+        for folder in {file.parent for file in self.done.gone} if self.format == "yolo" else ():
+            was, before = self.known(folder / NAMES), self.done.files
+            if was is not None and was.ours and _is_as_left(was) and not _has_labels(folder):
+                self.take_away(was, 0)
+                self.done.files = before  # counts those of images
 
     def lacks(self, by: Numbered, folder: Path, index: int) -> bool:
         """Whether the list of the folder lacks a label of the image, which is told then."""
@@ -332,7 +346,10 @@ class _Work:
             self.done.current += not writes and image > 0
             left = _hash(text if writes or there is None else there)
             is_ours = writes or (was is not None and was.ours and was.image == image and was.hash == left)
-            self.done.written.append(Written(file, said, left, *stamp(file), image, is_ours))
+            written = Written(file, said, left, *stamp(file), image, is_ours)
+            self.done.written.append(written)
+            if not image:
+                self.now[file] = written
         except (OSError, WorkbenchError):
             self.done.failed.append(file)
 
@@ -358,6 +375,13 @@ def _is_as_left(was: Written) -> bool:
         return stamp(was.file) == (was.size, was.time) or _hash(was.file.read_bytes()) == was.hash
     except OSError:
         return False
+
+
+def _has_labels(folder: Path) -> bool:
+    try:
+        return any(file.suffix.lower() == ".txt" and file.name != NAMES for file in folder.iterdir())
+    except OSError:
+        return True
 
 
 def _listed(names: Sequence[str]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,26 +24,26 @@ class Ruling:
     names: tuple[str, ...]
 
 
-def ruling(folder: Path, root: Path, ours: Path) -> Ruling | None:
+def ruling(folder: Path, root: Path, is_ours: Callable[[Path], bool]) -> Ruling | None:
     """The list that rules `folder`, of images below `root`: the nearest data.yaml, else the nearest list of names.
 
-    `ours` is the list that we keep there ourselves, and rules nothing.
+    Lists that `is_ours`, which we keep there or in a folder above ourselves, rule nothing.
     """
-    return _in(list(_upwards(folder, root)), ours)
+    return _in(list(_upwards(folder, root)), is_ours)
 
 
 def names_above(folder: Path) -> Ruling | None:
     """The list of the data set that `folder` is a part of: of labels, images or a split."""
     parts = {*LABEL_FOLDERS, *IMAGE_FOLDERS, *SPLIT_WORDS}
     above = list(itertools.takewhile(lambda one: one.name.lower() in parts, (folder, *folder.parents)))
-    return _in([one.parent for one in above], Path())
+    return _in([one.parent for one in above], lambda _: False)
 
 
-def _in(folders: list[Path], ours: Path) -> Ruling | None:
+def _in(folders: list[Path], is_ours: Callable[[Path], bool]) -> Ruling | None:
     for suffixes in ((".yaml", ".yml"), ()):
         for one in folders:
             for file in _files(one):
-                is_one = file.suffix.lower() in suffixes if suffixes else _is_list(file) and file != ours
+                is_one = file.suffix.lower() in suffixes if suffixes else _is_list(file) and not is_ours(file)
                 if is_one and (not suffixes or _is_data_yaml(file)):
                     return Ruling(file, _names(file))
     return None
