@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolB
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import SHIFT, corners, labelled, names, near
-from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, find
+from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
@@ -64,6 +64,68 @@ def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_win
     first, second = corners(project)
     assert near(first, (10, 10, 60, 50))
     assert near(second, (100, 30, 150, 90))
+
+
+def test_a_number_before_each_box_is_for_that_box_alone(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """Whoever draws fast presses it between two boxes: it must not change the one that is done."""
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    for digit, start in (("2", (100, 10)), ("1", (130, 10)), ("1", (160, 10)), ("2", (100, 60))):
+        hand.key(digit)
+        hand.drag(start, (start[0] + 20, start[1] + 30))
+    assert names(labelled) == ["cell", "plate", "cell", "cell", "plate"]
+
+
+def test_the_same_number_again_is_for_the_box_just_drawn_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 10), (120, 40))
+    hand.key("2")
+    assert names(labelled) == ["cell", "cell"]
+    assert "2 again" in find(window, QLabel, "message-text").text()
+    hand.key("2")
+    assert names(labelled) == ["cell", "plate"]
+    hand.drag((120, 40), (150, 60))  # from its corner: what was just drawn has no handles
+    assert names(labelled) == ["cell", "plate", "plate"]
+
+
+def test_keys_are_for_the_box_just_drawn_while_drawing_goes_on(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 10), (120, 40))
+    before = corners(labelled)[1]
+    hand.key(Qt.Key.Key_O)
+    hand.key(Qt.Key.Key_Right)
+    hand.key(Qt.Key.Key_E)
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    assert "Shift+Enter" in find(popup, QLabel, "label-popup-hint").text()
+    field = find(popup, QLineEdit, "label-popup-field")
+    QTest.keyClicks(field, "pla")
+    QTest.keyClick(field, Qt.Key.Key_Return, SHIFT)
+    assert find(window, QLabel, "selection-about").text().startswith("Just drawn")
+    first, drawn = boxes_on_disk(labelled)["a.png"]
+    assert (drawn.occluded, first.occluded) == (True, False)
+    assert drawn.xyxy == (before[0] + 1, before[1], before[2] + 1, before[3])
+    assert names(labelled) == ["cell", "plate"]
+    hand.key(Qt.Key.Key_Delete)
+    assert len(corners(labelled)) == 1
+    hand.key(Qt.Key.Key_Delete)  # the other one was neither drawn now nor selected
+    assert len(corners(labelled)) == 1
+
+
+def test_arrows_are_for_the_suggestions_while_these_are_asked_for(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 10), (120, 40))
+    before = corners(labelled)
+    hand.canvas.suggests = True
+    hand.key(Qt.Key.Key_Down)
+    assert corners(labelled) == before
 
 
 def test_a_drag_that_touches_no_box_says_how_to_draw(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -32,7 +32,7 @@ class BoxCommands(QObject):
         self._copied: tuple[Box, ...] = ()
 
     def add(self, image: int, xyxy: XYXY, label: int) -> None:
-        """A box drawn in `image`: on disk when this returns, and selected unless drawing goes on.
+        """A box drawn in `image`: on disk when this returns, and selected; while drawing goes on, only keys are for it.
 
         Another image may be shown since, where the box waited for its label.
         """
@@ -40,7 +40,8 @@ class BoxCommands(QObject):
         remark = self._remark(xyxy, label) if is_here else ""
         applied = self._session.draw((Box(0, image, label, xyxy),))
         if applied is not None and is_here:
-            self._canvas.select([] if self._canvas.is_drawing else [box.id for box in applied.added_boxes])
+            (made,) = applied.added_boxes
+            self._canvas.select(*((), made.id) if self._canvas.is_drawing else ([made.id],))
             if remark:
                 self._session.inform(remark)
 
@@ -73,7 +74,7 @@ class BoxCommands(QObject):
 
     def mark(self, flag: str, _checked: bool = False) -> None:
         """Mark the selected boxes, or take the mark away where all of them have it."""
-        boxes = self._canvas.selected_boxes
+        boxes = self._canvas.meant_boxes
         on = not all(getattr(box, flag) for box in boxes)
         if not boxes:
             self._session.inform(f"Select a box first: '{flag}' is a mark of the selected ones.")
@@ -82,14 +83,14 @@ class BoxCommands(QObject):
 
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
         """The selected boxes; where none is, `instead` may do something and say so by True."""
-        if not instead() and self._canvas.selected:
-            self._session.do(edits.RemoveBoxes(self._canvas.selected))
+        if not instead() and self._canvas.meant:
+            self._session.do(edits.RemoveBoxes(self._canvas.meant))
 
     def duplicate(self) -> None:
-        self._add_copies(self._canvas.selected_boxes, aside=True)
+        self._add_copies(self._canvas.meant_boxes, aside=True)
 
     def copy(self) -> None:
-        self._copied = self._canvas.selected_boxes
+        self._copied = self._canvas.meant_boxes
         if self._copied:
             count = len(self._copied)
             self._session.inform(
@@ -177,12 +178,14 @@ class BoxCommands(QObject):
             what, where = words.count(len(made), "box"), words.count(len(filled), "image")
             self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")
 
-    def relabel(self, label: int) -> None:
-        changed = [dataclasses.replace(box, label=label) for box in self._canvas.selected_boxes if box.label != label]
+    def relabel(self, label: int, fresh: bool = False) -> None:
+        """The selected boxes; `fresh`: also the one that was just drawn."""
+        boxes = self._canvas.meant_boxes if fresh else self._canvas.selected_boxes
+        changed = [dataclasses.replace(box, label=label) for box in boxes if box.label != label]
         document = self._session.document
-        if self.replace(changed) and len(changed) > 1 and document is not None:
-            many = words.count(len(changed), "box")
-            self._session.inform(f"{many} are '{document.label(label).name}' now. Undo takes it back.")
+        if self.replace(changed) and document is not None and (len(changed) > 1 or not self._canvas.selected):
+            which = words.count(len(changed), "box") + " are" if self._canvas.selected else "The box just drawn is"
+            self._session.inform(f"{which} '{document.label(label).name}' now. Undo takes it back.")
 
     def forget(self) -> None:
         """Another project: what was copied means nothing there."""

@@ -56,6 +56,8 @@ class Canvas(PictureView):
         self.draft: XYXY | None = None  # waits for its label
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
+        self._fresh = 0  # the box that was just drawn, while drawing goes on
+        self.suggests = False  # arrows and Delete are for what a run would label
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
         self._space = self._space_used = False
@@ -71,13 +73,14 @@ class Canvas(PictureView):
         if not isinstance(self.gesture, Drawing):
             self.gesture = None
         self.hovered = 0
-        self.select([id for id in self._selected if id in self.layer.row])
+        self.select(self._selected, self._fresh)
         self.renew()
 
     def set_drawing(self, on: bool) -> None:
         if on != self.is_drawing:
             self.is_drawing = on
             self.gesture = None
+            self.select(self._selected)
             self._show_cursor()
             self.update()
             self.mode_changed.emit(on)
@@ -121,10 +124,20 @@ class Canvas(PictureView):
     def selected_boxes(self) -> tuple[Box, ...]:
         return tuple(self.layer.boxes[self.layer.row[id]] for id in self._selected)
 
-    def select(self, ids: Collection[int]) -> None:
-        new = tuple(id for id in ids if id in self.layer.row)
-        if new != self._selected:
-            self._selected = new
+    @property
+    def meant(self) -> tuple[int, ...]:
+        """Ids of the boxes that marks and other keys are for: the selected ones, else the one that was just drawn."""
+        return self._selected or ((self._fresh,) if self._fresh else ())
+
+    @property
+    def meant_boxes(self) -> tuple[Box, ...]:
+        return tuple(self.layer.boxes[self.layer.row[id]] for id in self.meant)
+
+    def select(self, ids: Collection[int], fresh: int = 0) -> None:
+        """`fresh` was just drawn, and drawing goes on: keys are for it, but the next drag is for a new box."""
+        new, fresh = tuple(id for id in ids if id in self.layer.row), fresh if fresh in self.layer.row else 0
+        if (new, fresh) != (self._selected, self._fresh):
+            self._selected, self._fresh = new, fresh
             self.renew()
             self.selection_changed.emit()
 
@@ -180,6 +193,7 @@ class Canvas(PictureView):
             self.select((box.id,))
             self.gesture = Resizing(box, handle, grabbed, size, box.xyxy, fresh, suggestion)
         elif self.is_drawing:
+            self.select(self._selected)
             aids = self._aids(event)
             self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size)
             self.gesture.move(*at, aids)
@@ -316,7 +330,7 @@ class Canvas(PictureView):
             if not event.isAutoRepeat():
                 self._space, self._space_used = True, False
                 self._show_cursor()
-        elif key in ARROWS and self._selected and not self._is_empty():
+        elif key in ARROWS and (self._selected or (self.meant and not self.suggests)) and not self._is_empty():
             self._nudge(event)
         else:
             event.ignore()
@@ -347,7 +361,7 @@ class Canvas(PictureView):
 
     def _nudge(self, event: QKeyEvent) -> None:
         """A held arrow key is one edit, made when it is let go. What the mouse is doing goes before."""
-        made = nudged(event, self.gesture, self.selected_boxes, self.image_size)
+        made = nudged(event, self.gesture, self.meant_boxes, self.image_size)
         if made is not None:
             self.gesture = made
             self.renew()
@@ -367,7 +381,7 @@ class Canvas(PictureView):
     def paint_backdrop(self, painter: QPainter) -> None:
         if not self.hidden and not self._is_empty():
             dimmed = bool(self._selected)
-            self.layer.paint(painter, self.view, QRectF(self.rect()), frozenset(self._selected), dimmed)
+            self.layer.paint(painter, self.view, QRectF(self.rect()), frozenset(self.meant), dimmed)
 
     def paint_overlay(self, painter: QPainter) -> None:
         if not self._is_empty():

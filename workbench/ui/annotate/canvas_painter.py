@@ -47,7 +47,7 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
 
 def selection_area(canvas: Canvas) -> QRectF:
     """The part of the widget that the selected boxes take, as they are being moved."""
-    rows = [canvas.layer.row[id] for id in canvas.selected]
+    rows = [canvas.layer.row[id] for id in canvas.meant]
     if not rows:
         return QRectF()
     xyxy = canvas.layer.xyxy[rows]
@@ -69,7 +69,7 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
 
 
 def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
-    rows = [canvas.layer.row[id] for id in canvas.selected]
+    rows = [canvas.layer.row[id] for id in canvas.meant]
     if not rows:
         return
     xyxy = canvas.layer.xyxy[rows]
@@ -86,11 +86,14 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
         painter.setPen(line(canvas.layer.colour(int(id)), 3))
         draw_rects(painter, rects[label_ids == id])
     if len(rows) == 1:
-        _paint_single(painter, canvas, QRectF(*rects[0].tolist()), int(label_ids[0]))
+        rect = QRectF(*rects[0].tolist())
+        _paint_name(painter, canvas, rect, int(label_ids[0]))
+        if canvas.selected:  # what was just drawn has none: a drag there draws
+            _paint_handles(painter, rect)
 
 
-def _paint_single(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
-    """Handles, and the label's name even where the box is narrow."""
+def _paint_name(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
+    """The label's name, even where the box is narrow."""
     label = canvas.layer.labels.get(label_id)
     if label is not None:
         font = theme.font(theme.SMALL)
@@ -100,6 +103,9 @@ def _paint_single(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int
         y = rect.y() - height - 4 if rect.y() - height - 4 > 0 else rect.y()
         area = QRectF(rect.x() - 2, y, metrics.horizontalAdvance(label.name) + 8, height)
         name_plate(painter, area, label.name, QColor(label.colour), QColor(theme.text_on(label.colour)))
+
+
+def _paint_handles(painter: QPainter, rect: QRectF) -> None:
     painter.setPen(QPen(QColor(0, 0, 0, 220), 1))
     painter.setBrush(QColor("#ffffff"))
     corners = (rect.x(), rect.y(), rect.right(), rect.bottom())

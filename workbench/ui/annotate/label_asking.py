@@ -25,25 +25,28 @@ class LabelAsking(QObject):
         self._session, self._canvas, self._page = session, canvas, page
         session.document_changed.connect(self._give_up)
 
-    def ask(self, use: Callable[[int], None]) -> None:
-        """`use` gets the id of the label that was chosen or made; nothing is called when nothing is."""
+    def ask(self, use: Callable[[int], None], *, shifted: Callable[[int], None] | None = None, hint: str = "") -> None:
+        """`use` gets the id of the label that was chosen or made; nothing is called when nothing is.
+
+        `shifted` gets it in its place where that was by Shift+Enter, which `hint` tells.
+        """
         document = self._session.document
         if document is None:
             return
         # A child of the window, not of the page, whose keys would act while a name is typed.
-        popup = LabelPopup(document.labels(), self._page.window())
+        popup = LabelPopup(document.labels(), self._page.window(), hint)
         popup.cancelled.connect(self._gone)
 
         def chosen(id: int) -> None:
             self._gone()
-            use(id)
+            (shifted if shifted and popup.is_shifted else use)(id)
 
         def created(name: str) -> None:
             made = self._made(name)
             self._gone()
             if made is not None:
                 self._session.select_label(made.id)
-                use(made.id)
+                (shifted if shifted and popup.is_shifted else use)(made.id)
 
         popup.chosen.connect(chosen)
         popup.created.connect(created)

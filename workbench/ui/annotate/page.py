@@ -26,7 +26,8 @@ from workbench.ui.annotate.going import Going
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.label_asking import LabelAsking
-from workbench.ui.annotate.label_keys import digit_of, label_keys
+from workbench.ui.annotate.label_choosing import LabelChoosing
+from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.annotate.label_menu import LabelMenu
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.annotate.side_panel import SidePanel
@@ -63,6 +64,7 @@ class AnnotatePage(Page):
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
         self._asking = LabelAsking(session, self.canvas, self)
+        self._choosing = LabelChoosing(session, self.canvas, self._commands, self._asking, self._hidden)
         self._going = Going(session, self._images.model, self._commands, self)
         self._suggesting = SuggestBar(session, self.canvas)
         self._shown = 0  # the image on the canvas
@@ -90,7 +92,9 @@ class AnnotatePage(Page):
         make(self, "cancel", canvas.cancel)
         make(self, "box-here", self._draw_here)
         make(self, "take-over", going.take_over)
-        self._of_boxes = BoxActions(self, canvas, self._commands, self._suggesting.taking.refuse_marked, self.ask_label)
+        self._of_boxes = BoxActions(
+            self, canvas, self._commands, self._suggesting.taking.refuse_marked, self._choosing.ask
+        )
         self._fit = make(self, "fit", canvas.fit)
         self._full = make(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
         self._in = make(self, "zoom-in", lambda: canvas.zoom_by(1))
@@ -165,7 +169,7 @@ class AnnotatePage(Page):
         self._loader.read.connect(unread_images.of(session).read)
         self._images.left.connect(canvas.setFocus)
         self._suggesting.trained.connect(self._images.order_by_both)
-        side.labels.chosen.connect(self._label_chosen)
+        side.labels.chosen.connect(self._choosing.clicked)
         side.labels.asked.connect(self._asking.make)
         side.labels.left.connect(canvas.setFocus)
         LabelMenu(self.session, side.labels.view, self._hidden, self)
@@ -304,7 +308,7 @@ class AnnotatePage(Page):
     @Slot()
     def _selection_changed(self) -> None:
         self._side.boxes.follow(self.canvas.selected)
-        self._side.details.show_boxes(self.canvas.selected_boxes)
+        self._side.details.show_boxes(self.canvas.meant_boxes, bool(self.canvas.selected or not self.canvas.meant))
 
     @Slot()
     def _view_changed(self) -> None:
@@ -336,21 +340,6 @@ class AnnotatePage(Page):
         self.canvas.set_draft(xyxy)
         self._asking.ask(lambda id: self._commands.add(image, xyxy, id))
 
-    def ask_label(self) -> None:
-        """E: another label for the selected boxes, or the label for new ones."""
-        self._asking.ask(self._use_label)
-
-    @Slot(int)
-    def _label_chosen(self, id: int) -> None:
-        self._use_label(id)
-        self.canvas.setFocus()
-
-    def _use_label(self, id: int) -> None:
-        """For the selected boxes if there are any, and for new ones."""
-        self._hidden.show((id,))
-        self.session.select_label(id)
-        self._commands.relabel(id)
-
     @Slot()
     def _space_tapped(self) -> None:
         if BY_HAND in keys.of("verify"):
@@ -369,7 +358,8 @@ class AnnotatePage(Page):
         if event.key() == Qt.Key.Key_Space:
             self.canvas.keyPressEvent(event)
         elif digit_of(event):
-            self._number(digit_of(event))
+            if not event.isAutoRepeat():
+                self._number(digit_of(event))
         elif event.key() in _UP_DOWN and self._suggesting.push(_UP_DOWN[Qt.Key(event.key())]):
             return
         elif not list_keys.triggered(event, self._takes):
@@ -382,13 +372,10 @@ class AnnotatePage(Page):
             event.ignore()
 
     def _number(self, digit: str) -> None:
-        document = self.session.document
-        label = label_keys(document.labels()).get(digit) if document else None
-        if label is None:
-            self.session.inform(f"No label has the key {digit}. Add labels at the right, or press E.")
-        else:
+        label = self._choosing.of_number(digit)
+        if label is not None:
             self._suggesting.taking.take_as(label.id)
-            self._use_label(label.id)
+            self._choosing.press(digit, label)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):

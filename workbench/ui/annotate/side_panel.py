@@ -206,7 +206,8 @@ class DetailsPanel(QWidget):
         layout.addLayout(_inset(self._note))
         self.show_boxes(())
 
-    def show_boxes(self, boxes: Sequence[Box]) -> None:
+    def show_boxes(self, boxes: Sequence[Box], are_selected: bool = True) -> None:
+        """Else it is the one that was just drawn."""
         ids = [box.id for box in boxes]
         goes_on = self._note.isModified() and ids == [box.id for box in self._boxes]
         if not goes_on and self.finish() and ids == [box.id for box in self._boxes]:
@@ -219,9 +220,12 @@ class DetailsPanel(QWidget):
         if len(boxes) == 1:
             x0, y0, x1, y1 = boxes[0].xyxy
             width, height, x, y = (f"{round(side, 1):g}" for side in (x1 - x0, y1 - y0, x0, y0))
-            self._about.setText(f"{width} × {height} at {x}, {y}")
+            self._about.setText(
+                f"{width} × {height} at {x}, {y}" if are_selected else f"Just drawn: {width} × {height}"
+            )
         else:
             self._about.setText(f"{len(boxes):,} boxes" if boxes else "No box is selected")
+        self._about.setToolTip("" if are_selected else JUST_DRAWN)
         for flag, check in self._flags.items():
             values = {bool(getattr(box, flag)) for box in boxes}
             check.setTristate(len(values) == 2)
@@ -265,6 +269,10 @@ class NoteField(QLineEdit):
         return done
 
 
+JUST_DRAWN = (
+    "Arrows, Delete and the keys of the marks are for the box just drawn. A number key is for the next boxes; the same"
+    " number again is for this box, too"
+)
 _MEANINGS = {
     "difficult": "Hard to see even for a person: evaluation counts it like any other, training may leave it out",
     "truncated": "A part of the object lies outside the picture",

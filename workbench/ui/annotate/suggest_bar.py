@@ -114,6 +114,7 @@ class SuggestBar(QFrame):
     @Slot(bool)
     def switch(self, on: bool) -> None:
         self.setVisible(on)
+        self._canvas.suggests = on
         if on:
             self._list_runs()
         else:

@@ -23,6 +23,7 @@ class Taking(QObject):
         self.image = 0
         self.taken = Taken()
         canvas.corrected.connect(self.take_corrected)
+        self.answered.connect(self._turn_to_suggestions)
 
     @Slot()
     def take_marked(self) -> None:
@@ -55,6 +56,11 @@ class Taking(QObject):
         self.taken.refuse(self.image, one)
         self.answered.emit()
         return True
+
+    @Slot()
+    def _turn_to_suggestions(self) -> None:
+        """Keys are no longer for the box that was just drawn."""
+        self._canvas.select(self._canvas.selected)
 
     def _take(self, some: tuple[Suggestion, ...]) -> None:
         self._draw(some, tuple(Box(0, self.image, one.label, one.xyxy) for one in some))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
 from workbench.ui import theme
@@ -16,19 +16,23 @@ _WIDTH, _ROWS = 260, 9
 
 
 class LabelPopup(QFrame):
-    """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then goes."""
+    """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then goes.
+
+    `is_shifted`: the answer was given with Shift held; `hint` says what that means.
+    """
 
     chosen = Signal(int)
     created = Signal(str)
     cancelled = Signal()
 
-    def __init__(self, labels: Sequence[Label], parent: QWidget) -> None:
+    def __init__(self, labels: Sequence[Label], parent: QWidget, hint: str = "") -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("label-popup")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self._labels = tuple(labels)
         self._answered = False
+        self.is_shifted = False
         words = "Label: type to find or to make one" if labels else "Name of the first label, such as cell"
         self._field = QLineEdit(placeholderText=words)
         self._field.setObjectName("label-popup-field")
@@ -42,11 +46,17 @@ class LabelPopup(QFrame):
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         layout.addWidget(self._field)
         layout.addWidget(self._list)
+        if hint:
+            below = QLabel(hint, wordWrap=True)
+            below.setObjectName("label-popup-hint")
+            below.setProperty("role", "muted")
+            layout.addWidget(below)
         self._field.textChanged.connect(self._fill)
         self._list.itemClicked.connect(self._take)
         self._fill("")
         rows = min(_ROWS, max(1, len(labels) + 1))
-        self.resize(_WIDTH, 56 + rows * max(24, self._list.sizeHintForRow(0)))
+        room = 40 if hint else 0
+        self.resize(_WIDTH, 56 + room + rows * max(24, self._list.sizeHintForRow(0)))
 
     def open_at(self, point: QPoint) -> None:
         """Show it with a corner at a point of the screen, wholly on that screen."""
@@ -82,6 +92,7 @@ class LabelPopup(QFrame):
                 self._list.setCurrentRow(max(0, min(self._list.count() - 1, self._list.currentRow() + step)))
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
                 self._take(self._list.currentItem())
                 return True
             if event.key() == Qt.Key.Key_Escape:
