@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
+    QCheckBox,
     QComboBox,
     QInputDialog,
     QLabel,
@@ -88,6 +90,32 @@ def test_filters_by_number_and_size_of_boxes_and_orders(open_window: Open, label
     ):
         order.setCurrentIndex(order.findText(word))
         assert listed(window) == wanted
+
+
+def test_filters_by_marks_and_notes(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        a, b, c = (image.id for image in document.images())
+        cell = document.labels()[0].id
+        document.draw((Box(0, b, cell, (0, 0, 50, 50), crowd=True), Box(0, c, cell, (0, 0, 50, 50), note="ask Anna")))
+    window = open_window(labelled, "data")
+    mark, noted = find(window, QComboBox, "filter-mark"), find(window, QCheckBox, "filter-noted")
+    for word, wanted in (("Crowd", ["b.png"]), ("Occluded", []), ("Any mark", ["b.png"])):
+        mark.setCurrentIndex(mark.findText(word))
+        assert listed(window) == wanted
+    document = window.session.document
+    assert document is not None
+    document.do(edits.ReplaceBoxes(tuple(replace(box, occluded=True) for box in document.boxes(a))))
+    assert listed(window) == ["a.png", "b.png"]  # at once
+    press(window, "filter-clear")
+    noted.setChecked(True)
+    assert listed(window) == ["c.png"]
+    text = find(window, QLineEdit, "filter-text")
+    for typed, wanted in (("anna", ["c.png"]), ("Bob", [])):
+        text.setText(typed)
+        assert listed(window) == wanted
+    noted.setChecked(False)
+    text.setText("anna")
+    assert listed(window) == []
 
 
 def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window: Open, labelled: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.core import window
 from workbench.core.box_counts import BoxCounts
 from workbench.core.image_table import ImageTable
-from workbench.core.project import AnchorSet, Box, Image, Label
+from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label
 from workbench.core.rows import box_of, label_of
 from workbench.core.store import Store
 from workbench.core.tables import Tables
@@ -121,6 +121,18 @@ class Contents:
             -math.inf if low is None else low, math.inf if high is None else high,
         )  # fmt: skip
         return frozenset(row[0] for row in found)
+
+    def images_marked(self, flag: str = "") -> frozenset[int]:
+        """Ids of the images that have a box with this one of FLAGS; "": with any."""
+        assert not flag or flag in FLAGS
+        wanted = flag or " OR ".join(FLAGS)
+        return frozenset(row[0] for row in self.store.rows(f"SELECT DISTINCT image FROM box WHERE {wanted}"))
+
+    def images_noted(self, text: str = "") -> frozenset[int]:
+        """Ids of the images with a note on a box that has this text in it, in any case."""
+        wanted = text.casefold()
+        found = self.store.rows("SELECT image, note FROM box WHERE note <> ''")
+        return frozenset(row["image"] for row in found if wanted in row["note"].casefold())
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value kept with the project by edits.ChangeSetting."""

@@ -48,6 +48,7 @@ class Order(StrEnum):
     BOTH = By.BOTH.value
 
 
+ANY_MARK = "any"
 QUEUED = (Order.UNCERTAIN, Order.DIFFERENT, Order.BOTH)
 
 
@@ -56,8 +57,9 @@ class Filter:
     """Which images are listed, and how; None and "" mean any.
 
     `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
-    with a box whose shorter side has so many pixels. `only` these ids, and `why`: which those are, in words; `boxes`:
-    ids of those that it is about, which are marked.
+    with a box whose shorter side has so many pixels. `mark`: with a box that has this one of FLAGS, or ANY_MARK;
+    `noted`: with a note on the image or a box, and then `text` may be a part of a box's note, too. `only` these ids,
+    and `why`: which those are, in words; `boxes`: ids of those that it is about, which are marked.
     """
 
     state: State | None = None
@@ -69,6 +71,8 @@ class Filter:
     most: int | None = None
     side_from: float | None = None
     side_to: float | None = None
+    mark: str = ""
+    noted: bool = False
     only: frozenset[int] | None = None
     why: str = ""
     boxes: frozenset[int] = frozenset()
@@ -78,7 +82,8 @@ class Filter:
     def by_boxes(self) -> bool:
         """Whether a box more or less may change what is listed, or where."""
         ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
-        return self.empty or any(value is not None for value in ranges) or self.order in (Order.MOST, Order.FEWEST)
+        by_number = self.empty or self.order in (Order.MOST, Order.FEWEST)
+        return by_number or bool(self.mark) or self.noted or any(value is not None for value in ranges)
 
 
 Marked = tuple[float, float, float, float, str]
@@ -114,7 +119,12 @@ def listed(
     if wanted.only is not None:
         passes &= np.isin(images.ids, list(wanted.only))
     if wanted.text:
-        passes &= images.saying(wanted.text)
+        says = images.saying(wanted.text)
+        passes &= says | np.isin(images.ids, list(document.images_noted(wanted.text))) if wanted.noted else says
+    if wanted.mark:
+        passes &= np.isin(images.ids, list(document.images_marked("" if wanted.mark == ANY_MARK else wanted.mark)))
+    if wanted.noted:
+        passes &= np.isin(images.ids, [*images.notes, *document.images_noted()])
     if wanted.empty:
         passes &= counts == 0
     if wanted.label is not None:

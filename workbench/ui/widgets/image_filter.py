@@ -1,4 +1,4 @@
-"""Which images are listed: by state, split, label, number and size of boxes, and name; and in which order."""
+"""Which images are listed: by state, split, label, name, notes, and number, size and marks of boxes; in which order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QCheckBox,
     QComboBox,
     QFormLayout,
     QFrame,
@@ -21,9 +22,9 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
-from workbench.core.project import Split, State
+from workbench.core.project import FLAGS, Split, State
 from workbench.ui import theme
-from workbench.ui.images_model import QUEUED, Filter, Order
+from workbench.ui.images_model import ANY_MARK, QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.popups import Combo, Menu
@@ -184,14 +185,14 @@ class ImageFilter(QFrame):
 
 
 class MoreFilter(QToolButton):
-    """A button with what is wanted seldom: the order, and ranges of number and size of boxes. Marked when it acts."""
+    """A button with what is wanted seldom: the order, number, size and marks of boxes, notes. Marked when it acts."""
 
     changed = Signal()
 
     def __init__(self, prefix: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(f"{prefix}-more")
-        self.setToolTip("Order of the images; number and size of their boxes")
+        self.setToolTip("Order of the images; number, size and marks of their boxes; notes")
         self.setAccessibleName("More filters")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         theme.set_icon(self, "mdi6.filter-variant")
@@ -203,6 +204,11 @@ class MoreFilter(QToolButton):
         self._most = _spin(f"{prefix}-most", "any number", 100_000)
         self._from = _spin(f"{prefix}-side-from", "any size", 100_000, " px")
         self._to = _spin(f"{prefix}-side-to", "any size", 100_000, " px")
+        marks = [("Any mark", ANY_MARK), *((flag.capitalize(), flag) for flag in FLAGS)]
+        self._mark = _box(f"{prefix}-mark", "Marked or not", marks)
+        self._noted = QCheckBox("With a note")
+        self._noted.setObjectName(f"{prefix}-noted")
+        self._noted.setToolTip("On the image or on a box. Filter by name then finds words of boxes' notes, too")
         self._clear = QPushButton("Clear")
         self._clear.setObjectName(f"{prefix}-clear")
         panel = QWidget()
@@ -212,6 +218,8 @@ class MoreFilter(QToolButton):
         form.addRow("Boxes: at most", self._most)
         form.addRow("With a box whose shorter side is at least", self._from)
         form.addRow("… and at most", self._to)
+        form.addRow("With a box marked", self._mark)
+        form.addRow(self._noted)
         column = QVBoxLayout(panel)
         column.addLayout(form)
         column.addWidget(self._clear, 0, Qt.AlignmentFlag.AlignRight)
@@ -223,6 +231,8 @@ class MoreFilter(QToolButton):
         self._order.currentIndexChanged.connect(self._changed)
         for spin in self._spins:
             spin.valueChanged.connect(self._changed)
+        self._mark.currentIndexChanged.connect(self._changed)
+        self._noted.toggled.connect(self._changed)
         self._clear.clicked.connect(self._clear_all)
         self._show_active()
 
@@ -233,7 +243,10 @@ class MoreFilter(QToolButton):
     def filter(self) -> Filter:
         """What this button says of the filter; the rest is open."""
         fewest, most, low, high = (spin.value() if spin.value() > spin.minimum() else None for spin in self._spins)
-        return Filter(order=Order(self._order.currentData()), fewest=fewest, most=most, side_from=low, side_to=high)
+        return Filter(
+            order=Order(self._order.currentData()), fewest=fewest, most=most, side_from=low, side_to=high,
+            mark=self._mark.currentData() or "", noted=self._noted.isChecked(),
+        )  # fmt: skip
 
     def set_order(self, order: Order) -> None:
         self._order.setCurrentIndex(max(0, self._order.findData(order.value)))
@@ -243,6 +256,8 @@ class MoreFilter(QToolButton):
         values = (wanted.fewest, wanted.most, wanted.side_from, wanted.side_to)
         for spin, value in zip(self._spins, values, strict=True):
             spin.setValue(spin.minimum() if value is None else round(value))
+        self._mark.setCurrentIndex(max(0, self._mark.findData(wanted.mark or None)))
+        self._noted.setChecked(wanted.noted)
 
     @Slot()
     def _clear_all(self) -> None:
