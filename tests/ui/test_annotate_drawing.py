@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import SHIFT, corners, labelled, names, near
+from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
 from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
@@ -229,16 +229,31 @@ def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open,
     assert near(corners(labelled)[2], (150, 30, 190, 40))
 
 
-def test_the_border_attracts_unless_alt_is_held(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+@pytest.mark.parametrize("key", [Qt.KeyboardModifier.AltModifier, CTRL])
+def test_the_border_attracts_unless_alt_or_ctrl_is_held(
+    qtbot: QtBot, open_window: Open, labelled: Path, key: Qt.KeyboardModifier
+) -> None:
     hand = Hand(qtbot, open_window(labelled))
     hand.canvas.zoom_to(2.0)
     assert 1 < BORDER / hand.canvas.view.scale < 2
     hand.draw((150, 50), (WIDTH - 1, HEIGHT - 1))
     assert corners(labelled)[1][2:] == (WIDTH, HEIGHT)
-    hand.draw((100, 50), (WIDTH - 1, HEIGHT - 1), held=Qt.KeyboardModifier.AltModifier)
+    hand.draw((100, 50), (WIDTH - 1, HEIGHT - 1), held=key)
     assert corners(labelled)[2][2:] == (WIDTH - 1, HEIGHT - 1)
     hand.draw((50, 70), (WIDTH - 2, HEIGHT - 2))
     assert corners(labelled)[3][2:] == (WIDTH - 2, HEIGHT - 2)
+
+
+def test_ctrl_click_takes_the_box_below_also_while_drawing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.draw((30, 30), (60, 50))
+    hand.key(Qt.Key.Key_W)
+    below, above = (box.id for box in boxes_on_disk(labelled)["a.png"])
+    for wanted in (above, below):
+        hand.click(45, 40, CTRL)
+        assert hand.canvas.selected == (wanted,)
+    assert hand.canvas.gesture is None
+    assert len(corners(labelled)) == 2
 
 
 def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

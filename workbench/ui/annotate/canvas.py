@@ -180,10 +180,11 @@ class Canvas(PictureView):
             self._finish_drawing(self.gesture)
             return
         hits = pointing.under(self, event.position())
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if ctrl and not self.is_drawing:
             self._cycle(hits)
             return
-        grip = pointing.grip(self, event.position())
+        grip = None if ctrl else pointing.grip(self, event.position())
         adds = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if grip is not None and (grip.box.id in self._selected or not adds):
             box, handle, suggestion = grip
@@ -195,7 +196,7 @@ class Canvas(PictureView):
         elif self.is_drawing:
             self.select(self._selected)
             aids = self._aids(event)
-            self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size)
+            self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size, cycles=ctrl)
             self.gesture.move(*at, aids)
         elif hits and adds:
             self._toggle(hits[0])
@@ -233,7 +234,10 @@ class Canvas(PictureView):
             return
         is_click = (event.position() - self._pressed).manhattanLength() <= _CLICK
         if isinstance(gesture, Drawing):
-            if is_click and not gesture.by_clicks:
+            if is_click and gesture.cycles:
+                self.gesture = None
+                self._cycle(pointing.under(self, event.position()))
+            elif is_click and not gesture.by_clicks:
                 gesture.by_clicks = True  # the next click sets the other corner
             elif not gesture.by_clicks:
                 self._finish_drawing(gesture)
@@ -248,9 +252,12 @@ class Canvas(PictureView):
         self.renew()
 
     def _aids(self, event: QMouseEvent) -> Aids:
-        """With Shift a square is drawn, and a corner keeps its box's shape; with Alt the border does not attract."""
-        held = event.modifiers()
-        reach = 0.0 if held & Qt.KeyboardModifier.AltModifier else BORDER / self.view.scale
+        """With Shift a square is drawn, a corner keeps its box's shape; with Ctrl or Alt the border doesn't attract.
+
+        Many window managers of Linux keep Alt and a drag for themselves.
+        """
+        held, keys = event.modifiers(), Qt.KeyboardModifier
+        reach = 0.0 if held & (keys.ControlModifier | keys.AltModifier) else BORDER / self.view.scale
         shift = bool(held & Qt.KeyboardModifier.ShiftModifier)
         if isinstance(self.gesture, Resizing):
             box = self.gesture.box

@@ -45,6 +45,7 @@ class Drawing:
     size: tuple[float, float]  # of the image
     xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
     by_clicks: bool = False  # the first click set one corner, the next sets the other
+    cycles: bool = False  # a mere click means the box below, and draws nothing
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         x, y = geometry.drawn_to_border(x, y, *self.size, aids.reach)
