@@ -15,7 +15,7 @@ from workbench.core import edits
 from workbench.core.project import State
 from workbench.training import recipes
 from workbench.training.findings import WARNING, Finding
-from workbench.ui import theme
+from workbench.ui import theme, unread_images
 from workbench.ui.session import Session
 from workbench.ui.train import before, before_work
 from workbench.ui.train.before_work import Plan
@@ -118,6 +118,22 @@ def test_images_that_their_state_leaves_out_are_marked_done_by_one_button_and_on
     assert button.isHidden()
     session.undo()
     assert [document.image(id).state for id in ids] == [State.IN_WORK, State.IN_WORK, State.VERIFIED]
+
+
+def test_images_that_can_not_be_read_are_not_marked_done(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    document = session.document
+    assert document is not None
+    ids = [image.id for image in document.images()][:2]
+    session.do(edits.SetState(tuple(ids), State.IN_WORK))
+    button = shown.findChild(QPushButton, "train-mark-done")
+    assert isinstance(button, QPushButton)
+    told(qtbot, shown, fakes, Finding(WARNING, "state", "2 images are left out.", images=tuple(ids)))
+    unread_images.of(session).note({ids[0]: "the file is cut off"})
+    assert button.text() == "Mark 1 image with boxes as done"
+    button.click()
+    assert [document.image(id).state for id in ids] == [State.IN_WORK, State.DONE]
 
 
 def test_images_that_are_gone_are_said_to_be(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:

@@ -12,6 +12,7 @@ from workbench.core import edits
 from workbench.core.project import State
 from workbench.core.words import count
 from workbench.training.findings import WARNING, Finding
+from workbench.ui import unread_images
 from workbench.ui.session import Session
 
 
@@ -25,24 +26,31 @@ class MarkDone(QPushButton):
         self._session = session
         self._images: tuple[int, ...] = ()
         self.clicked.connect(self._mark)
+        session.images_found.connect(self._show)
         self.hide()
 
     def offer(self, findings: Sequence[Finding]) -> None:
         """What was found of the training that stands in the form."""
         left_out = (one for one in findings if (one.level, one.kind) == (WARNING, "state"))
         self._images = next((one.images for one in left_out), ())
+        self._show()
+
+    @Slot()
+    def _show(self) -> None:
         number = len(self._open())
         self.setText(f"Mark {count(number, 'image')} with boxes as done")
         self.setVisible(number > 0)
 
     def _open(self) -> list[int]:
-        """Those of them that are still neither done nor verified."""
+        """Those of them that are neither done nor verified; not those that can't be read: nobody has seen these."""
         document = self._session.document
         if document is None or document.read_only:
             return []
         images = document.images()
         undone = images.in_state(State.UNLABELLED) | images.in_state(State.IN_WORK)
-        ids: list[int] = np.intersect1d(images.ids[undone], np.array(self._images, np.int64)).tolist()
+        found = np.intersect1d(images.ids[undone], np.array(self._images, np.int64))
+        unread = unread_images.of(self._session).ids()
+        ids: list[int] = found[~np.isin(found, list(unread))].tolist()
         return ids
 
     @Slot()
