@@ -39,13 +39,14 @@ MORE = {
     "estimate": SMALL,
     "seen": "--set width=0.05",
     "evaluate": "--device cpu --run yolov4-tiny-1",
+    "point": "--run yolov4-tiny-1",
     "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --overlap 0.3 --coco-ids ids.json",
     "compare": "--device cpu --draws 5",
     "import-weights": "--set input_px=64 --set width=0.05",
 }
 STORY = (  # the order in which they can be run; what is not here must be in RUN_BY
     "--help", "new", "add-images", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen",
-    "runs", "evaluate", "predict", "compare", "import-weights", "weights", "restore", "find-images",
+    "runs", "evaluate", "point", "predict", "compare", "import-weights", "weights", "restore", "find-images",
 )  # fmt: skip
 RUN_BY = {  # by the beginning of the command
     "PROJECT": "tests/promises/closing_child.py",

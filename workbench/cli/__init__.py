@@ -17,6 +17,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     benchmark,
     compare,
     plugins,
+    point,
     predict,
     project,
     results,

@@ -37,6 +37,7 @@ ORDER = [
     "train",
     "runs",
     "evaluate",
+    "point",
     "compare",
     "predict",
     "benchmark",

@@ -89,7 +89,9 @@ def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
         point = _point(strict_json.parse(data, str(file)))
     except (ValueError, Refused) as error:
         reason, line = (error.reason, error.line) if isinstance(error, Refused) else (str(error), 0)
-        raise Refused(file, f"{reason}. Keep the operating point anew on the Inspect page", line) from error
+        raise Refused(
+            file, f"{reason}. Keep the operating point anew on the Inspect page, or delete the file", line
+        ) from error
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
 

@@ -1,0 +1,95 @@
+"""The command that shows and keeps a run's operating point, as the Inspect page does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.options import PUBLISHED, Json, OldProject, Run, Which, app, checkpoint_of, kind_of_nms, project_of
+from workbench.console import result, say
+from workbench.core.detections import KINDS, MOST, Kind
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.inference.operating_point import OperatingPoint
+
+
+@app.command()
+def point(
+    project: OldProject,
+    run: Run = "",
+    checkpoint: Which = "best",
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence", help="Least score of all labels: those with one of their own lose it.", min=0, max=1
+        ),
+    ] = None,
+    iou: Annotated[
+        float | None, typer.Option("--iou", help="Overlap above which the weaker box goes.", min=0, max=1)
+    ] = None,
+    nms: Annotated[
+        str,
+        typer.Option(
+            "--nms",
+            help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or"
+            f" {', '.join(KINDS)}.",
+        ),
+    ] = "",
+    limit: Annotated[int | None, typer.Option("--limit", help="Most detections of an image.", min=1, max=MOST)] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep confidence and NMS with a run: predict, export and the window begin with them. No options: show them."""
+    from workbench.inference import operating_point
+
+    with project_of(project) as document:
+        file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
+    if folder is None:
+        raise WorkbenchError("The operating point is kept with a run. Name the run with --run, not its checkpoint.")
+    keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
+    found, why = _present(folder, file.name, anew=None not in (confidence, iou, limit) and bool(nms))
+    if nms:
+        asked = kind_of_nms(nms)
+        kind, overlap = (asked, found.iou) if asked else _published(folder)
+        found = replace(found, kind=kind, iou=overlap)
+    if confidence is not None:
+        found = replace(found, confidence=confidence, own=())
+    found = replace(found, iou=found.iou if iou is None else iou, limit=limit or found.limit, checkpoint=file.name)
+    if keeps:
+        operating_point.write(folder, found)
+        why = "kept with the run"
+    values = {
+        "run": folder.name, "checkpoint": found.checkpoint, "confidence": found.confidence,
+        "nms": found.kind, "iou": found.iou, "limit": found.limit,
+    }  # fmt: skip
+    own = {f"confidence of {name}": value for name, value in found.own}
+    result({**values, "confidence_of_labels": dict(found.own)} if as_json else {**values, **own}, as_json=as_json)
+    say(f"This is {why}.", quiet=as_json)
+
+
+def _present(folder: Path, checkpoint: str, *, anew: bool) -> tuple[OperatingPoint, str]:
+    """What is used of a run now, and why; `anew`: all of it will be another, so that a damaged one is not read."""
+    from workbench.inference import evaluated, operating_point
+    from workbench.inference.operating_point import OperatingPoint
+
+    kept = None if anew else operating_point.read(folder, checkpoint)
+    if kept is not None:
+        return kept, "kept with the run"
+    best = evaluated.best_point(folder, checkpoint)
+    if best is not None:
+        return best, "where F1 is highest on its validation images; nothing was kept yet"
+    kind, iou = _published(folder)
+    why = "what its detector's authors do: the run was not evaluated on validation images, and nothing was kept yet"
+    return OperatingPoint(0.25, (), iou, kind), why
+
+
+def _published(folder: Path) -> tuple[Kind, float]:
+    """The NMS of the detector that this run trained."""
+    from workbench import detectors, plugins
+    from workbench.training import runs
+
+    plugins.loaded()
+    return detectors.load_all().get(runs.info(folder).detector).published_nms
