@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QFileDialog,
+    QFrame,
     QInputDialog,
     QLabel,
     QMessageBox,
@@ -176,9 +177,7 @@ def test_files_are_chosen_one_by_one(
 
 
 @pytest.mark.parametrize("agreed", [True, False])
-def test_new_and_missing_files_are_looked_for(
-    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
-) -> None:
+def test_new_and_missing_files_are_looked_for(qtbot: QtBot, open_window: Open, labelled: Path, agreed: bool) -> None:
     """Nobody noticed what had come into a folder or gone from it."""
     with Document.open(labelled) as document:
         files = [document.file(image) for image in document.images()]
@@ -190,18 +189,17 @@ def test_new_and_missing_files_are_looked_for(
     files[1].unlink()
     write_photographs(files[0].parent / "later", ["x.png"])
 
-    def answer(box: QMessageBox) -> int:
-        said.append(box.text())
-        if agreed:
-            find(box, QPushButton, "new-files-yes").click()
-        return 0
-
-    monkeypatch.setattr(QMessageBox, "exec", answer)
+    bar = find(window, QFrame, "file-changes")
     find(window, QAction, "action-look-for-files").trigger()
-    qtbot.waitUntil(lambda: len(said) > 1 and not session.jobs)
-    assert said[0] == "1 image has no file any more: marked as “can't be read” in the gallery."
-    assert said[1].startswith(f"Add 1 image that this project does not have?\n\n1 in {files[0].parent}")
+    qtbot.waitUntil(lambda: bar.isVisible() and not session.jobs)
+    folder = files[0].parent.name
+    words = find(bar, QLabel, "file-changes-words").text()
+    assert words == f"1 new photograph in '{folder}'. 1 image has no file any more."
+    press(bar, f"file-changes-{'add' if agreed else 'later'}")
+    if agreed:
+        qtbot.waitUntil(lambda: len(listed(window)) == 4)
     assert listed(window) == ["a.png", "b.png", "c.png", *(["x.png"] if agreed else [])]
+    qtbot.waitUntil(lambda: bar.isHidden() and not session.jobs)
     broken = find(window, QAbstractButton, "count-unreadable")
     qtbot.waitUntil(lambda: broken.text() == "1")
     if agreed:

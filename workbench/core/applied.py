@@ -30,6 +30,12 @@ class Applied:
         return any(isinstance(part, edits.ChangeSetting) and part.key == setting for part in edits.walk(self.edit))
 
     @property
+    def came(self) -> frozenset[int]:
+        """Ids of the images that this edit added, also of those that were there under another name."""
+        added = (part.images for part in edits.walk(self.edit) if isinstance(part, edits.AddImages))
+        return frozenset(image.id for images in added for image in images)
+
+    @property
     def added_boxes(self) -> tuple[Box, ...]:
         """Boxes that this edit added, with their ids."""
         return tuple(b for part in edits.walk(self.edit) if isinstance(part, edits.AddBoxes) for b in part.boxes)

@@ -1,41 +1,175 @@
-"""What has come and gone in the folders of a project's images since they were added; nothing is changed."""
+"""What has come, gone and been renamed in the folders of a project's images since they were added.
+
+A file that is gone and one that is new are taken for the same where both have the very same time of change and number
+of bytes, which renaming and moving keep. The gone one's are known of its thumbnail. Without one, the date that the
+project has must be the new file's time to the millisecond, no other image may have it, and the picture must have the
+same size. Hashes were refused: each file would be read as a whole when it is added, which takes hours for 100,000.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workbench.core import lost_folders, roots
+import numpy as np
+
+from workbench.core import edits, lost_folders, roots
 from workbench.core.document import Document
-from workbench.core.files import scan_images
+from workbench.core.files import atomic_write, natural_key, walk_images
+from workbench.core.image_table import ImageTable
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+
+DECLINED = "declined-files.json"
+Stamp = tuple[int, int]
+"""When a file was changed, in nanoseconds, and its bytes."""
+LastSeen = Callable[[Sequence[Path]], Mapping[Path, Stamp]]
+"""The stamps that files had, of those for which they are known; the files may be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The file of this image is now called `name`, a path below `folder`."""
+
+    image: int
+    folder: Path
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
     """`new`: by folder, the paths below it of images that the project hasn't. `gone`: ids of images without a file.
 
-    Of folders that are not there nothing is said: lost_folders.py asks for them.
+    Those of `renamed` are among the gone, and not among the new. Of folders that are not there nothing is said:
+    lost_folders.py asks for them.
     """
 
     project: Path
     new: dict[Path, tuple[str, ...]]
     gone: frozenset[int]
+    renamed: tuple[Renamed, ...] = ()
+
+    def without(self, declined: Collection[str]) -> FileChanges:
+        """Without the new and renamed files that somebody has said no to."""
+        new = {folder: tuple(n for n in names if str(folder / n) not in declined) for folder, names in self.new.items()}
+        renamed = tuple(one for one in self.renamed if str(one.folder / one.name) not in declined)
+        return replace(self, new={folder: names for folder, names in new.items() if names}, renamed=renamed)
+
+    @property
+    def offered(self) -> list[str]:
+        """Paths of the new and the renamed files."""
+        new = (str(folder / name) for folder, names in self.new.items() for name in names)
+        return [*new, *(str(one.folder / one.name) for one in self.renamed)]
 
 
-def look(document: Document) -> FileChanges:
-    """Look into all folders; for 100,000 images this takes seconds."""
-    images, folders = document.images(), document.roots()
-    used = {int(root) for root in set(images.roots.tolist())} - lost_folders.missing(folders)
-    new = dict[Path, tuple[str, ...]]()
+def look(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
+    """Look into all folders: one listing of each, so a second for 100,000 images."""
+    return look_into(document.folder, document.roots(), document.images(), last_seen)
+
+
+def look_into(
+    project: Path, folders: Mapping[int, Path], images: ImageTable, last_seen: LastSeen = lambda _: {}
+) -> FileChanges:
+    """The same of what a document told, in any thread."""
+    used = {int(root) for root in np.unique(images.roots)} - lost_folders.missing(folders)
+    paths = images.paths.decode().split("\0")
+    new, gone = dict[Path, tuple[str, ...]](), dict[int, Path]()
     for folder in {folders[root] for root in used}:
         if any(folder != folders[other] and roots.is_within(folder, folders[other]) for other in used):
             continue  # it is looked through with that one
-        known = roots.place(folder, document.folder, folders, images).known
-        found = tuple(name for name in scan_images(folder) if name not in known)
-        if found:
-            new[folder] = found
-    gone = frozenset(
-        image.id for image in images if image.root in used and not os.path.exists(folders[image.root] / image.path)
+        known = dict[str, int]()
+        for root in used:
+            if roots.is_within(folders[root], folder):
+                before = "" if folders[root] == folder else f"{folders[root].relative_to(folder).as_posix()}/"
+                known |= {before + paths[row]: row for row in np.flatnonzero(images.roots == root).tolist()}
+        listed = set(walk_images(folder))
+        fresh = sorted(listed.difference(known), key=natural_key)
+        if fresh:
+            new[folder] = tuple(fresh)
+        # what the listing leaves out, such as hidden files, may be there all the same
+        gone |= {known[name]: folder / name for name in known.keys() - listed if not os.path.exists(folder / name)}
+    renamed = tuple(_renamed(images, gone, new, last_seen)) if gone and new else ()
+    theirs = {one.folder / one.name for one in renamed}
+    left = {folder: tuple(name for name in names if folder / name not in theirs) for folder, names in new.items()}
+    new = {folder: names for folder, names in left.items() if names}
+    return FileChanges(project, new, frozenset(images.ids[list(gone)].tolist()), renamed)
+
+
+def _renamed(
+    images: ImageTable, gone: Mapping[int, Path], new: Mapping[Path, Sequence[str]], last_seen: LastSeen
+) -> Iterator[Renamed]:
+    """`gone`: by row of the table, where the file was."""
+    seen = last_seen(list(gone.values()))
+    by_stamp = _single((seen[file], row) for row, file in gone.items() if file in seen)
+    dates, times = np.unique(images.dates, return_counts=True)
+    shared = set(dates[times > 1].tolist())
+    by_date = _single(
+        (date, row)
+        for row, file in gone.items()
+        if file not in seen and (date := float(images.dates[row])) and date not in shared
     )
-    return FileChanges(document.folder, new, gone)
+    found = []
+    for folder, names in new.items():
+        for name in names:
+            with contextlib.suppress(OSError):
+                about = os.stat(folder / name)
+                row = by_stamp.get((about.st_mtime_ns, about.st_size))
+                if row is None:
+                    row = by_date.get(round(about.st_mtime, 3))
+                    if row is None or not _has_size(images, row, folder, name):
+                        continue
+                found.append((row, Renamed(int(images.ids[row]), folder, name)))
+    often = Counter(row for row, _ in found)
+    yield from (one for row, one in found if often[row] == 1)
+
+
+def _single(pairs: Iterable[tuple[Hashable, int]]) -> dict[Hashable, int]:
+    """Rows by key, where only one has it."""
+    pairs = list(pairs)
+    often = Counter(key for key, _ in pairs)
+    return {key: row for key, row in pairs if often[key] == 1}
+
+
+def _has_size(images: ImageTable, row: int, folder: Path, name: str) -> bool:
+    """Whether the file holds a picture of the size of this image."""
+    from workbench.core.intake import Describing
+
+    with Describing() as describe_one:
+        found, image = describe_one(folder / name, name, 0), images[row]
+    return (found.width, found.height, found.orientation) == (image.width, image.height, image.orientation)
+
+
+def renaming(document: Document, renamed: Sequence[Renamed]) -> edits.Edit:
+    """The edit by which these images have their new names; boxes, states and all else stay, and so do their ids."""
+    images, folders = document.images(), document.roots()
+    places = {folder: roots.place(folder, document.folder, folders, images) for folder in {o.folder for o in renamed}}
+    alive = [one for one in renamed if images.has(one.image) and one.name not in places[one.folder].known]
+    at = {folder: (document.add_root(place.root), place.before) for folder, place in places.items()}
+    before = [document.image(one.image) for one in alive]
+    after = tuple(
+        replace(image, root=at[one.folder][0], path=at[one.folder][1] + one.name, problem="")
+        for one, image in zip(alive, before, strict=True)
+    )
+    boxes = tuple(box for image in before for box in document.boxes(image.id))
+    parts = edits.RemoveImages(tuple(i.id for i in before)), edits.AddImages(after), edits.AddBoxes(boxes)
+    return edits.Batch(parts if boxes else parts[:2], f"Take over the new names of {count(len(after), 'image')}")
+
+
+def declined(cache: Path) -> set[str]:
+    """Paths of the files that somebody does not want to be asked about again. Kept in the cache, which may be gone."""
+    try:
+        return set(map(str, json.loads((cache / DECLINED).read_text("utf-8"))))
+    except (OSError, ValueError, TypeError):
+        return set()
+
+
+def decline(cache: Path, files: Iterable[str]) -> None:
+    """Ask for these no more. If that can't be kept, they are asked for again."""
+    with contextlib.suppress(OSError, UnicodeError, WorkbenchError):
+        cache.mkdir(exist_ok=True)
+        atomic_write(cache / DECLINED, json.dumps(sorted(declined(cache) | set(files)), ensure_ascii=False))

@@ -36,7 +36,7 @@ from workbench.ui.train.seen.opening import open_seen
 from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.aside import Aside
 from workbench.ui.widgets.dropping import local_paths
-from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
+from workbench.ui.widgets.file_bars import FileBars
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.rail import Rail
 from workbench.ui.widgets.show_once import show_once
@@ -148,8 +148,8 @@ class MainWindow(QMainWindow):
         rows = QVBoxLayout(centre)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        self._lost = LostFoldersBar(self.session, self.open)
-        rows.addWidget(self._lost)
+        self._files = FileBars(self.session, self.open)
+        rows.addWidget(self._files)
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self._rail)
@@ -379,7 +379,7 @@ class MainWindow(QMainWindow):
         self._projects.close()
         self.close_project()
         self.closing.finish()
-        self._lost.close_down()
+        self._files.close_down()
         self._start.closing()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -66,6 +66,7 @@ class Session(QObject):
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
+    files_asked = Signal()  # the folders are to be looked through for new, missing and renamed files
     dates_asked = Signal()  # images without a date are to be looked at
     images_found = Signal(object)  # ids of images that came or were measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from workbench.core.images import ImageInfo
     from workbench.core.project import Image
     from workbench.core.window import Window
+
+FILE = "thumbnails.sqlite"
+"""In the project's cache."""
 
 SIDE = 208
 """The longer side in pixels: what the gallery shows, with some to spare for dense screens."""
@@ -72,7 +76,7 @@ class Thumbnails(QObject):
             self._kept.move_to_end(image.id)
         elif image.id not in self._refused and self._session.document is not None:
             document = self._session.document
-            cache = document.cache_folder / "thumbnails.sqlite"
+            cache = document.cache_folder / FILE
             self._wanted[image.id] = _Wish(image.id, document.file(image), cache, document.window())
             self._wanted.move_to_end(image.id)
             self._collect.start()
@@ -199,6 +203,26 @@ def _store(cache: Path, key: str, thumbnail: QImage) -> None:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("CREATE TABLE IF NOT EXISTS thumbnail (key TEXT PRIMARY KEY, jpeg BLOB NOT NULL)")
             connection.execute("INSERT OR REPLACE INTO thumbnail VALUES (?, ?)", (key, _jpeg(thumbnail)))
+
+
+def last_seen(cache: Path, files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+    """When these files were changed (ns) and their bytes, as their newest thumbnails tell; they may be gone."""
+    import sqlite3
+
+    found: dict[Path, tuple[int, int]] = {}
+    if not cache.is_file():
+        return found
+    with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(sqlite3.connect(cache)) as connection:
+        for file in files:
+            begin = f"{file}|"
+            keys = connection.execute(
+                "SELECT key FROM thumbnail WHERE key >= ? AND key < ?", (begin, f"{file}{chr(ord('|') + 1)}")
+            )
+            stamps = [tuple(map(int, key[len(begin) :].split("|")[:2])) for (key,) in keys]
+            if stamps:
+                time, size = max(stamps)
+                found[file] = time, size
+    return found
 
 
 def _jpeg(thumbnail: QImage) -> bytes:

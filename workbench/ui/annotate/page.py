@@ -213,7 +213,7 @@ class AnnotatePage(Page):
     def _edited(self, applied: Applied) -> None:
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
-        if applied.changes("window"):
+        if applied.changes("window") or self._shown in applied.came:
             self._shown = 0  # the same image, read anew
         if applied.images_changed or applied.changes("window"):
             self._show_image()

@@ -26,7 +26,6 @@ from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme, unread_images
 from workbench.ui.actions import as_told, make
-from workbench.ui.data.file_changes import FileChangesCommand
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.incoming import Incoming
 from workbench.ui.data.labels_table import LabelsTable
@@ -62,8 +61,7 @@ class DataPage(Page):
         self._summary = Summary(session)
         self.incoming = Incoming(session, self)
         self._files = make(self, "add-files", self.incoming.choose_files)
-        self._changes = FileChangesCommand(session, self.incoming.add_folder, self)
-        self._look = make(self, "look-for-files", self._changes.look)
+        self._look = make(self, "look-for-files", session.files_asked.emit)
         self._actions = (
             make(self, "add-images", self.incoming.choose_folder),
             make(self, "add-video", self.incoming.choose_video),

@@ -1,0 +1,281 @@
+"""The line above all pages that says which files came, went or were renamed in the folders of the images.
+
+It looks when the window becomes active again, at most once a minute: one listing of each folder, in a thread. Watching
+was refused: the system's watchers take one watch for each folder below, and say nothing on network disks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+
+from workbench.core.words import count
+from workbench.errors import WorkbenchError
+from workbench.ui import theme, thumbnails, unread_images
+from workbench.ui.background import Background
+from workbench.ui.data.incoming import Incoming
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import Elided
+
+if TYPE_CHECKING:
+    from workbench.core.applied import Applied
+    from workbench.core.file_changes import FileChanges
+    from workbench.core.image_table import ImageTable
+
+EVERY = 60.0
+"""Seconds between two looks that nobody asked for, and before the first: what opens has enough to read."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Wish:
+    """`asked`: a person did; then what was declined before is offered again."""
+
+    project: Path
+    cache: Path
+    folders: Mapping[int, Path]
+    images: ImageTable
+    asked: bool
+
+
+class FileChangesBar(QFrame):
+    """Hidden while nothing has changed. `close_down` before its owner goes."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("file-changes")
+        self.setProperty("role", "card")
+        self._session = session
+        self._incoming = Incoming(session, self)
+        self._found: FileChanges | None = None
+        self._told: frozenset[int] = frozenset()  # the images whose files are gone, as was said already
+        self._looked_at = time.monotonic()
+        self._looking = Background("Looking for new and missing files", _looked, self)
+        self._looking.done.connect(self._came)
+        self._icon = QLabel()
+        self._words = Elided()
+        self._words.setObjectName("file-changes-words")
+        self._add = _button("add", "Add", "Add these images to the project. Undo takes them out again")
+        self._keep = _button(
+            "renamed", "Keep boxes", "The images keep their boxes under the new names. Undo takes it back"
+        )
+        self._show = _button("gone", "Show", "Show the images whose files are gone")
+        later = _button("later", "Not now", "Do not ask for these files again")
+        self._add.clicked.connect(self._add_new)
+        self._keep.clicked.connect(self._take_over)
+        self._show.clicked.connect(self._show_gone)
+        later.clicked.connect(self._decline)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
+        row.setSpacing(theme.GRID)
+        row.addWidget(self._icon)
+        row.addWidget(self._words, 1)
+        for button in (self._keep, self._add, self._show, later):
+            row.addWidget(button)
+        self.hide()
+        session.document_changed.connect(self._document_changed)
+        session.files_asked.connect(self._asked)
+        session.edited.connect(self._edited)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.applicationStateChanged.connect(self._state_changed)
+
+    def close_down(self) -> None:
+        self._looking.close()
+
+    # --- looking ---
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._forget()
+        self._told = frozenset()
+        self._looked_at = time.monotonic()
+
+    @Slot(object)
+    def _state_changed(self, state: Qt.ApplicationState) -> None:
+        if state == Qt.ApplicationState.ApplicationActive:
+            self.look()
+
+    def look(self) -> None:
+        """If the last look was a minute ago, and nothing is being read that may bring what would be found."""
+        document, jobs = self._session.document, self._session.jobs
+        is_due = time.monotonic() - self._looked_at >= EVERY and self._looking.is_idle()
+        if document is not None and not document.read_only and is_due and all(job.pauses for job in jobs):
+            self._looked_at = time.monotonic()
+            self._looking.ask([self._wish(asked=False)])
+
+    @Slot()
+    def _asked(self) -> None:
+        """By the command, with a line in the status bar while it looks."""
+        if self._session.document is not None:
+            wish = self._wish(asked=True)
+            job = Job("Looking for new and missing files", lambda _: _one(wish), self)
+            job.reported.connect(self._came_by_job)
+            self._session.start(job)
+
+    def _wish(self, *, asked: bool) -> _Wish:
+        document = self._session.document
+        assert document is not None
+        return _Wish(document.folder, document.cache_folder, document.roots(), document.images(), asked)
+
+    # --- what was found ---
+
+    @Slot(object)
+    def _came_by_job(self, event: object) -> None:
+        assert isinstance(event, tuple)
+        self._came(*event)
+
+    @Slot(object, object)
+    def _came(self, wish: object, found: object) -> None:
+        document = self._session.document
+        if not isinstance(wish, _Wish) or document is None or document.images() is not wish.images:
+            return  # images came or went meanwhile
+        if isinstance(found, WorkbenchError):
+            if wish.asked:
+                self._session.tell(found)
+            return
+        from workbench.core.file_changes import FileChanges
+
+        assert isinstance(found, FileChanges)
+        unread_images.of(self._session).files_gone(found.gone)
+        gone = found.gone.difference(one.image for one in found.renamed)
+        newly, self._told = gone if wish.asked else gone - self._told, gone
+        self._tell(found, newly, len(gone))
+        if wish.asked and self.isHidden():
+            self._session.inform("Nothing has come or gone in the folders of these images.")
+
+    def _tell(self, found: FileChanges, newly: frozenset[int], gone: int) -> None:
+        document = self._session.document
+        assert document is not None
+        can_edit = not document.read_only
+        new = sum(map(len, found.new.values())) if can_edit else 0
+        renamed = len(found.renamed) if can_edit else 0
+        if not (new or renamed or newly):
+            if self._found is not None:
+                self._forget()
+            return
+        self._found = found
+        said = []
+        if renamed:
+            said.append(_words_of_renamed(found, {one.image: document.image(one.image).name for one in found.renamed}))
+        if new:
+            where = f" in '{next(iter(found.new)).name}'" if len(found.new) == 1 else f" in {len(found.new)} folders"
+            said.append(f"{count(new, 'new photograph')}{where}.")
+        if newly:
+            said.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
+        self._words.setText(" ".join(said))
+        self._words.setToolTip("\n".join([*said, *found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
+        self._add.setVisible(new > 0)
+        self._keep.setVisible(renamed > 0)
+        self._show.setVisible(bool(newly))
+        self._icon.setPixmap(theme.icon("mdi6.folder-refresh-outline", theme.colours().accent).pixmap(20, 20))
+        self.show()
+
+    def _forget(self) -> None:
+        self._found = None
+        self.hide()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        """Other images than were looked at; those that a person has taken out are not offered again."""
+        document = self._session.document
+        from workbench.core import edits, file_changes
+
+        parts = list(edits.walk(applied.edit))
+        left = {id for part in parts if isinstance(part, edits.RemoveImages) for id in part.ids} - applied.came
+        if document is None or not (left or applied.came):
+            return
+        if self._found is not None:
+            self._forget()
+            self._looking.ask([self._wish(asked=False)])  # what else was offered
+        if left and not document.read_only:
+            parts = list(edits.walk(applied.inverse))
+            images = [image for part in parts if isinstance(part, edits.AddImages) for image in part.images]
+            gone = (str(document.file(image)) for image in images if image.id in left)
+            file_changes.decline(document.cache_folder, gone)
+
+    # --- what a person says ---
+
+    @Slot()
+    def _add_new(self) -> None:
+        found = self._found
+        if found is not None:
+            self._without(self._add)
+            for folder, names in found.new.items():
+                self._incoming.add_folder(folder, names)
+
+    @Slot()
+    def _take_over(self) -> None:
+        document, found = self._session.document, self._found
+        if document is None or found is None:
+            return
+        from workbench.core import file_changes
+
+        edit = file_changes.renaming(document, found.renamed)
+        number = len(edit.touches())
+        if number and self._session.do(edit) is not None:
+            unread_images.of(self._session).files_gone(found.gone.difference(one.image for one in found.renamed))
+            names = "its new name" if number == 1 else "their new names"
+            self._session.inform(f"{count(number, 'image')} found again under {names}. Undo takes it back.")
+
+    @Slot()
+    def _show_gone(self) -> None:
+        self._without(self._show)
+        self._session.page_asked.emit("data")
+        self._session.images_asked.emit(self._told, "whose files are gone")
+
+    def _without(self, button: QPushButton) -> None:
+        """What this button offered is done."""
+        button.hide()
+        if all(one.isHidden() for one in (self._add, self._keep, self._show)):
+            self._forget()
+
+    @Slot()
+    def _decline(self) -> None:
+        document, found = self._session.document, self._found
+        self._forget()
+        if document is not None and found is not None and not document.read_only:
+            from workbench.core import file_changes
+
+            file_changes.decline(document.cache_folder, found.offered)
+
+
+_NAMED = 12
+"""Files that the tooltip names."""
+
+
+def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
+    first = found.renamed[0]
+    if len(found.renamed) == 1:
+        return f"{names[first.image]} is called {os.path.basename(first.name)} now."
+    return f"{count(len(found.renamed), 'image')} have other names now."
+
+
+def _button(name: str, words: str, tip: str) -> QPushButton:
+    button = QPushButton(words)
+    button.setObjectName(f"file-changes-{name}")
+    button.setToolTip(tip)
+    return button
+
+
+def _looked(wish: _Wish) -> FileChanges:
+    """In a thread."""
+    from workbench.core import file_changes
+
+    def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+        return thumbnails.last_seen(wish.cache / thumbnails.FILE, files)
+
+    found = file_changes.look_into(wish.project, wish.folders, wish.images, last_seen)
+    return found if wish.asked else found.without(file_changes.declined(wish.cache))
+
+
+def _one(wish: _Wish) -> Iterator[tuple[_Wish, FileChanges]]:
+    yield wish, _looked(wish)
