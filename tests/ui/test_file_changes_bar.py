@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import labelled
@@ -127,3 +127,15 @@ def test_gone_files_are_told_once_and_shown(
     press(bar, "file-changes-gone")
     assert listed(window) == ["b.png"]
     assert words(active(window)) == ""
+
+
+def test_a_project_that_can_only_be_read_tells_and_offers_nothing(
+    qtbot: QtBot, open_window: Open, labelled: Path, photographs: Path
+) -> None:
+    write_photographs(photographs, ["x.png"])
+    with Document.open(labelled):
+        window = open_window(labelled, "data")
+        bar = find(window, FileChangesBar, "file-changes")
+        window.session.files_asked.emit()
+        qtbot.waitUntil(lambda: words(bar).startswith("1 new photograph"))
+        assert find(bar, QPushButton, "file-changes-add").isHidden()

@@ -156,8 +156,7 @@ class FileChangesBar(QFrame):
         document = self._session.document
         assert document is not None
         can_edit = not document.read_only
-        new = sum(map(len, found.new.values())) if can_edit else 0
-        renamed = len(found.renamed) if can_edit else 0
+        new, renamed = sum(map(len, found.new.values())), len(found.renamed)
         if not (new or renamed or newly):
             if self._found is not None:
                 self._forget()
@@ -173,8 +172,8 @@ class FileChangesBar(QFrame):
             said.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
         self._words.setText(" ".join(said))
         self._words.setToolTip("\n".join([*said, *found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
-        self._add.setVisible(new > 0)
-        self._keep.setVisible(renamed > 0)
+        self._add.setVisible(new > 0 and can_edit)
+        self._keep.setVisible(renamed > 0 and can_edit)
         self._show.setVisible(bool(newly))
         self._icon.setPixmap(theme.icon("mdi6.folder-refresh-outline", theme.colours().accent).pixmap(20, 20))
         self.show()
