@@ -2,7 +2,7 @@
 
 It imports all once and forks a process for each line (starting PyTorch 200 times takes a quarter of an hour), which is
 killed so many seconds after so many steps unless it has ended. "train" begins the run of FOLDER, or goes on with it;
-"forgetful" goes on without its random state; "save" saves the same checkpoint again and again.
+"forgetful" goes on without the seeds of its steps; "save" saves the same checkpoint again and again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def train(folder: Path) -> None:
 
 
 def forgetful(folder: Path) -> None:
-    Runtime.set_rng = lambda *_: None  # type: ignore[method-assign, assignment]
+    Runtime.seed = lambda *_: None  # type: ignore[method-assign, assignment]
     train(folder)
 
 

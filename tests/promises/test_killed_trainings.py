@@ -75,7 +75,9 @@ def test_a_training_killed_at_any_instant_and_resumed_is_the_straight_one_to_the
     assert killed == KILLS
 
 
-def test_without_the_random_state_it_would_be_another_one(trainer: Popen[str], straight: Path, tmp_path: Path) -> None:
+def test_without_the_seeds_of_its_steps_it_would_be_another_one(
+    trainer: Popen[str], straight: Path, tmp_path: Path
+) -> None:
     assert asked(trainer, "train", tmp_path, STEPS // 2, 0.0) == "killed"
     assert asked(trainer, "forgetful", tmp_path) == "ended"
     assert losses(tmp_path)[:2] == losses(straight)[:2]

@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, runs, schedule, validate
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Started
 from workbench.training.run import RunRequest, resume, train
+from workbench.training.runtime import Runtime
 from workbench.training.settings import FEW_JUDGES
 
 
@@ -66,16 +67,25 @@ def stop_after_one_step(start: Callable[..., Any], request: RunRequest) -> None:
         Toy.loss = before  # type: ignore[method-assign]
 
 
-def test_without_the_random_state_a_resumed_run_would_differ(
+def test_without_the_seed_of_each_step_a_resumed_run_would_differ(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: the comparison above can fail."""
     straight, broken = request_of("straight"), request_of("broken")
     list(train(straight))
     stop_after_one_step(train, broken)
-    monkeypatch.setattr(torch, "set_rng_state", lambda state: torch.manual_seed(99))
+    monkeypatch.setattr(Runtime, "seed", lambda *_: None)
     list(resume(broken.folder))
     assert not same(weights(straight.folder), weights(broken.folder))
+
+
+def test_a_network_built_between_the_steps_changes_nothing(request_of: MakeRequest) -> None:
+    """As the window does where a checkpoint is opened on another page."""
+    undisturbed, disturbed = request_of("undisturbed"), request_of("disturbed")
+    list(train(undisturbed))
+    for _ in train(disturbed):
+        Toy(disturbed.recipe.detector_settings, 2)
+    assert same(weights(undisturbed.folder), weights(disturbed.folder))
 
 
 def test_closing_the_generator_leaves_a_checkpoint_and_says_so_in_the_record(request_of: MakeRequest) -> None:

@@ -64,8 +64,8 @@ class State:
     detector: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
-    rng: Tensor  # torch's generator on the CPU, uint8
-    device_rng: Tensor | None  # that of the graphics card
+    rng: Tensor  # torch's generator on the CPU, uint8: for Workbenches that did not yet seed each step
+    device_rng: Tensor | None  # that of the graphics card, likewise
     best: float  # the best value of `best_by` so far, -1 before the first evaluation
     best_ap50: float
     stale: int  # evaluations since the best

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +68,10 @@ class Runtime:
         return self.precision.autocast(self.device)
 
     def seed(self, seed: int, step: int) -> None:
-        """Before each step: nothing, one process draws on where it was (its state is saved)."""
+        """Before each step: what is drawn in it depends on nothing that was drawn before, as by a network that the
+        window builds on another page, and nothing of it need be saved. Each process draws other numbers.
+        """
+        torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
     def asker(self) -> Asker | None:
         """How a step's numbers are asked of the device, to be read later; None where they are read at once."""

@@ -86,7 +86,7 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
 
 
 def restore(state: State, stepper: Stepper, average: Average) -> Standing:
-    """Put what was saved back into network, optimiser and random state; and where the training stood."""
+    """Put what was saved back into network and optimiser; and where the training stood. Each step is seeded anew."""
     stepper.detector.load_state_dict(state.detector)
     average.detector.load_state_dict(state.average)
     stepper.optimizer.load_state_dict(_for(stepper.optimizer, state.optimizer))
@@ -94,7 +94,6 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
         stepper.micro, stepper.halved = min(state.micro_batch, stepper.micro), True
     if stepper.scale is not None and state.loss_scale:
         stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
-    stepper.runtime.set_rng(state.rng, state.device_rng)
     metrics = checkpoint.header_of(state, STATE).metrics
     return Standing(
         state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds

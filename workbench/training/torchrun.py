@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -82,10 +81,6 @@ class Torchrun(Runtime):
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         self.precision = self.share(lambda: machine.chosen_precision(precision, self.device))
-
-    def seed(self, seed: int, step: int) -> None:
-        """Each process draws other numbers in each step, whatever was drawn before: nothing of it need be saved."""
-        torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Weights and counts become those of rank 0."""
