@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor
 
 from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
