@@ -36,8 +36,8 @@ TORCHVISION: Numbers = {
 # 0.00004 * 25, 280,000 and 360,000 of 400,000 steps of 32 images; distortions of 18 / 180, 32 / 256 and 0.5 .. 1.5
 SSD: Numbers = {
     "batch": 32, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 0, "schedule": "step",
-    "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 6 / 7, "hue": 0.1, "saturation": 1.5, "contrast": 1.5,
-    "brightness": 0.125, "exposure": 1.0, "flip": 0.5, "match_iou": 0.5, "jitter": 0.0, "scale": 0.0,
+    "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 6 / 7, "colour_rule": "ssd", "hue": 0.1, "saturation": 1.5,
+    "contrast": 1.5, "brightness": 0.125, "exposure": 1.0, "flip": 0.5, "match_iou": 0.5, "jitter": 0.0, "scale": 0.0,
 }  # fmt: skip
 
 PUBLISHED: dict[str, Numbers] = {

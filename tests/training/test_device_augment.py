@@ -94,8 +94,9 @@ def test_the_painting_is_opencvs_bit_for_bit(changes: dict[str, Any], side: int)
 @pytest.mark.parametrize(
     ("changes", "most"),
     [(TINTED, 1), ({"contrast": 1.5, "brightness": 0.2}, 0), ({"mixup": 1.0}, 1), ({"mixup": 0.5, **TINTED}, 1),
-     ({"mixup": 0.5, "contrast": 1.5, "brightness": 0.2, **TINTED}, 2)],
-    ids=["tinted", "lifted", "mixed", "mixed and tinted", "everything"],
+     ({"mixup": 0.5, "contrast": 1.5, "brightness": 0.2, **TINTED}, 2),
+     ({"colour_rule": "ssd", "contrast": 1.5, "brightness": 0.2, **TINTED}, 2)],
+    ids=["tinted", "lifted", "mixed", "mixed and tinted", "everything", "SSD's rule"],
 )  # fmt: skip
 def test_colours_and_mixtures_are_opencvs_but_for_rare_halves(changes: dict[str, Any], most: int, part: slice) -> None:
     for number, data in enumerate([noise(), with_pictures(noise()), smooth(8)]):

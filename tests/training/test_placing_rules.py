@@ -275,3 +275,28 @@ def test_lights_are_drawn_between_a_factor_and_its_inverse() -> None:
     for name, bound in (("hue", 0.1), ("brightness", 0.125)):
         part = np.array([getattr(one, name) for one in drawn]) / bound
         assert np.quantile(part, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=0.06)
+
+
+def test_ssds_authors_change_each_of_four_in_half_of_the_images() -> None:
+    """Brightness first; contrast next, or last: Caffe's rule, its factors of 0.5 to 1.5."""
+    settings = replace(STILL, colour_rule="ssd", hue=0.1, saturation=1.5, contrast=1.5, brightness=0.125)
+    drawn = light.drawn(np.random.default_rng(2), settings, 4000)
+    for name, still, low, high in (("hue", 0, -0.1, 0.1), ("brightness", 0, -0.125, 0.125),
+                                   ("saturation", 1, 0.5, 1.5), ("contrast", 1, 0.5, 1.5)):  # fmt: skip
+        values = np.array([getattr(one, name) for one in drawn])
+        assert (values == still).mean() == pytest.approx(0.5, abs=0.03)
+        quarters = low + (high - low) * np.array([0, 0.25, 0.5, 0.75, 1])
+        assert np.quantile(values[values != still], [0, 0.25, 0.5, 0.75, 1]) == pytest.approx(quarters, abs=0.02)
+    assert np.mean([one.order == "first" for one in drawn]) == pytest.approx(0.5, abs=0.03)
+    assert all(one.exposure == 1 for one in drawn)
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("last", (255, 175, 175)), ("first", (255, 157, 157)), ("around", (255, 165, 165))],
+)
+def test_contrast_comes_before_or_after_the_tint(order: light.Order, expected: tuple[int, int, int]) -> None:
+    """1.5 times the contrast, 20 less of brightness, half the saturation; red is at its end sooner or later."""
+    image = np.full((1, 1, 3), (200, 60, 60), np.uint8)
+    light.recolour(image, light.Light(0, 0.5, 1, 1.5, -20 / 255, order))
+    assert image.ravel().tolist() == pytest.approx(list(expected), abs=2)

@@ -100,7 +100,7 @@ class Ssd300(Detector):
     published: ClassVar[Mapping[str, Any]] = {  # the authors' for COCO
         "epochs": 109, "batch": 32, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 0,
         "schedule": "step", "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 0.857, "contrast": 1.5,
-        "brightness": 0.125, "saturation": 1.5, "hue": 0.1,
+        "brightness": 0.125, "saturation": 1.5, "hue": 0.1, "colour_rule": "ssd",
     }  # fmt: skip
     published_px = 300
     multiple = 1

@@ -220,13 +220,13 @@ def _interpolated(source: Source, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _light_tables(lights: Sequence[light.Light]) -> list[NDArray[Any]]:
-    """(n, 6, 256) uint8: what each hue takes away from red, green, blue, the new saturation and value, the last step;
-    (n,) which images are tinted at all; and the tables of RGB to HSV.
+    """(n, 7, 256) uint8: what each hue takes away from red, green, blue, the new saturation and value, the last step
+    and the first; (n,) which images are tinted at all; and the tables of RGB to HSV.
     """
     tables = light.tables(lights)
-    missing = MISSING[:, tables[:, 0]].transpose(1, 0, 2)
+    missing = MISSING[:, tables[:, 1]].transpose(1, 0, 2)
     tinted = np.array([one.tints for one in lights])
-    return [np.concatenate([missing, tables[:, 1:]], axis=1), tinted, BY_VALUE, BY_RANGE]
+    return [np.concatenate([missing, tables[:, 2:], tables[:, :1]], axis=1), tinted, BY_VALUE, BY_RANGE]
 
 
 def _recoloured(
@@ -235,13 +235,15 @@ def _recoloured(
     """(C, side, side, 3) uint8, see _light_tables()."""
     table, tinted = tables[0].to(torch.int32), tables[1]
     levels = [images[..., channel].reshape(len(images), -1).to(torch.int32) for channel in range(3)]
+    if any(one.lifts_first for one in lights):
+        levels = [table[:, 6].gather(1, level.long()) for level in levels]
     tinting = sum(one.tints for one in lights)
     if tinting:
         new = _tinted(levels, table, by)
         if tinting < len(lights):
             new = [torch.where(tinted[:, None], one, old) for one, old in zip(new, levels, strict=True)]
         levels = new
-    if any(one.lifts for one in lights):
+    if any(one.lifts_last for one in lights):
         levels = [table[:, 5].gather(1, level.long()) for level in levels]
     return torch.stack([level.to(torch.uint8) for level in levels], dim=-1).view(images.shape)
 

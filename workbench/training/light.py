@@ -1,9 +1,14 @@
-"""Changes the colours of training images: hue, saturation, exposure as Darknet does, contrast, brightness as SSD."""
+"""Changes the colours of training images: hue, saturation, exposure as Darknet does, contrast, brightness as SSD.
+
+SSD's own rule is that of its authors' Caffe (apply_distort in im_transforms.cpp): brightness first, then contrast,
+saturation and hue, or contrast last; each in half of the images.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,31 +17,42 @@ from numpy.typing import NDArray
 from workbench.training.settings import TrainingSettings
 
 LEVELS = np.arange(256)
+Order = Literal["last", "first", "around"]
+"""After the tint times contrast, then plus brightness; before it plus, then times; before it plus, after it times."""
+CHANCE = 0.5  # brightness_prob, contrast_prob, saturation_prob and hue_prob of SSD's ssd_coco.py
 
 
 @dataclass(frozen=True)
 class Light:
-    """What one image gets. hue: shift as a share of the circle; contrast times, then plus brightness of 255."""
+    """What one image gets. hue: shift as a share of the circle; brightness: a share of 255."""
 
     hue: float
     saturation: float
     exposure: float
     contrast: float
     brightness: float
+    order: Order = "last"
+
+    @property
+    def lifts_first(self) -> bool:
+        """Whether contrast or brightness change before the tint."""
+        return self.order != "last" and (self.brightness != 0 or (self.order == "first" and self.contrast != 1))
+
+    @property
+    def lifts_last(self) -> bool:
+        """Whether contrast or brightness change after it."""
+        return self.order != "first" and (self.contrast != 1 or (self.order == "last" and self.brightness != 0))
 
     @property
     def tints(self) -> bool:
         """Whether hue, saturation or exposure change."""
         return (self.hue, self.saturation, self.exposure) != (0, 1, 1)
 
-    @property
-    def lifts(self) -> bool:
-        """Whether contrast or brightness change."""
-        return (self.contrast, self.brightness) != (1, 0)
-
 
 def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
     """For `count` images. What a setting switches off draws nothing else, so that the rest stays as it was."""
+    if settings.colour_rule == "ssd":
+        return _drawn_as_ssd(random, settings, count)
     hue = random.uniform(-settings.hue, settings.hue, count)
     draw = random.uniform(-1, 1, (count, 2))  # Darknet's rand_scale: evenly from 1 to the factor, as often its inverse
     factors = (1 + (np.array([settings.saturation, settings.exposure]) - 1) * abs(draw)) ** np.sign(draw)
@@ -47,22 +63,46 @@ def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -
     return [Light(*map(float, row)) for row in np.column_stack([hue, factors, contrast, brightness])]
 
 
+def _drawn_as_ssd(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
+    changes = random.random((4, count)) < CHANCE
+    hue = np.where(changes[0], random.uniform(-settings.hue, settings.hue, count), 0.0)
+    saturation, contrast = (
+        np.where(change, random.uniform(max(2 - most, 0.0), most, count), 1.0)
+        for change, most in zip(changes[1:3], (settings.saturation, settings.contrast), strict=True)
+    )
+    brightness = np.where(changes[3], random.uniform(-settings.brightness, settings.brightness, count), 0.0)
+    exposure = settings.exposure ** random.uniform(-1, 1, count)  # none of SSD's, so whoever asks for it gets it
+    orders: list[Order] = ["first" if early else "around" for early in random.random(count) < CHANCE]
+    rows = np.column_stack([hue, saturation, exposure, contrast, brightness]).tolist()
+    return [Light(*row, order) for row, order in zip(rows, orders, strict=True)]
+
+
 def tables(lights: Sequence[Light]) -> NDArray[np.uint8]:
-    """(n, 4, 256): what becomes of each level of hue, saturation and value; and, after these, of red, green, blue."""
+    """(n, 5, 256): what becomes of each level of red, green and blue first; then of hue, saturation and value; and,
+    after these, of red, green, blue again.
+    """
     numbers = np.array([(one.hue, one.saturation, one.exposure, one.contrast, one.brightness) for one in lights])
     hue, saturation, exposure, contrast, brightness = numbers.reshape(-1, 5, 1).transpose(1, 0, 2)
     turned = (LEVELS + np.rint(hue * 256)) % 256
-    made = [turned, LEVELS * saturation, LEVELS * exposure, LEVELS * contrast + brightness * 255]
+    kinds = np.array([one.order for one in lights]).reshape(-1, 1)
+    lifted = (LEVELS + brightness * 255).clip(0, 255)
+    early = np.select([kinds == "first", kinds == "around"], [lifted * contrast, lifted], LEVELS)
+    late = np.select(
+        [kinds == "first", kinds == "around"], [LEVELS, LEVELS * contrast], LEVELS * contrast + brightness * 255
+    )
+    made = [early, turned, LEVELS * saturation, LEVELS * exposure, late]
     return np.stack(made, axis=1).clip(0, 255).astype(np.uint8)
 
 
 def recolour(image: NDArray[np.uint8], light: Light) -> None:
     """Change (H, W, 3) RGB in place."""
-    if not (light.tints or light.lifts):
+    if not (light.tints or light.lifts_first or light.lifts_last):
         return
     table = tables([light])[0]
+    if light.lifts_first:
+        image[:] = cv2.LUT(image, table[0])
     if light.tints:
-        hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL), np.ascontiguousarray(table[:3].T)[:, None])
+        hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL), np.ascontiguousarray(table[1:4].T)[:, None])
         image[:] = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
-    if light.lifts:
-        image[:] = cv2.LUT(image, table[3])
+    if light.lifts_last:
+        image[:] = cv2.LUT(image, table[4])

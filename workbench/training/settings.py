@@ -180,8 +180,13 @@ class TrainingSettings:
         1.0, "Contrast changes by up to this factor; 1: not (SSD: 1.5).", low=1.0, high=10.0, group="Augmentation"
     )
     brightness: float = setting(
-        0.0, "Images get lighter or darker by up to this share of white, after the factor (SSD: 0.125).",
+        0.0, "Images get lighter or darker by up to this share of white (SSD: 0.125).",
         low=0.0, high=1.0, group="Augmentation",
+    )  # fmt: skip
+    colour_rule: str = setting(
+        "darknet", "darknet: every image changes. ssd: brightness, contrast, saturation and hue each in half of them,"
+        " by factors as far below 1 as above, brightness first and contrast next or last (SSD's authors).",
+        choices=("darknet", "ssd"), group="Augmentation",
     )  # fmt: skip
     mosaic: float = setting(
         0.0, "Share of images put together from four (YOLOv4, arXiv 2004.10934).",
