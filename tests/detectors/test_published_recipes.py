@@ -8,16 +8,19 @@ Darknet's `decay` is weight_decay, `burn_in` with its fourth power warm_up, `sat
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.region_head import RegionHead
 from workbench.detectors.parts.yolo_head import YoloHead
 from workbench.training import recipes, schedule
 from workbench.training.recipes import Recipe
+from workbench.training.request import RunRequest
 
 Numbers = dict[str, Any]
 
@@ -144,6 +147,20 @@ def test_the_published_recipe_has_the_published_number(name: str, key: str, valu
     holders = [one for one in (made.training, made.detector_settings) if hasattr(one, key)]
     assert len(holders) == 1
     assert agree(key, getattr(holders[0], key), value)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_begun_from_weights_torchvisions_first_versions_freeze_their_norms(name: str, tmp_path: Path) -> None:
+    """torchvision builds them with FrozenBatchNorm2d wherever weights are given; RetinaNet v2 is built with others."""
+    asked = RunRequest(tmp_path, make_snapshot(tmp_path, 1, 0), recipe(name), start=tmp_path / "resnet50.pth")
+    frozen = getattr(asked.as_its_authors().recipe.detector_settings, "frozen_norms", False)
+    assert frozen == (name in ("retinanet", "fcos", "faster-rcnn"))
+    for other in (
+        dataclasses.replace(asked, start=None),
+        dataclasses.replace(asked, resume=True),
+        dataclasses.replace(asked, recipe=recipes.preset("quick-cpu").with_detector(name)),
+    ):
+        assert other.as_its_authors() is other
 
 
 def test_every_built_in_detector_is_in_the_table() -> None:

@@ -135,6 +135,13 @@ def test_a_backbone_alone_finds_its_place(tmp_path: Path) -> None:
     assert "2 tensors of the file have no place" in said.sentence  # its classifier
 
 
+def test_norms_that_stay_as_they_were_in_the_file_are_spoken_of(tmp_path: Path) -> None:
+    torch.save(build("fcos", 2).state_dict(), tmp_path / "own.pth")
+    for frozen in (False, True):
+        said = weights.start(build("fcos", 2, frozen_norms=frozen), tmp_path / "own.pth", ("a", "b"))
+        assert ("frozen_norms" in said.sentence) == frozen
+
+
 @pytest.mark.parametrize("kind", ["missing.pth", "damaged.pth", "list.pth", "foreign.pth", "missing.safetensors"])
 def test_files_that_hold_no_weights_for_it_are_refused(kind: str, tmp_path: Path) -> None:
     file = tmp_path / kind

@@ -3,6 +3,9 @@
 
 The network is torchvision's on ResNet-50 with a feature pyramid, so its published weights fit. Matching, sampling and
 losses are torchvision's own code; beside it stands what a project's ignore regions ask for.
+
+Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
+rest as well; here they learn.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ class FasterRcnn(Detector):
         "epochs": 26, "learning_rate": 0.02, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
+    published_start: ClassVar[Mapping[str, Any]] = {"frozen_norms": True}  # torchvision's FrozenBatchNorm2d
     published_resize = "letterbox"  # torchvision keeps proportions
     published_nms = ("per label", 0.5)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(

@@ -4,6 +4,9 @@ arXiv 2006.09214).
 
 The network is torchvision's on ResNet-50, so its published weights fit. Values and gradients of the loss are those of
 torchvision's FCOS.compute_loss.
+
+Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
+rest as well; here they learn.
 """
 
 from __future__ import annotations
@@ -59,6 +62,7 @@ class Fcos(Detector):
         "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
+    published_start: ClassVar[Mapping[str, Any]] = {"frozen_norms": True}  # torchvision's FrozenBatchNorm2d
     published_resize = "letterbox"  # torchvision keeps proportions
     published_nms = ("per label", 0.6)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(FCOS_ResNet50_FPN_Weights.COCO_V1, background=False)

@@ -3,6 +3,9 @@ Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 
 
 The network is torchvision's on ResNet-50. Version 2 has group norms in its heads and pulls boxes by GIoU. Values and
 gradients of the loss are those of torchvision's RetinaNet.compute_loss.
+
+Begun from a file and as published, version 1's batch norms are frozen as torchvision's. There the backbone's first two
+blocks rest as well; here they learn.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ class RetinaNet(Detector):
         "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,
     }  # fmt: skip
+    published_start: ClassVar[Mapping[str, Any]] = {"frozen_norms": True}  # torchvision's FrozenBatchNorm2d
     published_resize = "letterbox"  # torchvision keeps proportions
     published_nms = ("per label", 0.5)  # torchvision's
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
@@ -186,6 +190,7 @@ class RetinaNetV2(RetinaNet):
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's
         **RetinaNet.published, "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05,
     }  # fmt: skip
+    published_start: ClassVar[Mapping[str, Any]] = {}
     pretrained = foreign.pretrained(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1, background=False)
     build = staticmethod(retinanet_resnet50_fpn_v2)
     box_loss = "giou"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.training.recipes import Recipe
 
@@ -29,6 +30,13 @@ class RunRequest:
     def cache(self) -> Path:
         """Where what can be computed again may be kept: the project's folder for that, if this is a project's run."""
         return (self.folder.parent.parent if self.folder.parent.name == "runs" else self.folder) / "cache"
+
+    def as_its_authors(self) -> RunRequest:
+        """A run as published that begins from weights does with them what its authors do: Detector.published_start."""
+        if self.resume or self.start is None or not self.recipe.as_published:
+            return self
+        own = detectors.load_all().get(self.recipe.detector).published_start
+        return replace(self, recipe=self.recipe.changed(own)) if own else self
 
     @property
     def name(self) -> str:

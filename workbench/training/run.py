@@ -73,7 +73,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     Changes torch's seed and, while it runs, its number of threads. With a `runtime` of several processes each of them
     calls this with the same request; the main one writes the files.
     """
-    control, runtime = control or Control(), runtime or Runtime()
+    request, control, runtime = request.as_its_authors(), control or Control(), runtime or Runtime()
     if request.recipe.training.processes > 1 and runtime.world == 1:
         yield from train_together(request, control)
         return

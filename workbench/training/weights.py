@@ -43,7 +43,9 @@ def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
         raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
     whole = done.taken == done.total and not done.new_labels
     darknet.set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
-    return Message("info", f"Begun from {Path(file).name}: {done.sentence}")
+    frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
+    norms = " Batch norms keep its statistics (frozen_norms)." if frozen else ""
+    return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}")
 
 
 def _read(detector: Detector, file: Path) -> _Content:

@@ -143,6 +143,7 @@ class Detector(nn.Module):
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
     published: ClassVar[Mapping[str, Any]] = {}  # how its authors trained it: settings of its own and of the training
+    published_start: ClassVar[Mapping[str, Any]] = {}  # more of these, where a run begins from weights as theirs did
     published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
     published_nms: tuple[Kind, float] = ("per label", 0.45)  # how its authors thin out, and above which overlap
     fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers

@@ -30,7 +30,8 @@ class ForeignSettings(DetectorSettings):
 
     frozen_norms: bool = setting(
         False,
-        "Batch norms keep the statistics they have: for going on from published weights with few images at a time.",
+        "Batch norms keep the statistics they have: for going on from published weights with few images at a time. As"
+        " published, RetinaNet (v1), FCOS and Faster R-CNN do so wherever a run begins from weights.",
     )
 
 
