@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
@@ -17,15 +20,23 @@ from workbench.core.files import resource
 PACKAGE = Path(workbench.__file__).parent
 
 
-@pytest.fixture(scope="module")
-def start() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bundle_start", resource("bundle", "start.py"))
+RECIPE = resource("bundle", "workbench.spec").read_text(encoding="utf-8")
+
+
+def loaded(name: str) -> ModuleType:
+    """A file beside the recipe, as a module."""
+    spec = importlib.util.spec_from_file_location(f"bundle_{name[:-3]}", resource("bundle", name))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def start() -> ModuleType:
+    return loaded("start.py")
 
 
 @pytest.mark.parametrize(
@@ -92,3 +103,41 @@ def test_a_module_and_a_file_run_as_the_main_program(tmp_path: Path) -> None:
         command = [sys.executable, str(resource("bundle", "start.py")), *way, "a", "b"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout == "__main__ ['a', 'b'] /own 1\n"
+
+
+def test_the_recipe_names_all_resources_that_the_program_looks_for() -> None:
+    """What it finds by a path; modules PyInstaller finds itself."""
+    texts = [file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")]
+    wanted = {name for text in texts for name in re.findall(r'\bresource\(\s*"([a-z]+)"', text)}
+    named = re.search(r"for name in \((.*?)\)\]", RECIPE)
+    assert named is not None
+    assert {"help", "icons", "presets"} <= wanted
+    assert wanted <= set(re.findall(r'"(\w+)"', named[1]))
+    assert '"plugins").glob("*.py")' in RECIPE
+
+
+def test_the_recipe_names_what_a_bundle_may_have_besides() -> None:
+    """Packages of extras are imported in ways that PyInstaller does not see."""
+    extras = tomllib.loads((resource("bundle").parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [one for name in ("export", "huge") for one in extras["optional-dependencies"][name]]
+    names = {re.split(r"[^\w-]", one)[0] for one in wanted}
+    modules = {module for module, found in packages_distributions().items() if names & set(found)}
+    modules = {name for name in modules if (spec := importlib.util.find_spec(name)) and spec.origin}
+    assert {"onnx", "pyvips"} <= modules
+    optional = re.search(r"^OPTIONAL = \((.*?)\)", RECIPE, re.MULTILINE)
+    assert optional is not None
+    assert modules <= set(re.findall(r'"(\w+)"', optional[1]))
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "text"),
+    [("pi_heif", "pi_heif", "LICENSES_bundled.txt"), ("pillow", "PIL.Image", "LICENSE"), ("torch", "torch", "LICENSE")],
+)
+def test_the_licences_of_what_goes_in_go_in(package: str, module: str, text: str) -> None:
+    """Of pi_heif those of libheif and libde265, too."""
+    licences = loaded("licences.py")
+    assert licences.packages([module, "os"]) == {package}
+    found = licences.texts(package)
+    assert any(place.startswith(f"licences/{package}/") and place.endswith(f"/{text}") for place in found)
+    assert all(Path(file).is_file() for file in found.values())
+    assert "licences.texts(" in RECIPE
