@@ -19,7 +19,7 @@ from workbench.ui import theme, unread_images
 from workbench.ui.session import Session
 from workbench.ui.train import before, before_work
 from workbench.ui.train.before_work import Plan
-from workbench.ui.train.checks import Checks
+from workbench.ui.train.checks import ROOMY, Checks
 from workbench.ui.train.page import TrainPage
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
@@ -85,6 +85,23 @@ def test_findings_are_counted_and_listed_and_what_stops_is_named_first(
     assert area.isHidden()
     tool(shown, "train-checks-head").click()
     assert not area.isHidden()
+
+
+def test_mere_notes_are_folded_in_a_low_window_unless_a_person_opens_them() -> None:
+    checks = Checks()
+    area, head = checks.findChild(QScrollArea, "train-checks-list"), checks.findChild(QToolButton, "train-checks-head")
+    checks.show_findings([NOTE])
+    checks.fit(ROOMY - 1)
+    assert area.isHidden()
+    assert head.toolTip() == NOTE.text
+    checks.show_findings([SMALL, NOTE])
+    assert not area.isHidden(), "a warning is to be read"
+    checks.show_findings([NOTE])
+    assert area.isHidden()
+    head.click()
+    checks.fit(ROOMY - 2)
+    assert not area.isHidden()
+    assert NOTE.text not in head.toolTip()
 
 
 def test_the_images_of_a_finding_are_shown_on_the_data_page(

@@ -16,7 +16,7 @@ from workbench.training import recipes
 from workbench.training.estimate import Estimate
 from workbench.ui.session import Session
 from workbench.ui.train import before_work
-from workbench.ui.train.before import HINT
+from workbench.ui.train.before import ESTIMATE
 from workbench.ui.train.before_work import Plan
 from workbench.ui.train.page import TrainPage
 
@@ -24,13 +24,15 @@ __all__ = ["fakes", "session", "shown"]  # fixtures
 
 
 def test_an_estimate_is_shown_until_something_is_changed(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
-    assert text(shown, "train-cost") == HINT
+    cost = shown.findChild(QLabel, "train-cost")
+    assert cost.isHidden(), "no line of the form is taken before"
     press(qtbot, shown, "train-estimate")
     assert fakes.estimate is not None
     qtbot.waitUntil(lambda: text(shown, "train-cost") == fakes.estimate.words)  # type: ignore[union-attr]
-    assert "made of noise" in shown.findChild(QLabel, "train-cost").toolTip()
+    assert "made of noise" in cost.toolTip()
+    assert cost.isVisible()
     typed(shown, "batch", "3")
-    assert text(shown, "train-cost") == HINT
+    assert cost.isHidden()
 
 
 def test_an_estimate_is_not_shown_of_what_was_changed_before_its_job_had_ended(
@@ -42,7 +44,7 @@ def test_an_estimate_is_not_shown_of_what_was_changed_before_its_job_had_ended(
     job.reported.connect(lambda _: typed(shown, "batch", "3"))
     fakes.held.clear()
     qtbot.waitUntil(lambda: not session.jobs)
-    assert text(shown, "train-cost") == HINT
+    assert text(shown, "train-cost") == ""
 
 
 def test_an_estimate_can_be_stopped(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
@@ -52,7 +54,7 @@ def test_an_estimate_can_be_stopped(qtbot: QtBot, shown: TrainPage, session: Ses
     assert text(shown, "train-cost") == "Trying a few steps …"
     press(qtbot, shown, "train-estimate")
     qtbot.waitUntil(lambda: not session.jobs)
-    assert (button(shown, "train-estimate").text(), text(shown, "train-cost")) == ("Estimate", HINT)
+    assert (button(shown, "train-estimate").text(), text(shown, "train-cost")) == (ESTIMATE, "")
 
 
 def test_an_estimate_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:

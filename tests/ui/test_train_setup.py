@@ -59,7 +59,7 @@ def test_what_the_recipe_is_stands_there_where_there_is_room_or_a_person_wants_i
     qtbot.addWidget(setup)
     setup.about.say("For few images.", "Small and fast.")
     head = setup.findChild(QToolButton, "train-about-head")
-    words = [setup.findChild(QLabel, f"train-{name}") for name in ("about", "detector-about")]
+    words = [setup.findChild(QLabel, f"train-{name}") for name in ("about", "detector-about", "size")]
     setup.show()
 
     def seen(height: int) -> bool:

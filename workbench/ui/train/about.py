@@ -1,4 +1,4 @@
-"""What the chosen recipe and detector are, in words: open in a high window, folded in a low one, or as one likes."""
+"""What the chosen recipe, detector and network are, in words: open in a high window, folded in a low one, or as liked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ HIGH = 720  # px of the side of the page, from which both this and some of the f
 class About(QWidget):
     """Folded, its head tells the words in its tooltip."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, size: QWidget, parent: QWidget | None = None) -> None:
+        """`size`: the line on the network's size, which comes last."""
         super().__init__(parent)
         self._by_hand = False
         self._head = QToolButton(autoRaise=True)
@@ -28,6 +29,7 @@ class About(QWidget):
         words.setSpacing(theme.GRID)
         words.addWidget(self._recipe)
         words.addWidget(self._detector)
+        words.addWidget(size)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID // 2)

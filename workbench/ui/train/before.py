@@ -1,6 +1,6 @@
 """Looks at the training that stands in the form before it starts: what is odd at every change, what it costs if asked.
 
-It puts itself above the buttons of the form. One line in the page makes it, one closes it.
+It puts itself above the buttons of the form, and one among them. One line in the page makes it, one closes it.
 
 A start waits for the look at what it starts. So it is known whether there is anything to learn, and no network is made
 by two threads at once: both draw their first weights from torch's one generator, and a run could not be repeated.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.training.estimate import Estimate
@@ -27,7 +27,7 @@ from workbench.ui.train.mark_done import MarkDone
 from workbench.ui.train.setup import Setup
 
 PATIENCE = 500  # ms after the last change, so that not every key asks
-HINT = "How long, how much memory?"
+ESTIMATE = "Estimate time"
 TRYING = "Trying a few steps …"
 Look = Callable[[Plan], tuple[Finding, ...]]
 Measure = Callable[[Plan, Callable[[], bool]], Estimate | None]
@@ -49,10 +49,10 @@ class Before(QWidget):
         self._known: Plan | None = None  # what was looked at last
         self.checks = Checks()
         self._mark_done = MarkDone(session)
-        self._cost = QLabel(HINT, wordWrap=True)
+        self._cost = QLabel(wordWrap=True)
         self._cost.setObjectName("train-cost")
-        self._cost.setProperty("role", "muted")
-        self._button = QPushButton("Estimate")
+        self._cost.hide()
+        self._button = QPushButton(ESTIMATE)
         self._button.setObjectName("train-estimate")
         self._button.setToolTip(
             "Say how long this training takes and how much memory, by trying a few steps: 10 to 20 s"
@@ -66,6 +66,7 @@ class Before(QWidget):
         self._button.clicked.connect(self._pressed)
         self.checks.images_asked.connect(self._show_images)
         setup.changed.connect(self._changed)
+        setup.resized.connect(self.checks.fit)
         setup.start_from.activated.connect(self._changed)
         session.edited.connect(self._changed)
         session.document_changed.connect(self._changed)
@@ -74,16 +75,13 @@ class Before(QWidget):
         self._changed()
 
     def _lay_out(self) -> None:
-        line = QHBoxLayout()
-        line.setSpacing(theme.GRID)
-        line.addWidget(self._cost, 1)
-        line.addWidget(self._button)
+        self._setup.looks.insertWidget(0, self._button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
         column.addWidget(self._mark_done)
         column.addWidget(self.checks)
-        column.addLayout(line)
+        column.addWidget(self._cost)
         around = self._setup.layout()
         assert isinstance(around, QVBoxLayout)
         around.insertWidget(around.indexOf(self._setup.data) + 1, self)
@@ -105,8 +103,7 @@ class Before(QWidget):
         self._turn += 1
         self._setup.hopeless = ""
         if self._cost.text() != TRYING:
-            self._cost.setText(HINT)
-            self._cost.setToolTip("")
+            self._say("")
         ready = self._plan() is not None and not self._session.is_training
         self._button.setEnabled(ready)
         if not ready:
@@ -177,8 +174,7 @@ class Before(QWidget):
         job.reported.connect(self._told)
         job.failed.connect(self._failed)
         self._job = job
-        self._cost.setText(TRYING)
-        self._cost.setToolTip("")
+        self._say(TRYING)
         self._button.setText("Stop")
         self._session.start(job)
 
@@ -191,14 +187,19 @@ class Before(QWidget):
     @Slot(object)
     def _told(self, made: object) -> None:
         if isinstance(made, Estimate) and self._measured == self._plan():
-            self._cost.setText(made.words)
-            self._cost.setToolTip(made.how)
+            self._say(made.words, made.how)
         else:
-            self._cost.setText("The settings were changed meanwhile.")
+            self._say("The settings were changed meanwhile.")
+
+    def _say(self, words: str, how: str = "") -> None:
+        """What it costs, and `how` that is known."""
+        self._cost.setText(words)
+        self._cost.setToolTip(how)
+        self._cost.setVisible(bool(words))
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        self._cost.setText(getattr(error, "sentence", str(error)))
+        self._say(getattr(error, "sentence", str(error)))
 
     # --- beside a training ---
 
@@ -214,9 +215,9 @@ class Before(QWidget):
     def _job_ended(self, job: object) -> None:
         if job is self._job:
             self._job = None
-            self._button.setText("Estimate")
+            self._button.setText(ESTIMATE)
             if self._cost.text() == TRYING:
-                self._cost.setText(HINT)
+                self._say("")
             self._button.setEnabled(self._plan() is not None and not self._session.is_training)
         elif isinstance(job, Job) and job.pauses:
             self._changed()

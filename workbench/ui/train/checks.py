@@ -18,6 +18,7 @@ ICONS = {
 }
 WORDS = {STOPS: "Can’t start", WARNING: "Warning", INFO: "Note"}
 GAP = 2  # px above and below a row's words
+ROOMY = 720  # px of the side of the page, from which mere notes are open
 HIGHEST = 96  # px, of the list, so that something is left of the form in a low window
 
 
@@ -32,7 +33,6 @@ class Checks(QWidget):
         self._head = QToolButton(autoRaise=True)
         self._head.setObjectName("train-checks-head")
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._head.setToolTip("What is odd about this training: show or hide the list")
         self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._area = _Area()
         column = QVBoxLayout(self)
@@ -43,6 +43,7 @@ class Checks(QWidget):
         self._head.clicked.connect(self._fold)
         theme.theme().changed.connect(self._colour)
         self.found: tuple[Finding, ...] = ()
+        self._by_hand, self._is_roomy = False, True
         self.hide()
 
     def show_findings(self, found: Sequence[Finding]) -> None:
@@ -57,8 +58,19 @@ class Checks(QWidget):
         words += [count(numbers[INFO], "note")] if numbers[INFO] else []
         self._head.setText(", ".join(words))
         self._colour()
-        self._turn_arrow()
+        self._open_if_due()
         self.setVisible(bool(self.found))
+
+    @Slot(int)
+    def fit(self, height: int) -> None:
+        """Fold mere notes where the side of the page is so many px high, unless a person has opened them."""
+        self._is_roomy = height >= ROOMY
+        self._open_if_due()
+
+    def _open_if_due(self) -> None:
+        if not self._by_hand:
+            self._area.setVisible(self._is_roomy or any(one.level != INFO for one in self.found))
+        self._turn_arrow()
 
     def _row(self, number: int, one: Finding) -> QWidget:
         row = QWidget()
@@ -97,11 +109,15 @@ class Checks(QWidget):
 
     @Slot()
     def _fold(self) -> None:
+        self._by_hand = True
         self._area.setVisible(self._area.isHidden())
         self._turn_arrow()
 
     def _turn_arrow(self) -> None:
-        self._head.setArrowType(Qt.ArrowType.RightArrow if self._area.isHidden() else Qt.ArrowType.DownArrow)
+        folded = self._area.isHidden()
+        self._head.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
+        words = "\n".join(one.text for one in self.found) if folded else ""
+        self._head.setToolTip(words or "What is odd about this training: show or hide the list")
 
 
 class _Area(QScrollArea):

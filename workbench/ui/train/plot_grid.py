@@ -10,11 +10,13 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 
 from workbench.ui import theme
-from workbench.ui.train.train_plot import KINDS, TrainPlot
+from workbench.ui.train.train_plot import KINDS, LEAST, TrainPlot
 
 ROOMY = (360, 180)  # px of a plot that is read with ease
 FEWEST = 4  # plots, however small the window
 SHAPE = 1.8  # width by height of a plot that shows a curve well
+LEADING = ("loss", "ap")  # what says whether it learns: larger than what says how the machine does
+SHARES = (3, 2)  # of the height: the line of the leading plots, and each line of others
 
 
 class PlotGrid(QScrollArea):
@@ -28,7 +30,7 @@ class PlotGrid(QScrollArea):
         self._plots: dict[str, TrainPlot] = {}
         self._chosen: tuple[str, ...] = ()  # none: as many as fit
         self._alone = ""
-        self._placed: tuple[tuple[str, ...], int] = ((), 0)
+        self._placed: tuple[tuple[str, ...], int, bool] = ((), 0, False)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -101,22 +103,39 @@ class PlotGrid(QScrollArea):
     def _place(self) -> None:
         names = self._names()
         columns = best_columns(len(names), self.width(), self.height())
-        if (names, columns) == self._placed:
+        leads = columns > 1 and set(LEADING) < set(names)
+        if leads:
+            rest = self.height() * SHARES[1] // sum(SHARES)
+            columns = best_columns(len(names) - len(LEADING), self.width(), rest)
+        if (names, columns, leads) == self._placed:
             return
-        before, self._placed = self._placed[0], (names, columns)
+        before, self._placed = self._placed[0], (names, columns, leads)
         for name, plot in self._plots.items():
             self._grid.removeWidget(plot)
             plot.setVisible(name in names)
-        spare = -len(names) % columns
-        for number, plot in enumerate(self.shown):
-            place = number + (spare if number else 0)
-            self._grid.addWidget(plot, place // columns, place % columns, 1, 1 if number else 1 + spare)
-            plot.show()
-        for line in range(len(KINDS)):
-            self._grid.setRowStretch(line, int(line * columns < len(names) + spare))
-            self._grid.setColumnStretch(line, int(line < columns))
+        lines: list[tuple[str, ...]] = [LEADING] if leads else []
+        others = tuple(name for name in names if not (leads and name in LEADING))
+        first = columns - (-len(others) % columns)
+        lines += [others[:first], *(others[at : at + columns] for at in range(first, len(others), columns))]
+        self._fill(lines, columns)
         if names != before:
             self.changed.emit()
+
+    def _fill(self, lines: Sequence[tuple[str, ...]], columns: int) -> None:
+        """Put these lines of plots below each other, each as wide as all; the first of a line takes what is spare."""
+        across = len(LEADING) * columns  # cells, so that both the leading plots and the others are even
+        for down, line in enumerate(lines):
+            each, at = columns if line == LEADING else len(LEADING), 0
+            for number, name in enumerate(line):
+                wide = each if number else across - each * (len(line) - 1)
+                self._grid.addWidget(self.plot(name), down, at, 1, wide)
+                self.plot(name).show()
+                at += wide
+        for number in range(len(KINDS)):
+            leads = number < len(lines) and lines[number][0] in LEADING
+            self._grid.setRowStretch(number, SHARES[not leads] if number < len(lines) else 0)
+        for number in range(len(LEADING) * len(KINDS)):
+            self._grid.setColumnStretch(number, int(number < across))
 
 
 def best_columns(count: int, width: int, height: int) -> int:
@@ -127,7 +146,8 @@ def best_columns(count: int, width: int, height: int) -> int:
         first = (1 + -count % columns) * shape
         return (count - 1) * _off(shape) + _off(first)
 
-    return min(range(1, max(count, 1) + 1), key=badness)
+    most = max(min(count, width // (LEAST[0] + theme.GRID)), 1)
+    return min(range(1, most + 1), key=badness)
 
 
 def _off(shape: float) -> float:

@@ -55,6 +55,7 @@ class Setup(QWidget):
     help_asked = Signal(str)  # a help page
     said = Signal(str)  # what was set along with a choice
     changed = Signal()
+    resized = Signal(int)  # its height, in px
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,8 +74,8 @@ class Setup(QWidget):
         self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
         self.detector.setItemDelegate(TwoLines(self.detector))
         self.preset = ElidedCombo("train-preset", "Recipe", "The settings to begin with.")
-        self.about = About()
         self.network_size = NetworkSize()
+        self.about = About(self.network_size)
         self.start_from = StartFrom()
         self.help = QToolButton()
         self.help.setText("?")
@@ -92,6 +93,8 @@ class Setup(QWidget):
         self.start = QPushButton(START)
         self.start.setObjectName("train-start")
         self.start.setProperty("role", "primary")
+        self.looks = QHBoxLayout()  # buttons that look at the training before it starts
+        self.looks.setSpacing(theme.GRID)
         self.setFixedWidth(WIDTH)
         self._lay_out()
         for touched in (self.detector.activated, self.preset.activated, self.start_from.activated, self.form.changed):
@@ -129,20 +132,16 @@ class Setup(QWidget):
         column.addLayout(head)
         column.addWidget(scroll, 1)
         column.addWidget(self.data)
+        column.addLayout(self.looks)
         column.addWidget(self.start)
 
     def _scrolled(self) -> QWidget:
         """What is chosen in words, what differs from the recipe, and the form: they may be longer than the window."""
         inside = QWidget()
-        words = QVBoxLayout()
-        words.setSpacing(theme.GRID)
-        words.addWidget(self.about)
-        words.addWidget(self.network_size)
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(words)
-        column.addSpacing(theme.GRID // 2)
+        column.addWidget(self.about)
         column.addWidget(self.changes)
         column.addWidget(self.form, 1)
         return inside
@@ -154,6 +153,7 @@ class Setup(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.about.fit(self.height())
+        self.resized.emit(self.height())
 
     @property
     def loaded(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -12,6 +12,7 @@ from workbench.ui import preferences, theme
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 
 CSV, PNG = "csv", "png"
+LEAST = (160, 110)  # px of a plot, width and height
 _EDGE = 2  # px between the button and the plot's sides
 
 
@@ -51,12 +52,13 @@ class TrainPlot(Plot):
     def __init__(self, kind: PlotKind, parent: QWidget | None = None) -> None:
         corner = BOTTOM_RIGHT if kind.name == "ap" else TOP_RIGHT
         super().__init__(
-            kind.x, kind.axis, parent, legend=kind.legend, corner=corner, whole_x=True, dense=kind.x == "step"
-        )
+            kind.x, kind.axis, parent, legend=kind.legend, corner=corner, above=True, whole_x=True,
+            dense=kind.x == "step",
+        )  # fmt: skip
         self.kind = kind
         self.setObjectName(f"train-plot-{kind.name}")
         self.setAccessibleName(kind.title)
-        self.setMinimumSize(160, 110)
+        self.setMinimumSize(*LEAST)
         self._add_action("Only this plot, or all again", self.alone_asked)
         self._add_action("Save as picture…", self._ask_picture)
         self._add_action("Save as CSV…", self._ask_csv)
@@ -101,6 +103,10 @@ class TrainPlot(Plot):
         self.set_log(on)
         if on != preferences.flag(self._kept):
             preferences.put(self._kept, on)
+
+    def sizeHint(self) -> QSize:
+        """Pyqtgraph's is the present size, by which one plot of a line would stay larger than its neighbour."""
+        return QSize(*LEAST)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

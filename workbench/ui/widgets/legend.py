@@ -1,4 +1,4 @@
-"""A plot's legend: it goes where it covers least of the curves, and a click on a name hides or shows its curve."""
+"""A plot's legend: above the curves or where it covers least, and a click on a name hides or shows its curve."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ COLUMNS = 3  # at most
 WIDEST = 0.75  # share of the plot's width that several columns may take where one would do
 MANY = 5  # names, which still stand apart in a small plot
 ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px of a line, of one that stands close, and round a name, as pyqtgraph has it
+AROUND = 9  # px around the names, as Qt's style has it
 HELP = "Click to hide or show"
 
 
@@ -79,7 +80,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         sample.update()
 
     def fit(self, width: float, height: float) -> None:
-        """At least as many columns as it takes to be no higher than `height`, in px; gone where these are too wide."""
+        """At least as many columns as it takes to be no higher than `height`, in px; gone where there is no room."""
         if self.items:
             self._pack(len(self.items) > MANY or height < (ROW + MARGIN) * len(self.items) + 2 * EDGE)
             row = max(part.height() for part in self.items[0])
@@ -88,11 +89,27 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
             self._shape(min(max(self._least, self._columns), len(self.items)))
             if self.rect().width() > width - 2 * EDGE:
                 self._shape(self._least)
-            self.setVisible(self.rect().width() <= width - 2 * EDGE)
+            self.setVisible(self.rect().width() <= width - 2 * EDGE and height > 0)
 
-    def _shape(self, columns: int) -> None:
+    def lie_above(self, width: float) -> bool:
+        """Be one line of small names, if it is no longer than `width`, in px, and nobody has moved it."""
+        if not self.items or self.was_moved:
+            return False
+        self._pack(True)
+        wide = sum(part.width() + 3 for item in self.items for part in item)  # 3 px as pyqtgraph lays them
+        if wide + theme.GRID * (len(self.items) - 1) + 2 * AROUND > width:
+            return False
+        self._shape(len(self.items), theme.GRID, 0)
+        self.show()
+        return True
+
+    def _shape(self, columns: int, gap: int = 0, edge: int = AROUND) -> None:
+        """In so many columns, which lie `gap` px further apart, with `edge` px above and below."""
         self._columns = columns
         self.setColumnCount(columns)
+        for column in range(1, 2 * columns, 2):
+            self.layout.setColumnSpacing(column, self.layout.horizontalSpacing() + gap)
+        self.layout.setContentsMargins(AROUND, edge, AROUND, edge)
         self.updateSize()
 
     def _pack(self, close: bool) -> None:

@@ -17,7 +17,7 @@ from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.widgets import drawn
 from workbench.ui.widgets.drawn import Floats
-from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, TOP_RIGHT, Legend, Place, inked
+from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, EDGE, TOP_RIGHT, Legend, Place, inked
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
@@ -30,6 +30,8 @@ __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
 SETTLED = 100  # ms after the last change until the legend looks for its place
 AIR = 0.06  # of an empty plot's range, so that the number at its top is whole
+LINE = CLOSE_ROW + 2  # px above the curves that a legend takes there
+LOWEST = 56  # px of curves, below which no line is taken from them
 LEAST_WIDTH = 200  # px that a plot is taken to have before it is shown
 
 
@@ -47,13 +49,15 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         *,
         legend: bool = True,
         corner: Place = TOP_RIGHT,
+        above: bool = False,
         whole_x: bool = False,
         dense: bool = False,
         view_box: pg.ViewBox | None = None,
     ) -> None:
         """`x` and `y`: axis names with units, like "width (px)".
 
-        `corner`: where curves rarely are: the legend goes there unless another place is freer. `whole_x`: x counts
+        `corner`: where curves rarely are: the legend goes there unless another place is freer. `above`: it lies above
+        the curves where one line is enough for it, as in small plots no place is free. `whole_x`: x counts
         things, such as steps, so that there is nothing to name between two, and nothing below 0. `dense`: x rises
         and there may be thousands of points, of which those that can be told apart are drawn. `view_box`: another
         than pyqtgraph's own.
@@ -70,6 +74,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._hidden: set[str] = set()
         self._dense, self._log_y, self._floor = dense, False, math.inf
         self._words = ""
+        self._above, self._line = above, 0  # px that the legend has above the curves
         self._note = PlotNote(self)
         self._values = PlotValues(self, self._curves, (x, y), rises=dense)
         self._soon = QTimer(self, singleShot=True, interval=SETTLED)
@@ -302,12 +307,28 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def place_legend(self) -> None:
         """Put the legend where it covers least; one that was moved by hand stays."""
         legend = self.getPlotItem().legend
-        if legend is not None:
-            vb = self.getPlotItem().vb
-            legend.fit(vb.rect().width(), vb.rect().height())
-            inks = [inked(*self._placed(curve), vb.viewRange(), vb.rect()) for curve in self._curves.values()
-                    if curve.shown]  # fmt: skip
+        if legend is None:
+            return
+        vb = self.getPlotItem().vb
+        room = vb.rect()
+        is_low = self._above and room.height() + self._line < LOWEST + LINE
+        if self._above and not is_low and legend.lie_above(room.width()):
+            self._lift(legend, LINE)
+        elif not (self._line and legend.was_moved):
+            self._lift(legend, 0)
+            legend.fit(room.width(), 0 if is_low else room.height())
+            inks = [inked(*self._placed(curve), vb.viewRange(), room) for curve in self._curves.values() if curve.shown]
             legend.avoid(inks, self._note.area())
+
+    def _lift(self, legend: Legend, line: int) -> None:
+        """Give it a line of so many px above the curves; 0 has it lie among them."""
+        if line != self._line:
+            self._line = line
+            item = self.getPlotItem()
+            item.layout.setRowFixedHeight(0, line)  # that of pyqtgraph's title, which no plot of ours has
+            legend.setParentItem(item if line else item.vb)
+        if line:
+            legend.anchor(itemPos=TOP_RIGHT, parentPos=TOP_RIGHT, offset=(-EDGE, 1))
 
     def _placed(self, curve: PlotCurve) -> tuple[Floats, Floats]:
         return curve.x, drawn.logarithms(curve.y, self._floor) if self._log_y else curve.y

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QMenu, QPushButton, QWidget
 
 from workbench.ui import keys, theme
 from workbench.ui.commands import BY_NAME
@@ -63,16 +63,14 @@ def _prepared(top: QWidget) -> Prepared | None:
 
 
 class SeenButton(QPushButton):
-    """Puts itself above the button that starts a training; the window follows what is set below it."""
+    """Puts itself beside what else looks at a training before it starts; the window follows what is set below it."""
 
     def __init__(self, session: Session, setup: Setup) -> None:
         super().__init__("What the trainer sees…", setup)
         self.setObjectName("train-seen")
         self.setToolTip("Images as they enter the network, and which cells, anchors or points learn which box")
         self.clicked.connect(lambda: open_seen(session, setup, trained=True))
-        column = setup.layout()
-        assert isinstance(column, QVBoxLayout)
-        column.insertWidget(column.indexOf(setup.start), self)
+        setup.looks.addWidget(self, 1)
         setup.changed.connect(self._follow)
         setup.start_from.currentIndexChanged.connect(self._follow)
 
