@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,18 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
+from workbench.ui import preferences
 from workbench.ui.choosing import chosen_folder
 from workbench.ui.main_window import MainWindow
+from workbench.ui.places import PLACES
 from workbench.ui.start import counting, recent, recent_cards
 from workbench.ui.start.backing_up import BackingUp
+from workbench.ui.start.first_cards import FirstCard
+from workbench.ui.start.page import StartPage
 from workbench.ui.start.recent import Recent
 from workbench.ui.start.recent_cards import RecentCard
 from workbench.ui.start.recent_menu import RecentMenu
+from workbench.ui.start.way import WORDS
 
 
 def cards(window: MainWindow) -> dict[str, RecentCard]:
@@ -81,6 +87,51 @@ def test_a_project_that_is_not_there_is_forgotten_only_when_one_says_so(gone: Ma
     press(cards(gone)["project"], "recent-forget")
     assert [one.folder.name for one in recent.kept()] == ["b"]
     assert [*cards(gone)] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "words"),
+    [
+        ("2026-03-01", "today"), ("2026-02-28", "yesterday"), ("2026-02-27", "27 February"),
+        ("2025-03-01", "1 March 2025"), ("", ""), ("soon", ""),
+    ],
+)  # fmt: skip
+def test_a_recent_project_says_when_it_was_open(opened: str, words: str) -> None:
+    assert Recent(Path("p"), "p", "", opened).when(date(2026, 3, 1)) == words
+
+
+def test_the_day_is_kept_with_a_recent_project_and_an_older_list_is_read(tmp_path: Path) -> None:
+    preferences.put("recent", [f"{tmp_path}\told\tpicture.jpg"])
+    recent.remember(Recent(tmp_path / "b", "b"))
+    assert recent.kept() == (
+        Recent(tmp_path / "b", "b", "", date.today().isoformat()), Recent(tmp_path, "old", "picture.jpg"),
+    )  # fmt: skip
+
+
+def test_the_way_through_the_pages_is_told_to_who_has_no_project_yet(open_window: Open, tmp_path: Path) -> None:
+    preferences.put("recent", [])
+    window = open_window()
+    assert find(window, QWidget, "start-way").isVisible()
+    assert set(WORDS) == {place.name for place in PLACES}
+    recent.remember(Recent(tmp_path, "p"))
+    find(window, StartPage, "page-start").refresh()
+    assert not find(window, QWidget, "start-way").isVisible()
+
+
+def test_the_card_of_the_sample_says_how_far_it_is_made(
+    qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 2)
+    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
+    window = open_window()
+    card, seen = find(window, FirstCard, "start-sample"), []
+    usual = card.words
+    window._projects.sampling.connect(lambda *_: seen.append(card.words))
+    press(window, "start-sample")
+    qtbot.waitUntil(lambda: card.words == usual and len(seen) > 2, timeout=20_000)
+    assert seen[0] == "Making photograph 0 of 2 …"
+    assert "Making photograph 2 of 2 …" in seen
 
 
 def test_who_thinks_better_of_a_new_project_is_where_he_was(

@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         self._start.folder_asked.connect(self.choose_photographs)
         self._start.open_asked.connect(self.choose_project)
         self._start.sample_asked.connect(self._projects.sample)
+        self._projects.sampling.connect(self._start.sample.show_progress)
         self._start.tour_asked.connect(self.show_tour)
         self._start.create_asked.connect(self._projects.create)
         self._start.form_left.connect(lambda: self.show_page(self._shown))

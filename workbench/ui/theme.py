@@ -167,6 +167,7 @@ def _sheet(c: Colours) -> str:
     QSplitter::handle:vertical {{ height: 1px; }}
     QFrame[role="bar"] {{ background: {c.window}; border: none; }}
     QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 6px; }}
+    QFrame#start-drop {{ border: 1px dashed {c.muted}; border-radius: 6px; }}
     QLabel[role="muted"] {{ color: {c.muted}; }}
     QLabel[role="error"] {{ color: {c.error}; }}
     QLabel[role="ok"] {{ color: {c.ok}; }}

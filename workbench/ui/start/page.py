@@ -11,8 +11,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 from workbench.ui import theme
 from workbench.ui.actions import tooltip
 from workbench.ui.commands import BY_NAME
+from workbench.ui.start import recent
+from workbench.ui.start.first_cards import FirstCard
 from workbench.ui.start.new_form import NewForm
 from workbench.ui.start.recent_cards import CARD, COLUMNS, RecentProjects
+from workbench.ui.start.way import Way
 
 
 class StartPage(QWidget):
@@ -34,14 +37,11 @@ class StartPage(QWidget):
         self._content.setSpacing(theme.GRID * 2)
         title = QLabel("Workbench")
         title.setFont(theme.font(theme.TITLE, bold=True))
-        about = QLabel(
-            "From a folder of photographs to a trained object detector, on your own machine.\n"
-            "Drop a folder of photographs, or a project, into this window, or begin with one of these:"
-        )
+        about = QLabel("From a folder of photographs to a trained object detector, on your own machine.")
         about.setProperty("role", "muted")
         self._content.addWidget(title)
         self._content.addWidget(about)
-        self._content.addLayout(self._buttons())
+        self._content.addWidget(self._begin())
         self._form = NewForm()
         self._form.create_asked.connect(self.create_asked)
         self._form.left.connect(self.form_left)
@@ -50,8 +50,10 @@ class StartPage(QWidget):
         self._recent.found.connect(self.recent_found)
         self._content.addWidget(self._form)
         self._content.addWidget(self._recent)
+        self._add_first()
         self._content.addStretch(1)
         self._place()
+        self._way.setVisible(not recent.kept())  # not before it is placed: it would be a window of its own
 
     def _place(self) -> None:
         """The content in a column of readable width in the middle, scrolling where the window is low."""
@@ -71,20 +73,19 @@ class StartPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
 
-    def _buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _begin(self) -> QFrame:
+        """Where photographs or a project are dropped, or chosen by its buttons."""
+        area = QFrame()
+        area.setObjectName("start-drop")
+        row = QHBoxLayout(area)
+        row.setContentsMargins(*(2 * theme.GRID,) * 4)
         row.setSpacing(theme.GRID)
-        for name, word, icon, signal, help in (
-            ("start-new", "New project from a folder…", "mdi6.folder-plus-outline", self.folder_asked,
-             tooltip(BY_NAME["new-project"])),
-            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked, tooltip(BY_NAME["open-project"])),
-            ("start-sample", "Sample project", "mdi6.shape-outline", self.sample_asked,
-             "Made here in some seconds: drawn photographs with labels, to try everything with"),
-            ("start-tour", "One-minute tour", "mdi6.map-marker-path", self.tour_asked,
-             "Through the six pages, on the sample project"),
-        ):  # fmt: skip
+        for name, word, icon, signal, command in (
+            ("start-new", "New project from a folder…", "mdi6.folder-plus-outline", self.folder_asked, "new-project"),
+            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked, "open-project"),
+        ):
             button = QPushButton(word)
-            button.setToolTip(help)
+            button.setToolTip(tooltip(BY_NAME[command]))
             button.setObjectName(name)
             button.setMinimumHeight(theme.GRID * 5)
             button.setIconSize(QSize(20, 20))
@@ -93,8 +94,30 @@ class StartPage(QWidget):
             theme.set_icon(button, icon)
             button.clicked.connect(signal)
             row.addWidget(button)
-        row.addStretch(1)
-        return row
+        words = QLabel("or drop a folder of photographs, or a project, into this window", wordWrap=True)
+        words.setProperty("role", "muted")
+        row.addSpacing(theme.GRID)
+        row.addWidget(words, 1)
+        return area
+
+    def _add_first(self) -> None:
+        title = QLabel("Try it out")
+        title.setFont(theme.font(theme.BODY, bold=True))
+        words = "120 drawn photographs with labels, made here in some seconds: to try everything with"
+        self.sample = FirstCard("start-sample", "Sample project", words, picture="sample.jpg")
+        words = "Through the six pages, from the photographs to the finished detector, on the sample project"
+        tour = FirstCard("start-tour", "One-minute tour", words, icon="mdi6.map-marker-path")
+        self.sample.clicked.connect(self.sample_asked)
+        tour.clicked.connect(self.tour_asked)
+        row = QHBoxLayout()
+        row.setSpacing(2 * theme.GRID)
+        row.addWidget(self.sample, 1)
+        row.addWidget(tour, 1)
+        self._content.addWidget(title)
+        self._content.addLayout(row)
+        self._way = Way()
+        self._content.addSpacing(2 * theme.GRID)
+        self._content.addWidget(self._way)
 
     def offer(self, photographs: Path) -> None:
         """Show the form for a new project of this folder."""
@@ -103,6 +126,7 @@ class StartPage(QWidget):
     def refresh(self) -> None:
         """Read the recent projects again."""
         self._recent.refresh()
+        self._way.setVisible(not recent.kept())
 
     def hideEvent(self, event: QHideEvent) -> None:
         """A page of the open project came: the new one is no longer wanted."""

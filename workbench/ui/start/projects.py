@@ -44,6 +44,7 @@ class Projects(QObject):
     """
 
     opened = Signal()
+    sampling = Signal(int, int)  # so many of so many photographs of the sample are made; 0 of 0: it has ended
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -231,6 +232,7 @@ class Projects(QObject):
                 return
             if job is self._sampling:
                 self._sampling = None
+                self.sampling.emit(0, 0)
             if self._new is not None and self._new[0] is job:
                 if not job.stop.is_set() and job in self._readers and self._readers[job] is self._session.document:
                     self._seek_labels(self._new[1])
@@ -290,10 +292,12 @@ class Projects(QObject):
         self._sampling = Job("Making the sample project", lambda _: _sample(folder), self)
         self._sampling.reported.connect(self._sampled)
         self._session.start(self._sampling)
-        self._session.inform("The sample project is being made: some seconds.")
+        self.sampling.emit(0, SAMPLE_IMAGES)
 
     @Slot(object)
     def _sampled(self, event: object) -> None:
+        if isinstance(event, Counted):
+            self.sampling.emit(event.done, event.total)
         if isinstance(event, SampleMade):
             self._open_sample(event.folder)
             self._session.inform(f"The sample project is in {event.folder}. Delete that folder when you are through.")

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from workbench.ui import preferences
 
 RECENT = 12
-"""How many are kept: as many as the start page shows without scrolling."""
+"""How many are kept: four rows of the start page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """A project that was open before. `picture` is a file to show for it, "" for none."""
+    """A project that was open before. `picture` is a file to show for it, "" for none; `opened` its last day,
+    as 2026-11-28, "" of one that an older version kept."""
 
     folder: Path
     name: str
     picture: str = ""
+    opened: str = ""
+
+    def when(self, today: date) -> str:
+        """The day on which it was opened last, in words."""
+        try:
+            day = date.fromisoformat(self.opened)
+        except ValueError:
+            return ""
+        ago = (today - day).days
+        if ago in (0, 1):
+            return "yesterday" if ago else "today"
+        return f"{day.day} {day:%B}" if day.year == today.year else f"{day.day} {day:%B %Y}"
 
 
 def kept() -> tuple[Recent, ...]:
     """All of them; the disk is not asked, which may be a network that is down."""
     lines = preferences.get("recent", []) or []
     parts = [line.split("\t") for line in ([lines] if isinstance(lines, str) else map(str, lines))]
-    return tuple(Recent(Path(part[0]), part[1], part[2]) for part in parts if len(part) == 3)
+    return tuple(Recent(Path(part[0]), *part[1:4]) for part in parts if len(part) >= 3)
 
 
 def remember(one: Recent) -> None:
-    """Put a project at their head."""
+    """Put a project that is opened now at their head."""
+    one = replace(one, opened=date.today().isoformat())
     _keep((one, *(other for other in kept() if other.folder != one.folder))[:RECENT])
 
 
@@ -38,7 +53,9 @@ def forget(folder: Path) -> None:
 
 
 def _keep(them: tuple[Recent, ...]) -> None:
-    preferences.put("recent", ["\t".join((str(r.folder), r.name.replace("\t", " "), r.picture)) for r in them])
+    preferences.put(
+        "recent", ["\t".join((str(r.folder), r.name.replace("\t", " "), r.picture, r.opened)) for r in them]
+    )
 
 
 def is_there(folder: Path) -> bool:

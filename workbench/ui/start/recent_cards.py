@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QHideEvent, QImage, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtGui import QFontMetricsF, QHideEvent, QImage, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.ui import theme
@@ -113,7 +114,7 @@ class RecentProjects(QWidget):
 
 
 class RecentCard(QAbstractButton):
-    """A recent project: a picture of it, its name and its folder; two buttons in the picture's place if it is gone."""
+    """A recent project: picture, name, last day and folder; two buttons in the picture's place if it is gone."""
 
     def __init__(self, one: Recent) -> None:
         super().__init__()
@@ -175,8 +176,12 @@ class RecentCard(QAbstractButton):
         painter.drawRoundedRect(frame, 6, 6)
         self._paint_picture(painter, QRectF(1, 1, self.width() - 2, _PICTURE))
         words = QRectF(10, _PICTURE + 6, self.width() - 20, 20)
-        self._line(painter, words, self.text(), "muted" if self.is_gone else "text")
-        painter.setFont(theme.font(theme.SMALL))
+        when = "" if self.is_gone else self.recent.when(date.today())
+        small = theme.font(theme.SMALL)
+        taken = QFontMetricsF(small).horizontalAdvance(when) + theme.GRID if when else 0.0
+        self._line(painter, words.adjusted(0, 0, -taken, 0), self.text(), "muted" if self.is_gone else "text")
+        painter.setFont(small)
+        self._line(painter, words, when, "muted", Qt.AlignmentFlag.AlignRight)
         place = f"not found at {self.recent.folder}" if self.is_gone else str(self.recent.folder)
         self._line(painter, words.translated(0, 19), place, "muted")
         painter.end()
@@ -188,15 +193,22 @@ class RecentCard(QAbstractButton):
         elif self._picture.isNull():
             theme.icon("mdi6.image-outline").paint(painter, space.toRect().adjusted(40, 40, -40, -40))
         else:
-            painter.drawImage(space, self._picture, _cover(self._picture, space))
+            painter.drawImage(space, self._picture, cover(self._picture, space))
 
-    def _line(self, painter: QPainter, area: QRectF, text: str, colour: str) -> None:
+    def _line(
+        self,
+        painter: QPainter,
+        area: QRectF,
+        text: str,
+        colour: str,
+        side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+    ) -> None:
         painter.setPen(theme.colour(colour))
         cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(area.width()))
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), cut)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | side), cut)
 
 
-def _cover(picture: QImage, space: QRectF) -> QRectF:
+def cover(picture: QImage, space: QRectF) -> QRectF:
     """The middle part of `picture` that has the shape of `space`."""
     scale = min(picture.width() / space.width(), picture.height() / space.height())
     width, height = space.width() * scale, space.height() * scale

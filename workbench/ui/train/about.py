@@ -1,4 +1,4 @@
-"""What the chosen recipe, detector and network are, in words: open in a high window, folded in a low one, or as liked."""
+"""What recipe, detector and network are, in words: open in a high window, folded in a low one, or as one likes."""
 
 from __future__ import annotations
 
