@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QPushButton,
     QSpinBox,
     QWidget,
 )
@@ -129,6 +130,28 @@ def test_selected_images_get_a_state_and_a_split_that_can_be_undone(open_window:
     assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.TEST, Split.TEST]
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
     assert [i.split for i in on_disk(labelled)] == [Split.NONE, Split.NONE, Split.NONE]
+
+
+def test_the_bar_marks_what_all_selected_images_are(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    bar = find(window, QWidget, "selection-bar")
+
+    def marked() -> list[str]:
+        return [button.text() for button in bar.findChildren(QPushButton) if button.isChecked()]
+
+    click_row(gallery, 0)
+    qtbot.waitUntil(lambda: marked() == ["In work", "No split"])
+    press(window, "set-state-in work")
+    assert marked() == ["In work", "No split"], "a click on what it is already does not turn it off"
+    press(window, "set-split-test")
+    assert marked() == ["In work", "Test"]
+    click_row(gallery, 1, modifier=CTRL)
+    qtbot.waitUntil(lambda: marked() == [])  # they differ in both
+    press(window, "set-state-done")
+    assert marked() == ["Done"]
+    window.session.undo_last()
+    qtbot.waitUntil(lambda: marked() == [])
 
 
 def menu_of(window: MainWindow, gallery: QAbstractItemView, row: int) -> QMenu:

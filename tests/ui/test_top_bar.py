@@ -70,4 +70,6 @@ def test_the_numbers_of_the_project_show_what_they_count(qtbot: QtBot, open_wind
     done.click()
     assert [listed.index(row, 0).data() for row in range(listed.rowCount())] == ["b.png"]
     window.session.do(edits.SetState((2,), State.DONE))
-    qtbot.waitUntil(lambda: not done.isEnabled())
+    qtbot.waitUntil(lambda: done.property("role") == "ok")
+    done.click()  # a number that counts things shows them, also the last one
+    assert listed.rowCount() == 3

@@ -123,6 +123,13 @@ def _faint(c: Colours) -> str:
     return faint.name(QColor.NameFormat.HexArgb)
 
 
+def _tint(c: Colours) -> str:
+    """The ground of what is chosen among several, as #aarrggbb."""
+    tint = QColor(c.accent)
+    tint.setAlpha(36)
+    return tint.name(QColor.NameFormat.HexArgb)
+
+
 def apply(mode: str | None = None) -> None:
     """Put the theme on: `mode` is one of MODES, None keeps the present one. Call it again when the system changes."""
     app = QApplication.instance()
@@ -170,7 +177,7 @@ def _sheet(c: Colours) -> str:
     QFrame#start-drop {{ border: 1px dashed {c.muted}; border-radius: 6px; }}
     QLabel[role="muted"] {{ color: {c.muted}; }}
     QLabel[role="error"] {{ color: {c.error}; }}
-    QLabel[role="ok"] {{ color: {c.ok}; }}
+    QLabel[role="ok"], QToolButton[role="ok"] {{ color: {c.ok}; }}
     QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
     QLineEdit {{
         background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 6px; }}
@@ -186,6 +193,13 @@ def _sheet(c: Colours) -> str:
     QPushButton:flat {{ border: 1px solid transparent; border-radius: 4px; padding: 3px 8px; }}
     QPushButton:flat:hover {{ background: {c.border}; }}
     QPushButton:flat:focus {{ border-color: {c.accent}; }}
+    QPushButton[role="count"]:disabled {{ color: {c.muted}; }}
+    QPushButton[role="choice"] {{
+        background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 10px; }}
+    QPushButton[role="choice"]:hover {{ background: {c.hover}; }}
+    QPushButton[role="choice"]:checked {{ border-color: {c.accent}; background: {_tint(c)}; color: {c.accent}; }}
+    QPushButton[role="choice"]:focus {{ border-color: {c.text}; }}
+    QPushButton[role="choice"]:disabled {{ color: {_faint(c)}; }}
     QPushButton[role="primary"] {{
         background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; border-radius: 4px;
         padding: 4px 14px; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
@@ -9,11 +10,12 @@ from PySide6.QtCore import (
     QPoint,
     QSize,
     Qt,
+    QTimer,
     Signal,
     SignalInstance,
     Slot,
 )
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -25,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
+from workbench.core.applied import Applied
 from workbench.core.project import Split, State
 from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.data.loss_bar import LossBar
@@ -35,6 +38,8 @@ from workbench.ui.widgets.image_filter import ImageFilter, split_word
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
+
+MARK_AFTER = 50  # ms after the last change of a selection, which may be of a million images
 
 
 class Gallery(QWidget):
@@ -77,6 +82,9 @@ class Gallery(QWidget):
         self.model.count_changed.connect(self._listed)
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         session.image_changed.connect(self.follow)
+        session.edited.connect(self._edited)
+        self._marking = QTimer(self, singleShot=True, interval=MARK_AFTER)
+        self._marking.timeout.connect(self._mark_values)
         self._kept: tuple[int, ...] = ()
         self.setFocusProxy(self._view)
         self._listed()
@@ -161,16 +169,37 @@ class Gallery(QWidget):
     @Slot()
     def _selection_changed(self) -> None:
         self._selection.show_count(sum(map(len, self._view.chosen_rows())))
+        self._marking.start()
+
+    @Slot(object)
+    def _edited(self, applied: Applied) -> None:
+        if applied.images_changed:
+            self._marking.start()
+
+    @Slot()
+    def _mark_values(self) -> None:
+        """In the bar: the state and the split that all selected images have."""
+        document, ids = self._session.document, np.array(self.model.ids(self._view.chosen_rows()), int)
+        if document is None or not len(ids):
+            self._selection.mark(None, None)
+            return
+        images, first = document.images(), document.image(int(ids[0]))
+        rows = images.rows_of(ids)
+        state = first.state if images.in_state(first.state)[rows].all() else None
+        split = first.split if images.in_split(first.split)[rows].all() else None
+        self._selection.mark(state, split)
 
     @Slot(object)
     def _set_state(self, state: State) -> None:
         if self.selected():
             unread_images.set_state(self._session, self.selected(), state)
+        self._mark_values()  # also where nothing was changed: a click has turned its button
 
     @Slot(object)
     def _set_split(self, split: Split) -> None:
         if self.selected():
             self._session.do(edits.SetSplit(self.selected(), split))
+        self._mark_values()
 
 
 def _tiles(model: ImagesModel) -> TileView:
@@ -186,7 +215,7 @@ def _tiles(model: ImagesModel) -> TileView:
 
 
 class SelectionBar(QFrame):
-    """What the selected images become."""
+    """What the selected images are and become: the button of a value that all of them have is pressed down."""
 
     state_chosen = Signal(object)
     split_chosen = Signal(object)
@@ -201,6 +230,7 @@ class SelectionBar(QFrame):
         self._about.setObjectName("gallery-selected")
         layout.addWidget(self._about)
         layout.addSpacing(theme.GRID)
+        self._marks: dict[State | Split, tuple[QPushButton, QAction]] = {}
         self._wide, self._narrow = QWidget(), QWidget()
         for part in (self._wide, self._narrow):
             row = QHBoxLayout(part)
@@ -229,12 +259,16 @@ class SelectionBar(QFrame):
         menu = Menu(folded)
         for choice in choices:
             text = split_word(choice) if isinstance(choice, Split) else choice.value.capitalize()
-            button = QPushButton(text, flat=True)
+            button = QPushButton(text, checkable=True)
+            button.setProperty("role", "choice")
             button.setObjectName(f"{name}-{choice.value}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles
             button.clicked.connect(lambda _=False, choice=choice: signal.emit(choice))
             wide.addWidget(button)
-            menu.addAction(text).triggered.connect(lambda _=False, choice=choice: signal.emit(choice))
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _=False, choice=choice: signal.emit(choice))
+            self._marks[choice] = (button, action)
         wide.addSpacing(theme.GRID)
         folded.setMenu(menu)
         narrow.addWidget(folded)
@@ -253,6 +287,12 @@ class SelectionBar(QFrame):
         fits = self._wide.sizeHint().width() <= room
         self._wide.setVisible(fits)
         self._narrow.setVisible(not fits)
+
+    def mark(self, state: State | None, split: Split | None) -> None:
+        """The values that all selected images have; None: they have several, or there are none."""
+        for choice, parts in self._marks.items():
+            for part in parts:
+                part.setChecked(choice is (state if isinstance(choice, State) else split))
 
     def show_count(self, count: int) -> None:
         self._about.setText(f"{count:,} selected")

@@ -61,6 +61,7 @@ class Summary(QWidget):
         title.setProperty("role", "muted")
         number = QPushButton("0", flat=True)
         number.setObjectName(name)
+        number.setProperty("role", "count")
         number.setToolTip(f"Show these images ({word})")
         number.setCursor(Qt.CursorShape.PointingHandCursor)
         number.setFixedWidth(72)

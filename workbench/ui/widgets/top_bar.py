@@ -23,7 +23,7 @@ _COUNT_AFTER = 150
 """Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
 
 
-_ALL_DONE = "All images are done or verified."
+_ALL_DONE = "All images are done or verified. Click to show them."
 
 
 class TopBar(QFrame):
@@ -96,11 +96,13 @@ class TopBar(QFrame):
 
     @Slot()
     def _ask_not_done(self) -> None:
+        """Those that are left; all, where none is."""
         document = self._session.document
         if document is not None:
             images = document.images()
+            left = images.ids[~_done(images)].tolist()
             self._session.page_asked.emit("data")
-            self._session.images_asked.emit(frozenset(images.ids[~_done(images)].tolist()), "not done yet")
+            self._session.images_asked.emit(frozenset(left) if left else None, "not done yet" if left else "")
 
     @Slot()
     def _count_soon(self, _what: object = None) -> None:
@@ -122,8 +124,10 @@ class TopBar(QFrame):
         self._boxes.setEnabled(boxes > 0)
         done = int(_done(document.images()).sum())
         self._done.setText(f"{done:,} done")
-        self._done.setEnabled(done < images)
-        self._done.setToolTip(f"Show the {_many(images - done, 'image')} not done yet" if done < images else _ALL_DONE)
+        left = images - done
+        self._done.setToolTip(f"Show the {_many(left, 'image')} not done yet" if left else _ALL_DONE)
+        self._done.setEnabled(images > 0)
+        _give_role(self._done, "" if left or not images else "ok")
         if document.read_only:
             self._say("read only", "error", document.why_read_only)
         else:
@@ -132,10 +136,15 @@ class TopBar(QFrame):
     def _say(self, word: str, role: str, why: str) -> None:
         self._saved.setText(word)
         self._saved.setToolTip(why)
-        if self._saved.property("role") != role:
-            self._saved.setProperty("role", role)
-            self._saved.style().unpolish(self._saved)
-            self._saved.style().polish(self._saved)
+        _give_role(self._saved, role)
+
+
+def _give_role(widget: QWidget, role: str) -> None:
+    """By which the theme's sheet colours it."""
+    if widget.property("role") != role:
+        widget.setProperty("role", role)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 def _follow_theme(menus: QMenuBar) -> None:
