@@ -70,6 +70,7 @@ class Importing:
     def apply(self) -> None:
         self.part("apply").click()
         self.qtbot.waitUntil(lambda: not self.window.session.jobs)
+        self.show()  # again: it closes itself
 
     def choose(self, name: str, value: str) -> None:
         combo: QComboBox = self.part(name)

@@ -67,7 +67,7 @@ def test_labels_that_lie_with_the_photographs_of_a_new_project_are_told_and_prop
     told = find(window, QLabel, "message-text")
     qtbot.waitUntil(lambda: "labels with these photographs (Pascal VOC XML)" in told.text())
     qtbot.waitUntil(lambda: not window.session.jobs)
-    press(window, "button-import-labels")
+    press(window, "message-button")  # "Import them…"
     dialog = find(window, QDialog, "import-window")
     qtbot.waitUntil(lambda: find(dialog, QPushButton, "import-apply").text() == "Import 1 box")
     assert find(dialog, QLineEdit, "import-path").text() == str(tmp_path / "cells")

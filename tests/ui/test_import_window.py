@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
 
 from tests.formats.making import text
 from tests.ui.hand import boxes_on_disk, find
@@ -43,21 +43,32 @@ def test_an_import_is_looked_at_first_and_changes_nothing_before_it_is_agreed_to
     assert len(list((project / "imports").glob("*.zip"))) == 1, "the files are kept, in a job"
 
 
-def test_an_import_is_one_step_that_is_undone_in_the_window(importing: Importing, folder: Path, project: Path) -> None:
-    come_in(importing, folder)
-    assert importing.sentence.startswith("Imported. Pascal VOC XML: 13 boxes")
-    assert not importing.part("apply").isEnabled()
-    importing.part("undo").click()
-    assert importing.sentence == "The import was undone; the project is as it was."
-    assert not importing.part("undo").isVisible()
+def test_an_import_closes_its_window_and_is_undone_beside_what_is_said_of_it(
+    importing: Importing, folder: Path, project: Path
+) -> None:
+    importing.read(folder)
+    importing.part("apply").click()
+    assert not importing.dialog.isVisible()
+    said, undo = find(importing.window, QLabel, "message-text"), find(importing.window, QPushButton, "message-button")
+    assert said.text().startswith("Imported. Pascal VOC XML: 13 boxes")
+    assert said.text().endswith("Undo takes it back.")
+    assert (undo.isVisible(), undo.text()) == (True, "Undo")
+    undo.click()
     assert len(boxes_on_disk(project)) == 3
+    assert said.text().startswith("Taken back: Import")
+    assert not undo.isVisible()
+    importing.show()
+    assert importing.sentence == "", "nothing of the import before"
 
 
-def test_undo_is_not_offered_for_what_was_done_after_the_import(importing: Importing, folder: Path) -> None:
+def test_undo_of_the_import_takes_back_nothing_that_was_done_after_it(
+    importing: Importing, folder: Path, project: Path
+) -> None:
     come_in(importing, folder)
-    assert importing.part("undo").isVisible()
     draw(importing, "k", 1, 1, 9, 9)
-    assert not importing.part("undo").isVisible()
+    find(importing.window, QPushButton, "message-button").click()
+    assert len(boxes_on_disk(project)["k.jpg"]) == 3
+    assert "Other edits came since" in find(importing.window, QLabel, "message-text").text()
 
 
 def test_choices_appear_where_they_matter(importing: Importing, folder: Path, tmp_path: Path) -> None:

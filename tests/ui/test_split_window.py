@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget, QToolButton
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QToolButton,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find, write_photographs
@@ -87,6 +98,27 @@ def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, 
     assert on_disk(rides) == [Split.NONE] * 20, "Enter alone is the field's"
     QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert on_disk(rides).count(Split.TRAIN) == 16
+
+
+@pytest.mark.parametrize(
+    ("command", "window_name", "blue"),
+    [
+        ("split", "split-window", "split-apply"),
+        ("check-data", "health-window", "health-repair"),
+        ("export-labels", "export-window", "export-write"),
+    ],
+)
+def test_the_windows_of_the_page_end_alike(
+    qtbot: QtBot, open_window: Open, rides: Path, command: str, window_name: str, blue: str
+) -> None:
+    window = open_window(rides, "data")
+    find(window, QAction, f"action-{command}").trigger()
+    dialog = find(window, QDialog, window_name)
+    close = find(dialog, QPushButton, f"{window_name.removesuffix('-window')}-close")
+    qtbot.waitUntil(lambda: close.isVisible() and 0 < close.geometry().right() < find(dialog, QPushButton, blue).x())
+    assert not any(button.autoDefault() for button in dialog.findChildren(QPushButton))
+    QTest.mouseClick(close, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible()
 
 
 def test_frames_of_a_ride_stay_together(qtbot: QtBot, open_window: Open, rides: Path) -> None:

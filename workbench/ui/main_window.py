@@ -72,6 +72,7 @@ class MainWindow(QMainWindow):
         self.session.training_asked.connect(self._train)
         self.session.help_asked.connect(self.show_help)
         self.session.message.connect(self._messages.say)
+        self.session.offered.connect(self._messages.offer)
         self.session.closing.connect(self._messages.go)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
         self._document_changed()

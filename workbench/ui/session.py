@@ -63,6 +63,7 @@ class Session(QObject):
     help_asked = Signal(str)  # a help page by name
     undo_changed = Signal()  # what the shown page can take back by itself
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence
+    offered = Signal(str, object)  # beside the message before: a button's word, and what is called when it is pressed
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended

@@ -181,6 +181,7 @@ def _sheet(c: Colours) -> str:
     QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
     QLineEdit {{
         background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 6px; }}
+    QLineEdit:disabled {{ background: {c.window}; }}
     QLineEdit:focus {{ border-color: {c.accent}; }}
     QCheckBox::indicator {{
         width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 3px; background: {c.surface}; }}

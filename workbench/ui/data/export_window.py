@@ -32,7 +32,7 @@ from workbench.ui import theme
 from workbench.ui.choosing import free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.buttons import foot, primary
 from workbench.ui.widgets.popups import Combo
 
 _USUAL = "yolo"
@@ -118,21 +118,14 @@ class ExportWindow(QDialog):
         form.addRow("Folder", where)
         form.addRow("", self._copy)
         form.addRow("", self._replace)
-        close = QPushButton("Close")
-        close.clicked.connect(self.close)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(close)
-        foot.addWidget(self._write)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
         layout.addLayout(form)
         layout.addWidget(self._sentence)
         layout.addWidget(self._losses, 1)
-        layout.addLayout(foot)
-        for button in self.findChildren(QPushButton):
-            button.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
+        layout.addLayout(foot(self, self._write))
+        choose.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
 
     def renew(self) -> None:
         """Before it is shown: a folder that is not there yet, and what would be lost of the project as it is now."""

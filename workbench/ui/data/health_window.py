@@ -33,7 +33,7 @@ from workbench.ui import theme, unread_images
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.buttons import foot, primary
 
 LISTED = 500
 """Images listed below a finding; more than a person looks through one by one."""
@@ -58,6 +58,9 @@ class HealthWindow(QDialog):
         self._words.setObjectName("health-words")
         self._bar = QProgressBar(textVisible=False)
         self._bar.setFixedHeight(theme.GRID)
+        room = self._bar.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self._bar.setSizePolicy(room)
         self._tree = _tree()
         self._statistics = StatisticsView()
         self._again = QPushButton("Check")
@@ -82,10 +85,6 @@ class HealthWindow(QDialog):
         head = QHBoxLayout()
         head.addWidget(self._files, 1)
         head.addWidget(self._again)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(self._open)
-        foot.addWidget(self._repair)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
@@ -97,9 +96,8 @@ class HealthWindow(QDialog):
         self._tabs.addTab(self._tree, "Findings")
         self._tabs.addTab(self._statistics, "Boxes")
         layout.addWidget(self._tabs, 1)
-        layout.addLayout(foot)
-        for button in self.findChildren(QPushButton):
-            button.setAutoDefault(False)
+        layout.addLayout(foot(self, self._repair, self._open))
+        self._again.setAutoDefault(False)
 
     @Slot()
     def _forget(self) -> None:
@@ -201,6 +199,7 @@ class HealthWindow(QDialog):
     @Slot()
     def _enable(self) -> None:
         chosen, document = self._chosen(), self._session.document
+        self._bar.setVisible(self._job is not None)
         self._again.setText("Stop" if self._job is not None else "Check")
         self._open.setEnabled(chosen is not None and bool(chosen[1] or chosen[0].images))
         words = REPAIRS.get(chosen[0].kind) if chosen else None

@@ -6,6 +6,7 @@ them again, and an edit of the project while the window is open is taken into ac
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
@@ -65,7 +66,6 @@ class ImportWindow(QDialog):
         self._comings = 0  # document.comings when the files were read: of images that came since the plan knows nothing
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settle.timeout.connect(self._renew)
-        self._done = ""  # title of the step that the last import was
         self._choices = Choices()
         self._sentence = QLabel(wordWrap=True)
         self._sentence.setObjectName("import-sentence")
@@ -80,7 +80,6 @@ class ImportWindow(QDialog):
         )
         self._existing_word = QLabel("What was changed here:")
         self._existing = existing_box()
-        self._undo = button("import-undo", "Undo the import", self.undo)
         self._apply = button("import-apply", "Import", self.apply)
         primary(self._apply)
         self._lay_out()
@@ -121,7 +120,6 @@ class ImportWindow(QDialog):
         foot.addWidget(self._existing)
         foot.addStretch(1)
         foot.addWidget(button("import-help", "Help", lambda: self._session.help_asked.emit("labels-in-and-out")))
-        foot.addWidget(self._undo)
         foot.addWidget(button("import-close", "Close", self.close))
         foot.addWidget(self._apply)
         layout = QVBoxLayout(self)
@@ -153,7 +151,6 @@ class ImportWindow(QDialog):
         differs = found is not None and any(one.changed is not Changed.FILE for one in found.differences.items)
         self._existing.setVisible(differs)
         self._existing_word.setVisible(differs)
-        self._undo.setVisible(bool(self._done) and document is not None and document.undo_title == self._done)
 
     # --- reading ---
 
@@ -181,7 +178,7 @@ class ImportWindow(QDialog):
             document.folder, source, self._choices.format, self._choices.images,
             self._choices.settings(str(self._existing.currentData())),
         )  # fmt: skip
-        self._found, self._format, self._done, self._comings = None, "", "", document.comings
+        self._found, self._format, self._comings = None, "", document.comings
         self._is_reading, self._is_anew, self._is_stale = True, True, False
         self._choices.show_format("")
         self._sentence.setText(f"Reading {source.name} …")
@@ -334,15 +331,18 @@ class ImportWindow(QDialog):
         self._session.start(
             Job("Keeping the imported files", lambda _: work.keep(folder, plan, report, unpacked), self._session)
         )
-        self._done = document.undo_title
         self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
-        self._hint.say("You can close this window, or choose what to import next.")
-        self._show_hint(f"Imported. {report.sentence}")
+        self._session.offered.emit("Undo", partial(self._undo, document.undo_title))
+        self._found = None  # which was of the project before
+        self.close()
 
-    @Slot()
-    def undo(self) -> None:
-        if self._session.undo() is not None:
-            self._show_hint("The import was undone; the project is as it was.")
+    def _undo(self, title: str) -> None:
+        """Only the import: other edits may have come since."""
+        document = self._session.document
+        if document is None or document.undo_title != title:
+            self._session.inform("Other edits came since. Edit > History shows them, and takes back what you choose.")
+        else:
+            self._session.undo()
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
@@ -366,7 +366,7 @@ class ImportWindow(QDialog):
         self._abandon()
         self._discard()
         self._view.close_down()
-        self._done, self._is_stale = "", False
+        self._is_stale = False
         self._choices.be_careful()
         self._be_careful()
         path = self._choices.path

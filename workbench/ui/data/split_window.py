@@ -36,7 +36,7 @@ from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.buttons import foot, primary
 from workbench.ui.widgets.popups import Combo
 
 _WAYS = (
@@ -112,16 +112,12 @@ class SplitWindow(QDialog):
         form.addRow("", self._stratify)
         form.addRow("", self._again)
         form.addRow("Seed", self._seed)
-        foot = QHBoxLayout()
-        foot.addWidget(self._words, 1)
-        foot.addWidget(self._apply)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
         layout.addLayout(form)
         layout.addWidget(self._table, 1)
-        layout.addLayout(foot)
-        self._apply.setAutoDefault(False)
+        layout.addLayout(foot(self, self._apply, words=self._words))
 
     def _connect(self) -> None:
         for spin in (*self._shares, self._seed):

@@ -223,6 +223,9 @@ class Projects(QObject):
             assert isinstance(labels, labels_there.Labels)
             self._session.to_import = labels.path
             self._session.message.emit("hint", labels.sentence)
+            self._session.offered.emit(
+                "Import them…", lambda: self._session.command_asked.emit("data", "import-labels")
+            )
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:

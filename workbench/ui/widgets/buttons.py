@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QToolButton
 
 from workbench.ui import theme
 
@@ -24,6 +24,28 @@ def primary(button: QPushButton) -> None:
     button.setProperty("role", "primary")
     for key in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own shortcut, which goes with each change of its text
         QShortcut(QKeySequence(key), button, button.click)
+
+
+def foot(window: QDialog, blue: QPushButton, *others: QPushButton, words: QLabel | None = None) -> QHBoxLayout:
+    """The last line of a window: others or words at the left; Close, which Esc does too, and the blue one at the right.
+
+    None of them is pressed by Return, which in a field is the field's.
+    """
+    close = push_button(f"{window.objectName().removesuffix('-window')}-close", "Close")
+    close.clicked.connect(window.close)
+    row = QHBoxLayout()
+    row.setSpacing(theme.GRID)
+    for other in others:
+        row.addWidget(other)
+    if words is not None:
+        row.addWidget(words, 1)
+    else:
+        row.addStretch(1)
+    row.addWidget(close)
+    row.addWidget(blue)
+    for button in (*others, close, blue):
+        button.setAutoDefault(False)
+    return row
 
 
 def icon_button(name: str, icon: str, help: str) -> QToolButton:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from workbench.ui import theme
 
+_OFFERED = 20.0  # seconds that a message with a button stays: one thinks it over
 _SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}
 _ICONS = {
     "info": "mdi6.information-outline",
@@ -20,7 +23,7 @@ _FOOT = 56  # px below it
 
 class Messages(QFrame):
     """Lies over its parent's lower edge, in the middle, where pictures and plots are; the sides have buttons.
-    `say` shows a sentence instead of the one before.
+    `say` shows a sentence instead of the one before; `offer` puts a button beside it.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -43,6 +46,13 @@ class Messages(QFrame):
         close.clicked.connect(self.hide)
         layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._text, 1)
+        self._button = QPushButton()
+        self._button.setObjectName("message-button")
+        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._button.clicked.connect(self._do_it)
+        self._button.hide()
+        self._act: Callable[[], object] | None = None
+        layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.hide)
@@ -60,11 +70,29 @@ class Messages(QFrame):
         self._level = level
         self._take_colours()
         self._text.setText(sentence)
+        self._act = None
+        self._button.hide()
         self.setAccessibleName(sentence)
         self._timer.start(int(_SECONDS.get(level, 4.0) * 1000))
         self.show()
         self._place()
         self.raise_()
+
+    @Slot(str, object)
+    def offer(self, word: str, act: Callable[[], object]) -> None:
+        """A button with this word, which calls `act` and goes with the message."""
+        self._act = act
+        self._button.setText(word)
+        self._button.show()
+        self._timer.start(int(_OFFERED * 1000))
+        self._place()
+
+    @Slot()
+    def _do_it(self) -> None:
+        act, self._act = self._act, None
+        self.hide()
+        if act is not None:
+            act()
 
     @Slot()
     def go(self) -> None:
