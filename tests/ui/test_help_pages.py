@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QAction, QTextDocument
+from PySide6.QtGui import QAction, QTextDocument, QTextTable
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from workbench.core.files import resource
+from workbench.ui import theme
 from workbench.ui.commands import HELP
 
 FOLDER = Path(str(resource("help", "choosing-a-detector.md"))).parent
@@ -39,6 +40,18 @@ def test_a_page_opens_with_all_that_it_says(qtbot: QtBot, open_window: Open, pag
         assert (FOLDER / picture).stat().st_size < 300_000
     links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", text)
     assert set(links) <= {f"{name}.md" for name in HELP}
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_tables_have_the_lines_of_the_theme(open_window: Open, mode: str) -> None:
+    window = open_window()
+    window.show_help("labels-in-and-out")
+    browser = find(window, QTextBrowser, "help-text")
+    window.set_theme(mode)  # while it is open
+    tables = [one for one in browser.document().rootFrame().childFrames() if isinstance(one, QTextTable)]
+    assert tables
+    assert {one.format().borderBrush().color().name() for one in tables} == {theme.colours().border}
+    window.set_theme("light")
 
 
 def test_a_link_leads_to_another_page_in_the_same_window_and_back(qtbot: QtBot, open_window: Open) -> None:

@@ -194,7 +194,7 @@ def _sheet(c: Colours) -> str:
     QPushButton:flat {{ border: 1px solid transparent; border-radius: 4px; padding: 3px 8px; }}
     QPushButton:flat:hover {{ background: {c.border}; }}
     QPushButton:flat:focus {{ border-color: {c.accent}; }}
-    QPushButton[role="count"]:disabled {{ color: {c.muted}; }}
+    QPushButton[role="count"]:disabled, QToolButton[role="count"]:disabled {{ color: {c.muted}; }}
     QPushButton[role="choice"] {{
         background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 10px; }}
     QPushButton[role="choice"]:hover {{ background: {c.hover}; }}

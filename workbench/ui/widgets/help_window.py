@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QUrl, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor
+from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor, QTextFrameFormat, QTextTable
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.files import resource
@@ -25,6 +25,7 @@ class HelpWindow(QDialog):
         bar = self._bar()
         text.sourceChanged.connect(self._turned)
         text.setSource(QUrl.fromLocalFile(str(resource("help", f"{name}.md"))))
+        theme.theme().changed.connect(self._rule_tables)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -65,6 +66,22 @@ class HelpWindow(QDialog):
     def _turned(self, page: QUrl) -> None:
         self.setWindowTitle(HELP[page.fileName().removesuffix(".md")])
         self._missing.hide()
+        self._rule_tables()
+
+    @Slot()
+    def _rule_tables(self) -> None:
+        """Tables in the theme's lines: Qt has them in the colour of the text, twice at each side."""
+        for frame in self._text.document().rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                form = frame.format()
+                form.setBorderCollapse(True)
+                form.setBorder(1)
+                form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+                form.setBorderBrush(theme.colour("border"))
+                form.setCellPadding(theme.GRID // 2)
+                form.setTopMargin(theme.GRID)
+                form.setBottomMargin(theme.GRID)
+                frame.setFormat(form)
 
     @Slot()
     def _to_field(self) -> None:

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from workbench.ui import theme
 
-_OFFERED = 20.0  # seconds that a message with a button stays: one thinks it over
+_OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: one thinks it over
+_TAKEN = 20.0
 _SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}
 _ICONS = {
     "info": "mdi6.information-outline",
@@ -84,7 +85,7 @@ class Messages(QFrame):
         self._act = act
         self._button.setText(word)
         self._button.show()
-        self._timer.start(int(_OFFERED * 1000))
+        self._timer.start(int(_OFFERED.get(self._level, _TAKEN) * 1000))
         self._place()
 
     @Slot()

@@ -75,6 +75,7 @@ class TopBar(QFrame):
     def _number(self, name: str, help: str, slot: Callable[[], object]) -> QToolButton:
         number = QToolButton(autoRaise=True)
         number.setObjectName(name)
+        number.setProperty("role", "count")
         number.setToolTip(help)
         number.setCursor(Qt.CursorShape.PointingHandCursor)
         number.clicked.connect(slot)
@@ -127,7 +128,7 @@ class TopBar(QFrame):
         left = images - done
         self._done.setToolTip(f"Show the {_many(left, 'image')} not done yet" if left else _ALL_DONE)
         self._done.setEnabled(images > 0)
-        _give_role(self._done, "" if left or not images else "ok")
+        _give_role(self._done, "count" if left or not images else "ok")
         if document.read_only:
             self._say("read only", "error", document.why_read_only)
         else:
