@@ -15,7 +15,7 @@ from tests.ui.test_anchors_by_hand import mouse
 from workbench.anchors import judge
 from workbench.ui.anchors.cloud import cloud
 from workbench.ui.anchors.edge_arrows import APART, EDGE, spread, told_of
-from workbench.ui.anchors.fit_curves import LOW, SHOWN, FitCurves
+from workbench.ui.anchors.fit_curves import CURVES, SHOWN, FitCurves
 from workbench.ui.anchors.fitting import Fitting
 from workbench.ui.anchors.plot_bar import NARROW, PlotBar
 from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
@@ -170,17 +170,22 @@ def test_that_another_set_is_shown_is_said_and_marked_in_the_curve(qtbot: QtBot)
     assert (curves.title.text(), curves.steps.names()) == ("The fit, step by step", ())
 
 
-def test_in_low_plots_names_stand_above_instead_of_on_the_curves(qtbot: QtBot) -> None:
+@pytest.mark.parametrize("size", [(830, 300), (830, 160), (520, 220)])
+def test_names_stand_above_the_curves_and_not_on_them(qtbot: QtBot, size: tuple[int, int]) -> None:
     curves = FitCurves()
     qtbot.addWidget(curves)
-    curves.resize(600, LOW)
+    curves.resize(*size)
     curves.show()
-    legends = [plot.getPlotItem().legend for plot in (curves.steps, curves.by_count)]
-    assert [legend.isVisible() for legend in legends] == [True, True]
-    assert curves._key.text() == "Other numbers of anchors: a click chooses one"
-    curves.resize(600, LOW - 1)
-    assert [legend.isVisible() for legend in legends] == [False, False]
-    assert "mean IoU" in curves._key.text()
+    for name in CURVES:
+        curves.steps.curve(name, range(3), range(3))
+    item = curves.steps.getPlotItem()
+    qtbot.waitUntil(
+        lambda: (
+            item.legend.sceneBoundingRect().bottom() <= item.vb.sceneBoundingRect().top()
+            and item.legend.isVisible()
+            and item.legend.sceneBoundingRect().left() >= 0
+        )
+    )
 
 
 # --- sentences ---

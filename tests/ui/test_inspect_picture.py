@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QRectF, QSizeF
 from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
-from workbench.ui import pictures
-from workbench.ui.inspect.picture import Group, InspectPicture, free
+from workbench.ui import pictures, theme
+from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, Group, InspectPicture, Legend, free
 from workbench.ui.widgets.boxes_painter import name_plate
 
 FIRST = Group("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))
@@ -69,3 +70,18 @@ def test_a_name_that_finds_no_place_stays_in_its_own() -> None:
     assert free(plate, 20, box, [QRectF(0, 0, 10, 10)]) == QRectF(0, 20, 40, 20)
     assert free(QRectF(0, 30, 40, 20), -20, box, [QRectF(0, 35, 10, 10)]) == QRectF(0, 10, 40, 20)
     assert free(plate, 20, box, [box]) == plate
+
+
+def test_a_sample_in_the_legend_keeps_its_distance_from_the_words_on_a_fine_screen(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The icon was as many dots wide as there were pixels in its place twice over, and touched the words."""
+    monkeypatch.setattr(theme, "dots", lambda: 2.0)
+    picture = InspectPicture()
+    legend = Legend(picture, ONE_RUN)
+    for widget in (picture, legend):
+        qtbot.addWidget(widget)
+    for switch in legend.findChildren(QCheckBox):
+        (size,) = switch.icon().availableSizes()
+        assert size == 2 * SAMPLE
+        assert switch.iconSize() == SAMPLE

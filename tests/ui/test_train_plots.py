@@ -321,9 +321,11 @@ def test_the_legend_lies_above_the_curves_where_it_has_room(make: Make, qtbot: Q
     qtbot.waitUntil(lambda: not item.legend.isVisible())
     curves.loss.setFixedHeight(200)
     qtbot.waitUntil(lambda: item.legend.isVisible() and is_above())
-    curves.bar.labels.setCurrentIndex(1)  # more names than a line holds
+    curves.bar.labels.setCurrentIndex(1)
     item = curves.ap.getPlotItem()
-    qtbot.waitUntil(lambda: len(item.legend.items) == 9 and item.legend.parentItem() is item.vb)
+    qtbot.waitUntil(lambda: len(item.legend.items) == 9 and is_above())
+    curves.ap.setFixedWidth(190)  # in which nine names would take most of the height
+    qtbot.waitUntil(lambda: item.legend.parentItem() is item.vb)
 
 
 def test_all_plots_in_a_small_window_can_be_scrolled_to(make: Make) -> None:

@@ -5,13 +5,11 @@ Where another set than the fit is shown, the title says so and a dashed line lie
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from workbench import anchors
@@ -22,12 +20,9 @@ from workbench.ui.anchors.work import MOST_ANCHORS
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
-SHORT = ("mean IoU", "> 0.5", "< 4 ×")
-"""The same where there is no room for a legend; the tables' heads have these words too."""
 SHOWN = "mean IoU, as shown"
 """The line of another set."""
 TOP = 101.0  # percent: the line of 100 is seen whole
-LOW = 220  # px of a plot, in which a legend would lie on the curves
 
 
 class FitCurves(QWidget):
@@ -39,9 +34,9 @@ class FitCurves(QWidget):
         super().__init__(parent)
         self._refined_from: int | None = None
         self._other: tuple[str, float] | None = None  # name and mean IoU of what is shown, if that is not the fit
-        self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, whole_x=True)
+        self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
         self.steps.setObjectName("anchors-curves")
-        self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, whole_x=True)
+        self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
         self.by_count.setObjectName("anchors-by-count")
         self.mark, self.stage = pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=90)
         self.by_count.addItem(self.mark, ignoreBounds=True)
@@ -53,12 +48,12 @@ class FitCurves(QWidget):
         self.by_count.setXRange(1, MOST_ANCHORS, padding=0.03)
         self.title = Fitting()
         self.title.setObjectName("anchors-curves-title")
-        self._key = QLabel(textFormat=Qt.TextFormat.RichText)
-        self._key.setObjectName("anchors-curves-key")
+        counts = QLabel("Other numbers of anchors: a click chooses one")
+        counts.setObjectName("anchors-counts-title")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(0)
-        for column, (title, plot) in enumerate(((self.title, self.steps), (self._key, self.by_count))):
+        for column, (title, plot) in enumerate(((self.title, self.steps), (counts, self.by_count))):
             title.setProperty("role", "muted")
             title.setFont(theme.font(theme.SMALL))
             grid.addWidget(title, 0, column)
@@ -152,26 +147,6 @@ class FitCurves(QWidget):
     def _restyle(self) -> None:
         for line in (self.mark, self.stage):
             line.setPen(pg.mkPen(theme.colour("muted"), width=1, style=Qt.PenStyle.DashLine))
-        self._show_key()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._show_key()
-
-    @property
-    def is_low(self) -> bool:
-        return self.height() < LOW
-
-    def _show_key(self) -> None:
-        """Names of the curves above the plots where these are too low for a legend."""
-        for plot in (self.steps, self.by_count):
-            plot.getPlotItem().legend.setVisible(not self.is_low)
-        names = [
-            f'<span style="color:{theme.series(number)}">■</span> {html.escape(name)}'
-            for number, name in enumerate(SHORT)
-        ]
-        self._key.setText("&nbsp; ".join(names) if self.is_low else "Other numbers of anchors: a click chooses one")
-        self._key.setToolTip(", ".join(CURVES) if self.is_low else "")
 
 
 def _percents(steps: Sequence[Step]) -> list[tuple[str, list[float]]]:

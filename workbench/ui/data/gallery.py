@@ -259,7 +259,8 @@ class SelectionBar(QFrame):
         menu = Menu(folded)
         for choice in choices:
             text = split_word(choice) if isinstance(choice, Split) else choice.value.capitalize()
-            button = QPushButton(text, checkable=True)
+            button = QPushButton(text)
+            button.setCheckable(True)
             button.setProperty("role", "choice")
             button.setObjectName(f"{name}-{choice.value}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles

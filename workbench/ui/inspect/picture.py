@@ -49,6 +49,7 @@ NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that
 NAMELESS = ("label", "truth")
 RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # bright as the others, and none of theirs
 CROWDED = 100  # names, above which they may cover each other: each is looked at against all before it
+SAMPLE = QSize(16, 10)  # px of a box in the legend
 MARGIN = 5  # px between a box and the frame that marks it
 
 
@@ -210,14 +211,19 @@ class Legend(QWidget):
     def _draw(self) -> None:
         for entry, switch in self._switches.items():
             kind = entry.kinds[0]
-            sample = QPixmap(24, 12)
+            ratio = theme.dots()  # else the sample is wider than its place on a fine screen
+            sample = QPixmap(SAMPLE * ratio)
+            sample.setDevicePixelRatio(ratio)
             sample.fill(QColor(0, 0, 0, 0))
             painter = QPainter(sample)
-            style = Qt.PenStyle.DashLine if kind in DASHED else Qt.PenStyle.SolidLine
-            painter.setPen(QPen(sample_ink(kind), 2, style))
-            painter.drawRect(QRectF(1, 1, 22, 10))
+            pen = QPen(sample_ink(kind), 1.5)
+            if kind in DASHED:
+                pen.setDashPattern([3, 2])
+            painter.setPen(pen)
+            painter.drawRect(QRectF(1, 1, SAMPLE.width() - 2, SAMPLE.height() - 2))
             painter.end()
             switch.setIcon(QIcon(sample))
+            switch.setIconSize(SAMPLE)
 
 
 def sample_ink(kind: str) -> QColor:

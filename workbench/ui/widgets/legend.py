@@ -32,6 +32,7 @@ LONGEST = 24  # letters of a name; longer ones are cut in the middle, the toolti
 HIDDEN = 110  # of 255: how much is left of the name of a hidden curve
 COLUMNS = 3  # at most
 WIDEST = 0.75  # share of the plot's width that several columns may take where one would do
+ABOVE = 0.3  # share of the height that names above the curves may take
 MANY = 5  # names, which still stand apart in a small plot
 ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px of a line, of one that stands close, and round a name, as pyqtgraph has it
 AROUND = 9  # px around the names, as Qt's style has it
@@ -91,17 +92,29 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
                 self._shape(self._least)
             self.setVisible(self.rect().width() <= width - 2 * EDGE and height > 0)
 
-    def lie_above(self, width: float) -> bool:
-        """Be one line of small names, if it is no longer than `width`, in px, and nobody has moved it."""
+    def lie_above(self, width: float, height: float) -> int:
+        """Be few lines of small names, no longer than `width`, in px, of `height` with the curves.
+
+        How high they are; 0 where they would take too much of it.
+        """
         if not self.items or self.was_moved:
-            return False
+            return 0
         self._pack(True)
-        wide = sum(part.width() + 3 for item in self.items for part in item)  # 3 px as pyqtgraph lays them
-        if wide + theme.GRID * (len(self.items) - 1) + 2 * AROUND > width:
-            return False
-        self._shape(len(self.items), theme.GRID, 0)
-        self.show()
-        return True
+        for lines in range(1, int(ABOVE * height / CLOSE_ROW) + 1):
+            columns = math.ceil(len(self.items) / lines)
+            if self._breadth(columns) <= width:
+                self._shape(columns, theme.GRID, 0)
+                self.resize(0, 0)  # as small as it can be: pyqtgraph adds up what the names take now
+                self.show()
+                return lines * CLOSE_ROW
+        return 0
+
+    def _breadth(self, columns: int) -> float:
+        """Px that it takes with so many columns above the curves."""
+        spacing = self.layout.horizontalSpacing()
+        names = [label.itemRect().width() for _, label in self.items]
+        wide = [max(names[column::columns]) + self.items[0][0].width() + 2 * spacing for column in range(columns)]
+        return float(sum(wide) + theme.GRID * (columns - 1) + 2 * AROUND)
 
     def _shape(self, columns: int, gap: int = 0, edge: int = AROUND) -> None:
         """In so many columns, which lie `gap` px further apart, with `edge` px above and below."""

@@ -17,7 +17,7 @@ from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.widgets import drawn
 from workbench.ui.widgets.drawn import Floats
-from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, EDGE, TOP_RIGHT, Legend, Place, inked
+from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, EDGE, TOP_RIGHT, Legend, Place, inked
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
@@ -30,8 +30,7 @@ __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
 SETTLED = 100  # ms after the last change until the legend looks for its place
 AIR = 0.06  # of an empty plot's range, so that the number at its top is whole
-LINE = CLOSE_ROW + 2  # px above the curves that a legend takes there
-LOWEST = 56  # px of curves, below which no line is taken from them
+LOWEST = 72  # px of curves with their legend, below which it is left out
 LEAST_WIDTH = 200  # px that a plot is taken to have before it is shown
 
 
@@ -311,9 +310,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             return
         vb = self.getPlotItem().vb
         room = vb.rect()
-        is_low = self._above and room.height() + self._line < LOWEST + LINE
-        if self._above and not is_low and legend.lie_above(room.width()):
-            self._lift(legend, LINE)
+        high = room.height() + self._line
+        is_low = self._above and high < LOWEST
+        line = legend.lie_above(room.width(), high) if self._above and not is_low else 0
+        if line:
+            self._lift(legend, line + 2)
         elif not (self._line and legend.was_moved):
             self._lift(legend, 0)
             legend.fit(room.width(), 0 if is_low else room.height())
