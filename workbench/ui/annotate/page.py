@@ -131,7 +131,7 @@ class AnnotatePage(Page):
         for widget in (self._images, middle, self._side):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([208, 800, 224])
+        self._splitter.setSizes([232, 776, 224])  # names of 18 letters are whole
         self._splitter.setChildrenCollapsible(False)
         kept = preferences.geometry("label/splitter")
         if not kept.isEmpty():
