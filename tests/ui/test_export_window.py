@@ -106,8 +106,8 @@ def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_windo
         exporting.choose(format)
         exporting.wait()
         told[format] = exporting.losses
-    assert "labels in their order" in told["voc"]
-    assert "labels in their order" not in told["yolo"]
+    assert "the order of the labels" in told["voc"]
+    assert "the order of the labels" not in told["yolo"]
 
 
 def test_an_edit_while_the_window_is_open_is_counted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

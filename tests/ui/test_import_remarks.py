@@ -12,12 +12,13 @@ def test_sentences_that_differ_in_numbers_and_names_only_are_of_one_kind() -> No
     told = [Remark("read", "a.xml", n, f"The box of 'cat {n}' at {n}.5, 2 has zero size.") for n in (1, 2)]
     (group,) = grouped([*told, Remark("repaired", "a.xml", 3, "The corners were swapped.")], "read")
     assert (group.sentence, group.count) == ("The box of … at …, … has zero size.", 2)
+    assert group.heading == "The box of 'cat 1' at 1.5, 2 has zero size. 1 more like this."
 
 
 def test_a_heading_has_no_holes_where_the_numbers_of_one_file_were() -> None:
     told = [Remark("read", f"{n}.xml", 0, f"Boxes reach outside ({n} of 12 boxes).") for n in (3, 4)]
     (group,) = grouped(told, "read")
-    assert group.sentence == "Boxes reach outside."
+    assert group.sentence == group.heading == "Boxes reach outside."
 
 
 def test_one_remark_is_told_in_its_own_words() -> None:

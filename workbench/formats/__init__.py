@@ -111,7 +111,7 @@ LOSSES: dict[str, str] = {
     "unsplit images": "images without a split (their folder is read by no trainer)",
     "unknown size": "boxes of images whose size is not known",
     "split": "the splits",
-    "label order": "labels in their order",
+    "label order": "the order of the labels",
     "unused labels": "labels without boxes",
     "zero size": "boxes without area (they become one pixel)",
     "fractions of a pixel": "fractions of a pixel (rounded)",

@@ -78,7 +78,7 @@ class TrainPlot(Plot):
         action.setToolTip(f"A logarithmic scale for the {self.kind.axis}.")
         action.toggled.connect(self._log_chosen)
         self.insertAction(self.actions()[0], action)
-        self._button = QToolButton(self, autoRaise=True)
+        self._button = QToolButton(self)  # raised: else it is read as a word of the axis
         self._button.setDefaultAction(action)
         self._button.setObjectName(f"train-log-{self.kind.name}")
         self._button.setAccessibleName(f"Log scale of the {self.kind.axis}")

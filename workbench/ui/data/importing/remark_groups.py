@@ -28,6 +28,13 @@ class Group:
     count: int
     remarks: tuple[Remark, ...]
 
+    @property
+    def heading(self) -> str:
+        """What a list says of them: where they differ in more than brackets, the first, and how many are like it."""
+        if "…" not in self.sentence or not self.remarks or self.count < 2:
+            return self.sentence
+        return f"{self.remarks[0].sentence} {self.count - 1:,} more like this."
+
 
 def place(remark: Remark) -> str:
     """As in "labels/a.txt:3"."""

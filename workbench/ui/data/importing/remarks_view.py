@@ -83,7 +83,7 @@ class RemarksModel(QAbstractItemModel):
             remark = group.remarks[index.row()]
             return (remark.sentence, remark_groups.place(remark), "")[index.column()]
         where = remark_groups.place(group.remarks[0]) if len(group.remarks) == 1 and group.count == 1 else ""
-        return (group.sentence, where, f"{group.count:,}" if group.count > 1 else "")[index.column()]
+        return (group.heading, where, f"{group.count:,}" if group.count > 1 else "")[index.column()]
 
     def line(self, index: QModelIndex) -> str:
         """A row as a line of text."""
