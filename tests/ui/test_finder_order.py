@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from workbench.ui.commands import BY_NAME, COMMANDS
 from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, Found, _matching
 
 
@@ -40,3 +41,9 @@ def test_names_are_searched_and_not_keys(text: str, expected: list[str]) -> None
 
 def test_without_a_word_all_stand_in_their_order() -> None:
     assert _matching(THINGS, " ") == THINGS
+
+
+def test_who_wants_to_predict_finds_where() -> None:
+    """It was called "Look" everywhere, and nobody who searched for it had that word."""
+    commands = [Found(one.text, HELP if one.name.startswith("help-") else "", nothing) for one in COMMANDS]
+    assert [thing.words for thing in _matching(commands, "predict")][:1] == [BY_NAME["look-elsewhere"].text]

@@ -1,4 +1,4 @@
-"""The window "Look elsewhere": what a run finds in folders, videos and webcams; scrubbed, played and written."""
+"""The window "Other images": what a run finds in folders, videos and webcams; scrubbed, played and written."""
 
 from __future__ import annotations
 

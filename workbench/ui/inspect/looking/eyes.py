@@ -1,4 +1,4 @@
-"""What the window "Look elsewhere" does in its thread: open a folder, a video or a webcam, read a picture, find.
+"""What the window "Other images" does in its thread: open a folder, a video or a webcam, read a picture, find.
 
 PyTorch is loaded here. One network and one source are open at a time.
 """

@@ -1,4 +1,4 @@
-"""The button on the Inspect page that opens the window "Look elsewhere", and its key."""
+"""The button on the Inspect page that opens the window "Other images", and its key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LookElsewhere(QPushButton):
     """Puts itself behind the pickers in their row; an open window looks with the run that is chosen in them."""
 
     def __init__(self, session: Session, page: QWidget, choice: Choice) -> None:
-        super().__init__("Elsewhere…")
+        super().__init__("Other images…")
         self.setObjectName("inspect-elsewhere")
         self._session, self._page, self._choice = session, page, choice
         self._action = make(page, "look-elsewhere", self.open, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)

@@ -1,4 +1,4 @@
-"""The right of the window "Look elsewhere": what decides about boxes, what was found, and writing it all to files."""
+"""The right of the window "Other images": what decides about boxes, what was found, and writing it all to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look elsewhere: what a run's detector finds in a folder, a video or a webcam, outside the project.
+"""Other images: what a run's detector finds in a folder, a video or a webcam, outside the project.
 
 The network runs in one thread (eyes.py), for one picture at a time: while a person drags the slider, what was asked
 for and not begun is forgotten. Confidence and NMS work on what was found and never run it.
@@ -55,7 +55,7 @@ class LookingWindow(QDialog):
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self.setObjectName("looking-window")
-        self.setWindowTitle("Look elsewhere")
+        self.setWindowTitle("Other images")
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.setAcceptDrops(True)
         self.ended = False
