@@ -307,27 +307,6 @@ def test_loss_and_ap_are_larger_than_what_says_how_the_machine_does(
     assert all(plot.width() * plot.height() < curves.loss.width() * curves.loss.height() for plot in others)
 
 
-def test_the_legend_lies_above_the_curves_where_it_has_room(make: Make, qtbot: QtBot) -> None:
-    curves = make(860, 420)
-    curves.show_story(story(evaluated(1, {f"label {number:02}": 0.5 for number in range(9)})))
-    item = curves.loss.getPlotItem()
-
-    def is_above() -> bool:
-        return item.legend.sceneBoundingRect().bottom() <= item.vb.sceneBoundingRect().top()
-
-    qtbot.waitUntil(is_above)
-    curves.loss.setMinimumHeight(0)
-    curves.loss.setFixedHeight(90)
-    qtbot.waitUntil(lambda: not item.legend.isVisible())
-    curves.loss.setFixedHeight(200)
-    qtbot.waitUntil(lambda: item.legend.isVisible() and is_above())
-    curves.bar.labels.setCurrentIndex(1)
-    item = curves.ap.getPlotItem()
-    qtbot.waitUntil(lambda: len(item.legend.items) == 9 and is_above())
-    curves.ap.setFixedWidth(190)  # in which nine names would take most of the height
-    qtbot.waitUntil(lambda: item.legend.parentItem() is item.vb)
-
-
 def test_all_plots_in_a_small_window_can_be_scrolled_to(make: Make) -> None:
     curves = make(500, 240)
     for title in ("Gradient norm", "Device use", "Memory"):

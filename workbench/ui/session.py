@@ -251,6 +251,10 @@ class Session(QObject):
         log.info("%s", sentence)
         self.message.emit("info", sentence)
 
+    def offer_import(self, word: str) -> None:
+        """Beside what was said last, a button that opens the import window with `to_import`."""
+        self.offered.emit(word, lambda: self.command_asked.emit("data", "import-labels"))
+
     # --- jobs ---
 
     @property

@@ -163,7 +163,7 @@ class Beside(QObject):
             what = f"{count} beside the images {was} changed by another program, such as {min(fresh).name}."
             self._session.to_import = autosync.data_set_of(min(fresh))
             self._session.message.emit("warning", f"{what} Import labels on the Data page shows what is different.")
-            self._session.offered.emit("Show…", lambda: self._session.command_asked.emit("data", "import-labels"))
+            self._session.offer_import("Show…")
 
     def _flush(self) -> None:
         """The project goes: what is left of the edits is written now, or at its next opening where that takes long."""

@@ -223,9 +223,7 @@ class Projects(QObject):
             assert isinstance(labels, labels_there.Labels)
             self._session.to_import = labels.path
             self._session.message.emit("hint", labels.sentence)
-            self._session.offered.emit(
-                "Import them…", lambda: self._session.command_asked.emit("data", "import-labels")
-            )
+            self._session.offer_import("Import them…")
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
@@ -301,7 +299,7 @@ class Projects(QObject):
     def _sampled(self, event: object) -> None:
         if isinstance(event, Counted):
             self.sampling.emit(event.done, event.total)
-        if isinstance(event, SampleMade):
+        elif isinstance(event, SampleMade):
             self._open_sample(event.folder)
             self._session.inform(f"The sample project is in {event.folder}. Delete that folder when you are through.")
 

@@ -1,0 +1,52 @@
+"""A plot's legend above the curves: where a line or a few have room for it, as in small plots no place is free."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPointF
+from pytestqt.qtbot import QtBot
+
+from workbench.ui.widgets.plot import Plot
+
+
+@pytest.fixture
+def plot(qtbot: QtBot) -> Plot:
+    made = Plot("step", "loss term", above=True)
+    qtbot.addWidget(made)
+    made.resize(400, 200)
+    made.show()
+    for name in ("box", "label", "sum"):
+        made.curve(name, range(9), range(9))
+    return made
+
+
+def is_above(plot: Plot) -> bool:
+    item = plot.getPlotItem()
+    return bool(
+        item.legend.isVisible() and item.legend.sceneBoundingRect().bottom() <= item.vb.sceneBoundingRect().top()
+    )
+
+
+def test_it_lies_above_and_goes_where_the_curves_would_have_little_room(qtbot: QtBot, plot: Plot) -> None:
+    qtbot.waitUntil(lambda: is_above(plot))
+    plot.resize(400, 90)
+    qtbot.waitUntil(lambda: not plot.getPlotItem().legend.isVisible())
+    plot.resize(400, 200)
+    qtbot.waitUntil(lambda: is_above(plot))
+
+
+def test_many_names_take_several_lines_and_no_more_than_there_is_room(qtbot: QtBot, plot: Plot) -> None:
+    for number in range(7):
+        plot.curve(f"label {number}", range(9), range(9))
+    qtbot.waitUntil(lambda: is_above(plot) and plot.getPlotItem().legend.rowCount > 1)
+    plot.resize(190, 200)  # where they would take most of the height
+    qtbot.waitUntil(lambda: plot.getPlotItem().legend.parentItem() is plot.getPlotItem().vb)
+
+
+def test_where_a_person_has_moved_it_it_stays(qtbot: QtBot, plot: Plot) -> None:
+    qtbot.waitUntil(lambda: is_above(plot))
+    legend = plot.getPlotItem().legend
+    legend.autoAnchor(QPointF(60, 60))
+    there = legend.pos()
+    plot.place_legend()
+    assert legend.pos() == there
