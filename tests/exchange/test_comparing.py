@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, State
+from workbench.core.project import Box, Label, Split, State
 from workbench.exchange import Changed, ImportSettings, apply_import, export_labels, keep_files, plan_import
 
 FIRST = ((1, 2, 10, 12), (15, 5, 30, 25))  # VOC's own numbers, of image a and of image b
@@ -212,6 +214,66 @@ def test_an_import_over_another_that_was_undone_comes_in_again(document: Documen
     assert changes(document, folder)["a"][0] is Changed.FILE, "as the first import left it"
     come_in(document, folder)
     assert len(edges(document, "a")) == 1
+
+
+def coco_file(*annotations: dict[str, object]) -> str:
+    """Of image a.jpg; ids as given, or counted from 100."""
+    listed = [{"id": 100 + n, "image_id": 5, "category_id": 7} | told for n, told in enumerate(annotations)]
+    images = [{"id": 5, "file_name": "a.jpg", "width": 40, "height": 30}]
+    return json.dumps({"images": images, "categories": [{"id": 7, "name": "cat"}], "annotations": listed})
+
+
+@pytest.fixture
+def of_coco(tmp_path: Path) -> Iterator[Document]:
+    """A box, a crowd region on the right of it; brought by a file that stays where it is."""
+    picture(tmp_path / "coco" / "a.jpg")
+    file = text(
+        tmp_path / "coco" / "i.json",
+        coco_file({"bbox": [2, 2, 8, 10]}, {"bbox": [20, 5, 15, 20], "iscrowd": 1}),
+    )
+    with Document.create(tmp_path / "c") as made:
+        plan = plan_import(made, file, "coco")
+        keep_files(made.folder, plan, apply_import(made, plan))
+        yield made
+
+
+@pytest.mark.parametrize("how", ["update", "add", "replace"])
+def test_what_an_export_numbers_anew_is_no_difference(of_coco: Document, tmp_path: Path, how: str) -> None:
+    draw(of_coco, "a", 2, 20, 9, 29)  # has no ids, so all are counted anew
+    export_labels(of_coco.snapshot(), "coco", tmp_path / "out", project=of_coco.folder)
+    (file,) = (tmp_path / "out").rglob("*.json")
+    assert '"id":100' not in file.read_text()
+    plan = plan_import(of_coco, file, "coco", settings=ImportSettings(on_existing=how))
+    assert (plan.is_empty, plan.alike) == (True, 1)
+    file.write_text(file.read_text().replace('"iscrowd":0', '"iscrowd":0,"attributes":{"colour":"red"}', 1))
+    plan = plan_import(of_coco, file, "coco", settings=ImportSettings(on_existing=how))
+    assert (plan.boxes, plan.replaced) == (0, how == "replace"), "no box comes twice"
+    assert plan.left == (how == "update"), "a box was drawn here since"
+    assert (how == "add") == any("other marks or notes on 1 box" in r.sentence for r in plan.remarks)
+
+
+@pytest.mark.parametrize("how", ["update", "replace"])
+@pytest.mark.parametrize("format", ["yolo", "voc", "kitti"])
+def test_what_a_format_has_not_got_does_not_go(of_coco: Document, tmp_path: Path, format: str, how: str) -> None:
+    """YOLO leaves crowd regions out, VOC calls them difficult, KITTI DontCare, and has labels without spaces."""
+    cat, (image,) = of_coco.labels()[0], of_coco.images()
+    if how == "replace":  # it is an edit
+        of_coco.do(edits.ChangeLabel(dataclasses.replace(cat, name="big cat")))
+    of_coco.do(edits.SetSplit((image.id,), Split.TRAIN))
+    before = of_coco.boxes(image.id)
+    export_labels(of_coco.snapshot(), format, tmp_path / "out", copy_images=True)
+    settings = ImportSettings(on_existing=how)
+    assert plan_import(of_coco, tmp_path / "out", format, settings=settings).is_empty
+    (file,) = [one for one in (tmp_path / "out").rglob("a.*") if one.suffix in (".txt", ".xml")]
+    now = {"yolo": ("0 0.15", "0 0.175"), "voc": ("<xmin>3<", "<xmin>4<"), "kitti": ("0 2.00 2", "0 3.00 2")}[format]
+    whole = file.read_text()
+    file.write_text(whole.replace(*now, 1))
+    assert file.read_text() != whole
+    apply_import(of_coco, plan_import(of_coco, tmp_path / "out", format, settings=settings))
+    after = of_coco.boxes(image.id)
+    assert after[0].xyxy != before[0].xyxy
+    assert after[1] == before[1]
+    assert {box.label for box in after} == {cat.id}
 
 
 def test_a_difference_says_in_words_what_the_file_has() -> None:

@@ -19,6 +19,7 @@ from workbench.exchange import content
 from workbench.exchange.autosync import Beside
 from workbench.exchange.matching import Matched
 from workbench.exchange.origins import Origin
+from workbench.formats.parts.layout import kept
 
 
 class Changed(StrEnum):
@@ -46,7 +47,7 @@ class Difference:
 
     `more`: of the file's boxes (by their place there) those that have none here. `other`: those that are plainly the
     same as one here, by its id, and have other edges, another label, note or marks. `gone`: ids of boxes here that the
-    file has not.
+    file has not. `twins`: those of `other` (by their place) that have the same edges and label.
     """
 
     image: Image
@@ -54,6 +55,7 @@ class Difference:
     more: tuple[int, ...] = ()
     other: tuple[tuple[int, int], ...] = ()
     gone: tuple[int, ...] = ()
+    twins: tuple[int, ...] = ()
 
     @property
     def added(self) -> int:
@@ -69,8 +71,8 @@ class Difference:
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Which of the file's boxes are not just so here."""
-        return tuple(sorted((*self.more, *(place for place, _ in self.other))))
+        """Which of the file's boxes are not here: of a twin there would be two, one on the other."""
+        return tuple(sorted((*self.more, *(place for place, _ in self.other if place not in self.twins))))
 
     @property
     def words(self) -> str:
@@ -97,7 +99,9 @@ class Comparison:
         self._snapshot, self._origins, self._format = snapshot, origins, format
         self._beside = beside
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
-        self._cannot = formats.load_all().get(format).cannot_store
+        member = formats.load_all().get(format)
+        self._cannot = member.cannot_store
+        self._renewed: frozenset[str] = getattr(member, "renewed", frozenset())
         self._tolerance = 0.51 if "fractions of a pixel" in self._cannot else 0.01
 
     def of(self, one: Matched) -> Difference | None:
@@ -121,16 +125,14 @@ class Comparison:
         if written is not None and written[0]:  # what it lacks, its format can't hold
             return Difference(one.image, Changed.NOWHERE) if written[1] else Difference(one.image, Changed.HERE, *found)
         if written is not None and written[1]:
-            more, other, gone = found
-            kept = tuple(id for id in gone if not self._is_left_out(index, id))
-            return Difference(one.image, Changed.FILE, more, other, kept)
+            return Difference(one.image, Changed.FILE, *found)
         return Difference(one.image, self._who(index, one, origins), *found)
 
-    def _is_left_out(self, index: int, id: int) -> bool:
-        """Whether a box here is a crowd, in a format without any: that a file has not got it says nothing."""
+    def _held(self, index: int) -> np.ndarray:
+        """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing."""
         rows = self._snapshot.rows(index)
-        at = rows.start + self._snapshot.box_ids[rows].tolist().index(id)
-        return "crowd" in self._cannot and bool(self._snapshot.flags[at][FLAGS.index("crowd")])
+        found = np.arange(rows.start, rows.stop)
+        return found[~self._snapshot.crowd[rows]] if "crowd" in self._cannot else found
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
         valid = [origin for origin in origins if origin.is_done]
@@ -150,35 +152,55 @@ class Comparison:
         is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # by a person, then
         return not is_marked and origin.is_of(content.of_image(self._snapshot, index, cannot))
 
-    def _boxes(self, index: int, one: Matched) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...]]:
-        """`more`, `other`, `gone` of Difference: the same boxes are paired off, then those on each other."""
-        rows = self._snapshot.rows(index)
+    def _boxes(
+        self, index: int, one: Matched
+    ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...], tuple[int, ...]]:
+        """`more`, `other`, `gone`, `twins` of Difference: the same boxes are paired off, then those on each other."""
+        rows = self._held(index)
         ids = self._snapshot.box_ids[rows].tolist()
         names = [label.name for label in self._snapshot.labels]
+        if "spaces in labels" in self._cannot:
+            names = ["_".join(name.split()) for name in names]
         here = self._snapshot.boxes[rows]
         if "outside" in self._cannot and one.image.width and one.image.height:
             here = boxes.clip(here, one.image.width, one.image.height)  # as its files have it
-        marks = self._snapshot.flags[rows]
+        marks = self._marks(rows)
         labels = np.array([names[i] for i in self._snapshot.label_index[rows].tolist()], object)
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         if not len(here) or not len(there):
-            return tuple(range(len(there))), (), tuple(ids)
+            return tuple(range(len(there))), (), tuple(ids), ()
         held = np.array([flag not in self._cannot for flag in FLAGS])
         marks_there = np.array([[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes], bool)
         labels_there = np.array([label for label, _ in one.boxes], object)
         apart = np.abs(here[:, None] - there[None]).max(2)
-        alike = (labels[:, None] == labels_there[None]) & ((marks[:, None] == marks_there[None]) | ~held).all(2)
+        named = labels[:, None] == labels_there[None]
+        if "crowd labels" in self._cannot:
+            named |= self._snapshot.crowd[rows][:, None] & marks_there[None, :, FLAGS.index("crowd")]
+        alike = named & ((marks[:, None] == marks_there[None]) | ~held).all(2)
         alike &= self._said_alike(rows, one)
         left_here, left_there = np.ones(len(here), bool), np.ones(len(there), bool)
         _pair(np.where(alike, apart, np.inf), self._tolerance, left_here, left_there)
         sides = np.maximum(here[:, None, 2:] - here[:, None, :2], there[None, :, 2:] - there[None, :, :2]).max(2)
         pairs = _pair(apart / np.maximum(sides, 1e-9), 0.5, left_here, left_there)
         more, gone = np.flatnonzero(left_there).tolist(), np.flatnonzero(left_here).tolist()
-        return tuple(more), tuple((there, ids[row]) for row, there in pairs), tuple(ids[row] for row in gone)
+        twins = [place for row, place in pairs if named[row, place] and apart[row, place] <= self._tolerance]
+        other = tuple((place, ids[row]) for row, place in pairs)
+        return tuple(more), other, tuple(ids[row] for row in gone), tuple(twins)
 
-    def _said_alike(self, rows: slice, one: Matched) -> np.ndarray:
-        """(here, there) whether notes agree, if the format holds them, and extras, if both sides have some."""
-        notes = self._snapshot.notes[rows] if self._snapshot.notes else [("", "")] * (rows.stop - rows.start)
+    def _marks(self, rows: np.ndarray) -> np.ndarray:
+        """(here, marks) as the format's files have them."""
+        marks: np.ndarray = self._snapshot.flags[rows]
+        if "crowd apart" in self._cannot:
+            marks[:, FLAGS.index("difficult")] |= marks[:, FLAGS.index("crowd")]
+            marks[:, FLAGS.index("crowd")] = False
+        return marks
+
+    def _said_alike(self, rows: np.ndarray, one: Matched) -> np.ndarray:
+        """(here, there) whether notes agree, if the format holds them, and extras, if both sides have some.
+
+        What the format's own writer makes anew, as ids, is no difference.
+        """
+        notes = [self._snapshot.notes[row] for row in rows.tolist()] if self._snapshot.notes else [("", "")] * len(rows)
         said = [
             (note if "note" not in self._cannot else "", extra)
             for note, extra in ((box.note, box.extra) for _, box in one.boxes)
@@ -186,15 +208,23 @@ class Comparison:
         if not any(map(any, notes)) and not any(map(any, said)):  # as nearly always
             return np.ones((len(notes), len(said)), bool)
         holds = "note" not in self._cannot
+        more_here, more_there = ([self._kept(extra) for _, extra in some] for some in (notes, said))
         return np.array(
             [
                 [
-                    (note == note_here or not holds) and (extra == extra_here or not (extra and extra_here))
-                    for note, extra in said
+                    (note == note_here or not holds) and (more == own or not (extra and extra_here))
+                    for (note, extra), more in zip(said, more_there, strict=True)
                 ]
-                for note_here, extra_here in notes
+                for (note_here, extra_here), own in zip(notes, more_here, strict=True)
             ]
         )
+
+    def _kept(self, extra: str) -> object:
+        """What a box's extra holds of this format, without what its writer makes anew; None for nothing."""
+        told = kept(extra, self._format)
+        if isinstance(told, dict):
+            told = {key: value for key, value in told.items() if key not in self._renewed}
+        return told or None
 
 
 def _pair(costs: np.ndarray, limit: float, left_here: np.ndarray, left_there: np.ndarray) -> list[tuple[int, int]]:

@@ -124,6 +124,8 @@ def _plan(
         ):
             if settings.on_existing == "add":
                 more = difference.others
+                if difference.twins:
+                    _tell_twins(one, difference, report)
                 taken.append(dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True))
             else:
                 more, other, gone = difference.more, difference.other, difference.gone
@@ -189,6 +191,12 @@ def _leave(one: Matched, difference: Difference, report: Report) -> None:
         return
     sentence = f"{difference.sentence} It was left as it is; ask to replace its boxes by the file's, or to add those."
     report.say("refused", one.image.path, sentence, kind="images labelled otherwise here, left as they are")
+
+
+def _tell_twins(one: Matched, difference: Difference, report: Report) -> None:
+    which = words.count(len(difference.twins), "box")
+    sentence = f"The file has other marks or notes on {which} than here; what is here was left as it is."
+    report.say("read", one.image.path, sentence, kind="images with other marks or notes in the file, left as they are")
 
 
 def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
@@ -277,12 +285,19 @@ class _Batch:
         """The project's boxes as the file has them; what its format can't hold stays as it is."""
         cannot = formats.load_all().get(self.plan.reading.format).cannot_store
         here = {box.id: box for box in self.document.boxes(one.image.id)}
+        spaced = {label.id: "_".join(label.name.split()) for label in self.document.labels()}
         for place, id in one.other:
             (name, told), box = one.boxes[place], here[id]
             held = {flag: getattr(told if flag not in cannot else box, flag) for flag in FLAGS}
+            if "crowd apart" in cannot and box.crowd and told.difficult:  # as its writer has crowds
+                held |= {"crowd": True, "difficult": box.difficult}
             note = box.note if "note" in cannot else told.note
+            is_named = ("spaces in labels" in cannot and spaced[box.label] == name) or (
+                "crowd labels" in cannot and box.crowd and told.crowd
+            )
+            label = box.label if is_named else ids[name]
             yield dataclasses.replace(
-                box, label=ids[name], xyxy=told.xyxy, note=note, extra=told.extra or box.extra, **held
+                box, label=label, xyxy=told.xyxy, note=note, extra=told.extra or box.extra, **held
             )
 
     def _images(self) -> list[Image]:

@@ -169,6 +169,7 @@ class Keeps(Format, Protocol):
     """What a format can do besides, so that files that came in and were not edited go out as they were.
 
     tells_splits: True where the label files themselves say an image's split; left out where folders or lists do.
+    renewed: keys of what its boxes keep in `extra` that `write` makes anew, as ids: nobody has changed them.
     """
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:

@@ -43,6 +43,7 @@ class Coco:
     title = "COCO JSON"
     cannot_store = frozenset({"unlabelled images"})
     first_number = 1  # of the labels' ids
+    renewed = frozenset({"id", "image_id", "category_id"})
 
     def sniff(self, path: Path) -> float:
         try:

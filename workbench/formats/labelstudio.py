@@ -47,6 +47,7 @@ class LabelStudio:
     title = "Label Studio JSON"
     cannot_store = frozenset({"unknown size"})
     tells_splits = True
+    renewed = frozenset({"id", "from_name", "to_name", "attributes"})
 
     def sniff(self, path: Path) -> float:
         return sniffed(path, ".json", _is_labelstudio)

@@ -42,6 +42,7 @@ _SAME = 1e-6  # of the image's size: a box that was not moved
 class OpenImages:
     title = "Open Images CSV"
     cannot_store = frozenset({"difficult", "note", "in work", "verified", "unknown size", "outside"})
+    renewed = frozenset({"LabelName", "DisplayName", *EDGES, *CLICKS})
 
     def sniff(self, path: Path) -> float:
         try:

@@ -64,6 +64,7 @@ _VERSION = "2.2.0"  # of VoTT, its last one, whose layout is written
 class Vott:
     title = "VoTT JSON"
     cannot_store: frozenset[str] = frozenset()
+    renewed = frozenset({"id"})
 
     def sniff(self, path: Path) -> float:
         return sniffed(path, ".json", _is_vott)
