@@ -276,6 +276,33 @@ def test_what_a_format_has_not_got_does_not_go(of_coco: Document, tmp_path: Path
     assert {box.label for box in after} == {cat.id}
 
 
+@pytest.mark.parametrize(
+    ("format", "before", "after"),
+    [
+        ("coco", "[2.0,2.0,8.0,10.0]", "[2.0,2.0,-8.0,10.0]"),
+        ("cvat", 'xtl="2', 'xtl="x2'),
+        ("voc", "<xmin>3<", "<xmin>x<"),
+        ("yolo", "0 0.15 ", "0 x "),
+    ],
+)
+def test_what_could_not_be_read_does_not_go(
+    of_coco: Document, tmp_path: Path, format: str, before: str, after: str
+) -> None:
+    (image,) = of_coco.images()
+    of_coco.do(edits.SetSplit((image.id,), Split.TRAIN))
+    export_labels(of_coco.snapshot(), format, tmp_path / "out", copy_images=True)
+    (file,) = [one for one in (tmp_path / "out").rglob("*") if one.is_file() and before.encode() in one.read_bytes()]
+    file.write_text(file.read_text().replace(before, after, 1))
+    settings = ImportSettings(skip_broken=True)
+    plan = plan_import(of_coco, tmp_path / "out", format, settings=settings)
+    assert (plan.removed, plan.alike) == (0, 0)
+    assert [r for r in plan.remarks if r.sentence.endswith("could be read, so what it lacks stays: 1 box.")]
+    apply_import(of_coco, plan)
+    assert (len(edges(of_coco, "a")), of_coco.images()[0].state) == (2, State.DONE)
+    settings = ImportSettings(skip_broken=True, on_existing="replace")
+    assert plan_import(of_coco, tmp_path / "out", format, settings=settings).removed == 1, "as was asked"
+
+
 def test_a_difference_says_in_words_what_the_file_has() -> None:
     from workbench.core.project import Image
 

@@ -6,7 +6,7 @@ itself (autosync.py); else two that differ are a matter for a person.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,7 +47,8 @@ class Difference:
 
     `more`: of the file's boxes (by their place there) those that have none here. `other`: those that are plainly the
     same as one here, by its id, and have other edges, another label, note or marks. `gone`: ids of boxes here that the
-    file has not. `twins`: those of `other` (by their place) that have the same edges and label.
+    file has not. `twins`: those of `other` (by their place) that have the same edges and label. `kept`: how many boxes
+    stay that the file has not, because it could not be read whole; None where it could.
     """
 
     image: Image
@@ -56,6 +57,7 @@ class Difference:
     other: tuple[tuple[int, int], ...] = ()
     gone: tuple[int, ...] = ()
     twins: tuple[int, ...] = ()
+    kept: int | None = None
 
     @property
     def added(self) -> int:
@@ -93,11 +95,21 @@ class Difference:
 
 
 class Comparison:
-    """A project's images beside those of a reading, one at a time."""
+    """A project's images beside those of a reading, one at a time.
 
-    def __init__(self, snapshot: Snapshot, origins: dict[int, list[Origin]], format: str, beside: Beside) -> None:
+    `damaged`: files as in Reading, of which what they lack is not to go.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        origins: dict[int, list[Origin]],
+        format: str,
+        beside: Beside,
+        damaged: Collection[str] = (),
+    ) -> None:
         self._snapshot, self._origins, self._format = snapshot, origins, format
-        self._beside = beside
+        self._beside, self._damaged = beside, damaged
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
         member = formats.load_all().get(format)
         self._cannot = member.cannot_store
@@ -115,7 +127,13 @@ class Comparison:
                 return None  # also after an import that was undone
             if one.image.state is State.IN_WORK and not any(origin.is_done for origin in origins):
                 return None  # as an import leaves it whose file was damaged: nobody has said anything
-        found = self._boxes(index, one)
+        more, other, gone, twins = self._boxes(index, one)
+        if self._is_damaged(one):
+            kept, gone = len(gone), ()
+            if not more and not other:
+                return Difference(one.image, Changed.NOWHERE, kept=kept)
+            return Difference(one.image, self._who(index, one, origins), more, other, gone, twins, kept)
+        found = more, other, gone, twins
         if not any(found):
             states = [content.state_told(state, self._cannot) for state in (one.state, one.image.state)]
             if states[0] is states[1] or one.image.state is State.VERIFIED:
@@ -127,6 +145,14 @@ class Comparison:
         if written is not None and written[1]:
             return Difference(one.image, Changed.FILE, *found)
         return Difference(one.image, self._who(index, one, origins), *found)
+
+    def _is_damaged(self, one: Matched) -> bool:
+        if not self._damaged:
+            return False
+        if one.read.source is None:
+            return True
+        parts = one.read.source.file.parts
+        return any("/".join(parts[at:]) in self._damaged for at in range(len(parts)))
 
     def _held(self, index: int) -> np.ndarray:
         """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing."""

@@ -73,7 +73,7 @@ class ImportPlan:
     @property
     def alike(self) -> int:
         """Images that the project has just as the file says."""
-        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE)
+        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE and not one.kept)
 
     @property
     def splits(self) -> dict[Split, int]:
@@ -113,15 +113,17 @@ def gets_split(one: Matched, settings: ImportSettings) -> bool:
     return bool(one.image.id and one.split and settings.splits and one.image.split is Split.NONE)
 
 
+def higher(one: State, other: State) -> State:
+    """The one that is nearer to verified."""
+    return max(one, other, key=_RANK.index)
+
+
 def state_after(one: Matched, counts: Mapping[int, int]) -> State:
     """The state of an image after the import; `counts`: how many boxes the project's images have."""
     if not one.image.id:
         return one.state
     if not one.labelled or one.same:
         return one.image.state
-    state = (
-        one.state
-        if one.instead or not counts.get(one.image.id)
-        else max(one.image.state, State.IN_WORK, key=_RANK.index)
-    )
+    is_new = one.instead or not counts.get(one.image.id)
+    state = one.state if is_new else higher(one.image.state, State.IN_WORK)
     return state if one.instead or one.image.state is not State.VERIFIED else one.image.state

@@ -20,7 +20,7 @@ from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
-from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, state_after
+from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, higher, state_after
 from workbench.exchange.label_names import cleaned
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp
@@ -110,13 +110,18 @@ def _plan(
     taken, differences, left = [], list[Difference](), 0
     own = [" ".join(label.name.split()) for label in document.labels()]
     beside = Beside(document, reading.format, (own, reading.labels))
-    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format, beside)
+    damaged = reading.damaged if settings.on_existing != "replace" else frozenset()
+    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged)
     for one in matched:
         difference = compared.of(one) if one.image.id else None
         if difference is None:
             taken.append(one)
             continue
         differences.append(difference)
+        if difference.kept is not None:  # what could be read does not lower its state
+            one = dataclasses.replace(one, state=higher(one.state, one.image.state))
+            if difference.kept and settings.on_existing != "keep":
+                _tell_kept(one, difference.kept, report)
         if difference.changed is Changed.NOWHERE:
             taken.append(dataclasses.replace(one, same=True))
         elif settings.on_existing in ("replace", "add") or (
@@ -191,6 +196,13 @@ def _leave(one: Matched, difference: Difference, report: Report) -> None:
         return
     sentence = f"{difference.sentence} It was left as it is; ask to replace its boxes by the file's, or to add those."
     report.say("refused", one.image.path, sentence, kind="images labelled otherwise here, left as they are")
+
+
+def _tell_kept(one: Matched, count: int, report: Report) -> None:
+    sentence = f"Not all that the file says of it could be read, so what it lacks stays: {words.count(count, 'box')}."
+    report.say(
+        "read", one.image.path, sentence, kind="images whose file could not be read whole, of which nothing goes"
+    )
 
 
 def _tell_twins(one: Matched, difference: Difference, report: Report) -> None:

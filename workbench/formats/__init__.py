@@ -85,6 +85,7 @@ class Reading:
     """All that a folder or file of one format holds. `labels` are in the format's own order.
 
     `base`: the number of the first pixel in the files, where the format leaves it open; its writer counts from 1.
+    `damaged`: files, as remarks name them, of which something could not be read: what they lack may be just that.
     """
 
     format: str
@@ -93,6 +94,7 @@ class Reading:
     images: tuple[ReadImage, ...]
     remarks: tuple[Remark, ...] = ()
     base: int | None = None
+    damaged: frozenset[str] = frozenset()
 
 
 LOSSES: dict[str, str] = {

@@ -28,6 +28,7 @@ class Report:
     def __init__(self, skip_broken: bool = False) -> None:
         self.skip_broken = skip_broken
         self.broken: list[Refused] = []
+        self.skipped: set[str] = set()  # files of which something was left out as damaged
         self._remarks: list[Remark] = []
         self._kinds: Counter[tuple[str, str]] = Counter()
 
@@ -48,6 +49,7 @@ class Report:
             raise together(self.broken)
         for error in self.broken:
             self.say("refused", error.file, error.reason, error.line, kind="damaged")
+            self.skipped.add(error.file)
         self.broken = []
 
     @property
@@ -71,7 +73,7 @@ class Report:
             )
             self.say("refused", shown(link, lookup.roots[0]), sentence, kind="links that lead outside, not followed")
         self.settle()
-        return Reading(format, source, tuple(labels), tuple(images), self.remarks)
+        return Reading(format, source, tuple(labels), tuple(images), self.remarks, damaged=frozenset(self.skipped))
 
 
 def together(errors: Sequence[Refused]) -> Refused:
