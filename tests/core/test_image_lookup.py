@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.formats.making import picture
+from workbench.core import image_lookup
 from workbench.core.image_lookup import Found, ImageLookup
 
 
@@ -59,7 +60,29 @@ def test_of_several_folders_only_the_data_sets_own_goes_first(tmp_path: Path) ->
         picture(tmp_path / folder / "a.jpg", grey=number)
     own = [tmp_path / "set", tmp_path / "one", tmp_path / "other"]
     assert ImageLookup(own).find("a.jpg").file == tmp_path / "set/a.jpg"
+    for name in ("a", "old/a", "old/a.jpg"):  # as formats without suffixes ask, and files that were elsewhere
+        assert ImageLookup(own).find(name).file == tmp_path / "set/a.jpg"
     (tmp_path / "set/a.jpg").unlink()
     assert ImageLookup(own).find("a.jpg").how is Found.AMBIGUOUS
     picture(tmp_path / "other/a.jpg", grey=1)
     assert ImageLookup(own).find("a.jpg").file == tmp_path / "one/a.jpg", "the same image"
+
+
+def test_frames_of_many_films_are_not_looked_through_for_each_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"raw/film{film}/{name}" for film in range(40) for name in ("0.jpg", "1.jpg", "x.png")]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    files, told = ImageLookup([tmp_path]), ["film7/0.jpg", "film7/0", "set/film7/0.jpg", "film7/x.jpg"]
+    monkeypatch.setattr(image_lookup, "_MANY", 1000)
+    as_before = [files.find(name) for name in told]
+    monkeypatch.setattr(image_lookup, "_MANY", 32)
+    assert [files.find(name) for name in told] == as_before
+    assert as_before[0].file == tmp_path / "raw/film7/0.jpg"
+    assert as_before[-1].file == tmp_path / "raw/film7/x.png"
+    walked: list[int] = []
+    monkeypatch.setattr(image_lookup, "_agreement", lambda mine, theirs: len(walked.append(1) or "."))
+    files.find("film8/0.jpg")
+    assert len(walked) < 5, "of 40 films"

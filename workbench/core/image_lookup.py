@@ -18,6 +18,9 @@ from workbench.errors import WorkbenchError
 _IMAGE_FOLDERS = frozenset(("images", "image", "jpegimages", "imgs", "img"))
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?([-_]?[0-9]{2,4})?", re.I | re.A)
 """A folder of one split: train, valid, val2017, test_01."""
+_MANY = 32  # files of one stem that are looked through for each name
+_Candidates = list[tuple[tuple[str, ...], Path]]
+"""Files with their paths below their folder, in parts."""
 
 
 class Found(Enum):
@@ -92,7 +95,8 @@ class ImageLookup:
         self._files: list[Path] = []
         self._relative: dict[str, list[Path]] = {}
         self._composed: dict[str, list[Path]] = {}  # those whose name is written otherwise
-        self._by_stem: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
+        self._by_stem: dict[str, _Candidates] = {}
+        self._by_folder: dict[str, dict[str, _Candidates]] = {}  # of stems that many share
         seen: set[Path] = set()
         for root in self.roots:
             for name in scan_images(root):
@@ -131,10 +135,10 @@ class ImageLookup:
         """The file that `name` (any separators, any suffix or none) means.
 
         The path as given goes before all else, then the one with a folder "images" before it or without its own: data
-        sets, our exports too, keep images there and name them with or without it. `near`: folder names that the right
-        file is likely to have among its parents (such as its split's), which decide between files whose paths agree
-        equally well with `name`. A file in the folder of another split than `name` says is never taken for its base
-        name alone.
+        sets, our exports too, keep images there and name them with or without it. Between files whose paths agree
+        equally well with `name` decides the first folder, the data set's own, then `near`: folder names that the right
+        file is likely to have among its parents (such as its split's). A file in the folder of another split than
+        `name` says is never taken for its base name alone.
         """
         self._scan()
         name = posix(name)
@@ -147,13 +151,14 @@ class ImageLookup:
         parts, near = PurePosixPath(name).parts, {composed(folder) for folder in near}
         if files := self._relative.get(name) or self._composed.get(name):
             return self._exact(files)
-        candidates = self._by_stem.get(_stem(parts[-1]).casefold(), [])
-        candidates = _narrow(candidates, lambda p: p[-1] == parts[-1])
+        candidates = _narrow(self._of_stem(parts), lambda p: p[-1] == parts[-1])
         candidates = _best(candidates, lambda p: _agreement(p[:-1], parts[:-1]))
         candidates = [c for c in candidates if not _contradicts(*c, parts)]
         candidates = _narrow(candidates, lambda p: p[:-1] == parts[:-1])
         candidates = _narrow(candidates, lambda p: p[0].lower() in _IMAGE_FOLDERS and p[1:-1] == parts[:-1])
         candidates = _narrow(candidates, lambda p: parts[0].lower() in _IMAGE_FOLDERS and p[:-1] == parts[1:-1])
+        if len(candidates) > 1:
+            candidates = [c for c in candidates if c[1].is_relative_to(self.roots[0])] or candidates
         candidates = _best(candidates, lambda p: len(set(p[:-1]) & set(near)))
         if not candidates:
             return Match(Found.MISSING)
@@ -161,14 +166,29 @@ class ImageLookup:
             return Match(Found.AMBIGUOUS, count=len(candidates))
         return Match(Found.ALIKE, candidates[0][1])
 
+    def _of_stem(self, parts: tuple[str, ...]) -> _Candidates:
+        """The files of this name but for its suffix; of many, as frames of films, those in a folder of the same name.
+
+        Only where these would be taken before the others: what is called just so goes before all else.
+        """
+        stem = _stem(parts[-1]).casefold()
+        candidates = self._by_stem.get(stem, [])
+        if len(candidates) <= _MANY or len(parts) == 1:
+            return candidates
+        if stem not in self._by_folder:
+            folders = self._by_folder[stem] = {}
+            for one in candidates:
+                folders.setdefault("/".join(one[0][-2:-1]), []).append(one)
+        there = self._by_folder[stem].get(parts[-2], [])
+        if stem == parts[-1].casefold():  # without a suffix
+            return there or candidates
+        return [c for c in there if c[0][-1] == parts[-1]] or candidates
+
     def _exact(self, files: list[Path]) -> Match:
         """The file of the first folder, the data set's own; of the others none goes before the next."""
         if len(files) == 1 or files[0].is_relative_to(self.roots[0]) or _all_same(files):
             return Match(Found.EXACT, files[0])
         return Match(Found.AMBIGUOUS, count=len(files))
-
-
-_Candidates = list[tuple[tuple[str, ...], Path]]
 
 
 def _stem(name: str) -> str:
