@@ -87,7 +87,7 @@ def test_another_base_is_read_anew_and_seen_in_the_samples(importing: Importing,
     assert importing.sample()[1].boxes[0].xyxy == (0, 1, 10, 12)
     importing.choose("base", "0")
     assert importing.sample()[1].boxes[0].xyxy == (1, 2, 10, 12)
-    assert importing.lines("recognised")[0].startswith("Pixels are counted from 0, as you chose")
+    assert importing.lines("recognised")[0].startswith("Pixels are counted from 0, as chosen")
 
 
 def test_splits_of_the_files_are_left_out_without_reading_them_again(

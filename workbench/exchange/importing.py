@@ -18,6 +18,7 @@ from workbench.core.files import absolute
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
+from workbench.exchange.as_before import settings_of
 from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
 from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, higher, state_after
@@ -75,13 +76,18 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
-    reading = member.read(path, [*folders, *roots], settings)
-    read_at = origins.stamps(reading, since)
-    report = Report(settings.skip_broken)
-    reading = cleaned(reading, report)
-    matched = match(document, reading, report, scale=settings.on_size == "scale", folders=folders)
+    by, told = settings, Report()
+    for _ in range(2):  # again, if what is here shows that they must be read otherwise
+        reading = member.read(path, [*folders, *roots], by)
+        read_at = origins.stamps(reading, since)
+        report = Report(settings.skip_broken)
+        reading = cleaned(reading, report)
+        matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
+        before, by = by, settings_of(document, reading, matched, by, told)
+        if by == before:
+            break
     report.settle()
-    return _plan(document, reading, settings, matched, report.remarks, read_at)
+    return _plan(document, reading, settings, matched, (*told.remarks, *report.remarks), read_at)
 
 
 def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> ImportPlan:

@@ -128,7 +128,7 @@ class ReadSettings:
     skip_broken: bool = setting(False, "Leave out damaged files, objects and lines with a remark, and take the rest")
     voc_base: str = setting(
         "auto",
-        "The number of the first pixel in VOC files: auto looks for proof in the files",
+        "The number of the first pixel in VOC files: auto looks for proof in the files and in what is here",
         choices=("auto", "0", "1"),
     )
 

@@ -134,9 +134,7 @@ class _Reader(DataSetReader):
         zeros, borders = first_pixel(boxes)
         chosen = self.settings.voc_base
         base = int(chosen) if chosen in ("0", "1") else int(zeros == 0)
-        why = (
-            "as you chose" if chosen in ("0", "1") else "by VOC's own rule" if base else "because some boxes begin at 0"
-        )
+        why = "as chosen" if chosen in ("0", "1") else "by VOC's own rule" if base else "because some boxes begin at 0"
         if boxes:
             self.report.say(
                 "read",

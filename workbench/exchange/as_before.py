@@ -1,0 +1,83 @@
+"""How files must be read so that boxes which came in from them before are where they are: a guess need not fall anew.
+
+Pascal VOC files do not say from which number they count pixels, and one box that is moved can take the proof away;
+boxes of another size than the image were perhaps fitted when they came in. What is here already is the better witness.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from workbench.core.document import Document
+from workbench.core.words import count
+from workbench.exchange.import_plan import ImportSettings
+from workbench.exchange.matching import Matched
+from workbench.formats import Reading
+from workbench.formats.parts.report import Report
+
+_ENOUGH = 500  # images that both sides have boxes of; more say the same
+_NEAR = 0.01  # pixels
+
+
+def settings_of(
+    document: Document, reading: Reading, matched: Sequence[Matched], settings: ImportSettings, report: Report
+) -> ImportSettings:
+    """`settings` under which more boxes are where the project has them than under those given, which are told then.
+
+    What a person chose stays. `matched`: of the reading under `settings`.
+    """
+    base = reading.base
+    if base is not None and settings.voc_base == "auto":
+        shift = np.array([1, 1, 0, 0]) * (2 * base - 1)  # from 1 to 0 or back
+        if found := _more(document, matched, lambda one, boxes: boxes + shift):
+            sentence = (
+                f"Pixels are counted from {1 - base}: only so {count(found, 'box')} of images that are here already"
+                f" {'lies' if found == 1 else 'lie'} as here. If that is wrong, choose from which number."
+            )
+            report.say("repaired", reading.source.name, sentence)
+            settings = dataclasses.replace(settings, voc_base=str(1 - base))
+    if settings.on_size == "keep" and (found := _more(document, matched, _scaled)):
+        sentence = (
+            f"Boxes made at another size than the image has were scaled: only so {count(found, 'box')} of images that"
+            f" are here already {'lies' if found == 1 else 'lie'} as here."
+        )
+        report.say("repaired", reading.source.name, sentence)
+        settings = dataclasses.replace(settings, on_size="scale")
+    return settings
+
+
+def _scaled(one: Matched, boxes: np.ndarray) -> np.ndarray:
+    told, real = (one.read.width, one.read.height), (one.image.width, one.image.height)
+    is_turned = one.image.orientation >= 5 and told == real[::-1]
+    if not all(told) or not all(real) or told == real or is_turned:
+        return boxes
+    scaled: np.ndarray = boxes * np.tile(np.array(real) / np.array(told), 2)
+    return scaled
+
+
+def _more(document: Document, matched: Sequence[Matched], other: Callable[[Matched, np.ndarray], np.ndarray]) -> int:
+    """How many more boxes lie as here when they are read the other way, 0 if not more."""
+    more = seen = 0
+    for one in matched:
+        if not one.image.id or not one.boxes:
+            continue
+        there = np.array([box.xyxy for _, box in one.boxes], float)
+        otherwise = other(one, there)
+        if otherwise is there:
+            continue
+        here = np.array([box.xyxy for box in document.boxes(one.image.id)], float)
+        if len(here):
+            more += _alike(here, otherwise) - _alike(here, there)
+            seen += 1
+            if seen == _ENOUGH:
+                break
+    return max(more, 0)
+
+
+def _alike(here: np.ndarray, there: np.ndarray) -> int:
+    """How many of `there` (m, 4) lie where one of `here` (n, 4) does."""
+    apart = np.abs(here[:, None] - there[None]).max(2)  # (n, m)
+    return int((apart.min(0) < _NEAR).sum())
