@@ -137,7 +137,7 @@ def test_a_note_that_was_changed_in_the_file_comes_in(tmp_path: Path, name: str)
 def test_a_label_that_was_renamed_does_not_come_back_empty(document: Document, folder: Path) -> None:
     (cat,) = document.labels()
     document.do(edits.ChangeLabel(dataclasses.replace(cat, name="feline")))
-    assert changes(document, folder)["a"][0] is Changed.HERE
+    assert changes(document, folder)["a"][0] is Changed.NOWHERE, "it is the same label"
     come_in(document, folder)
     assert [label.name for label in document.labels()] == ["feline"]
 

@@ -6,7 +6,7 @@ itself (autosync.py); else two that differ are a matter for a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,7 +97,8 @@ class Difference:
 class Comparison:
     """A project's images beside those of a reading, one at a time.
 
-    `damaged`: files as in Reading, of which what they lack is not to go.
+    `damaged`: files as in Reading, of which what they lack is not to go. `before`: what labels were called when the
+    files came in before.
     """
 
     def __init__(
@@ -107,9 +108,10 @@ class Comparison:
         format: str,
         beside: Beside,
         damaged: Collection[str] = (),
+        before: Mapping[str, str] | None = None,
     ) -> None:
         self._snapshot, self._origins, self._format = snapshot, origins, format
-        self._beside, self._damaged = beside, damaged
+        self._beside, self._damaged, self._before = beside, damaged, before or {}
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
         member = formats.load_all().get(format)
         self._cannot = member.cannot_store
@@ -165,7 +167,8 @@ class Comparison:
         if not valid:
             return Changed.UNKNOWN
         before = next((origin for origin in valid if origin.format == self._format), None)
-        if before is not None and before.content == content.of_read(one, self._cannot):
+        said = {content.of_read(one, self._cannot, names) for names in ({}, self._before)}
+        if before is not None and before.content in said:
             return Changed.HERE
         return Changed.FILE if self._is_untouched(index, valid[0]) else Changed.BOTH
 
@@ -176,7 +179,9 @@ class Comparison:
             return False
         cannot = known.get(origin.format).cannot_store
         is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # by a person, then
-        return not is_marked and origin.is_of(content.of_image(self._snapshot, index, cannot))
+        if is_marked:
+            return False
+        return any(origin.is_of(content.of_image(self._snapshot, index, cannot, told)) for told in ({}, self._before))
 
     def _boxes(
         self, index: int, one: Matched

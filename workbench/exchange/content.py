@@ -7,7 +7,7 @@ does not count as one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from workbench.core.project import FLAGS, XYXY, Snapshot, State
 from workbench.exchange.matching import Matched
@@ -15,6 +15,7 @@ from workbench.exchange.matching import Matched
 Row = tuple[str, XYXY, Sequence[bool], str, str]
 """Label, edges, marks in the order of FLAGS, note, extra."""
 SIZE = 16  # bytes
+_AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> bytes:
@@ -39,21 +40,30 @@ def state_told(state: State, cannot_store: Collection[str]) -> State:
     return State.DONE if str(state) in cannot_store else state
 
 
-def of_read(one: Matched, cannot_store: Collection[str]) -> bytes:
-    """Of what a file says."""
+def of_read(one: Matched, cannot_store: Collection[str], names: Mapping[str, str] = _AS_THEY_ARE) -> bytes:
+    """Of what a file says; `names`: instead of those of labels."""
     rows = [
-        (label, box.xyxy, (box.difficult, box.truncated, box.occluded, box.crowd), box.note, box.extra)
+        (
+            names.get(label, label),
+            box.xyxy,
+            (box.difficult, box.truncated, box.occluded, box.crowd),
+            box.note,
+            box.extra,
+        )
         for label, box in one.boxes
     ]
     return of(rows, one.state, cannot_store)
 
 
-def of_image(snapshot: Snapshot, index: int, cannot_store: Collection[str]) -> bytes:
-    """Of image `index` of a project as it is."""
+def of_image(
+    snapshot: Snapshot, index: int, cannot_store: Collection[str], names: Mapping[str, str] = _AS_THEY_ARE
+) -> bytes:
+    """Of image `index` of a project as it is; `names`: instead of those of labels."""
     rows = snapshot.rows(index)
     notes = snapshot.notes[rows] if snapshot.notes else [("", "")] * (rows.stop - rows.start)
+    listed = [names.get(label.name, label.name) for label in snapshot.labels]
     told: list[Row] = [
-        (snapshot.labels[label].name, (x0, y0, x1, y1), flags, note, extra)
+        (listed[label], (x0, y0, x1, y1), flags, note, extra)
         for label, (x0, y0, x1, y1), flags, (note, extra) in zip(
             snapshot.label_index[rows].tolist(), snapshot.boxes[rows].tolist(), snapshot.flags[rows].tolist(), notes,
             strict=True,

@@ -16,13 +16,14 @@ from workbench.core import alike_names, edits, words
 from workbench.core.document import Document
 from workbench.core.files import absolute
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
+from workbench.core.words import one_line
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.as_before import settings_of
 from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
 from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, higher, state_after
-from workbench.exchange.label_names import cleaned
+from workbench.exchange.label_names import cleaned, renamed_here
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp
 from workbench.exchange.recognising import recognise
@@ -76,12 +77,13 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
-    by, told = settings, Report()
+    by, told, renamed = settings, Report(), renamed_here(document)
     for _ in range(2):  # again, if what is here shows that they must be read otherwise
         reading = member.read(path, [*folders, *roots], by)
-        read_at = origins.stamps(reading, since)
+        is_renamed = any(one_line(name) in renamed for name in reading.labels)
+        read_at = {} if is_renamed else origins.stamps(reading, since)  # or their bytes would go out with that name
         report = Report(settings.skip_broken)
-        reading = cleaned(reading, report)
+        reading = cleaned(reading, report, renamed)
         matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
         before, by = by, settings_of(document, reading, matched, by, told)
         if by == before:
@@ -117,7 +119,10 @@ def _plan(
     own = [" ".join(label.name.split()) for label in document.labels()]
     beside = Beside(document, reading.format, (own, reading.labels))
     damaged = reading.damaged if settings.on_existing != "replace" else frozenset()
-    compared = Comparison(document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged)
+    before = {now: name for name, now in renamed_here(document).items()}
+    compared = Comparison(
+        document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged, before
+    )
     for one in matched:
         difference = compared.of(one) if one.image.id else None
         if difference is None:

@@ -1,20 +1,26 @@
-"""Names of labels that come in: without spaces at their ends and without characters that no line of text can hold."""
+"""Names of labels that come in: without spaces at their ends and without characters that no line of text can hold, and
+as a label is called now that was given another name here.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
+from workbench.core.document import Document
+from workbench.core.former_names import former_names
 from workbench.core.words import one_line, visible
 from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 
 
-def cleaned(reading: Reading, report: Report) -> Reading:
+def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Reading:
     """`reading` with names that a project can hold; what was changed is told. Names that become alike are one label;
-    `labels` then has it twice, by its numbers in the files.
+    `labels` then has it twice, by its numbers in the files. `renamed`: what names of before have become.
     """
     told = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
     names = {name: one_line(name) or "unnamed" for name in told}
+    names = {name: renamed.get(clean, clean) for name, clean in names.items()}
     changed = {name: clean for name, clean in names.items() if name != clean}
     if not changed:
         return reading
@@ -22,7 +28,7 @@ def cleaned(reading: Reading, report: Report) -> Reading:
         report.say(
             "repaired",
             reading.source.name,
-            _sentence(name, clean),
+            _sentence(name, clean, one_line(name) in renamed),
             kind="labels renamed",
         )
     images = tuple(
@@ -34,5 +40,12 @@ def cleaned(reading: Reading, report: Report) -> Reading:
     return dataclasses.replace(reading, labels=tuple(names[name] for name in reading.labels), images=images)
 
 
-def _sentence(name: str, clean: str) -> str:
-    return f"The label '{visible(name)}' is called '{clean}' here."
+def renamed_here(document: Document) -> dict[str, str]:
+    """What labels are called now by names that they had before, which none has now."""
+    now = {label.id: label.name for label in document.labels()}
+    return {name: now[id] for name, id in former_names(document).items() if id in now}
+
+
+def _sentence(name: str, clean: str, is_former: bool) -> str:
+    apart = f" now. To keep the two apart, add a label '{visible(name)}' before." if is_former else "."
+    return f"The label '{visible(name)}' is called '{clean}' here{apart}"
