@@ -71,3 +71,13 @@ def test_centre_penalty_is_squared_distance_over_squared_diagonal() -> None:
     # centres (5, 5) and (8, 9): 9 + 16; hull 0..13 by 0..14
     penalty = boxes.centre_penalty(A, np.array([[3.0, 4, 13, 14]]))
     assert penalty.item() == pytest.approx(25 / (13**2 + 14**2))
+
+
+def test_a_box_is_beyond_its_image_when_no_pixel_of_it_is_inside() -> None:
+    told = np.array(
+        [[-5, 2, 0, 4], [-5, 2, 1, 4], [40, 2, 45, 4], [2, 31, 4, 33], [2, -3, 4, -1], [0, 2, 0, 4], [40, 2, 40, 4]],
+        float,
+    )
+    assert boxes.beyond(told, 40, 30).tolist() == [True, False, True, True, True, False, False]
+    assert boxes.beyond(told, np.full(7, 50), np.full(7, 40)).tolist() == [True, *[False] * 3, True, False, False]
+    assert not boxes.beyond(told, 0, 30).any(), "nobody knows where the image ends"

@@ -270,6 +270,23 @@ def test_a_label_folder_without_permission_is_a_sentence(tmp_path: Path, monkeyp
             plan_import(document, folder)
 
 
+@pytest.mark.parametrize("format", ["voc", "yolo", "openimages"])
+def test_a_box_without_a_pixel_in_its_image_is_no_object_of_files_that_cut(tmp_path: Path, format: str) -> None:
+    """Of one that lies beyond the border there would be a line on it, which was never drawn."""
+    picture(tmp_path / "set" / "a.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path / "set") as document:
+        (image,) = document.images()
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        edges = ((45.0, 5.0, 60.0, 20.0), (5.0, 5.0, 20.0, 20.0))
+        document.do(edits.AddBoxes(tuple(Box(0, image.id, document.labels()[0].id, xyxy) for xyxy in edges)))
+        document.do(edits.SetState((image.id,), State.DONE))
+        report = export_labels(document.snapshot(), format, tmp_path / "out", copy_images=True)
+        assert report.boxes == 1
+        assert [r.sentence for r in report.remarks if "wholly outside their image (left out): 1." in r.sentence]
+        plan = plan_import(document, tmp_path / "out", format, settings=ImportSettings(on_existing="replace"))
+        assert (len(plan.reading.images[0].boxes), plan.is_empty) == (1, True), "it stays here, too"
+
+
 def test_export_tells_what_the_format_loses(tmp_path: Path) -> None:
     folder = voc_set(tmp_path / "set", "a", "b")
     with Document.create(tmp_path / "p", images=folder) as document:

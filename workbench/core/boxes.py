@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
 
@@ -26,6 +26,17 @@ def clip(boxes: Floats, width: float, height: float) -> Floats:
     inside[:, 0::2] = np.clip(boxes[:, 0::2], 0, width)
     inside[:, 1::2] = np.clip(boxes[:, 1::2], 0, height)
     return inside
+
+
+def beyond(boxes: Floats, width: ArrayLike, height: ArrayLike) -> NDArray[np.bool_]:
+    """(N,) which boxes lie outside their image of so many pixels (one, or N of them) with all that they have.
+
+    A box of no area on the border is not one of them, and none is where a side is 0, not known.
+    """
+    sides = np.stack(np.broadcast_arrays(np.asarray(width), np.asarray(height)), axis=-1)
+    before, behind = boxes[:, :2], boxes[:, 2:]
+    out = ((behind <= 0) & (before < 0)) | ((before >= sides) & (behind > sides))
+    return np.asarray(out.any(axis=1) & (sides > 0).all(axis=-1))
 
 
 def intersections(a: Floats, b: Floats) -> Floats:

@@ -159,8 +159,13 @@ class Comparison:
     def _held(self, index: int) -> np.ndarray:
         """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing."""
         rows = self._snapshot.rows(index)
-        found = np.arange(rows.start, rows.stop)
-        return found[~self._snapshot.crowd[rows]] if "crowd" in self._cannot else found
+        held = np.ones(rows.stop - rows.start, bool)
+        if "crowd" in self._cannot:
+            held &= ~self._snapshot.crowd[rows]
+        if "beyond" in self._cannot:
+            image = self._snapshot.images[index]
+            held &= ~boxes.beyond(self._snapshot.boxes[rows], image.width, image.height)
+        return np.arange(rows.start, rows.stop)[held]
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
         valid = [origin for origin in origins if origin.is_done]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from workbench import formats
+from workbench.core import boxes as core_boxes
 from workbench.core import words
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.core.store import FILE, Store
@@ -19,8 +20,6 @@ from workbench.exchange.unedited import restore
 from workbench.formats import LOSSES, Remark
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.report import Report
-
-_DROPPED = {"crowd", "unknown size"}  # the losses that leave out whole boxes
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,25 @@ def _counts(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "fractions of a pixel", int((boxes != np.round(boxes)).any(1).sum())
     ends = np.repeat(sizes, counts, axis=0)
     known = (ends > 0).all(1)
-    yield "outside", int((known & ((boxes[:, :2] < 0).any(1) | (boxes[:, 2:] > ends).any(1))).sum())
+    beyond = core_boxes.beyond(boxes, ends[:, 0], ends[:, 1])
+    yield "beyond", int(beyond.sum())
+    yield "outside", int((known & ~beyond & ((boxes[:, :2] < 0).any(1) | (boxes[:, 2:] > ends).any(1))).sum())
+
+
+def _dropped(snapshot: Snapshot, cannot_store: Collection[str]) -> np.ndarray:
+    """(m,) which boxes are left out whole."""
+    sizes = np.array([(i.width, i.height) for i in snapshot.images], float).reshape(-1, 2)
+    ends = np.repeat(sizes, np.diff(snapshot.offsets), axis=0)
+    kinds = {
+        "crowd": snapshot.crowd,
+        "unknown size": (ends == 0).any(1),
+        "beyond": core_boxes.beyond(snapshot.boxes, ends[:, 0], ends[:, 1]),
+    }
+    dropped = np.zeros(len(snapshot.boxes), bool)
+    for kind, rows in kinds.items():
+        if kind in cannot_store:
+            dropped |= rows
+    return dropped
 
 
 def export_labels(
@@ -145,7 +162,7 @@ def export_labels(
     if turned:
         these = "1 image is" if turned == 1 else f"{turned:,} images are"
         report.say("read", "", f"{these} turned by EXIF; sizes and boxes are of the upright images.")
-    dropped = sum(count for kind, count in _counts(snapshot) if kind in _DROPPED & member.cannot_store)
+    dropped = int(_dropped(snapshot, member.cannot_store).sum())
     return ExportReport(
         format=format,
         folder=folder,

@@ -117,6 +117,7 @@ LOSSES: dict[str, str] = {
     "unused labels": "labels without boxes",
     "zero size": "boxes without area (they become one pixel)",
     "fractions of a pixel": "fractions of a pixel (rounded)",
+    "beyond": "boxes that lie wholly outside their image (left out)",
     "outside": "the parts of boxes outside their image (cut at the border)",
 }
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from workbench.core import boxes
 from workbench.core.files import atomic_write
 from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
@@ -41,7 +42,7 @@ _SAME = 1e-6  # of the image's size: a box that was not moved
 @register("openimages")
 class OpenImages:
     title = "Open Images CSV"
-    cannot_store = frozenset({"difficult", "note", "in work", "verified", "unknown size", "outside"})
+    cannot_store = frozenset({"difficult", "note", "in work", "verified", "unknown size", "beyond", "outside"})
     renewed = frozenset({"LabelName", "DisplayName", *EDGES, *CLICKS})
 
     def sniff(self, path: Path) -> float:
@@ -109,11 +110,11 @@ class _Writer:
         written: list[Path] = []
         for split, subset in _SUBSETS.items():
             chosen = [index for index, image in enumerate(self.snapshot.images) if image.split is split]
-            boxes = [row for index in chosen for row in self._boxes(index)]
+            lines = [row for index in chosen for row in self._boxes(index)]
             denied = [row for index in chosen for row in self._denied(index)]
             if chosen or (split is Split.NONE and not written):
                 written.append(
-                    self._file(f"{subset}-annotations-bbox.csv", (*COLUMNS, *self.clicks, *self.more), boxes)
+                    self._file(f"{subset}-annotations-bbox.csv", (*COLUMNS, *self.clicks, *self.more), lines)
                 )
             if denied:
                 name = f"{subset}-annotations-human-imagelabels-boxable.csv"
@@ -135,7 +136,9 @@ class _Writer:
         image, rows = self.snapshot.images[index], self.snapshot.rows(index)
         if not (image.width > 0 and image.height > 0):
             return []
-        return [self._box(row, self.ids[index], image.width, image.height) for row in range(rows.start, rows.stop)]
+        is_beyond = boxes.beyond(self.snapshot.boxes[rows], image.width, image.height).tolist()
+        inside = [row for row, is_out in enumerate(is_beyond, start=rows.start) if not is_out]
+        return [self._box(row, self.ids[index], image.width, image.height) for row in inside]
 
     def _box(self, row: int, id: str, width: int, height: int) -> str:
         """One row; the box is cut at the image's border, outside which the format has no numbers."""

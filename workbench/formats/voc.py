@@ -40,7 +40,7 @@ class Voc:
     cannot_store = frozenset(
         {
             "crowd apart", "note", "in work", "unlabelled images", "label order", "unused labels",
-            "fractions of a pixel", "zero size", "outside",
+            "fractions of a pixel", "zero size", "beyond", "outside",
         }
     )  # fmt: skip
 

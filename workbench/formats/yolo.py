@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from workbench.core import boxes
 from workbench.core import images as image_files
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import ImageLookup
@@ -50,7 +51,7 @@ class Yolo:
     cannot_store = frozenset(
         {
             "difficult", "truncated", "occluded", "crowd", "note", "in work", "verified", "unsplit images",
-            "unknown size", "outside", "unlabelled images",
+            "unknown size", "beyond", "outside", "unlabelled images",
         }
     )  # fmt: skip
 
@@ -255,11 +256,14 @@ class _Reader:
 
 
 def _label_text(snapshot: Snapshot, index: int) -> str:
-    """The lines of one image. Crowd regions are left out: a trainer would take each for one object."""
+    """The lines of one image. Crowd regions are left out: a trainer would take each for one object. So is what has
+    no pixel in the image, where only a line on its border would be left.
+    """
     image, rows = snapshot.images[index], snapshot.rows(index)
     lines = []
-    for row in range(rows.start, rows.stop):
-        if not snapshot.flags[row, 3]:
+    left_out = snapshot.crowd[rows] | boxes.beyond(snapshot.boxes[rows], image.width, image.height)
+    for row, is_left_out in enumerate(left_out.tolist(), start=rows.start):
+        if not is_left_out:
             x0, y0, x1, y1 = snapshot.boxes[row].tolist()
             lines.append(to_line(int(snapshot.label_index[row]), (x0, y0, x1, y1), image.width, image.height))
     return "".join(lines)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from workbench.core import strict_xml
+from workbench.core import boxes, strict_xml
 from workbench.core.project import Snapshot, State
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
@@ -92,14 +92,14 @@ def _object(element: Element, file: str) -> VocObject:
 
 
 def _box(element: Element, name: str, file: str) -> tuple[float, float, float, float]:
-    boxes = list(element.all("bndbox"))
-    if len(boxes) != 1:
-        raise Refused(file, f"the object '{name[:60]}' has {len(boxes) or 'no'} <bndbox>, expected one", element.line)
+    found = list(element.all("bndbox"))
+    if len(found) != 1:
+        raise Refused(file, f"the object '{name[:60]}' has {len(found) or 'no'} <bndbox>, expected one", element.line)
     values = []
     for tag in _CORNERS:
-        corner = boxes[0].first(tag)
+        corner = found[0].first(tag)
         if corner is None:
-            raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", boxes[0].line)
+            raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", found[0].line)
         value = number(corner.text)
         if value is None or abs(value) > SANE:
             raise Refused(file, f"<{tag}> must be a number of pixels, not '{corner.text[:40]}'", corner.line)
@@ -135,8 +135,10 @@ def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
         "  <segmented>0</segmented>",
     ]
     rows = snapshot.rows(index)
-    for row in range(rows.start, rows.stop):
-        lines += _xml_object(snapshot, row, image.width, image.height, base)
+    is_beyond = boxes.beyond(snapshot.boxes[rows], image.width, image.height).tolist()
+    for row, is_out in enumerate(is_beyond, start=rows.start):
+        if not is_out:  # of which there would be a pixel on the border
+            lines += _xml_object(snapshot, row, image.width, image.height, base)
     return "\n".join([*lines, "</annotation>\n"])
 
 
