@@ -271,3 +271,20 @@ def test_the_image_in_jpegimages_goes_before_others_of_its_name(tmp_path: Path) 
         picture(tmp_path / name)
     found = {i.source.file.parent.name: i.file for i in voc.read(tmp_path).images if i.source}
     assert found == {"Annotations": tmp_path / "JPEGImages/a.jpg", "d": tmp_path / "JPEGImages/d/a.jpg"}
+
+
+def test_files_next_to_their_images_are_read_also_where_there_is_a_folder_of_annotations(tmp_path: Path) -> None:
+    for name in ("JPEGImages/a", "JPEGImages/d/b", "other/a", "c"):
+        picture(tmp_path / f"{name}.jpg")
+    for name in ("Annotations/a", "JPEGImages/a", "JPEGImages/d/b", "other/a", "c", "lost"):
+        text(tmp_path / f"{name}.xml", voc_file(voc_object(name, (1, 2, 10, 12)), filename="x.jpg"))
+    text(tmp_path / "c.xml", "<metadata/>")
+    reading = formats.load_all().get("voc").read(tmp_path)
+    found = {image.file: [box.label for box in image.boxes] for image in reading.images}
+    assert found == {
+        tmp_path / "JPEGImages/a.jpg": ["Annotations/a"],
+        tmp_path / "JPEGImages/d/b.jpg": ["JPEGImages/d/b"],
+        tmp_path / "other/a.jpg": ["other/a"],
+    }
+    told = [remark.file for remark in reading.remarks if remark.sentence.endswith("it was not read.")]
+    assert told == ["JPEGImages/a.xml", "c.xml", "lost.xml"]

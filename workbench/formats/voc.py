@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from workbench.core.files import atomic_write
+from workbench.core.files import IMAGE_SUFFIXES, atomic_write
 from workbench.core.image_lookup import Found, Match, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
@@ -46,7 +46,7 @@ class Voc:
 
     def sniff(self, path: Path) -> float:
         try:
-            files = [path] if path.is_file() else _annotation_files(path)
+            files = [path] if path.is_file() else _annotation_files(path)[0]
             return max((_sniff_file(file) for file in files[:8] if file.suffix.lower() == ".xml"), default=0.0)
         except (OSError, Refused):
             return 0.0
@@ -86,11 +86,33 @@ class Voc:
         return tuple(found)
 
 
-def _annotation_files(folder: Path) -> list[Path]:
-    """The XML files in folders called Annotations, or all of them if there is no such folder."""
+def _annotation_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The XML files to read and those that are not: all, or where there are folders called Annotations, those in them
+    and those next to an image that has none there.
+    """
     files = files_below(folder, ".xml")
-    inside = [f for f in files if "annotations" in (part.lower() for part in f.relative_to(folder.parent).parts[:-1])]
-    return inside or files
+    inside = {f for f in files if "annotations" in (part.lower() for part in f.relative_to(folder.parent).parts[:-1])}
+    if not inside:
+        return files, []
+    told = {_place(f, folder) for f in inside}
+    images = {parent: _image_stems(parent) for parent in {f.parent for f in files if f not in inside}}
+    chosen = [
+        f
+        for f in files
+        if f in inside or (f.stem in images[f.parent] and _place(f, folder) not in told and _sniff_file(f))
+    ]
+    return chosen, sorted(set(files) - set(chosen))
+
+
+def _place(file: Path, folder: Path) -> PurePosixPath:
+    """Where its image lies, without suffix and without the folders that VOC has for the one and the other."""
+    parts = file.relative_to(folder).with_suffix("").parts
+    own = ("annotations", _IMAGE_FOLDER.lower())
+    return PurePosixPath(*(part for part in parts[:-1] if part.lower() not in own), parts[-1])
+
+
+def _image_stems(folder: Path) -> set[str]:
+    return {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
 
 
 def _sniff_file(file: Path) -> float:
@@ -108,7 +130,10 @@ class _Reader(DataSetReader):
     apart = ("annotations",)
 
     def read(self) -> Reading:
-        files = [self.path] if not self.path.is_dir() else _annotation_files(self.path)
+        files, others = _annotation_files(self.path) if self.path.is_dir() else ([self.path], [])
+        for file in others:
+            sentence = "It is not in a folder Annotations, nor next to an image without a file there; it was not read."
+            self.report.say("read", self.shown(file), sentence, kind="other files, not read")
         if not files:
             raise Refused(self.path, "there are no XML files in this folder")
         known = parsed(files, self.root, parse_voc, self.report)
