@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.formats.making import picture, text, voc_file, voc_object
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
-from workbench.exchange import ImportPlan, ImportSettings, apply_import, export_labels, plan_import
+from workbench.exchange import ImportPlan, ImportSettings, apply_import, export_labels, matching, plan_import
+from workbench.exchange.other_names import same_content
 
 
 def coco(file: Path, *names: str) -> Path:
@@ -171,6 +173,34 @@ def test_films_that_begin_with_the_same_picture_are_not_taken_for_each_other(tmp
             document, coco(tmp_path / "copied" / "all.json", "photos/film1/0.jpg", "photos/film4/0.jpg")
         )
         assert counts == {"film1/0.jpg": 1, "photos/film4/0.jpg": 1}, "the folders tell which is the copy"
+
+
+def test_one_film_that_begins_like_another_is_told(tmp_path: Path) -> None:
+    picture(tmp_path / "project" / "film1" / "0.jpg")
+    picture(tmp_path / "set" / "film2" / "0.jpg")
+    with Document.create(tmp_path / "p", images=tmp_path / "project") as document:
+        _, plan = brought(document, coco(tmp_path / "set" / "all.json", "film2/0.jpg"))
+        said = "It is the same picture as 'film1/0.jpg' of the project, so its labels are of that one."
+        assert said in [remark.sentence for remark in plan.remarks]
+
+
+def test_a_copied_folder_of_films_is_compared_frame_by_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not each frame with those of its name in all films; that two films begin alike does not make them new images."""
+    names = [f"film{film}/{frame}.png" for film in range(8) for frame in range(2)]
+    for number, name in enumerate(names):
+        picture(tmp_path / "project" / name, grey=0 if name.endswith("0.png") else number)
+    shutil.copytree(tmp_path / "project", tmp_path / "set")
+    compared: list[Path] = []
+
+    def same(one: Path, other: Path) -> bool:
+        compared.append(one)
+        return same_content(one, other)
+
+    monkeypatch.setattr(matching, "same_content", same)
+    with Document.create(tmp_path / "p", images=tmp_path / "project") as document:
+        counts, _ = brought(document, coco(tmp_path / "set" / "all.json", *names))
+    assert counts == dict.fromkeys(names, 1)
+    assert len(compared) == len(names)
 
 
 @pytest.mark.parametrize("format", ["coco", "yolo", "voc"])

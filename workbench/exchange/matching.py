@@ -85,6 +85,9 @@ def match(
                     )
                 continue
             taken[key] = read
+            if image and file and _is_labelled(read) and project.is_elsewhere(image, file):
+                sentence = f"It is the same picture as '{image.path}' of the project, so its labels are of that one."
+                report.say("read", read.name, sentence, kind="images that lie in another folder here")
             root = None
             image = document.measured(image) if image else None
             if image is None:
@@ -118,6 +121,9 @@ class _ProjectImages:
         for read in reading.images:
             if read.file is not None:
                 self._read[composed(read.file.name)].append(read.file)
+                self._read[_ending(read.file)].append(read.file)
+        self._by_ending: dict[str, list[tuple[Image, Path]]] | None = None  # when it is first needed
+        self._sizes: dict[Path, int] = {}
 
     def _resolved(self, file: Path) -> Path:
         """The file with the links among its folders followed; folders are asked once."""
@@ -130,9 +136,7 @@ class _ProjectImages:
             same = self._by_file.get(self._resolved(read.file))
             if same is not None:
                 return same
-            alike = self._by_name.get(composed(read.file.name), ())
-            copies = [(image, file) for image, file in alike if same_content(file, read.file)]
-            return copies[0][0] if len(copies) == 1 and self._is_nearest(read.file, copies[0][1]) else None
+            return self._copied(read.file)
         name = composed(posix(read.name))
         ending = [
             image
@@ -141,10 +145,49 @@ class _ProjectImages:
         ]
         return ending[0] if len(ending) == 1 else None
 
-    def _is_nearest(self, copy: Path, file: Path) -> bool:
-        """Whether no other file of the reading is as likely a copy of the project's `file`: two films begin alike."""
-        others = [other for other in self._read[composed(copy.name)] if other != copy]
-        return all(_shared_end(other, file) < _shared_end(copy, file) for other in others if same_content(other, file))
+    def _copied(self, copy: Path) -> Image | None:
+        """The image that has this name and these bytes; of several the one whose path ends like this file's.
+
+        Films have hundreds of frames of one name: those in a folder of the same name are looked at before the others,
+        and bytes only where sizes agree.
+        """
+        if self._by_ending is None:
+            self._by_ending = defaultdict(list)
+            for image, file in itertools.chain.from_iterable(self._by_name.values()):
+                self._by_ending[_ending(file)].append((image, file))
+        for alike in (self._by_ending.get(_ending(copy), ()), self._by_name.get(composed(copy.name), ())):
+            copies = [(image, file) for image, file in alike if self._are_same(copy, file)]
+            most = max((_shared_end(copy, file) for _, file in copies), default=0)
+            nearest = [(image, file) for image, file in copies if _shared_end(copy, file) == most]
+            if nearest:
+                image, file = nearest[0]
+                return image if len(nearest) == 1 and self._is_nearest(copy, file, most) else None
+        return None
+
+    def _is_nearest(self, copy: Path, file: Path, shared: int) -> bool:
+        """Whether no other file of the reading is as likely a copy of the project's `file`: two films begin alike.
+
+        `shared`: how many parts at the end of both paths are the same.
+        """
+        others = self._read[composed(copy.name) if shared == 1 else _ending(file)]
+        near = [other for other in others if other != copy and _shared_end(other, file) >= shared]
+        return not any(self._are_same(other, file) for other in near)
+
+    def _are_same(self, one: Path, other: Path) -> bool:
+        return self._size(one) == self._size(other) and same_content(one, other)
+
+    def _size(self, file: Path) -> int:
+        if file not in self._sizes:
+            try:
+                self._sizes[file] = file.stat().st_size
+            except OSError:  # it is as good as none
+                self._sizes[file] = -1
+        return self._sizes[file]
+
+    def is_elsewhere(self, image: Image, file: Path) -> bool:
+        """Whether a file of the reading has been taken for an image that lies in a folder of another name."""
+        there = self._roots[image.root] / image.path
+        return _ending(there) != _ending(file) and self._by_file.get(self._resolved(file)) is not image
 
     def _told(self, image: Image) -> str:
         """Its path, with the folder that it lies in: "a.jpg" alone is the end of any a.jpg's path."""
@@ -161,6 +204,11 @@ class _Roots:
     def of(self, file: Path) -> tuple[Path, str]:
         root = next((folder for folder in self._folders if file.is_relative_to(folder)), file.parent)
         return root, file.relative_to(root).as_posix()
+
+
+def _ending(file: Path) -> str:
+    """Its name and its folder's."""
+    return composed("/".join(file.parts[-2:]))
 
 
 def _shared_end(one: Path, other: Path) -> int:
