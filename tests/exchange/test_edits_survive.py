@@ -303,3 +303,18 @@ def test_what_a_project_wrote_is_the_same_when_it_comes_back(tmp_path: Path, nam
                 one.words for one in plan.differences
             ]
             assert (plan.matched, plan.added) == (0, 0)
+
+
+def test_an_import_that_changes_nothing_leaves_nothing_behind(document: Document, folder: Path) -> None:
+    """Neither a copy of its files, nor a word that undoing the import before it would not take back."""
+    for _ in range(3):
+        come_in(document, folder)
+    assert len(list((document.folder / "imports").iterdir())) == 1
+    for left in (3, 1):
+        write(folder, "a", (left, 2, 10, 12), FIRST[1])
+        come_in(document, folder)
+    assert len(list((document.folder / "imports").iterdir())) == 2, "those of the two newest"
+    come_in(document, folder)
+    document.undo()
+    write(folder, "a", (4, 2, 10, 12), FIRST[1])
+    assert changes(document, folder)["a"][0] is Changed.FILE, "as the import before the undone one left it"

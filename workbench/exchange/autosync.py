@@ -24,7 +24,8 @@ from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
 from workbench.exchange.numbering import Numbered, numbered
-from workbench.exchange.unedited import Archives, is_as_it_came
+from workbench.exchange.origins import Archives
+from workbench.exchange.unedited import is_as_it_came
 from workbench.formats import OneEach, Source
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.yolo_names import ruling

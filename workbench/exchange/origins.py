@@ -38,6 +38,7 @@ SELECT id FROM origin WHERE format = ?1 AND id NOT IN (
   WHERE place <= 2)"""
 """Imports of a format that are of none of their images one of the two newest: undoing one leaves that before it. Never
 only some images of an import: a file that spoke of several would seem to be about the others alone."""
+_UNASKED = "SELECT archive FROM origin WHERE id NOT IN (SELECT origin FROM imported)"
 LIMIT = 256 << 20
 """Bytes of one file that is kept; a larger one is written anew by an export."""
 
@@ -105,9 +106,10 @@ def keep(
 ) -> None:
     """Note what `reading` said of the images (by their ids) that were taken from it, and keep its files.
 
-    `step`: of the journal, that the import was; 0 where it changed nothing. In a connection of its own. Files that are
-    no longer as they were `read_at`, or can't be read, are noted without their bytes. WorkbenchError if the project
-    can't be written.
+    `step`: of the journal, that the import was; 0 where it changed nothing: it holds as long as the step before it.
+    In a connection of its own. Files that are no longer as they were `read_at`, or can't be read, are noted without
+    their bytes; the files of imports that nothing asks for any more are removed. WorkbenchError if the project can't be
+    written.
     """
     cannot = formats.load_all().get(reading.format).cannot_store
     spoken = [(id, one) for id, one in images if one.read.source is not None]
@@ -119,11 +121,14 @@ def keep(
         for id, one in spoken
         if one.read.source is not None
     ]
+    if not step and _is_known(project, reading, taken):
+        return
     archive = _free(project / FOLDER, f"{safe_name(reading.source.stem)} ({reading.format})")
     names = _keep_files(archive, reading, read_at, taken)
     labels = json.dumps(list(reading.labels), ensure_ascii=False)
     with Store(project / FILE, check=False) as store, store.transaction() as connection:
-        row = (reading.format, archive.name, labels, step, reading.base)
+        newest = connection.execute("SELECT max(seq) FROM journal WHERE undone = 0").fetchone()[0] or 0
+        row = (reading.format, archive.name, labels, step or newest, reading.base)
         made = "INSERT INTO origin (format, archive, labels, step, base) VALUES (?, ?, ?, ?, ?)"
         origin = connection.execute(made, row).lastrowid
         connection.executemany(
@@ -135,6 +140,33 @@ def keep(
         )
         for old, values in ((_CUT_OFF, ()), (_OUTDATED, (reading.format,))):
             connection.execute(f"DELETE FROM imported WHERE origin IN ({old})", values)
+        unasked = {row[0] for row in connection.execute(_UNASKED)}
+        connection.execute("DELETE FROM origin WHERE id NOT IN (SELECT origin FROM imported)")
+        unasked -= {row[0] for row in connection.execute("SELECT archive FROM origin")}
+    for name in unasked:
+        with contextlib.suppress(OSError):
+            (archive.parent / name).unlink(missing_ok=True)
+
+
+def _is_known(project: Path, reading: Reading, taken: Sequence[Taken]) -> bool:
+    """Whether the newest import of each image that was not undone says the same, and its file is kept as it is now."""
+    with Store(project / FILE, read_only=True, check=False) as store:
+        known = store.read(read)
+    same = set[Path]()
+    with Archives(project / FOLDER) as archives:
+        for one in taken:
+            valid = (origin for origin in known.get(one.id, ()) if origin.is_done and origin.format == reading.format)
+            newest = next(valid, None)
+            told = (one.content, one.split, tuple(reading.labels), reading.base)
+            if newest is None or told != (newest.content, newest.split, newest.labels, newest.base):
+                return False
+            if one.source.file not in same:
+                with contextlib.suppress(OSError):
+                    if archives.bytes_of(newest) == one.source.file.read_bytes():
+                        same.add(one.source.file)
+                        continue
+                return False
+    return True
 
 
 def _noted(one: Taken) -> bytes:
@@ -212,3 +244,27 @@ def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, 
         split = Split(said[content.SIZE :].decode()) if len(said) > content.SIZE else None
         found[of].append(Origin(id, *about[id], file, name, said[: content.SIZE], *how[id], left, split))
     return found
+
+
+class Archives:
+    """The zips that are asked for, each opened once; what is gone or damaged yields nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._open = folder, dict[str, zipfile.ZipFile | None]()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Archives:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def bytes_of(self, origin: Origin) -> bytes | None:
+        with contextlib.suppress(OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError):
+            if origin.archive not in self._open:
+                self._open[origin.archive] = None
+                packed = zipfile.ZipFile(self._folder / origin.archive)
+                self._open[origin.archive] = self._stack.enter_context(packed)
+            found = self._open[origin.archive]
+            return found.read(origin.file) if found is not None else None
+        return None

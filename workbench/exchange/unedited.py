@@ -7,8 +7,6 @@ and the same numbers of labels.
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -20,7 +18,7 @@ from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange import content, origins
-from workbench.exchange.origins import Origin
+from workbench.exchange.origins import Archives, Origin
 from workbench.formats import Format, Keeps, Source
 
 
@@ -106,27 +104,3 @@ def _is_name_right(came: str, written: str, copied: bool) -> bool:
     if copied:
         return posix(came) == posix(written)
     return PurePosixPath(posix(came)).name == PurePosixPath(posix(written)).name
-
-
-class Archives:
-    """The zips that are asked for, each opened once; what is gone or damaged yields nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._open = folder, dict[str, zipfile.ZipFile | None]()
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> Archives:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def bytes_of(self, origin: Origin) -> bytes | None:
-        with contextlib.suppress(OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError):
-            if origin.archive not in self._open:
-                self._open[origin.archive] = None
-                packed = zipfile.ZipFile(self._folder / origin.archive)
-                self._open[origin.archive] = self._stack.enter_context(packed)
-            found = self._open[origin.archive]
-            return found.read(origin.file) if found is not None else None
-        return None
