@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,18 @@ def test_validation_takes_no_splits_only_group() -> None:
 
 def test_no_images_are_nothing_to_do() -> None:
     assert divided(snapshot([]), 0) is None
+
+
+@pytest.mark.parametrize("lot", [1, 2, 3, 7, 60])
+def test_images_that_come_in_lots_end_in_the_same_shares(lot: int) -> None:
+    images: list[Image] = []
+    for first in range(0, 60, lot):
+        images += [Image(1 + n, f"{n}.jpg") for n in range(first, min(first + lot, 60))]
+        given = drawn(images)
+        images = [replace(image, split=given.get(image.id, image.split)) for image in images]
+    assert Counter(image.split for image in images) == {Split.TRAIN: 48, Split.VALIDATION: 6, Split.TEST: 6}
+
+
+def test_what_validation_and_test_both_lack_is_shared() -> None:
+    images = [Image(n, f"{n}.jpg", split=Split.TRAIN if n > 10 else Split.NONE) for n in range(1, 111)]
+    assert Counter(drawn(images).values()) == {Split.VALIDATION: 5, Split.TEST: 5}

@@ -26,14 +26,23 @@ SHARES = (0.8, 0.1, 0.1)
 def random_split(images: Iterable[Image], seed: int, shares: Sequence[float] = SHARES) -> Edit | None:
     """The edit that gives each image without a split one, drawn by `seed`; None if all have one.
 
-    Of few images validation gets one before test does: without it no training can tell how good it is.
+    `shares` are of all images, with those that have a split. Of few images validation gets one before test does:
+    without it no training can tell how good it is.
     """
+    images = tuple(images)
     free = [image.id for image in images if image.split is Split.NONE]
     if not free:
         return None
     order = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
-    validation = max(round(len(order) * shares[1]), min(1, len(order) - 1))
-    test = min(round(len(order) * shares[2]), len(order) - validation)
+    there = Counter(image.split for image in images)
+    validation, test = (
+        max(round(len(images) * share) - there[split], 0) for split, share in zip(PARTS[1:], shares[1:], strict=True)
+    )
+    if validation + test > len(order):  # both lack some
+        validation = round(len(order) * validation / (validation + test))
+    if not there[Split.VALIDATION]:
+        validation = max(validation, min(1, len(order) - (not there[Split.TRAIN])))
+    test = min(test, len(order) - validation)
     parts = {
         Split.VALIDATION: order[:validation],
         Split.TEST: order[validation : validation + test],
