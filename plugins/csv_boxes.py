@@ -15,6 +15,7 @@ from workbench.api import (
     Reading,
     ReadSettings,
     Refused,
+    Remark,
     Snapshot,
     State,
     WorkbenchError,
@@ -55,8 +56,13 @@ class CsvBoxes:
         if tuple(next(table, (1, []))[1]) != COLUMNS:
             raise Refused(path.name, f"the first line must be {','.join(COLUMNS)}", 1)
         found: dict[str, ReadImage] = {}
+        remarks = []
         for line, row in table:
             name, size, box = _row(path.name, line, row)
+            if box and (box.xyxy[0] > box.xyxy[2] or box.xyxy[1] > box.xyxy[3]):
+                x0, y0, x1, y1 = box.xyxy
+                box = replace(box, xyxy=(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+                remarks.append(Remark("repaired", path.name, line, "The corners stood in the wrong order."))
             if name not in found:
                 file = _file((path.parent, *images), name, path.name, line)
                 found[name] = ReadImage(name, file, *size, (), state=State.DONE)
@@ -65,7 +71,7 @@ class CsvBoxes:
                 raise Refused(path.name, f"'{name[:80]}' has {one.width} x {one.height} pixels in a line above", line)
             found[name] = replace(one, boxes=(*one.boxes, box) if box else one.boxes)
         labels = tuple(dict.fromkeys(box.label for one in found.values() for box in one.boxes))
-        return Reading("csv", path, labels, tuple(found.values()))
+        return Reading("csv", path, labels, tuple(found.values()), tuple(remarks))
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         """Images lie beside the table, under the paths they have in the project."""
@@ -109,7 +115,8 @@ def _table(path: Path) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
-            yield reader.line_num, row
+            if row:  # many programs end a table with an empty line
+                yield reader.line_num, row
     except csv.Error as error:
         raise Refused(path.name, f"not a CSV table: {error}", max(reader.line_num, 1), error) from error
 

@@ -47,6 +47,15 @@ def test_the_shipped_examples_load_and_register() -> None:
     assert {plugin.state for plugin in loaded.values()} == {"loaded"}
 
 
+def test_the_csv_table_of_another_program_is_read_with_empty_lines_and_corners_in_any_order(tmp_path: Path) -> None:
+    plugins.load_all()
+    text = "file,width,height,label,x0,y0,x1,y1\r\n\r\na.png,9,8,cat,7,6,2,3\r\n\r\n"
+    (tmp_path / "boxes.csv").write_text(text)
+    reading = formats.load_all().get("csv").read(tmp_path)
+    assert [box.xyxy for box in reading.images[0].boxes] == [(2, 3, 7, 6)]
+    assert [(remark.level, remark.line) for remark in reading.remarks] == [("repaired", 3)]
+
+
 def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(folder: Path) -> None:
     file = folder / "stranger.py"
     file.write_text(GOOD)
