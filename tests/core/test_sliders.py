@@ -13,9 +13,11 @@ from workbench.core import metrics, nms, precision
 from workbench.core import sliders as module
 from workbench.core.confusion import confusion
 from workbench.core.detections import Candidates
-from workbench.core.matching import Found, Matching, Truth
+from workbench.core.matching import Found, Matching, Truth, match
+from workbench.core.metrics import THRESHOLDS
 from workbench.core.nms import Kind
 from workbench.core.sliders import Sliders
+from workbench.inference.operating_point import OperatingPoint
 
 NAMES = tuple("abcde")
 
@@ -78,6 +80,23 @@ def test_moving_either_slider_lists_no_pairs_again(sliders: Sliders, monkeypatch
         matching = sliders.moved(iou)
         for confidence in (0.1, 0.5):
             precision.average_precision(matching, confidence)
+
+
+@pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 6), (0.4567, 20)])
+def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
+    split: tuple[Truth, list[Candidates]], sliders: Sliders, iou: float, limit: int
+) -> None:
+    """What is shown is what an operating point leaves of every image."""
+    least = (0.2, 0.6, 0.35, 0.5, 0.1)
+    point = OperatingPoint(0.3, tuple(zip(NAMES, least, strict=True)), iou, "across labels", limit)
+    alone = Found.of([point.detections(one, NAMES) for one in split[1]])
+    moved = sliders.moved(iou, "across labels", limit, least=least)
+    assert_same_counts(moved, match(split[0], alone, THRESHOLDS.tolist()), np.array(least))
+    plain = sliders.moved(iou, "across labels", limit)
+    assert plain.counts(np.array(least)).total != moved.counts(np.array(least)).total
+    for kind in ("per label", "diou"):
+        ours, theirs = sliders.kept(iou, kind, least=least), sliders.kept(iou, kind)
+        assert np.array_equal(ours, theirs)
 
 
 def test_an_image_is_drawn_by_the_rows_of_its_candidates(

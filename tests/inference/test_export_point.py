@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from workbench.core.detections import Candidates
 from workbench.errors import WorkbenchError
 from workbench.inference import export as exporting
-from workbench.inference import exporters, model_card, operating_point
+from workbench.inference import exporters, graph, model_card, operating_point
 from workbench.inference.export import card_of
 from workbench.inference.exporters import Card, ExportSettings, result_code
 from workbench.inference.operating_point import OperatingPoint
@@ -99,3 +100,23 @@ def test_nms_in_the_example_does_not_lose_a_label_whose_confidence_is_low(kind: 
     scores = np.array([(0.8, 0, 0), (0.75, 0, 0), (0, 0, 0.2)])  # (N, C): a twin of the cat, and the bird
     card = dataclasses.replace(CARD, output="decoded", nms_kind=kind)
     assert printed(card, (boxes, scores)) == ["cat 0.8", "鳥 0.2"]
+
+
+@pytest.mark.parametrize("output", ["detections", "decoded"])
+def test_across_labels_what_is_below_its_own_confidence_removes_nothing(output: str) -> None:
+    """A cat of 0.6, who needs 0.7, lies on a dog of 0.5, who needs 0.4: in the file as in the program the dog stays."""
+    boxes = np.array([(0, 0, 10, 10), (0, 0, 10, 9.5)], np.float32)
+    scores, labels = np.array([0.6, 0.5], np.float32), np.array([0, 1])
+    card = dataclasses.replace(CARD, output=output, nms_kind="across labels")
+    point = dataclasses.replace(POINT, kind="across labels")
+    left = point.detections(Candidates.of_arrays(boxes, scores, labels), CARD.labels)
+    assert (left.labels.tolist(), left.boxes.tolist()) == ([1], [[0, 0, 10, 9.5]])
+    if output == "decoded":
+        assert printed(card, (boxes, np.eye(3)[labels] * scores[:, None])) == ["Hündin 0.5"]
+        return
+    for batch in (1, 2):
+        network = graph.built(torch.nn.Identity(), dataclasses.replace(card, batch=batch))  # type: ignore[arg-type]
+        assert isinstance(network, graph.EndToEnd)
+        pool = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
+        found = tuple(one.numpy() for one in network.thinned(*pool, 200))
+        assert printed(dataclasses.replace(card, batch=batch), found) == ["Hündin 0.5"]

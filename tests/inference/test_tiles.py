@@ -155,3 +155,13 @@ def test_pictures_are_looked_at_as_a_whole_and_in_tiles_and_small_ones_as_a_whol
     assert selected(one, POINT, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
     assert isinstance(two, Candidates)
     assert selected(two, POINT, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
+
+
+def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_tiles() -> None:
+    """A cat of 0.6, who needs 0.9, lies on a dog of 0.5."""
+    place = [10.0, 20.0, 60.0, 70.0]
+    point = OperatingPoint(0.25, (("cat", 0.9),), 0.5, "across labels")
+    seen_there = found((place, 0.6, 0), (place, 0.5, 1))
+    alone = selected(seen_there, point, ("cat", "dog"))
+    tiled = selected(Views.of(seen_there, [found(), found()], TWO, 180, 100), point, ("cat", "dog"))
+    assert alone.labels.tolist() == tiled.labels.tolist() == [1]

@@ -192,6 +192,24 @@ def test_a_label_can_have_its_own_confidence_and_give_it_back(
     assert own(page) == ["as global", "as global"]
 
 
+def test_across_labels_one_that_is_below_its_own_confidence_removes_nothing(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    """A nucleus of 0.8 lies on the cell of 0.6, and goes by a confidence of its own."""
+    session.do(edits.AddLabels((Label(0, "nucleus"),)))
+    look.published = "across labels"
+    look.seen = (([(10, 10, 30, 30), (10, 10, 30, 30)], [0.8, 0.6], [1, 0]), ([(10, 10, 30, 30)], [0.3], [0]))
+    looked(qtbot, page, session)
+    assert session.document is not None
+    session.select_image(session.document.images()[0].id)
+    assert (len(drawn(page)["miss"]), len(drawn(page)["false_alarm"])) == (1, 1)
+    edit_own(qtbot, page, 1, "0.9")
+    assert (drawn(page)["miss"], drawn(page)["false_alarm"]) == ([], [])  # of this image at once
+    qtbot.waitUntil(lambda: numbers(page)[1] == "1.000")
+    edit_own(qtbot, page, 1, "0.8")
+    qtbot.waitUntil(lambda: numbers(page)[1] == "0.000")
+
+
 def test_the_operating_point_is_kept_with_the_run_and_opened_with(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:

@@ -104,7 +104,7 @@ def compare(
     )
     both = pair(one, other, (first, second))
     seen = [
-        Seen(sliders.moved(look.iou, look.kind, look.limit), look.confidences)
+        Seen(sliders.moved(look.iou, look.kind, look.limit, least=look.confidences.tolist()), look.confidences)
         for look, sliders in ((one, both.first), (other, both.second))
     ]
     runs = compared(seen[0], seen[1], both.use)

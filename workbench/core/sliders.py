@@ -110,17 +110,37 @@ class Sliders:
         rows[self.first[self.found.images] + self.found.source] = np.arange(len(self.found))
         return rows
 
-    def kept(self, iou: float, kind: Kind = "per label", limit: int = 300) -> Bools:
+    def kept(self, iou: float, kind: Kind = "per label", limit: int = 300, least: Sequence[float] = ()) -> Bools:
         """(K,) the candidates that NMS at `iou` leaves, of each image at most the `limit` highest.
 
         `iou` from 0.05 to 1; a hundredth is a look at the table, others walk over the pairs, which is slower.
-        ValueError for "soft", which removes nothing.
+        ValueError for "soft", which removes nothing. `least` (C,), if any: the confidences of the labels. Those that
+        have theirs are then left as if the others were not there, which is another answer across labels alone.
         """
         if kind == "soft":
             raise ValueError("soft NMS removes nothing; it lowers scores")
         self.prepare(kind)
         table = self._tables[kind]
-        kept = table.kept(iou) if table.knows(iou) else self._walked(iou, kind)
+        kept = self._limited(table.kept(iou) if table.knows(iou) else self._walked(iou, kind), limit)
+        if kind != "across labels" or len(set(least)) < 2:
+            return kept
+        enough = self._enough(least)
+        rows = np.flatnonzero(enough)
+        order = rows[np.lexsort((self.found.source[rows], self.found.images[rows]))]
+        boxes = np.asarray(self.found.boxes, np.float32)[order]
+        pairs = nms.overlaps(boxes, self.found.images[order], "per label", floor=iou)
+        stay = np.zeros(len(kept), bool)
+        stay[order] = nms.walk(pairs, len(order), iou)
+        return np.where(enough, self._limited(stay, limit), kept)
+
+    def _enough(self, least: Sequence[float]) -> Bools:
+        """(K,) whose score is at least its label's; that of unknown labels never is."""
+        labels = self.found.labels
+        known = (labels >= 0) & (labels < len(least))
+        return np.asarray(known & (self.found.scores >= np.asarray(least, np.float64)[np.where(known, labels, 0)]))
+
+    def _limited(self, kept: Bools, limit: int) -> Bools:
+        """Of each image at most the `limit` highest; changes `kept`."""
         if np.diff(self.first).max(initial=0) <= limit:
             return kept
         many = np.flatnonzero(self._per_image(kept) > limit)
@@ -161,28 +181,31 @@ class Sliders:
         return Found(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
 
     def moved(
-        self, iou: float, kind: Kind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA
-    ) -> Matching:
-        """The matching at COCO's ten thresholds with NMS at `iou`: precision.average_precision() and the rest."""
-        return self._matchings(iou, kind, limit, {"it": area})["it"]
+        self, iou: float, kind: Kind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
+        least: Sequence[float] = (),
+    ) -> Matching:  # fmt: skip
+        """The matching at COCO's ten thresholds with NMS at `iou`: precision.average_precision() and the rest.
+
+        `least`: see kept().
+        """
+        return self._matchings(iou, kind, limit, {"it": area}, least)["it"]
 
     def evaluation(self, names: tuple[str, ...], iou: float, kind: Kind = "per label", limit: int = 300) -> Evaluation:
         """Every number of core.metrics. Its matching's rows of images are rows of their candidates."""
         return evaluation_of(names, self._matchings(iou, kind, limit, AREAS))
 
     def _matchings(
-        self, iou: float, kind: Kind, limit: int, areas: Mapping[str, tuple[float, float]]
+        self, iou: float, kind: Kind, limit: int, areas: Mapping[str, tuple[float, float]], least: Sequence[float] = ()
     ) -> dict[str, Matching]:
         if kind == "soft":
             found = self._softened(iou, limit)
             near = pairs(self.truth, found, float(THRESHOLDS[0]))
             return {name: match(self.truth, found, THRESHOLDS.tolist(), area, near) for name, area in areas.items()}
-        present = self._looked_at(iou, kind, limit)
+        present = self._looked_at(self.kept(iou, kind, limit, least))
         return {name: self._matched(present, area) for name, area in areas.items()}
 
-    def _looked_at(self, iou: float, kind: Kind, limit: int) -> Bools:
+    def _looked_at(self, kept: Bools) -> Bools:
         """COCO looks at a hundred detections of an image and label."""
-        kept = self.kept(iou, kind, limit)
         return kept if self.found.longest < MOST[-1] else among(kept, self.found.rank, MOST[-1])
 
     def _matched(self, present: Bools, area: tuple[float, float]) -> Matching:

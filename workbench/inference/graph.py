@@ -6,6 +6,7 @@ B = images at a time, H and W = sides of the network input, N = priors, C = labe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -37,7 +38,8 @@ def built(detector: Detector, card: Card) -> nn.Module:
     if card.output == DECODED:
         return Decoded(detector, flat=card.lone).eval()
     kind = EndToEnd if card.lone else Batched
-    return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit).eval()
+    least = [card.label_scores.get(name, card.score) for name in card.labels] if card.label_scores else []
+    return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit, least).eval()
 
 
 FAR = 1 << 16
@@ -49,12 +51,23 @@ class EndToEnd(nn.Module):
 
     The best pairs are taken before NMS so that all shapes but the last are known (torch.export can't guard on
     others); labels are kept apart by moving each to its own place, boxes being cut to the input first. No score
-    is cut off: whoever uses the file chooses.
+    is cut off: whoever uses the file chooses. `least` (C,): across labels, pairs below these confidences of their
+    labels remove none of the others, and come after them.
     """
 
-    def __init__(self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> None:
+    least: Tensor | None
+
+    def __init__(
+        self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT, least: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
+        matter = kind == "across labels" and len(set(least)) > 1
+        self.register_buffer("least", torch.tensor(list(least)) if matter else None, persistent=False)
+
+    def _rank(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """By what NMS sorts: the scores, those that are enough for their labels one higher."""
+        return scores if self.least is None else scores + (scores >= self.least[labels]).to(scores.dtype)
 
     @property
     def _in_rounds(self) -> bool:
@@ -94,7 +107,7 @@ class EndToEnd(nn.Module):
             row, column = torch.div(label, self._columns, rounding_mode="floor"), label % self._columns
             places = torch.stack((column, row, column, row), dim=1) * (0 if self._columns == 1 else size + 1)
             apart = boxes + places.to(boxes.dtype)
-            keep = torchvision.ops.nms(apart, scores, self.iou)[: self.limit]
+            keep = torchvision.ops.nms(apart, self._rank(scores, label), self.iou)[: self.limit]
         return boxes[keep], scores[keep], label[keep]
 
 
@@ -108,14 +121,15 @@ class Batched(EndToEnd):
     _in_rounds = True
 
     def thinned(self, boxes: Tensor, scores: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        scores, order = scores.topk(scores.shape[1], dim=1)
+        rank, order = self._rank(scores, labels).topk(scores.shape[1], dim=1)
         boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
+        scores = scores.gather(1, order)
         groups = torch.zeros_like(labels) if self.kind == "across labels" else labels
         kept = survivors(boxes, groups, self.iou, DIOU_POWERS.get(self.kind))
-        value, order = torch.where(kept, scores, -1.0).topk(min(self.limit, scores.shape[1]), dim=1)
+        value, order = torch.where(kept, rank, -1.0).topk(min(self.limit, scores.shape[1]), dim=1)
         there = value >= 0
         boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
-        return boxes * there[..., None], value.clamp(min=0), torch.where(there, labels, -1)
+        return boxes * there[..., None], scores.gather(1, order) * there, torch.where(there, labels, -1)
 
 
 def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:

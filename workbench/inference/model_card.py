@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FEW = 30  # boxes of a label below which its AP is chance more than skill: a miss moves it by 3 %
 LISTED = 200  # labels that the tables name
+OTHERS = ", those below their label's confidence at the end: they removed none of the others"
 
 
 def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
@@ -121,6 +122,7 @@ def _interface(card: Card) -> str:
     each = "" if card.lone else f"{count}, "
     outputs = {
         DETECTIONS: f"`boxes` ({each}n, 4), `scores` ({each}n) and `labels` ({each}n) after NMS, highest score first"
+        + (OTHERS if card.label_scores and card.nms_kind == "across labels" else "")
         + ("" if card.lone else "; rows beyond an image's detections have score 0 and label -1"),
         DECODED: f"`boxes` ({each}N, 4) and `scores` ({each}N, C) for every prior, before NMS",
     }.get(card.output, "the network's raw heads, before decoding")

@@ -50,9 +50,16 @@ class OperatingPoint:
         return np.array([own.get(name, self.confidence) for name in names], np.float64)
 
     def detections(self, found: Candidates, names: Sequence[str]) -> Detections:
-        """What is left of one image's candidates, whose labels are indices into `names`."""
+        """What is left of one image's candidates, whose labels are indices into `names`.
+
+        Across labels, what is below its own label's confidence removes nothing; within a label it never could.
+        """
+        least = self.confidences(names)
+        if self.kind == "across labels" and self.own:
+            rows = np.flatnonzero(found.scores >= least[found.labels])
+            found = Candidates(found.boxes[rows], found.scores[rows], found.labels[rows])
         kept = found.detections(FLOOR, self.iou, self.kind, self.limit)
-        enough = kept.scores >= self.confidences(names)[kept.labels]
+        enough = kept.scores >= least[kept.labels]
         return Detections(kept.boxes[enough], kept.scores[enough], kept.labels[enough])
 
 

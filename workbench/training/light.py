@@ -7,7 +7,7 @@ saturation and hue, or contrast last; each in half of the images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -60,7 +60,7 @@ def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -
     if settings.contrast != 1 or settings.brightness:
         contrast = settings.contrast ** random.uniform(-1, 1, count)
         brightness = settings.brightness * random.uniform(-1, 1, count)
-    return [Light(*map(float, row)) for row in np.column_stack([hue, factors, contrast, brightness])]
+    return _lights(hue, factors[:, 0], factors[:, 1], contrast, brightness)
 
 
 def _drawn_as_ssd(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
@@ -73,8 +73,14 @@ def _drawn_as_ssd(random: np.random.Generator, settings: TrainingSettings, count
     brightness = np.where(changes[3], random.uniform(-settings.brightness, settings.brightness, count), 0.0)
     exposure = settings.exposure ** random.uniform(-1, 1, count)  # none of SSD's, so whoever asks for it gets it
     orders: list[Order] = ["first" if early else "around" for early in random.random(count) < CHANCE]
-    rows = np.column_stack([hue, saturation, exposure, contrast, brightness]).tolist()
-    return [Light(*row, order) for row, order in zip(rows, orders, strict=True)]
+    made = _lights(hue, saturation, exposure, contrast, brightness)
+    return [replace(one, order=order) for one, order in zip(made, orders, strict=True)]
+
+
+def _lights(*columns: NDArray[np.float64]) -> list[Light]:
+    """Of (n,) hue, saturation, exposure, contrast, brightness."""
+    rows: list[list[float]] = np.column_stack(columns).tolist()
+    return [Light(one, two, three, four, five) for one, two, three, four, five in rows]
 
 
 def tables(lights: Sequence[Light]) -> NDArray[np.uint8]:

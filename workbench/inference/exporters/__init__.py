@@ -327,11 +327,14 @@ for box, score, label in zip(boxes, scores, labels):
 def _by_label(code: str) -> str:
     """The same lines where some labels have a confidence of their own."""
     code = code.replace('score >= about["score"] and label >= 0', "label >= 0 and score >= least[label]")
+    code = code.replace("labels, scores = scores.argmax(1)", ENOUGH_CODE + "labels, scores = scores.argmax(1)")
     return OWN_CODE + code.replace('about["score"]', "min(least)")
 
 
 OWN_CODE = """own = about["label_scores"]
 least = [own.get(name, about["score"]) for name in about["labels"]]  # confidence of each label
+"""
+ENOUGH_CODE = """scores = np.where(scores >= least, scores, 0)  # others remove nothing
 """
 NMS_CODE = """labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
 sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()

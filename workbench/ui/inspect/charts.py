@@ -192,7 +192,7 @@ def _lost_at(state: Shown, label: int) -> Opens:
 
 def sizes(state: Shown, label: int) -> Drawing:
     nms = state.nms
-    by_size = over_sizes(lambda area: state.found.sliders.moved(nms.iou, nms.kind, nms.limit, area))
+    by_size = over_sizes(lambda area: nms.of(state.found.sliders, area))
     ends = np.append(by_size.sides[1:], 2 * by_size.sides[-1])
     middles = (by_size.sides + ends) / 2
     ap, ap50 = (mean_of_known(one) if label < 0 else one[:, label] for one in (by_size.ap, by_size.ap50))

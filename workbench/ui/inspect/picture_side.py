@@ -100,7 +100,7 @@ class PictureSide(QWidget):
             return
         if self._alone is None:
             self._alone = self._found.alone(self.image)
-        self._show(self._alone.moved(nms.iou, nms.kind, nms.limit), 0, confidence)
+        self._show(nms.of(self._alone), 0, confidence)
 
     def show_boxes(self, matching: Matching, confidence: Confidence) -> None:
         """The boxes as the split's matching has them."""

@@ -104,13 +104,14 @@ def own_point(found: Found, newer: OperatingPoint | None = None) -> tuple[Nms, f
         return Nms(rules.iou, rules.kind, rules.limit), found.confidence, np.full(len(found.names), np.nan)
     kept = dict(point.own)
     own = np.array([kept.get(name, np.nan) for name in found.names], np.float64)
-    return Nms(point.iou, point.kind, point.limit), point.confidence, own
+    nms = Nms(point.iou, point.kind, point.limit).at(point.confidences(found.names))
+    return nms, point.confidence, own
 
 
 def moved(wish: tuple[Found, Nms]) -> Matching:
     """The split matched with another NMS, and what the window will ask of it: for a thread."""
     found, nms = wish
-    matching = found.sliders.moved(nms.iou, nms.kind, nms.limit)
+    matching = nms.of(found.sliders)
     average_precision(matching)
     tally(matching, 0.0)
     return matching

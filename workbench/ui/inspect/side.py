@@ -85,14 +85,14 @@ class Side(QWidget):
         self._knobs.keep.setEnabled(True)
         self._kept = found.point
         self._set(first(found))
-        if self._knobs.nms != found.nms:
+        if self.nms != found.nms:
             self._nms_moved()
 
     def follow(self, found: Found) -> None:
         """The labels have changed: `found` is matched with them by the NMS of a moment ago. The sliders stay."""
         if self.state is not None:
             self._set(replace(self.state, found=found, nms=found.nms, matching=found.matching))
-            if self._knobs.nms != found.nms:
+            if self.nms != found.nms:
                 self._nms_moved()
 
     def clear(self) -> None:
@@ -113,7 +113,7 @@ class Side(QWidget):
     def _tell(self) -> None:
         if self.state is None:
             return
-        if self.state.nms != self._knobs.nms:
+        if self.state.nms != self.nms:
             self._knobs.say("counting …")
         elif self._kept is None:
             at_best = self.state.confidence == self.state.found.confidence
@@ -126,19 +126,26 @@ class Side(QWidget):
     @Slot()
     def _confidence_moved(self) -> None:
         if self.state is not None:
-            self._set(self.state.with_confidence(self._knobs.confidence.value))
+            self._count_from(self.state.with_confidence(self._knobs.confidence.value))
 
     @Slot(int, float)
     def set_own(self, label: int, confidence: float) -> None:
         """Give a label its own confidence, or take it back (NaN)."""
         if self.state is not None:
-            self._set(self.state.with_own(label, confidence))
+            self._count_from(self.state.with_own(label, confidence))
 
     @Slot(int, float)
     def _use(self, label: int, confidence: float) -> None:
         if self.state is None:
             return
-        self._set(self.state.with_confidence(confidence) if label < 0 else self.state.with_own(label, confidence))
+        state = self.state
+        self._count_from(state.with_confidence(confidence) if label < 0 else state.with_own(label, confidence))
+
+    def _count_from(self, state: Shown) -> None:
+        """At other confidences, by which NMS across labels may leave others."""
+        self._set(state)
+        if state.nms != self.nms:
+            self._nms_moved()
 
     @Slot()
     def _nms_moved(self) -> None:
@@ -147,9 +154,9 @@ class Side(QWidget):
         if self._matcher is None:
             self._matcher = Background("Matching", moved, self)
             self._matcher.done.connect(self._matched)
-        self._matcher.ask([(self.state.found, self._knobs.nms)])
+        self._matcher.ask([(self.state.found, self.nms)])
         self._tell()
-        self.ahead.emit(self._knobs.nms)
+        self.ahead.emit(self.nms)
 
     @Slot(object, object)
     def _matched(self, wish: object, result: object) -> None:
@@ -166,7 +173,7 @@ class Side(QWidget):
     @property
     def nms(self) -> Nms:
         """As the sliders say; the state's may be a moment older."""
-        return self._knobs.nms
+        return self._knobs.nms if self.state is None else self._knobs.nms.at(self.state.wanted)
 
     # --- the operating point ---
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from workbench.core.detections import Candidates, Kind
-from workbench.core.matching import Matching
+from workbench.core.matching import ANY_AREA, Matching
 from workbench.core.project import Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
@@ -35,6 +38,16 @@ class Nms:
     iou: float
     kind: Kind
     limit: int
+    least: tuple[float, ...] = ()  # (C,) confidences of labels, below which none removes another; (): all have the same
+
+    def at(self, confidences: NDArray[np.float64]) -> Nms:
+        """The same where labels have these confidences, (C,), as far as they matter: across labels alone."""
+        matter = self.kind == "across labels" and len(set(confidences.tolist())) > 1
+        return replace(self, least=tuple(confidences.tolist()) if matter else ())
+
+    def of(self, sliders: Sliders, area: tuple[float, float] = ANY_AREA) -> Matching:
+        """The split matched with it."""
+        return sliders.moved(self.iou, self.kind, self.limit, area, self.least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +80,11 @@ class Found:
     ) -> Found:  # fmt: skip
         """Matched as at `point`, else by `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
-        nms = Nms(point.iou, point.kind, point.limit) if point else Nms(rules.iou, rules.kind, rules.limit)
+        nms = Nms(rules.iou, rules.kind, rules.limit)
+        if point is not None:
+            nms = Nms(point.iou, point.kind, point.limit).at(point.confidences([label.name for label in truth.labels]))
         sliders.prepare(nms.kind)
-        matching = sliders.moved(nms.iou, nms.kind, nms.limit)
+        matching = nms.of(sliders)
         return Found(
             truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels,
             trained_on,

@@ -147,7 +147,7 @@ class Comparer:
         for of, known, matching in self._matched:
             if of is sliders and known == nms:
                 return matching
-        made = sliders.moved(nms.iou, nms.kind, nms.limit)
+        made = nms.of(sliders)
         self._matched = [*self._matched[-KEPT + 1 :], (sliders, nms, made)]
         return made
 
