@@ -131,7 +131,12 @@ def test_the_recipe_names_what_a_bundle_may_have_besides() -> None:
 
 @pytest.mark.parametrize(
     ("package", "module", "text"),
-    [("pi_heif", "pi_heif", "LICENSES_bundled.txt"), ("pillow", "PIL.Image", "LICENSE"), ("torch", "torch", "LICENSE")],
+    [
+        ("pi_heif", "pi_heif", "LICENSES_bundled.txt"),
+        ("pillow", "PIL.Image", "LICENSE"),
+        ("opencv-python-headless", "cv2/__init__.py", "LICENSE-3RD-PARTY.txt"),
+        ("torch", "torch", "LICENSE"),
+    ],
 )
 def test_the_licences_of_what_goes_in_go_in(package: str, module: str, text: str) -> None:
     """Of pi_heif those of libheif and libde265, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import PurePosixPath
@@ -9,10 +10,10 @@ from pathlib import PurePosixPath
 _BEGIN = ("licen", "copying", "notice", "thirdparty", "authors")  # of the names that such files have
 
 
-def packages(modules: Iterable[str]) -> set[str]:
-    """The installed packages that modules of these names, such as "PIL.Image", come from."""
+def packages(names: Iterable[str]) -> set[str]:
+    """The installed packages that modules or files of these names, such as "PIL.Image" or "cv2/cv2.abi3.so", are of."""
     of_module = metadata.packages_distributions()
-    return {name for module in modules for name in of_module.get(module.partition(".")[0], ())}
+    return {package for name in names for package in of_module.get(re.split(r"[./\\]", name)[0], ())}
 
 
 def texts(package: str) -> dict[str, str]:
