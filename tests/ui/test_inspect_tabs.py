@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget, QTabWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (
@@ -29,6 +30,23 @@ from workbench.ui.session import Session
 __all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
 
 NOTHING = (([], [], []), ([], [], []))
+
+
+def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
+    tabs, review = seen.findChild(QTabWidget, "inspect-tabs"), seen.findChild(Review)
+    assert tabs is not None and review is not None
+    heads = tabs.tabBar()
+    place = next(heads.tabRect(index).center() for index in range(tabs.count()) if tabs.tabText(index) == "Review")
+    seen.findChild(QTableView, "inspect-images").setFocus()
+    qtbot.mouseClick(heads, Qt.MouseButton.LeftButton, pos=place)
+    assert review.view.hasFocus()
+    qtbot.waitUntil(lambda: review.current is not None)
+    item, before = review.current, session.document.undo_title
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_T)
+    assert session.document.undo_title != before and review.current != item
+    seen.findChild(QTableView, "inspect-images").setFocus()
+    seen.setFocus()  # as coming back from another page does
+    assert review.view.hasFocus()
 
 
 # --- kinds of mistakes ---

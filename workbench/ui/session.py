@@ -226,20 +226,26 @@ class Session(QObject):
                 QGuiApplication.restoreOverrideCursor()
 
     def _show(self, messages: int, applied: Applied | None) -> Applied | None:
-        """After undo or redo, go to the image that changed, so that the change is seen, or say what can't be seen.
+        """After undo or redo, go to the image that changed, so that the change is seen, and name it where that is another
+        one than was shown; or say what can't be seen.
 
         `messages`: how many there were before. Who has said what follows from it is not spoken over.
         """
-        unseen = applied and (
+        if applied is None or self.document is None:
+            return applied
+        alive = self.document.images()
+        changed = [id for id in sorted(applied.images) if alive.has(id)]
+        elsewhere = bool(changed) and self.image_id not in changed
+        unseen = (
             applied.settings_changed or applied.labels_changed or applied.images_changed or len(applied.images) > 1
             or self.page not in ("", "label")  # boxes of one image are seen on that page only
         )  # fmt: skip
-        if applied and unseen and messages == self._messages:
-            self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}.")
-        if applied and applied.images and self.image_id not in applied.images and self.document is not None:
-            alive = self.document.images()
-            for image in [id for id in sorted(applied.images) if alive.has(id)][:1]:
-                self.select_image(image)
+        if (unseen or elsewhere) and messages == self._messages:
+            name = self.document.image(changed[0]).name if len(changed) == 1 else ""
+            where = f" ({name})" if name and name not in applied.title else ""
+            self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}{where}.")
+        if elsewhere:
+            self.select_image(changed[0])
         return applied
 
     def tell(self, error: WorkbenchError) -> None:

@@ -108,7 +108,7 @@ class ByHand(QObject):
     def _drop(self) -> None:
         before, self._dragged_from = self._dragged_from, None
         if before is not None and self._shown is not None:
-            self.history.add("Move an anchor", before, self._shown)
+            self.history.moved("Move an anchor", before, self._shown)
             self.settled.emit()
 
     @Slot(int, float, float)
@@ -117,7 +117,7 @@ class ByHand(QObject):
         if self._move(number, width, height):
             assert before is not None
             assert self._shown is not None
-            self.history.add("Type an anchor's side", before, self._shown)
+            self.history.moved("Type an anchor's side", before, self._shown)
             self.settled.emit()
 
     def _move(self, number: int, width: float, height: float) -> bool:
@@ -158,7 +158,7 @@ class ByHand(QObject):
         if np.array_equal(after.step.centres, before.step.centres):
             return  # a double click says it twice, and there is nothing to undo
         self.wanted.emit(after, True)
-        self.history.add(f"Look at {entry.name}", before, after)
+        self.history.moved(f"Look at {entry.name}", before, after)
         self.settled.emit()
 
     # --- sets ---

@@ -98,6 +98,7 @@ class InspectPage(Page):
         self._side.ahead.connect(self._show_boxes)
         self._side.opened.connect(self._open)
         self._side.marked.connect(self._mark)
+        self._side.keyed_changed.connect(self._take_keys)
         self._side.keep_asked.connect(self._keep)
         self._compare.pair_changed.connect(self._show_boxes)
         self._review.wide.connect(self._show_side_alone)
@@ -156,6 +157,11 @@ class InspectPage(Page):
         self._say_found(found)
         self._middle.follow(found)
         self._side.follow(found)
+
+    @Slot()
+    def _take_keys(self) -> None:
+        """Coming back to the page, the keys are for the tab that has some."""
+        self.setFocusProxy(self._side.keyed or self._left.table)
 
     @Slot(bool)
     def _show_side_alone(self, on: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core.matching import Matching
@@ -35,6 +35,7 @@ class Side(QWidget):
     ahead = Signal(object)
     opened = Signal(object)
     marked = Signal(object)
+    keyed_changed = Signal()  # another tab is shown
     keep_asked = Signal(object)  # OperatingPoint, without its checkpoint
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -45,7 +46,10 @@ class Side(QWidget):
         self._knobs = Knobs()
         self._numbers, self._curves = Numbers(), Curves()
         self.tabs = QTabWidget(documentMode=True)
-        self.tabs.setTabBar(TabBar())
+        heads = TabBar()
+        heads.clicked.connect(self._give_keys)
+        self.tabs.currentChanged.connect(self.keyed_changed)
+        self.tabs.setTabBar(heads)
         self.tabs.setObjectName("inspect-tabs")
         self._tabs: list[Tab] = []
         self.add_tab(self._numbers, "Numbers", "What the sliders make of the whole split.")
@@ -75,6 +79,17 @@ class Side(QWidget):
         tab.opened.connect(self.opened)
         tab.marked.connect(self.marked)
         tab.take(self.state)
+
+    @property
+    def keyed(self) -> QWidget | None:
+        """What has keys of its own in the tab that is shown."""
+        tab = self.tabs.currentWidget()
+        return tab.focusProxy() if tab is not None else None
+
+    @Slot()
+    def _give_keys(self) -> None:
+        if self.keyed is not None:
+            self.keyed.setFocus(Qt.FocusReason.MouseFocusReason)
 
     # --- what there is to show ---
 

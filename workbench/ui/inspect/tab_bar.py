@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLineF, QSize, Qt
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtCore import QLineF, QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QStyle, QStyleOptionTab, QStylePainter, QTabBar
 
 from workbench.ui import theme
@@ -13,7 +13,12 @@ LEAST = 32  # px of a tab whose words are cut
 
 
 class TabBar(QTabBar):
-    """Where there is no room for all words, they are cut (the tooltip has them) before any tab is hidden."""
+    """Where there is no room for all words, they are cut (the tooltip has them) before any tab is hidden.
+
+    `clicked` after a click has brought a tab to the front: keys are meant for what it shows.
+    """
+
+    clicked = Signal()
 
     def __init__(self) -> None:
         super().__init__(documentMode=True)
@@ -25,6 +30,11 @@ class TabBar(QTabBar):
 
     def minimumTabSizeHint(self, index: int) -> QSize:
         return QSize(LEAST, super().tabSizeHint(index).height())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton and self.tabAt(event.position().toPoint()) >= 0:
+            self.clicked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """As Fusion's, but words have the room that its padding would take."""

@@ -1,0 +1,100 @@
+"""What a page does that is no edit of the project, such as refusing a suggestion, taken back by Ctrl+Z as edits are.
+
+Steps and edits have one order: a step is offered for undo while the project is where it was when the step was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.applied import Applied
+from workbench.ui.session import Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    title: str
+    back: Callable[[], None]
+    again: Callable[[], None]
+    depth: int  # of the project's undo when it was made
+
+
+class OwnSteps(QObject):
+    """A session's PageUndo. `changed`: other things can be taken back."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._depth = 0  # edits of the project done less undone, since the page is there
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+
+    def add(self, title: str, back: Callable[[], None], again: Callable[[], None]) -> None:
+        """Something was done; `back` undoes it, `again` does it once more."""
+        self._done.append(_Step(title, back, again, self._depth))
+        self._undone = []
+        self.changed.emit()
+
+    @Slot()
+    def forget(self) -> None:
+        """No step leads anywhere now."""
+        if self._done or self._undone:
+            self._done, self._undone = [], []
+            self.changed.emit()
+
+    @Slot(object)
+    def edited(self, applied: Applied) -> None:
+        """The project was edited, or an edit of it undone."""
+        if applied.kind == "do":  # what was undone before it can't come again
+            self._done = [step for step in self._done if step.depth <= self._depth]
+            self._undone = []
+        self._depth += -1 if applied.kind == "undo" else 1
+        self.changed.emit()
+
+    @property
+    def undo_title(self) -> str:
+        return self._done[-1].title if self._done and self._done[-1].depth == self._depth else ""
+
+    @property
+    def redo_title(self) -> str:
+        return self._undone[-1].title if self._undone and self._undone[-1].depth == self._depth else ""
+
+    def undo(self) -> None:
+        if self.undo_title:
+            self._undone.append(self._done.pop())
+            self._undone[-1].back()
+            self.changed.emit()
+
+    def redo(self) -> None:
+        if self.redo_title:
+            self._done.append(self._undone.pop())
+            self._done[-1].again()
+            self.changed.emit()
+
+
+class StepsInSight(OwnSteps):
+    """Those of `widget`: Ctrl+Z takes them back while it is seen. Another project forgets them."""
+
+    def __init__(self, session: Session, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._session = session
+        self.changed.connect(session.undo_changed)
+        session.edited.connect(self.edited)
+        session.document_changed.connect(self.forget)
+        widget.installEventFilter(self)
+        if widget.isVisible():
+            session.page_undo = self
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show:
+            self._session.page_undo = self
+            self._session.undo_changed.emit()
+        elif event.type() == QEvent.Type.Hide and self._session.page_undo is self:
+            self._session.page_undo = None
+            self._session.undo_changed.emit()
+        return False
