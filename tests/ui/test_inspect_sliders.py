@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSlider, QSpinBox
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSlider, QSpinBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
@@ -240,6 +240,37 @@ def test_the_operating_point_is_kept_with_the_run_and_opened_with(
     qtbot.waitUntil(lambda: text(page, "inspect-kept") == "as kept")
     assert own(page) == ["0.20"]
     assert kind.currentData() == "diou"
+
+
+def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    assert session.document is not None
+    file, edit = session.document.runs_folder / "first" / "operating_point.json", session.document.undo_title
+    press(qtbot, page, "inspect-keep")
+    slide(page, "confidence", 80)
+    press(qtbot, page, "inspect-keep")
+    assert session.undo_title == "Keep as operating point"
+    session.undo_last()
+    assert json.loads(file.read_text("utf-8"))["confidence"] == 0.5
+    assert text(page, "inspect-kept") == "differs from the point kept"
+    session.undo_last()
+    assert not file.exists()
+    assert text(page, "inspect-kept") == "no operating point kept yet"
+    assert session.undo_title == session.document.undo_title == edit
+    session.redo_last()
+    assert json.loads(file.read_text("utf-8"))["confidence"] == 0.5
+    none = page.findChild(QToolButton, "inspect-forget")
+    assert isinstance(none, QToolButton)
+    qtbot.mouseClick(none, Qt.MouseButton.LeftButton)
+    assert not file.exists()
+    assert none.isHidden()
+    session.undo_last()
+    assert file.exists()
+    assert none.isVisible()
+    page.hide()
+    assert session.undo_title == edit, "on another page Ctrl+Z is about what is seen there"
 
 
 @pytest.mark.parametrize("words", ["{", '{"confidence": 7}'])

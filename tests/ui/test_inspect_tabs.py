@@ -34,7 +34,8 @@ NOTHING = (([], [], []), ([], [], []))
 
 def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
     tabs, review = seen.findChild(QTabWidget, "inspect-tabs"), seen.findChild(Review)
-    assert tabs is not None and review is not None
+    assert tabs is not None
+    assert review is not None
     heads = tabs.tabBar()
     place = next(heads.tabRect(index).center() for index in range(tabs.count()) if tabs.tabText(index) == "Review")
     seen.findChild(QTableView, "inspect-images").setFocus()
@@ -43,7 +44,8 @@ def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: Inspe
     qtbot.waitUntil(lambda: review.current is not None)
     item, before = review.current, session.document.undo_title
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_T)
-    assert session.document.undo_title != before and review.current != item
+    assert session.document.undo_title != before
+    assert review.current != item
     seen.findChild(QTableView, "inspect-images").setFocus()
     seen.setFocus()  # as coming back from another page does
     assert review.view.hasFocus()

@@ -17,7 +17,7 @@ from tests.ui.hand import Open, find
 from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 from workbench.inference.suggest import Ask, Found, Suggestion
 from workbench.ui.annotate import ghosts, suggest_bar
@@ -133,6 +133,27 @@ def test_delete_refuses_the_marked_one_for_good_and_a_selected_box_goes_before(h
         [],
         2,
     )  # what was taken comes back, not what was refused
+
+
+def test_refusing_one_is_taken_back_before_an_edit_of_another_image(hand: Hand) -> None:
+    session, undo = hand.window.session, find(hand.window, QAction, "action-undo")
+    assert session.document is not None
+    first, other = session.image_id, session.document.images()[1].id
+    assert first != other
+    session.do(edits.SetState((other,), State.DONE))
+    hand.key(Qt.Key.Key_Delete)
+    hand.wait(1)
+    undo.trigger()
+    hand.wait(2)
+    assert (session.image_id, str(session.document.image(other).state)) == (first, "done")
+    find(hand.window, QAction, "action-redo").trigger()
+    hand.wait(1)
+    session.select_image(other)
+    undo.trigger()
+    assert session.image_id == first, "it is taken back where it is seen"
+    hand.wait(2)
+    undo.trigger()
+    assert str(session.document.image(other).state) == "unlabelled"
 
 
 def test_a_refused_suggestion_stays_away_where_another_network_puts_it_a_little_elsewhere() -> None:

@@ -80,6 +80,15 @@ def write(run_folder: Path, point: OperatingPoint) -> Path:
     return file
 
 
+def forget(run_folder: Path) -> None:
+    """Keep none with the run. WorkbenchError if its file can't be removed."""
+    file = run_folder / FILE
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"{file} could not be removed: {error.strerror or error}.", error) from error
+
+
 def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
     """What was kept; None if nothing was, or for another checkpoint than this file's name ("": any).
 

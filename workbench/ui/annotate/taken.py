@@ -35,6 +35,10 @@ class Taken:
         """Nor any that overlaps it by half."""
         self._refused.setdefault((image, one.label), []).append(one.xyxy)
 
+    def want_again(self, image: int, one: Suggestion) -> None:
+        """Take one `refuse` back."""
+        self._refused[image, one.label].remove(one.xyxy)
+
     def _is_refused(self, image: int, one: Suggestion) -> bool:
         refused = self._refused.get((image, one.label))
         return bool(refused) and bool((iou(np.array([one.xyxy]), np.array(refused)) >= SAME).any())

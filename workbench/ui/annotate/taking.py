@@ -9,6 +9,7 @@ from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import ghosts
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.taken import Taken
+from workbench.ui.own_steps import StepsInSight
 from workbench.ui.session import Session
 
 
@@ -22,6 +23,7 @@ class Taking(QObject):
         self._session, self._canvas = session, canvas
         self.image = 0
         self.taken = Taken()
+        self._steps = StepsInSight(session, canvas)
         canvas.corrected.connect(self.take_corrected)
         self.answered.connect(self._turn_to_suggestions)
 
@@ -53,9 +55,32 @@ class Taking(QObject):
         one = ghosts.marked(self._canvas)
         if one is None or self._canvas.selected or self._canvas.hidden:
             return False
-        self.taken.refuse(self.image, one)
-        self.answered.emit()
+        image = self.image
+        self._refuse(image, one)
+        self._steps.add(
+            "Refuse suggestion", lambda: self._want_again(image, one), lambda: self._go_and_refuse(image, one)
+        )
         return True
+
+    def _refuse(self, image: int, one: Suggestion) -> None:
+        self.taken.refuse(image, one)
+        self.answered.emit()
+
+    def _want_again(self, image: int, one: Suggestion) -> None:
+        self.taken.want_again(image, one)
+        self._go_to(image, "Taken back")
+        self.answered.emit()
+
+    def _go_and_refuse(self, image: int, one: Suggestion) -> None:
+        self._go_to(image, "Done again")
+        self._refuse(image, one)
+
+    def _go_to(self, image: int, words: str) -> None:
+        """Undo and redo are seen where they happen; another image than was shown is named."""
+        if image != self._session.image_id and self._session.document is not None:
+            name = self._session.document.image(image).name
+            self._session.inform(f"{words}: Refuse suggestion ({name}).")
+            self._session.select_image(image)
 
     @Slot()
     def _turn_to_suggestions(self) -> None:

@@ -10,6 +10,7 @@ from workbench.ui import theme
 from workbench.ui.inspect.kinds import KINDS
 from workbench.ui.inspect.knob import Knob
 from workbench.ui.inspect.work import Nms
+from workbench.ui.widgets.buttons import icon_button
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 PUBLISHED = "published"
@@ -17,10 +18,11 @@ CONFIDENCE, OVERLAP = 0.25, 0.6  # until something is found
 
 
 class Knobs(QWidget):
-    """`nms_changed` when a person changed the overlap, the kind or the limit; `keep_asked` for the button."""
+    """`nms_changed` when a person changed the overlap, the kind or the limit; the others for the buttons."""
 
     nms_changed = Signal()
     keep_asked = Signal()
+    forget_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,11 +56,15 @@ class Knobs(QWidget):
         self._kept = Elided()
         self._kept.setObjectName("inspect-kept")
         self._kept.setProperty("role", "muted")
+        self._forget = icon_button("inspect-forget", "mdi6.close", "Keep no operating point with this run.")
+        self._forget.clicked.connect(self.forget_asked)
+        self._forget.hide()
         row = grid.rowCount()
         for column, widget in enumerate((QLabel("NMS"), self._kind, self.limit)):
             grid.addWidget(widget, row, column)
         last = QHBoxLayout()
         last.addWidget(self._kept, 1)
+        last.addWidget(self._forget)
         last.addWidget(self.keep)
         grid.addLayout(last, row + 1, 0, 1, 3)
         grid.setHorizontalSpacing(theme.GRID)
@@ -98,6 +104,9 @@ class Knobs(QWidget):
         """Beside the button: how these settings stand to what is kept."""
         self._kept.setText(words)
         self._kept.setToolTip(words)
+
+    def offer_to_forget(self, on: bool) -> None:
+        self._forget.setVisible(on)
 
     def clear(self) -> None:
         self._kind.setItemText(0, PUBLISHED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
@@ -10,7 +11,6 @@ from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 from workbench.core.applied import Applied
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -20,6 +20,7 @@ from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.compare.tab import CompareTab
 from workbench.ui.inspect.head import Head
 from workbench.ui.inspect.images_side import ImagesSide
+from workbench.ui.inspect.keeping import Keeping
 from workbench.ui.inspect.looking.opening import LookElsewhere
 from workbench.ui.inspect.picture_side import PictureSide
 from workbench.ui.inspect.review.following import Follower, summary
@@ -54,6 +55,7 @@ class InspectPage(Page):
         self._runs = TrainedRuns(self)
         self._follower = Follower(self)
         self._build()
+        self._keeping = Keeping(session, self, self._kept, self._head.say)
         self._compare = CompareTab(session, lambda wish: self._look(wish))
         self.add_tab(self._compare, "Compare", "Two runs side by side: what the newer finds better and worse.")
         self._review = ReviewTab(session)
@@ -281,7 +283,7 @@ class InspectPage(Page):
         table.images.set_images(found.truth.images)
         self._middle.clear()
         self._side.take(found)
-        self._compare.begin(self._wish)
+        self._compare.begin(self._wish, found.point)
         table.images.resort()
         ids = [image.id for image in found.truth.images]
         if self.session.image_id in ids:
@@ -319,20 +321,20 @@ class InspectPage(Page):
         self._left.table.select_image(self._middle.image)
 
     @Slot(object)
-    def _keep(self, point: OperatingPoint) -> None:
-        """Write the operating point beside the run's evaluation."""
+    def _keep(self, point: OperatingPoint | None) -> None:
+        """Write the operating point beside the run's evaluation, or none."""
         run, checkpoint = self._choice.run, self._choice.checkpoint
-        if run is None or checkpoint is None:
-            return
-        point = replace(point, checkpoint=checkpoint.name)
-        try:
-            operating_point.write(run.folder, point)
-        except WorkbenchError as error:
-            self._head.say(error.sentence)
-            return
-        self._side.kept(point)
-        self._compare.keep(point)
-        self._head.say(f"Kept with run {run.name}. This page opens with it.")
+        if run is not None and checkpoint is not None:
+            own = replace(point, checkpoint=checkpoint.name) if point is not None else None
+            self._keeping.keep(run.folder, own)
+
+    def _kept(self, run_folder: Path, point: OperatingPoint | None) -> None:
+        """`point` is what is kept with this run now, which may be another one than is shown."""
+        run, checkpoint = self._choice.run, self._choice.checkpoint
+        if run is not None and checkpoint is not None and run.folder == run_folder:
+            own = point is not None and point.checkpoint in ("", checkpoint.name)
+            self._side.kept(point if own else None)
+            self._compare.keep(point if own else None)
 
     # --- the picture ---
 

@@ -90,16 +90,13 @@ class Shown:
 
 def first(found: Found) -> Shown:
     """What the page opens with: the operating point that was kept, else where F1 is highest."""
-    _, confidence, own = own_point(found)
+    _, confidence, own = own_point(found, found.point)
     return Shown(found, found.nms, found.matching, confidence, own)
 
 
-def own_point(found: Found, newer: OperatingPoint | None = None) -> tuple[Nms, float, Doubles]:
-    """NMS, confidence and (C,) those of labels: of the point that was kept, else the published NMS and highest F1.
-
-    `newer`: what was kept since the look.
-    """
-    point, rules = newer or found.point, found.rules
+def own_point(found: Found, point: OperatingPoint | None) -> tuple[Nms, float, Doubles]:
+    """NMS, confidence and (C,) those of labels: of the point that is kept, else the published NMS and highest F1."""
+    rules = found.rules
     if point is None:
         return Nms(rules.iou, rules.kind, rules.limit), found.confidence, np.full(len(found.names), np.nan)
     kept = dict(point.own)

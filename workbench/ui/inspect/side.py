@@ -36,7 +36,7 @@ class Side(QWidget):
     opened = Signal(object)
     marked = Signal(object)
     keyed_changed = Signal()  # another tab is shown
-    keep_asked = Signal(object)  # OperatingPoint, without its checkpoint
+    keep_asked = Signal(object)  # OperatingPoint, without its checkpoint; None: keep none
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +64,7 @@ class Side(QWidget):
         self._knobs.confidence.changed.connect(self._confidence_moved)
         self._knobs.nms_changed.connect(self._nms_moved)
         self._knobs.keep_asked.connect(self._ask_to_keep)
+        self._knobs.forget_asked.connect(self._ask_to_forget)
         self._numbers.own_wanted.connect(self.set_own)
         self._curves.confidence_wanted.connect(self._use)
 
@@ -113,6 +114,7 @@ class Side(QWidget):
     def clear(self) -> None:
         self.state = self._kept = None
         self._knobs.clear()
+        self._tell()
         for tab in self._tabs:
             tab.take(None)
 
@@ -126,6 +128,7 @@ class Side(QWidget):
         self.changed.emit(state)
 
     def _tell(self) -> None:
+        self._knobs.offer_to_forget(self.state is not None and self._kept is not None)
         if self.state is None:
             return
         if self.state.nms != self.nms:
@@ -208,8 +211,12 @@ class Side(QWidget):
         if self.state is not None:
             self.keep_asked.emit(self.point())
 
-    def kept(self, point: OperatingPoint) -> None:
-        """It was written."""
+    @Slot()
+    def _ask_to_forget(self) -> None:
+        self.keep_asked.emit(None)
+
+    def kept(self, point: OperatingPoint | None) -> None:
+        """It is kept now; None: none is."""
         self._kept = point
         self._tell()
 

@@ -41,7 +41,7 @@ class CompareTab(Tab):
         self._compared: Compared | None = None
         self._comparer = Comparer()
         self._first: Wish | None = None
-        self._point: OperatingPoint | None = None  # of the page's run, if it was kept since its look
+        self._point: OperatingPoint | None = None  # that is kept with the page's run now
         # second look, its name, own, point, turned: as the thread reads them
         self._asked: tuple[Found | None, str, bool, OperatingPoint | None, bool] = (None, "", False, None, False)
         self._intervals = Intervals(session, self)
@@ -96,14 +96,14 @@ class CompareTab(Tab):
         self.second.list_runs(runs)
         self._show_stack()
 
-    def begin(self, wish: Wish | None) -> None:
-        """The page's run has looked so; None: at nothing."""
-        self._first, self._point = wish, None
+    def begin(self, wish: Wish | None, point: OperatingPoint | None = None) -> None:
+        """The page's run has looked so, and this point is kept with it; None: at nothing."""
+        self._first, self._point = wish, point
         self.second.begin(wish)
         self._show_stack()
 
-    def keep(self, point: OperatingPoint) -> None:
-        """It was kept with the page's run."""
+    def keep(self, point: OperatingPoint | None) -> None:
+        """It is kept with the page's run now; None: none is."""
         self._point = point
         self._ask()
 

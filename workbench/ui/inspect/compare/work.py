@@ -33,7 +33,7 @@ BY_SUMS = ("f1", "precision", "recall")  # measures whose intervals come at once
 class Wanted:
     """`own`: each run at the operating point that was kept with it, or its best; else both as the sliders say.
 
-    `point`: that of the page's run if it was kept since its look. `turned`: the page's run is the newer one.
+    `point`: that of the page's run as it is kept now. `turned`: the page's run is the newer one.
     """
 
     state: Shown  # of the page's run
@@ -124,7 +124,9 @@ class Comparer:
         state, found, second = wanted.state, wanted.state.found, wanted.second
         pair = self._paired(wanted)
         as_slid = state.nms, state.confidence, state.own
-        one, other = (own_point(found, wanted.point), own_point(second)) if wanted.own else (as_slid, as_slid)
+        one, other = (
+            (own_point(found, wanted.point), own_point(second, second.point)) if wanted.own else (as_slid, as_slid)
+        )
         whole = pair.first is found.sliders and one[0] == state.nms
         mine = Shown(found, one[0], state.matching if whole else self._matching(pair.first, one[0]), *one[1:])
         a, b = wanted.in_time(mine, Shown(second, other[0], self._matching(pair.second, other[0]), *other[1:]))
