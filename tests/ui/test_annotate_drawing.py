@@ -66,6 +66,40 @@ def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_win
     assert near(second, (100, 30, 150, 90))
 
 
+def test_a_corner_is_corrected_while_drawing_and_a_side_begins_a_new_box(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.drag((80, 60), (90, 70))
+    assert len(corners(labelled)) == 1
+    assert near(corners(labelled)[0], (20, 20, 90, 70))
+    hand.drag((20, 20), (25, 30))  # and the other one of the same box
+    assert near(corners(labelled)[0], (25, 30, 90, 70))
+    hand.canvas.select(())
+    hand.drag((90, 50), (110, 60))
+    hand.drag((25, 70), (45, 90), held=CTRL)
+    assert len(corners(labelled)) == 3
+    assert near(corners(labelled)[0], (25, 30, 90, 70))
+
+
+def test_a_drag_in_an_empty_image_says_that_it_draws_on_and_draws_nothing_once_that_was_ended(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    hand.drag((10, 10), (60, 50))
+    assert find(window, QLabel, "message-text").text().endswith("Esc ends that.")
+    hand.type_label("cell")
+    hand.key(Qt.Key.Key_Escape)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.drag((10, 10), (60, 50))
+    assert not hand.canvas.is_drawing
+    assert "To draw, press W" in find(window, QLabel, "message-text").text()
+    assert corners(project, "b.png") == []
+
+
 def test_a_number_before_each_box_is_for_that_box_alone(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     """Whoever draws fast presses it between two boxes: it must not change the one that is done."""
     hand = Hand(qtbot, open_window(labelled))
@@ -195,7 +229,7 @@ def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
     assert marked() == [False, True, True]
     tip = model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "reaches outside its image" in tip
-    hand.draw((20, 20), (80, 60))
+    hand.draw((20, 20), (80, 60), CTRL)
     assert "at the same place already" in find(window, QLabel, "message-text").text()
     assert marked() == [False, True, True, False]
 

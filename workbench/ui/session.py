@@ -226,7 +226,7 @@ class Session(QObject):
                 QGuiApplication.restoreOverrideCursor()
 
     def _show(self, messages: int, applied: Applied | None) -> Applied | None:
-        """After undo or redo, go to the image that changed, so that the change is seen, and name it where another one was
+        """After undo or redo, go to the image that changed, so that it is seen, and name it where another one was
         shown; or say what can't be seen.
 
         `messages`: how many there were before. Who has said what follows from it is not spoken over.

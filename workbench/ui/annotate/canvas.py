@@ -1,7 +1,7 @@
 """The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
 
 Two modes. *Select*: click a box, drag it or its corners and sides, drag on the picture to select several. *Draw* (W):
-a drag anywhere makes a box, also inside another one; only the selected box's handles go before.
+a drag anywhere makes a box, also inside another one; only corners, and the selected box's handles, go before.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Canvas(PictureView):
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
     verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
-    refused = Signal(str)  # why; {name} stands for a command's key
+    refused = Signal(str)  # why, or what came of it unasked; {name} stands for a command's key
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +53,7 @@ class Canvas(PictureView):
         self.hovered = 0
         self.hidden = False
         self.is_drawing = False
+        self._knows_drawing = False  # it was switched on or off by hand
         self.draft: XYXY | None = None  # waits for its label
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
@@ -78,7 +79,7 @@ class Canvas(PictureView):
 
     def set_drawing(self, on: bool) -> None:
         if on != self.is_drawing:
-            self.is_drawing = on
+            self.is_drawing, self._knows_drawing = on, True
             self.gesture = None
             self.select(self._selected)
             self._show_cursor()
@@ -289,9 +290,10 @@ class Canvas(PictureView):
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
     def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
-        if not is_click and not len(self.layer.ids):  # nothing to pick: a newcomer's first drag means a box
+        if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means a box
             size = self.image_size.width(), self.image_size.height()
             self.set_drawing(True)
+            self.refused.emit(gestures.DRAWS_NOW)
             self._finish_drawing(Drawing(gesture.start, size, geometry.between(*gesture.xyxy, *size)))
             return
         rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
@@ -313,7 +315,7 @@ class Canvas(PictureView):
 
     def _hover(self, position: QPointF) -> None:
         grip = pointing.grip(self, position)
-        hits = [] if self.is_drawing else [grip.box.id] if grip else pointing.under(self, position)
+        hits = [grip.box.id] if grip else [] if self.is_drawing else pointing.under(self, position)
         hovered = hits[0] if hits else 0
         if hovered != self.hovered:
             self.hovered = hovered

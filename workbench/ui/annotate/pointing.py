@@ -47,7 +47,8 @@ def under(canvas: Canvas, position: QPointF) -> list[int]:
 def grip(canvas: Canvas, position: QPointF) -> Grip | None:
     """The handle at a widget position: the one selected box's, else the nearest one of all boxes, else of suggestions.
 
-    Only the selected box's while drawing, when all else begins a new one, and on what is selected: that is moved.
+    While drawing, when all else begins a new box, only corners of those, and none of the box just drawn: the next one
+    may begin there. On what is selected, only its own handles: that is moved.
     """
     if canvas.hidden:
         return None
@@ -59,13 +60,22 @@ def grip(canvas: Canvas, position: QPointF) -> Grip | None:
         handle = geometry.handle_at(box.xyxy, *at, reach)
         if handle is not None:
             return Grip(box, handle)
-    if canvas.is_drawing or set(under(canvas, position)) & set(canvas.selected):
+    if set(under(canvas, position)) & set(canvas.selected):
         return None
-    found = geometry.nearest_handle(canvas.layer.xyxy, *at, _EDGE / scale)
+    held = _unselected(canvas, at)
+    if held is not None and canvas.is_drawing:
+        is_corner = bool(held.handle.x and held.handle.y)
+        return held if is_corner and held.box.id not in canvas.meant else None
+    return held
+
+
+def _unselected(canvas: Canvas, at: tuple[float, float]) -> Grip | None:
+    reach = _EDGE / canvas.view.scale
+    found = geometry.nearest_handle(canvas.layer.xyxy, *at, reach)
     if found is not None:
         return Grip(canvas.layer.boxes[found[0]], found[1])
     suggested = np.array([one.xyxy for one in canvas.ghosts], float).reshape(-1, 4)
-    found = geometry.nearest_handle(suggested, *at, _EDGE / scale)
+    found = geometry.nearest_handle(suggested, *at, reach)
     if found is None:
         return None
     one = canvas.ghosts[found[0]]
