@@ -152,6 +152,35 @@ def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
     assert "This was the last image" in find(window, QLabel, "message-text").text()
 
 
+def test_the_end_of_a_filtered_list_says_how_many_images_are_left_outside_of_it(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    find(window, QLineEdit, "image-filter-text").setText("a.png")
+    hand.key(Qt.Key.Key_N)
+    words = "This was the last image of this list; 2 images that the filter leaves out are still unlabelled."
+    assert find(window, QLabel, "message-text").text() == f"Marked done. {words}"
+    find(window, QLineEdit, "image-filter-text").setText("b.png")
+    assert find(window, QLabel, "image-count").text() == "1 image"
+
+
+def test_the_list_shows_what_comes_next(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photographs", [f"{n}.png" for n in range(30)])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    window = open_window(tmp_path / "project")
+    hand = Hand(qtbot, window)
+    view = find(window, QAbstractItemView, "image-list")
+    shown = view.viewport().rect()
+    for _ in range(20):
+        hand.key("d")
+        assert shown.contains(view.visualRect(view.model().index(view.currentIndex().row() + 1, 0)))
+    hand.key("a")
+    for _ in range(15):
+        hand.key("a")
+        assert shown.contains(view.visualRect(view.model().index(view.currentIndex().row() - 1, 0)))
+
+
 def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = Hand(qtbot, window)

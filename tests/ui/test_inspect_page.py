@@ -205,6 +205,24 @@ def test_a_click_in_the_list_selects_the_image_everywhere(qtbot: QtBot, page: In
         assert session.image.name == name
 
 
+def test_a_double_click_and_enter_open_the_image_on_the_label_page(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    asked: list[str] = []
+    session.page_asked.connect(asked.append)
+    table = page.findChild(QTableView, "inspect-images")
+    assert isinstance(table, QTableView)
+    name = table.model().index(1, 0).data()
+    at = table.visualRect(table.model().index(1, 0)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert session.image is not None
+    assert (asked, session.image.name) == (["label"], name)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert asked == ["label"] * 2
+
+
 def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
@@ -214,11 +232,11 @@ def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
     session.select_image(a)
     looked(qtbot, page, session)
     assert session.image_id == a, "nothing is chosen but by a person"
-    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among these."
+    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
     session.select_image(b)
     assert text(page, "inspect-words") == "1 image, 1 labelled box."
     session.select_image(a)
-    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among these."
+    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
 
 
 def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: InspectPage, session: Session) -> None:

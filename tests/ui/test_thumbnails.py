@@ -15,7 +15,7 @@ from workbench.core.document import Document
 from workbench.ui import thumbnails
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.widgets.image_delegates import cut_name
+from workbench.ui.widgets.file_names import NamedLine, cut_name, forms, in_two_lines
 
 BYTES = 40_000  # of one
 
@@ -48,6 +48,31 @@ def test_a_thumbnail_that_is_asked_for_again_while_it_is_made_counts_once(
     assert [kept.get(image) is not None for image in (first, *others)] == [True, True, True]
     session.close()
     kept.close()
+
+
+def test_of_a_name_with_a_checksum_what_tells_it_stays_and_a_date_is_none(qapp: QApplication) -> None:
+    metrics = QFontMetrics(qapp.font())
+    frames = [f"PIR-206_8_mov-{n}_jpg.rf.6cda65b2863d3ef50e8f1ad167eff63a.jpg" for n in range(10, 16)]
+    room = metrics.horizontalAdvance("PIR-206_8_mov-15…")
+    assert [cut_name(name, metrics, room) for name in frames] == [f"PIR-206_8_mov-{n}…" for n in range(10, 16)]
+    assert "".join(in_two_lines(frames[5], metrics, room)) == "PIR-206_8_mov-15_jpg.rf.6cda….jpg"
+    assert in_two_lines("a.jpg", metrics, room) == ("a.jpg", "")
+    assert forms("20240131123000123456.jpg") == ("20240131123000123456.jpg",)
+    alone = "0d6ae2d84de5f4040d7f7bf05d7f7bf0"
+    assert forms(f"{alone}.png")[-1] == "0d6a….png"
+    for name in (*frames, f"{alone}{alone}.png", "x" * 90):
+        assert all(metrics.horizontalAdvance(line) <= room for line in in_two_lines(name, metrics, room))
+
+
+def test_what_is_said_of_a_file_stays_while_its_name_is_cut(qtbot: QtBot) -> None:
+    line = NamedLine()
+    qtbot.addWidget(line)
+    line.set_named("IMG_0042_jpeg.rf.0d6ae2d84de5f4040d7f7bf05d7f7bf0.jpg", ": 3 right, 1 false alarm")
+    width = line.fontMetrics().horizontalAdvance("IMG_0042….jpg: 3 right, 1 false alarm")
+    assert line.cut(width) == "IMG_0042…: 3 right, 1 false alarm"
+    assert line.cut(10 * width) == line.text()
+    line.setText("Looking …")
+    assert line.cut(width) == "Looking …"
 
 
 def test_a_long_name_keeps_its_beginning_and_more_of_its_end(qapp: QApplication) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from workbench.core.project import State
+from workbench.core.words import count
 from workbench.ui import unread_images
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.images_model import ImagesModel
@@ -26,7 +27,8 @@ class Going(QObject):
         elif not self._images.rowCount():
             self._session.inform("No image fits the filter at the left. Change it, or choose 'Any' in its fields.")
         else:
-            self._session.inform("This is the last image." if step > 0 else "This is the first image.")
+            end = "last" if step > 0 else "first"
+            self._session.inform(f"This is the {end} image of the list.")
 
     def go_unlabelled(self, step: int) -> None:
         """To the next (1) or previous (-1) listed image that is unlabelled."""
@@ -56,4 +58,15 @@ class Going(QObject):
         if following:
             self._session.select_image(following)
         elif not unread_images.of(self._session).has(image.id):
-            self._session.inform(f"Marked {state}. This was the last image.")
+            self._session.inform(f"Marked {state}. {self._what_is_left()}")
+
+    def _what_is_left(self) -> str:
+        """After the last image of the list."""
+        document = self._session.document
+        assert document is not None
+        images = document.images()
+        left = int(images.in_state(State.UNLABELLED).sum())
+        if self._images.rowCount() == len(images) or not left:
+            return "This was the last image."
+        others = f"{count(left, 'image')} that the filter leaves out {'is' if left == 1 else 'are'}"
+        return f"This was the last image of this list; {others} still unlabelled."

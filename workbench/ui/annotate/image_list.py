@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.project import State
+from workbench.core.words import count as counted
 from workbench.ui import image_queues, theme, thumbnails
 from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
@@ -148,10 +149,11 @@ class ImageList(QWidget):
         if row >= 0 and selection.currentIndex().row() != row:
             index = self.model.index(row)
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-            self._view.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+            for near in (max(row - 1, 0), min(row + 1, count - 1), row):  # what comes next is seen, either way
+                self._view.scrollTo(self.model.index(near), QAbstractItemView.ScrollHint.EnsureVisible)
         elif row < 0:
             selection.clear()
-        self._count.setText(f"{row + 1:,} of {count:,}" if row >= 0 else f"{count:,} images")
+        self._count.setText(f"{row + 1:,} of {count:,}" if row >= 0 else counted(count, "image"))
 
 
 class ImageTable(QTableView):

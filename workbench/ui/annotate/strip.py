@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, Q
 from workbench.core.project import Image
 from workbench.core.words import count
 from workbench.ui import theme
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.file_names import NamedLine
 from workbench.ui.widgets.image_delegates import STATE_ICONS
 from workbench.ui.widgets.popups import Menu
 
@@ -48,7 +48,7 @@ class Strip(QFrame):
         self._styles = [button.toolButtonStyle() for button in self._tools]
         layout.addSpacing(theme.GRID)
         self._icon = QLabel()
-        self._name = Elided()
+        self._name = NamedLine()
         self._name.setObjectName("image-name")
         self._note = QLabel()
         self._note.setObjectName("image-note")
@@ -120,12 +120,12 @@ class Strip(QFrame):
         if image is None:
             self.show_note("")
             self._icon.clear()
-            self._name.setText("")
+            self._name.set_named("")
             self._about.setText("")
             return
         name, colour = STATE_ICONS[image.state]
         self._icon.setPixmap(theme.glyph(name, getattr(theme.colours(), colour), 16, self.devicePixelRatioF()))
-        self._name.setText(image.path)
+        self._name.set_named(image.path)
         size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
         self._name.setToolTip(f"{image.path}\n{size}, {image.state}")
         self._about.setText(size)

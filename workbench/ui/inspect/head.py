@@ -9,7 +9,7 @@ from workbench.ui import theme
 from workbench.ui.actions import make
 from workbench.ui.counted import Counted
 from workbench.ui.inspect.choice import Choice
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.file_names import NamedLine
 
 
 class Head(QWidget):
@@ -30,7 +30,7 @@ class Head(QWidget):
         self._bar.setMaximumWidth(160)
         self._bar.setObjectName("inspect-progress")
         self._bar.setFixedHeight(theme.GRID)
-        self._words = Elided(mode=Qt.TextElideMode.ElideRight)
+        self._words = NamedLine()
         self._words.setObjectName("inspect-words")
         self._words.setProperty("role", "muted")
         row = QHBoxLayout(self)
@@ -42,8 +42,9 @@ class Head(QWidget):
         self._stop.clicked.connect(self.stop_asked)
         self.show_busy(False)
 
-    def say(self, words: str) -> None:
-        self._words.setText(words)
+    def say(self, words: str, name: str = "") -> None:
+        """`name`: of a file that the words begin with, and that is cut before they are."""
+        self._words.set_named(name, words)
 
     def show_busy(self, on: bool) -> None:
         self._bar.setVisible(on)

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from workbench.core.files import natural_key
 from workbench.core.project import Image
+from workbench.ui.widgets.file_names import FileNames
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
 COLUMNS = ("image", "boxes", "missed", "false")
@@ -98,14 +100,15 @@ class ImagesModel(HeadedModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if index.column() else None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._images[int(self.row_image[index.row()])].path
+            return f"{self._images[int(self.row_image[index.row()])].path}\nDouble-click: correct it on the Label page"
         return None
 
 
 class ImagesTable(QTableView):
-    """`image_chosen(index)` when a person goes to another row."""
+    """`image_chosen(index)` when a person goes to another row, `image_opened(index)` after a double-click or Enter."""
 
     image_chosen = Signal(int)
+    image_opened = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,6 +117,7 @@ class ImagesTable(QTableView):
         self.images = ImagesModel()
         self.setModel(self.images)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setItemDelegateForColumn(0, FileNames(self))
         head = in_rows(self)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
@@ -122,6 +126,7 @@ class ImagesTable(QTableView):
         self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)
+        self.doubleClicked.connect(self._opened)
         self._settled = QTimer(self, singleShot=True, interval=SETTLED)
         self._settled.timeout.connect(self.images.resort)
         self.images.dataChanged.connect(self._wait)
@@ -148,6 +153,17 @@ class ImagesTable(QTableView):
             self.clearSelection()
         self.selectionModel().blockSignals(False)
         self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self._opened(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    @Slot(QModelIndex)
+    def _opened(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.image_opened.emit(int(self.images.row_image[index.row()]))
 
     @Slot(QModelIndex, QModelIndex)
     def _moved(self, current: QModelIndex, _before: QModelIndex) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from workbench.core.precision import average_precision
 from workbench.core.size_ranges import mean_of_known
+from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable, share
@@ -104,7 +105,7 @@ class Numbers(Tab):
         self._all.setText("" if math.isnan(ap) else f"At any confidence: AP {share(ap)}, AP50 {share(ap50)}")
         for name, button in self._buttons.items():
             number = int(getattr(counts, name))
-            button.setText(f"{number:,} {COUNTS[name][0]}")
+            button.setText(count(number, "false alarm") if name == "wrong" else f"{number:,} {COUNTS[name][0]}")
             button.setEnabled(number > 0)
         self.table.labels.show_state(state, per_label, here[at])
 

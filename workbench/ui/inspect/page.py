@@ -107,6 +107,7 @@ class InspectPage(Page):
         self._follower.followed.connect(self._followed)
         self._left.all_asked.connect(self._list_all)
         self._left.table.image_chosen.connect(self._image_chosen)
+        self._left.table.image_opened.connect(self._image_opened)
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
@@ -345,6 +346,12 @@ class InspectPage(Page):
             self.session.select_image(self._found.truth.images[index].id)
 
     @Slot(int)
+    def _image_opened(self, index: int) -> None:
+        """On the Label page, where its boxes can be corrected."""
+        self._image_chosen(index)
+        self.session.page_asked.emit("label")
+
+    @Slot(int)
     def _selected_elsewhere(self, id: int) -> None:
         if self._found is None:
             return
@@ -355,13 +362,13 @@ class InspectPage(Page):
             self._say_found(self._found)
 
     def _say_found(self, found: Found) -> None:
-        """How many were looked at; and where the image that is chosen elsewhere is not among them, that it isn't."""
+        """How many were looked at; before that, where the image chosen elsewhere is not among them, that it isn't."""
         image = self.session.image
         if image is None or any(one.id == image.id for one in found.truth.images):
             self._head.say(summary(found))
         else:
             where = f"{split_word(image.split).lower()}, {image.state}"
-            self._head.say(f"{summary(found)} {image.name} ({where}) is not among these.")
+            self._head.say(f" ({where}) is not among these: {summary(found)}", image.name)
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

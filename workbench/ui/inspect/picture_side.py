@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSizeF, Qt, Slot
+from PySide6.QtCore import QSizeF, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.detections import Candidates
@@ -23,7 +23,7 @@ from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, Group, Inspec
 from workbench.ui.inspect.shown import OVERLAP
 from workbench.ui.inspect.work import Found, Nms
 from workbench.ui.pictures import Picture
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.file_names import NamedLine
 
 
 class PictureSide(QWidget):
@@ -38,7 +38,7 @@ class PictureSide(QWidget):
         self._reading: tuple[Path, Window | None] | None = None
         self._reader: Background | None = None
         self.picture = InspectPicture()
-        self._caption = Elided(mode=Qt.TextElideMode.ElideLeft)  # the numbers stay
+        self._caption = NamedLine()
         self._caption.setObjectName("inspect-caption")
         self._caption.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
         column = QVBoxLayout(self)
@@ -130,7 +130,7 @@ class PictureSide(QWidget):
         )
         self._show_legend(1)
         self.picture.set_groups(tuple(groups))
-        self._caption.setText(f"{found.truth.images[self.image].path}: {words}")
+        self._caption.set_named(found.truth.images[self.image].path, f": {words}")
         return True
 
     def _show_legend(self, which: int) -> None:
@@ -154,9 +154,9 @@ class PictureSide(QWidget):
         missed = tuple(names[label] for label in truth_labels[match.missed])
         groups.append(Group("miss", truth[match.missed], missed))
         self.picture.set_groups(tuple(groups))
-        self._caption.setText(
-            f"{found.truth.images[self.image].path}: {len(match.right):,} right,"
-            f" {count(len(match.wrong), 'false alarm')}, {len(match.missed):,} missed"
+        self._caption.set_named(
+            found.truth.images[self.image].path,
+            f": {len(match.right):,} right, {count(len(match.wrong), 'false alarm')}, {len(match.missed):,} missed",
         )
 
     def close_down(self) -> None:

@@ -33,9 +33,13 @@ class Elided(QLabel):
     def minimumSizeHint(self) -> QSize:
         return QSize(self.fontMetrics().averageCharWidth() * 8, super().minimumSizeHint().height())
 
+    def cut(self, width: int) -> str:
+        """What of the text is painted in so many pixels."""
+        return self.fontMetrics().elidedText(self.text(), self._mode, width)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         area = self.contentsRect()
-        cut = self.fontMetrics().elidedText(self.text(), self._mode, area.width())
+        cut = self.cut(area.width())
         if cut != self.text() and self.toolTip() != self.text():
             self.setToolTip(self.text())
         painter = QPainter(self)

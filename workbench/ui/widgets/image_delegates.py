@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.project import Image, Split, State
 from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.images_model import SHOWN, Marked, Shown
+from workbench.ui.widgets.file_names import cut_name, in_two_lines
 from workbench.ui.widgets.loss_scale import STRIP, paint_strip
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -28,7 +29,7 @@ _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
 class ImageRow(QStyledItemDelegate):
-    """A thumbnail at the left, beside it the name, below it state and number of boxes."""
+    """A thumbnail at the left, beside it the name in one line or two, below it state and number of boxes."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(120, ROW_HEIGHT)
@@ -41,13 +42,16 @@ class ImageRow(QStyledItemDelegate):
         _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
         paint_strip(painter, QRectF(area.x() + 8, area.bottom() - 4, 64, STRIP - 2), shown.loss)
         left = area.x() + 80
-        words = QRectF(left, area.y() + 8, area.right() - left - 8, 20)
+        wide = area.right() - left - 8
+        lines = [line for line in in_two_lines(shown.image.name, painter.fontMetrics(), int(wide)) if line]
+        top, below = (8, 29) if len(lines) == 1 else (2, 36)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
-        _elided(painter, words, shown.image.name)
-        _state(painter, QPointF(left, area.y() + 31), shown.image, chosen)
+        for number, line in enumerate(lines):
+            painter.drawText(QRectF(left, area.y() + top + 17 * number, wide, 20), _MIDDLE, line)
+        _state(painter, QPointF(left, area.y() + below + 2), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(QRectF(left + 20, area.y() + 29, words.width() - 20, 18), _MIDDLE, _numbers(shown))
+        painter.drawText(QRectF(left + 20, area.y() + below, wide - 20, 18), _MIDDLE, _numbers(shown))
         painter.restore()
 
 
@@ -148,21 +152,5 @@ def _is_done(image: Image) -> bool:
     return image.state in (State.DONE, State.VERIFIED)
 
 
-_NARROW = 18
-"""Characters below which more of a name's end stays, with its number, than of its beginning."""
-_BEGINNING = 0.4
-"""The share of the beginning there."""
-
-
 def _elided(painter: QPainter, room: QRectF, text: str) -> None:
     painter.drawText(room, _MIDDLE, cut_name(text, painter.fontMetrics(), int(room.width())))
-
-
-def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
-    """A file's name in `room` pixels, cut in its middle, or somewhat before."""
-    mode = Qt.TextElideMode
-    if metrics.horizontalAdvance(name) <= room or room >= _NARROW * metrics.averageCharWidth():
-        return metrics.elidedText(name, mode.ElideMiddle, room)
-    dots = metrics.horizontalAdvance("\N{HORIZONTAL ELLIPSIS}")
-    beginning = metrics.elidedText(name, mode.ElideRight, int(_BEGINNING * room) + dots)[:-1]
-    return beginning + metrics.elidedText(name, mode.ElideLeft, room - metrics.horizontalAdvance(beginning))

@@ -1,0 +1,105 @@
+"""Names of image files where there is little room: what tells one from another stays, what was drawn by lot goes."""
+
+from __future__ import annotations
+
+import re
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+
+from workbench.ui.widgets.elided import Elided
+
+_NARROW = 18
+"""Characters below which more of a name's end stays, with its number, than of its beginning."""
+_BEGINNING = 0.4
+"""The share of the beginning there."""
+_LEAST = 14
+"""Characters of a name that stay before what follows it is cut."""
+_BY_LOT = re.compile(r"(?=[0-9-]*[a-f][0-9-]*[a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){2,}[0-9a-f]*")
+"""A checksum or UUID, as in frame-15_jpg.rf.0d6ae2d84de5f4040d7f7bf05d7f7bf0.jpg; a date or a counter is all digits."""
+_MADE_BY = re.compile(r"[_.](?:jpe?g|png|bmp|webp|tiff?)\.rf\.\Z", re.IGNORECASE)
+"""What Roboflow puts before it."""
+_SEPARATORS = "_-. "
+_DOTS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def forms(name: str) -> tuple[str, ...]:
+    """`name` and shorter ones that still tell it: with four digits of its checksum, then without that and its end."""
+    found = _BY_LOT.search(name)
+    if found is None:
+        return (name,)
+    before, after = name[: found.start()], name[found.end() :]
+    shorter = f"{before}{found[0][:4]}{_DOTS}{after}"
+    rest = _MADE_BY.sub("", before).rstrip(_SEPARATORS)
+    return (name, shorter, f"{rest}{_DOTS}") if len(rest) > 2 else (name, shorter)
+
+
+def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
+    """A file's name in `room` pixels: the longest of its forms, the shortest cut in its middle, or somewhat before."""
+    some = forms(name)
+    fits = next((form for form in some if metrics.horizontalAdvance(form) <= room), None)
+    return fits if fits is not None else _cut(some[-1], metrics, room)
+
+
+def _cut(name: str, metrics: QFontMetrics, room: int) -> str:
+    mode = Qt.TextElideMode
+    if room >= _NARROW * metrics.averageCharWidth():
+        return metrics.elidedText(name, mode.ElideMiddle, room)
+    dots = metrics.horizontalAdvance(_DOTS)
+    beginning = metrics.elidedText(name, mode.ElideRight, int(_BEGINNING * room) + dots)[:-1]
+    return beginning + metrics.elidedText(name, mode.ElideLeft, room - metrics.horizontalAdvance(beginning))
+
+
+def in_two_lines(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
+    """The same in two lines of `room` pixels; the second is "" where one is enough."""
+    if metrics.horizontalAdvance(name) <= room:
+        return name, ""
+    for form in forms(name):
+        first, second = _broken(form, metrics, room)
+        if metrics.horizontalAdvance(second) <= room:
+            return first, second
+    return first, _cut(second, metrics, room)
+
+
+def _broken(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
+    """As much as fits in `room`, and the rest; broken after a separator in the second half, if there is one."""
+    length = next((n for n in range(1, len(name)) if metrics.horizontalAdvance(name[: n + 1]) > room), len(name))
+    places = [n for n in range(length // 2, length + 1) if n and name[n - 1] in _SEPARATORS]
+    length = places[-1] if places else length
+    return name[:length], name[length:]
+
+
+class NamedLine(Elided):
+    """A file's name with what is said of it: of both, the name gives way first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = ""
+
+    def set_named(self, name: str, rest: str = "") -> None:
+        """`name` at once before `rest`; "" for words alone."""
+        self._name = name
+        self.setText(name + rest)
+
+    def cut(self, width: int) -> str:
+        metrics, name = self.fontMetrics(), self._name
+        if not self.text().startswith(name) or metrics.horizontalAdvance(self.text()) <= width:
+            name = ""
+        rest = self.text()[len(name) :]
+        least = min(metrics.horizontalAdvance(name), _LEAST * metrics.averageCharWidth())
+        shown = cut_name(name, metrics, max(width - metrics.horizontalAdvance(rest), least)) if name else ""
+        return metrics.elidedText(shown + rest, Qt.TextElideMode.ElideRight, width)
+
+
+class FileNames(QStyledItemDelegate):
+    """The cells of a column of names."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        room = option.rect.width() - 2 * _PADDING  # type: ignore[attr-defined]
+        option.text = cut_name(index.data() or "", option.fontMetrics, room)  # type: ignore[attr-defined]
+
+
+_PADDING = 4
+"""px that styles leave at each side of a cell's text."""
