@@ -121,3 +121,15 @@ def test_a_font_that_was_changed_on_the_screen_outlives_another_theme(qtbot: QtB
     number.setFont(theme.font(theme.BODY))  # in a low window
     theme.apply()
     assert number.font() == theme.font(theme.BODY)
+
+
+def test_a_link_has_the_colour_of_the_theme_that_was_chosen_after_it_was_written(qtbot: QtBot, mode: str) -> None:
+    written, fresh = QLabel("<a href='#'>Copy the command</a>"), QLabel()
+    qtbot.addWidget(written)
+    qtbot.addWidget(fresh)
+    written.show()
+    theme.apply("light" if mode == "dark" else "dark")
+    fresh.setText(written.text())
+    fresh.show()
+    fresh.resize(written.size())
+    assert written.grab().toImage() == fresh.grab().toImage()

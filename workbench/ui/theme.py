@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from workbench.core.files import resource
 from workbench.ui import icons
@@ -130,6 +130,15 @@ def _tint(c: Colours) -> str:
     return tint.name(QColor.NameFormat.HexArgb)
 
 
+def _renew_links(app: QApplication) -> None:
+    """A label's links keep the colour of the palette that there was when its text was set."""
+    for label in app.allWidgets():
+        if isinstance(label, QLabel) and "<a " in label.text():
+            text = label.text()
+            label.setText("")  # the same text again would be passed over
+            label.setText(text)
+
+
 def apply(mode: str | None = None) -> None:
     """Put the theme on: `mode` is one of MODES, None keeps the present one. Call it again when the system changes."""
     app = QApplication.instance()
@@ -154,6 +163,7 @@ def apply(mode: str | None = None) -> None:
         if widget.font() != wanted:
             widget.setFont(wanted)
     _renew_icons(app)
+    _renew_links(app)
     one.changed.emit()
 
 
