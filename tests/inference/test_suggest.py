@@ -36,6 +36,14 @@ def test_overlapping_strange_and_labelled_ones_are_left_out() -> None:
     assert unknown(found(), LABELS) == ("moon",)
 
 
+def test_what_taking_a_surer_one_would_end_is_not_suggested_and_less_where_a_person_says_so() -> None:
+    boxes = np.array([(0, 0, 10, 10), (0, 0, 10, 18), (0, 4, 10, 14), (0, 30, 10, 40)], float)  # IoU 0.56, 0.43, 0
+    candidates = Candidates.of_arrays(boxes, np.array([0.9, 0.8, 0.7, 0.6]), np.zeros(4, int))
+    seen = Found(ASK, candidates, ("cell",), 0.6, "per label")
+    assert [round(one.score, 1) for one in suggestions(seen, LABELS, (), 0.1)] == [0.9, 0.7, 0.6]
+    assert [round(one.score, 1) for one in suggestions(seen, LABELS, (), 0.1, overlap=0.4)] == [0.9, 0.6]
+
+
 class Predictor:
     """Counts what it opens and looks at."""
 

@@ -19,6 +19,8 @@ from workbench.core.detections import Candidates
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.suggest import Ask, Found, Suggestion
 from workbench.ui.annotate import ghosts, suggest_bar
 from workbench.ui.annotate.taken import Taken
@@ -292,6 +294,22 @@ def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
     assert least.value() == 20
     hand.key(Qt.Key.Key_Up)
     hand.wait(2)
+
+
+def test_an_nms_overlap_that_is_kept_thins_out_what_is_suggested_on_coming_back(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        globals(), "BOXES", np.array([(0, 0, 9, 9), (0, 4, 9, 13), (90, 0, 99, 9), (0, 0, 1, 1)], float)
+    )
+    hand.key(Qt.Key.Key_D)
+    hand.wait(2)
+    assert hand.window.session.document is not None
+    folder = hand.window.session.document.runs_folder / "one"
+    hand.window.show_page("data")
+    operating_point.write(folder, OperatingPoint(0.3, iou=0.3))
+    hand.window.show_page("label")
+    hand.wait(1)
 
 
 def test_what_is_labelled_is_not_suggested_and_a_strange_label_never(hand: Hand) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import Candidates, Kind
@@ -114,21 +115,36 @@ def _stamp(file: Path) -> object:
 
 
 def suggestions(
-    found: Found, labels: Sequence[Label], boxes: Sequence[Box], confidence: float, said: Mapping[str, int] = NOTHING
+    found: Found, labels: Sequence[Label], boxes: Sequence[Box], confidence: float, said: Mapping[str, int] = NOTHING,
+    overlap: float = SAME,
 ) -> tuple[Suggestion, ...]:  # fmt: skip
-    """The most confident first; of labels that the project has, see `meant`, and not of what `boxes` has."""
+    """The most confident first; of labels that the project has, see `meant`, and not of what `boxes` has.
+
+    Nor what overlaps a more confident one of its label by `overlap`, the IoU that a person keeps with the run: the
+    authors' NMS lets through what would be no suggestion any more once that one was taken.
+    """
     ids = np.array(meant(found.labels, labels, said) or [0])
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
     label = ids[detected.labels]
     new = label > 0
     if boxes and len(detected):
-        overlap = geometry.iou(detected.boxes.astype(np.float64), np.array([box.xyxy for box in boxes]))
+        shared = geometry.iou(detected.boxes.astype(np.float64), np.array([box.xyxy for box in boxes]))
         same = label[:, None] == np.array([box.label for box in boxes])
-        new &= ~((overlap >= SAME) & same).any(axis=1)
+        new &= ~((shared >= SAME) & same).any(axis=1)
+    new &= _surest(detected.boxes.astype(np.float64), label, min(overlap, SAME))
     return tuple(
         Suggestion(tuple(detected.boxes[row].tolist()), int(label[row]), float(detected.scores[row]))  # type: ignore[arg-type]
         for row in np.flatnonzero(new).tolist()
     )
+
+
+def _surest(boxes: NDArray[np.float64], labels: NDArray[np.int64], overlap: float) -> NDArray[np.bool_]:
+    """(n,) which of these (n, 4) boxes, the surest first, overlap no surer one of their label that stays by so much."""
+    near = (geometry.iou(boxes, boxes) >= overlap) & (labels[:, None] == labels)
+    stays = np.ones(len(boxes), bool)
+    for row in range(1, len(boxes)):
+        stays[row] = not (near[row, :row] & stays[:row]).any()
+    return stays
 
 
 def meant(theirs: Sequence[str], labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> list[int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QHideEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
 from workbench.core.applied import Applied
@@ -36,6 +36,8 @@ LAST, OTHER = "last", "other"  # the file that was chosen last, and any
 MODELS = "models"
 """The folder in a project's cache of what files of other programs became."""
 WHOSE = "Whose network suggests boxes: a run's, or that of a file."
+LEAST = """Least confidence of a suggestion: Up and Down on the picture change it, too.
+Several on one thing? A lower NMS overlap on the Inspect page, kept as operating point, thins them out."""
 _KEPT = "label/suggest-confidence"
 
 
@@ -83,7 +85,7 @@ class SuggestBar(QFrame):
         self._least.setRange(1, 99)
         self._least.setObjectName("suggest-confidence")
         self._least.setAccessibleName("Least confidence of a suggestion")
-        self._least.setToolTip("Least confidence of a suggestion: Up and Down on the picture change it, too")
+        self._least.setToolTip(LEAST)
         self._least.setFixedWidth(80)
         self._least.setValue(int(preferences.get(_KEPT, USUAL)))
         self._words = Elided(mode=Qt.TextElideMode.ElideRight)
@@ -120,6 +122,10 @@ class SuggestBar(QFrame):
         else:
             self._answer = None
             self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._list_runs()  # another operating point may have been kept on the Inspect page
 
     def hideEvent(self, event: QHideEvent) -> None:
         preferences.put(_KEPT, self._least.value())
@@ -190,6 +196,8 @@ class SuggestBar(QFrame):
         # What a person looks at stays while its network goes on learning, until there is no more to come.
         if now != before or not self._canvas.ghosts or (was_learning and not self._is_learning):
             self._ask()
+        else:
+            self._show()  # by what a person keeps now
 
     def _learns(self, checkpoint: Path | None) -> bool:
         return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
@@ -198,8 +206,8 @@ class SuggestBar(QFrame):
         """Another network than before suggests: where a person keeps it, there the confidence begins."""
         self._suggesting = checkpoint
         chosen = next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
-        if chosen is not None and chosen.confidence is not None:
-            self._least.setValue(round(100 * chosen.confidence))
+        if chosen is not None and chosen.point is not None:
+            self._least.setValue(round(100 * chosen.point.confidence))
         self.loop.follow(chosen.run if chosen is not None else None)
         image_queues.of(self._session).choose(checkpoint if chosen is not None else None)
 
@@ -307,7 +315,9 @@ class SuggestBar(QFrame):
         if self.isHidden() or document is None or found is None:
             return ()
         boxes, least = document.boxes(self._image), self._least.value() / 100
-        some = suggest.suggestions(found, document.labels(), boxes, least, meanings(document))
+        chosen = next((one for one in self._runs if one.run.checkpoint == self._checkpoint), None)
+        overlap = chosen.point.iou if chosen is not None and chosen.point is not None else suggest.SAME
+        some = suggest.suggestions(found, document.labels(), boxes, least, meanings(document), overlap)
         return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
