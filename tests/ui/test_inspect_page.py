@@ -317,6 +317,27 @@ def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
     assert run.currentText().startswith("second")
 
 
+def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_that_is_named(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    looked(qtbot, page, session)
+    session.document_changed.emit()  # another project, where a run is deleted and brought back on the Train page
+    page.hide()
+    assert session.document is not None
+    kept = session.document.runs_folder / "first" / "candidates"
+    kept.mkdir()
+    (kept / "best.npz").write_bytes(b"")
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(look.wishes) == 2)
+    assert look.wishes[1].split is Split.VALIDATION
+    ids = tuple(image.id for image in session.document.images())
+    session.do(edits.SetSplit(ids, Split.TRAIN))
+    page.show()
+    page.shown()
+    qtbot.waitUntil(lambda: len(look.wishes) == 3)
+    assert look.wishes[2].split is None, "all images: there are no validation images any more"
+
+
 def test_candidates_that_are_kept_are_shown_without_asking(
     qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
 ) -> None:

@@ -111,6 +111,8 @@ class Choice(QWidget):
                 self._split.addItem(f"{word} ({count:,})", split)
         self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
         self._split.blockSignals(False)
+        if not first and self._split.currentData() != chosen:
+            self.changed.emit()  # it has no images any more
 
     def _list_checkpoints(self) -> None:
         run, chosen = self.run, self._checkpoint.currentText()

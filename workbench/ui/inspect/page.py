@@ -184,6 +184,8 @@ class InspectPage(Page):
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
+        if self.session.document is not None:  # before a run is chosen, which looks at once at the chosen split
+            self._choice.list_splits(self.session.document.images())
         self._choice.list_runs(usable)
         self._compare.list_runs(usable)
         self._head.show_busy(self._job is not None)
