@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 import workbench.ui
+from workbench.core.project import Label
+from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Combo, Menu
 
 
@@ -82,3 +84,15 @@ def test_every_menu_and_list_of_the_program_is_such() -> None:
     assert len(files) > 100
     found = [file.name for file in files if own.search(file.read_text(encoding="utf-8"))]
     assert found == ["popups.py"]
+
+
+@pytest.mark.parametrize("labels", [(), (Label(1, "cell"),)])
+def test_the_list_of_labels_opens_wholly_on_the_screen(qtbot: QtBot, labels: tuple[Label, ...]) -> None:
+    below = QWidget()
+    qtbot.addWidget(below)
+    below.show()
+    popup = LabelPopup(labels, below)
+    room = below.screen().availableGeometry()
+    popup.open_at(room.bottomRight())
+    assert room.adjusted(0, 0, 4, 4).contains(popup.frameGeometry())  # "offscreen" moves windows by 2 px
+    popup.close()

@@ -62,6 +62,8 @@ class LabelPopup(QFrame):
         """Show it with a corner at a point of the screen, wholly on that screen."""
         screen = QGuiApplication.screenAt(point) or QGuiApplication.primaryScreen()
         room = screen.availableGeometry()
+        self.ensurePolished()
+        self.resize(self.size().expandedTo(self.minimumSizeHint()))  # as showing it would make it
         x = max(room.left(), min(point.x(), room.right() - self.width()))
         y = max(room.top(), min(point.y(), room.bottom() - self.height()))
         self.move(x, y)
