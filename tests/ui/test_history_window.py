@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QTableWidget
 from pytestqt.qtbot import QtBot
@@ -99,3 +100,16 @@ def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: 
     history = opened(qtbot, open_window(project))
     assert "Nothing was done here yet" in find(history, QLabel, "history-words").text()
     assert not find(history, QPushButton, "history-go").isEnabled()
+
+
+def test_what_is_taken_back_in_another_image_is_shown_and_names_it(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    window.show_page("label")
+    session = window.session
+    images = session.document.images()
+    session.do(edits.AddLabels((Label(0, "cell"),)))
+    session.draw((Box(0, images[0].id, session.document.labels()[0].id, (20, 20, 80, 60)),))
+    session.select_image(images[1].id)
+    find(window, QAction, "action-undo").trigger()
+    assert session.image_id == images[0].id
+    assert find(window, QLabel, "message-text").text() == f"Taken back: Add box ({images[0].name})."

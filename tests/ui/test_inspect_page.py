@@ -33,13 +33,12 @@ from tests.ui.inspect_hand import (
 from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core import edits
 from workbench.core.detections import Candidates
-from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference import scoring
 from workbench.inference.events import EvaluationDone
 from workbench.inference.scoring import Rules
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
-from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.inspect.work import Wish
@@ -387,15 +386,3 @@ def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(
         assert len(controls(page)) > 15
         assert nameless(page) == []
         assert unreachable(page) == []
-
-
-def test_rows_of_images_are_in_order_again_once_the_numbers_have_settled(qtbot: QtBot) -> None:
-    table = ImagesTable()
-    qtbot.addWidget(table)
-    table._settled.setInterval(20)
-    table.images.set_images(tuple(Image(id, f"{id}.png") for id in (1, 2, 3)))
-    assert table.images.row_image.tolist() == [0, 1, 2]
-    for missed in (1, 2, 5):  # as a slider moves
-        table.images.set_counts(np.array([[1, 3, 0], [1, 2, 0], [1, missed, 0]]))
-        assert table.images.row_image.tolist() == [0, 1, 2]
-    qtbot.waitUntil(lambda: table.images.row_image.tolist() == [2, 0, 1])

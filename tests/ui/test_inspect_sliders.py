@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -29,8 +30,9 @@ from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
     text,
 )
 from workbench.core import edits
-from workbench.core.project import Label
+from workbench.core.project import Image, Label
 from workbench.core.sliders import Sliders
+from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.labels_table import LEAST, LabelsTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.session import Session
@@ -292,3 +294,15 @@ def test_nothing_can_be_kept_before_something_is_found(qtbot: QtBot, page: Inspe
     keep = page.findChild(QPushButton, "inspect-keep")
     assert isinstance(keep, QPushButton)
     assert not keep.isEnabled()
+
+
+def test_rows_of_images_are_in_order_again_once_the_numbers_have_settled(qtbot: QtBot) -> None:
+    table = ImagesTable()
+    qtbot.addWidget(table)
+    table._settled.setInterval(20)
+    table.images.set_images(tuple(Image(id, f"{id}.png") for id in (1, 2, 3)))
+    assert table.images.row_image.tolist() == [0, 1, 2]
+    for missed in (1, 2, 5):  # as a slider moves
+        table.images.set_counts(np.array([[1, 3, 0], [1, 2, 0], [1, missed, 0]]))
+        assert table.images.row_image.tolist() == [0, 1, 2]
+    qtbot.waitUntil(lambda: table.images.row_image.tolist() == [2, 0, 1])

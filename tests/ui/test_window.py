@@ -27,7 +27,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, State
+from workbench.core.project import Label, State
 from workbench.ui import app, theme
 from workbench.ui.commands import COMMANDS
 from workbench.ui.job import Job
@@ -393,16 +393,3 @@ def test_what_is_taken_back_out_of_sight_is_said(open_window: Open, project: Pat
     window.session.do(edits.SetState((window.session.image_id,), State.DONE))
     window.session.undo_last()
     assert find(window, QLabel, "message-text").text().startswith("Taken back: ")
-
-
-def test_what_is_taken_back_in_another_image_is_shown_and_names_it(open_window: Open, project: Path) -> None:
-    window = open_window(project)
-    window.show_page("label")
-    session = window.session
-    images = session.document.images()
-    session.do(edits.AddLabels((Label(0, "cell"),)))
-    session.draw((Box(0, images[0].id, session.document.labels()[0].id, (20, 20, 80, 60)),))
-    session.select_image(images[1].id)
-    find(window, QAction, "action-undo").trigger()
-    assert session.image_id == images[0].id
-    assert find(window, QLabel, "message-text").text() == f"Taken back: Add box ({images[0].name})."
