@@ -57,6 +57,8 @@ def test_of_a_name_with_a_checksum_what_tells_it_stays_and_a_date_is_none(qapp: 
     assert [cut_name(name, metrics, room) for name in frames] == [f"PIR-206_8_mov-{n}…" for n in range(10, 16)]
     assert "".join(in_two_lines(frames[5], metrics, room)) == "PIR-206_8_mov-15_jpg.rf.6cda….jpg"
     assert in_two_lines("a.jpg", metrics, room) == ("a.jpg", "")
+    whole = "photograph-001"
+    assert in_two_lines(f"{whole}.jpg", metrics, metrics.horizontalAdvance(whole)) == (whole, "")
     assert forms("20240131123000123456.jpg") == ("20240131123000123456.jpg",)
     alone = "0d6ae2d84de5f4040d7f7bf05d7f7bf0"
     assert forms(f"{alone}.png")[-1] == "0d6a….png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFontMetrics
@@ -52,9 +53,10 @@ def _cut(name: str, metrics: QFontMetrics, room: int) -> str:
 
 
 def in_two_lines(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
-    """The same in two lines of `room` pixels; the second is "" where one is enough."""
-    if metrics.horizontalAdvance(name) <= room:
-        return name, ""
+    """The same in two lines of `room` pixels; the second is "" where one is enough, perhaps without ".jpg"."""
+    for whole in (name, PurePath(name).stem):
+        if metrics.horizontalAdvance(whole) <= room:
+            return whole, ""
     for form in forms(name):
         first, second = _broken(form, metrics, room)
         if metrics.horizontalAdvance(second) <= room:
