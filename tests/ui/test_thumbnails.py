@@ -59,6 +59,7 @@ def test_of_a_name_with_a_checksum_what_tells_it_stays_and_a_date_is_none(qapp: 
     assert in_two_lines("a.jpg", metrics, room) == ("a.jpg", "")
     whole = "photograph-001"
     assert in_two_lines(f"{whole}.jpg", metrics, metrics.horizontalAdvance(whole)) == (whole, "")
+    assert cut_name(f"{whole}.jpg", metrics, metrics.horizontalAdvance(whole)) == whole
     assert forms("20240131123000123456.jpg") == ("20240131123000123456.jpg",)
     alone = "0d6ae2d84de5f4040d7f7bf05d7f7bf0"
     assert forms(f"{alone}.png")[-1] == "0d6a….png"

@@ -37,9 +37,13 @@ def forms(name: str) -> tuple[str, ...]:
 
 
 def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
-    """A file's name in `room` pixels: the longest of its forms, the shortest cut in its middle, or somewhat before."""
+    """A file's name in `room` pixels: the longest of its forms, the shortest cut in its middle, or somewhat before.
+
+    One without a checksum may lack ".jpg" alone.
+    """
     some = forms(name)
-    fits = next((form for form in some if metrics.horizontalAdvance(form) <= room), None)
+    whole = some if len(some) > 1 else (name, PurePath(name).stem)
+    fits = next((form for form in whole if metrics.horizontalAdvance(form) <= room), None)
     return fits if fits is not None else _cut(some[-1], metrics, room)
 
 
