@@ -109,7 +109,7 @@ def test_the_recipe_names_all_resources_that_the_program_looks_for() -> None:
     """What it finds by a path; modules PyInstaller finds itself."""
     texts = [file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")]
     wanted = {name for text in texts for name in re.findall(r'\bresource\(\s*"([a-z]+)"', text)}
-    named = re.search(r"for name in \((.*?)\)\]", RECIPE)
+    named = re.search(r"^RESOURCES = \((.*?)\)", RECIPE, re.MULTILINE)
     assert named is not None
     assert {"help", "icons", "presets"} <= wanted
     assert wanted <= set(re.findall(r'"(\w+)"', named[1]))
