@@ -52,6 +52,15 @@ def test_few_distinct_sizes_of_very_many_boxes_are_kept_too() -> None:
     assert len(pool.keys) == 29 * 29
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_boxes_of_one_width_or_height_are_few_rows_too(axis: int) -> None:
+    sizes = np.full((60_000, 2), 40.0)
+    sizes[:, axis] = np.random.default_rng(0).uniform(10, 300, 60_000)
+    pool = Pool.of(sizes)
+    assert pools.FEWEST_CELLS <= len(pool.weights) <= 16 * pools.BINS
+    assert pool.sizes[:, 1 - axis] == pytest.approx(40)
+
+
 def test_what_has_no_area_is_left_out() -> None:
     assert len(Pool.of([(0, 5), (3, 4), (np.nan, 2), (-1, 3)])) == 1
     assert len(Pool.of([])) == 0

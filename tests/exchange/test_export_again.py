@@ -14,11 +14,11 @@ import pytest
 from tests.exchange.exports import NAMES, by_path, edit, filled, out, tree, warnings
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import formats
-from workbench.core import edits
+from workbench.core import edits, file_changes
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, Split
+from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.exchange import export_folder, exported, remember, write_anew
+from workbench.exchange import export_folder, export_labels, exported, remember, write_anew
 from workbench.exchange.export_folder import LIST
 
 FORMATS = tuple(sorted(name for name, member in formats.load_all() if type(member).__module__.startswith("workbench.")))
@@ -315,3 +315,17 @@ def test_a_folder_written_anew_is_known_to_the_next_export(document: Document, t
     out(document, tmp_path / "new")
     assert tree(tmp_path / "set") == tree(tmp_path / "new")
     assert (aside / LIST).is_file()
+
+
+def test_copies_of_an_export_below_the_photographs_are_no_new_photographs(tmp_path: Path) -> None:
+    """Taken as such each would be there twice, once without a split: what is measured would have been learnt."""
+    picture(tmp_path / "photos" / "a.png")
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        document.do(edits.SetState((document.images()[0].id,), State.DONE))
+        export_labels(
+            document.snapshot(), "coco", tmp_path / "photos" / "out", copy_images=True, project=document.folder
+        )
+        assert (tmp_path / "photos/out/images/a.png").exists()
+        assert file_changes.look(document).new == {}
+        picture(tmp_path / "photos" / "out" / "images" / "mine.png")
+        assert file_changes.look(document).new == {tmp_path / "photos": ("out/images/mine.png",)}

@@ -45,9 +45,10 @@ class Pool:
         rows = rows if usable.all() else rows[usable]
         some = rows[: 16 * exact]  # no need to sort all of them, nor to sort pairs
         if len(some) > exact and len(np.unique(some[:, 0] + math.pi * some[:, 1])) > exact:
-            pool = _histogram(rows, _step(rows, bins))
-            if len(pool.keys) >= FEWEST_CELLS:
-                return pool
+            for finer in (1, 4, 16):  # boxes of one width or height lie on a line of the grid
+                pool = _histogram(rows, _step(rows, bins * finer))
+                if len(pool.keys) >= FEWEST_CELLS:
+                    return pool
         pool = _counted(rows)
         return pool.binned(bins) if len(pool.keys) > exact else pool
 

@@ -9,6 +9,7 @@ same size. Hashes were refused: each file would be read as a whole when it is ad
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections import Counter
@@ -26,6 +27,8 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 DECLINED = "declined-files.json"
+EXPORTED = ".workbench-export"
+"""The list of what an export wrote into a folder (exchange/export_folder.py): copies of images are no new ones."""
 Stamp = tuple[int, int]
 """When a file was changed, in nanoseconds, and its bytes."""
 LastSeen = Callable[[Sequence[Path]], Mapping[Path, Stamp]]
@@ -43,7 +46,8 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
-    """`new`: by folder, the paths below it of images that the project hasn't. `gone`: ids of images without a file.
+    """`new`: by folder, the paths below it of images that the project hasn't, without the copies that an export made.
+    `gone`: ids of images without a file.
 
     Those of `renamed` are among the gone, and not among the new. Of folders that are not there nothing is said:
     lost_folders.py asks for them.
@@ -88,7 +92,8 @@ def look_into(
                 before = "" if folders[root] == folder else f"{folders[root].relative_to(folder).as_posix()}/"
                 known |= {before + paths[row]: row for row in np.flatnonzero(images.roots == root).tolist()}
         listed = set(walk_images(folder))
-        fresh = sorted(listed.difference(known), key=natural_key)
+        copied = functools.cache(functools.partial(_copied_by_exports, folder))
+        fresh = sorted((name for name in listed.difference(known) if not _is_copied(name, copied)), key=natural_key)
         if fresh:
             new[folder] = tuple(fresh)
         # what the listing leaves out, such as hidden files, may be there all the same
@@ -98,6 +103,20 @@ def look_into(
     left = {folder: tuple(name for name in names if folder / name not in theirs) for folder, names in new.items()}
     new = {folder: names for folder, names in left.items() if names}
     return FileChanges(project, new, frozenset(images.ids[list(gone)].tolist()), renamed)
+
+
+def _is_copied(name: str, copied: Callable[[str], Collection[str]]) -> bool:
+    """Whether one of the folders above an image lists it as written by an export; `copied`: what such a one lists."""
+    parts = name.split("/")
+    return any("/".join(parts[at:]) in copied("/".join(parts[:at])) for at in range(1, len(parts)))
+
+
+def _copied_by_exports(root: Path, folder: str) -> Collection[str]:
+    try:
+        told = json.loads((root / folder / EXPORTED).read_bytes())
+        return frozenset(map(str, told["files"]))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return frozenset()
 
 
 def _renamed(

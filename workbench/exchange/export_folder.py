@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workbench.core.file_changes import EXPORTED
 from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.report import Report
 
-LIST = ".workbench-export"
+LIST = EXPORTED
 """No .json: Create ML wants one JSON file in a folder, and readers of other formats look into each."""
 _PART, _PART_END = f"{LIST}.", ".part"
 _VERSION = 1
