@@ -341,3 +341,19 @@ def test_a_part_of_a_data_set_takes_its_names_from_above(tmp_path: Path, inner: 
     assert read.labels == ("cheetah", "human")
     assert [box.label for image in read.images for box in image.boxes] == ["human"]
     assert any("come from" in remark.sentence and "data.yaml" in remark.sentence for remark in read.remarks)
+
+
+def test_images_without_label_files_are_not_said_to_be_no_images(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "train" / "a.jpg")
+    text(tmp_path / "labels" / "train" / "a.txt", "0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(Refused, match="no image here has a label file; give the folder above"):
+        yolo.read(tmp_path / "images" / "train")
+
+
+def test_numbers_of_one_name_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    text(tmp_path / "labels" / "a.txt", "0 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.2 0.1\n")
+    text(tmp_path / "data.yaml", "train: images\nnames: [cat, cat, dog]\n")
+    reading = yolo.read(tmp_path)
+    assert [box.label for box in reading.images[0].boxes] == ["cat", "cat"]
+    assert "Several numbers are called 'cat'; they became one label." in [r.sentence for r in reading.remarks]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -144,6 +145,9 @@ class _Reader:
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
         read += self.orphans(label_files.files - {file for _, file in pairs if file}, layout)
         if not read:
+            if layout.images:
+                told = "no image here has a label file; give the folder above, which holds the data.yaml or labels/"
+                raise Refused(self.path, told)
             raise Refused(self.path, "there are neither images nor label files here")
         self.tell_sixths()
         return self.report.reading("yolo", self.path, self.names(layout), read, self.lookup)
@@ -162,6 +166,9 @@ class _Reader:
 
     def names(self, layout: Layout) -> tuple[str, ...]:
         if layout.names is not None:
+            for name in sorted(name for name, times in Counter(layout.names).items() if times > 1):
+                sentence = f"Several numbers are called '{name}'; they became one label."
+                self.report.say("repaired", self.path.name, sentence)
             return layout.names
         sentence = (
             "There is no list of names (data.yaml, classes.txt, obj.names); the labels are called label 0, label 1 ..."
