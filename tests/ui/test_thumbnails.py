@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
+from workbench.core.name_forms import forms, short
 from workbench.ui import thumbnails
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.widgets.file_names import NamedLine, cut_name, forms, in_two_lines
+from workbench.ui.widgets.file_names import NamedLine, cut_name, in_two_lines
 
 BYTES = 40_000  # of one
 
@@ -61,6 +62,8 @@ def test_of_a_name_with_a_checksum_what_tells_it_stays_and_a_date_is_none(qapp: 
     assert in_two_lines(f"{whole}.jpg", metrics, metrics.horizontalAdvance(whole)) == (whole, "")
     assert cut_name(f"{whole}.jpg", metrics, metrics.horizontalAdvance(whole)) == whole
     assert forms("20240131123000123456.jpg") == ("20240131123000123456.jpg",)
+    assert short(frames[5]) == "PIR-206_8_mov-15_jpg.rf.6cda….jpg"
+    assert short("a.jpg") == "a.jpg"
     alone = "0d6ae2d84de5f4040d7f7bf05d7f7bf0"
     assert forms(f"{alone}.png")[-1] == "0d6a….png"
     for name in (*frames, f"{alone}{alone}.png", "x" * 90):

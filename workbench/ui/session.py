@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
+from workbench.core.name_forms import short
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.job import Job
@@ -242,7 +243,7 @@ class Session(QObject):
         )  # fmt: skip
         if (unseen or elsewhere) and messages == self._messages:
             name = self.document.image(changed[0]).name if len(changed) == 1 else ""
-            where = f" ({name})" if name and name not in applied.title else ""
+            where = f" ({short(name)})" if name and name not in applied.title else ""
             self.inform(f"{'Taken back' if applied.kind == 'undo' else 'Done again'}: {applied.title}{where}.")
         if elsewhere:
             self.select_image(changed[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core.name_forms import short
 from workbench.core.project import XYXY, Box
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import ghosts
@@ -79,7 +80,7 @@ class Taking(QObject):
         """Undo and redo are seen where they happen; another image than was shown is named."""
         if image != self._session.image_id and self._session.document is not None:
             name = self._session.document.image(image).name
-            self._session.inform(f"{words}: Refuse suggestion ({name}).")
+            self._session.inform(f"{words}: Refuse suggestion ({short(name)}).")
             self._session.select_image(image)
 
     @Slot()

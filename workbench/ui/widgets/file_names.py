@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePath
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from workbench.core.name_forms import DOTS, SEPARATORS, forms
 from workbench.ui.widgets.elided import Elided
 
 _NARROW = 18
@@ -17,23 +17,6 @@ _BEGINNING = 0.4
 """The share of the beginning there."""
 _LEAST = 14
 """Characters of a name that stay before what follows it is cut."""
-_BY_LOT = re.compile(r"(?=[0-9-]*[a-f][0-9-]*[a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){2,}[0-9a-f]*")
-"""A checksum or UUID, as in frame-15_jpg.rf.0d6ae2d84de5f4040d7f7bf05d7f7bf0.jpg; a date or a counter is all digits."""
-_MADE_BY = re.compile(r"[_.](?:jpe?g|png|bmp|webp|tiff?)\.rf\.\Z", re.IGNORECASE)
-"""What Roboflow puts before it."""
-_SEPARATORS = "_-. "
-_DOTS = "\N{HORIZONTAL ELLIPSIS}"
-
-
-def forms(name: str) -> tuple[str, ...]:
-    """`name` and shorter ones that still tell it: with four digits of its checksum, then without that and its end."""
-    found = _BY_LOT.search(name)
-    if found is None:
-        return (name,)
-    before, after = name[: found.start()], name[found.end() :]
-    shorter = f"{before}{found[0][:4]}{_DOTS}{after}"
-    rest = _MADE_BY.sub("", before).rstrip(_SEPARATORS)
-    return (name, shorter, f"{rest}{_DOTS}") if len(rest) > 2 else (name, shorter)
 
 
 def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
@@ -51,7 +34,7 @@ def _cut(name: str, metrics: QFontMetrics, room: int) -> str:
     mode = Qt.TextElideMode
     if room >= _NARROW * metrics.averageCharWidth():
         return metrics.elidedText(name, mode.ElideMiddle, room)
-    dots = metrics.horizontalAdvance(_DOTS)
+    dots = metrics.horizontalAdvance(DOTS)
     beginning = metrics.elidedText(name, mode.ElideRight, int(_BEGINNING * room) + dots)[:-1]
     return beginning + metrics.elidedText(name, mode.ElideLeft, room - metrics.horizontalAdvance(beginning))
 
@@ -71,7 +54,7 @@ def in_two_lines(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]
 def _broken(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
     """As much as fits in `room`, and the rest; broken after a separator in the second half, if there is one."""
     length = next((n for n in range(1, len(name)) if metrics.horizontalAdvance(name[: n + 1]) > room), len(name))
-    places = [n for n in range(length // 2, length + 1) if n and name[n - 1] in _SEPARATORS]
+    places = [n for n in range(length // 2, length + 1) if n and name[n - 1] in SEPARATORS]
     length = places[-1] if places else length
     return name[:length], name[length:]
 

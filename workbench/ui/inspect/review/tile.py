@@ -7,6 +7,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, 
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from workbench.core.name_forms import forms
 from workbench.core.project import XYXY
 from workbench.inference.review import Item
 from workbench.ui import theme
@@ -133,4 +134,4 @@ def _kind_and_name(painter: QPainter, room: QRectF, shown: Shown) -> None:
     """Of the image's name the end, with its number, where there is no room for both."""
     wide = painter.fontMetrics().horizontalAdvance(f"{shown.kind} · ")
     painter.drawText(room, _MIDDLE, f"{shown.kind} · ")
-    _elided(painter, room.adjusted(wide, 0, 0, 0), shown.name, Qt.TextElideMode.ElideLeft)
+    _elided(painter, room.adjusted(wide, 0, 0, 0), forms(shown.name)[-1], Qt.TextElideMode.ElideLeft)
