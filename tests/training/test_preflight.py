@@ -312,7 +312,7 @@ def checkpoint(file: Path, labels: Sequence[str], detector: str = "toy", width: 
 )
 def test_labels_of_a_checkpoint_are_compared_by_name(tmp_path: Path, labels: Sequence[str], said: list[str]) -> None:
     file = checkpoint(tmp_path / "w.safetensors", labels)
-    found = list(of_weights(file, recipe(), ["top", "bottom"]))
+    found = list(of_weights(file, recipe(going_on_rate=1.0), ["top", "bottom"]))
     assert [one.sentence for one in found] == said
     assert all((one.level, one.kind) == (INFO, "class ids") for one in found)
 
@@ -378,6 +378,6 @@ def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:
 
 
 def test_what_a_run_tells_itself_is_known_by_its_kind(well: Snapshot) -> None:
-    assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive"}
+    assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive", "length", "goes on"}
     order = preflight(well, recipe(learning_rate=0.0, epochs=1), None)
     assert [one.level for one in order] == [STOPS, WARNING]

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.detectors import DetectorSettings
-from workbench.detectors.parts.detector import Assignment, Candidates, Detector, Raw, Targets
+from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Raw, Targets
 from workbench.training.recipes import Recipe
 from workbench.training.run import RunRequest
 from workbench.training.settings import TrainingSettings
@@ -62,6 +62,9 @@ class Toy(Detector):
         image, row, column, box = self._cells(targets, (size[0] // 32, size[1] // 32))
         zero = torch.zeros_like(image)
         return Assignment(image, zero, row, column, zero, box)
+
+    def label_rows(self) -> dict[str, LabelRows]:
+        return {"out": LabelRows(groups=1)}
 
     def _cells(self, targets: Targets, grid: Any) -> tuple[Tensor, ...]:
         image, box = ((targets.labels >= 0) & ~targets.ignore).nonzero(as_tuple=True)

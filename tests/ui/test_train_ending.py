@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -114,6 +115,8 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
     assert [ending.sentence("tiny-1", told(events)) for events in (
         [*best, finished], [*best, stopped], [STARTED, stopped], [*best, failed], best,
         [STARTED, evaluated(2, images=1), finished],
+        [STARTED, replace(evaluated(2), epoch=0, step=0), evaluated(3, best=False), finished],
+        [STARTED, replace(evaluated(2, images=1), epoch=0, step=0, ap50=0.9), evaluated(2, images=1), finished],
     )] == [
         "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2.",
         "The training of tiny-1 was stopped in epoch 3 after 3:10. Best: AP50 0.400, AP 0.200 in epoch 2.",
@@ -122,6 +125,10 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
         "",
         "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
         " only.",
+        "The training of tiny-1 has finished after 1:02:05. Nothing was learnt that is better than the weights it began"
+        " with (AP50 0.400).",
+        "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
+        " only. It began with AP50 0.900, AP 0.200.",
     ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from workbench import settings
 from workbench.core.files import atomic_write
 from workbench.core.words import count
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import events, image_losses, runs, schedule, watched
+from workbench.training import events, going_on, image_losses, runs, schedule, watched
 from workbench.training.events import Finished, Message, Started
 from workbench.training.kept_runs import existing, free_folder
 from workbench.training.runs import EVENTS, RECIPE
@@ -86,6 +86,7 @@ def basis(folder: Path) -> Basis:
         if (asked.epochs, steps) == (started.epochs, started.steps):
             training = asked
             break
+    training = going_on.slowed(training) if runs.goes_on(folder) else training
     return Basis(folder, training, started.images, ended.step, ended.epoch, started.steps, ended.step < started.steps)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench import detectors
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.training import schedule
+from workbench.training import going_on, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.recipes import Recipe
@@ -34,6 +34,9 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> Ite
             return
         yield from _of_network(start, header, recipe)
         yield from _of_labels(start, [label.name for label in header.labels], labels)
+        slow = going_on.sentence(recipe.training, start) if going_on.knows_all(start, recipe, labels) else ""
+        if slow:
+            yield Finding(INFO, "goes on", slow)
         return
     if recipe.detector_settings.width != 1:
         width = recipe.detector_settings.width
@@ -114,6 +117,14 @@ def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Fin
     elif training.freeze and not backbone_known(recipe.detector):
         title = detectors.load_all().get(recipe.detector).title
         yield Finding(INFO, "freeze", f"Which part of {title} is the backbone is not known, so freeze does nothing.")
+
+
+def of_length(recipe: Recipe, images: int) -> Iterator[Finding]:
+    """What the least number of steps makes of epochs and batch, in the words that the run's log has for it."""
+    asked = recipe.training
+    longer = schedule.lengthened(asked, images, asked.processes)
+    if longer != asked:
+        yield Finding(INFO, "length", schedule.lengthened_words(asked, longer, images))
 
 
 def backbone_known(detector: str) -> bool:

@@ -176,7 +176,7 @@ def settled(
         notes.append(f"{detector.title} takes images of one size only, so the input side does not vary.")
     longer = schedule.lengthened(settings, images, processes)
     if longer != settings:
-        notes.append(_longer(settings, longer, images))
+        notes.append(schedule.lengthened_words(settings, longer, images))
         settings = longer
     if judges < FEW_JUDGES:
         early = ", and the training does not end early" if settings.patience else ""
@@ -184,14 +184,6 @@ def settled(
         few = f"AP is judged by {counted(judges, 'image')} only, and jumps"
         notes.append(f"{few}: the newest weights count as the best{early}.")
     return settings, [Message("info", note) for note in notes]
-
-
-def _longer(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
-    was, steps = (schedule.Plan(images, one.batch, one.epochs).steps for one in (before, after))
-    what = [f"batches of {after.batch} in place of {before.batch}"] if after.batch != before.batch else []
-    what += [f"{after.epochs:,} epochs in place of {before.epochs:,}"] if after.epochs != before.epochs else []
-    few = f"{counted(images, 'image')} would make {counted(was, 'step')}, too few to learn much"
-    return f"{few}: {' and '.join(what)} make {steps:,}."
 
 
 def told(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:

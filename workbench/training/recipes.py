@@ -31,6 +31,7 @@ UNTOUCHED = {
     "saturation": 1.0,
     "exposure": 1.0,
     "calm_share": 0.0,
+    "going_on_rate": 1.0,
 }
 SIDES = ("input_px", "width")  # every detector has them, even where it doesn't ask for them
 KEYS = ("name", "title", "about", "detector", "as_published", "detector_settings", "training", "for")

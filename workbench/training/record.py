@@ -82,6 +82,7 @@ def write_request(request: RunRequest) -> None:
         "window": [seen.low, seen.high] if seen else None,
         "anchors": anchors,
         "start": str(request.start) if request.start else "",
+        "goes_on": request.goes_on,
         "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
         "images": [dataclasses.asdict(image) for image in request.snapshot.images],
         "files": [str(file) for file in request.snapshot.files],
@@ -92,6 +93,7 @@ def write_request(request: RunRequest) -> None:
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
     about = {"version": 1, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
+    about["goes_on"] = request.goes_on
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 
@@ -103,7 +105,7 @@ def read_request(folder: Path) -> RunRequest:
             head = json.loads(arrays["head"].tobytes())
             snapshot = _snapshot(head, {name: arrays[name] for name in _ARRAYS}, folder)
         anchors = _anchors(head["anchors"])
-        start = Path(head["start"]) if head.get("start") else None
+        start, goes_on = Path(head["start"]) if head.get("start") else None, bool(head.get("goes_on"))
     except OSError as error:
         raise Refused(
             file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
@@ -112,7 +114,8 @@ def read_request(folder: Path) -> RunRequest:
         raise Refused(
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
-    return RunRequest(folder, snapshot, recipes.read(folder / RECIPE), anchors, resume=True, start=start)
+    recipe = recipes.read(folder / RECIPE)
+    return RunRequest(folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on)
 
 
 def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder: Path) -> Snapshot:

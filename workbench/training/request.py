@@ -16,7 +16,8 @@ class RunRequest:
 
     `anchors` None: the published ones. `folder` is the run's own (see runs.new_folder). With `resume` the run goes on
     from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was started with, which
-    `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with, see weights.start.
+    `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with, see weights.start;
+    `goes_on` once they are known to be of a run with the same labels, see going_on.py.
     """
 
     folder: Path
@@ -25,6 +26,7 @@ class RunRequest:
     anchors: AnchorSet | None = None
     resume: bool = False
     start: Path | None = None
+    goes_on: bool = False
 
     @property
     def cache(self) -> Path:

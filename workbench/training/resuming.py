@@ -15,6 +15,14 @@ from workbench.training.saving import Standing
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 
+def saved_state(folder: Path) -> tuple[State | None, list[Message]]:
+    """None where the run was killed before its first save: it begins again, from what it was asked, and says so."""
+    file = folder / STATE
+    if file.exists():
+        return checkpoint.load_state(file), []
+    return None, [Message("warning", "The run ended before anything was saved, so it begins again.")]
+
+
 def notes(
     request: RunRequest,
     state: State,

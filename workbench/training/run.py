@@ -17,10 +17,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.detectors.parts.detector import Detector
 from workbench.training import (
     cards,
-    checkpoint,
     device_augment,
+    going_on,
     machine,
     preflight_copies,
     prepare,
@@ -34,7 +35,7 @@ from workbench.training import (
     validate,
     weights,
 )
-from workbench.training.checkpoint import BEST, LAST, STATE, CheckpointHeader, State
+from workbench.training.checkpoint import BEST, CheckpointHeader, State
 from workbench.training.data import Dataset
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
@@ -133,7 +134,9 @@ class _Training:
         machine.keep_freed_memory()
         self._resolve()
         self.clock = time.monotonic()
-        state = self.runtime.share(self._saved_state) if self.request.resume else None
+        resumes, folder = self.request.resume, self.request.folder
+        state, said = self.runtime.share(lambda: resuming.saved_state(folder)) if resumes else (None, [])
+        self.notes += said
         self.data, self.validation = yield from reading.read(self.request, self.runtime, self.threads, self.control)
         if self.runtime.agree(self.control.stop.is_set()):
             step = state.step if state else 0
@@ -141,14 +144,6 @@ class _Training:
             return
         self._build(state)
         yield from self._train()
-
-    def _saved_state(self) -> State | None:
-        """None where the run was killed before its first save: it begins again, from what it was asked."""
-        file = self.request.folder / STATE
-        if file.exists():
-            return checkpoint.load_state(file)
-        self.notes.append(Message("warning", "The run ended before anything was saved, so it begins again."))
-        return None
 
     # --- before the first step ---
 
@@ -164,15 +159,15 @@ class _Training:
         if self.runtime.main:
             leaks = preflight_copies.of_pictures(self.data, self.validation)
             self.notes += [Message(found.level, found.text) for found in leaks]
-        if state is None and self.request.start is not None and self.runtime.main:  # the others take over its weights
-            names = [label.name for label in self.request.snapshot.labels]
-            self.notes.append(weights.start(detector, self.request.start, names))
+        if state is None and self.request.start is not None:
+            self._begin_from(detector, self.request.start)
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
         settings, images = saving.as_before(self.settings, state), (len(self.data), len(self.validation))
         self.settings, notes = prepare.settled(settings, detector, *images, self.runtime.world)
-        self.notes += notes
-        self.notes += self.runtime.notes()
+        self.settings = going_on.slowed(self.settings) if self.request.goes_on else self.settings
+        self.notes += notes + self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
+        self.stepper.norms_known = self.request.goes_on
         self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.maker = device_augment.maker(self.data, self.runtime.device)
@@ -188,6 +183,17 @@ class _Training:
         else:
             self._restore(state)
         self.started = True
+
+    def _begin_from(self, detector: Detector, start: Path) -> None:
+        """In the main process: the others take over its weights."""
+        names = [label.name for label in self.request.snapshot.labels]
+        known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names))
+        self.request = replace(self.request, goes_on=known)
+        if self.runtime.main:
+            self.notes.append(weights.start(detector, start, names))
+        if known:
+            self.standing.evaluated = -1  # judged as they come
+            self.notes += going_on.notes(self.settings, start)
 
     def _story(self) -> Iterator[Event]:
         detector = self.stepper.detector
@@ -314,9 +320,9 @@ class _Training:
             yield self._save_last()
 
     def _pending_evaluation(self) -> Iterator[Event]:
-        """The evaluation that a stop cut short, so that a resumed run evaluates as a straight one."""
-        done = self.standing.done
-        if self.standing.evaluated < done and self.plan.evaluates(done, self.settings.evaluate_every):
+        """That which a stop cut short, so that a resumed run evaluates as a straight one; and what it goes on from."""
+        done, every = self.standing.done, self.settings.evaluate_every
+        if self.standing.evaluated < done and (not done or self.plan.evaluates(done, every)):
             yield from self._evaluate()
 
     def _evaluate(self) -> Iterator[Event]:
@@ -335,7 +341,8 @@ class _Training:
         if better:
             self.standing.best, self.standing.best_ap50 = value, scores.ap50
             better = value >= self.standing.kept
-            saved = self._save_weights(BEST) if self.runtime.main and better else None
+            if self.runtime.main and better:
+                saved = saving.save_weights(self.request.folder / BEST, self.average, self._header())
         self.early = 0 < self.settings.patience <= self.standing.stale
         yield from self.side.after(self.average.detector, scores, epoch, self.standing.done)
         self.meter.rest()
@@ -356,6 +363,8 @@ class _Training:
         read, failed = self._read_quietly()
         stopped = self.standing.done < self.plan.steps and not self.early
         saved = [self._save_last()] if self.runtime.main else []
+        if self.request.goes_on and self.runtime.main:
+            read += going_on.remarks(self.request.folder, self.settings.best_by)
         epoch, seconds = self.plan.epoch(self.standing.done), self._seconds()
         ended = Finished(
             self.standing.done, epoch, stopped, self.standing.highest_ap50, seconds, str(self.request.folder)
@@ -374,17 +383,8 @@ class _Training:
     def _save_last(self) -> Saved | Message:
         """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
         self.saves.begin()
-        try:
-            state = saving.state(self.stepper, self.average, self.standing, self._header(), self._seconds())
-            checkpoint.save_state(self.request.folder / STATE, state)
-            return self._save_weights(LAST)
-        except checkpoint.NotFinite as error:
-            return Message("warning", error.sentence)
-
-    def _save_weights(self, name: str) -> Saved:
-        file = self.request.folder / name
-        checkpoint.save_detector(file, self.average.detector.state_dict(), self._header())
-        return Saved(name.removesuffix(".safetensors"), str(file), self.standing.done)
+        about, seconds = self._header(), self._seconds()
+        return saving.save_last(self.request.folder, self.stepper, self.average, self.standing, about, seconds)
 
     def _seconds(self) -> float:
         return self.standing.earlier + time.monotonic() - self.clock

@@ -245,6 +245,11 @@ def began_from(folder: Path) -> Path | None:
     return Path(start) if start else None
 
 
+def goes_on(folder: Path) -> bool:
+    """Whether the run in `folder` began with weights of a run with the same labels; see going_on.py."""
+    return _about(folder, "goes_on") == str(True)
+
+
 def _about(folder: Path, what: str) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((folder / ABOUT).read_bytes())[what])

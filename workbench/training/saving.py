@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.training import checkpoint, machine, recipes
-from workbench.training.checkpoint import STATE, CheckpointHeader, State
+from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
+from workbench.training.events import Message, Saved
 from workbench.training.request import RunRequest
 from workbench.training.runs import EVENTS
 from workbench.training.settings import TrainingSettings
@@ -83,6 +84,23 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
         batch=stepper.settings.batch, epochs=stepper.settings.epochs,
     )  # fmt: skip
+
+
+def save_last(
+    folder: Path, stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float
+) -> Saved | Message:
+    """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
+    try:
+        checkpoint.save_state(folder / STATE, state(stepper, average, standing, about, seconds))
+        return save_weights(folder / LAST, average, about)
+    except checkpoint.NotFinite as error:
+        return Message("warning", error.sentence)
+
+
+def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved:
+    """A checkpoint to detect with. NotFinite, and nothing is written, if a weight is."""
+    checkpoint.save_detector(file, average.detector.state_dict(), about)
+    return Saved(file.stem, str(file), about.step)
 
 
 def restore(state: State, stepper: Stepper, average: Average) -> Standing:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from workbench.core.words import count
 from workbench.training.settings import TrainingSettings
 
 SMALLEST_BATCH = 4  # that is still made smaller than it was asked for: batch norms count over it
@@ -77,6 +78,15 @@ def lengthened(settings: TrainingSettings, images: int, processes: int = 1) -> T
     if Plan(images, batch, epochs).steps < settings.least_steps:
         epochs = math.ceil(settings.least_steps * batch / images)
     return replace(settings, batch=batch, epochs=epochs)
+
+
+def lengthened_words(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
+    """What lengthened() changed, and why, for a person."""
+    was, steps = (Plan(images, one.batch, one.epochs).steps for one in (before, after))
+    what = [f"batches of {after.batch} in place of {before.batch}"] if after.batch != before.batch else []
+    what += [f"{after.epochs:,} epochs in place of {before.epochs:,}"] if after.epochs != before.epochs else []
+    few = f"{count(images, 'image')} would make {count(was, 'step')}, too few to learn much"
+    return f"{few}: {' and '.join(what)} make {steps:,}."
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:

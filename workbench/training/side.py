@@ -46,9 +46,12 @@ class Side:
             self._falls.append(loss)
 
     def why_zero(self, scores: Scores, step: int, steps: int) -> Iterator[Message]:
-        """After the first evaluations: why nothing is found, where nothing is. In the main process."""
-        self._looks += 1
-        if self._looks > why_zero.FIRST or not self.runtime.main:
+        """After the first evaluations: why nothing is found, where nothing is. In the main process.
+
+        Not after step 0: nothing was learnt here then that could be at fault.
+        """
+        self._looks += step > 0
+        if not step or self._looks > why_zero.FIRST or not self.runtime.main:
             return
         labels = len(self.data.snapshot.labels)
         learnt = np.bincount(self.data.labels[~self.data.ignore], minlength=labels)

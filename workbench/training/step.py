@@ -60,6 +60,7 @@ class Stepper:
         self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
         auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
         self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
+        self.norms_known = False  # from the run that this one goes on from: they don't begin anew
         self.halved = False  # because memory ran out
         self._attack = 0.0  # see _turned()
         self._scale = LossScale() if runtime.precision.name == "fp16" else None
@@ -130,7 +131,7 @@ class Stepper:
         if rests != self.resting:
             self._let_rest(rests)
         self.runtime.seed(self.settings.seed, number)
-        if number <= NORMS_SETTLED:
+        if number <= NORMS_SETTLED and not self.norms_known:
             for member in self.crew.members:
                 settle_norms(member, number)
         if self.guard is not None:

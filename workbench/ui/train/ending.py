@@ -85,9 +85,14 @@ def _best(story: Story) -> str:
     best = next((event for event in reversed(story.evaluations) if event.best), None)
     if best is None or math.isnan(best.ap50):
         return "It was not evaluated."
-    few = by_few(best.images)
+    few, first = by_few(best.images), story.evaluations[0]
     word = "Newest" if few else "Best"
-    return f"{word}: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
+    said = f"{word}: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
+    if first.step:
+        return said
+    if best is first:
+        return f"Nothing was learnt that is better than the weights it began with (AP50 {first.ap50:.3f})."
+    return f"{said} It began with AP50 {first.ap50:.3f}, AP {first.ap:.3f}."
 
 
 class Notice(QObject):
