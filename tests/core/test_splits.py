@@ -123,6 +123,9 @@ def test_names_are_grouped_up_to_their_last_number() -> None:
     keys = by_name(images)
     assert keys[0] == keys[1]
     assert len(set(keys)) == 5
+    roboflow = [f"mov-{film}_{n}_jpg.rf.{n}{'0a1b' * 7}.jpg" for film in (7, 8) for n in (14, 15)]
+    films = by_name([Image(i, name) for i, name in enumerate([*roboflow, "mov-8_15_JPG.rf.9f00a1b20a1b20a1b2.jpg"])])
+    assert [films.index(film) for film in films] == [0, 0, 2, 2, 2]
     alone = by_name(images, r"cam\d")
     assert alone[0] == alone[1] == alone[2] == "cam1"
     assert alone[4] != alone[5]

@@ -107,10 +107,10 @@ def test_evaluations_are_counted_as_a_run_makes_them(
 
 
 def test_the_sentence_has_time_memory_and_images() -> None:
-    assert made().words == "About 4 min (3 to 4 min) on cpu in fp32, 1.0 GB of memory, 3.0 MB of images in it."
+    assert made().words == "About 4 min (3 to 4 min) on cpu in fp32, 1.0 GB of memory."
     stopped = made(replace(MEASURED, room=10), patience=3, epochs=1)
     assert stopped.words.startswith("About 27 s (22 to 32 s) if it does not stop early")
-    assert stopped.words.endswith("3.0 MB of images on disk.")
+    assert stopped.words.endswith(" of memory; 3.0 MB on disk for images.")
     assert "steps of 8 images, made of noise" in made().how
     small = replace(MEASURED, paces=(Pace(100, 4, (1.0,)),))
     assert "steps of 4 images, not of 8, which would have taken too long" in made(small).how

@@ -21,7 +21,7 @@ from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.preflight import preflight
 from workbench.training.preflight_copies import of_pictures
-from workbench.training.preflight_start import of_settings, of_weights
+from workbench.training.preflight_start import of_length, of_settings, of_weights
 from workbench.training.recipes import Recipe
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -365,6 +365,16 @@ def test_published_weights_need_the_whole_width(tmp_path: Path) -> None:
 def test_settings_that_do_not_go_together(name: str, changes: dict[str, Any], kinds: list[str]) -> None:
     wanted = recipes.preset(name).changed(changes)
     assert [one.kind for one in of_settings(wanted, 200, None)] == kinds
+
+
+def test_what_the_least_steps_change_is_said_before(well: Snapshot) -> None:
+    few = recipes.preset("small-data")
+    assert [one.sentence for one in of_length(few, 8)] == [
+        "8 images would make 300 steps, too few to learn much: batches of 4 in place of 8 and 600 epochs in place of"
+        " 300 make 1,200."
+    ]
+    assert list(of_length(few, 80)) == []
+    assert "length" in findings(well, least_steps=2_000)
 
 
 def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:

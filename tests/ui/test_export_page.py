@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import PIL.Image
@@ -218,8 +219,11 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page
     ready(qtbot, page, session)
     assert not box(page, "rare").isEnabled()
     missing = page.findChild(QLabel, "export-missing-rare")
-    assert missing.text().startswith("Needs rarelib. <a href='#'>Copy the command</a> that installs it")
+    assert missing.text().startswith(
+        f"Needs rarelib. Run in a terminal: {escape(install('[export]'))} (<a href='#'>copy"
+    )
     missing.linkActivated.emit("#")
+    assert "(copied, " in missing.text()
     assert QGuiApplication.clipboard().text() == install("[export]")
 
 

@@ -162,8 +162,11 @@ def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot
     eyes.answer = lambda wish: replace(
         made_look(wish), outside="" if wish.image == third else "it is of the test split", instead=third
     )
+    said: list[str] = []
+    session.message.connect(lambda _level, words: said.append(words))
     window.wants_trained = True
     qtbot.waitUntil(lambda: session.image_id == third, timeout=60_000)
+    assert said == ["Not trained on: it is of the test split. Here is the next image that is."]
     settle(qtbot, window, eyes, 2)
     assert window.controls.augmented.isChecked()
     session.select_image(second)

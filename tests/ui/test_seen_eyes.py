@@ -181,6 +181,7 @@ def test_a_damaged_file_is_found_out_and_left_out(labelled: Path, monkeypatch: p
     wish = Wish(labelled, 0, wanted, ids[1], CERTAIN, True, 1, None)
     before = look_of(eyes, wish)
     assert "of 200" in before.about  # two images, 100 epochs
+    assert before.epochs == 100
     told = checked(eyes, Check(labelled, 0, wanted))
     assert [(one.done, one.otherwise) for one in told] == [(1, 1), (2, 1)]
     assert told[-1].problems[0].startswith(str(bad))

@@ -55,6 +55,18 @@ def test_the_image_is_looked_at_as_the_recipe_says(seen: Opened) -> None:
     assert find(window, QSpinBox, "seen-epoch").maximum() == recipe().training.epochs
 
 
+def test_the_epochs_are_those_of_the_training_which_few_images_make_longer(qtbot: QtBot, seen: Opened) -> None:
+    longer = 2 * recipe().training.epochs
+    _, window, eyes = seen(lambda wish: replace(made_look(wish), epochs=longer))
+    find(window, QSpinBox, "seen-epoch").setValue(3)
+    settle(qtbot, window, eyes, 2)
+    epoch = find(window, QSpinBox, "seen-epoch")
+    assert (epoch.maximum(), epoch.suffix()) == (longer, f" of {longer:,}")
+    epoch.setValue(longer)
+    settle(qtbot, window, eyes, 3)
+    assert eyes.wishes[-1].epoch == longer - 1
+
+
 def test_until_the_train_page_is_seen_it_takes_the_recipe_that_will_stand_there(seen: Opened) -> None:
     few = replace(recipe(), name="small-data", title="Few images")
     _, window, _ = seen(recipes=(recipe(), few))

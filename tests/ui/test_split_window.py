@@ -156,7 +156,9 @@ def test_a_pattern_that_is_none_is_said_and_nothing_can_be_applied(
     qtbot.waitUntil(lambda: "not a regular expression" in words(split))
     assert not find(split, QPushButton, "split-apply").isEnabled()
     find(split, QLineEdit, "split-pattern").setText(r"_(\d)")
-    qtbot.waitUntil(lambda: words(split).startswith("5 groups."))
+    qtbot.waitUntil(lambda: words(split).startswith("5 groups. 20 images"))
+    find(split, QLineEdit, "split-pattern").setText("(.+)")
+    qtbot.waitUntil(lambda: words(split).startswith("20 groups. No two images belong together by this"))
 
 
 def test_pictures_nearly_alike_stay_together(qtbot: QtBot, open_window: Open, rides: Path) -> None:

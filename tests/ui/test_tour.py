@@ -63,6 +63,7 @@ def test_every_step_shows_its_page_and_a_ring_round_a_control_of_it(
     assert last.contains(QRect(button.mapTo(window, QPoint()), button.size()))
     qtbot.waitUntil(lambda: window.findChild(Tour) is None)
     assert window.findChild(Ring) is None
+    assert find(window, QWidget, "page-label").isVisible(), "where it began"
 
 
 def test_a_tour_goes_back_and_ends_with_escape(qtbot: QtBot, open_window: Open, project: Path) -> None:

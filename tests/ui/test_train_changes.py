@@ -22,9 +22,9 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     assert head.isHidden()
     assert tool(shown, "train-changes-all").isHidden()
     typed(shown, "evaluate_every", "4")
-    assert head.text() == "1 differs from “Few images”"
+    assert head.text() == "1 setting differs from the recipe"
     typed(shown, "mini_batch", "2")
-    assert head.text() == "2 differ from “Few images”"
+    assert head.text() == "2 settings differ from the recipe"
     assert head.toolTip().startswith("2 settings differ from “Few images”")
     head.click()
     assert text(shown, "train-change-evaluate_every") == "Evaluate every: 5 → 4"
@@ -32,12 +32,12 @@ def test_changes_are_counted_listed_and_put_back(shown: TrainPage) -> None:
     tool(shown, "train-back-mini_batch").click()
     assert shown._setup.form.text("mini_batch") == "auto"
     combo(shown, "train-form-resize").setCurrentText("letterbox")
-    assert head.text().startswith("2 differ")
+    assert head.text().startswith("2 settings differ")
     tool(shown, "train-back-resize").click()
     assert combo(shown, "train-form-resize").currentText() == "auto"
-    assert head.text() == "1 differs from “Few images”"
+    assert head.text() == "1 setting differs from the recipe"
     typed(shown, "evaluate_every", "many")  # not valid: what is known stays
-    assert head.text() == "1 differs from “Few images”"
+    assert head.text() == "1 setting differs from the recipe"
     tool(shown, "train-changes-all").click()
     assert shown._setup.form.text("evaluate_every") == "5"
     assert head.isHidden()
@@ -67,7 +67,7 @@ def test_who_says_how_long_gets_no_least_number_of_steps(shown: TrainPage, sessi
     typed(shown, "epochs", "7")
     assert (form.text("least_steps"), len(said)) == ("0", 1)
     assert "as long as you say" in said[0]
-    assert head.text() == "2 differ from “Few images”"
+    assert head.text() == "2 settings differ from the recipe"
     rows = [label.text() for label in shown.findChild(QWidget, "train-changes").findChildren(QLabel)]
     assert "Least steps: 1200 → 0, as you set the length" in rows
     typed(shown, "least_steps", "50")  # and who wants both has both

@@ -31,7 +31,10 @@ def split(
         typer.Option("--by", help="What stays together: image, folder, name (frames of a video), similar pictures."),
     ] = "image",
     pattern: Annotated[
-        str, typer.Option("--pattern", help="With --by name: a regular expression; what its bracket finds counts.")
+        str,
+        typer.Option(
+            "--pattern", help=r"With --by name: a regular expression; what its bracket finds counts, say (film\d+)_."
+        ),
     ] = "",
     stratify: Annotated[bool, typer.Option("--stratify/--no-stratify", help="Each label in these shares, too.")] = True,
     again: Annotated[

@@ -60,6 +60,10 @@ def is_division(title: str) -> bool:
     return re.fullmatch(r"Split [0-9,]+ images (at random|by rules)", title) is not None
 
 
+_ROBOFLOW = re.compile(r"(_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]{16,}$", re.IGNORECASE)
+"""What its exports have behind the name that a file had: the old ending, and letters that tell copies apart."""
+
+
 def by_folder(images: Iterable[Image]) -> list[Hashable]:
     """For each image the folder it lies in."""
     return [(image.root, image.path.rpartition("/")[0]) for image in images]
@@ -68,7 +72,8 @@ def by_folder(images: Iterable[Image]) -> list[Hashable]:
 def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
     """For each image what its name has in common with others: frames of a video, photographs of one patient.
 
-    Without a pattern the name up to its last number ("ride 2_0017.jpg": "ride 2_"). `pattern` is a regular expression
+    Without a pattern the name up to its last number ("ride 2_0017.jpg": "ride 2_"), without what Roboflow puts behind a
+    name ("ride 2_0017_jpg.rf.<random letters>.jpg"). `pattern` is a regular expression
     searched in the path; what its first bracket finds counts, or all that it finds. Where it finds nothing, the image
     stands alone. WorkbenchError if it is not one.
     """
@@ -83,7 +88,8 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
             keys.append((found.group(1) if known.groups else found.group()) if found else ("alone", image.id))
         else:
             folder, _, name = image.path.rpartition("/")
-            keys.append((image.root, folder, re.sub(r"\d+\D*$", "", name.rpartition(".")[0] or name)))
+            stem = _ROBOFLOW.sub("", name.rpartition(".")[0] or name)
+            keys.append((image.root, folder, re.sub(r"\d+\D*$", "", stem)))
     return keys
 
 

@@ -81,9 +81,9 @@ class Estimate:
 
     @property
     def words(self) -> str:
-        """ "About 12 min (10 to 15) on cpu in bf16, 1.3 GB of memory, 63 MB of images on disk."."""
-        where = "on disk" if self.cache_on_disk else "in it"
-        return f"About {self._time}, {size(self.memory)} of memory, {size(self.cache)} of images {where}."
+        """ "About 12 min (10 to 15) on cpu in bf16, 1.3 GB of memory; 63 MB on disk for images."."""
+        images = f"; {size(self.cache)} on disk for images" if self.cache_on_disk else ""
+        return f"About {self._time}, {size(self.memory)} of memory{images}."
 
     @property
     def _time(self) -> str:

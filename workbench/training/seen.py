@@ -57,6 +57,7 @@ class Seen:
     calm: bool = True
     attacked: bool = False  # whether the step turns its images against the network, which is not shown
     places: int = 0  # in the step's batch, all together
+    epochs: int = 0  # of the training, which may be more than the recipe's (least_steps)
 
     @property
     def side(self) -> int:
@@ -170,6 +171,7 @@ class Course:
             batch.ignore[0][there], rows, sources, tuple(among),
             lost(self.data, pieces, np.flatnonzero(own), by_centre=settings.overlap_crop > 0), step, plan.steps, place,
             calm, schedule.attack(settings, step, plan.steps) > 0, plan.batch,
+            plan.epochs,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:

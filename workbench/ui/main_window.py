@@ -327,7 +327,7 @@ class MainWindow(QMainWindow):
 
         for open_one in self.findChildren(Tour):
             open_one.close()
-        tour = Tour(self, self.show_page)
+        tour = Tour(self, self.show_page, self._shown)
         self.session.closing.connect(tour.close)
         tour.begin()
 

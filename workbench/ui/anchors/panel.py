@@ -31,7 +31,7 @@ from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.elided import Elided
 
 _ANCHORS, _SCALES, _LABELS = 0, 2, 3
-_USUAL = "yolov3"
+_USUAL = "yolov4-tiny"  # as Train begins with
 _LOW = 420  # px, in which numbers above each other would leave no room for tables
 
 
@@ -175,10 +175,11 @@ class Panel(QWidget):
             self.in_use.setToolTip("")
             return
         number = words.count(len(used.sizes), "anchor")
-        told = f"In training: {number} for {used.input_px:,} px, mean IoU {percent(used.mean_iou)} when made."
+        told = f"In training: {number}, {used.input_px:,} px, mean IoU {percent(used.mean_iou)}"
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
-        self.in_use.setToolTip(f"{told} A training with another input side scales them to it.\n{used.source}\n{sizes}")
+        scaled = "A training with another input side scales them to it."
+        self.in_use.setToolTip(f"{told}, when they were made. {scaled}\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
         """Nothing to show: no boxes, or none that could be clustered."""

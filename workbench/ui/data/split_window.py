@@ -75,9 +75,13 @@ class SplitWindow(QDialog):
         self._way.setObjectName("split-way")
         for title, value in _WAYS:
             self._way.addItem(title, value)
-        self._pattern = QLineEdit(placeholderText="the name up to its last number; or a regular expression")
+        self._pattern = QLineEdit(placeholderText=r"up to the last number; or a regular expression: (film\d+)_")
         self._pattern.setObjectName("split-pattern")
-        self._pattern.setToolTip("Searched in the path; what its first bracket finds is what images have in common")
+        self._pattern.setToolTip(
+            "A regular expression, searched in the path: images stay together where its first bracket finds the same.\n"
+            r"(film\d+)_ keeps film12_0041.jpg and film12_0042.jpg together: “film” and a number, before a “_”."
+            "\nLeft empty: the name up to its last number, without what Roboflow puts behind names."
+        )
         self._stratify = QCheckBox("Each label in these shares, too")
         self._stratify.setObjectName("split-stratify")
         self._stratify.setChecked(True)
@@ -209,7 +213,7 @@ class SplitWindow(QDialog):
                 else:
                     item.setToolTip(name)
                 self._table.setItem(row, place, item)
-        about = f"{words.count(len(set(groups)), 'group')}. " if groups is not None else ""
+        about = _about(groups) if groups is not None else ""
         boxes = np.bincount(owners, minlength=4)
         bare = [part.value for part, n, spin in zip(PARTS, boxes.tolist(), self._shares) if spin.value() and not n]
         lack = f" No box would be in {' and in '.join(bare)}." if bare and boxes.sum() else ""
@@ -261,6 +265,13 @@ class SplitWindow(QDialog):
         if self._edit is not None and self._session.do(self._edit) is not None:
             self._session.inform("The images are divided. Undo brings the splits back.")
             self.accept()
+
+
+def _about(groups: Sequence[Hashable]) -> str:
+    """How many groups there are; said where they keep nothing together."""
+    number = len(set(groups))
+    alone = " No two images belong together by this: each is divided by itself." if 1 < number == len(groups) else ""
+    return f"{words.count(number, 'group')}.{alone} "
 
 
 def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None) -> Iterator[Counted | Alike]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -15,6 +16,12 @@ from workbench.ui.export.work import FormatChoice
 EXTRA = "[export]"
 _LINK = Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
 FIRST = "onnx"  # what most people want; chosen at the start
+
+
+def _copy(about: QLabel, words: str) -> None:
+    """Put the command on the clipboard, and say so where it stands."""
+    QGuiApplication.clipboard().setText(install(EXTRA))
+    about.setText(f"{words} (copied, <a href='#'>again</a>), then start Workbench again.")
 
 
 class FormatsList(QWidget):
@@ -54,13 +61,10 @@ class FormatsList(QWidget):
             if choice.missing:
                 self._missing.add(choice.name)
                 box.setEnabled(False)
-                about.setText(
-                    f"Needs {' and '.join(choice.missing)}. <a href='#'>Copy the command</a> that installs it, run it"
-                    " in a terminal, then start Workbench again."
-                )
-                about.setToolTip(install(EXTRA))
+                words = f"Needs {' and '.join(choice.missing)}. Run in a terminal: {escape(install(EXTRA))}"
+                about.setText(f"{words} (<a href='#'>copy</a>), then start Workbench again.")
                 about.setTextInteractionFlags(_LINK)
-                about.linkActivated.connect(lambda _link: QGuiApplication.clipboard().setText(install(EXTRA)))
+                about.linkActivated.connect(lambda _link, about=about, words=words: _copy(about, words))
                 about.setObjectName(f"export-missing-{choice.name}")
             about.setContentsMargins(3 * theme.GRID, 0, 0, theme.GRID // 2)
             box.setChecked(choice.name == FIRST and not choice.missing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from workbench.core.words import count
 from workbench.training.differences import Difference, heading
 from workbench.training.recipes import Recipe
 from workbench.ui import theme
@@ -59,7 +60,7 @@ class Changes(QWidget):
         """Say these of the recipe."""
         title = f"“{recipe.title}”"
         self._same.setText(f"As in {title}")
-        self._head.setText(f"{len(found)} differ{'s' * (len(found) == 1)} from {title}")
+        self._head.setText(f"{count(len(found), 'setting')} differ{'s' * (len(found) == 1)} from the recipe")
         self._head.setToolTip(f"{heading(recipe, len(found))}: click to see which")
         self._same.setVisible(not found)
         for widget in (self._head, self._all):

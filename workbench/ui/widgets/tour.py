@@ -59,17 +59,20 @@ STEPS = (
 
 
 class Tour(QFrame):
-    """The card, a child of `window`. `show_page` brings a page up; `ended` when it was closed or is through."""
+    """The card, a child of `window`. `show_page` brings a page up; `ended` when it was closed or is through.
+
+    Once it is through, the page `home` is seen again.
+    """
 
     ended = Signal()
 
-    def __init__(self, window: QWidget, show_page: Callable[[str], object]) -> None:
+    def __init__(self, window: QWidget, show_page: Callable[[str], object], home: str) -> None:
         super().__init__(window)
         self.setObjectName("tour")
         self.setProperty("role", "card")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFixedWidth(_WIDTH)
-        self._window, self._show_page = window, show_page
+        self._window, self._show_page, self._home = window, show_page, home
         self._number = 0
         self._is_over = self._is_on_its_way = False
         self._target: QWidget | None = None
@@ -123,6 +126,7 @@ class Tour(QFrame):
     def go_on(self) -> None:
         if self._number + 1 == len(STEPS):
             self.close()
+            self._show_page(self._home)
         else:
             self._go(self._number + 1)
 

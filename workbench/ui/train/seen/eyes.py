@@ -288,6 +288,7 @@ def _shown(wish: Wish, recipe: Recipe, title: str, seen: Seen, found: Assigned, 
         about=_about(recipe, seen),
         note=_notes(wish, seen, found, outside),
         outside=outside,
+        epochs=seen.epochs,
     )
 
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QSplitter, QTabWi
 
 from workbench.errors import WorkbenchError
 from workbench.training import differences, runs
+from workbench.training.settings import TrainingSettings
 from workbench.ui import keys, preferences, theme
 from workbench.ui.actions import make
 from workbench.ui.background import Background
@@ -57,6 +58,7 @@ class SeenWindow(QDialog):
         self._session = session
         self._prepared_of = prepared_of
         self._members: Members | None = None
+        self._epochs: dict[TrainingSettings, int] = {}  # that trainings have, which may be more than their recipe's
         self._runs = Background("Reading the runs", runs.runs, self)
         eyes = eyes or Eyes()
         self.wants_trained = False
@@ -234,7 +236,13 @@ class SeenWindow(QDialog):
         """Of the first detector's training: the second is seen in it, too."""
         if self.asking.prepared is not None:
             training = self.asking.recipe_of(0)[0].training
-            self.controls.offer(training.epochs, training.seed)
+            self.controls.offer(self._epochs.get(training, training.epochs), training.seed)
+
+    def _learn_length(self, result: object) -> None:
+        """Of few images a training is longer than its recipe says: a look tells by how much."""
+        if isinstance(result, Look) and result.epochs and self.asking.prepared is not None:
+            self._epochs[self.asking.recipe_of(0)[0].training] = result.epochs
+            self._offer_epochs()
 
     # --- what came ---
 
@@ -252,6 +260,7 @@ class SeenWindow(QDialog):
         else:
             pane.show_result(result)
         if not number:
+            self._learn_length(result)
             self._go_to_trained(result)
             self._steps.show(result.outside if isinstance(result, Look) else "")
             if isinstance(result, Look) and other.look is not None:
@@ -265,6 +274,9 @@ class SeenWindow(QDialog):
             self.wants_trained = False
             if result.outside and result.instead:
                 self._session.select_image(result.instead)
+                self._session.inform(
+                    f"Not trained on: {result.outside}. Here is the next image that is."
+                )
 
     def _show_legend(self) -> None:
         seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]
@@ -317,6 +329,7 @@ class SeenWindow(QDialog):
     @Slot(object)
     def _edited(self, _applied: object) -> None:
         self.asking.forget()
+        self._epochs.clear()
         self.whole.forget()
         self.asking.look_later()
 

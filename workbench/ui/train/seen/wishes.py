@@ -165,6 +165,7 @@ class Look:
     note: str = ""  # what is to be known besides
     outside: str = ""  # why the image is not trained on, as the end of a sentence
     instead: int = 0  # then the id of the next one that is
+    epochs: int = 0  # of the training, which may be more than the recipe's; 0: not known
 
     @property
     def positives(self) -> int:
