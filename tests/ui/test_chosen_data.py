@@ -97,3 +97,10 @@ def test_sizes_of_images_that_were_resized_otherwise_are_warned_of(
 def test_published_anchors_are_called_so(document: Document) -> None:
     document.do(edits.ChangeSetting("anchors", None))
     assert anchors(document, choice(6), 320) == "published."
+
+
+def test_epochs_and_batch_that_few_images_change_are_said(document: Document) -> None:
+    few = TrainingSettings(epochs=300, batch=8, least_steps=1200)
+    told = counted(document, few, choice(9))[1]
+    assert " As they are few: 1,600 epochs in batches of 4 (Least steps). Anchors" in told
+    assert "Least steps" not in counted(document, TrainingSettings(epochs=300, batch=8), choice(9))[1]

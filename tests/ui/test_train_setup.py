@@ -18,6 +18,7 @@ from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
+from workbench.training.checkpoint import CheckpointHeader, save_detector
 from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui.background import Background
@@ -144,6 +145,28 @@ def test_the_line_above_start_follows_the_detector_and_its_input_side(page: Trai
     assert text(page, "train-data").endswith("made for 416 px, scaled to 320.")
     choose(combo(page, "train-detector"), "ssd300")
     assert "Anchors" not in text(page, "train-data")
+
+
+def test_the_line_above_start_says_the_rate_at_which_a_run_is_gone_on_from(
+    page: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    import torch
+
+    recipe, document = page._setup.recipe(), session.document
+    assert recipe is not None
+    assert document is not None
+    header = CheckpointHeader(
+        recipe.detector, {"width": recipe.detector_settings.width}, tuple(document.labels()), (), 320, "stretch"
+    )
+    file = tmp_path / "best.safetensors"
+    save_detector(file, {"weight": torch.zeros(1)}, header)
+    assert "It goes on" not in text(page, "train-data")
+    page._setup.start_from.begin_from(file)
+    page._setup.start_from.activated.emit(0)
+    rate = f"{recipe.training.learning_rate / 10:.3g}"
+    assert text(page, "train-data").endswith(f" It goes on from a run: learning rate {rate} (Going on rate).")
+    choose(page._setup.start_from, FRESH)
+    assert "It goes on" not in text(page, "train-data")
 
 
 def test_a_start_that_is_refused_leaves_no_run_but_its_sentence(

@@ -9,6 +9,7 @@ from workbench.core.project import Split
 from workbench.core.resize import kind_of
 from workbench.core.words import count, percent
 from workbench.detectors import DetectorSettings
+from workbench.training import schedule
 from workbench.training.settings import TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
@@ -30,7 +31,16 @@ def counted(
         )
     held = f"{validation:,} to validate" if validation else f"{percent(training.hold_out, 0)} of them held out"
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
-    return train, f"{count(train, 'image')} to train on, {held}.{anchors}"
+    learnt = train if validation else train - round(train * training.hold_out)
+    return train, f"{count(train, 'image')} to train on, {held}.{_length(training, learnt)}{anchors}"
+
+
+def _length(training: TrainingSettings, images: int) -> str:
+    """What of so few images becomes of the form's epochs and batch."""
+    longer = schedule.lengthened(training, max(images, 1), training.processes)
+    if longer == training:
+        return ""
+    return f" As they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
 
 
 def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSettings | None) -> str:

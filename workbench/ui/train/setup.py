@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from workbench import settings
 from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
+from workbench.training import going_on
 from workbench.training.differences import Difference, differences, shown
 from workbench.training.recipes import LENGTH, Recipe
 from workbench.training.settings import TrainingSettings
@@ -108,6 +109,7 @@ class Setup(QWidget):
         self.start.clicked.connect(self._start_asked)
         self.start.setToolTip(make(self, "start-training", self.start.click, context=_PAGE).toolTip())
         self.start_from.activated.connect(self._fit_width)
+        self.start_from.activated.connect(self.changed)
         self._enable(False)
 
     def _lay_out(self) -> None:
@@ -328,6 +330,16 @@ class Setup(QWidget):
         """Say how large the network is for these labels; nothing where a value is not valid."""
         with contextlib.suppress(WorkbenchError):
             self.network_size.measure(self.recipe(), labels)
+
+    def rate_words(self, labels: tuple[str, ...]) -> str:
+        """Where a run that knows these labels is gone on from: the learning rate that this makes of the form's."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            if recipe is not None and going_on.knows_all(self.start_from.file, recipe, labels):
+                slow = going_on.slowed(recipe.training).learning_rate
+                if slow != recipe.training.learning_rate:
+                    return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
+        return ""
 
     @Slot()
     def _detector_chosen(self) -> None:

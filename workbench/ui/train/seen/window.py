@@ -274,9 +274,7 @@ class SeenWindow(QDialog):
             self.wants_trained = False
             if result.outside and result.instead:
                 self._session.select_image(result.instead)
-                self._session.inform(
-                    f"Not trained on: {result.outside}. Here is the next image that is."
-                )
+                self._session.inform(f"Not trained on: {result.outside}. Here is the next image that is.")
 
     def _show_legend(self) -> None:
         seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]
