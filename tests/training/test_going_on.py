@@ -54,13 +54,13 @@ def test_it_learns_at_a_part_of_the_rate_and_says_so_before_and_in_its_log(
 ) -> None:
     request = going(request_of, first)
     found = {one.kind: one for one in preflight(request.snapshot, request.recipe, None, first)}
-    assert "the learning rate is 0.005, 10 % of 0.05" in found["goes on"].sentence
+    assert "the learning rate is 0.015, 30 % of 0.05" in found["goes on"].sentence
     events = list(train(request))
-    assert rates(events) == {0.005}
+    assert rates(events) == {0.015}
     assert found["goes on"].sentence in [event.sentence for event in only(events, Message)]
-    assert recipes.read(request.folder / "settings.toml").training.learning_rate == 0.05  # not a tenth each time
+    assert recipes.read(request.folder / "settings.toml").training.learning_rate == 0.05  # not a share of it each time
     assert read_request(request.folder).goes_on
-    assert extending.basis(request.folder).extended(2).first == pytest.approx(0.005)
+    assert extending.basis(request.folder).extended(2).first == pytest.approx(0.015)
 
 
 def test_other_labels_another_network_and_a_share_of_one_leave_the_rate(request_of: MakeRequest, first: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_resumed_one_goes_on_at_its_rate(request_of: MakeRequest, first: Path)
             control.stop.set()
     first.unlink()  # which it does not need any more
     events = list(resume(stopped.folder))
-    assert rates(events) == {0.005}
+    assert rates(events) == {0.015}
     assert same(weights(straight.folder), weights(stopped.folder))
 
 

@@ -163,7 +163,7 @@ def test_the_line_above_start_says_the_rate_at_which_a_run_is_gone_on_from(
     assert "It goes on" not in text(page, "train-data")
     page._setup.start_from.begin_from(file)
     page._setup.start_from.activated.emit(0)
-    rate = f"{recipe.training.learning_rate / 10:.3g}"
+    rate = f"{recipe.training.learning_rate * 0.3:.3g}"
     assert text(page, "train-data").endswith(f" It goes on from a run: learning rate {rate} (Going on rate).")
     choose(page._setup.start_from, FRESH)
     assert "It goes on" not in text(page, "train-data")

@@ -114,7 +114,7 @@ class TrainingSettings:
         1.0, "Shape of the rise: 1 is a straight line, 4 is Darknet's burn-in.", low=0.1, high=10.0, group="Schedule"
     )
     going_on_rate: float = setting(
-        0.1, "Share of the learning rate for a training that begins from weights of a run which know all its labels,"
+        0.3, "Share of the learning rate for a training that begins from weights of a run which know all its labels,"
         " so that it does not first lose what they know; 1: all of it.", low=0.001, high=1.0, group="Schedule",
     )  # fmt: skip
     freeze: float = setting(
