@@ -53,6 +53,8 @@ def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
     qtbot.waitUntil(title_is(page, "first: finished"))
     press(qtbot, page, "train-runs-undo")
     qtbot.waitUntil(title_is(page, "better: finished"))
+    marked = find(page, RunList, "")
+    qtbot.waitUntil(lambda: marked.selected is not None and marked.selected.name == "better")
 
 
 def test_a_fork_fills_the_form_and_brings_the_anchors_back(

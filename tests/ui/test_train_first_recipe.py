@@ -159,6 +159,29 @@ def test_the_newest_runs_first_weights_stand_there_too_while_they_are_there(
     assert page._setup.start_from.file == (start if there else None)
 
 
+def test_another_project_has_nothing_of_the_form_of_the_one_before(
+    qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    assert session.document is not None
+    begun = run(session.document.runs_folder / "first", "quick-cpu").folder
+    start = begun / "best.safetensors"
+    start.write_bytes(b"weights")
+    folder = run(session.document.runs_folder / "second", "quick-cpu").folder
+    own = recipes.preset("quick-cpu").changed({"input_px": 96})
+    record.write_request(RunRequest(folder, session.document.snapshot(), own, start=start))
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    setup = page._setup
+    setup.run_name.setText("mine")
+    assert (setup.start_from.file, setup.form.text("input_px")) == (start, "96")
+    Document.create(tmp_path / "other", session.document.roots()[1]).close()
+    session.open(Document.open(tmp_path / "other"))
+    page.shown()
+    usual = str(recipes.preset(recipe(page)).detector_settings.input_px)
+    assert (setup.start_from.file, setup.form.text("input_px"), setup.run_name.text()) == (None, usual, "")
+    assert setup.start_from.findData(start) == -1
+
+
 def test_a_training_that_starts_leaves_its_recipe_there(qtbot: QtBot, page: TrainPage, session: Session) -> None:
     with listed(qtbot, page):
         ready(qtbot, page)

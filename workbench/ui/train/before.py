@@ -9,6 +9,7 @@ by two threads at once: both draw their first weights from torch's one generator
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -70,6 +71,7 @@ class Before(QWidget):
         setup.start_from.activated.connect(self._changed)
         session.edited.connect(self._changed)
         session.document_changed.connect(self._changed)
+        session.runs_changed.connect(self._runs_changed)
         session.job_started.connect(self._job_started)
         session.job_ended.connect(self._job_ended)
         self._changed()
@@ -96,6 +98,12 @@ class Before(QWidget):
         except WorkbenchError:
             return None
         return Plan(document.folder, recipe, start, self._turn) if document is not None and recipe is not None else None
+
+    @Slot()
+    def _runs_changed(self) -> None:
+        """The run that is to be begun from may have gone, or be there again."""
+        if isinstance(self._setup.start_from.currentData(), Path):
+            self._changed()
 
     @Slot()
     def _changed(self) -> None:

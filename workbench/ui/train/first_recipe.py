@@ -66,7 +66,8 @@ class FirstRecipe(QObject):
         """Not for a project that is only opened again."""
         document = self._session.document
         if document is not None and document.folder != self._project:
-            self._project, self._past, self._setup.settled = document.folder, (), False
+            self._project, self._past = document.folder, ()
+            self._setup.start_over()
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:

@@ -190,6 +190,7 @@ class RunDeeds(QObject):
         except WorkbenchError as error:
             self._session.tell(error)
         else:
+            self._runs.clear_selection()  # so that the row that is marked is of the curves that are shown
             self._runs.prefer(back.name)
             self.read(back)
             if back.name != deleted.name:

@@ -199,6 +199,15 @@ class Setup(QWidget):
                 self.start_from.begin_from(start)
                 self.changed.emit()
 
+    def start_over(self) -> None:
+        """Another project: nothing that was typed or chosen for the one before."""
+        self.settled = False
+        self.run_name.clear()
+        self.start_from.forget()
+        recipe = self._recipes.get(self.preset.currentData())
+        if recipe is not None:
+            self._show(recipe)
+
     @Slot()
     def _settle(self) -> None:
         self.settled = True

@@ -45,6 +45,11 @@ class StartFrom(ElidedCombo):
             self._runs = tuple(runs)
             self._fill()
 
+    def forget(self) -> None:
+        """Another project: neither its runs nor a file that was chosen for the one before."""
+        self._runs, self._file = (), None
+        self._fill()
+
     def _fill(self) -> None:
         kept, published = self.currentData() if self.count() else FRESH, self._published
         self.clear()
