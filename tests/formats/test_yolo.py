@@ -357,3 +357,12 @@ def test_numbers_of_one_name_are_told(tmp_path: Path) -> None:
     reading = yolo.read(tmp_path)
     assert [box.label for box in reading.images[0].boxes] == ["cat", "cat"]
     assert "Several numbers are called 'cat'; they became one label." in [r.sentence for r in reading.remarks]
+
+
+def test_a_listed_image_that_is_gone_is_told_once_though_its_label_file_is_there(tmp_path: Path) -> None:
+    text(tmp_path / "labels" / "train" / "gone.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(tmp_path / "train.txt", "images/train/gone.jpg\n")
+    text(tmp_path / "data.yaml", "train: train.txt\nnames: [cat]\n")
+    reading = yolo.read(tmp_path)
+    assert [image.name for image in reading.images] == ["images/train/gone.jpg"]
+    assert [remark.file for remark in reading.remarks if remark.level == "refused"] == ["images/train/gone.jpg"]

@@ -136,7 +136,8 @@ def test_labels_are_added_moved_and_deleted_with_their_boxes(qtbot: QtBot, open_
     click_row(table, 1, 2)
     press(window, "label-remove")
     menu = find(window, QMenu, "remove-menu")
-    (choice,) = menu.actions()
+    choice, keep = menu.actions()
+    assert keep.text().startswith("Keep ")
     assert choice.text() == "Delete 'cell' and its 1 box in 1 image"
     assert label_names(labelled) == ["plate", "cell", "label 1"]
     choice.trigger()

@@ -141,9 +141,11 @@ class _Reader:
             pairs = self.belonging(pairs)
         read = [self.image(image, file, layout) for image, file in pairs]
         for name, split in layout.listed.items():
-            self.report.say("refused", name, "Listed, but there is no such image file.", kind="listed without a file")
+            sentence = "Listed, but there is no such image file; what it may be labelled with was left out."
+            self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
-        read += self.orphans(label_files.files - {file for _, file in pairs if file}, layout)
+        spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
+        read += self.orphans({file for file in label_files.files if file not in spoken}, layout)
         if not read:
             if layout.images:
                 told = "no image here has a label file; give the folder above, which holds the data.yaml or labels/"

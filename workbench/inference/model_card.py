@@ -99,7 +99,8 @@ def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
 
 def _example(member: Exporter, card: Card) -> str:
     if "sys.argv" in member.code(card):
-        return "`python example.py photo.jpg` finds objects in a photograph, without Workbench."
+        use = "`python example.py photo.jpg` finds objects in a photograph, without Workbench"
+        return f"{use}; its first lines say what to install."
     return "`python example.py` lists the weights, without Workbench."
 
 

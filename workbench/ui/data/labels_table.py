@@ -201,7 +201,10 @@ class LabelsTable(QWidget):
         menu.setObjectName("remove-menu")
         choice = menu.addAction(as_told(f"Delete '{label.name}' and {self._touched(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
-        menu.popup(self.mapToGlobal(self.rect().topLeft()))
+        theme.set_icon(choice, "mdi6.delete-outline")
+        menu.addAction(as_told(f"Keep '{label.name}'"))  # a menu of one line looks like a tooltip
+        row = self._view.visualRect(self._view.currentIndex())
+        menu.popup(self._view.viewport().mapToGlobal(row.bottomLeft()))
 
     def _delete(self, label: Label) -> None:
         touched, document = self._touched(label), self._session.document
