@@ -59,13 +59,18 @@ class Crash:
 def watch_for_fatal_errors(folder: Path) -> IO[str]:
     """From here on Python writes the stacks of a crash into a file of this process; OSError if there can be none."""
     folder.mkdir(parents=True, exist_ok=True)
+    global _watches
     stacks = open(_stacks(folder, os.getpid()), "w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
     faulthandler.enable(stacks)
+    _watches = True
     return stacks
 
 
 def _stacks(folder: Path, process: int) -> Path:
     return folder / f"{process}.stacks"
+
+
+_watches = False  # whether the file of stacks is this module's
 
 
 class Note(QObject):
@@ -94,7 +99,8 @@ class Note(QObject):
 
     def end(self) -> None:
         """The window ends by itself."""
-        faulthandler.disable()
+        if _watches:  # else it is another's
+            faulthandler.disable()
         self._lock.release()
         _forget(self._folder, os.getpid())
 
