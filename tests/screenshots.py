@@ -26,7 +26,8 @@ from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
 from PySide6.QtGui import QAction, QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QTabWidget, QTextBrowser, QWidget
 
-from workbench.ui import theme
+from workbench.ui import theme, thumbnails
+from workbench.ui.background import Background
 from workbench.ui.commands import HELP
 from workbench.ui.main_window import MainWindow
 
@@ -66,6 +67,8 @@ def _all_pages(window: MainWindow, out: Path, image: str) -> None:
     for name, ready in _PAGES.items():
         window.show_page(name)
         _wait(lambda ready=ready: ready(window))  # type: ignore[misc]
+        _run(500)  # the thumbnails in sight are asked for
+        _wait(lambda: all(work.is_idle() for work in thumbnails.of(window.session).findChildren(Background)))
         _picture(window, out / f"{name}.png")
 
 
