@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,12 @@ def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
 
     Nothing of it is there when the next test begins, to hear of another theme.
     """
+    with _garbage_in_this_thread():
+        yield
+
+
+@contextlib.contextmanager
+def _garbage_in_this_thread() -> Iterator[None]:
     garbage = Garbage()
     yield
     # What was to be deleted later would be so in the next test's first loop, after a new theme for each of its widgets.
@@ -60,7 +67,15 @@ def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
 
 @pytest.fixture
 def open_window(qtbot: QtBot) -> Iterator[Open]:
-    """Opens the window on a project's page; whatever a test leaves open is closed as a user closes it."""
+    """Opens the window on a project's page; whatever a test leaves open is closed as a user closes it.
+
+    Also outside of this folder no job's thread collects what is left of a window: the process can die of that.
+    """
+    with _garbage_in_this_thread() if gc.isenabled() else contextlib.nullcontext():
+        yield from _opened(qtbot)
+
+
+def _opened(qtbot: QtBot) -> Iterator[Open]:
     theme.apply("light")
     _release_keys()
     opened: list[MainWindow] = []

@@ -154,7 +154,9 @@ def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, 
     with Document.open(labelled, read_only=True) as document:
         assert len(document.boxes(document.images()[0].id)) == 1
     QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
-    assert find(window, QLabel, "message-text").text() == "Taken back: Add box (a.png).", "which is not seen on this page"
+    assert find(window, QLabel, "message-text").text() == "Taken back: Add box (a.png).", (
+        "which is not seen on this page"
+    )
 
 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
