@@ -240,7 +240,7 @@ def test_e1_a_training_costs_what_its_steps_cost(
 
     monkeypatch.setattr(run._Training, "_batch", batch_of)
     whole, alone = [], []
-    for step, seconds in enumerate(step_times(snapshot, tmp_path / "run", monkeypatch, 8 if FULL else 2)):
+    for step, seconds in enumerate(step_times(snapshot, tmp_path / "run", monkeypatch, 8 if FULL else 4)):
         if step and is_real(step) is is_real(step + 1):  # the first one and those between two turns are neither
             (whole if is_real(step) else alone).append(seconds)
     share = float(np.quantile(alone, 0.25) / np.quantile(whole, 0.25))  # what disturbs a step makes it slower only
