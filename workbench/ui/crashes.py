@@ -34,6 +34,7 @@ _RECENT = 10
 """Images that are looked at after a crash, and as many before and after the last one, which were read beforehand."""
 _SHOWN = 100_000
 """Characters of a crash's stacks that are kept."""
+_watches = False  # whether the file of stacks is this module's
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,6 @@ def watch_for_fatal_errors(folder: Path) -> IO[str]:
 
 def _stacks(folder: Path, process: int) -> Path:
     return folder / f"{process}.stacks"
-
-
-_watches = False  # whether the file of stacks is this module's
 
 
 class Note(QObject):

@@ -24,6 +24,7 @@ from workbench.ui.background import Background
 from workbench.ui.data.incoming import Incoming
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class FileChangesBar(QFrame):
         self._icon = QLabel()
         self._words = Elided()
         self._words.setObjectName("file-changes-words")
-        self._add = _button("add", "Add", "Add these images to the project. Undo takes them out again")
-        self._keep = _button(
-            "renamed", "Keep boxes", "The images keep their boxes under the new names. Undo takes it back"
+        self._add = push_button("file-changes-add", "Add", "Add these images to the project. Undo takes them out again")
+        self._keep = push_button(
+            "file-changes-renamed", "Keep boxes", "The images keep their boxes under the new names. Undo takes it back"
         )
-        self._show = _button("gone", "Show", "Show the images whose files are gone")
-        later = _button("later", "Not now", "Do not ask for these files again")
+        self._show = push_button("file-changes-gone", "Show", "Show the images whose files are gone")
+        later = push_button("file-changes-later", "Not now", "Do not ask for these files again")
         self._add.clicked.connect(self._add_new)
         self._keep.clicked.connect(self._take_over)
         self._show.clicked.connect(self._show_gone)
@@ -256,13 +257,6 @@ def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
     if len(found.renamed) == 1:
         return f"{names[first.image]} is called {os.path.basename(first.name)} now."
     return f"{count(len(found.renamed), 'image')} have other names now."
-
-
-def _button(name: str, words: str, tip: str) -> QPushButton:
-    button = QPushButton(words)
-    button.setObjectName(f"file-changes-{name}")
-    button.setToolTip(tip)
-    return button
 
 
 def _looked(wish: _Wish) -> FileChanges:
