@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QToolTip
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
+from workbench.ui.colours import DARK, LIGHT
 from workbench.ui.train.curves import Curves
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, ROW, TOP_RIGHT
 from workbench.ui.widgets.log_axis import LogAxis
@@ -59,7 +60,7 @@ def test_the_words_of_a_plot_follow_the_theme_while_it_is_shown(qtbot: QtBot) ->
     plot = shown(qtbot, Plot("step", "loss term"))
     plot.curve("box", GRID, GRID)
     plot.curve("label", GRID, 10 - GRID)
-    for mode, expected in (("light", theme.LIGHT), ("dark", theme.DARK), ("light", theme.LIGHT)):
+    for mode, expected in (("light", LIGHT), ("dark", DARK), ("light", LIGHT)):
         theme.apply(mode)
         inks = [text_colours(html) for html in words(plot)]
         assert inks == [{expected.text}, {expected.text}, {expected.muted}, {expected.muted}], mode

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import find
 from tests.ui.seeing import FakeEyes, Opened, labelled, recipe, seen, settle
 from workbench.ui import theme
+from workbench.ui.colours import DARK
 from workbench.ui.session import Session
 from workbench.ui.train.seen import eyes as seen_eyes
 from workbench.ui.train.seen.coverage_rows import MISSED
@@ -130,8 +131,8 @@ def test_what_was_counted_is_written_in_the_colours_of_a_theme_put_on_later(
     try:
         theme.apply("dark")
         inks = [row.foreground(MISSED), child.foreground(MISSED), without.foreground(0)]
-        assert [ink.color().name() for ink in inks] == [theme.DARK.error, theme.DARK.error, theme.DARK.muted]
-        assert theme.DARK.accent in told.text()
+        assert [ink.color().name() for ink in inks] == [DARK.error, DARK.error, DARK.muted]
+        assert DARK.accent in told.text()
     finally:
         theme.apply("light")
 

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QColor, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSlider,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from workbench.core.project import LABEL_COLOURS
 from workbench.ui import theme
+from workbench.ui.colours import DARK, LIGHT, Colours
+from workbench.ui.style_sheet import style_sheet
+from workbench.ui.widgets.spins import ROOM, spin_box
 
 
-@pytest.mark.parametrize("colours", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
-def test_text_has_a_contrast_of_four_and_a_half_on_every_ground(colours: theme.Colours) -> None:
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_has_a_contrast_of_four_and_a_half_on_every_ground(colours: Colours) -> None:
     for ground in (colours.window, colours.surface, colours.raised, colours.hover, colours.plot):
         for ink in ("text", "muted", "accent", "ok", "warning", "error", "hit", "miss", "false_alarm"):
             assert theme.contrast(getattr(colours, ink), ground) >= 4.5, (ink, ground)
@@ -96,21 +112,79 @@ def test_a_theme_is_put_on_a_widget_no_oftener_the_more_are_around_it(qtbot: QtB
     assert 1 <= times[0] <= times[-1] <= times[0] + 1
 
 
-def test_a_primary_button_that_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot, mode: str) -> None:
+def primary() -> QPushButton:
+    button = QPushButton("Start", autoDefault=False)
+    button.setProperty("role", "primary")
+    return button
+
+
+def tabs() -> QTabBar:
+    bar = QTabBar()
+    bar.addTab("Runs")
+    bar.addTab("Log")
+    return bar
+
+
+KINDS = {
+    "primary": primary,
+    "flat": lambda: QPushButton("Forget", flat=True, autoDefault=False),
+    "button": lambda: QPushButton("Estimate", autoDefault=False),
+    "raised tool": lambda: QToolButton(text="Plots", focusPolicy=Qt.FocusPolicy.TabFocus),
+    "flat tool": lambda: QToolButton(text="Plots", autoRaise=True, focusPolicy=Qt.FocusPolicy.TabFocus),
+    "combo box": lambda: QComboBox(),
+    "spin box": spin_box,
+    "slider": lambda: QSlider(Qt.Orientation.Horizontal),
+    "tick": lambda: QCheckBox("Logarithmic"),
+    "radio": lambda: QRadioButton("Light"),
+    "tabs": tabs,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot, mode: str, kind: str) -> None:
     window = QWidget()
     qtbot.addWidget(window)
     row = QHBoxLayout(window)
-    buttons = [QPushButton(autoDefault=False), QPushButton(autoDefault=False)]
-    for button in buttons:
-        button.setProperty("role", "primary")
-        row.addWidget(button)
+    made = [KINDS[kind](), KINDS[kind]()]
+    for widget in made:
+        row.addWidget(widget)
     window.show()
     with qtbot.waitActive(window):
         window.activateWindow()
-    buttons[0].setFocus(Qt.FocusReason.TabFocusReason)
-    focused, other = (button.grab().toImage() for button in buttons)
+    made[0].setFocus(Qt.FocusReason.TabFocusReason)
+    assert made[0].hasFocus()
+    focused, other = (widget.grab().toImage() for widget in made)
     assert focused.size() == other.size()
     assert focused != other
+
+
+def test_the_chosen_one_of_a_list_of_a_combo_box_is_on_the_accent(qtbot: QtBot, mode: str) -> None:
+    box = QComboBox()
+    qtbot.addWidget(box)
+    box.addItems(["Quick", "Few images", "As published"])
+    box.setCurrentIndex(1)
+    box.show()
+    box.showPopup()
+    row = box.view().visualRect(box.model().index(1, 0))
+    image = box.view().viewport().grab(row).toImage()
+    inks = Counter(QColor(image.pixel(x, y)).name() for x in range(image.width()) for y in range(image.height()))
+    box.hidePopup()
+    assert inks.most_common(1)[0][0] == theme.colours().accent
+    assert max(theme.contrast(ink, theme.colours().accent) for ink in inks) >= 4.5
+
+
+def test_every_picture_of_the_sheet_is_there(qtbot: QtBot) -> None:
+    for colours in (LIGHT, DARK):
+        pictures = re.findall(r'url\("([^"]+)"\)', style_sheet(colours))
+        assert len(pictures) >= 5
+        assert not any(QPixmap(picture).isNull() for picture in pictures)
+
+
+def test_the_digits_of_a_spin_box_stand_off_its_frame(qtbot: QtBot, mode: str) -> None:
+    box = spin_box(maximum=9, value=1)
+    qtbot.addWidget(box)
+    box.show()
+    assert box.lineEdit().cursorRect().left() >= ROOM - 4  # a cursor's rectangle begins before it
 
 
 def test_a_font_that_was_changed_on_the_screen_outlives_another_theme(qtbot: QtBot, mode: str) -> None:

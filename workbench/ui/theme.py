@@ -1,20 +1,20 @@
-"""How the window looks: Qt Fusion with our own palette, light and dark, three font sizes, one grid, one set of icons.
+"""How the window looks: Qt Fusion with our own palette and sheet, light and dark, three font sizes, one set of icons.
 
-Colours have names; ask `colours()` while painting, so that a change of theme is seen at once. Text on its ground has a
-contrast of at least 4.5:1 in both themes (tests/ui/test_theme.py). Distances are multiples of GRID.
+Colours have names (workbench/ui/colours.py); ask `colours()` while painting, so that a change of theme is seen at once.
+Distances are multiples of GRID.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel
 
-from workbench.core.files import resource
 from workbench.ui import icons
+from workbench.ui.colours import DARK, LIGHT, Colours, faint
+from workbench.ui.style_sheet import style_sheet
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -25,42 +25,6 @@ SMALL, BODY, TITLE = 0.9, 1.0, 1.6
 """The three font sizes, times the system's."""
 
 MODES = ("system", "light", "dark")
-
-
-@dataclass(frozen=True, slots=True)
-class Colours:
-    """The named colours of one theme, as #rrggbb."""
-
-    window: str  # the ground of everything
-    surface: str  # lists, fields, the page
-    raised: str  # buttons, pop-ups
-    hover: str
-    text: str
-    muted: str  # text that may be overlooked
-    border: str
-    accent: str  # the one accent: selection, links, progress
-    on_accent: str  # text on the accent
-    ok: str
-    warning: str
-    error: str
-    canvas: str  # round the picture
-    plot: str  # ground of plots
-    # What detections are compared with: fixed meanings on the canvas and in plots, each named by a legend.
-    hit: str
-    miss: str
-    false_alarm: str
-
-
-LIGHT = Colours(
-    window="#f3f4f6", surface="#ffffff", raised="#fafbfc", hover="#e6e9ee", text="#1b1f24", muted="#57606a",
-    border="#cdd3da", accent="#0b5fc0", on_accent="#ffffff", ok="#1a7037", warning="#855300", error="#b9242b",
-    canvas="#d9dde2", plot="#ffffff", hit="#00724f", miss="#ac4600", false_alarm="#a0307c",
-)  # fmt: skip
-DARK = Colours(
-    window="#1b1e23", surface="#22262c", raised="#2b3037", hover="#343a43", text="#e7eaee", muted="#a6afba",
-    border="#3c434c", accent="#62adff", on_accent="#0b1420", ok="#4cc38a", warning="#e3ad52", error="#ff8a80",
-    canvas="#14161a", plot="#22262c", hit="#3fc79a", miss="#ff9a4d", false_alarm="#e58fc6",
-)  # fmt: skip
 
 
 class _Theme(QObject):
@@ -110,24 +74,10 @@ def palette(dark: bool) -> QPalette:
     made = QPalette()
     for which, value in roles.items():
         made.setColor(which, QColor(value))
-    disabled = QColor(_faint(c))
+    disabled = QColor(faint(c))
     for which in (role.WindowText, role.Text, role.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, which, disabled)
     return made
-
-
-def _faint(c: Colours) -> str:
-    """Of text and icons that are disabled, as #aarrggbb: it lies upon grounds of several colours."""
-    faint = QColor(c.muted)
-    faint.setAlpha(150)
-    return faint.name(QColor.NameFormat.HexArgb)
-
-
-def _tint(c: Colours) -> str:
-    """The ground of what is chosen among several, as #aarrggbb."""
-    tint = QColor(c.accent)
-    tint.setAlpha(36)
-    return tint.name(QColor.NameFormat.HexArgb)
 
 
 def _renew_links(app: QApplication) -> None:
@@ -158,65 +108,13 @@ def apply(mode: str | None = None) -> None:
     if app.style().name().lower() != "fusion":  # under a sheet, the style has no name
         app.setStyle("Fusion")
     app.setPalette(palette(one.dark))
-    app.setStyleSheet(_sheet(colours()))
+    app.setStyleSheet(style_sheet(colours()))
     for widget, wanted in own:  # Qt goes back to the one that a widget had when it was first shown
         if widget.font() != wanted:
             widget.setFont(wanted)
     _renew_icons(app)
     _renew_links(app)
     one.changed.emit()
-
-
-def _sheet(c: Colours) -> str:
-    """The few things that a palette can't say. Fusion outlines fields darker than the window: unseen on a dark one."""
-    name = "tick-on-dark-accent.png" if c is LIGHT else "tick-on-light-accent.png"
-    tick = str(resource("icons", name)).replace("\\", "/")
-    return f"""
-    QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
-    QMenuBar {{ background: {c.window}; border: none; }}
-    QMenuBar::item {{ padding: 6px 8px; background: transparent; border-radius: 4px; }}
-    QMenuBar::item:selected {{ background: {c.hover}; }}
-    QHeaderView::section {{
-        background: {c.surface}; color: {c.muted}; border: none; border-bottom: 1px solid {c.border}; padding: 4px; }}
-    QTableView#labels-table::item {{ padding: 0 4px; }}
-    QSplitter::handle {{ background: {c.border}; }}
-    QSplitter::handle:horizontal {{ width: 1px; }}
-    QSplitter::handle:vertical {{ height: 1px; }}
-    QFrame[role="bar"] {{ background: {c.window}; border: none; }}
-    QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 6px; }}
-    QFrame#start-drop {{ border: 1px dashed {c.muted}; border-radius: 6px; }}
-    QLabel[role="muted"] {{ color: {c.muted}; }}
-    QLabel[role="error"] {{ color: {c.error}; }}
-    QLabel[role="ok"], QToolButton[role="ok"] {{ color: {c.ok}; }}
-    QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
-    QLineEdit {{
-        background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 6px; }}
-    QLineEdit:disabled {{ background: {c.window}; }}
-    QLineEdit:focus {{ border-color: {c.accent}; }}
-    QCheckBox::indicator {{
-        width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 3px; background: {c.surface}; }}
-    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url("{tick}"); }}
-    QCheckBox::indicator:indeterminate {{ background: {c.muted}; }}
-    QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
-    QRadioButton::indicator {{
-        width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 8px; background: {c.surface}; }}
-    QRadioButton::indicator:checked {{ border: 5px solid {c.accent}; width: 6px; height: 6px; }}
-    QPushButton:flat {{ border: 1px solid transparent; border-radius: 4px; padding: 3px 8px; }}
-    QPushButton:flat:hover {{ background: {c.border}; }}
-    QPushButton:flat:focus {{ border-color: {c.accent}; }}
-    QPushButton[role="count"]:disabled, QToolButton[role="count"]:disabled {{ color: {c.muted}; }}
-    QPushButton[role="choice"] {{
-        background: {c.surface}; border: 1px solid {c.border}; border-radius: 4px; padding: 3px 10px; }}
-    QPushButton[role="choice"]:hover {{ background: {c.hover}; }}
-    QPushButton[role="choice"]:checked {{ border-color: {c.accent}; background: {_tint(c)}; color: {c.accent}; }}
-    QPushButton[role="choice"]:focus {{ border-color: {c.text}; }}
-    QPushButton[role="choice"]:disabled {{ color: {_faint(c)}; }}
-    QPushButton[role="primary"] {{
-        background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; border-radius: 4px;
-        padding: 4px 14px; }}
-    QPushButton[role="primary"]:focus {{ border-color: {c.text}; }}
-    QPushButton[role="primary"]:disabled {{ background: {c.border}; border-color: {c.border}; color: {c.muted}; }}
-    """
 
 
 def font(size: float = BODY, *, bold: bool = False) -> QFont:
@@ -233,7 +131,7 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
     c = colours()
-    return icons.icon(name, colour or c.text, _faint(c), c.on_accent)
+    return icons.icon(name, colour or c.text, faint(c), c.on_accent)
 
 
 _glyphs: dict[tuple[str, str, int, float], QPixmap] = {}

@@ -23,6 +23,7 @@ from workbench.ui.anchors.playback import AT_ONCE, Playback
 from workbench.ui.anchors.work import MOST_ANCHORS, Choices
 from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.popups import Combo
+from workbench.ui.widgets.spins import spin_box
 
 PARTS = {"train": "training", "all": "all images"}
 MOST_STARTS = 300
@@ -169,7 +170,7 @@ class PlaybackBar(QWidget):
 
 
 def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
-    spin = QSpinBox(minimum=low, maximum=high, value=value)
+    spin = spin_box(minimum=low, maximum=high, value=value)
     spin.setObjectName(name)
     spin.setToolTip(help)
     spin.setKeyboardTracking(False)

@@ -26,6 +26,7 @@ from workbench.ui.counted import Counted
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.spins import double_spin_box
 
 SAMPLED = 100
 """Images that are measured, spread over the project."""
@@ -178,7 +179,7 @@ def _measured(files: Sequence[Path]) -> Iterator[Counted | Window | None]:
 
 
 def _spin(name: str) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+    spin = double_spin_box()
     spin.setObjectName(name)
     spin.setRange(-_MOST, _MOST)
     spin.setDecimals(6)

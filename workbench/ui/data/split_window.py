@@ -38,6 +38,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import foot, primary
 from workbench.ui.widgets.popups import Combo
+from workbench.ui.widgets.spins import spin_box
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -283,7 +284,7 @@ def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None
 
 
 def _spin(name: str, value: int) -> QSpinBox:
-    spin = QSpinBox()
+    spin = spin_box()
     spin.setObjectName(name)
     spin.setRange(0, 100)
     spin.setValue(value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QSlider
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider
+
+from workbench.ui.widgets.spins import double_spin_box
 
 
 class Knob(QObject):
@@ -19,7 +21,7 @@ class Knob(QObject):
         self.slider.setObjectName(f"{name}-slider")
         self.slider.setRange(round(100 * low), round(100 * high))
         self.slider.setMinimumWidth(60)
-        self.spin = QDoubleSpinBox(decimals=2, singleStep=0.01, minimum=low, maximum=high)
+        self.spin = double_spin_box(decimals=2, singleStep=0.01, minimum=low, maximum=high)
         self.spin.setObjectName(f"{name}-spin")
         label = QLabel(title)
         for widget in (label, self.slider, self.spin):

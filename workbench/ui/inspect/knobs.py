@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.detections import MOST, Kind
 from workbench.ui import theme
@@ -12,6 +12,7 @@ from workbench.ui.inspect.knob import Knob
 from workbench.ui.inspect.work import Nms
 from workbench.ui.widgets.buttons import icon_button
 from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.widgets.spins import spin_box
 
 PUBLISHED = "published"
 CONFIDENCE, OVERLAP = 0.25, 0.6  # until something is found
@@ -46,7 +47,7 @@ class Knobs(QWidget):
         for kind, (title, help) in KINDS.items():
             self._kind.addItem(title, kind)
             self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
-        self.limit = QSpinBox(minimum=1, maximum=MOST, value=300, prefix="max ")
+        self.limit = spin_box(minimum=1, maximum=MOST, value=300, prefix="max ")
         self.limit.setObjectName("inspect-limit")
         self.limit.setAccessibleName("Maximum of an image")
         self.limit.setToolTip("The most detections of an image that stay after NMS, the highest scores first.")

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, Q
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
+from workbench.ui.colours import DARK
 from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
@@ -113,7 +114,7 @@ class InspectPicture(PictureView):
         rects = self.view.rects(np.asarray(self._marked, np.float64))  # (n, 4) x, y, width, height
         rects = rects + np.array([-MARGIN, -MARGIN, 2 * MARGIN, 2 * MARGIN])
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for ink, width in ((QColor(0, 0, 0, 170), 5), (QColor(theme.DARK.text), 2)):
+        for ink, width in ((QColor(0, 0, 0, 170), 5), (QColor(DARK.text), 2)):
             painter.setPen(QPen(ink, width))
             draw_rects(painter, rects)
 
@@ -237,4 +238,4 @@ def colour(kind: str) -> QColor:
     run = kind.removesuffix("_wrong")
     if run in RUNS:
         return QColor(RUNS[run])
-    return QColor(getattr(theme.DARK, "accent" if kind in NAMELESS else kind))
+    return QColor(getattr(DARK, "accent" if kind in NAMELESS else kind))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.words import count
 from workbench.training.extending import Basis, Extension
 from workbench.ui import theme
+from workbench.ui.widgets.spins import spin_box
 
 MOST = 100_000  # epochs, as the setting allows
 SHARE = 2  # a half of the epochs so far is proposed
@@ -25,7 +26,7 @@ class ExtendWindow(QDialog):
         self.setWindowTitle(f"Extend {basis.folder.name}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._basis = basis
-        self._more = QSpinBox(minimum=1, maximum=MOST - basis.epoch)
+        self._more = spin_box(minimum=1, maximum=MOST - basis.epoch)
         self._more.setObjectName("extend-epochs")
         self._more.setAccessibleName("Epochs more")
         self._more.setGroupSeparatorShown(True)

@@ -28,6 +28,7 @@ from workbench.ui.images_model import ANY_MARK, QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.popups import Combo, Menu
+from workbench.ui.widgets.spins import spin_box
 
 _EMPTY = "empty"
 _LETTERS = 14
@@ -275,7 +276,7 @@ class MoreFilter(QToolButton):
 
 def _spin(name: str, any_word: str, most: int, suffix: str = "") -> QSpinBox:
     """-1 means any."""
-    spin = QSpinBox()
+    spin = spin_box()
     spin.setObjectName(name)
     spin.setRange(-1, most)
     spin.setSpecialValueText("any")

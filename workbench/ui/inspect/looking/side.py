@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.core.detections import Kind
@@ -18,6 +18,7 @@ from workbench.ui.inspect.looking.found_list import FoundList
 from workbench.ui.inspect.work import Nms
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.spins import spin_box
 
 TILES = 64, 8192  # px
 FORMATS = {
@@ -46,7 +47,7 @@ class LookingSide(QWidget):
         self._begun = False  # whether the knobs stand where they begin: the network's own NMS must be known
         self.knobs = Knobs()
         self.knobs.keep.hide()  # it is chosen where the labels are known
-        self.tiles = QSpinBox(minimum=0, maximum=TILES[1], singleStep=64, suffix=" px")
+        self.tiles = spin_box(minimum=0, maximum=TILES[1], singleStep=64, suffix=" px")
         self.tiles.setSpecialValueText("none")
         self.tiles.setObjectName("looking-tiles")
         self.tiles.setAccessibleName("Tiles")

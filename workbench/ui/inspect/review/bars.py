@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.project import Label
 from workbench.inference import review_deeds
@@ -17,6 +17,7 @@ from workbench.ui.actions import shown
 from workbench.ui.inspect.review.queue import Filter
 from workbench.ui.inspect.review.tile import sample
 from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.widgets.spins import double_spin_box
 
 POOR = 0.5
 ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar is one line, the lower one two
@@ -51,7 +52,7 @@ class Head(QFrame):
         self._order = ElidedCombo("review-order", "Order of the mistakes", "Which come first.")
         for order in Order:
             self._order.addItem(order.value.capitalize(), order.value)
-        self._poor = QDoubleSpinBox(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
+        self._poor = double_spin_box(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
         self._poor.setObjectName("review-poor")
         self._poor.setPrefix("IoU below ")
         self._poor.setAccessibleName("Overlap below which a box is poor")

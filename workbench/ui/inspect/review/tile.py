@@ -11,6 +11,7 @@ from workbench.core.name_forms import forms
 from workbench.core.project import XYXY
 from workbench.inference.review import Item
 from workbench.ui import theme
+from workbench.ui.colours import DARK
 from workbench.ui.inspect.review.crops import Crop
 from workbench.ui.inspect.review.queue import SHOWN, Shown
 from workbench.ui.widgets.image_delegates import ground
@@ -55,7 +56,7 @@ def sample(of: str) -> QPixmap:
 
 def _ink(of: str) -> QColor:
     """The bright ones in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
-    return QColor({"label": theme.DARK.accent, "miss": theme.DARK.miss, "prediction": theme.DARK.false_alarm}[of])
+    return QColor({"label": DARK.accent, "miss": DARK.miss, "prediction": DARK.false_alarm}[of])
 
 
 def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:

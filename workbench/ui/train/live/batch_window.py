@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
@@ -18,6 +18,7 @@ from workbench.ui.train.live.batch_tiles import SIZE, TILE, BatchModel, BatchTil
 from workbench.ui.train.live.batch_work import Batches, Begin, Begun, Place, Tile
 from workbench.ui.train.story import Story
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.spins import spin_box
 from workbench.ui.widgets.tile_view import TileView
 
 _AFTER = 150
@@ -56,7 +57,7 @@ class BatchWindow(QDialog):
         self.resize(4 * SIZE.width() + 64, 2 * SIZE.height() + 88)  # a small batch
 
     def _lay_out(self) -> None:
-        self.step = QSpinBox(minimum=1, maximum=1)
+        self.step = spin_box(minimum=1, maximum=1)
         self.step.setObjectName("batch-step")
         self.step.setAccessibleName("Step")
         self.step.setGroupSeparatorShown(True)

@@ -12,7 +12,6 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -38,6 +37,7 @@ from workbench.ui.train.live.picture import LivePicture, Shown
 from workbench.ui.train.live.work import Read, Wish
 from workbench.ui.train.story import Story
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.spins import double_spin_box
 
 _SCORE, _TRUTH = "train/pictures-score", "train/pictures-labels"
 SCORE = 0.25
@@ -78,7 +78,7 @@ class LivePictures(QWidget):
 
     def _build(self) -> None:
         self.epochs, self.grid = Epochs(), PictureGrid()
-        self._score = QDoubleSpinBox(decimals=2, singleStep=0.05, minimum=0.05, maximum=0.95)
+        self._score = double_spin_box(decimals=2, singleStep=0.05, minimum=0.05, maximum=0.95)
         self._score.setObjectName("live-score")
         self._score.setAccessibleName("Least score of what is shown")
         self._score.setToolTip("Only what was found with at least this score is shown.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from workbench.ui import keys, theme
 from workbench.ui.actions import shown
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.spins import spin_box
 
 
 class Controls(QWidget):
@@ -46,7 +47,7 @@ class Controls(QWidget):
             part.hide()
         self.beside = _check("seen-beside", "Compare", "A second detector beside the first, on the same image")
         self.augmented = _check("seen-augmented", "Augmented", "")
-        self.epoch = QSpinBox(minimum=1, maximum=1)
+        self.epoch = spin_box(minimum=1, maximum=1)
         self.epoch.setObjectName("seen-epoch")
         self.epoch.setAccessibleName("Epoch")
         self.epoch.setPrefix("Epoch ")
