@@ -19,7 +19,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image as Picture
 from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
@@ -33,6 +33,7 @@ from workbench.ui.main_window import MainWindow
 
 PATIENCE = 300.0  # seconds for a page to be ready
 WIDE = 960  # px of a picture on a help page
+_GROUNDS = 64  # colours that a picture keeps as they are
 
 
 def main() -> None:
@@ -265,10 +266,15 @@ def _picture(window: MainWindow, file: Path, width: int = 0) -> None:
 
 
 def _save(image: QImage, file: Path) -> None:
-    """With 256 colours, which are a third of the bytes, chosen so that small things, as a label's mark, keep theirs."""
+    """With 256 colours, which are a third of the bytes: the commonest, so that white stays white, and a spread."""
     image.save(str(file))
     with Picture.open(file) as saved:
-        few = saved.convert("RGB").quantize(256, Picture.Quantize.FASTOCTREE, dither=Picture.Dither.NONE)
+        whole = saved.convert("RGB")
+    counted = sorted(whole.getcolors(whole.width * whole.height) or [], reverse=True)[:_GROUNDS]
+    rest = whole.quantize(256 - len(counted), Picture.Quantize.FASTOCTREE).getpalette() or []
+    chosen = Picture.new("P", (1, 1))
+    chosen.putpalette([part for _, colour in counted for part in cast(tuple[int, int, int], colour)] + rest)
+    few = whole.quantize(palette=chosen, dither=Picture.Dither.NONE)
     few.save(file, optimize=True)
     print(file)
 
