@@ -61,7 +61,7 @@ def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label", floor
     how: Kind = "per label" if kind == "across labels" else kind
     for first, last in _spans(groups):
         part = groups[first:last]
-        _settle(removed[:, first:last], nms.overlaps(boxes[first:last], part, how, floor), part)
+        removed[:, first:last] = survival(nms.overlaps(boxes[first:last], part, how, floor), part).removed
     return Survival(removed, floor)
 
 

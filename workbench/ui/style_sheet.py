@@ -160,6 +160,7 @@ def _views(c: Colours) -> str:
     QTabBar::tab:disabled {{ color: {faint(c)}; }}
     QHeaderView::section {{
         background: {c.surface}; color: {c.muted}; border: none; border-bottom: 1px solid {c.border}; padding: 4px; }}
+    QTableCornerButton::section {{ background: {c.surface}; border: none; border-bottom: 1px solid {c.border}; }}
     QTableView, QTreeView, QListView, QTextEdit, QPlainTextEdit {{
         background: {c.surface}; border: 1px solid {c.border}; gridline-color: {c.hover}; }}
     QHeaderView {{ background: {c.surface}; border: none; }}

@@ -237,6 +237,7 @@ class DataPage(Page):
         yes.setObjectName("trash-yes")
         asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Cancel))
         asked.exec()
+        asked.deleteLater()
         if asked.clickedButton() is not yes:
             return
         gone: list[int] = []
