@@ -47,7 +47,6 @@ def ask(session: Session, training: str) -> bool:
     watched = session.job_ended.connect(ended)
     asked.exec()
     session.job_ended.disconnect(watched)
-    asked.deleteLater()
     return asked.clickedButton() is stop
 
 

@@ -237,7 +237,6 @@ class DataPage(Page):
         yes.setObjectName("trash-yes")
         asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Cancel))
         asked.exec()
-        asked.deleteLater()
         if asked.clickedButton() is not yes:
             return
         gone: list[int] = []

@@ -161,7 +161,6 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     clicked: list[object] = []
     asked.buttonClicked.connect(clicked.append)
     asked.exec()
-    asked.deleteLater()
     chosen = next((way for button, way in ways.items() if button in clicked), None)
     if chosen is not None:
         _behind("Going back to what the project was", lambda: backups.restore(folder, chosen))
