@@ -50,8 +50,8 @@ class Hand:
         self.wait()
 
     def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.page._later.isActive() and self.page._following.is_following)
-        self.qtbot.waitUntil(lambda: self.page._playback.over)
+        self.qtbot.waitUntil(lambda: not self.page._later.isActive() and self.page._following.is_following, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.page._playback.over, timeout=20_000)
 
     def rows(self, name: str = "anchors-table") -> list[list[str]]:
         table = find(self.window, QTableWidget, name)
