@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.core.generated import split_scene
+from tests.core.test_metrics import found_of, truth_of
 from workbench.core import bootstrap, metrics
 from workbench.core.bootstrap import difference
 from workbench.core.detections import Candidates, Detections
@@ -112,3 +113,29 @@ def test_other_boxes_are_refused(split: tuple[Truth, list[Candidates]]) -> None:
     other = split_scene(images=40, candidates=40, labels=LABELS, seed=3)
     with pytest.raises(ValueError, match="same labelled boxes"):
         difference(matching(split), matching(other))
+
+
+@pytest.mark.parametrize(("having", "tells"), [(1, False), (5, False), (6, True)])
+def test_few_images_that_agree_have_no_interval(having: int, tells: bool) -> None:
+    """The second run lacks the first's false alarm in every image that has label 0: all resamples say the same."""
+    square, other, away = [0.0, 0, 10, 10], [50.0, 50, 60, 60], [80.0, 80, 90, 90]
+    boxes = [(i, 0, square, False) for i in range(having)] + [(i, 1, other, False) for i in range(8)]
+    right = [(i, label, box, 0.5) for i, label, box, _ in boxes]
+    truth = Truth.of(truth_of(boxes, 8, 2))
+    first, second = (
+        match(truth, Found.of(found_of([*right, *wrong], 8)), [0.5])
+        for wrong in ([(i, 0, away, 0.9) for i in range(having)], [])
+    )
+    ap = difference(first, second, draws=20)
+    precision = bootstrap.tally_differences(first, second, (0.1, 0.1), draws=20)["precision"]
+    for found in (ap, precision):
+        assert found.labels[0] == pytest.approx(0.5)
+        assert np.isfinite([found.low[0], found.high[0]]).all() == tells
+        assert np.isfinite([found.low[1], found.overall_low]).all()  # eight images have the other label
+
+
+def test_the_interval_of_all_labels_is_of_the_images_with_those_that_are_compared() -> None:
+    truth = Truth.of(truth_of([(i, i // 6, [0.0, 0, 10, 10], False) for i in range(9)], 9, 2))
+    one = match(truth, Found.of(found_of([], 9)), [0.5])
+    assert np.isfinite(difference(one, one, draws=5).overall_low)
+    assert np.isnan(difference(one, one, draws=5, use=np.array([False, True])).overall_low)

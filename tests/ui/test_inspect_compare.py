@@ -23,7 +23,7 @@ from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
     text,
 )
 from tests.ui.inspect_tabs_hand import click, listed, marked, tab
-from workbench.core import edits
+from workbench.core import bootstrap, edits
 from workbench.core.project import Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
@@ -65,6 +65,11 @@ class TwoLooks(FakeLook):
                 rest = (event.rules, event.published, event.confidence, event.skipped, event.point, event.remark)
                 event = Found.of(event.truth, event.candidates, *rest, self.labels.get(wish.run_folder.name, ()))
             yield event
+
+
+@pytest.fixture(autouse=True)
+def two_images_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "LEAST", 1)
 
 
 @pytest.fixture(name="look")
@@ -218,7 +223,7 @@ def test_the_sliders_move_both_runs_and_the_interval_of_ap_comes_from_a_job(
     slide(compared, "confidence", 50)
     # the first: AP50 of the cell is 51/101, a's alone; the second finds b's alone
     qtbot.waitUntil(lambda: numbers(compared)[1][3:] == ("0.000", "known"))
-    assert "95% of 1,000 resamples" in text(compared, "inspect-compare-words")
+    assert "95 % of 1,000 resamples" in text(compared, "inspect-compare-words")
     measure(compared, "ap")
     assert "Working out the interval" in text(compared, "inspect-compare-words")
     qtbot.waitUntil(lambda: numbers(compared)[1][4] == "known")

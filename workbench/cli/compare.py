@@ -25,6 +25,7 @@ from workbench.cli.options import (
 )
 from workbench.console import bar, result, say, table
 from workbench.core.project import Split
+from workbench.core.words import count
 
 if TYPE_CHECKING:
     from workbench.core.bootstrap import Difference
@@ -170,6 +171,8 @@ def _differences(runs: TwoRuns, draws: int, *, quiet: bool) -> dict[str, Differe
 
 
 def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: int) -> None:
+    from workbench.core.bootstrap import LEAST
+
     names = [label.name for label in both.truth.labels]
     table(["label", *_kinds()], [[name, *row] for name, row in _counts(runs, names)])
     numbers = {measure: _numbers(runs, measure, one, names) for measure, one in differences.items()}
@@ -178,8 +181,8 @@ def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: 
     rows = [[line[0][0], *(_told(*row) for _, row in line)] for line in lines]
     table(["label", *(titles.get(measure, measure) for measure in numbers)], rows)
     say(
-        f"Second less first on {len(both.truth):,} images; in brackets 95 % of {draws:,} resamples of the images;"
-        " * where these leave out 0."
+        f"Second less first on {count(len(both.truth), 'image')}; in brackets 95 % of {draws:,} resamples of the images;"
+        f" * where these leave out 0; none of fewer than {LEAST} images with the label."
     )
 
 

@@ -2,7 +2,8 @@
 
 Images are drawn with replacement, the same ones for both runs, and the numbers are taken of what was drawn. An image
 drawn twice counts twice, as if a copy of it lay beside it. The middle 95 % of the differences are the interval; if it
-contains 0, these images don't tell which run is better (Efron 1979; percentile method).
+contains 0, these images don't tell which run is better (Efron 1979; percentile method). Of fewer than LEAST images with
+a label there is no interval: as soon as all say the same it leaves out 0, which chance alone does in one of 16 for five.
 
 C = labels, I = images, N = draws, T = IoU thresholds, n = detections of a label, H = right ones among them.
 """
@@ -28,6 +29,7 @@ Times = NDArray[np.uint16]  # how often each image was drawn
 DRAWS = 1000
 LEVEL = 0.95
 OVERLAP = 0.5
+LEAST = 6  # images with boxes: the fewest whose agreement chance brings about in less than 1 - LEVEL (sign test, 2/2^6)
 _AT_ONCE = 8_000_000  # numbers: bounds the working memory to some 100 MB
 _EXACT = 2**24  # up to which whole numbers are exact as float32, whose sums take half the time
 
@@ -36,7 +38,8 @@ _EXACT = 2**24  # up to which whole numbers are exact as float32, whose sums tak
 class Difference:
     """A number of the second run less that of the first, by label, and between `low` and `high` in 95 % of the draws.
 
-    NaN where the number does not exist: AP and recall without boxes, precision where one run detects nothing.
+    NaN where the number does not exist: AP and recall without boxes, precision where one run detects nothing. `low` and
+    `high` also where fewer than LEAST images have boxes.
     """
 
     labels: Doubles  # (C,)
@@ -80,7 +83,7 @@ def ap_differences(
             wanted = boxes[:, label]
             apart[rows, label] = _mean_ap(theirs, turned, wanted) - _mean_ap(mine, turned, wanted)
             yield (begin + len(times) * (label + 1) / labels) / (draws + 1)
-    yield _of_draws(apart, mean_of_known(apart if use is None else apart[:, use]))
+    yield _of_draws(apart, mean_of_known(apart if use is None else apart[:, use]), _tells(first, use))
 
 
 def tally_differences(
@@ -101,9 +104,12 @@ def tally_differences(
     tallies = Tally(*parts[:3]), Tally(*parts[3:])
     some = slice(None) if use is None else use
     overall = [Tally(one.right[:, some], one.wrong[:, some], one.missed[:, some]).overall for one in tallies]
+    tells = _tells(first, use)
     return {
         name: _of_draws(
-            getattr(tallies[1], name) - getattr(tallies[0], name), getattr(overall[1], name) - getattr(overall[0], name)
+            getattr(tallies[1], name) - getattr(tallies[0], name),
+            getattr(overall[1], name) - getattr(overall[0], name),
+            tells,
         )
         for name in ("precision", "recall", "f1")
     }
@@ -179,6 +185,13 @@ def _boxes(matching: Matching) -> Rows:
     return table.reshape(truth.image_count, truth.label_count).astype(np.int64)
 
 
+def _tells(matching: Matching, use: Bools | None) -> Bools:
+    """(C + 1,) whether enough images have boxes of each label, and of any in `use`, for an interval."""
+    there = _boxes(matching) > 0
+    any_ = (there if use is None else there[:, use]).any(axis=1, keepdims=True)
+    return np.asarray(np.concatenate([there, any_], axis=1).sum(axis=0) >= LEAST)
+
+
 def _mean_ap(levels: Sequence[_Ranked], times: Times, boxes: Rows) -> Doubles:
     """(N,) mean over the overlaps."""
     return np.asarray(np.mean([_ap(one, times, boxes) for one in levels], axis=0))
@@ -222,10 +235,10 @@ def _first_with(running: Rows, wanted: Rows) -> Rows:
     return np.asarray(np.minimum(local, count), np.int64)
 
 
-def _of_draws(apart: Doubles, overall: Doubles) -> Difference:
-    """apart (N + 1, C) and overall (N + 1,): the first row is of the images as they are."""
+def _of_draws(apart: Doubles, overall: Doubles, tells: Bools) -> Difference:
+    """apart (N + 1, C) and overall (N + 1,): the first row is of the images as they are. `tells`: see _tells()."""
     every = np.concatenate([apart, overall[:, None]], axis=1)
-    low, high = _percentiles(every[1:], ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    low, high = (np.where(tells, one, np.nan) for one in _percentiles(every[1:], ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
     return Difference(apart[0], low[:-1], high[:-1], float(overall[0]), float(low[-1]), float(high[-1]))
 
 

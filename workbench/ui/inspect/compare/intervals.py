@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from workbench.core.bootstrap import DRAWS, LEVEL, Difference
+from workbench.core.bootstrap import DRAWS, LEAST, LEVEL, Difference
 from workbench.core.matching import Matching
 from workbench.core.two_runs import Measure
+from workbench.core.words import percent
 from workbench.ui.counted import Counted
 from workbench.ui.inspect.compare import work
 from workbench.ui.inspect.compare.work import Compared
@@ -53,10 +54,13 @@ class Intervals(QObject):
     def words(self) -> str:
         """What the whiskers are, or how far they are."""
         if self._later.isActive() or self._job is not None:
-            return f"Working out the interval … {self._share:.0%}"
+            return f"Working out the interval … {percent(self._share, 0)}"
         if self._is_stopped:
             return "The interval was not worked out: it was stopped."
-        return f"Whiskers: {LEVEL:.0%} of {DRAWS:,} resamples of the images, coloured where they leave out 0."
+        return (
+            f"Whiskers: {percent(LEVEL, 0)} of {DRAWS:,} resamples of the images, coloured where they leave out 0;"
+            f" none for a label that fewer than {LEAST} images have."
+        )
 
     def stop(self) -> None:
         self._later.stop()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from workbench.core.bootstrap import Difference
+from workbench.core.bootstrap import LEAST, Difference
 from workbench.core.two_runs import ALARMS, FATES, Measure
 from workbench.ui import theme
 from workbench.ui.inspect.compare.work import Compared
@@ -89,7 +89,8 @@ class DifferencesModel(HeadedModel):
         "Labelled boxes that the newer run alone finds. Click for their images.",
         "Regressed: labelled boxes that the older run alone finds. Click for their images.",
         "The newer run's number less the older's. Click for the images in which the two differ.",
-        "What the images leave open: 95 % of the differences of images drawn anew lie within.",
+        "What the images leave open: 95 % of the differences of images drawn anew lie within."
+        f" Where fewer than {LEAST} images have boxes of the label, they can't tell.",
     )
 
     def __init__(self) -> None:
