@@ -43,6 +43,16 @@ def test_a_report_averages_and_predicts(clock: Clock) -> None:
     assert not counting.due
 
 
+def test_a_report_at_once_after_another_does_not_make_it_fast(clock: Clock) -> None:
+    """Of a graphics card many steps are read at the same moment."""
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    for step in (1, 2, 3, 4):
+        clock.now += 1.0 if step in (1, 3) else 0.0
+        counting.add({"box": 1.0}, 0.1)
+        told = counting.progress(step).images_per_second
+        assert told == pytest.approx({1: 5.0, 2: 5.0, 3: 5.5, 4: 5.5}[step])  # 10 images in the second after the first
+
+
 def test_waiting_does_not_count_as_computing(clock: Clock) -> None:
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     clock.now += 1000.0  # a pause

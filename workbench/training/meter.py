@@ -28,6 +28,7 @@ class Meter:
         self._cores = machine.cores()
         self._rate, self._norm = 0.0, math.nan  # of the last step; the largest since the last report
         self._speed = 0.0  # images per second
+        self._images, self._seconds = 0, 0.0  # that are not in it yet
         self._clear()
 
     def begin(self, step: int) -> None:
@@ -58,8 +59,7 @@ class Meter:
         """The report after `done` steps; starts a new interval."""
         terms = {name: total / max(self._steps, 1) for name, total in self._sums.items()}
         now = time.monotonic()
-        speed = self._steps * self.plan.batch / max(now - self._since, 1e-6)
-        self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
+        self._take_speed(now - self._since)
         per_step = (now - self._began) / max(done - self._first_step, 1)  # with evaluations
         report = Progress(
             step=done, steps=self.plan.steps, epoch=self.plan.epoch(done), epochs=self.plan.epochs, terms=terms,
@@ -69,6 +69,17 @@ class Meter:
         )  # fmt: skip
         self._clear()
         return report
+
+    def _take_speed(self, seconds: float) -> None:
+        """Only of as long as REPORT_EVERY: steps of a graphics card are read many at once, so that a report at an
+        epoch's end may come microseconds after the one before.
+        """
+        self._images, self._seconds = self._images + self._steps * self.plan.batch, self._seconds + seconds
+        if self._speed and self._seconds < REPORT_EVERY:
+            return
+        speed = self._images / max(self._seconds, 1e-6)
+        self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
+        self._images, self._seconds = 0, 0.0
 
     def _clear(self) -> None:
         self._sums: defaultdict[str, float] = defaultdict(float)
