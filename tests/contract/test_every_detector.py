@@ -136,6 +136,15 @@ def test_every_term_is_a_scalar_and_averaged_over_images(name: str) -> None:
         torch.testing.assert_close(value, twice_terms[term], rtol=1e-4, atol=1e-5)
 
 
+def test_it_says_whether_its_loss_grows_with_the_number_of_boxes(name: str) -> None:
+    detector = build(name, px=128).eval()
+    four = [(x, y, x + 24, y + 24, 0) for x in (20, 84) for y in (20, 84)]
+    with torch.inference_mode():
+        raw = detector(images(1, 128))
+        of_one, of_four = (float(detector.loss(raw, targets(boxes))["box"]) for boxes in (four[:1], four))
+    assert (of_four < 1.3 * of_one) == detector.loss_per_positive
+
+
 def test_the_loss_falls_on_two_images(name: str) -> None:
     detector = build(name, width=0.25)
     optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3)

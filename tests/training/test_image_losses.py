@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.training.run_results import MakeRequest, only
 from tests.training.toys import make_snapshot
+from workbench.core.project import Image
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.training import image_losses, run, validate, watched
 from workbench.training.events import Evaluated, Message
 from workbench.training.image_losses import NONE
+from workbench.training.side import Side
 
 
 def test_newer_losses_take_the_place_of_older_ones_and_what_is_no_number_is_left_out() -> None:
@@ -31,6 +35,22 @@ def test_losses_come_back_and_a_damaged_file_is_none(tmp_path: Path) -> None:
     assert again.losses.tolist() == [1.5, 2.0]
     (tmp_path / image_losses.FILE).write_bytes((tmp_path / image_losses.FILE).read_bytes()[:100])
     assert len(image_losses.read(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(False, [6.0, 2.0, 6.0]), (True, [6.0, 6.0, 6.0])])
+def test_a_sum_over_boxes_is_divided_by_those_that_are_learnt_and_a_mean_is_not(
+    mean: bool, expected: list[float]
+) -> None:
+    """Images with one box, with three and a region to ignore, and with such a region alone."""
+    images = tuple(Image(id, f"{id}.jpg") for id in (1, 2, 3))
+    data: Any = SimpleNamespace(
+        snapshot=SimpleNamespace(images=images), offsets=np.array([0, 1, 5, 6]), ignore=np.array([0, 0, 0, 0, 1, 1], bool)
+    )
+    side = Side.__new__(Side)
+    side._losses = NONE
+    detector: Any = SimpleNamespace(loss_per_positive=mean)
+    side._take(detector, data, np.arange(3), np.full(3, 6.0), 1)
+    assert side._losses.losses.tolist() == expected
 
 
 def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: MakeRequest) -> None:

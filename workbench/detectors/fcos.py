@@ -58,6 +58,7 @@ class Fcos(Detector):
     summary = "Without anchors to choose: for objects of very different shapes, given a graphics card and time."
     settings_class: ClassVar[type[DetectorSettings]] = FcosSettings
     shared_divisor = True
+    loss_per_positive = True
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's: 26 epochs, falling after 16 and 22
         "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,
         "schedule": "step", "step_at": (0.615, 0.846), "input_px": 800,

@@ -82,6 +82,7 @@ class RetinaNet(Detector):
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
     )
+    loss_per_positive = True
     outs = (f"net.{LABELS}",)
     backbone_parts = ("net.backbone.body",)
     build: ClassVar[Callable[..., Any]] = staticmethod(retinanet_resnet50_fpn)

@@ -97,6 +97,7 @@ class Ssd300(Detector):
     summary = "Six maps of default boxes on VGG-16, at 300 pixels; for objects that are not very small."
     settings_class: ClassVar[type[DetectorSettings]] = SsdSettings
     shared_divisor = True
+    loss_per_positive = True
     published: ClassVar[Mapping[str, Any]] = {  # the authors' for COCO
         "epochs": 109, "batch": 32, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 0,
         "schedule": "step", "step_at": (0.7, 0.9), "zoom_out": 0.5, "overlap_crop": 0.857, "contrast": 1.5,

@@ -51,6 +51,7 @@ class SsdLite(Detector):
     summary = "Computes less than any other here: for phones and small boards. Misses small objects."
     settings_class: ClassVar[type[DetectorSettings]] = SsdLiteSettings
     shared_divisor = True
+    loss_per_positive = True
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's
         "epochs": 660, "batch": 192, "momentum": 0.9, "weight_decay": 0.00004, "learning_rate": 0.15, "warm_up": 1000,
         "schedule": "cosine", "final_rate": 0.0, "overlap_crop": 0.857,

@@ -70,7 +70,7 @@ class Side:
         self._judge(detector, epoch, step)  # by all together, so before what may fail here alone
         if not self.runtime.main:
             return
-        self._take(self.validation, np.arange(len(self.validation)), scores.losses, epoch)
+        self._take(detector, self.validation, np.arange(len(self.validation)), scores.losses, epoch)
         try:
             watched.keep(self.folder, epoch, step, self.validation.snapshot, scores.found)
             image_losses.write(self.folder, self._losses)
@@ -85,9 +85,12 @@ class Side:
             return
         self._judged_at, self._next = step, int(at[-1] + 1) % len(self.data)
         if self.runtime.main:
-            self._take(self.data, at, found, epoch)
+            self._take(detector, self.data, at, found, epoch)
 
-    def _take(self, data: Dataset, at: np.ndarray, losses: np.ndarray, epoch: int) -> None:
+    def _take(self, detector: Detector, data: Dataset, at: np.ndarray, losses: np.ndarray, epoch: int) -> None:
         ids = np.array([data.snapshot.images[int(i)].id for i in at], np.int64)
-        boxes = np.maximum(np.diff(data.offsets)[at], 1)  # or a crowd would always come first
+        boxes = np.ones(len(at), np.int64)
+        if not detector.loss_per_positive:  # or images of many boxes would always come first, else always last
+            learnt = np.concatenate([[0], np.cumsum(~data.ignore)])[data.offsets]
+            boxes = np.maximum(np.diff(learnt)[at], 1)
         self._losses = self._losses.with_new(ids, (losses / boxes).astype(np.float32), epoch)
