@@ -105,7 +105,7 @@ def table(titles: list[str], rows: list[list[Any]]) -> None:
     """A table on stdout; numbers to the right. Into a file or a pipe nothing is cut, unless COLUMNS says how wide."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column, title in enumerate(titles):
-        numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
+        numeric = bool(rows) and all(row[column] is None or _is_number(row[column]) for row in rows)
         # names of the first column are typed in other commands, so they are not cut
         least = max((len(str(row[0])) for row in rows), default=0) if column == 0 else None
         made.add_column(title, justify="right" if numeric else "left", min_width=least and min(least, WHOLE))
@@ -121,7 +121,7 @@ def _is_number(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
+        return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "-" if value is None else str(value).replace("[", "\\[")

@@ -124,6 +124,13 @@ def test_evaluate_says_when_images_that_are_judged_were_trained_on(project: Path
         assert ("old was trained on 1 of 2 images here" in shown.err) is (run == "old")
 
 
+def test_a_label_without_boxes_has_no_ap_in_the_table(project: Path, capsys: Capture) -> None:
+    assert main(["evaluate", str(project), "--run", "old"]) == console.DONE
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["cat", "0.5050", "0.5050"] in shown
+    assert ["dog", "-", "-"] in shown
+
+
 def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(project: Path, capsys: Capture) -> None:
     """Of two cats the first run finds one at 0.9, and a dog where none is at 0.8."""
 

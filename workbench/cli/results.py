@@ -75,7 +75,7 @@ def evaluate(
     values = numbers(done, chosen.confidence if chosen else None)
     if not as_json:
         per_label = values["per_label"].items()
-        table(["label", "AP", "AP50"], [[name, n["ap"] or 0.0, n["ap50"] or 0.0] for name, n in per_label])
+        table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
     result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
     if folder is not None and done.file is None:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
