@@ -201,9 +201,8 @@ def _labels(snapshot: Snapshot) -> Iterator[Finding]:
         if not count:
             yield Finding("hint", "unused label", f"The label '{label.name}' has no boxes.")
         elif count < 10:
-            yield Finding(
-                "hint", "rare label", f"The label '{label.name}' has only {count} boxes; 50 are a fair start."
-            )
+            few = words.count(int(count), "box")
+            yield Finding("hint", "rare label", f"The label '{label.name}' has only {few}; 50 are a fair start.")
 
 
 def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:

@@ -15,8 +15,9 @@ from tests.ui.hand import Open, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.health import Health
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.data.health_window import HealthWindow
+from workbench.ui.data.health_window import CHANGED, HealthWindow
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.plot import Plot
 
@@ -65,6 +66,24 @@ def choose(health: HealthWindow, words: str) -> None:
 def words(health: HealthWindow) -> str:
     text: str = find(health, QLabel, "health-words").text()
     return text
+
+
+def test_that_nothing_is_wrong_is_not_said_of_a_project_that_has_changed_since(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    health = checked(qtbot, window)
+    document = window.session.document
+    assert document is not None
+    ids = tuple(image.id for image in document.images())
+    health.show_health(Health(1, 1, 1, (), (), ()))
+    assert words(health) == "1 image, 1 box. Nothing to complain of."
+    window.session.do(edits.SetState(ids, State.DONE))
+    assert words(health) == CHANGED
+    press(health, "health-check")
+    window.session.do(edits.SetState(ids, State.IN_WORK))  # while it is checked
+    settle(qtbot, health, window)
+    assert words(health) == CHANGED
 
 
 def test_what_is_wrong_is_listed_problems_first(qtbot: QtBot, open_window: Open, ailing: Path) -> None:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.project import Split, State
+from workbench.core.words import count
 from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
@@ -151,7 +152,7 @@ class Gallery(QWidget):
         self._mark_again()
         document = self._session.document
         shown, total = self.model.rowCount(), len(document.images()) if document else 0
-        self._count.setText(f"{total:,} images" if shown == total else f"{shown:,} of {total:,}")
+        self._count.setText(count(total, "image") if shown == total else f"{shown:,} of {total:,}")
         self._selection_changed()
 
     @Slot(QModelIndex)

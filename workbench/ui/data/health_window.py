@@ -35,6 +35,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import foot, primary
 
+CHANGED = "The project has changed since. Check again to be sure."
 LISTED = 500
 """Images listed below a finding; more than a person looks through one by one."""
 _FINDING, _IMAGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -51,6 +52,7 @@ class HealthWindow(QDialog):
         self._session = session
         self._job: Job | None = None
         self._is_stale = False  # the project was edited since it was checked
+        self._is_shown = False  # what a check found stands there
         self._files = QCheckBox("Open every image file: finds damaged ones and copies, and takes longer")
         self._files.setObjectName("health-files")
         self._files.setChecked(True)
@@ -104,7 +106,7 @@ class HealthWindow(QDialog):
         """Another project: what was found says nothing of it."""
         if self._job is not None:
             self._job.stop.set()
-        self._job = None
+        self._job, self._is_shown = None, False
         self._tree.clear()
         self._words.setText("")
         self.close()
@@ -126,6 +128,7 @@ class HealthWindow(QDialog):
         if document is None:
             return
         self._tree.clear()
+        self._is_shown = False
         folder, files = document.folder, self._files.isChecked()
         job = Job("Checking the data", lambda _: _examined(folder, files), self._session)
         job.reported.connect(self._reported)
@@ -185,9 +188,12 @@ class HealthWindow(QDialog):
                 item.addChild(child)
             self._tree.addTopLevelItem(item)
         problems, hints = found.problems, len(found.findings) - found.problems
-        about = f"{found.images:,} images, {found.boxes:,} boxes"
+        about = f"{words.count(found.images, 'image')}, {words.count(found.boxes, 'box')}"
         counted = f"{words.count(problems, 'problem')}, {words.count(hints, 'hint')}"
         self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. Nothing to complain of.")
+        self._is_shown = True
+        if self._is_stale:  # edited while it was checked
+            self._words.setText(CHANGED)
 
     # --- what to do about it ---
 
@@ -240,8 +246,8 @@ class HealthWindow(QDialog):
     @Slot(object)
     def _edited(self, _applied: object) -> None:
         self._is_stale = True
-        if self._tree.topLevelItemCount() and self._job is None:
-            self._words.setText("The project has changed since. Check again to be sure.")
+        if self._is_shown and self._job is None:
+            self._words.setText(CHANGED)
 
 
 def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatistics]:
