@@ -42,11 +42,14 @@ def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> t
                 case training.Started():
                     say(_started(event), quiet=quiet)
                 case training.Progress():
-                    speed = f"loss {event.loss:.3f}  {event.images_per_second:.1f} images/s"
+                    speed = f"loss {event.loss:.3f}  {words.speed(event.images_per_second)}"
                     progress.to(event.step, event.steps, speed)
                 case training.Evaluated():
                     best = "  best so far" if event.is_record else ""
-                    say(f"  epoch {event.epoch:>3}  AP {event.ap:.3f}  AP50 {event.ap50:.3f}{best}", quiet=quiet)
+                    say(
+                        f"  epoch {event.epoch:>3}  AP {words.share(event.ap)}  AP50 {words.share(event.ap50)}{best}",
+                        quiet=quiet,
+                    )
                 case training.Message():
                     say(f"  {event.sentence}", quiet=quiet)
                 case training.Failed():
@@ -74,7 +77,7 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
         for event in events:
             match event:
                 case EvaluationProgress():
-                    progress.to(event.done, event.total, f"{event.images_per_second:.1f} images/s")
+                    progress.to(event.done, event.total, words.speed(event.images_per_second))
                 case Skipped():
                     say(f"  left out: {event.sentence}")  # also beside --json: its reason stands nowhere else
                 case EvaluationDone():
@@ -95,7 +98,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                     progress.to(event.done, event.total)
                     say(f"  {event.done:,} were predicted before; going on from there", quiet=quiet)
                 case Predicted():
-                    progress.to(event.done, event.total or None, f"{event.images_per_second:.1f} images/s")
+                    progress.to(event.done, event.total or None, words.speed(event.images_per_second))
                 case Skipped():
                     say(f"  left out: {event.sentence}")
                 case Writing():

@@ -26,6 +26,24 @@ def test_only_all_is_a_hundred_percent_and_only_nothing_is_none(share: float, di
 
 
 @pytest.mark.parametrize(
+    ("value", "digits", "said"),
+    [(0.886, 3, "0.886"), (0.9996, 3, "0.999"), (0.0002, 3, "0.001"), (0, 3, "0.000"), (1, 3, "1.000"),
+     (1 - 2e-16, 3, "1.000"), (0.996, 2, "0.99"), (math.nan, 3, "–")],
+)  # fmt: skip
+def test_only_what_is_perfect_is_one_and_what_does_not_exist_is_a_dash(value: float, digits: int, said: str) -> None:
+    assert words.share(value, digits) == said
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"),
+    [(0, "0 images/s"), (0.042, "0.042 images/s"), (3.44, "3.4 images/s"), (9.96, "10 images/s"),
+     (1250.4, "1,250 images/s")],
+)  # fmt: skip
+def test_a_slow_training_is_not_said_to_stand_still(speed: float, said: str) -> None:
+    assert words.speed(speed) == said
+
+
+@pytest.mark.parametrize(
     ("number", "said"),
     [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (999.6, "1.0 kB"), (8_440, "8.4 kB"), (9_960, "10 kB"),
      (999_400, "999 kB"), (999_600, "1.0 MB"), (23_600_000, "24 MB"), (136e6, "136 MB"), (1.26e9, "1.3 GB"),

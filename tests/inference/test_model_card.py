@@ -92,6 +92,13 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "## Licence\n\nCC-BY-4.0" in text
 
 
+def test_thousands_of_images_are_written_as_everywhere(opened: Predictor, card: Card) -> None:
+    assert opened.header is not None
+    header = dataclasses.replace(opened.header, provenance={**opened.header.provenance, "images": 40_000})
+    member = exporters.load_all().get("onnx")()
+    assert "- Images trained on: 40,000\n" in model_card.text(member, card, VERIFIED, header, None, None)
+
+
 def test_images_of_no_split_are_counted_too(opened: Predictor, card: Card) -> None:
     data = snapshot()
     images = tuple(dataclasses.replace(image, split=Split.NONE) for image in data.images)

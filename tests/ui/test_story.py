@@ -10,11 +10,16 @@ import pytest
 from workbench.training.events import Evaluated, Finished, Message, Paused, Progress, Saved, Started
 from workbench.ui.train import series
 from workbench.ui.train.series import MOST_POINTS, Series
-from workbench.ui.train.story import told
+from workbench.ui.train.story import said, told
 
 
 def progress(step: int, terms: dict[str, float]) -> Progress:
     return Progress(step, 100, 1, 10, terms, sum(terms.values()), 0.1 * step, 20.0, 60.0)
+
+
+def test_what_could_not_be_measured_is_a_dash_in_the_log() -> None:
+    event = Evaluated(3, 30, math.nan, math.nan, math.nan, {}, 5, 1.0, False)
+    assert said(event) == "Epoch 3: AP –, AP50 – on 5 images."
 
 
 def test_each_term_has_a_value_for_each_step() -> None:

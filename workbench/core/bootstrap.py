@@ -3,7 +3,7 @@
 Images are drawn with replacement, the same ones for both runs, and the numbers are taken of what was drawn. An image
 drawn twice counts twice, as if a copy of it lay beside it. The middle 95 % of the differences are the interval; if it
 contains 0, these images don't tell which run is better (Efron 1979; percentile method). Of fewer than LEAST images with
-a label there is no interval: as soon as all say the same it leaves out 0, which chance alone does in one of 16 for five.
+a label there is no interval: as soon as all say the same it leaves out 0, which five do by chance in one of 16 cases.
 
 C = labels, I = images, N = draws, T = IoU thresholds, n = detections of a label, H = right ones among them.
 """

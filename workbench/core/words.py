@@ -24,6 +24,22 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{tenths / scale:.{digits}f} %"
 
 
+def share(value: float, digits: int = 3) -> str:
+    """ "0.886" of a number from 0 to 1, rounded as in percent(); "–" for one that does not exist (NaN)."""
+    if math.isnan(value):
+        return "–"
+    least = 10.0**-digits
+    if 0 < value < 1 - 1e-9:  # an AP of 1 is summed up to a little less
+        value = min(max(value, least), 1 - least)
+    return f"{value:.{digits}f}"
+
+
+def speed(images_per_second: float) -> str:
+    """ "1,250 images/s", "3.4 images/s", "0.042 images/s"."""
+    digits = ",.0f" if images_per_second >= 9.95 or not images_per_second else ".2g"
+    return f"{images_per_second:{digits}} images/s"
+
+
 def size(number: float) -> str:
     """Of bytes: "950 bytes", "8.4 kB", "24 MB", "1.3 GB". A unit is 1,000 of the one before, as for disks."""
     if number < 999.5:

@@ -138,8 +138,8 @@ def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None
     facts = {
         "Run": about.get("run"),
         "Date": about.get("time"),
-        "Images trained on": about.get("images"),
-        "Epochs": header.epoch if header else None,
+        "Images trained on": _counted(about.get("images")),
+        "Epochs": _counted(header.epoch if header else None),
         "Begun from": about.get("begun from"),
         "Imported from": about.get("imported from"),
         "Snapshot of the data": card.data,
@@ -186,8 +186,12 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
     return "\n".join(["## Quality", "", head, "", *_table(["label", "AP", "AP50", "boxes"], rows)])
 
 
+def _counted(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) and value else value
+
+
 def _score(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, int | float) else "-"
+    return words.share(value) if isinstance(value, int | float) else "-"
 
 
 def _verified(member: Exporter, verified: Verification) -> str:

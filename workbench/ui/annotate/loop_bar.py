@@ -9,7 +9,7 @@ from PySide6.QtGui import QActionGroup, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QToolButton
 
 from workbench.core.standing import standing
-from workbench.core.words import duration
+from workbench.core.words import duration, share
 from workbench.errors import WorkbenchError
 from workbench.inference.events import EvaluationProgress
 from workbench.training import again
@@ -207,7 +207,7 @@ class LoopBar(QFrame):
             if isinstance(event, Progress):
                 self._progress = event
             elif isinstance(event, Evaluated):
-                self._ap50 = f", AP50 {event.ap50:.2f}"
+                self._ap50 = f", AP50 {share(event.ap50, 2)}"
             elif isinstance(event, Finished | Failed):
                 self._end = event
         elif job is self._queues.job and isinstance(event, EvaluationProgress):

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.confidence import Tally
+from workbench.core.words import share
 from workbench.ui import theme
 from workbench.ui.inspect.shown import Doubles, Shown
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
@@ -174,7 +175,3 @@ class LabelsTable(QTableView):
     def _edit_own(self) -> None:
         if self.currentIndex().isValid():
             self.edit(self.labels.index(self.currentIndex().row(), LEAST))
-
-
-def share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QTableWidgetItem,
 )
 
+from workbench.core import words
 from workbench.core.tide import KINDS, Kind, Tide, tide
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
@@ -83,14 +84,14 @@ class Mistakes(TableTab):
         longest = max(float(costs.max()), 1e-9)
         for row, kind in enumerate(KINDS):
             count = len(result.missed) if kind == "missed" else len(result.detections(kind))
-            self._fill(row, f"{costs[row]:.3f}", max(float(costs[row]), 0.0) / longest, f"{count:,}")
+            self._fill(row, f"{costs[row]:z.3f}", max(float(costs[row]), 0.0) / longest, f"{count:,}")
         if math.isnan(result.ap50):
             self.words.setText("There are no labelled boxes to compare with.")
             return
         self.words.setText(
-            f"AP50 is {result.ap50:.3f}. A cost is what mending all mistakes of a kind, and nothing else, would add;"
-            f" costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). Missed are only boxes on which no"
-            f" other mistake lies. {state.rule}."
+            f"AP50 is {words.share(result.ap50)}. A cost is what mending all mistakes of a kind, and nothing else,"
+            " would add; costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). Missed are only boxes"
+            f" on which no other mistake lies. {state.rule}."
         )
 
     def _fill(self, row: int, cost: str, share: float, count: str) -> None:

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from workbench.core.precision import average_precision
 from workbench.core.size_ranges import mean_of_known
-from workbench.core.words import count
+from workbench.core.words import count, share
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable, share
+from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.shown import OVERLAP, Doubles, Shown
 from workbench.ui.inspect.tab import Tab
 

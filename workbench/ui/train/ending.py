@@ -13,7 +13,7 @@ from typing import TypeVar
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
-from workbench.core.words import duration
+from workbench.core.words import duration, share
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished
@@ -87,12 +87,12 @@ def _best(story: Story) -> str:
         return "It was not evaluated."
     few, first = by_few(best.images), story.evaluations[0]
     word = "Newest" if few else "Best"
-    said = f"{word}: AP50 {best.ap50:.3f}, AP {best.ap:.3f} in epoch {best.epoch:,}{few and f', {few}'}."
+    said = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
     if first.step:
         return said
     if best is first:
-        return f"Nothing was learnt that is better than the weights it began with (AP50 {first.ap50:.3f})."
-    return f"{said} It began with AP50 {first.ap50:.3f}, AP {first.ap:.3f}."
+        return f"Nothing was learnt that is better than the weights it began with (AP50 {share(first.ap50)})."
+    return f"{said} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
 
 
 class Notice(QObject):

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from workbench.core.words import duration, size
+from workbench.core.words import duration, share, size, speed
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
 from workbench.ui.train.story import Story
@@ -172,10 +172,10 @@ def _numbers(story: Story) -> list[str]:
         f"epoch {seen.epoch:,} of {seen.epochs:,}",
         f"step {seen.step:,} of {seen.steps:,}",
         f"loss {seen.loss:.3f}",
-        f"{seen.images_per_second:,.0f} images/s",
+        speed(seen.images_per_second),
     ]
     if story.evaluations:
-        parts.append(f"AP50 {story.evaluations[-1].ap50:.3f}")
+        parts.append(f"AP50 {share(story.evaluations[-1].ap50)}")
     if seen.memory_bytes:
         parts.append(size(seen.memory_bytes))
     return parts

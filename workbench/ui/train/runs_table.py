@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.files import natural_key
-from workbench.core.words import count
+from workbench.core.words import count, share
 from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.training.settings import FEW_JUDGES
@@ -280,7 +280,7 @@ def _text(run: RunInfo, column: int) -> str:
         value = run.best_ap50 if column == AP50 else run.best_ap
         if math.isnan(value):
             return "–"
-        return f"{'newest: ' if column == AP50 and few(run.validation_images) else ''}{value:.3f}"
+        return f"{'newest: ' if column == AP50 and few(run.validation_images) else ''}{share(value)}"
     imported = run.state == "finished" and not run.epochs
     images = run.images + run.validation_images
     return {

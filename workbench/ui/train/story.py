@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from workbench.core.words import count
+from workbench.core.words import count, share
 from workbench.training.events import (
     Evaluated,
     Event,
@@ -130,7 +130,8 @@ def said(event: Event) -> str:
         )
     if isinstance(event, Evaluated):
         best = " The best so far." if event.is_record else ""
-        return f"Epoch {event.epoch}: AP {event.ap:.3f}, AP50 {event.ap50:.3f} on {count(event.images, 'image')}.{best}"
+        scores = f"AP {share(event.ap)}, AP50 {share(event.ap50)}"
+        return f"Epoch {event.epoch}: {scores} on {count(event.images, 'image')}.{best}"
     if isinstance(event, Saved):
         return f"Saved the {event.kind} checkpoint at step {event.step:,}."
     if isinstance(event, Message):
@@ -139,6 +140,6 @@ def said(event: Event) -> str:
         return f"Paused at step {event.step:,}." if event.paused else "Going on."
     if isinstance(event, Finished):
         word = "Stopped" if event.stopped else "Finished"
-        best = f"the best checkpoint has AP50 {event.best_ap50:.3f}"
+        best = f"the best checkpoint has AP50 {share(event.best_ap50)}"
         return f"{word} in epoch {event.epoch} at step {event.step:,}; {best}."
     return event.sentence if isinstance(event, Failed) else ""

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
-from workbench.core.words import duration, size
+from workbench.core.words import duration, share, size
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -164,7 +164,7 @@ class StatusBar(QFrame):
         elif seen.get("total"):
             parts.append(f"{seen.get('done', 0):,} of {seen['total']:,}")
         if not math.isnan(seen.get("ap50", math.nan)):
-            parts.append(f"AP50 {seen['ap50']:.2f}")
+            parts.append(f"AP50 {share(seen['ap50'], 2)}")
         if job.stop.is_set():
             parts.append("stopping …")
         elif seen.get("paused"):

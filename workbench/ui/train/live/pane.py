@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.applied import Applied
+from workbench.core.words import share
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated
 from workbench.training.watched import Look
@@ -228,7 +229,7 @@ class LivePictures(QWidget):
         started = self._story.started
         of = f" of {started.epochs:,}" if started else ""
         ap = next((event.ap50 for event in reversed(self._story.evaluations) if event.epoch == look.epoch), None)
-        return f"epoch {look.epoch:,}{of}" + (f", AP50 {ap:.3f}" if ap is not None else "")
+        return f"epoch {look.epoch:,}{of}" + (f", AP50 {share(ap)}" if ap is not None else "")
 
     def _show(self, widget: LivePicture, found: Found) -> Wish | None:
         """Show one picture; what is to be read for it, if anything is."""
