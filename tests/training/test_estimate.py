@@ -116,6 +116,13 @@ def test_the_sentence_has_time_memory_and_images() -> None:
     assert "steps of 4 images, not of 8, which would have taken too long" in made(small).how
 
 
+def test_seconds_are_told_without_powers_of_ten() -> None:
+    slow = made(replace(MEASURED, paces=(Pace(100, 8, (130.0,)),), evaluation=6.25)).rows()
+    assert slow["steps"].startswith("100 of 2 min: ")
+    assert slow["evaluations"].startswith("5 of 2 min: ")
+    assert made().rows()["steps"].startswith("100 of 2 s: ")
+
+
 # --- measured ---
 
 

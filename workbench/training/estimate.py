@@ -110,8 +110,8 @@ class Estimate:
         epochs = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}"
         return {
             "time": self._time,
-            "steps": f"{self.steps:,} of {self.step_seconds:.2g} s: {epochs}, {self.batch} at a time",
-            "evaluations": f"{self.evaluations:,} of {self.evaluation_seconds:.2g} s:"
+            "steps": f"{self.steps:,} of {_short(self.step_seconds)}: {epochs}, {self.batch} at a time",
+            "evaluations": f"{self.evaluations:,} of {_short(self.evaluation_seconds)}:"
             f" {count(self.validation_images, 'image')}",
             "memory": size(self.memory),
             "images kept": f"{size(self.cache)} {'on disk' if self.cache_on_disk else 'in memory'}, at {self.px} px",
@@ -208,6 +208,10 @@ def _checkpoints(parameters: int, settings: TrainingSettings) -> int:
 
 
 # --- words ---
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 9.95 else rough_duration(seconds)
 
 
 def _range(low: float, high: float) -> str:
