@@ -37,6 +37,11 @@ def test_boxes_are_counted_by_number_size_and_shape() -> None:
     assert (at(found.shapes, 0), at(found.shapes, 2), at(found.shapes, 1)) == (1, 1, 3)
 
 
+def test_a_box_larger_than_its_image_is_counted_with_the_largest() -> None:
+    found = statistics(snapshot([[(-100, -500, 900, 900), (0, 0, 40, 40)]]))
+    assert (found.sides.counts.sum(), at(found.sides, 416)) == (2, 1)
+
+
 def test_a_thousand_boxes_in_an_image_are_few_bars() -> None:
     found = statistics(snapshot([[(0, 0, 9, 9)] * 1000, [(0, 0, 9, 9)]]))
     assert len(found.per_image.counts) <= 41

@@ -44,7 +44,9 @@ def test_a_sum_over_boxes_is_divided_by_those_that_are_learnt_and_a_mean_is_not(
     """Images with one box, with three and a region to ignore, and with such a region alone."""
     images = tuple(Image(id, f"{id}.jpg") for id in (1, 2, 3))
     data: Any = SimpleNamespace(
-        snapshot=SimpleNamespace(images=images), offsets=np.array([0, 1, 5, 6]), ignore=np.array([0, 0, 0, 0, 1, 1], bool)
+        snapshot=SimpleNamespace(images=images),
+        offsets=np.array([0, 1, 5, 6]),
+        ignore=np.array([0, 0, 0, 0, 1, 1], bool),
     )
     side = Side.__new__(Side)
     side._losses = NONE

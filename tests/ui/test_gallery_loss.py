@@ -17,7 +17,7 @@ from tests.ui.hand import Open, find, write_photographs
 from workbench.core.document import Document
 from workbench.training import events, image_losses
 from workbench.training.events import Evaluated
-from workbench.training.image_losses import NONE
+from workbench.training.image_losses import NONE, ImageLosses
 from workbench.ui.image_losses import Losses, of_run
 from workbench.ui.image_losses import of as image_losses_of
 from workbench.ui.images_model import SHOWN
@@ -78,6 +78,11 @@ def test_a_loss_is_told_with_how_many_are_lower() -> None:
     assert losses.words(1) == "loss 0, the lowest of 101 images, run tiny-2 after epoch 12"
     assert losses.words(400) == ""
     assert three().words(3).startswith("loss 12.3, ")
+
+
+def test_a_loss_above_few_others_is_not_higher_than_none() -> None:
+    losses = of_run("r", ImageLosses(np.arange(300), np.arange(300, dtype=np.float32), np.ones(300, np.int32)))
+    assert losses.words(1) == "loss 1, higher than 1 of 299 other images, run r after epoch 1"
 
 
 def test_shares_count_the_other_images_and_equal_losses_stand_equally() -> None:

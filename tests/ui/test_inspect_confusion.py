@@ -34,6 +34,18 @@ def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, seen: InspectPage)
     assert "Confidence from 0.50; right from an overlap of 0.5; NMS per label at 0.60, at most 300" in words
 
 
+def test_cells_and_sums_say_what_they_count(qapp: QApplication) -> None:
+    model = confusion.ConfusionModel()
+    model.show_table(("cell", "nucleus"), np.array([[998, 1, 1], [0, 0, 0], [1, 2, 0]]))
+    told = [str(model.index(row, column).data(Qt.ItemDataRole.ToolTipRole)) for row, column in
+            ((0, 0), (0, 1), (2, 0), (2, 3), (1, 3), (3, 1))]  # fmt: skip
+    assert told == [
+        "998 cell detected as cell, 99 % of its row", "1 cell detected as nucleus, 1 % of its row",
+        "1 time cell where nothing is labelled, 33 % of its row", "3 detections where nothing is labelled",
+        "0 boxes of nucleus", "3 detections of nucleus",
+    ]  # fmt: skip
+
+
 def test_a_cell_opens_its_images_with_its_boxes_marked_and_all_come_again(
     qtbot: QtBot, seen: InspectPage, session: Session
 ) -> None:
@@ -45,7 +57,7 @@ def test_a_cell_opens_its_images_with_its_boxes_marked_and_all_come_again(
     assert session.image is not None
     assert session.image.name == "b.png"
     assert marked(seen) == [[10, 10, 30, 30], [10, 10, 30, 30]]  # the detection and the box
-    assert text(seen, "inspect-note") == "1 image: 1 cell detected as nucleus, 50% of its row"
+    assert text(seen, "inspect-note") == "1 image: 1 cell detected as nucleus, 50 % of its row"
     slide(seen, "confidence", 80)  # what was opened stays, whatever the sliders do
     assert listed(seen) == ["b.png"]
     press(qtbot, seen, "inspect-all-again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -24,7 +25,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, Split
+from workbench.core.project import Box, Image, Label, Snapshot, Split
 from workbench.ui.data.split_window import SplitWindow
 from workbench.ui.main_window import MainWindow
 
@@ -86,6 +87,18 @@ def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_win
     assert not find(split, QPushButton, "split-apply").isEnabled()
     window.session.undo()
     assert on_disk(rides) == [Split.NONE] * 20
+
+
+def test_one_image_of_hundreds_is_not_none_and_the_others_not_all(open_window: Open, rides: Path) -> None:
+    split = opened(open_window(rides, "data"))
+    images = tuple(Image(i, f"{i}.jpg", split=Split.TRAIN if i else Split.VALIDATION) for i in range(300))
+    nothing = np.zeros(0, np.int64)
+    split._edit = None
+    split._show(
+        Snapshot((), images, (Path(),) * 300, np.zeros(301, np.int64), np.zeros((0, 4)), nothing,
+                 np.zeros((0, 4), bool), nothing), None,
+    )  # fmt: skip
+    assert row(split, 0) == ["images", "299  (99 %)", "1  (1 %)", "0  (0 %)"]
 
 
 def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, open_window: Open, rides: Path) -> None:

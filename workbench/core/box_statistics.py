@@ -45,7 +45,7 @@ def statistics(snapshot: Snapshot) -> BoxStatistics:
     return BoxStatistics(
         per_label=tuple((label.name, int(n)) for label, n in zip(snapshot.labels, counts, strict=False)),
         per_image=_histogram(per_image, np.arange(0, most + steps + 1, steps) - 0.5),
-        sides=_histogram(sides, np.arange(0, SIDE + 16.0, 8.0)),
+        sides=_histogram(np.minimum(sides, SIDE), np.arange(0, SIDE + 16.0, 8.0)),
         shapes=_histogram(np.clip(np.log2(wide[sound] / high[sound]), -4, 4), np.linspace(-4, 4, 33)),
     )
 

@@ -60,6 +60,8 @@ class Losses:
             return f"the highest of {count(len(self), 'image')}"
         if self.lower[row] == 0:
             return f"the lowest of {count(len(self), 'image')}"
+        if 100 * self.lower[row] < others:
+            return f"higher than {self.lower[row]:,} of {others:,} other images"
         return f"higher than {int(100 * self.lower[row] / others)} % of the images"
 
     def _row(self, id: int) -> int:
@@ -179,4 +181,4 @@ def _same(one: Losses, other: Losses) -> bool:
 
 def _number(loss: float) -> str:
     """Three digits: losses are compared, not measured."""
-    return f"{loss:.3g}" if loss < 1000 else f"{loss:,.0f}"
+    return f"{loss:.3g}" if loss < 999.5 else f"{loss:,.0f}"

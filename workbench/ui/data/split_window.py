@@ -206,7 +206,7 @@ class SplitWindow(QDialog):
         self._table.setRowCount(len(rows))
         for row, (name, counts) in enumerate(rows):
             total = max(int(counts.sum()), 1)
-            texts = [name, *(f"{count:,}  ({100 * count / total:.0f} %)" for count in counts[:3].tolist())]
+            texts = [name, *(f"{count:,}  ({words.percent(count / total, 0)})" for count in counts[:3].tolist())]
             for place, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 if place:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QTableView
 
+from workbench.core import words
 from workbench.core.confusion import Confusion, confusion
 from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
@@ -65,11 +66,11 @@ class ConfusionModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         across = orientation == Qt.Orientation.Horizontal
-        words = (*self._names, MISSED if across else NOTHING, BOXES if across else DETECTIONS)[section]
+        title = (*self._names, MISSED if across else NOTHING, BOXES if across else DETECTIONS)[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return words
+            return title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"detected as {words}" if across and section < len(self._names) else words
+            return f"detected as {title}" if across and section < len(self._names) else title
         return None
 
     def count(self, row: int, column: int) -> int | None:
@@ -122,14 +123,15 @@ class ConfusionModel(QAbstractTableModel):
     def _told(self, row: int, column: int, count: int) -> str:
         last = len(self._names)
         if row > last:
-            return f"{count:,} detections of {self._names[column]}"
+            return f"{words.count(count, 'detection')} of {self._names[column]}"
         if column > last:
-            return f"{count:,} {'false alarms' if row == last else f'boxes of {self._names[row]}'}"
-        share = f"{self.share(row, column):.0%} of its row"
+            where = " where nothing is labelled" if row == last else f" of {self._names[row]}"
+            return f"{words.count(count, 'detection' if row == last else 'box')}{where}"
+        share = f"{words.percent(self.share(row, column), 0)} of its row"
         if row == last:
-            return f"{count:,} times {self._names[column]} where nothing is labelled, {share}"
-        words = "missed" if column == last else f"detected as {self._names[column]}"
-        return f"{count:,} {self._names[row]} {words}, {share}"
+            return f"{words.count(count, 'time')} {self._names[column]} where nothing is labelled, {share}"
+        became = "missed" if column == last else f"detected as {self._names[column]}"
+        return f"{count:,} {self._names[row]} {became}, {share}"
 
 
 class ConfusionTab(TableTab):
@@ -186,10 +188,10 @@ class ConfusionTab(TableTab):
             if place <= last:
                 here &= cells[:, axis] == place
         if self.model.count(row, column):
-            words = str(self.model.index(row, column).data(Qt.ItemDataRole.ToolTipRole))
+            about = str(self.model.index(row, column).data(Qt.ItemDataRole.ToolTipRole))
             rows = np.flatnonzero(here)
             boxes, detections = self._result.boxes[rows], self._result.detections[rows]
-            self.opened.emit(Chosen.of(words, state.matching, detections, boxes))
+            self.opened.emit(Chosen.of(about, state.matching, detections, boxes))
 
 
 @lru_cache(maxsize=1024)
