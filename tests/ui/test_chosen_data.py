@@ -44,6 +44,15 @@ def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, re
 
 
 @pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.1, "and judged by the same ones: they are too few."), (0.4, "1 of them held out to validate.")],
+)
+def test_of_three_images_a_tenth_is_none(document: Document, share: float, words: str) -> None:
+    training = TrainingSettings(hold_out=share)
+    assert counted(document, training)[1].startswith(f"3 images to train on, {words}")
+
+
+@pytest.mark.parametrize(
     ("published", "px", "words"),
     [
         (9, 416, "the project's 9, made for 416 px."),

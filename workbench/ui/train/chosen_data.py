@@ -7,7 +7,7 @@ import numpy as np
 from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.core.resize import kind_of
-from workbench.core.words import count, percent
+from workbench.core.words import count
 from workbench.detectors import DetectorSettings
 from workbench.training import schedule
 from workbench.training.settings import TrainingSettings
@@ -29,10 +29,15 @@ def counted(
             f"No image to train on: none is {training.states}. Mark images whose boxes are complete as done,"
             " or choose other states in the settings above."
         )
-    held = f"{validation:,} to validate" if validation else f"{percent(training.hold_out, 0)} of them held out"
+    out = 0 if validation else round(train * training.hold_out)
+    held = f"{validation:,} to validate" if validation else _held_out(out)
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
-    learnt = train if validation else train - round(train * training.hold_out)
-    return train, f"{count(train, 'image')} to train on, {held}.{_length(training, learnt)}{anchors}"
+    return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
+
+
+def _held_out(images: int) -> str:
+    """As prepare.parts() does where no image has the split validation."""
+    return f"{images:,} of them held out to validate" if images else "and judged by the same ones: they are too few"
 
 
 def _length(training: TrainingSettings, images: int) -> str:
