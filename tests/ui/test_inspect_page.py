@@ -363,6 +363,27 @@ def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, ses
     assert "Labels have changed since" in text(page, "inspect-words")
 
 
+def test_another_split_asks_for_another_look_and_another_state_only_where_it_matters(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    assert session.document is not None
+    first, second = (image.id for image in session.document.images())
+    page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
+    session.do(edits.SetSplit((first,), Split.TEST))
+    assert text(page, "inspect-words") == "Other images belong to these now. Look again to count them."
+    session.do(edits.RemoveBoxes((session.document.boxes(second)[0].id,)))
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "1.000")  # followed, and it is still said
+    assert "Look again" in text(page, "inspect-words")
+    session.undo()
+    session.undo()
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 2 labelled boxes.")
+    session.do(edits.SetState((first,), State.VERIFIED))  # done before
+    assert text(page, "inspect-words") == "2 images, 2 labelled boxes."
+    session.do(edits.SetState((first,), State.IN_WORK))
+    assert "Look again" in text(page, "inspect-words")
+
+
 def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     looked(qtbot, page, session)
     assert session.document is not None

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
-from workbench.core.project import Image, Split
+from workbench.core.image_table import ImageTable
+from workbench.core.project import Image, Split, State
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.widgets.elided import ElidedCombo
 
+DONE = (State.DONE, State.VERIFIED)
 _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
 
 
@@ -64,6 +68,12 @@ class Choice(QWidget):
     @property
     def done_only(self) -> bool:
         return self._done_only.isChecked()
+
+    def ids(self, images: ImageTable) -> NDArray[np.int64]:
+        """Of the images that a look takes, ascending."""
+        split, done = self.split, [images.in_state(state) for state in DONE]
+        chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
+        return np.sort(images.ids[chosen & np.any(done, axis=0)] if self.done_only else images.ids[chosen])
 
     def clear(self) -> None:
         """Forget the runs; a project was closed."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
-from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
+from workbench.ui.inspect.choice import DONE
 from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.compare.tab import CompareTab
 from workbench.ui.inspect.head import Head
@@ -23,7 +24,7 @@ from workbench.ui.inspect.images_side import ImagesSide
 from workbench.ui.inspect.keeping import Keeping
 from workbench.ui.inspect.looking.opening import LookElsewhere
 from workbench.ui.inspect.picture_side import PictureSide
-from workbench.ui.inspect.review.following import Follower, summary
+from workbench.ui.inspect.review.following import Follower, told
 from workbench.ui.inspect.review.tab import ReviewTab
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.side import Side
@@ -33,7 +34,6 @@ from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, say_none
-from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.next_step import NextStep
 
 LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
@@ -52,6 +52,8 @@ class InspectPage(Page):
         self._wish: Wish | None = None  # of what is found, or looked for
         self._found: Found | None = None
         self._is_stale = False  # what was found is compared with labels that have changed since
+        self._looked_at = np.zeros(0, np.int64)  # ids of the images that were chosen when it began to look
+        self._has_others = False  # other images are chosen by now
         self._runs = TrainedRuns(self)
         self._follower = Follower(self)
         self._build()
@@ -150,9 +152,18 @@ class InspectPage(Page):
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
         """The numbers follow boxes at once; other images, or labels, need another look."""
-        if self._found is not None and not self._follower.follow(self.session.document, applied, self._side.nms):
+        if self._found is None:
+            return
+        if not self._follower.follow(self.session.document, applied, self._side.nms):
             self._is_stale = True
-            self._head.say("Labels have changed since. Look again to compare with them.")
+        if applied.images_changed:
+            self._has_others = self._chooses_others()
+        if self._is_stale or applied.images_changed:
+            self._say_found(self._found)
+
+    def _chooses_others(self) -> bool:
+        document = self.session.document
+        return document is not None and not np.array_equal(self._choice.ids(document.images()), self._looked_at)
 
     @Slot(object)
     def _followed(self, found: Found) -> None:
@@ -218,9 +229,9 @@ class InspectPage(Page):
             return
         snapshot = document.snapshot()
         if self._choice.done_only:
-            snapshot = snapshot.only(states=(State.DONE, State.VERIFIED))
+            snapshot = snapshot.only(states=DONE)
         wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
-        self._wish = wish
+        self._wish, self._looked_at = wish, self._choice.ids(document.images())
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
@@ -279,7 +290,7 @@ class InspectPage(Page):
     # --- what was found ---
 
     def _take(self, found: Found) -> None:
-        self._found, self._is_stale = found, False
+        self._found, self._is_stale, self._has_others = found, False, self._chooses_others()
         self._follower.begin(found)
         table = self._left.table
         self._left.show_chosen(None)
@@ -360,17 +371,10 @@ class InspectPage(Page):
         for index, image in enumerate(self._found.truth.images):
             if image.id == id and index != self._middle.image:
                 self._show_image(index)
-        if not self._is_stale:  # which is said, and stays
-            self._say_found(self._found)
+        self._say_found(self._found)
 
     def _say_found(self, found: Found) -> None:
-        """How many were looked at; before that, where the image chosen elsewhere is not among them, that it isn't."""
-        image = self.session.image
-        if image is None or any(one.id == image.id for one in found.truth.images):
-            self._head.say(summary(found))
-        else:
-            where = f"{split_word(image.split).lower()}, {image.state}"
-            self._head.say(f" ({where}) is not among these: {summary(found)}", image.name)
+        self._head.say(*told(found, self.session.image, is_stale=self._is_stale, has_others=self._has_others))
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

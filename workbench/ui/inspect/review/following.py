@@ -9,12 +9,13 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core.applied import Applied
 from workbench.core.document import Document
 from workbench.core.matching import Truth
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import Image, Snapshot, Split
 from workbench.core.words import count
 from workbench.inference import review_deeds
 from workbench.ui.background import Background
 from workbench.ui.inspect.shown import moved
 from workbench.ui.inspect.work import Found, Nms
+from workbench.ui.widgets.image_filter import split_word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +46,8 @@ class Follower(QObject):
         self._touched.clear()
 
     def follow(self, document: Document | None, applied: Applied, nms: Nms) -> bool:
-        """Match anew if the edit's images are among those looked at. False: another look is needed for all it changed.
-
-        Other labels are not those that the detector's were found to be; images that came, went or changed their split
-        or state may belong to the split or not.
+        """Match anew if the edit's images are among those looked at. False: another look is needed for all it changed,
+        as other labels are not those that the detector's were found to be.
         """
         if document is None or self._found is None or applied.labels_changed:
             return False
@@ -56,7 +55,7 @@ class Follower(QObject):
         if touched:
             self._touched |= touched
             self._ask(_Wish(self._found, nms, document.snapshot(self._touched)))
-        return not applied.images_changed
+        return True
 
     def _ask(self, wish: _Wish) -> None:
         if self._behind is None:
@@ -90,6 +89,20 @@ def summary(found: Found) -> str:
         may = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
         learnt = f"; {may:,} may have been trained on" if may else ""
     return f"{count(len(found.truth), 'image')}, {boxes}{learnt}.{skipped}{remark}"
+
+
+def told(found: Found, image: Image | None, *, is_stale: bool, has_others: bool) -> tuple[str, str]:
+    """The words above the page and a file's name before them: what was looked at, and that `image`, the one chosen
+    elsewhere, is not among it; or that another look is needed, for labels or images are not those of then.
+    """
+    if is_stale:
+        return "Labels have changed since. Look again to compare with them.", ""
+    if has_others:
+        return "Other images belong to these now. Look again to count them.", ""
+    if image is None or any(one.id == image.id for one in found.truth.images):
+        return summary(found), ""
+    where = f"{split_word(image.split).lower()}, {image.state}"
+    return f" ({where}) is not among these: {summary(found)}", image.name
 
 
 def _followed(wish: _Wish) -> Found:
