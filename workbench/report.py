@@ -77,7 +77,8 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
         for event in events:
             match event:
                 case EvaluationProgress():
-                    progress.to(event.done, event.total, words.speed(event.images_per_second))
+                    kept = "kept from before" if event.cached == event.total else ""
+                    progress.to(event.done, event.total, kept or words.speed(event.images_per_second))
                 case Skipped():
                     say(f"  left out: {event.sentence}")  # also beside --json: its reason stands nowhere else
                 case EvaluationDone():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+from typing import Any
 
 import pytest
 
-from workbench import console
+from workbench import console, report
+from workbench.inference.events import EvaluationDone, EvaluationProgress
 
 
 def test_names_in_the_first_column_are_not_cut(
@@ -30,6 +33,16 @@ def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypa
     (_, line) = capsys.readouterr().out.splitlines()
     assert line.split()[:2] == ["a", "finished"]
     assert line.count("words") == 10
+
+
+def test_an_evaluation_of_what_was_kept_has_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    done: Any = EvaluationDone(*[None] * 4, 0, None)  # type: ignore[arg-type]
+    report.show_evaluation([EvaluationProgress(32, 32, 32, 0.0, math.nan), done])
+    told = capsys.readouterr().err
+    assert "kept from before" in told
+    assert "images/s" not in told
+    report.show_evaluation([EvaluationProgress(32, 32, 30, 2.5, 0.0), done])
+    assert "2.5 images/s" in capsys.readouterr().err
 
 
 def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys: pytest.CaptureFixture[str]) -> None:
