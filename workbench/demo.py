@@ -69,7 +69,7 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     recipe = recipes.preset(PRESET).changed({"epochs": epochs} if epochs else {})
     request = RunRequest(folder, document.snapshot(), recipe, kept)
     finished = show_training(training(request, control))
-    best = f"best AP50 on the validation images {finished.best_ap50:.3f}"
+    best = f"best AP50 on the validation images {words.share(finished.best_ap50)}"
     say(f"3  Trained {finished.epoch} epochs; {best} ({took(begun)}).")
     return folder
 

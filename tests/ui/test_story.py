@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from workbench.training.events import Evaluated, Finished, Message, Paused, Progress, Saved, Started
+from workbench.training.saving import Standing
 from workbench.ui.train import series
 from workbench.ui.train.series import MOST_POINTS, Series
 from workbench.ui.train.story import said, told
@@ -15,6 +17,13 @@ from workbench.ui.train.story import said, told
 
 def progress(step: int, terms: dict[str, float]) -> Progress:
     return Progress(step, 100, 1, 10, terms, sum(terms.values()), 0.1 * step, 20.0, 60.0)
+
+
+def test_a_run_that_was_stopped_before_it_was_judged_has_no_best_checkpoint() -> None:
+    event = Finished(3, 0, True, Standing(done=3).highest_ap50, 60.0, "runs/first")
+    assert said(event) == "Stopped in epoch 0 at step 3; its AP was not measured."
+    found_nothing = Standing(done=3, best=0.0, best_ap50=0.0)
+    assert said(replace(event, best_ap50=found_nothing.highest_ap50)).endswith("the best checkpoint has AP50 0.000.")
 
 
 def test_what_could_not_be_measured_is_a_dash_in_the_log() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import shlex
 import sys
@@ -85,7 +86,8 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
     finally:
         if runtime.main:
             runs.forget_unstarted(request.folder)
-    said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": finished.best_ap50,
+    best = None if math.isnan(finished.best_ap50) else finished.best_ap50
+    said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     result(said, as_json=as_json)
     if finished.stopped:

@@ -112,7 +112,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a run that ended by itself (`stopped` False) or was asked to stop (True)."""
+    """The last event of a run that ended by itself (`stopped` False) or was asked to stop (True).
+
+    `best_ap50` NaN: it was not evaluated.
+    """
 
     step: int
     epoch: int

@@ -139,8 +139,8 @@ class _Training:
         self.notes += said
         self.data, self.validation = yield from reading.read(self.request, self.runtime, self.threads, self.control)
         if self.runtime.agree(self.control.stop.is_set()):
-            step = state.step if state else 0
-            yield Finished(step, 0, True, 0.0, self._seconds(), str(self.request.folder))
+            step, best = (state.step, state.best_ap50) if state else (0, self.standing.highest_ap50)
+            yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
             return
         self._build(state)
         yield from self._train()

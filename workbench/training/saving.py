@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,9 @@ class Standing:
 
     @property
     def highest_ap50(self) -> float:
-        """Of the weights in best.safetensors."""
+        """Of the weights in best.safetensors; NaN where no evaluation has made any."""
+        if max(self.kept, self.best) < 0:
+            return math.nan
         return self.kept_ap50 if self.kept > self.best else self.best_ap50
 
 

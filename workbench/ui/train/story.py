@@ -140,6 +140,7 @@ def said(event: Event) -> str:
         return f"Paused at step {event.step:,}." if event.paused else "Going on."
     if isinstance(event, Finished):
         word = "Stopped" if event.stopped else "Finished"
-        best = f"the best checkpoint has AP50 {share(event.best_ap50)}"
+        judged = not math.isnan(event.best_ap50)
+        best = f"the best checkpoint has AP50 {share(event.best_ap50)}" if judged else "its AP was not measured"
         return f"{word} in epoch {event.epoch} at step {event.step:,}; {best}."
     return event.sentence if isinstance(event, Failed) else ""
