@@ -42,8 +42,8 @@ def parts(
         low = -random.random((len(out), 2)) * (side - 1)
         seen[out] = np.concatenate([low, low + side], axis=1)
     if settings.overlap_crop:
-        for piece in np.flatnonzero(random.random(count) < settings.overlap_crop):
-            seen[piece] = _cropped(random, seen[piece], boxes_of(int(piece)))
+        for piece in range(count):
+            seen[piece] = _cropped(random, seen[piece], boxes_of(piece), settings.overlap_crop)
     return seen
 
 
@@ -57,19 +57,33 @@ def _whole(random: np.random.Generator, share: float, pictures: Doubles) -> Doub
     return np.concatenate([low, low + scale], axis=1)
 
 
-def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles) -> Doubles:
-    """A part of the part that some box overlaps by a drawn IoU; after 50 vain trials the part itself."""
-    least = random.choice(LEAST_OVERLAPS)
-    size = seen[2:] - seen[:2]
-    for _ in range(TRIALS):
-        side = random.uniform(SMALLEST_CROP, 1, 2)
-        if not ASPECTS[0] <= side[0] / side[1] <= ASPECTS[1]:
-            continue
-        low = random.random(2) * (1 - side)
-        crop = np.concatenate([seen[:2] + low * size, seen[:2] + (low + side) * size])
-        if not len(boxes) or least == 0 or geometry.iou(crop[None], boxes).max() >= least:
+def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles, share: float) -> Doubles:
+    """A part of the part that some box overlaps by a drawn IoU, in this `share` of cases; else the part itself.
+
+    After 50 vain trials another one is drawn of what is left: as the authors' Caffe, which takes one of those samplers
+    that found something (GenerateBatchSamples). With small boxes most overlaps can't be reached.
+    """
+    whole = len(LEAST_OVERLAPS) * (1 / share - 1)  # how often it is drawn for each time that one overlap is
+    left = list(LEAST_OVERLAPS)
+    while left and random.random() >= whole / (whole + len(left)):
+        crop = _overlapping(random, seen, boxes, left.pop(random.integers(len(left))))
+        if crop is not None:
             return crop
     return seen
+
+
+def _overlapping(random: np.random.Generator, seen: Doubles, boxes: Doubles, least: float) -> Doubles | None:
+    """A part of the part that some box overlaps by at least this IoU; None after 50 vain trials."""
+    size = seen[2:] - seen[:2]
+    side = random.uniform(SMALLEST_CROP, 1, (TRIALS, 2))
+    low = random.random((TRIALS, 2)) * (1 - side)
+    crops = np.concatenate([seen[:2] + low * size, seen[:2] + (low + side) * size], axis=1)
+    aspect = side[:, 0] / side[:, 1]
+    fits = (aspect >= ASPECTS[0]) & (aspect <= ASPECTS[1])
+    if len(boxes) and least:
+        fits &= geometry.iou(crops, boxes).max(axis=1) >= least
+    found: Doubles | None = crops[fits.argmax()] if fits.any() else None
+    return found
 
 
 def placed(
