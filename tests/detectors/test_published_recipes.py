@@ -185,8 +185,8 @@ def test_what_a_detector_calls_published_is_a_setting_and_the_table_agrees_with_
 # Anchors are the published ones' at this side
 SIDES = {
     "yolov1": 448, "yolov1-tiny": 448, "yolov2": 416, "yolov2-tiny": 416, "yolo9000": 544, "yolov3": 416,
-    "yolov3-tiny": 416, "yolov4": 608, "yolov4-tiny": 416, "yolov4-tiny-3l": 608, "yolov4-csp": 512, "ssd300": 300,
-    "ssd512": 512, "ssdlite": 320,
+    "yolov3-spp": 608, "yolov3-tiny": 416, "yolov4": 608, "yolov4-tiny": 416, "yolov4-tiny-3l": 608, "yolov4-csp": 512,
+    "ssd300": 300, "ssd512": 512, "ssdlite": 320,
 }  # fmt: skip
 
 
@@ -269,6 +269,9 @@ def test_anchors_are_those_of_the_cfg(name: str) -> None:
     unit, expected = ANCHORS[name]
     found = [side / unit for size in detectors.load_all().get(name).published_anchors for side in size]
     assert found == pytest.approx(list(expected), rel=1e-6)
+    made = dataclasses.replace(recipe(name).detector_settings, width=0.05)
+    trained = detectors.build(name, made, 1).anchors
+    assert [side / unit for size in trained for side in size] == pytest.approx(list(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -129,4 +129,5 @@ class YoloV3Spp(YoloV3):
     title = "YOLOv3-SPP"
     summary = "YOLOv3 that sees farther around each cell: better on large objects, one percent slower."
     published: ClassVar[Mapping[str, Any]] = {**YoloV3.published, "input_px": 608}  # cfg/yolov3-spp.cfg
+    published_px = 608  # which has YOLOv3's anchors as they are
     pooled = True
