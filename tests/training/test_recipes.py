@@ -76,6 +76,7 @@ def test_what_yolov4s_paper_lists_beyond_its_release_is_a_preset() -> None:
     paper = recipes.preset("yolov4-paper")
     own = settings.to_dict(paper.detector_settings)
     assert (own["attention"], own["weighted_residuals"], own["dropblock"]) == (True, "per feature", 0.1)
+    assert own["activation"] == "mish"  # section 3.4 lists it for the backbone and for the detector
     assert (paper.training.cross_norm, paper.training.self_adversarial) == (True, 0.5)
     assert paper.training.schedule == "cosine"
 

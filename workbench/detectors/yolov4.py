@@ -1,8 +1,9 @@
 """YOLOv4: CSPDarknet-53, a pyramid pooled at its tip (SPP), and a path down and up again (PAN) to three output levels
 (Bochkovskiy, Wang, Liao 2020, arXiv 2004.10934, section 3.4). Network and constants follow cfg/yolov4.cfg.
 
-The released network has none of SAM, DropBlock, MiWRC, CmBN, self-adversarial training, label smoothing and a cosine
-schedule, which the paper lists; all are settings here or of the training, and the preset yolov4-paper sets them.
+The released network has none of SAM, DropBlock, MiWRC, Mish behind the backbone, CmBN, self-adversarial training, label
+smoothing and a cosine schedule, which the paper lists; all are settings here or of the training, and the preset
+yolov4-paper sets them.
 To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 """
 
