@@ -171,6 +171,15 @@ def test_pjreddies_jitter_shows_the_whole_picture_in_other_proportions_anywhere(
             assert found == pytest.approx(np.quantile(expected[:, axis], [0.1, 0.3, 0.5, 0.7, 0.9]), abs=0.02)
 
 
+def test_darknets_jitter_moves_borders_by_shares_of_the_picture_not_of_its_grey() -> None:
+    """AlexeyAB's load_data_detection: dw and dh are shares of the image's own sides, also with letter_box=1."""
+    seen = placing.parts(
+        np.random.default_rng(3), replace(STILL, jitter=0.2), 1000, lambda _: np.zeros((0, 4)),
+        lambda _: (0.0, 0.125, 1.0, 0.875),
+    )  # fmt: skip
+    assert np.abs(seen - WHOLE).max(axis=0) == pytest.approx([0.2, 0.15, 0.2, 0.15], abs=0.002)
+
+
 # --- colours ---
 
 

@@ -32,10 +32,14 @@ def parts(
     the picture lies, without the grey of a letterbox. The order is SSD's: out, then in.
     """
     seen = np.tile(WHOLE, (count, 1))
+    pictures = (
+        np.array([picture_of(piece) for piece in range(count)]) if settings.jitter or settings.whole_jitter else seen
+    )
     if settings.whole_jitter:
-        seen = _whole(random, settings.whole_jitter, np.array([picture_of(piece) for piece in range(count)]))
+        seen = _whole(random, settings.whole_jitter, pictures)
     if settings.jitter:
-        seen += random.uniform(-settings.jitter, settings.jitter, (count, 4))
+        sides = np.tile(pictures[:, 2:] - pictures[:, :2], 2)
+        seen += random.uniform(-settings.jitter, settings.jitter, (count, 4)) * sides
     if settings.zoom_out:
         out = np.flatnonzero(random.random(count) < settings.zoom_out)
         side = random.uniform(1, LARGEST_CANVAS, (len(out), 1))

@@ -163,7 +163,7 @@ class TrainingSettings:
         group="Augmentation",
     )
     jitter: float = setting(
-        0.0, "Each border moves in or out by up to this share of the side: Darknet's crop (YOLOv1: 0.2, v4: 0.3).",
+        0.0, "Each border moves in or out by up to this share of the picture: Darknet's crop (YOLOv1: 0.2, v4: 0.3).",
         low=0.0, high=0.45, group="Augmentation",
     )  # fmt: skip
     whole_jitter: float = setting(
