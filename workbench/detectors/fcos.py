@@ -7,6 +7,8 @@ torchvision's FCOS.compute_loss.
 
 Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
 rest as well; here they learn.
+There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are filled up with the mean colour;
+here the longer side is input_px, in a square filled up with grey.
 """
 
 from __future__ import annotations

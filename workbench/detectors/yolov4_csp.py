@@ -133,7 +133,7 @@ class YoloV4Csp(Detector):
         *((142, 110), (192, 243), (459, 401)),
     )
     published_px = 512
-    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-csp.cfg, which has mosaic in half of its batches
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4-csp.cfg: mosaic in half of its batches, resize=1.5
         "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.001,
         "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.1,
         "scale": 0.5, "mosaic": 0.5, "ema": 0.9998, "hue": 0.1, "saturation": 1.5, "exposure": 1.5,

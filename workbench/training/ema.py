@@ -14,7 +14,7 @@ class Average:
     """Holds a copy of a detector whose weights follow the trained one's with decay `decay`; 0 copies them.
 
     The decay starts small, min(decay, (1 + steps) / (10 + steps)), so that the random first weights are soon forgotten.
-    Statistics of batch norms are averaged like weights.
+    Statistics of batch norms are averaged like weights. Darknet's ema_alpha begins at half of the run.
     """
 
     def __init__(self, detector: Detector, decay: float) -> None:

@@ -308,6 +308,7 @@ class Stepper:
     def _turned(self, member: Detector, images: Tensor) -> Tensor:
         """The images changed so that the network finds nothing in them: self-adversarial training (YOLOv4, section
         3.3; rule 30). One step down the slope of the loss for empty images, per image; no weight or norm changes.
+        Darknet also weighs each prediction by the root of its box's share of the image.
         """
         leaf, count = images.detach().requires_grad_(), len(images)
         nothing = Targets(
