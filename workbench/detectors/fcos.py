@@ -3,7 +3,8 @@ One-Stage Object Detection, 2019, arXiv 1904.01355, section 3; with the later ve
 arXiv 2006.09214).
 
 The network is torchvision's on ResNet-50, so its published weights fit. Values and gradients of the loss are those of
-torchvision's FCOS.compute_loss.
+torchvision's FCOS.compute_loss, but that the smaller of two boxes wins also where their areas differ by less than 8
+square pixels, which its float32 may not tell apart.
 
 Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
 rest as well; here they learn.

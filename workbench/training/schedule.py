@@ -139,7 +139,8 @@ def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int)
     """The side of the step's images: `input_px`, or a multiple of 32 around it; the last steps keep it.
 
     Drawn as AlexeyAB's Darknet draws it: `input_px` times or divided by 1 to 1 + sizes, and one step of 32 more. At
-    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper.
+    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's Darknet takes that range whatever the side.
+    There the last 100 or 200 steps are at the largest side, here those of calm_share at `input_px`.
     """
     if settings.sizes == 0 or is_calm(settings, step, steps):
         return input_px
