@@ -20,9 +20,10 @@ from workbench.core.document import Document
 from workbench.core.matching import Found, Truth, match
 from workbench.core.project import Box, Label, State
 from workbench.inference import review_deeds
-from workbench.inference.review import Item, Kind
+from workbench.inference.review import Item, Kind, Prediction
 from workbench.ui import keys
 from workbench.ui.commands import BY_NAME
+from workbench.ui.inspect.review.bars import DeedBar
 from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
 from workbench.ui.inspect.review.pane import Review
 from workbench.ui.inspect.review.queue import _stable
@@ -188,6 +189,15 @@ def test_only_deeds_that_mean_something_here_can_be_done(bench: Bench) -> None:
     assert bench.review.current.kind is Kind.MISS
     assert bench.button("wrong").text() == "Remove my box  (W)"
     assert bench.button("wrong").isEnabled()
+
+
+def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Bench) -> None:
+    seen = Prediction((16, 10, 26, 20), 1, 0.9)
+    bar = bench.review.findChild(DeedBar)
+    assert isinstance(bar, DeedBar)
+    for box, word in ((10, "Add the prediction"), (14, "Take the prediction")):
+        bar.show_item(Item(Kind.POOR_BOX, 1, 1, 1, (box, 10, box + 10, 20), seen), "")
+        assert bench.button("take").text().startswith(word)
 
 
 def test_each_undo_brings_one_item_back_and_makes_it_current(bench: Bench) -> None:

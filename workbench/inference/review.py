@@ -94,11 +94,23 @@ class Item:
         return len(self.labels) == 2
 
     @property
+    def apart(self) -> bool:
+        """Whether box and prediction rather mean two objects: neither has its centre in the other."""
+        if self.xyxy is None or self.prediction is None:
+            return False
+        return not (_centre_in(self.xyxy, self.prediction.xyxy) or _centre_in(self.prediction.xyxy, self.xyxy))
+
+    @property
     def around(self) -> XYXY:
         """Of both boxes."""
         both = [xyxy for xyxy in (self.xyxy, self.prediction and self.prediction.xyxy) if xyxy]
         x0, y0, x1, y1 = zip(*both, strict=True)
         return min(x0), min(y0), max(x1), max(y1)
+
+
+def _centre_in(one: XYXY, other: XYXY) -> bool:
+    x, y = (one[0] + one[2]) / 2, (one[1] + one[3]) / 2
+    return other[0] <= x <= other[2] and other[1] <= y <= other[3]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

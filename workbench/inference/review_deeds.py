@@ -3,7 +3,8 @@
 An item (review.Item) has a labelled box, a prediction, or both.
 
 - *take* the prediction as the label: the box gets its place and label; without a box one is added; a box that nothing
-  was predicted for is removed.
+  was predicted for is removed. Where the two rather mean two objects (Item.apart), one is added beside the box: in
+  crowds the overlap of neighbours, one of them not labelled, would else cost a right label.
 - *wrong*: my label was. Of two labels for one place the box keeps its place and gets the other; a box without a
   prediction, or with one that lies off, is removed; what was not labelled is added.
 - *ignore*: neither right nor wrong from now on. The box becomes a crowd region, or one is added where something was
@@ -67,6 +68,8 @@ def words(item: Item, deed: Deed) -> str:
         return "The labelled box is removed."
     if deed is Deed.WRONG:
         return "The box keeps its place and gets the predicted label."
+    if item.apart:
+        return "The prediction becomes a labelled box beside yours, which stays: they look like two objects."
     return "The box gets the prediction's place and label."
 
 
@@ -91,7 +94,7 @@ def edit(item: Item, deed: Deed, document: Document) -> edits.Batch:
 
 def _change(item: Item, deed: Deed, document: Document) -> list[Edit]:
     prediction, crowd = item.prediction, deed is Deed.IGNORE
-    if not item.box:
+    if not item.box or (deed is Deed.TAKE and item.apart):
         assert prediction is not None, "an item has a box or a prediction"
         xyxy = _inside(prediction.xyxy, document, item.image)
         return [edits.AddBoxes((Box(0, item.image, prediction.label, xyxy, crowd=crowd),))]

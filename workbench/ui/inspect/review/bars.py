@@ -29,8 +29,8 @@ BUTTONS = {
     Deed.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
     Deed.KEEP: ("Not an object", "mdi6.cancel"),
 }
-STANDS, REMOVE = "My label stands", "Remove my box"
-"""What keeping is called where there is a box, and the other where it would go."""
+STANDS, REMOVE, BESIDE = "My label stands", "Remove my box", "Add the prediction"
+"""What keeping is called where there is a box, the other where it would go, and taking where it would stay."""
 
 
 class Head(QFrame):
@@ -187,6 +187,8 @@ class DeedBar(QFrame):
                 word = STANDS
             elif deed is Deed.WRONG and item is not None and review_deeds.removes(item):
                 word = REMOVE
+            elif deed is Deed.TAKE and item is not None and item.apart:
+                word = BESIDE
             button.setText(f"{word}  ({shown(own[0])})" if own else word)
             button.setToolTip(review_deeds.words(item, deed) if item else self._actions[deed].toolTip())
             there = item is not None and (deed is not Deed.WRONG or bool(item.box))  # else it is as taking it
