@@ -187,7 +187,7 @@ def test_taking_a_prediction_that_lies_on_another_object_leaves_the_label_of_its
     before = desk.boxes()
     desk.do(item, Deed.TAKE)
     assert desk.boxes() == [*before, (1, beside, False)]
-    assert [one.box for one in desk.queue() if one.kind is Kind.MISS][0] == item.box, "it is asked about alone"
+    assert next(one.box for one in desk.queue() if one.kind is Kind.MISS) == item.box, "it is asked about alone"
     desk.document.undo()
     assert desk.boxes() == before
 

@@ -21,6 +21,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.training import events
 from workbench.training.events import Finished, Started
+from workbench.training.runs import info
 from workbench.ui import theme
 from workbench.ui.export import page as export_page
 from workbench.ui.export import work
@@ -142,6 +143,25 @@ def results(page: QWidget) -> list[list[str]]:
     table = page.findChild(QTableWidget, "export-results")
     assert isinstance(table, QTableWidget)
     return [[table.item(r, c).text() for c in range(table.columnCount())] for r in range(table.rowCount())]
+
+
+def test_the_run_that_was_looked_at_last_is_offered_until_another_is_chosen(
+    qtbot: QtBot, page: ExportPage, session: Session
+) -> None:
+    folder = make_run(session, "first")
+    make_run(session, "second")
+    session.inspected = info(folder)
+    run = page.findChild(QComboBox, "export-run")
+    assert isinstance(run, QComboBox)
+    page.shown()
+    qtbot.waitUntil(lambda: run.currentText() == "first (finished)")
+    run.setCurrentIndex(run.findText("second (finished)"))
+    with qtbot.waitSignal(page._runs.read):
+        page.shown()
+    assert run.currentText() == "second (finished)"
+    session.inspected = info(folder)  # looked at again
+    page.shown()
+    qtbot.waitUntil(lambda: run.currentText() == "first (finished)")
 
 
 def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPage, session: Session) -> None:

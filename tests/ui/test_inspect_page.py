@@ -316,6 +316,17 @@ def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
     assert run.currentText().startswith("second")
 
 
+def test_a_run_that_was_renamed_stays_chosen(qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook) -> None:
+    looked(qtbot, page, session)
+    folder = make_run(session, "newest", 2.0).with_name("first")
+    folder.rename(folder.with_name("renamed"))
+    session.runs_changed.emit()
+    run = page.findChild(QComboBox, "inspect-run")
+    assert isinstance(run, QComboBox)
+    qtbot.waitUntil(lambda: run.count() == 2)
+    assert run.currentText() == "renamed (finished)"
+
+
 def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_that_is_named(
     qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
 ) -> None:

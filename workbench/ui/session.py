@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all o
     from workbench.core.document import Document
     from workbench.core.edits import Edit
     from workbench.core.project import Box, Image, Label
+    from workbench.training.runs import RunInfo
 
 log = logging.getLogger(__name__)
 _LEFT = "left-training"
@@ -86,6 +87,7 @@ class Session(QObject):
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
         self.page_undo: PageUndo | None = None
+        self.inspected: RunInfo | None = None  # the run that the Inspect page has looked with last
         self.to_import: Path | None = None  # what the import window is to read when it is opened next
         self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
         self._unlisten: Callable[[], None] = lambda: None
@@ -117,7 +119,7 @@ class Session(QObject):
         """Close the project, if one is open, and its jobs, all but `keep`; `remember` image and page."""
         if self.document is None:
             return
-        self.to_import = None
+        self.to_import = self.inspected = None
         self.closing.emit()
         self._note_training()
         self.end_jobs(keep=keep)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.training import runs
+from workbench.training.runs import RunInfo
 from workbench.ui.background import Background
 from workbench.ui.page import Page
 from workbench.ui.session import Session
@@ -18,6 +21,16 @@ def say_none(page: NextStep, session: Session, sentence: str) -> None:
         page.say("The first run is being trained", learnt, "Watch it", "train")
     else:
         page.say("No trained run yet", sentence, "Train a detector", "train")
+
+
+def place_of(run: RunInfo | None, found: Sequence[RunInfo]) -> int:
+    """Its place among these: by its name, else by its start, which a run that was renamed keeps. -1: it is gone."""
+    if run is None:
+        return -1
+    names, starts = [one.name for one in found], [one.started for one in found]
+    if run.name in names:
+        return names.index(run.name)
+    return starts.index(run.started) if run.started and run.started in starts else -1
 
 
 class TrainedRuns(QObject):

@@ -40,7 +40,7 @@ from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns, say_none
+from workbench.ui.trained_runs import TrainedRuns, place_of, say_none
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
@@ -68,6 +68,7 @@ class ExportPage(Page):
         self._job: Job | None = None
         self._loading: Job | None = None
         self._runs = TrainedRuns(self)
+        self._inspected: RunInfo | None = None  # what the session's was when the runs were listed last
         self._suggested = ""  # the folder last put into the field by this page
         self._point: tuple[object, dict[str, object]] = (None, {})  # of which checkpoint, and what was filled in
         self._written: Path | None = None
@@ -212,13 +213,15 @@ class ExportPage(Page):
             return
         self._stack.setCurrentWidget(self._full)
         self._load()
-        chosen = self._chosen_run()
+        looked = self.session.inspected
+        wanted = (None if looked is self._inspected else looked, self._chosen_run())
+        places = [place for run in wanted if (place := place_of(run, usable)) >= 0]
+        self._inspected = looked
         self._run.blockSignals(True)
         self._run.clear()
         for run in usable:
             self._run.addItem(f"{run.name} ({run.state})", run)
-        names = [run.name for run in usable]
-        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and chosen.name in names else 0)
+        self._run.setCurrentIndex(places[0] if places else 0)
         self._run.blockSignals(False)
         self._run_changed()
 

@@ -14,6 +14,7 @@ from workbench.core.image_table import ImageTable
 from workbench.core.project import Image, Split, State
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.trained_runs import place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
 DONE = (State.DONE, State.VERIFIED)
@@ -91,19 +92,18 @@ class Choice(QWidget):
             self._wanted = name
 
     def list_runs(self, found: Sequence[RunInfo]) -> None:
-        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them."""
+        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, if by another name."""
         chosen = self.run
-        names = [run.name for run in found]
+        names, place = [run.name for run in found], place_of(chosen, found)
         self._run.blockSignals(True)
         self._run.clear()
         for run in found:
             self._run.addItem(f"{run.name} ({run.state})", run)
-        stays = chosen is not None and chosen.name in names
-        self._run.setCurrentIndex(names.index(chosen.name) if chosen is not None and stays else 0)
+        self._run.setCurrentIndex(max(place, 0))
         self._run.blockSignals(False)
-        if stays:
+        if chosen is not None and chosen.name in names:
             self._list_checkpoints()
-        else:
+        else:  # its files lie elsewhere
             self._run_changed()
         if self._wanted in names:
             self._run.setCurrentIndex(names.index(self._wanted))

@@ -291,6 +291,7 @@ class InspectPage(Page):
 
     def _take(self, found: Found) -> None:
         self._found, self._is_stale, self._has_others = found, False, self._chooses_others()
+        self.session.inspected = self._choice.run
         self._follower.begin(found)
         table = self._left.table
         self._left.show_chosen(None)
