@@ -20,7 +20,7 @@ from tests.ui.inspect_hand import (
 )
 from tests.ui.inspect_tabs_hand import cells, click, drawing, listed, marked, mistakes, seen, tab
 from workbench.core import edits
-from workbench.ui.inspect.labels_table import LabelsTable
+from workbench.ui.inspect.labels_table import AP, BOXES, HIDDEN_BELOW, LABEL, PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.review.pane import Review
 from workbench.ui.inspect.shown import Shown
@@ -81,17 +81,50 @@ def test_a_label_s_precision_opens_its_false_alarms_and_its_recall_what_it_misse
     qtbot: QtBot, seen: InspectPage
 ) -> None:
     table = seen.findChild(LabelsTable, "inspect-labels")
-    click(qtbot, table, 0, 4)
+    click(qtbot, table, 0, RECALL)
     assert (listed(seen), text(seen, "inspect-note")) == (["b.png"], "1 image: missed, cell")
     press(qtbot, seen, "inspect-open-right")
     assert (listed(seen), marked(seen)) == (["a.png"], [[10, 10, 30, 30]])
-    click(qtbot, table, 1, 3)
+    click(qtbot, table, 1, PRECISION)
     assert set(listed(seen)) == {"a.png", "b.png"}
-    click(qtbot, table, 0, 3)  # no false alarm is called a cell
+    click(qtbot, table, 0, PRECISION)  # no false alarm is called a cell
     assert listed(seen) == []
     press(qtbot, seen, "inspect-all-again")
     press(qtbot, seen, "inspect-open-wrong")
     assert set(listed(seen)) == {"a.png", "b.png"}
+
+
+def test_the_labels_are_sorted_by_a_head_and_a_click_means_the_label_that_stands_there(
+    qtbot: QtBot, seen: InspectPage
+) -> None:
+    table = seen.findChild(LabelsTable, "inspect-labels")
+
+    def names() -> list[str]:
+        return [table.labels.index(row, LABEL).data() for row in range(table.labels.rowCount())]
+
+    assert names() == ["cell", "nucleus"]
+    table.sortByColumn(LABEL, Qt.SortOrder.DescendingOrder)
+    assert names() == ["nucleus", "cell"]
+    click(qtbot, table, 1, RECALL)
+    assert text(seen, "inspect-note") == "1 image: missed, cell"
+    table.sortByColumn(BOXES, Qt.SortOrder.DescendingOrder)  # the nucleus has none
+    assert names() == ["cell", "nucleus"]
+    assert [table.labels.index(row, BOXES).data() for row in range(2)] == ["2", "0"]
+    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert names() == ["cell", "nucleus"]
+
+
+def test_a_narrow_table_of_labels_leaves_room_for_their_names_and_says_the_rest_in_the_tooltip(
+    qtbot: QtBot, seen: InspectPage
+) -> None:
+    table = seen.findChild(LabelsTable, "inspect-labels")
+    assert "2 labelled boxes: 1 found, 1 missed; 0 false alarms; AP 0." in table.labels.index(0, LABEL).data(
+        Qt.ItemDataRole.ToolTipRole
+    )
+    for width in (260, 600):
+        table.setFixedWidth(width)
+        qtbot.waitUntil(lambda width=width: table.isColumnHidden(AP) is (width < HIDDEN_BELOW[AP]))
+        assert table.isColumnHidden(BOXES) is (width < HIDDEN_BELOW[BOXES])
 
 
 # --- nothing to show ---

@@ -1,4 +1,8 @@
-"""The labels with their numbers, and the confidence of those that have their own: a cell that a person can edit."""
+"""The labels with their numbers, and the confidence of those that have their own: a cell that a person can edit.
+
+A click on a head sorts the labels, a third one has them in their order again. Sliders move no row. Where the table is
+narrow the columns of HIDDEN_BELOW go first: what they say is in the tooltip of the label, too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHeaderView,
@@ -18,21 +22,26 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.confidence import Tally
-from workbench.core.words import share
+from workbench.core.files import natural_key
+from workbench.core.words import count, share
 from workbench.ui import theme
 from workbench.ui.inspect.shown import Doubles, Shown
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
 
-COLUMNS = ("label", "at least", "AP50", "precision", "recall")
+COLUMNS = ("label", "at least", "AP50", "AP", "precision", "recall", "boxes")
 HELP = (
     "",
     "Detections of this label below this score are not shown and not counted. Double-click or F2 to give a label its"
     " own; Delete takes it back.",
     "Average precision at an overlap of 0.5, of the detections at this confidence.",
+    "COCO's average precision, over ten overlaps, of the detections at this confidence: low beside a high AP50 where boxes"
+    " are not tight.",
     "Of this label's detections, the share that is right. Click for the images with false alarms.",
     "Of this label's boxes, the share that is found. Click for the images with missed ones.",
+    "Labelled boxes of this label that count. Few of them make its numbers a matter of chance.",
 )
-LABEL, LEAST, AP50, PRECISION, RECALL = range(5)
+LABEL, LEAST, AP50, AP, PRECISION, RECALL, BOXES = range(7)
+HIDDEN_BELOW = {AP: 330, BOXES: 370}  # px of the table; with both gone the smallest window has room for short names
 AS_GLOBAL = "as global"
 NONE = -0.01  # of the editor: one step below 0 is "as global"
 ROLES = frozenset(
@@ -53,27 +62,63 @@ class LabelsModel(HeadedModel):
         super().__init__()
         self._names: tuple[str, ...] = ()
         self._state: Shown | None = None
-        self._numbers = np.zeros((0, 3))
+        self._numbers = np.zeros((0, BOXES - LEAST))  # (C, columns from AP50 on)
+        self._counts: Tally | None = None
+        self._sorted = (-1, Qt.SortOrder.AscendingOrder)
+        self._labels: list[int] = []  # of each row
 
-    def show_state(self, state: Shown | None, counts: Tally | None = None, ap50: Doubles | None = None) -> None:
-        """`counts` and `ap50` (C,) are the state's at its confidences."""
+    def show_state(
+        self, state: Shown | None, counts: Tally | None = None, ap50: Doubles | None = None, ap: Doubles | None = None
+    ) -> None:
+        """`counts`, `ap50` and `ap` (C,) are the state's at its confidences."""
         names = state.found.names if state is not None else ()
         others = names != self._names
         if others:
             self.beginResetModel()
         before, self._names, self._state = self._state, names, state
-        if counts is not None and ap50 is not None:
-            self._numbers = np.stack([ap50, counts.precision, counts.recall], axis=1)
+        if counts is not None and ap50 is not None and ap is not None:
+            self._counts = counts
+            boxes = counts.right + counts.missed
+            self._numbers = np.stack([ap50, ap, counts.precision, counts.recall, boxes], axis=1)
         if others:
+            self._labels = self._ranked()
             self.endResetModel()
         elif state is not None:
             # a cell that is being edited would lose what was typed
             same = before is not None and np.array_equal(before.own, state.own, equal_nan=True)
             self.dataChanged.emit(self.index(0, LEAST + same), self.index(len(names) - 1, len(COLUMNS) - 1))
 
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """By the numbers as they are now; -1: as the project has the labels."""
+        self._sorted = (column, order)
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        labels = [self._labels[index.row()] for index in before]
+        self._labels = self._ranked()
+        rows = {label: row for row, label in enumerate(self._labels)}
+        after = [self.index(rows[label], index.column()) for label, index in zip(labels, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def _ranked(self) -> list[int]:
+        """The labels in order; those without a number last."""
+        (column, order), labels = self._sorted, range(len(self._names))
+        down = order == Qt.SortOrder.DescendingOrder
+        if column < 0:
+            return list(labels)
+        if column == LABEL:
+            return sorted(labels, key=lambda label: natural_key(self._names[label]), reverse=down)
+        own = self._state.own if self._state is not None else np.full(len(labels), np.nan)
+        numbers = own if column == LEAST else self._numbers[:, column - AP50]
+        return np.argsort(-numbers if down else numbers, kind="stable").tolist()  # NumPy puts NaN last
+
+    def label(self, row: int) -> int:
+        """The index of the row's label."""
+        return self._labels[row]
+
     def own(self, row: int) -> float:
-        """The label's own confidence, NaN if it has none."""
-        return float(self._state.own[row]) if self._state is not None else math.nan
+        """The own confidence of the row's label, NaN if it has none."""
+        return float(self._state.own[self._labels[row]]) if self._state is not None else math.nan
 
     def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self._names)
@@ -91,23 +136,34 @@ class LabelsModel(HeadedModel):
         if role == Qt.ItemDataRole.EditRole and column == LEAST:
             return self.own(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._names[row] if column == LABEL else HELP[column]
+            return self._told(self._labels[row]) if column == LABEL else HELP[column]
         if role == Qt.ItemDataRole.ForegroundRole and column == LEAST and math.isnan(self.own(row)):
             return theme.colour("muted")
         return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and column else None
 
     def _text(self, row: int, column: int) -> str:
         if column == LABEL:
-            return self._names[row]
+            return self._names[self._labels[row]]
         if column == LEAST:
             own = self.own(row)
             return AS_GLOBAL if math.isnan(own) else f"{own:.2f}"
-        return share(float(self._numbers[row, column - AP50]))
+        number = float(self._numbers[self._labels[row], column - AP50])
+        return f"{number:,.0f}" if column == BOXES else share(number)
+
+    def _told(self, label: int) -> str:
+        if self._counts is None:
+            return self._names[label]
+        right, wrong, missed = (int(n[label]) for n in (self._counts.right, self._counts.wrong, self._counts.missed))
+        ap = share(float(self._numbers[label, AP - AP50]))
+        return (
+            f"{self._names[label]}\n{count(right + missed, 'labelled box')}: {right:,} found, {missed:,} missed;"
+            f" {count(wrong, 'false alarm')}; AP {ap}"
+        )
 
     def setData(self, index: Index, value: Any, role: int = 0) -> bool:
         if index.column() != LEAST or role != Qt.ItemDataRole.EditRole:
             return False
-        self.own_wanted.emit(index.row(), float(value))
+        self.own_wanted.emit(self._labels[index.row()], float(value))
         return True
 
 
@@ -155,6 +211,9 @@ class LabelsTable(QTableView):
                 wide = self.fontMetrics().horizontalAdvance(AS_GLOBAL)
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, wide + 10)
+        head.setSortIndicatorClearable(True)
+        head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
         self.setMinimumHeight(80)
         self._back = QAction("As global", self)
         self._back.setShortcut(QKeySequence(Qt.Key.Key_Delete))
@@ -165,11 +224,16 @@ class LabelsTable(QTableView):
         self.addActions([self._edit, self._back])
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for column, width in HIDDEN_BELOW.items():
+            self.setColumnHidden(column, self.width() < width)
+
     @Slot()
     def _take_back(self) -> None:
         for index in self.selectionModel().selectedRows():
             if not math.isnan(self.labels.own(index.row())):
-                self.labels.own_wanted.emit(index.row(), math.nan)
+                self.labels.own_wanted.emit(self.labels.label(index.row()), math.nan)
 
     @Slot()
     def _edit_own(self) -> None:

@@ -107,7 +107,7 @@ class Numbers(Tab):
             number = int(getattr(counts, name))
             button.setText(count(number, "false alarm") if name == "wrong" else f"{number:,} {COUNTS[name][0]}")
             button.setEnabled(number > 0)
-        self.table.labels.show_state(state, per_label, here[at])
+        self.table.labels.show_state(state, per_label, here[at], here.mean(axis=0))
 
     def _open(self, which: str) -> None:
         if self.state is not None:
@@ -122,9 +122,10 @@ class Numbers(Tab):
     @Slot(QModelIndex)
     def _open_label(self, index: QModelIndex) -> None:
         """A click on a precision opens what is wrong, on a recall what is missed; a label alone opens nothing."""
-        row, column = index.row(), index.column()
+        column = index.column()
         if self.state is None or column not in (PRECISION, RECALL):
             return
+        row = self.table.labels.label(index.row())
         _, wrong, missed = self.state.judged
         matching, name = self.state.matching, self.state.found.names[row]
         if column == PRECISION:
