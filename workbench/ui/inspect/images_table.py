@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from workbench.core.files import natural_key
 from workbench.core.project import Image
 from workbench.ui.widgets.file_names import FileNames
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
 
 COLUMNS = ("image", "boxes", "missed", "false")
 HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
@@ -123,6 +123,7 @@ class ImagesTable(QTableView):
         for column in range(1, len(COLUMNS)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, self._needed(column))
+        make_copyable(self)
         self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)

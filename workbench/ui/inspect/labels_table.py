@@ -26,7 +26,7 @@ from workbench.core.files import natural_key
 from workbench.core.words import count, share
 from workbench.ui import theme
 from workbench.ui.inspect.shown import Doubles, Shown
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
 
 COLUMNS = ("label", "at least", "AP50", "AP", "precision", "recall", "boxes")
 HELP = (
@@ -34,8 +34,8 @@ HELP = (
     "Detections of this label below this score are not shown and not counted. Double-click or F2 to give a label its"
     " own; Delete takes it back.",
     "Average precision at an overlap of 0.5, of the detections at this confidence.",
-    "COCO's average precision, over ten overlaps, of the detections at this confidence: low beside a high AP50 where boxes"
-    " are not tight.",
+    "COCO's average precision, over ten overlaps, of the detections at this confidence. Low beside a high AP50: found,"
+    " but not exactly.",
     "Of this label's detections, the share that is right. Click for the images with false alarms.",
     "Of this label's boxes, the share that is found. Click for the images with missed ones.",
     "Labelled boxes of this label that count. Few of them make its numbers a matter of chance.",
@@ -222,7 +222,7 @@ class LabelsTable(QTableView):
         self._edit = QAction("Give it its own confidence", self)
         self._edit.triggered.connect(self._edit_own)
         self.addActions([self._edit, self._back])
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        make_copyable(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QLabel, QTableView, QVBoxLayout
 from workbench.ui import theme
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.tab import Tab
+from workbench.ui.widgets.headed import make_copyable
 
 
 class TableTab(Tab):
@@ -28,6 +29,7 @@ class TableTab(Tab):
         table.horizontalHeader().setHighlightSections(False)
         table.clicked.connect(self._clicked)
         table.activated.connect(self._clicked)
+        make_copyable(table)
         self.words = QLabel(wordWrap=True)
         self.words.setObjectName(f"inspect-{name}-words")
         self.words.setProperty("role", "muted")

@@ -26,6 +26,7 @@ from workbench.training.settings import FEW_JUDGES
 from workbench.ui.train.judged import by_few, few
 from workbench.ui.train.titles import titled
 from workbench.ui.widgets.empty import paint_words
+from workbench.ui.widgets.headed import make_copyable
 
 COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
@@ -69,6 +70,7 @@ class RunsTable(QTableWidget):
             head.setTextAlignment(_side(column))
             head.setToolTip(OF_BEST if column in (AP50, AP) else "")
             self.setHorizontalHeaderItem(column, head)
+        make_copyable(self)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -1,10 +1,11 @@
-"""Tables that look alike: models whose columns have a title and a sentence about them, and rows of one line."""
+"""Tables that look alike: models whose columns have a title and a sentence about them, rows of one line, and Ctrl+C."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 Index = QModelIndex | QPersistentModelIndex
@@ -41,3 +42,32 @@ def in_rows(table: QTableView) -> QHeaderView:
     head.setMinimumSectionSize(24)
     head.setHighlightSections(False)
     return head
+
+
+def make_copyable(table: QTableView) -> None:
+    """Ctrl+C copies the whole table, for a spreadsheet; so does its menu, unless it has one of its own already."""
+    copy = QAction("Copy the table", table)
+    copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
+    copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+    copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(as_text(table)))
+    table.addAction(copy)
+    if table.contextMenuPolicy() == Qt.ContextMenuPolicy.DefaultContextMenu:
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+
+def as_text(table: QTableView) -> str:
+    """Heads and rows as they are seen, cells with tabs between; columns without words, such as bars, are left out."""
+    model, beside = table.model(), table.verticalHeader()
+    down, across = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
+    columns = [
+        column
+        for place in range(model.columnCount())
+        if not table.isColumnHidden(column := table.horizontalHeader().logicalIndex(place))
+        and any(model.index(row, column).data() for row in range(model.rowCount()))
+    ]
+    lines = [[model.headerData(column, across) for column in columns]]
+    lines += [[model.index(row, column).data() for column in columns] for row in range(model.rowCount())]
+    if not beside.isHidden():
+        heads = [model.headerData(row, down) for row in range(model.rowCount())]
+        lines = [[head, *line] for head, line in zip(["", *heads], lines, strict=True)]
+    return "\n".join("\t".join(" ".join(str(cell or "").split()) for cell in line) for line in lines) + "\n"

@@ -21,7 +21,7 @@ from workbench.core.bootstrap import LEAST, Difference
 from workbench.core.two_runs import ALARMS, FATES, Measure
 from workbench.ui import theme
 from workbench.ui.inspect.compare.work import Compared
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows
+from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
 
 LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
 ROW = Qt.ItemDataRole.UserRole  # the Row
@@ -183,6 +183,7 @@ class DifferencesTable(QTableView):
         self.setItemDelegateForColumn(INTERVAL, Whiskers(self))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        make_copyable(self)
         head = in_rows(self)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         bold = QFontMetrics(theme.font(theme.BODY, bold=True))

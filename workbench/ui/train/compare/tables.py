@@ -16,6 +16,7 @@ from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
 from workbench.ui.train.compare.reading import Compared
 from workbench.ui.train.titles import titled
+from workbench.ui.widgets.headed import make_copyable
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
@@ -25,7 +26,7 @@ WHICH = ("AP50", "AP")
 
 
 class Table(QTableWidget):
-    """Rows to read and to copy from. `say` puts words where rows would be."""
+    """Rows to read and, with Ctrl+C, to copy. `say` puts words where rows would be."""
 
     def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +42,7 @@ class Table(QTableWidget):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(LEAST)
         self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        make_copyable(self)
 
     def say(self, words: str) -> None:
         self.words = words
