@@ -32,7 +32,7 @@ from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
 from workbench.core import edits
 from workbench.core.project import Image, Label
 from workbench.core.sliders import Sliders
-from workbench.ui.inspect.images_table import ImagesTable
+from workbench.ui.inspect.images_table import BOXES, FRAMED, ImagesTable
 from workbench.ui.inspect.labels_table import LEAST, LabelsTable
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.session import Session
@@ -294,6 +294,22 @@ def test_nothing_can_be_kept_before_something_is_found(qtbot: QtBot, page: Inspe
     keep = page.findChild(QPushButton, "inspect-keep")
     assert isinstance(keep, QPushButton)
     assert not keep.isEnabled()
+
+
+def test_a_list_that_was_opened_begins_with_the_image_that_has_most_of_it(qtbot: QtBot) -> None:
+    table = ImagesTable()
+    qtbot.addWidget(table)
+    table.images.set_images(tuple(Image(id, f"{id}.png") for id in (1, 2, 3)))
+    table.images.set_counts(np.array([[5, 2, 0], [5, 0, 1], [5, 1, 0]]))
+    table.list_only(np.array([0, 1, 1, 1]))
+    model = table.images
+    assert [(model.index(row, 0).data(), model.index(row, FRAMED).data()) for row in range(model.rowCount())] == [
+        ("2.png", "3"), ("1.png", "1"),
+    ]  # fmt: skip
+    assert (model.columnCount(), table.isColumnHidden(BOXES)) == (FRAMED + 1, True)
+    table.list_only(None)  # by misses, as before
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["1.png", "3.png", "2.png"]
+    assert (model.columnCount(), table.isColumnHidden(BOXES)) == (FRAMED, False)
 
 
 def test_rows_of_images_are_in_order_again_once_the_numbers_have_settled(qtbot: QtBot) -> None:

@@ -49,7 +49,7 @@ class ImagesSide(QWidget):
         """List the images behind it; None: all."""
         self.chosen = chosen
         self._bar.setVisible(chosen is not None)
-        self.table.images.list_only(None if chosen is None else chosen.some)
+        self.table.list_only(None if chosen is None else chosen.images)
         if chosen is not None:
             words = f"{count(len(chosen.some), 'image')}: {chosen.words}"
             self._note.setText(words)

@@ -1,4 +1,8 @@
-"""The list of images on the Inspect page with what was missed in each; sorted by a click on a head."""
+"""The list of images on the Inspect page with what was missed in each; sorted by a click on a head.
+
+While it is what a bar, a cell or a point was opened for, a last column counts what is framed in each image, the most
+first, in place of the labelled boxes: the pane is narrow.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,12 @@ from workbench.core.project import Image
 from workbench.ui.widgets.file_names import FileNames
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
 
-COLUMNS = ("image", "boxes", "missed", "false")
-HELP = ("", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.")
+COLUMNS = ("image", "boxes", "missed", "false", "framed")
+HELP = (
+    "", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.",
+    "Boxes and detections that the list was opened for: they are framed twice on the picture.",
+)  # fmt: skip
+BOXES, MISSED, FRAMED = 1, 2, 4
 MOST = "0,000"  # what a column of numbers has room for
 SETTLED = 600
 """Milliseconds after the numbers changed last until the rows are in order again: none moves under a slider."""
@@ -34,7 +42,8 @@ class ImagesModel(HeadedModel):
         self._counts = np.zeros((0, 3), np.int64)
         self.row_image = np.zeros(0, np.int64)
         self._listed: NDArray[np.int64] | None = None  # images that have a row; None: all
-        self._sorted = (2, Qt.SortOrder.DescendingOrder)
+        self._framed = np.zeros(0, np.int64)  # (n,) what is framed in each image
+        self.sorted = self._usual = (MISSED, Qt.SortOrder.DescendingOrder)
 
     def set_images(self, images: tuple[Image, ...]) -> None:
         self.beginResetModel()
@@ -44,9 +53,14 @@ class ImagesModel(HeadedModel):
         self.endResetModel()
 
     def list_only(self, images: NDArray[np.int64] | None) -> None:
-        """Give rows to these images alone; None: to all."""
+        """Give rows to the images that occur here alone, as often as something is framed in them; None: to all."""
         self.beginResetModel()
-        self._listed = images
+        if images is not None:
+            self._framed = np.bincount(images, minlength=len(self._images))
+            self.sorted = (FRAMED, Qt.SortOrder.DescendingOrder)
+        else:
+            self.sorted = self._usual
+        self._listed = images if images is None else np.unique(images)
         self.row_image = self._ranked()
         self.endResetModel()
 
@@ -54,11 +68,13 @@ class ImagesModel(HeadedModel):
         """(n, 3) labelled boxes, misses and false alarms of each image. The order stays until they have settled."""
         self._counts = counts
         if len(self.row_image):
-            last = self.index(len(self.row_image) - 1, len(COLUMNS) - 1)
+            last = self.index(len(self.row_image) - 1, self.columnCount() - 1)
             self.dataChanged.emit(self.index(0, 1), last)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        self._sorted = (column, order)
+        self.sorted = (column, order)
+        if column != FRAMED:
+            self._usual = self.sorted
         self.resort()
 
     def resort(self) -> None:
@@ -74,14 +90,17 @@ class ImagesModel(HeadedModel):
 
     def _ranked(self) -> NDArray[np.int64]:
         """The images that have a row, in order."""
-        column, order = self._sorted
+        column, order = self.sorted
         down = order == Qt.SortOrder.DescendingOrder
         some = np.arange(len(self._images)) if self._listed is None else self._listed
         if column == 0:
             rows = sorted(some.tolist(), key=lambda i: natural_key(self._images[i].path), reverse=down)
             return np.array(rows, np.int64)
-        counts = self._counts[some, column - 1]
+        counts = self._number(some, column)
         return np.asarray(some[np.argsort(-counts if down else counts, kind="stable")])
+
+    def _number(self, images: NDArray[np.int64], column: int) -> NDArray[np.int64]:
+        return np.asarray(self._framed[images] if column == FRAMED else self._counts[images, column - 1])
 
     def row_of(self, image: int) -> int:
         """The row of an image, -1 if it has none."""
@@ -93,10 +112,13 @@ class ImagesModel(HeadedModel):
     def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self.row_image)
 
+    def columnCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else FRAMED + (self._listed is not None)
+
     def data(self, index: Index, role: int = 0) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            image, column = int(self.row_image[index.row()]), index.column()
-            return f"{int(self._counts[image, column - 1]):,}" if column else self._images[image].name
+            image, column = self.row_image[index.row()], index.column()
+            return f"{int(self._number(image, column)):,}" if column else self._images[image].name
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if index.column() else None
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -120,11 +142,10 @@ class ImagesTable(QTableView):
         self.setItemDelegateForColumn(0, FileNames(self))
         head = in_rows(self)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(1, len(COLUMNS)):
-            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            head.resizeSection(column, self._needed(column))
+        for column in range(1, FRAMED):
+            self._size(column)
         make_copyable(self)
-        self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        self.sortByColumn(MISSED, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._moved)
         self.doubleClicked.connect(self._opened)
@@ -135,6 +156,18 @@ class ImagesTable(QTableView):
     @Slot()
     def _wait(self, *_changed: object) -> None:
         self._settled.start()
+
+    def list_only(self, images: NDArray[np.int64] | None) -> None:
+        """As the model's."""
+        self.images.list_only(images)
+        self.setColumnHidden(BOXES, images is not None)
+        if images is not None:
+            self._size(FRAMED)
+        self.sortByColumn(*self.images.sorted)
+
+    def _size(self, column: int) -> None:
+        self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+        self.horizontalHeader().resizeSection(column, self._needed(column))
 
     def _needed(self, column: int) -> int:
         """The px for a number and for the head with its mark: what is left belongs to the names."""
