@@ -1,7 +1,7 @@
 """The labels with their numbers, and the confidence of those that have their own: a cell that a person can edit.
 
-A click on a head sorts the labels, a third one has them in their order again. Sliders move no row. Where the table is
-narrow the columns of HIDDEN_BELOW go first: what they say is in the tooltip of the label, too.
+A click on a head sorts the labels, a third one has them in their order again. Sliders move no row. Columns of ROOM are
+seen where the names have that much of the table without them: what they say is in the tooltip of the label, too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ HELP = (
     "Labelled boxes of this label that count. Few of them make its numbers a matter of chance.",
 )
 LABEL, LEAST, AP50, AP, PRECISION, RECALL, BOXES = range(7)
-HIDDEN_BELOW = {AP: 330, BOXES: 370}  # px of the table; with both gone the smallest window has room for short names
+ROOM = {AP: 80, BOXES: 160}  # px that names have at most before these columns, in this order
+ARROW, PADDING = 12, 10  # px of the mark of sorting; px between a cell's text and its sides, both together
 AS_GLOBAL = "as global"
 NONE = -0.01  # of the editor: one step below 0 is "as global"
 ROLES = frozenset(
@@ -119,6 +120,10 @@ class LabelsModel(HeadedModel):
     def own(self, row: int) -> float:
         """The own confidence of the row's label, NaN if it has none."""
         return float(self._state.own[self._labels[row]]) if self._state is not None else math.nan
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._names
 
     def rowCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self._names)
@@ -198,6 +203,7 @@ class LabelsTable(QTableView):
         super().__init__(parent)
         self.setObjectName("inspect-labels")
         self.setAccessibleName("Labels")
+        self._wide: dict[int, int] = {}  # px of each column but the names'
         self.labels = LabelsModel()
         self.setModel(self.labels)
         self.setItemDelegateForColumn(LEAST, Editor(self))
@@ -210,7 +216,9 @@ class LabelsTable(QTableView):
             if column == LEAST:
                 wide = self.fontMetrics().horizontalAdvance(AS_GLOBAL)
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            head.resizeSection(column, wide + 10)
+            self._wide[column] = wide + PADDING
+        self.labels.modelReset.connect(self._fit)
+        head.sortIndicatorChanged.connect(self._fit)
         head.setSortIndicatorClearable(True)
         head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
@@ -226,8 +234,20 @@ class LabelsTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        for column, width in HIDDEN_BELOW.items():
-            self.setColumnHidden(column, self.width() < width)
+        self._fit()
+
+    @Slot()
+    def _fit(self, *_sorted: object) -> None:
+        """Widths, and which columns there is room for."""
+        head = self.horizontalHeader()
+        wide = {column: px + ARROW * (column == head.sortIndicatorSection()) for column, px in self._wide.items()}
+        room = self.viewport().width() - sum(px for column, px in wide.items() if column not in ROOM)
+        names = max(map(self.fontMetrics().horizontalAdvance, self.labels.names), default=0) + PADDING
+        for column, px in wide.items():
+            head.resizeSection(column, px)
+        for column, most in ROOM.items():
+            room -= wide[column]
+            self.setColumnHidden(column, room < min(names, most))
 
     @Slot()
     def _take_back(self) -> None:
