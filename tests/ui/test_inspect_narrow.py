@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from tests.ui.inspect_hand import make_run
+from workbench.ui.inspect.head import Head
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.picture import ONE_RUN
 from workbench.ui.main_window import MainWindow
@@ -66,3 +68,20 @@ def test_a_long_name_of_a_run_is_cut_in_the_middle_and_whole_in_the_tooltip(qtbo
     QApplication.sendEvent(combo, ask)
     assert combo.shown_text() == combo.currentText()
     assert combo.toolTip() == "The run whose detector looks."
+
+
+@pytest.mark.parametrize("width", [960, 1280])
+def test_the_pickers_lie_side_by_side_while_it_looks(qtbot: QtBot, window: MainWindow, width: int) -> None:
+    window.resize(width, 600)
+    head = window.findChild(Head)
+    assert isinstance(head, Head)
+    head.show_busy(True)
+    head.say("Opening the checkpoint")
+    names = ("run", "checkpoint", "split", "done-only", "look", "elsewhere", "stop", "progress")
+    row = [find(window, QWidget, f"inspect-{name}") for name in names]
+    qtbot.waitUntil(lambda: window.width() == width and all(widget.isVisible() for widget in row))
+    QApplication.processEvents()
+    sides = [(widget.mapTo(window, QPoint()).x(), widget.width()) for widget in row]
+    assert all(x + wide <= after for (x, wide), (after, _) in itertools.pairwise(sides)), sides
+    if width == 1280:
+        assert row[0].width() >= 180

@@ -29,12 +29,13 @@ class Choice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""  # the name of a run that was asked for before it was listed
-        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector looks.")
+        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector looks.", 18)
         self._checkpoint = ElidedCombo(
-            "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one."
+            "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
-        self._split = ElidedCombo("inspect-split", "Images", "Which images are looked at.")
-        for combo, width in ((self._run, 200), (self._checkpoint, 80), (self._split, 140)):
+        self._split = ElidedCombo("inspect-split", "Images", "Which images are looked at.", 11)
+        # in the smallest window, beside the button that stops and the bar
+        for combo, width in ((self._run, 100), (self._checkpoint, 70), (self._split, 90)):
             combo.setMinimumWidth(width)
         self._done_only = QCheckBox("done ones only")
         self._done_only.setObjectName("inspect-done-only")
