@@ -50,7 +50,9 @@ class Hand:
         self.wait()
 
     def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.page._later.isActive() and self.page._following.is_following, timeout=20_000)
+        self.qtbot.waitUntil(
+            lambda: not self.page._later.isActive() and self.page._following.is_following, timeout=20_000
+        )
         self.qtbot.waitUntil(lambda: self.page._playback.over, timeout=20_000)
 
     def rows(self, name: str = "anchors-table") -> list[list[str]]:

@@ -6,17 +6,19 @@ import itertools
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QWidget
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from tests.ui.inspect_hand import make_run
+from workbench.ui import preferences
 from workbench.ui.inspect.head import Head
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.picture import ONE_RUN
 from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.elided import ElidedCombo
 
 
@@ -85,3 +87,28 @@ def test_the_pickers_lie_side_by_side_while_it_looks(qtbot: QtBot, window: MainW
     assert all(x + wide <= after for (x, wide), (after, _) in itertools.pairwise(sides)), sides
     if width == 1280:
         assert row[0].width() >= 180
+
+
+def test_panes_have_the_sizes_that_they_were_given_at_the_next_start(qtbot: QtBot, window: MainWindow) -> None:
+    def panes() -> QSplitter:
+        split = QSplitter()
+        qtbot.addWidget(split)
+        for _ in range(2):
+            split.addWidget(QWidget())
+        split.setSizes([200, 200])
+        kept_size.keep_panes(split, "inspect/panes")
+        split.resize(400, 50)
+        split.show()
+        return split
+
+    first = panes()
+    assert find(window, QSplitter, "inspect-panes").findChild(QTimer) is not None, "the page does so, too"
+    handle = first.handle(1)
+    qtbot.mousePress(handle, Qt.MouseButton.LeftButton, pos=QPoint(1, 10))
+    qtbot.mouseMove(handle, QPoint(81, 10))
+    qtbot.mouseRelease(handle, Qt.MouseButton.LeftButton, pos=QPoint(1, 10))
+    given = first.sizes()
+    assert given[0] > 250
+    assert preferences.geometry("inspect/panes").isEmpty(), "kept once it is still"
+    qtbot.waitUntil(lambda: not preferences.geometry("inspect/panes").isEmpty())
+    assert panes().sizes() == given

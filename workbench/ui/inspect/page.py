@@ -34,6 +34,7 @@ from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, say_none
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.next_step import NextStep
 
 LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
@@ -80,11 +81,13 @@ class InspectPage(Page):
         self._middle.setMinimumWidth(MIDDLE)
         self._side.setMinimumWidth(RIGHT)
         split = QSplitter(Qt.Orientation.Horizontal)
+        split.setObjectName("inspect-panes")
         split.setChildrenCollapsible(False)
         for widget in (self._left, self._middle, self._side):
             split.addWidget(widget)
         split.setSizes([LEFT, 2 * MIDDLE, WISHED])
         split.setStretchFactor(1, 1)
+        kept_size.keep_panes(split, "inspect/panes")
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         column.setSpacing(theme.GRID)
