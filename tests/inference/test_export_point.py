@@ -51,6 +51,16 @@ def test_an_export_without_settings_is_that_of_the_point(run: Path, cards: list[
     }  # fmt: skip
 
 
+def test_a_run_that_was_renamed_goes_out_by_its_name_of_now(run: Path, cards: list[Card]) -> None:
+    list(exporting.export(run / "best.safetensors", run / "out", ["safetensors"]))
+    renamed = run / "renamed"
+    renamed.mkdir()
+    shutil.copy(run / "best.safetensors", renamed)
+    (renamed / "events.jsonl").touch()  # a run, not a lone checkpoint
+    list(exporting.export(renamed / "best.safetensors", renamed / "out", ["safetensors"]))
+    assert [card.provenance["run"] for card in cards] == ["first", "renamed"]
+
+
 def test_another_confidence_for_all_leaves_the_labels_their_own(predictor: Predictor) -> None:
     card = card_of(predictor, ExportSettings(score=0.6), POINT)
     assert (card.score, card.label_scores) == (0.6, {"cat": 0.7, "鳥": 0.1})

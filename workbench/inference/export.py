@@ -35,6 +35,7 @@ from workbench.inference.predict import Predictor, folded
 from workbench.inference.runtimes import Process
 from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
 from workbench.settings import changed
+from workbench.training.runs import EVENTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ def export(
     run, name = Path(checkpoint).parent, Path(checkpoint).name
     point = operating_point.read(run, name)
     predictor = Predictor.open(checkpoint, device="cpu")
+    if predictor.header is not None and "run" in predictor.header.provenance and (run / EVENTS).is_file():
+        predictor.header.provenance["run"] = run.name  # which may be another than when it was trained
     if settings is None:
         settings = changed(ExportSettings(), model_card.suggested(run, name))
     known = Known(snapshot, evaluation_of(run, name, Split.TEST) or evaluation_of(run, name), point)
