@@ -6,12 +6,14 @@ import itertools
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture
 from tests.ui.inspect_tabs_hand import drawing, listed, seen, tab
 from tests.ui.test_inspect_sliders import own
+from workbench.core import edits
+from workbench.core.project import Box
 from workbench.ui.inspect.charts import CHARTS
 from workbench.ui.inspect.curves import Curves
 from workbench.ui.inspect.page import InspectPage
@@ -23,7 +25,7 @@ def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, s
     for chart, label in itertools.product((chart.name for chart in CHARTS), (0, 1)):
         result = drawing(qtbot, seen, chart, label)
         assert result.lines
-        assert result.words
+        assert not any(line.opens for line in result.lines) or "A point opens" in result.words
         for line in result.lines:
             for point in range(len(line.x)) if line.opens is not None else ():
                 chosen = line.opens(point)
@@ -37,6 +39,17 @@ def test_the_curve_of_a_label_has_its_colour(qtbot: QtBot, seen: InspectPage) ->
     assert drawing(qtbot, seen, "precision").lines[0].colour == "text"  # of all labels
     line = drawing(qtbot, seen, "precision", 1).lines[0]
     assert (line.name, line.colour) == (own.name, own.colour)
+
+
+def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(qtbot: QtBot, seen: InspectPage) -> None:
+    assert "mean" not in drawing(qtbot, seen, "precision").words  # of one label
+    document = seen.session.document
+    assert document is not None
+    nucleus = Box(0, document.images()[1].id, document.labels()[1].id, (40, 40, 60, 60))
+    seen.session.do(edits.AddBoxes((nucleus,)))
+    words = seen.findChild(QLabel, "inspect-chart-words")
+    assert isinstance(words, QLabel)
+    qtbot.waitUntil(lambda: "the mean of theirs" in words.text())
 
 
 def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:

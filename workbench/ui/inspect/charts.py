@@ -96,6 +96,10 @@ def precision_recall(state: Shown, label: int) -> Drawing:
     if not any(map(math.isnan, at)):
         lines.append(Line(HERE, np.array(at[:1]), np.array(at[1:]), "accent", points=True))
     words = "A point opens the false alarms that come before this recall." if lines else NO_BOXES
+    if label < 0 and len(known) > 1:  # so that the dot may lie far off the line
+        words += (
+            " The line of all labels is the mean of theirs; the dot counts all together, so frequent labels rule it."
+        )
     return Drawing(tuple(lines), words)
 
 
@@ -247,7 +251,8 @@ def calibrated(state: Shown, label: int) -> Drawing:
         Line("measured", result.score[some], result.precision[some], 0, points=True, opens=opens),
     )
     many = f"{result.count.sum():,} detections that score at least {FLOOR}"
-    return Drawing(lines, f"Expected calibration error {result.error:.3f}, of {many}.")
+    error = f"Expected calibration error {result.error:.3f}, of {many}."
+    return Drawing(lines, f"{error} A point opens those that score so.")
 
 
 NO_BOXES = "There are no labelled boxes to compare with."

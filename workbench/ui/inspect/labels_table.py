@@ -111,7 +111,8 @@ class LabelsModel(HeadedModel):
             return sorted(labels, key=lambda label: natural_key(self._names[label]), reverse=down)
         own = self._state.own if self._state is not None else np.full(len(labels), np.nan)
         numbers = own if column == LEAST else self._numbers[:, column - AP50]
-        return np.argsort(-numbers if down else numbers, kind="stable").tolist()  # NumPy puts NaN last
+        ranked: list[int] = np.argsort(-numbers if down else numbers, kind="stable").tolist()  # NumPy puts NaN last
+        return ranked
 
     def label(self, row: int) -> int:
         """The index of the row's label."""
