@@ -53,6 +53,8 @@ def test_its_file_is_verified_and_half_of_it_and_another_network_s_are_refused(
     file = tmp_path / member.file
     images = noise(source.card.input_px)[:1]
     member.write(source, file)
+    (tmp_path / "any.txt").touch()
+    assert file.stat().st_mode == (tmp_path / "any.txt").stat().st_mode, "others may read it as any file"
     verified = verify(name, member, file, source, images, process)
     assert verified.agreement is not None, "a format whose file can't be read back can't be called exported"
     assert verified.agreement.holds

@@ -49,6 +49,15 @@ def test_a_header_is_read_without_the_weights(tmp_path: Path) -> None:
     assert read_header(file) == from_json(HEADER.to_json())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_colleagues_may_read_a_checkpoint_as_any_other_file(tmp_path: Path) -> None:
+    (tmp_path / "any.txt").touch()
+    file = tmp_path / "a.safetensors"
+    checkpoint.save_detector(file, {"w": torch.ones(3)}, HEADER)
+    assert file.stat().st_mode == (tmp_path / "any.txt").stat().st_mode
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -52,6 +53,16 @@ def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
     """Replace `path` with `data` (text as UTF-8 with LF), wholly or not at all. `sync` as in `atomic_path`."""
     with atomic_path(path, sync) as temporary, open(temporary, "xb") as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def readable_as_usual(path: Path) -> None:
+    """Give `path` the permissions of any new file beside it: safetensors makes its own for the owner's eyes alone."""
+    twin = path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    with contextlib.suppress(OSError):  # disks without permissions, shared folders
+        with open(twin, "xb") as file:  # the umask can be asked only by changing it, for all threads
+            mode = os.fstat(file.fileno()).st_mode
+        twin.unlink()
+        os.chmod(path, stat.S_IMODE(mode))
 
 
 def forget_unfinished(folder: Path) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import workbench
 from workbench import detectors, settings
-from workbench.core.files import atomic_path
+from workbench.core.files import atomic_path, readable_as_usual
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import unpickling
 from workbench.training.header import KEY, CheckpointHeader, from_json, read_header
@@ -88,6 +88,7 @@ def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointH
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with atomic_path(file) as temporary:
         save_file(plain, temporary, metadata={KEY: header.to_json()})
+        readable_as_usual(temporary)
 
 
 def save_state(file: Path, state: State) -> None:
