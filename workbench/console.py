@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
@@ -27,18 +27,36 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 
+PIPED = 2000
+"""Letters of a line that another program reads."""
+ROOMY = 116
+"""Letters that a training's bar takes in full, of a hundred thousand steps."""
+
 
 class _Times(ProgressColumn):
-    """How long it takes: "0:00:12 gone, 0:01:03 left", at the end "in 0:01:15"."""
+    """How long it takes: "0:00:12 gone, 0:01:03 left", where there is little room what is left, then "in 0:01:15"."""
 
     max_refresh = 0.5
+
+    def __init__(self, is_roomy: bool, column: Column) -> None:
+        super().__init__(column)
+        self._is_roomy = is_roomy
 
     def render(self, task: Task) -> Text:
         gone = timedelta(seconds=int((task.finished_time if task.finished else task.elapsed) or 0))
         if task.finished:
             return Text(f"in {gone}")
         left = task.time_remaining
-        return Text(f"{gone} gone" + ("" if left is None else f", {timedelta(seconds=int(left))} left"))
+        if left is None:
+            return Text(f"{gone} gone")
+        return Text((f"{gone} gone, " if self._is_roomy else "") + f"{timedelta(seconds=int(left))} left")
+
+
+class _Detail(ProgressColumn):
+    """What changes; where there is no room it is cut, and the line stays one."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["detail"], no_wrap=True, overflow="ellipsis")
 
 
 class Bar:
@@ -62,11 +80,15 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
     if quiet:
         yield Bar(None, title, total)
         return
+    is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as of a table
+    console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
+    is_roomy, whole = console.width >= ROOMY, Column(no_wrap=True)
     columns = (
-        TextColumn("{task.description:<18}"), BarColumn(bar_width=24), MofNCompleteColumn(), _Times(),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.description:<18}", table_column=whole),
+        BarColumn(bar_width=24 if is_roomy else 10, table_column=whole),
+        MofNCompleteColumn(table_column=whole), _Times(is_roomy, whole), _Detail(),
     )  # fmt: skip
-    progress = Progress(*columns, console=err)
+    progress = Progress(*columns, console=console)
     shown = Bar(progress, title, total)
     if err.is_terminal:
         progress.start()
@@ -97,8 +119,6 @@ def result(values: dict[str, Any], *, as_json: bool) -> None:
 
 WHOLE = 48
 """Letters of a name that is never cut in a table."""
-PIPED = 2000
-"""Letters of a line of a table that another program reads."""
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> None:

@@ -52,3 +52,20 @@ def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys
     with console.bar("Predicting") as progress:
         progress.to(3, 3)
     assert re.search(r"Predicting .*3/3 in 0:00:0\d", capsys.readouterr().err)
+
+
+def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with console.bar("Training") as progress:
+        progress.to(18, 2400)
+        progress.to(19, 2400, "loss 179.026  14.8 images/s")
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 1
+    assert re.search(r"^Training .* 19/2400 .*loss 179.026  14.8 images/s$", shown[0])
+    assert len(shown[0]) <= 80
+    monkeypatch.delenv("COLUMNS")
+    with console.bar("Training") as progress:
+        progress.to(19, 240_000, "loss 179.026  14.8 images/s and more that is worth a line in a file")
+    assert re.search(r"19/240000 .* more that is worth a line in a file", capsys.readouterr().err)
