@@ -100,17 +100,31 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
             progress.stop()
 
 
+def printable(text: str) -> str:
+    """Without what a file's bytes or name could do to a terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
 def say(sentence: str, *, quiet: bool = False) -> None:
     """A line for a person, on stderr."""
     if not quiet:
-        err.print(sentence, markup=False)
+        err.print(printable(sentence), markup=False)
+
+
+def json_line(text: str) -> None:
+    """A line of JSON on stdout. What its encoding lacks (a Windows code page, half a character) is escaped."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text))
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # a reader that has gone is told here, not at the interpreter's end
 
 
 def result(values: dict[str, Any], *, as_json: bool) -> None:
     """The numbers of a command: one JSON object, or a line for each, never broken: a path in it can be copied."""
     if as_json:
-        sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
-        sys.stdout.flush()  # a reader that has gone is told here, not at the interpreter's end
+        json_line(json.dumps(values, ensure_ascii=False, default=str))
         return
     plain = {name.replace("_", " "): value for name, value in values.items() if not isinstance(value, (dict, list))}
     for name, value in plain.items():
@@ -144,7 +158,7 @@ def _shown(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "-" if value is None else str(value).replace("[", "\\[")
+    return "-" if value is None else printable(str(value)).replace("[", "\\[")
 
 
 @contextlib.contextmanager

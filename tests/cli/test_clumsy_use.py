@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -292,3 +293,28 @@ def test_the_settings_of_a_detector_are_listed(capsys: Capture) -> None:
 def test_a_name_with_control_characters_is_shown_without_them(capsys: Capture) -> None:
     assert main(["check", "no\x1b[31mwhere\a"]) == console.FAILED
     assert "no?[31mwhere?" in capsys.readouterr().err
+
+
+def test_a_name_of_a_file_with_control_characters_is_shown_without_them(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "z\x1b[31m.jpg").write_bytes(b"")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]) == console.DONE
+    assert main(["check", str(tmp_path / "p")]) == console.PROBLEMS
+    shown = capsys.readouterr()
+    assert "z?[31m.jpg: the file is empty" in shown.err
+    assert "z?[31m.jpg can't be read" in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_letters_that_the_output_lacks_are_escaped(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for more, shown in (["--json"], None), ([], "p \\U0001f406"):
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as out:
+            monkeypatch.setattr(sys, "stdout", out)
+            folder = tmp_path / f"{len(more)}" / "p 🐆"
+            assert main(["new", str(folder), *more]) == console.DONE
+            out.seek(0)
+            said = out.read()
+        assert shown in said if shown else json.loads(said)["project"] == str(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -34,13 +35,15 @@ from workbench.errors import WorkbenchError
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code (see console.py). Failures are sentences on stderr."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    if getattr(sys.stdout, "errors", "") == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a Windows code page lacks most letters; stderr is so anyway
     try:
         code = app(args=arguments, prog_name="workbench", standalone_mode=False)
         if code == console.INTERRUPTED:  # typer makes this code of KeyboardInterrupt, without a word
             console.err.print("Stopped.")
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
-        console.err.print(f"workbench: {_printable(error.sentence)}", markup=False, style="red")
+        console.err.print(f"workbench: {console.printable(error.sentence)}", markup=False, style="red")
         return console.FAILED
     except KeyboardInterrupt:
         console.err.print("Stopped.")
@@ -55,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."
-        console.err.print(sentence, markup=False, style="red")
+        console.err.print(console.printable(sentence), markup=False, style="red")
         return console.FAILED
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own: a command that was not understood
@@ -64,11 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
         _suggest_set(error)
         show()
         return int(getattr(error, "exit_code", console.MISUSED))
-
-
-def _printable(text: str) -> str:
-    """Without what a file's bytes or name could do to a terminal."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
 def _suggest_set(error: Exception) -> None:

@@ -386,5 +386,5 @@ def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
     result(told, as_json=as_json)
     if not as_json:
         for file in saved.files[1:]:
-            sys.stdout.write(f"and {file}\n")
+            sys.stdout.write(console.printable(f"and {file}\n"))
     return None

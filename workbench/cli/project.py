@@ -280,7 +280,8 @@ def check(
             names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
             where = f" In {', '.join(names)}{more}." if names else ""
-            console.out.print(f"{finding.level:>8}  {finding.sentence}{where}", markup=False)
+            told = console.printable(f"{finding.level:>8}  {finding.sentence}{where}")
+            console.out.print(told, markup=False)
         looked = "" if files else " The image files were not opened, so damaged ones and copies were not looked for."
         told = f"{count(found.problems, 'problem')}." if found.problems else "No problems."
         console.out.print(f"{told}{looked}", markup=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import sys
@@ -98,9 +97,7 @@ def detectors(
         return
     members = [(name, member) for name, member in family.load_all()]
     if as_json:
-        sys.stdout.write(
-            json.dumps({n: {"title": m.title, "paper": m.paper, "summary": m.summary} for n, m in members}) + "\n"
-        )
+        result({n: {"title": m.title, "paper": m.paper, "summary": m.summary} for n, m in members}, as_json=True)
         return
     table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
     if absent := family.detectors.elsewhere(""):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,8 +78,7 @@ def _list(folder: Path, as_json: bool) -> None:
 
     found = runs.runs(folder)
     if as_json:
-        sys.stdout.write(json.dumps({"runs": [_values(run) for run in found]}, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        result({"runs": [_values(run) for run in found]}, as_json=True)
         return
     if found:
         titles = ["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"]

@@ -6,7 +6,6 @@ import inspect
 import math
 import os
 import shlex
-import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -227,8 +226,7 @@ def _print_events(happening: Iterable[Any]) -> int:
 
     code = console.DONE
     for event in happening:
-        sys.stdout.write(events.to_json(event) + "\n")
-        sys.stdout.flush()
+        console.json_line(events.to_json(event))
         if isinstance(event, events.Failed):
             code = console.FAILED
         elif isinstance(event, events.Finished) and event.stopped:
