@@ -129,7 +129,7 @@ def _bars(c: Colours) -> str:
     QScrollBar {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ width: 12px; }}
     QScrollBar:horizontal {{ height: 12px; }}
-    QScrollBar::handle {{ background: {c.border}; border-radius: 4px; margin: 2px; }}
+    QScrollBar::handle {{ background: {faint(c)}; border-radius: 4px; margin: 2px; }}
     QScrollBar::handle:vertical {{ min-height: 28px; }}
     QScrollBar::handle:horizontal {{ min-width: 28px; }}
     QScrollBar::handle:hover, QScrollBar::handle:pressed {{ background: {c.muted}; }}
