@@ -134,7 +134,10 @@ def test_the_anchors_are_used_and_that_is_undone(qtbot: QtBot, page: AnchorsPage
     kept = session.document.anchors()
     assert kept is not None
     assert (kept.sizes, kept.input_px, kept.mean_iou) == (((10, 20), (100, 50)), 416, 1.0)
-    assert text(page, "anchors-in-use").startswith("In training: 2 anchors, 416 px, mean IoU")
+    assert text(page, "anchors-in-use") == "In training: 2 anchors, 416 px, mean IoU then 100.0 %"
+    add_boxes(session, [(200, 10)])  # the number stays that of then
+    assert text(page, "anchors-in-use").endswith("mean IoU then 100.0 %")
+    session.undo()
     session.undo()
     assert session.document.anchors() is None
     assert "published" in text(page, "anchors-in-use")

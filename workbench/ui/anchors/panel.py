@@ -175,11 +175,11 @@ class Panel(QWidget):
             self.in_use.setToolTip("")
             return
         number = words.count(len(used.sizes), "anchor")
-        told = f"In training: {number}, {used.input_px:,} px, mean IoU {percent(used.mean_iou)}"
+        told = f"In training: {number}, {used.input_px:,} px, mean IoU then {percent(used.mean_iou)}"
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         scaled = "A training with another input side scales them to it."
-        self.in_use.setToolTip(f"{told}, when they were made. {scaled}\n{used.source}\n{sizes}")
+        self.in_use.setToolTip(f"{told}: of the boxes when they were made. {scaled}\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
         """Nothing to show: no boxes, or none that could be clustered."""
