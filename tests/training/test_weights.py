@@ -16,14 +16,17 @@ from torchvision.models import resnet50
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from tests import networks
+from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.core import images
+from workbench.core.project import AnchorSet
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector, Pretrained
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.predict import Predictor
-from workbench.training import published_weights, recipes, runs, weights
+from workbench.training import prepare, published_weights, recipes, runs, weights
 from workbench.training.recipes import Recipe
+from workbench.training.request import RunRequest
 
 
 def build(name: str, labels: int, seed: int = 0, width: float = 0.1, **settings: Any) -> Detector:
@@ -261,3 +264,30 @@ def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path)
     next(going)
     going.close()  # type: ignore[attr-defined]
     assert not list(published_weights.kept_file(one).parent.iterdir())
+
+
+def test_begun_from_darknets_own_weights_their_anchors_stay_in_pixels_whatever_the_input_side(tmp_path: Path) -> None:
+    """YOLOv4's file is for 608 px. What it says of a box means as large a one in a training at 64 px as imported."""
+    made = recipe("yolov4-tiny-3l", input_px=64, width=0.1)
+    darknet.write(build("yolov4-tiny-3l", 2, 1), tmp_path / "a.weights")
+    weights.import_weights(tmp_path / "a.weights", made, ("a", "b"), tmp_path / "a.safetensors")
+    images_ = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    imported = Predictor.open(tmp_path / "a.safetensors").detector.eval()
+    for file in ("a.weights", "a.safetensors"):
+        asked = RunRequest(tmp_path, make_snapshot(tmp_path, 1, 0), made, start=tmp_path / file)
+        anchors = weights.own_anchors(asked)
+        ours = prepare.build(made, 2, anchors).eval()
+        weights.start(ours, tmp_path / file, ("a", "b"))
+        with torch.no_grad():
+            found, expected = (one.candidates(one(images_)).boxes for one in (ours, imported))
+        torch.testing.assert_close(found, expected)
+    chosen = AnchorSet(((9.0, 9.0),) * 9, 64)
+    assert weights.own_anchors(dataclasses.replace(asked, anchors=chosen)) == chosen
+    for other in (
+        dataclasses.replace(asked, start=None),
+        dataclasses.replace(asked, resume=True),
+        dataclasses.replace(asked, start=tmp_path / "yolov4-tiny.conv.29"),
+        dataclasses.replace(asked, recipe=recipe("yolov4", input_px=64, width=0.1)),
+        dataclasses.replace(asked, recipe=recipe("ssd300"), start=tmp_path / "a.weights"),
+    ):
+        assert weights.own_anchors(other) is None

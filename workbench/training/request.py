@@ -14,10 +14,10 @@ from workbench.training.recipes import Recipe
 class RunRequest:
     """`snapshot`: all images of the project (the settings choose the states, the splits are its own).
 
-    `anchors` None: the published ones. `folder` is the run's own (see runs.new_folder). With `resume` the run goes on
-    from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was started with, which
-    `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with, see weights.start;
-    `goes_on` once they are known to be of a run with the same labels, see going_on.py.
+    `anchors` None: the published ones, see weights.own_anchors. `folder` is the run's own (see runs.new_folder). With
+    `resume` the run goes on from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was
+    started with, which `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with,
+    see weights.start; `goes_on` once they are known to be of a run with the same labels, see going_on.py.
     """
 
     folder: Path

@@ -117,8 +117,7 @@ class _Training:
         self.threads = min(self.settings.threads or most, most)
         self.started = False
         self.left = False  # closed or interrupted from outside: nobody takes events any more
-        self.standing = Standing()
-        self.early = False
+        self.standing, self.early = Standing(), False
         self.notes: list[Message] = []
         self.data: Dataset
         self.validation: Dataset
@@ -128,7 +127,8 @@ class _Training:
         names = tuple(label.name for label in self.request.snapshot.labels)
         own = self.runtime.share(lambda: self.recipe.detector_settings.resolved(names))
         self.recipe = replace(self.recipe, detector_settings=own)
-        self.request = replace(self.request, recipe=self.recipe)
+        anchors = self.runtime.share(lambda: weights.own_anchors(self.request))
+        self.request = replace(self.request, recipe=self.recipe, anchors=anchors)
 
     def events(self) -> Iterator[Event]:
         machine.keep_freed_memory()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench import detectors
-from workbench.core.project import Label, colour_for
+from workbench.core.project import AnchorSet, Label, colour_for
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.transfer import Transferred, transfer
@@ -23,6 +23,7 @@ from workbench.training import checkpoint, events, recipes, record, runs, unpick
 from workbench.training.checkpoint import BEST, CheckpointHeader
 from workbench.training.events import Message
 from workbench.training.recipes import Recipe
+from workbench.training.request import RunRequest
 
 # where torchvision's files of whole detectors, of ResNets and of others have their names in our networks
 PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
@@ -46,6 +47,25 @@ def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
     frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
     norms = " Batch norms keep its statistics (frozen_norms)." if frozen else ""
     return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}")
+
+
+def own_anchors(request: RunRequest) -> AnchorSet | None:
+    """The anchors that were chosen or, with Darknet's own weights to begin from, the published ones as they are.
+
+    What a file says of boxes is in anchors of so many pixels, whatever the input side: 0.68 times as large, as other
+    trainings at 416 px have those of YOLOv4's 608, they made all boxes so much smaller. Refused for a damaged file.
+    """
+    start, recipe = request.start, request.recipe
+    if request.anchors is not None or start is None or request.resume:
+        return request.anchors
+    kind = detectors.load_all().get(recipe.detector)
+    own, theirs = recipe.detector_settings, kind.published_anchors if start.suffix == ".weights" else ()
+    if start.suffix == ".safetensors":
+        header = checkpoint.read_header(start)
+        theirs = header.anchors if header.detector == recipe.detector else ()
+    if not (kind.darknet and theirs and sorted(theirs) == sorted(kind.published_anchors)):
+        return None
+    return AnchorSet(kind.published_anchors, own.input_px, kind.chosen_resize(own), source=f"those of {start.name}")
 
 
 def _read(detector: Detector, file: Path) -> _Content:
