@@ -277,11 +277,19 @@ def test_begun_from_darknets_own_weights_their_anchors_stay_in_pixels_whatever_t
         asked = RunRequest(tmp_path, make_snapshot(tmp_path, 1, 0), made, start=tmp_path / file)
         anchors = weights.own_anchors(asked)
         ours = prepare.build(made, 2, anchors).eval()
-        weights.start(ours, tmp_path / file, ("a", "b"))
+        said = weights.start(ours, tmp_path / file, ("a", "b"))
         with torch.no_grad():
             found, expected = (one.candidates(one(images_)).boxes for one in (ours, imported))
         torch.testing.assert_close(found, expected)
+        assert "other anchors" not in said.sentence
+    larger = made.changed({"input_px": 96})
+    in_pixels = weights.own_anchors(dataclasses.replace(asked, recipe=larger))
+    for same in (in_pixels, AnchorSet(imported.anchors, 64)):  # or as shares
+        said = weights.start(prepare.build(larger, 2, same), tmp_path / "a.safetensors", ("a", "b"))
+        assert "other anchors" not in said.sentence
     chosen = AnchorSet(((9.0, 9.0),) * 9, 64)
+    said = weights.start(prepare.build(made, 2, chosen), tmp_path / "a.safetensors", ("a", "b"))
+    assert said.sentence.endswith("It was trained with other anchors, so boxes begin at other sizes than it knew.")
     assert weights.own_anchors(dataclasses.replace(asked, anchors=chosen)) == chosen
     for other in (
         dataclasses.replace(asked, start=None),

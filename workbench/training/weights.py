@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -34,6 +35,7 @@ class _Content:
     tensors: dict[str, Tensor]  # by the detector's names
     labels: tuple[str, ...] | None  # None: the file does not say
     seen: int = 0  # images behind it, which a prior's warm-up counts; 0 where the file does not say
+    anchors: AnchorSet | None = None  # that it was trained with; None where the file does not say
 
 
 def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
@@ -46,7 +48,17 @@ def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
     darknet.set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
     frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
     norms = " Batch norms keep its statistics (frozen_norms)." if frozen else ""
-    return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}")
+    other = content.anchors is not None and not _alike(detector, content.anchors)
+    sizes = " It was trained with other anchors, so boxes begin at other sizes than it knew." if other else ""
+    return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}{sizes}")
+
+
+def _alike(detector: Detector, theirs: AnchorSet) -> bool:
+    """Whether the detector has these anchors, in pixels or as shares of the input side; or another number of them."""
+    factors = 1.0, detector.settings.input_px / theirs.input_px
+    return len(theirs.sizes) != len(detector.anchors) or any(
+        np.allclose(np.array(theirs.sizes) * factor, detector.anchors, rtol=0.01) for factor in factors
+    )
 
 
 def own_anchors(request: RunRequest) -> AnchorSet | None:
@@ -71,14 +83,14 @@ def own_anchors(request: RunRequest) -> AnchorSet | None:
 def _read(detector: Detector, file: Path) -> _Content:
     file = Path(file)
     if file.suffix == ".safetensors":
-        return _ours(file)
+        return _ours(detector, file)
     if file.suffix in (".pth", ".pt"):
         return _torchvisions(detector, file)
     content = darknet.load(detector, file)
     return _Content(content.tensors, None, content.header.seen if content.complete else 0)
 
 
-def _ours(file: Path) -> _Content:
+def _ours(detector: Detector, file: Path) -> _Content:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -90,7 +102,9 @@ def _ours(file: Path) -> _Content:
         raise Refused(file, "this checkpoint is damaged. Use another one.", cause=error) from error
     unpickling.check_tensors(file, tensors, size)
     names = tuple(label.name for label in header.labels)
-    return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0)
+    same = header.detector == detector.name and header.anchors
+    anchors = AnchorSet(header.anchors, header.input_px) if same else None
+    return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0, anchors)
 
 
 def _torchvisions(detector: Detector, file: Path) -> _Content:
