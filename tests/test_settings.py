@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ def test_rows_carry_what_a_form_needs() -> None:
     assert (rows["epochs"].kind, rows["epochs"].low, rows["epochs"].flag) == (int, 1, "--epochs")
     assert (rows["batch"].kind, rows["batch"].optional) == (int, True)
     assert rows["steps"].kind is tuple
+    named = dataclasses.replace(rows["rate"], name="ignore_iou")
+    assert (rows["rate"].title, named.title) == ("Rate", "Ignore IoU")
 
 
 @pytest.mark.parametrize(

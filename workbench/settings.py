@@ -23,6 +23,7 @@ from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
+SPELT = {"iou": "IoU", "ema": "EMA"}  # in titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Row:
 
     @property
     def title(self) -> str:
-        return self.called or self.name.replace("_", " ").capitalize()
+        words = self.name.capitalize().split("_")
+        return self.called or " ".join(SPELT.get(word.lower(), word) for word in words)
 
 
 def setting(
