@@ -179,7 +179,9 @@ def test_taking_the_prediction(desk: Desk) -> None:
     assert {box.note for box in desk.document.boxes(desk.document.images()[0].id)[:2]} == {"mine"}
 
 
-def test_taking_a_prediction_that_lies_on_another_object_leaves_the_label_of_its_neighbour(desk: Desk) -> None:
+def test_taking_or_ignoring_a_prediction_that_lies_on_another_object_leaves_the_label_of_its_neighbour(
+    desk: Desk,
+) -> None:
     beside = [16.0, 10, 26, 20]  # on SQUARE by a quarter, each centre beyond the other
     desk.detections = found_of([(0, 0, beside, 0.9)], 2)
     item = desk.one(Kind.POOR_BOX)
@@ -190,6 +192,9 @@ def test_taking_a_prediction_that_lies_on_another_object_leaves_the_label_of_its
     assert next(one.box for one in desk.queue() if one.kind is Kind.MISS) == item.box, "it is asked about alone"
     desk.document.undo()
     assert desk.boxes() == before
+    assert "your box stays" in review_deeds.words(item, Deed.IGNORE)
+    desk.do(item, Deed.IGNORE)
+    assert desk.boxes() == [*before, (1, beside, True)]
 
 
 def test_my_label_was_wrong(desk: Desk) -> None:

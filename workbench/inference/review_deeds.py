@@ -8,8 +8,9 @@ An item (review.Item) has a labelled box, a prediction, or both.
 - *wrong*: my label was. Of two labels for one place the box keeps its place and gets the other; a box without a
   prediction, or with one that lies off, is removed; what was not labelled is added.
 - *ignore*: neither right nor wrong from now on. The box becomes a crowd region, or one is added where something was
-  predicted. A crowd region is what every rule ignores: matching, training and anchors alike. A difficult box counts by
-  COCO's rule, which is the default here, and the formats that know no crowds write crowds as difficult ones.
+  predicted; so too where the two rather mean two objects. A crowd region is what every rule ignores: matching, training
+  and anchors alike. A difficult box counts by COCO's rule, which is the default here, and the formats that know no
+  crowds write crowds as difficult ones.
 - *keep* the labels as they are, and remember that this was looked at ("not an object", "my label stands").
 
 What is remembered is a setting of the project for each image, "reviewed/ID": [label id, box id or 0, x0, y0, x1, y1]
@@ -61,6 +62,8 @@ def words(item: Item, deed: Deed) -> str:
     if deed is Deed.KEEP:
         return "The labels stay as they are." if item.box else "Not an object: no label comes here."
     if deed is Deed.IGNORE:
+        if item.apart:
+            return "A region to ignore comes where the prediction is; your box stays: they look like two objects."
         return "The box becomes a region to ignore." if item.box else "A region to ignore comes here."
     if not item.box:
         return "The prediction becomes a labelled box."
@@ -94,7 +97,7 @@ def edit(item: Item, deed: Deed, document: Document) -> edits.Batch:
 
 def _change(item: Item, deed: Deed, document: Document) -> list[Edit]:
     prediction, crowd = item.prediction, deed is Deed.IGNORE
-    if not item.box or (deed is Deed.TAKE and item.apart):
+    if not item.box or (deed is not Deed.WRONG and item.apart):
         assert prediction is not None, "an item has a box or a prediction"
         xyxy = _inside(prediction.xyxy, document, item.image)
         return [edits.AddBoxes((Box(0, item.image, prediction.label, xyxy, crowd=crowd),))]
