@@ -161,25 +161,35 @@ def _shown(value: Any) -> str:
     return "-" if value is None else printable(str(value)).replace("[", "\\[")
 
 
+def ways_to_stop() -> list[int]:
+    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup."""
+    closed: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    if closed is None or signal.getsignal(closed) is signal.SIG_IGN:
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, closed]
+
+
 @contextlib.contextmanager
 def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts.
+    """`ways_to_stop` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts.
 
     `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
     """
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
-            if patient:
+            if patient or number not in (signal.SIGINT, signal.SIGTERM):  # systemd sends SIGHUP right after SIGTERM
                 return
             raise KeyboardInterrupt
         stop.set()
+        if number not in (signal.SIGINT, signal.SIGTERM):  # nobody is there to read it
+            return
         err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in ways_to_stop()}
     try:
         yield
     finally:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -69,3 +72,21 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
     with console.bar("Training") as progress:
         progress.to(19, 240_000, "loss 179.026  14.8 images/s and more that is worth a line in a file")
     assert re.search(r"19/240000 .* more that is worth a line in a file", capsys.readouterr().err)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
+def test_a_session_that_closes_stops_a_job_in_order_but_not_one_by_nohup() -> None:
+    code = """
+import os, signal, threading
+from workbench import console
+for wish in (signal.SIG_DFL, signal.SIG_IGN):
+    signal.signal(signal.SIGHUP, wish)
+    stop = threading.Event()
+    with console.stop_on_signal(stop):
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+    print(stop.is_set(), signal.getsignal(signal.SIGHUP) is wish)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "False", "True"]
+    assert done.stderr == ""

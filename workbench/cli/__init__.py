@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."
-        console.err.print(console.printable(sentence), markup=False, style="red")
+        with contextlib.suppress(OSError):  # the terminal itself may have gone
+            console.err.print(console.printable(sentence), markup=False, style="red")
         return console.FAILED
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own: a command that was not understood

@@ -348,7 +348,7 @@ def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _stopping(patient: bool = False) -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set the event: the batch at hand is written. A second Ctrl-C breaks off at once.
+    """`ways_to_stop` set the event: the batch at hand is written. A second Ctrl-C breaks off at once.
 
     `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
     """
@@ -362,7 +362,7 @@ def _stopping(patient: bool = False) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in console.ways_to_stop()}
     try:
         yield stop
     finally:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 def train(**given: Any) -> int | None:
     """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues.
 
+    So do a SIGTERM and a terminal or SSH session that is closed; under nohup the training goes on.
+
     On several graphics cards or machines: torchrun --nproc-per-node 8 -m workbench train PROJECT
     """
     _refuse_empty(given)
