@@ -100,6 +100,12 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
             progress.stop()
 
 
+def drop_output() -> None:
+    """After a BrokenPipeError: what is still buffered for stdout goes nowhere when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def printable(text: str) -> str:
     """Without what a file's bytes or name could do to a terminal."""
     return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)

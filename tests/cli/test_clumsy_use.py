@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from PIL import Image as Picture
 
 from workbench import console, plugins
 from workbench.cli import main
+from workbench.cli.training import print_events
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
+from workbench.training.events import Message
 
 Capture = pytest.CaptureFixture[str]
 SMALL = ["--set", "input_px=96", "--set", "width=0.125", "--batch", "2", "--precision", "fp32", "--epochs", "1"]
@@ -146,6 +149,34 @@ def test_a_reader_that_leaves_early_is_no_failure(project: Path) -> None:
         assert "Traceback" not in said
         assert "BrokenPipe" not in said
         assert child.returncode in (console.DONE, console.PROBLEMS)
+
+
+def test_a_reader_of_the_progress_that_leaves_early_has_broken_the_work_off(project: Path) -> None:
+    command = [sys.executable, "-m", "workbench", "check", str(project)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+    assert child.returncode == console.FAILED
+
+
+def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    def happening() -> Iterator[Message]:
+        try:
+            yield Message("info", "one")
+            yield Message("info", "two")
+        finally:
+            ended.append(True)
+
+    ended: list[bool] = []
+    events = happening()
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with pytest.raises(WorkbenchError, match="the training was stopped, with a checkpoint"):
+        print_events(events)
+    assert ended
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -51,10 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        # `workbench ... | head`: no failure, though typer and rich end the program with 1
-        with contextlib.suppress(OSError, ValueError):  # what is still buffered goes nowhere when Python ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return console.DONE
+        console.drop_output()
+        # `workbench ... | head`: no failure, though typer and rich end the program with 1. But where it is the progress
+        # that nobody reads (`2>&1 | head`), the work was broken off; rich has silenced `err` then
+        return console.FAILED if console.err.quiet else console.DONE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."

@@ -82,7 +82,7 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
             if not runtime.main:
                 return _follow(happening)
             if given["json_events"]:
-                return _print_events(happening)
+                return print_events(happening)
             finished = show_training(happening, quiet=as_json)
     finally:
         if runtime.main:
@@ -222,13 +222,20 @@ def _refuse_finished(run: RunInfo) -> None:
         raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to go on with.{more}")
 
 
-def _print_events(happening: Iterable[Any]) -> int:
+def print_events(happening: Iterable[Any]) -> int:
     """Every event as a line of JSON, for a program that reads along; the exit code."""
     from workbench.training import events
 
     code = console.DONE
     for event in happening:
-        console.json_line(events.to_json(event))
+        try:
+            console.json_line(events.to_json(event))
+        except BrokenPipeError as error:
+            happening.close()  # type: ignore[attr-defined]
+            console.drop_output()
+            raise WorkbenchError(
+                "What read the events has ended, so the training was stopped, with a checkpoint. Go on with --resume."
+            ) from error
         if isinstance(event, events.Failed):
             code = console.FAILED
         elif isinstance(event, events.Finished) and event.stopped:
