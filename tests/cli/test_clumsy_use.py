@@ -349,3 +349,14 @@ def test_letters_that_the_output_lacks_are_escaped(
             out.seek(0)
             said = out.read()
         assert shown in said if shown else json.loads(said)["project"] == str(folder)
+
+
+def test_a_folder_in_the_place_of_a_command_is_told_what_it_lacks(
+    project: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        assert main([str(folder)]) == console.FAILED
+        assert f"There is no project in {folder}" in capsys.readouterr().err
+    assert main([str(project), "--json"]) == console.FAILED
+    assert "is a project: alone it opens the window" in capsys.readouterr().err
+    assert main(["nowhere"]) == console.MISUSED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,17 @@ ORDER = [
 class _Commands(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Where a command should be may be a folder, as alone it opens the window: what is wrong with it is told."""
+        path = Path(args[0])
+        if args[0] not in self.commands and (path.is_dir() or path.name != args[0]):
+            there(path)
+            raise WorkbenchError(
+                f"{path} is a project: alone it opens the window. A command comes before it: workbench check"
+                f" {shlex.quote(args[0])}"
+            )
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
