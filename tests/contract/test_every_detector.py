@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tests import networks
 from tests.plugins import cfgs
+from tests.training.card import CARD, Card, There
 from workbench import detectors, plugins
 from workbench.detectors import DetectorSettings
 from workbench.detectors.parts import counting
@@ -230,12 +231,20 @@ def test_outputs_beyond_all_reason_give_a_finite_loss(name: str) -> None:
         assert all(level.grad is not None and level.grad.isfinite().all() for level in raw)
 
 
-def test_the_loss_asks_nothing_of_the_data(name: str) -> None:
-    """It runs on tensors without values, so it never waits for a graphics card and has no loop over boxes."""
-    detector = build(name).to("meta")
-    if detector.samples:
-        pytest.skip("what it draws has a size that depends on the data")
-    terms = detector.loss(detector(torch.empty(2, 3, PX, PX, device="meta")), TWO.to("meta"))
+def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) -> None:
+    """But by what draws samples, whose number depends on the data."""
+    detector = build(name)
+    with Card() as card:
+        detector.to(CARD)
+        pictures, wanted = images().to(CARD), TWO.to(CARD)
+        card.found.clear()
+        raw = detector(pictures)
+        terms, best = detector.loss(raw, wanted), detector.candidates(raw).best(100)
+        waits = card.found.copy()
+        answers = detector.assignment(wanted, (PX, PX))
+    assert detector.samples or waits == {}
+    assert all(isinstance(tensor, There) for tensor in (*terms.values(), *best))
+    assert not isinstance(answers.image, There)  # for "What the trainer sees"
     assert all(term.shape == () for term in terms.values())
 
 

@@ -47,7 +47,7 @@ class Waits(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = str(func)
-        if name.startswith((*ASKING, COPIED)) or _by_mask(name, args) or _hidden(name, args):
+        if name.startswith((*ASKING, COPIED)) or by_mask(name, args) or hidden(name, args):
             self._count(name.removeprefix("aten.").partition(".")[0])
         return func(*args, **(kwargs or {}))
 
@@ -59,18 +59,22 @@ class Waits(TorchDispatchMode):
         return read
 
     def _count(self, what: str) -> None:
-        stack = [frame for frame in traceback.extract_stack() if "/workbench/" in frame.filename]
-        if not stack:
-            return
-        if PINNED not in str(stack[-1].line) and PROCESSOR_ONLY not in str(stack[-1].line):
-            self.found[f"{stack[-1].name}: {what}"] += 1
+        if who := asker():
+            self.found[f"{who}: {what}"] += 1
 
 
-def _by_mask(name: str, args: Any) -> bool:
+def asker() -> str:
+    """The function of the program that is asking; "" where none is, or what it does is known to be no wait."""
+    stack = [frame for frame in traceback.extract_stack() if "/workbench/" in frame.filename]
+    known = not stack or any(text in str(stack[-1].line) for text in (PINNED, PROCESSOR_ONLY))
+    return "" if known else stack[-1].name
+
+
+def by_mask(name: str, args: Any) -> bool:
     return name.startswith(("aten.index.", "aten.index_put")) and any(
         one is not None and one.dtype in (torch.bool, torch.uint8) for one in args[1]
     )
 
 
-def _hidden(name: str, args: Any) -> bool:
+def hidden(name: str, args: Any) -> bool:
     return name.startswith("aten.prod.dim") and torch.is_grad_enabled() and args[0].requires_grad
