@@ -109,8 +109,6 @@ def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
 ) -> None:
     """Torch raises where it would wait; what it does not see, the reading of a step's numbers, counts itself."""
     detector = build(name, width=0.25)
-    if detector.shared_divisor:  # whose parts' shares are counted by the processor
-        changes = {key: value for key, value in changes.items() if key != "mini_batch"}
     settings = dataclasses.replace(FEW, ema=0.99, **changes)
     stepper = Stepper(detector, settings, Runtime(CUDA, Precision(precision, "")))
     average, batch, read = Average(detector, settings.ema), some_batch(0), []

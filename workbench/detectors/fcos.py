@@ -116,6 +116,11 @@ class Fcos(Detector):
         squares = self._spread(grids, targets.boxes.device)
         return foreign.placed(self._match(targets, squares), grids, (1,) * LEVELS)
 
+    def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
+        grids = foreign.halved(size, FINEST, LEVELS)
+        squares = self.squares if grids == self.grids else self._spread(grids, targets.boxes.device)
+        return (self._match(targets, squares) >= 0).sum()
+
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """See Detector. Nothing here depends on outputs."""
         grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[:LEVELS])

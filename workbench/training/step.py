@@ -290,8 +290,8 @@ class Stepper:
         if not self.detector.shared_divisor or (len(parts) == 1 and self.runtime.world == 1):
             return list(counts / batch.whole)
         size = batch.images.shape[1], batch.images.shape[2]
-        found = [self.detector.assignment(targets_on(batch, some, self.device), size) for some in parts]
-        counts = self._row([len(one.image) for one in found])
+        found = [self.detector.positives(targets_on(batch, some, self.device), size) for some in parts]
+        counts = torch.stack(found).float()
         total = counts.sum()
         self.runtime.sum([total])
         return list(counts.clamp(min=1) / total.clamp(min=1))

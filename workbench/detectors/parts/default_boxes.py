@@ -62,6 +62,10 @@ class DefaultBoxHead(nn.Module):
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         return foreign.placed(self._match(targets), self.grids, self.per_cell)
 
+    def positives(self, targets: Targets) -> Tensor:
+        """See Detector."""
+        return (self._match(targets) >= 0).sum()
+
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """See Detector. Without outputs it is not known which negatives are the hardest. `size` is the head's own."""
         matches = self._match(targets)

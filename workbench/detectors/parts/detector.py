@@ -210,6 +210,13 @@ class Detector(nn.Module):
         """Positives for `targets` at network input `size` (H, W)."""
         return self.head.assignment(targets, size)
 
+    def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
+        """() how many there are in assignment(), where the targets are. Asked of those with `shared_divisor`.
+
+        Where it is counted on the device, no step of several parts waits for a graphics card.
+        """
+        return torch.full((), len(self.assignment(targets, size).image), device=targets.boxes.device)
+
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """What the loss makes of every prior at network input `size` (H, W), by the loss's own code.
 
