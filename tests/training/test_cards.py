@@ -23,6 +23,7 @@ LOST = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asyn
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB"),
         RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
     ],
 )

@@ -15,15 +15,25 @@ import torch
 from workbench.errors import WorkbenchError
 
 _FULL = ("out of memory", "_ALLOC_FAILED", "DefaultCPUAllocator")
+_NO_WAY = ("unable to find an engine to execute", "Unable to find a valid cuDNN algorithm")
 _ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capable device", "not compiled with CUDA",
            "invalid device ordinal")  # fmt: skip
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether memory did. Apple's cards, cuBLAS, cuDNN and the processor have no error of their own for it."""
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(text in str(error) for text in _FULL)
-    )
+    return isinstance(error, torch.OutOfMemoryError) or _says(error, _FULL) or no_way(error)
+
+
+def no_way(error: BaseException) -> bool:
+    """Whether cuDNN found none to compute a convolution. In a training that is memory: torch tries one way after the
+    other, and lets go of each whose work space it can't have. Before one it may be a kind of numbers.
+    """
+    return _says(error, _NO_WAY)
+
+
+def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def empty_cache(device: torch.device) -> None:

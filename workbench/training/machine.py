@@ -89,7 +89,7 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
     try:
         (exact, slow), (rough, fast) = _trials(device, HALVES[name])
     except RuntimeError as error:  # no kernel for these numbers on this device
-        if cards.ran_out(error):
+        if cards.ran_out(error) and not cards.no_way(error):
             raise WorkbenchError(cards.full(device), error) from error
         return Precision("fp32", f"The network is computed in fp32: this device has no {name}.")
     close = bool(torch.isfinite(rough).all()) and float((rough - exact).abs().max() / exact.abs().max()) < FIRM
