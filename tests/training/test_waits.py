@@ -4,6 +4,8 @@ every kind of detector.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.contract.test_every_detector import build
+from tests.training.card import CARD, Card, MixedDevicesError
 from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.detectors.parts import losses
@@ -68,6 +71,48 @@ def test_a_step_waits_for_nothing(name: str) -> None:
 
 def test_nor_does_a_step_in_fp16() -> None:
     assert waits("yolov2-tiny", "fp16") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "attack"),
+    [("yolov4-tiny", {"cross_norm": True, "clip_gradient": 1.0}, 1.0), ("ssd300", {}, 0.0)],
+)
+def test_a_step_of_two_parts_mixes_nothing_of_the_card_and_the_processor(
+    name: str, changes: dict[str, Any], attack: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the optimiser, whose fused kind this card does not have."""
+    monkeypatch.setattr(Stepper, "_move", lambda *_: None)
+    runtime = SlowRuntime(1000)
+    runtime.device = CARD
+    monkeypatch.setattr(runtime, "autocast", contextlib.nullcontext)  # it has none
+    settings, detector = dataclasses.replace(SETTINGS, mini_batch=1, **changes), build(name)
+    batch = some_batch(detector.settings.input_px)
+    with machine.one_thread_each(), Card() as card:
+        stepper = Stepper(detector, settings, runtime)
+        card.found.clear()
+        stepper.order(batch, 1e-4, 0, attack)
+        waits = card.found.copy()
+    assert {where.partition(":")[0] for where in waits} == {"_sent"}  # to a card of NVIDIA from pinned memory
+    stepper.close()
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda there, here: there + here,
+        lambda there, here: there @ here,
+        lambda there, here: there.gather(0, here.long()),
+        lambda there, here: there.index_select(0, here[0].long()),
+        lambda there, here: here[there.long()],
+    ],
+)
+def test_what_a_card_refuses_is_refused(mix: Any) -> None:
+    with Card() as card:
+        there, here = torch.zeros(2, 2, device=CARD), torch.zeros(2, 2)
+        assert (there + here[0, 0]).device == CARD  # a single number is no other device's
+        assert card.found == {}
+        with pytest.raises(MixedDevicesError):
+            mix(there, here)
 
 
 def test_a_detector_of_two_stages_waits_no_more_often_than_it_did() -> None:
