@@ -275,3 +275,14 @@ def test_several_processes_do_not_share_one_card(name: str) -> None:
     runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
     with pytest.raises(WorkbenchError, match=f"can't share the device '{name}'"):
         runtime.choose(TrainingSettings(device=name), "fp32")
+
+
+def test_several_processes_say_too_why_no_card_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "The graphics card is not used: its driver is too old."
+    monkeypatch.setattr("workbench.training.cards.passed_over", lambda: sentence)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torchrun.Torchrun, "share", lambda self, make: make())
+    for device, said in (("auto", [sentence]), ("cpu", [])):
+        runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
+        runtime.choose(TrainingSettings(device=device), "fp32")
+        assert [note.sentence for note in runtime.notes() if note.level == "warning"] == said

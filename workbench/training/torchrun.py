@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from workbench.errors import WorkbenchError
-from workbench.training import machine
+from workbench.training import cards, machine
 from workbench.training.outcome import Diverged
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
@@ -76,7 +76,7 @@ class Torchrun(Runtime):
                 )
             name = f"cuda:{here()}"
         elif name == "auto":
-            name = "cpu"  # Apple's graphics card can't add up what processes have
+            name, self.passed_over = "cpu", cards.passed_over()  # Apple's card can't add up what processes have
         self.device = machine.chosen_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
@@ -84,10 +84,10 @@ class Torchrun(Runtime):
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Weights and counts become those of rank 0."""
-        cards = [self.device.index] if self.device.type == "cuda" else None
+        own = [self.device.index] if self.device.type == "cuda" else None
         for buffer in network.buffers():  # weights are taken over by what follows
             dist.broadcast(buffer, src=0)
-        options: dict[str, Any] = {"device_ids": cards, "gradient_as_bucket_view": True, _BUFFERS: False}  # see Counts
+        options: dict[str, Any] = {"device_ids": own, "gradient_as_bucket_view": True, _BUFFERS: False}  # see Counts
         return DistributedDataParallel(network, **options)
 
     def part(self, count: int) -> slice:
