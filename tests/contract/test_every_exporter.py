@@ -28,7 +28,7 @@ from workbench.inference.verification import Verification, noise, verify
 FAMILY = "detectors"
 PX = 64
 WITH_NMS = "torchscript"
-WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/test_verification.py, yolov4-tiny in test_export.py
+WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/test_verification.py, yolov4-tiny in test_exported.py
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,8 +1,12 @@
-"""The example beside each exported file runs without this program and finds what the program finds."""
+"""What an export leaves: each file and what lies beside it; its example runs without this program and finds the same.
+
+One export in all formats, which takes a quarter of a minute, serves all of it: so it stays in one file.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 import subprocess
@@ -11,16 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.inference import small
 from tests.inference.conftest import ALL
 from workbench.core import images
 from workbench.core.boxes import iou
 from workbench.inference import exporters
+from workbench.inference.events import ExportDone, Exported, ExportProgress
 from workbench.inference.export import example, source_of
 from workbench.inference.exporters import ExportSettings, onnx_file, picture_code
 from workbench.inference.predict import Predictor
 
+BESIDE = ("MODEL_CARD.md", "example.py", "model.json", "verification.json")
 RUNNING = ("torchscript", "pt2", "onnx")
 RUNNER = """
 import contextlib, io, json, runpy, sys
@@ -37,6 +44,92 @@ for script, photo in json.loads(sys.argv[1]):
     told.append(printed.getvalue())
 print(json.dumps(told))
 """
+
+
+def test_every_format_gets_a_folder_with_file_report_card_and_example(exported: tuple[Path, list[object]]) -> None:
+    folder, events = exported
+    assert isinstance(events[0], ExportProgress)
+    done = events[-1]
+    assert isinstance(done, ExportDone)
+    assert [result.format for result in done.results] == list(ALL)
+    for result in done.results:
+        about = json.loads((folder / result.format / "model.json").read_text(encoding="utf-8"))
+        assert about["labels"] == ["cat", "Hündin", "鳥"]
+        assert about["provenance"]["run"] == "first"
+        more = ["model.cfg", "model.names"] if result.format == "darknet" else []
+        assert sorted(path.name for path in result.folder.iterdir()) == sorted([*BESIDE, *more, result.file.name])
+        assert result.bytes > 10_000
+    assert sorted(path.name for path in folder.iterdir()) == sorted(ALL)  # the staging folders are gone
+
+
+def test_every_file_agrees_with_the_program(exported: tuple[Path, list[object]]) -> None:
+    results = [event for event in exported[1] if isinstance(event, Exported)]
+    assert len(results) == len(ALL)
+    for result in results:
+        assert result.checked_images == 3
+        assert "3 images, as there were no more" in result.remark
+        assert result.agreement is not None
+        assert result.agreement.compared >= 100
+        assert result.agreement.foreign == 0
+        assert result.agreement.matched >= 0.98 * result.agreement.compared
+
+
+def test_the_report_beside_each_file_says_who_ran_it_on_what_and_how_far_apart_it_was(
+    exported: tuple[Path, list[object]], photographs: list[Path]
+) -> None:
+    library = {"safetensors": "safetensors", "state-dict": "torch", "torchscript": "torch", "pt2": "torch",
+               "onnx": "onnxruntime"}  # fmt: skip
+    for name in ALL:
+        report = json.loads((exported[0] / name / "verification.json").read_text("utf-8"))
+        assert report["verdict"] == "finds the same as the trained network"
+        assert report["images"] == [file.name for file in photographs[:3]]
+        assert report["noise"] is False
+        assert report["matched"] == report["compared"] >= 100
+        assert 0 <= report["worst_score_difference"] < 1e-4
+        assert 0 <= report["worst_box_difference_px"] < 0.1
+        assert 0.99 < report["lowest_iou"] <= 1
+        assert set(report["program"]) == {"workbench", "torch"}
+        assert name == "darknet" or {"python", library[name]} <= set(report["runtime"])
+        file = exported[0] / name / exporters.load_all().get(name).file
+        assert report["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_what_the_file_is_lies_inside_it_too_as_in_model_json(exported: tuple[Path, list[object]]) -> None:
+    """Read by each file's own library."""
+    import onnxruntime
+    from safetensors import safe_open
+
+    folder = exported[0]
+    with safe_open(folder / "safetensors" / "model.safetensors", framework="np") as file:
+        inside = [file.metadata()["model.json"]]
+    inside.append(torch.load(folder / "state-dict" / "model.pt", weights_only=True)["model.json"])
+    extra = {"model.json": ""}
+    torch.jit.load(str(folder / "torchscript" / "model.torchscript"), _extra_files=extra)
+    more = {"model.json": ""}
+    torch.export.load(folder / "pt2" / "model.pt2", extra_files=more)
+    session = onnxruntime.InferenceSession(str(folder / "onnx" / "model.onnx"))
+    plain = session.get_modelmeta().custom_metadata_map
+    inside += [extra["model.json"], more["model.json"], plain["model.json"]]
+    for name, text in zip(ALL, inside, strict=False):
+        about = json.loads(text)
+        assert about == json.loads((folder / name / "model.json").read_text("utf-8"))
+        assert about["labels"] == ["cat", "Hündin", "鳥"]
+        assert (about["input_px"], about["resize"], about["preprocessing"]["range"]) == (
+            160, "stretch", "0..1 (divide by 255)",
+        )  # fmt: skip
+        assert "normalisation" in about["preprocessing"]
+        assert len(about["anchors"]) == 6
+        assert about["operating_point"] == {"confidence": 0.25, "nms": "darknet diou", "iou": 0.45, "most": 300}
+        assert about["data"] == "5eed"
+        assert about["licence"] == "CC-BY-4.0"
+        assert about["version"]
+    assert plain["labels"] == "cat\nHündin\n鳥"
+    assert plain["licence"] == "CC-BY-4.0"
+
+
+def test_the_exported_safetensors_opens_as_a_checkpoint(exported: tuple[Path, list[object]]) -> None:
+    again = Predictor.open(exported[0] / "safetensors" / "model.safetensors", device="cpu")
+    assert again.labels == ("cat", "Hündin", "鳥")
 
 
 @dataclasses.dataclass(frozen=True)
