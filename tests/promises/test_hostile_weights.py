@@ -16,7 +16,7 @@ from tests.promises.form import times
 from tests.promises.hostile_weights import files
 from tests.promises.reading_child import readings
 
-CHILD = "tests.promises.weights_child"
+CHILD, TRUSTING = "tests.promises.weights_child", "tests.promises.trusting_child"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="forks; Linux counts their memory"),
@@ -54,6 +54,6 @@ def test_nothing_of_hostile_weights_runs_and_all_are_refused_or_sound(attacks: t
 def test_a_trusting_reader_runs_them(attacks: tuple[list[Path], Path]) -> None:
     every, canary = attacks
     running = [file for file in every if file.name.startswith(("os.system", "eval", "exec", "touch"))]
-    assert len(list(readings("trusting", running, module=CHILD))) == len(running) >= 4
+    assert len(list(readings("trusting", running, module=TRUSTING))) == len(running) >= 4
     assert canary.exists()
     canary.unlink()
