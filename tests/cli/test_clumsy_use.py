@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from typer.main import get_command
 
 from workbench import console, plugins
-from workbench.cli import main
+from workbench.cli import ELSEWHERE, app, main
 from workbench.cli.training import print_events
 from workbench.core import edits
 from workbench.core.document import Document
@@ -275,6 +276,26 @@ def test_a_flag_that_is_a_detectors_setting_is_told_as_set(command: str, capsys:
     assert "--set input_px=VALUE" in capsys.readouterr().err
     assert main([command, "p", "--banana", "96"]) == console.MISUSED
     assert "--set" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["train", "p", "--lr", "1"], "--learning-rate"),
+        (["train", "p", "--imgsz", "96"], "--set input_px=VALUE"),
+        (["train", "p", "--model", "ssd300"], "--detector"),
+        (["evaluate", "p", "--model", "a"], "--run"),
+        (["predict", "p", "--conf", "0.3"], "--confidence"),
+    ],
+)
+def test_a_flag_of_another_program_is_told_as_what_it_is_here(arguments: list[str], flag: str, capsys: Capture) -> None:
+    assert main(arguments) == console.MISUSED
+    assert f"(Possible options: {flag})" in capsys.readouterr().err
+
+
+def test_the_names_that_are_told_are_flags() -> None:
+    flags = {flag for command in get_command(app).commands.values() for one in command.params for flag in one.opts}
+    assert {flag for known in ELSEWHERE.values() for flag in known} <= flags
 
 
 def test_what_a_file_holds_does_not_reach_the_terminal_as_control_characters(

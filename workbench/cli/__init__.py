@@ -65,20 +65,40 @@ def main(arguments: list[str] | None = None) -> int:
         show = getattr(error, "show", None)  # typer's own: a command that was not understood
         if show is None:
             raise
-        _suggest_set(error)
+        _suggest(error)
         show()
         return int(getattr(error, "exit_code", console.MISUSED))
 
 
-def _suggest_set(error: Exception) -> None:
-    """`train --width 0.1`: a detector's own setting has no flag, so the way to give it is put beside the refusal."""
+ELSEWHERE = {
+    "lr": ["--learning-rate"], "lr0": ["--learning-rate"], "amp": ["--precision"], "batch_size": ["--batch"],
+    "cfg": ["--preset"], "config": ["--preset"], "model": ["--detector", "--run"], "weights": ["--run"],
+    "conf": ["--confidence"], "score_thr": ["--confidence"], "output": ["--out"], "save_dir": ["--out"],
+}  # fmt: skip
+"""What other programs (ultralytics, MMDetection, detectron2) call an option, and what it may be called here."""
+SIZES = ("imgsz", "img", "img_size", "image_size", "size")
+"""What they call `input_px`."""
+
+
+def _suggest(error: Exception) -> None:
+    """Put beside the refusal of an option what it is called here.
+
+    `train --width 0.1`: a detector's own setting has no flag, so the way to give it is told.
+    """
     from workbench import detectors, settings
     from workbench.plugins import loaded
 
     name = str(getattr(error, "option_name", "") or "").lstrip("-").replace("-", "_")
     context = getattr(error, "ctx", None)
-    if not name or context is None or context.info_name not in ("train", "estimate", "import-weights"):
+    if not name or context is None:
         return
+    there = {flag for parameter in context.command.params for flag in parameter.opts}
+    if known := [flag for flag in ELSEWHERE.get(name, []) if flag in there]:
+        error.possibilities = known  # type: ignore[attr-defined]
+        return
+    if context.info_name not in ("train", "estimate", "import-weights"):
+        return
+    name = "input_px" if name in SIZES else name
     loaded()
     kinds = (member.settings_class for _, member in detectors.load_all())
     if any(row.name == name for kind in kinds for row in settings.rows(kind)):
