@@ -8,12 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from workbench import console, report
-from workbench.inference.events import EvaluationDone, EvaluationProgress
+from workbench.inference.events import EvaluationDone, EvaluationProgress, Listing, PredictionsSaved
 
 
 def test_names_in_the_first_column_are_not_cut(
@@ -72,6 +73,11 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
     with console.bar("Training") as progress:
         progress.to(19, 240_000, "loss 179.026  14.8 images/s and more that is worth a line in a file")
     assert re.search(r"19/240000 .* more that is worth a line in a file", capsys.readouterr().err)
+
+
+def test_predictions_that_were_there_already_end_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    report.show_predictions([Listing(40), PredictionsSaved(Path("p.json"), 38, 5, 2, new=0)])
+    assert " 40/40 in " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")
