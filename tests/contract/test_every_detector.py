@@ -148,7 +148,7 @@ def test_it_says_whether_its_loss_grows_with_the_number_of_boxes(name: str) -> N
 
 def test_the_loss_falls_on_two_images(name: str) -> None:
     detector = build(name, width=0.25)
-    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3)
+    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3, fused=True)
     course: list[float] = []
     while len(course) < 60 and (not course or course[-1] >= 0.5 * course[0]):
         loss = total(detector, detector(images()), TWO)
@@ -283,9 +283,9 @@ def test_perfect_training_finds_the_box(name: str) -> None:
     """After enough steps on one image (twice: batch norm needs two) the best candidate is the box, with its label."""
     detector = build(name)
     wanted, picture = targets([(8, 12, 40, 56, 2)], [(8, 12, 40, 56, 2)]), images(1).repeat(2, 1, 1, 1)
-    optimiser = torch.optim.Adam(detector.parameters(), lr=2e-3)
-    for _ in range(12):
-        for _ in range(20):
+    optimiser = torch.optim.Adam(detector.parameters(), lr=2e-3, fused=True)
+    for _ in range(24):
+        for _ in range(10):
             loss = total(detector, detector(picture), wanted)
             optimiser.zero_grad()
             loss.backward()
@@ -316,11 +316,11 @@ def test_anchors_that_are_no_sizes_are_refused(name: str) -> None:
 def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
     if name == FROM_CFG:
         pytest.skip("its anchors are the cfg's")
-    kind = detectors.load_all().get(name)
+    kind, anchorless = detectors.load_all().get(name), build(name).anchor_need is None
     for count in (3, 5, 10):
         sizes = tuple((4.0 * (count - i), 6.0) for i in range(count))
         settings = kind.settings_class(input_px=PX, width=0.1)
-        if build(name).anchor_need is None:  # it takes them, and has no use for them
+        if anchorless:  # it takes them, and has no use for them
             with networks.unfilled():
                 assert detectors.build(name, settings, 3, sizes).anchor_need is None
             continue

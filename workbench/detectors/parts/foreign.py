@@ -74,12 +74,23 @@ def map_sizes(backbone: nn.Module, px: int) -> Grids:
         for module in backbone.modules()
         if isinstance(module, nn.Conv2d) and module.stride != (1, 1)
     ]
+    norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d)]
+    for norm in norms:
+        norm.forward = _unchanged  # type: ignore[method-assign,assignment]  # without values, four fifths of the time
     mode = backbone.training
-    maps = functional_call(backbone.eval(), empty, torch.empty(1, 3, px, px, device="meta"))
+    try:
+        maps = functional_call(backbone.eval(), empty, torch.empty(1, 3, px, px, device="meta"))
+    finally:
+        for norm in norms:
+            del norm.forward
     backbone.train(mode)
     for hook in hooks:
         hook.remove()
     return tuple((int(one.shape[2]), int(one.shape[3])) for one in maps.values())
+
+
+def _unchanged(image: Tensor) -> Tensor:
+    return image
 
 
 def _step_by_one(conv: nn.Module, inputs: tuple[Tensor, ...]) -> None:
