@@ -92,11 +92,13 @@ def test_h4_a_million_rows_are_shown_like_ten_thousand(projects: dict[int, Path]
         thumbnails.of(session).close()
         session.close()
     assert Painting.painted >= 4 * 12
-    show_many, show_few = min(shown[MANY]), min(shown[FEW])
+    # the middle, not the least: one turn in twelve may be half as long as all others
+    show_many, show_few = np.median(shown[MANY]), np.median(shown[FEW])
+    jump_many, jump_few = np.median(jumped[MANY]), np.median(jumped[FEW])
     print(f"H4: {MANY:,} rows are shown in {show_many:.1f} ms, {FEW:,} in {show_few:.1f} ms: tiles and a list")
-    print(f"    a jump {min(jumped[MANY]):.1f} and {min(jumped[FEW]):.1f} ms, a filter by name {filtered:.0f} ms")
+    print(f"    a jump {jump_many:.1f} and {jump_few:.1f} ms, a filter by name {filtered:.0f} ms")
     assert show_many <= 1.5 * show_few
-    assert min(jumped[MANY]) <= 1.5 * min(jumped[FEW])
+    assert jump_many <= 1.5 * jump_few
 
 
 class Painting(TileView):
