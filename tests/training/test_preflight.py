@@ -224,6 +224,13 @@ def test_anchors_unlike_the_boxes_are_named_with_whose_they_are(well: Snapshot) 
     assert preflight(well, yolo, None) == ()
 
 
+def test_darknets_weights_to_begin_from_bring_their_anchors_in_pixels(well: Snapshot, tmp_path: Path) -> None:
+    small = replace(well, boxes=np.concatenate([well.boxes[:, :2], well.boxes[:, :2] + 4], axis=1))
+    yolo, file = recipes.plain("yolov4").changed({"epochs": 100, "input_px": 64}), tmp_path / "a.weights"
+    assert preflight(small, yolo, None) == ()  # whose least one is 1.3 x 1.7 of 64, and 12 x 16 of 608
+    assert "anchors" in [one.kind for one in preflight(small, yolo, None, file)]
+
+
 @pytest.mark.parametrize(("number", "said"), [(1, False), (2, True)])
 def test_a_few_boxes_unlike_the_anchors_are_not_worth_a_word(well: Snapshot, number: int, said: bool) -> None:
     """One or two of 40 boxes, which is 5 %, are a quarter as wide and high."""

@@ -48,7 +48,7 @@ def preflight(
     found += [Finding(note.level, "split", note.sentence) for note in notes]
     found += _of_labels(snapshot, train, validation)
     found += _of_negatives(train)
-    found += of_boxes(train, recipe, anchors, most_images=most_images, ask=ask)
+    found += of_boxes(train, recipe, anchors, start, most_images=most_images, ask=ask)
     found += of_files(snapshot, train, validation)
     found += of_weights(start, recipe, [label.name for label in snapshot.labels])
     found += of_settings(recipe, len(train), start)

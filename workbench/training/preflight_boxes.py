@@ -5,8 +5,10 @@ Asked of the boxes alone by the assignment of the loss, as seen_coverage.py does
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.words import count, percent
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import prepare
+from workbench.training import prepare, weights
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.recipes import Recipe
@@ -34,7 +36,8 @@ STEP = 32  # px of an input side
 
 
 def of_boxes(
-    train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, *, most_images: int = MOST_IMAGES, ask: bool = True
+    train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *,
+    most_images: int = MOST_IMAGES, ask: bool = True,
 ) -> Iterator[Finding]:  # fmt: skip
     """Of the training images, without augmentation, at the recipe's input side.
 
@@ -46,7 +49,10 @@ def of_boxes(
         part = _sample(train, most_images)
         data = without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
         narrow = replace(recipe, detector_settings=replace(own, width=NARROWEST))
-        detector = prepare.build(narrow, len(train.labels), anchors)
+        begun = anchors
+        with contextlib.suppress(WorkbenchError):  # what is wrong with a file is told where weights are looked at
+            begun = weights.begun_anchors(recipe, anchors, start)
+        detector = prepare.build(narrow, len(train.labels), begun)
     except WorkbenchError as error:
         yield Finding(STOPS, "detector", error.sentence)
         return

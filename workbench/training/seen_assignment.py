@@ -66,6 +66,8 @@ def detector_of(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
+        if begun:
+            anchors = weights.begun_anchors(recipe, anchors, file)
         detector = prepare.build(recipe, len(labels), anchors)
         if file is not None:
             weights.start(detector, file, labels)

@@ -62,14 +62,18 @@ def _alike(detector: Detector, theirs: AnchorSet) -> bool:
 
 
 def own_anchors(request: RunRequest) -> AnchorSet | None:
+    """Those of begun_anchors(); a run that goes on has those that it was started with."""
+    return request.anchors if request.resume else begun_anchors(request.recipe, request.anchors, request.start)
+
+
+def begun_anchors(recipe: Recipe, chosen: AnchorSet | None, start: Path | None) -> AnchorSet | None:
     """The anchors that were chosen or, with Darknet's own weights to begin from, the published ones as they are.
 
     What a file says of boxes is in anchors of so many pixels, whatever the input side: 0.68 times as large, as other
     trainings at 416 px have those of YOLOv4's 608, they made all boxes so much smaller. Refused for a damaged file.
     """
-    start, recipe = request.start, request.recipe
-    if request.anchors is not None or start is None or request.resume:
-        return request.anchors
+    if chosen is not None or start is None:
+        return chosen
     kind = detectors.load_all().get(recipe.detector)
     own, theirs = recipe.detector_settings, kind.published_anchors if start.suffix == ".weights" else ()
     if start.suffix == ".safetensors":
