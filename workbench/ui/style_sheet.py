@@ -44,7 +44,7 @@ def _buttons(c: Colours) -> str:
     QPushButton:pressed {{ background: {c.border}; }}
     QPushButton:checked {{ border-color: {c.accent}; background: {tint(c)}; }}
     QPushButton:default, QPushButton:focus {{ border-color: {c.accent}; }}
-    QPushButton:disabled {{ color: {faint(c)}; background: {c.window}; }}
+    QPushButton:disabled {{ color: {faint(c)}; background: {c.window}; border-color: {c.border}; }}
     QPushButton::menu-indicator {{ {_image("chevron-down", c)}; subcontrol-position: right center; right: 5px; }}
     QDialogButtonBox QPushButton {{ min-width: 58px; }}
     QPushButton:flat {{ border-color: transparent; background: transparent; padding: 3px 8px; }}
