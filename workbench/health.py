@@ -23,7 +23,7 @@ from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
 from workbench.core.images import ImageInfo
-from workbench.core.project import Box, Image, Snapshot, Split, State
+from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 
@@ -228,7 +228,7 @@ def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
 
 
 def _splits(snapshot: Snapshot) -> Iterator[Finding]:
-    labelled = [image for image in snapshot.images if image.state in (State.DONE, State.VERIFIED)]
+    labelled = [image for image in snapshot.images if image.state in FINISHED]
     used = {image.split for image in labelled}
     if labelled and Split.TRAIN in used and Split.VALIDATION not in used:
         yield Finding("hint", "no validation", "No labelled image is in the validation split: AP can't be measured.")

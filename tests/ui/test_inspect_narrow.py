@@ -102,7 +102,11 @@ def test_panes_have_the_sizes_that_they_were_given_at_the_next_start(qtbot: QtBo
         return split
 
     first = panes()
-    assert find(window, QSplitter, "inspect-panes").findChild(QTimer) is not None, "the page does so, too"
+    for name in ("data", "label", "inspect"):
+        window.show_page(name)
+        split = find(window, QSplitter, f"{name}-{'panes' if name == 'inspect' else 'splitter'}")
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        assert split.findChild(QTimer, options=direct) is not None, f"{name} does so, too"
     handle = first.handle(1)
     qtbot.mousePress(handle, Qt.MouseButton.LeftButton, pos=QPoint(1, 10))
     qtbot.mouseMove(handle, QPoint(81, 10))

@@ -173,6 +173,16 @@ def test_the_chosen_one_of_a_list_of_a_combo_box_is_on_the_accent(qtbot: QtBot, 
     assert max(theme.contrast(ink, theme.colours().accent) for ink in inks) >= 4.5
 
 
+def test_a_choice_that_is_made_and_can_not_be_changed_is_no_accent(qtbot: QtBot, mode: str) -> None:
+    button = QPushButton("Done", checkable=True, checked=True)
+    button.setProperty("role", "choice")
+    qtbot.addWidget(button)
+    button.show()
+    allowed = seen(button)[1]
+    button.setEnabled(False)
+    assert seen(button)[1] < 4.5 <= allowed
+
+
 def test_every_picture_of_the_sheet_is_there(qtbot: QtBot) -> None:
     for colours in (LIGHT, DARK):
         pictures = re.findall(r'url\("([^"]+)"\)', style_sheet(colours))

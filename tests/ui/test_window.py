@@ -28,7 +28,8 @@ from tests.ui.hand import Hand, Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label, State
-from workbench.ui import app, theme
+from workbench.ui import app
+from workbench.ui.colours import DARK, LIGHT
 from workbench.ui.commands import COMMANDS
 from workbench.ui.job import Job
 from workbench.ui.keys import PROFILES, conflicts, in_force
@@ -277,10 +278,10 @@ def test_undo_in_the_menu_names_what_it_takes_back(open_window: Open, project: P
 def test_the_theme_changes_at_once_and_is_kept(open_window: Open, project: Path) -> None:
     window = open_window(project)
     find(window, QAction, "action-theme-dark").trigger()
-    assert QApplication.palette().window().color().name() == theme.DARK.window
+    assert QApplication.palette().window().color().name() == DARK.window
     assert not window.grab().isNull()
     find(window, QAction, "action-theme-light").trigger()
-    assert QApplication.palette().window().color().name() == theme.LIGHT.window
+    assert QApplication.palette().window().color().name() == LIGHT.window
 
 
 def test_log_and_about_open_and_the_licence_is_named(open_window: Open) -> None:

@@ -17,7 +17,7 @@ from workbench import settings
 from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, Kind
 from workbench.core.document import Document
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 
@@ -176,7 +176,7 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
 
     def is_labelled(index: int) -> bool:
         rows = snapshot.rows(index)
-        return rows.stop > rows.start or snapshot.images[index].state in (State.DONE, State.VERIFIED)
+        return rows.stop > rows.start or snapshot.images[index].state in FINISHED
 
     some = snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
     if split is not None and len(some) and not any(image.split is split for image in some.images):

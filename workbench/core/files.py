@@ -32,7 +32,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
     when the disk is full or the folder can't be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -57,12 +57,17 @@ def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
 
 def readable_as_usual(path: Path) -> None:
     """Give `path` the permissions of any new file beside it: safetensors makes its own for the owner's eyes alone."""
-    twin = path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    twin = _unfinished(path)
     with contextlib.suppress(OSError):  # disks without permissions, shared folders
         with open(twin, "xb") as file:  # the umask can be asked only by changing it, for all threads
             mode = os.fstat(file.fileno()).st_mode
         twin.unlink()
         os.chmod(path, stat.S_IMODE(mode))
+
+
+def _unfinished(path: Path) -> Path:
+    """A name beside `path` that nobody has, and that `forget_unfinished` knows."""
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def forget_unfinished(folder: Path) -> None:

@@ -36,6 +36,10 @@ class State(StrEnum):
     VERIFIED = "verified"
 
 
+FINISHED = (State.DONE, State.VERIFIED)
+"""The states of images whose boxes are all there."""
+
+
 class Split(StrEnum):
     """Which part of the data an image belongs to. Sticky: an image keeps its split until a person changes it."""
 

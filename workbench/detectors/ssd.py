@@ -19,7 +19,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, priors
 from workbench.detectors.parts.default_boxes import DefaultBoxHead, outputs
-from workbench.detectors.parts.detector import Detector, Pretrained, Raw, Targets
+from workbench.detectors.parts.detector import Detector, Pretrained, Raw
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
 from workbench.settings import setting
@@ -134,10 +134,6 @@ class Ssd300(Detector):
 
     def forward(self, images: Tensor) -> Raw:
         return outputs(self.net, self.normalise(images))
-
-    def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
-        assert isinstance(self.head, DefaultBoxHead)
-        return self.head.positives(targets)
 
 
 @register("ssd512")

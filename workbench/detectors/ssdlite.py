@@ -17,7 +17,7 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, priors
 from workbench.detectors.parts.default_boxes import DefaultBoxHead, outputs
-from workbench.detectors.parts.detector import Detector, Pretrained, Raw, Targets
+from workbench.detectors.parts.detector import Detector, Pretrained, Raw
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
 
@@ -80,7 +80,3 @@ class SsdLite(Detector):
 
     def forward(self, images: Tensor) -> Raw:
         return outputs(self.net, self.normalise(images))
-
-    def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
-        assert isinstance(self.head, DefaultBoxHead)
-        return self.head.positives(targets)

@@ -15,7 +15,6 @@ from workbench.exchange.origins import Stamp
 from workbench.formats import Reading, ReadSettings, Remark
 from workbench.settings import setting
 
-FINISHED = (State.DONE, State.VERIFIED)
 _RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
 
 

@@ -15,14 +15,14 @@ from workbench import formats
 from workbench.core import alike_names, edits, words
 from workbench.core.document import Document
 from workbench.core.files import absolute
-from workbench.core.project import FLAGS, Box, Image, Label, Split, State, colour_for
+from workbench.core.project import FINISHED, FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.core.words import one_line
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.as_before import settings_of
 from workbench.exchange.autosync import Beside
 from workbench.exchange.comparing import Changed, Comparison, Difference
-from workbench.exchange.import_plan import FINISHED, ImportPlan, ImportSettings, gets_split, higher, state_after
+from workbench.exchange.import_plan import ImportPlan, ImportSettings, gets_split, higher, state_after
 from workbench.exchange.label_names import cleaned, renamed_here
 from workbench.exchange.matching import Matched, match
 from workbench.exchange.origins import Stamp

@@ -26,7 +26,7 @@ from urllib.parse import unquote
 
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, posix
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.project import FINISHED, Snapshot, Split, State
 from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -248,7 +248,7 @@ def _notes(snapshot: Snapshot, index: int) -> list[dict[str, Any]]:
 def _asset(snapshot: Snapshot, index: int, name: str, id: str) -> dict[str, Any]:
     image, rows, notes = snapshot.images[index], snapshot.rows(index), _notes(snapshot, index)
     has_boxes = rows.stop > rows.start
-    done = image.state in (State.DONE, State.VERIFIED) or has_boxes
+    done = image.state in FINISHED or has_boxes
     asset: dict[str, Any] = {
         "format": PurePosixPath(name).suffix.lstrip("."),
         "id": id,

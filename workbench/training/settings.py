@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.project import FINISHED, Snapshot, Split, State
 from workbench.settings import setting
 
 USED_STATES = {
-    "done": (State.DONE, State.VERIFIED),
+    "done": FINISHED,
     "verified": (State.VERIFIED,),
     "in work": (State.IN_WORK, State.DONE, State.VERIFIED),
 }

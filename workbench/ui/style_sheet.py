@@ -55,6 +55,7 @@ def _buttons(c: Colours) -> str:
     QPushButton[role="choice"]:hover {{ background: {c.hover}; }}
     QPushButton[role="choice"]:checked {{ border-color: {c.accent}; background: {tint(c)}; color: {c.accent}; }}
     QPushButton[role="choice"]:focus {{ border-color: {c.text}; }}
+    QPushButton[role="choice"]:disabled {{ color: {faint(c)}; border-color: {c.border}; }}
     QPushButton[role="primary"] {{
         background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; padding: 4px 14px; }}
     QPushButton[role="primary"]:focus {{ border-color: {c.text}; }}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import edits, words
-from workbench.core.project import State
+from workbench.core.project import FINISHED, State
 from workbench.core.refusals import not_readable
 from workbench.errors import Refused, WorkbenchError
 from workbench.ui.session import Session
@@ -115,7 +115,7 @@ def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
     document = session.document
     if document is None:
         return False
-    unread = frozenset(filter(of(session).has, ids if state in (State.DONE, State.VERIFIED) else ()))
+    unread = frozenset(filter(of(session).has, ids if state in FINISHED else ()))
     seen = tuple(id for id in ids if id not in unread)
     if seen and session.do(edits.SetState(seen, state)) is None:
         return False

@@ -215,7 +215,10 @@ class Detector(nn.Module):
 
         Where it is counted on the device, no step of several parts waits for a graphics card.
         """
-        return torch.full((), len(self.assignment(targets, size).image), device=targets.boxes.device)
+        count = getattr(getattr(self, "head", None), "positives", None)
+        if count is None:
+            return torch.full((), len(self.assignment(targets, size).image), device=targets.boxes.device)
+        return cast(Tensor, count(targets))
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """What the loss makes of every prior at network input `size` (H, W), by the loss's own code.

@@ -83,9 +83,9 @@ def map_sizes(backbone: nn.Module, px: int) -> Grids:
     finally:
         for norm in norms:
             del norm.forward
-    backbone.train(mode)
-    for hook in hooks:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
+        backbone.train(mode)
     return tuple((int(one.shape[2]), int(one.shape[3])) for one in maps.values())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from workbench.core.project import FLAGS, Snapshot, Split, State
+from workbench.core.project import FINISHED, FLAGS, Snapshot, Split, State
 from workbench.core.strict_xml import ILLEGAL
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelstudio_results import RESULT_KEYS
@@ -72,7 +72,7 @@ def to_task(snapshot: Snapshot, index: int, place: str, names: Controls) -> dict
     data |= {key: value for key, value in sane(told.get("data")).items() if key not in ("image", "split", "state")}
     has_boxes = rows.stop > rows.start
     sized = bool(image.width and image.height)
-    labelled = image.state in (State.DONE, State.VERIFIED) or has_boxes
+    labelled = image.state in FINISHED or has_boxes
     task: dict[str, Any] = {"id": index + 1, "data": data, "annotations": []}
     if labelled and (sized or not has_boxes):
         verified = image.state is State.VERIFIED

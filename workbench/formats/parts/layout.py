@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.core.files import inner_parts, natural_key, safe_name
 from workbench.core.image_lookup import leads_out
-from workbench.core.project import Image, Snapshot, Split, State
+from workbench.core.project import FINISHED, Image, Snapshot, Split
 from workbench.errors import Refused, WorkbenchError
 
 SPLIT_WORDS = {
@@ -93,7 +93,7 @@ def shown(file: Path, root: Path) -> str:
 
 def is_labelled(snapshot: Snapshot, index: int) -> bool:
     """Whether a written file should speak of this image: it has boxes, or a person said that it has none."""
-    done = snapshot.images[index].state in (State.DONE, State.VERIFIED)
+    done = snapshot.images[index].state in FINISHED
     return done or bool(snapshot.offsets[index + 1] > snapshot.offsets[index])
 
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.project import State
+from workbench.core.project import FINISHED
 from workbench.core.words import count as counted
 from workbench.ui import image_queues, theme, thumbnails
 from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
@@ -115,7 +115,7 @@ class ImageList(QWidget):
         another one, which somebody may just look at, stays.
         """
         image = self._session.image
-        self._first = image is None or image.state in (State.DONE, State.VERIFIED)
+        self._first = image is None or image.state in FINISHED
         if self.model.filter.order not in QUEUED:
             self._filter.more.set_order(Order.BOTH)
             self._session.inform(REORDERED)

@@ -38,6 +38,7 @@ from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train.seen.opening import add_to
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.empty import Empty
 
 _AHEAD = (1, -1, 2)
@@ -133,9 +134,7 @@ class AnnotatePage(Page):
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setSizes([232, 776, 224])  # names of 18 letters are whole
         self._splitter.setChildrenCollapsible(False)
-        kept = preferences.geometry("label/splitter")
-        if not kept.isEmpty():
-            self._splitter.restoreState(kept)
+        kept_size.keep_panes(self._splitter, "label/splitter")
         self._empty = Empty(
             "mdi6.image-plus-outline",
             "There are no images in this project yet.",
@@ -184,7 +183,6 @@ class AnnotatePage(Page):
         self._show_all()
 
     def closing(self) -> None:
-        preferences.put("label/splitter", self._splitter.saveState())
         self._finish()
         self._loader.close()
         self._suggesting.close_down()

@@ -24,7 +24,7 @@ from workbench.core import edits, words
 from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
-from workbench.ui import preferences, theme, unread_images
+from workbench.ui import theme, unread_images
 from workbench.ui.actions import as_told, make
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.incoming import Incoming
@@ -34,6 +34,7 @@ from workbench.ui.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train.seen.opening import add_to
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.empty import Empty
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
@@ -118,9 +119,7 @@ class DataPage(Page):
         self._splitter.setStretchFactor(0, 1)
         self._splitter.setSizes([900, 304])
         self._splitter.setChildrenCollapsible(False)
-        kept = preferences.geometry("data/splitter")
-        if not kept.isEmpty():
-            self._splitter.restoreState(kept)
+        kept_size.keep_panes(self._splitter, "data/splitter")
         self._empty = Empty(
             "mdi6.image-plus-outline", "There are no images in this project yet.", "Add images from a folder…",
             self.incoming.choose_folder,
@@ -137,9 +136,6 @@ class DataPage(Page):
 
     def shown(self) -> None:
         self._gallery.follow()
-
-    def closing(self) -> None:
-        preferences.put("data/splitter", self._splitter.saveState())
 
     @Slot()
     def _show_what_there_is(self, _applied: object = None) -> None:

@@ -11,13 +11,12 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from workbench.core.image_table import ImageTable
-from workbench.core.project import Image, Split, State
+from workbench.core.project import FINISHED, Image, Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.trained_runs import place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
-DONE = (State.DONE, State.VERIFIED)
 _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
 
 
@@ -73,7 +72,7 @@ class Choice(QWidget):
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
         """Of the images that a look takes, ascending."""
-        split, done = self.split, [images.in_state(state) for state in DONE]
+        split, done = self.split, [images.in_state(state) for state in FINISHED]
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
         return np.sort(images.ids[chosen & np.any(done, axis=0)] if self.done_only else images.ids[chosen])
 

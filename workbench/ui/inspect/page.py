@@ -10,13 +10,13 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
+from workbench.core.project import FINISHED
 from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
-from workbench.ui.inspect.choice import DONE
 from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.compare.tab import CompareTab
 from workbench.ui.inspect.head import Head
@@ -232,7 +232,7 @@ class InspectPage(Page):
             return
         snapshot = document.snapshot()
         if self._choice.done_only:
-            snapshot = snapshot.only(states=DONE)
+            snapshot = snapshot.only(states=FINISHED)
         wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
         self._wish, self._looked_at = wish, self._choice.ids(document.images())
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, 
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.core.project import Image, Split, State
+from workbench.core.project import FINISHED, Image, Split, State
 from workbench.core.words import count
 from workbench.ui import theme
 from workbench.ui.images_model import SHOWN, Marked, Shown
@@ -149,7 +149,7 @@ def _numbers(shown: Shown) -> str:
 
 
 def _is_done(image: Image) -> bool:
-    return image.state in (State.DONE, State.VERIFIED)
+    return image.state in FINISHED
 
 
 def _elided(painter: QPainter, room: QRectF, text: str) -> None:

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core import words
 from workbench.core.document import Document
-from workbench.ui import preferences
 from workbench.ui.data.importing import remark_groups
 from workbench.ui.data.importing.choices import button
 from workbench.ui.data.importing.differences_table import DifferencesTable
@@ -15,6 +14,7 @@ from workbench.ui.data.importing.findings import Findings, LabelRow
 from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.data.importing.samples import SHOWN, Samples
 from workbench.ui.data.importing.sampling import sample
+from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.rows import Row, RowsView
 
 _TABS = ("Recognised", "Repaired", "Left out", "Differences", "Labels")
@@ -46,18 +46,16 @@ class FindingsView(QWidget):
         self._copy.setToolTip("Copy all lines of this list as text")
         self.tabs.setCornerWidget(self._copy)
         self.tabs.currentChanged.connect(self._changed)
-        self._splitter = QSplitter(Qt.Orientation.Vertical)
-        self._splitter.setObjectName("import-splitter")
-        self._splitter.addWidget(self.tabs)
-        self._splitter.addWidget(self.samples)
-        self._splitter.setSizes([220, 240])
-        self._splitter.setChildrenCollapsible(False)
-        kept = preferences.geometry("import/splitter")
-        if not kept.isEmpty():
-            self._splitter.restoreState(kept)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setObjectName("import-splitter")
+        splitter.addWidget(self.tabs)
+        splitter.addWidget(self.samples)
+        splitter.setSizes([220, 240])
+        splitter.setChildrenCollapsible(False)
+        kept_size.keep_panes(splitter, "import/splitter")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._splitter)
+        layout.addWidget(splitter)
         self.samples.others_asked.connect(self.show_others)
         self.differences.image_chosen.connect(self._show_image)
 
@@ -117,7 +115,6 @@ class FindingsView(QWidget):
         )
 
     def close_down(self) -> None:
-        preferences.put("import/splitter", self._splitter.saveState())
         self.samples.close_down()
         self._document = self._found = None
 
