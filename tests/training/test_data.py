@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -86,6 +88,21 @@ def test_more_images_than_memory_are_mapped_from_a_file(tmp_path: Path, monkeypa
     kept, _ = load(make_snapshot(tmp_path / "images"), tmp_path)
     assert np.array_equal(mapped.pixels, kept.pixels)
     assert [entry.name for entry in tmp_path.iterdir()] == ["images"]  # the mapped file leaves nothing behind
+
+
+def test_a_disk_without_room_for_the_mapped_file_is_told_of_before_it_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written to, a mapping that the disk has no room for ends the program without a word (SIGBUS)."""
+    monkeypatch.setattr(keeping, "MEMORY_SHARE", 0.0)
+    snapshot = make_snapshot(tmp_path / "images")
+    least = keeping.size(len(snapshot), 32)
+    for free in (least - 1, least):
+        usage = SimpleNamespace(total=least, used=0, free=free)
+        monkeypatch.setattr("shutil.disk_usage", lambda _, usage=usage: usage)
+        with contextlib.nullcontext() if free == least else pytest.raises(WorkbenchError, match="no room .* 8 images"):
+            load(snapshot, tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["images"]
 
 
 def test_crowds_are_ignored_and_difficult_boxes_when_asked(tmp_path: Path) -> None:

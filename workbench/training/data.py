@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core import images
+from workbench.core.files import check_room
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, How, fit
 from workbench.errors import Refused, WorkbenchError
@@ -193,13 +194,14 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
     shape = (count, px, px, 3)
     if keeping.fits_memory(count, px):
         return np.empty(shape, np.uint8)
+    place = scratch if scratch.is_dir() else Path(tempfile.gettempdir())  # another machine than the run's
     try:
-        place = scratch if scratch.is_dir() else None  # another machine than the run's
+        check_room(place, keeping.size(count, px))
         with tempfile.TemporaryFile(dir=place) as file:  # gone when the mapping is
             return np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as error:
         raise WorkbenchError(
-            f"There is no room in {scratch} for {count:,} images at {px} px: {error.strerror or error}."
+            f"There is no room in {place} for {count:,} images at {px} px: {error.strerror or error}."
             " Make room or choose a smaller input side.",
             error,
         ) from error

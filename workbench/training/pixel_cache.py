@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import shutil
 import threading
 import zipfile
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import images, resize
-from workbench.core.files import atomic_write, stamp
+from workbench.core.files import atomic_write, check_room, stamp
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, How
 from workbench.core.window import Window
@@ -82,8 +81,7 @@ class PixelCache:
         rows = len(self) + (count if self.may_add else 0)
         path = self.folder / PIXELS
         if self.may_add:
-            if count and shutil.disk_usage(self.folder).free < count * self.row_bytes:
-                raise OSError(28, "No space left on device", str(path))
+            check_room(self.folder, count * self.row_bytes)
             with open(path, "ab") as file:
                 file.truncate(max(rows, 1) * self.row_bytes)
         self.pixels = np.memmap(
