@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from workbench.core.window import Window
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 from workbench.training import runs
 from workbench.training.events import (
     Evaluated,
@@ -23,7 +23,7 @@ from workbench.training.events import (
     from_json,
     to_json,
 )
-from workbench.training.record import EventLog, read_request, write_request
+from workbench.training.record import DATA, EventLog, read_request, read_wishes, write_request
 from workbench.training.run import RunRequest, train
 
 MakeRequest = Callable[..., RunRequest]
@@ -134,6 +134,22 @@ def test_a_project_that_moved_with_its_images_can_be_resumed(request_of: MakeReq
     (tmp_path / "images").rename(moved / "images")
     back = read_request(moved / "a" / "run")
     assert all(file.exists() for file in back.snapshot.files)
+
+
+def test_a_damaged_record_is_refused_in_a_sentence(request_of: MakeRequest) -> None:
+    request = request_of()
+    request.folder.mkdir(parents=True)
+    write_request(request)
+    file = request.folder / DATA
+    data = file.read_bytes()
+    for at in range(100, 400, 50):
+        file.write_bytes(data[:at] + bytes(range(40)) + data[at + 40 :])
+        with pytest.raises(Refused, match="damaged, so it can't be resumed"):
+            read_request(request.folder)
+        assert read_wishes(request.folder) is None
+    file.unlink()
+    with pytest.raises(Refused, match="is not there"):
+        read_request(request.folder)
 
 
 def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_their_checkpoints(

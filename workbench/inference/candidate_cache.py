@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import npz
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_path
 
@@ -58,15 +58,11 @@ def image_digest(file: Path) -> str:
 def load(file: Path) -> dict[str, Candidates]:
     """Candidates by the digest of their image. Empty if there is no such file or it is damaged: it is only a cache."""
     try:
-        # opened here: numpy leaves a damaged file open
-        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as data:
-            names, offsets = data["images"].tolist(), data["offsets"].tolist()
-            boxes, scores, labels = data["boxes"], data["scores"], data["labels"].astype(np.int32)
-        spans = [slice(*pair) for pair in pairwise(offsets)]
-        return {
-            name: Candidates(boxes[span], scores[span], labels[span]) for name, span in zip(names, spans, strict=True)
-        }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        names, offsets, boxes, scores, labels = npz.read(file, "images", "offsets", "boxes", "scores", "labels")
+        spans, labels = [slice(*pair) for pair in pairwise(offsets.tolist())], labels.astype(np.int32)
+        found = [Candidates(boxes[span], scores[span], labels[span]) for span in spans]
+        return dict(zip(names.tolist(), found, strict=True))
+    except (OSError, ValueError):
         return {}
 
 

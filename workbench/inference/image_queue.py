@@ -12,7 +12,6 @@ import hashlib
 import logging
 import math
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import images, queueing
+from workbench.core import images, npz, queueing
 from workbench.core.files import atomic_path, stamp
 from workbench.core.project import Snapshot, State
 from workbench.core.queueing import By
@@ -184,16 +183,15 @@ def mark(file: Path) -> str:
 def load(file: Path) -> Kept:
     """Nothing, if there is no such file or it is damaged: it can be seen again."""
     try:
-        # opened here: numpy leaves a damaged file open
-        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as data:
-            uncertain, features = data["uncertain"], data["features"]
-            names = [dict(zip(data[key].tolist(), data[f"{key}_rows"].tolist(), strict=True)) for key in _NAMES]
+        both = [name for key in _NAMES for name in (key, f"{key}_rows")]
+        uncertain, features, *found = npz.read(file, "uncertain", "features", *both)
+        names = [dict(zip(keys.tolist(), rows.tolist(), strict=True)) for keys, rows in (found[:2], found[2:])]
         if uncertain.ndim != 1 or features.ndim != 2 or len(features) != len(uncertain):
             return Kept()
         if any(not 0 <= row < len(uncertain) for some in names for row in some.values()):
             return Kept()
         return Kept(uncertain.tolist(), list(features.astype(np.float16)), *names)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError):
         return Kept()
 
 

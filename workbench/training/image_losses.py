@@ -7,13 +7,13 @@ those of training a share at a time, so that it costs little. No torch here: the
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import npz
 from workbench.core.files import atomic_write
 
 FILE = "image_losses.npz"
@@ -53,9 +53,8 @@ def write(folder: Path, losses: ImageLosses) -> None:
 def read(folder: Path) -> ImageLosses:
     """NONE if there are none, or the file is damaged."""
     try:
-        with np.load(io.BytesIO((folder / FILE).read_bytes()), allow_pickle=False) as arrays:
-            images, losses, epochs = (arrays[name] for name in ("images", "losses", "epochs"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        images, losses, epochs = npz.read(folder / FILE, "images", "losses", "epochs")
+    except (OSError, ValueError):
         return NONE
     if not (images.shape == losses.shape == epochs.shape and images.ndim == 1):
         return NONE

@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import io
 import threading
-import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import images, resize
+from workbench.core import images, npz, resize
 from workbench.core.files import atomic_write, check_room, stamp
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, How
@@ -31,6 +30,7 @@ from workbench.core.window import Window
 
 PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
 VERSION = 1
+_ARRAYS = ("version", "digests", "fits", "names", "rows", "stamps")
 DIGEST = images.DIGEST  # bytes
 
 
@@ -125,13 +125,12 @@ class PixelCache:
 
     def _read_rows(self) -> None:
         try:
-            with np.load(io.BytesIO((self.folder / ROWS).read_bytes()), allow_pickle=False) as kept:
-                digests, fits = kept["digests"], kept["fits"]
-                names, rows, stamps = kept["names"].tobytes().decode().split("\0"), kept["rows"], kept["stamps"]
-                if int(kept["version"]) != VERSION or len(digests) != len(fits) or len(rows) != len(stamps):
-                    return
-                room = (self.folder / PIXELS).stat().st_size // self.row_bytes
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            version, digests, fits, told, rows, stamps = npz.read(self.folder / ROWS, *_ARRAYS)
+            names = told.tobytes().decode().split("\0")
+            if int(version) != VERSION or len(digests) != len(fits) or len(rows) != len(stamps):
+                return
+            room = (self.folder / PIXELS).stat().st_size // self.row_bytes
+        except (OSError, ValueError):
             return
         if len(digests) > room or (len(rows) and not 0 <= rows.min() <= rows.max() < len(digests)):
             return

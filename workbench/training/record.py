@@ -7,14 +7,13 @@ import io
 import json
 import os
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from workbench.core import window
+from workbench.core import npz, window
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -101,16 +100,16 @@ def read_request(folder: Path) -> RunRequest:
     """The request that a run was started with, to resume it. Refused if the record is missing or damaged."""
     file = folder / DATA
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            head = json.loads(arrays["head"].tobytes())
-            snapshot = _snapshot(head, {name: arrays[name] for name in _ARRAYS}, folder)
+        told, *arrays = npz.read(file, "head", *_ARRAYS)
+        head = json.loads(told.tobytes())
+        snapshot = _snapshot(head, dict(zip(_ARRAYS, arrays, strict=True)), folder)
         anchors = _anchors(head["anchors"])
         start, goes_on = Path(head["start"]) if head.get("start") else None, bool(head.get("goes_on"))
     except OSError as error:
         raise Refused(
             file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
         ) from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Refused(
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
@@ -140,10 +139,10 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
 def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
     """The anchors and the file of weights that a run was asked to begin with; None where there is no record of it."""
     try:
-        with np.load(folder / DATA, allow_pickle=False) as arrays:
-            head = json.loads(arrays["head"].tobytes())
+        (told,) = npz.read(folder / DATA, "head")
+        head = json.loads(told.tobytes())
         return _anchors(head["anchors"]), Path(head["start"]) if head.get("start") else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
