@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from workbench.core import edits, history
+from workbench.core import edits, file_changes, history
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
@@ -126,6 +126,19 @@ def test_an_image_that_came_later_ends_there(document: Document, tmp_path: Path)
     image = next(image.id for image in document.images() if image.name == "c.png")
     document.draw((Box(0, image, document.labels()[0].id, (0, 0, 9, 9)),))
     assert [entry.title for entry in history.of_image(document, image)] == ["Add box", "Add image"]
+
+
+def test_a_file_that_was_renamed_keeps_its_history(document: Document) -> None:
+    """Its new name is taken over by an edit that takes the image out and brings it back."""
+    first, second = document.images()[:2]
+    document.draw((Box(0, first.id, document.labels()[0].id, (0, 0, 9, 9)),))
+    document.draw((Box(0, second.id, document.labels()[0].id, (0, 0, 9, 9)),))
+    drawn = state_of(document, first.id)
+    one = file_changes.Renamed(first.id, document.file(first).parent, "later.png")
+    document.do(file_changes.renaming(document, [one]))
+    document.do(edits.RemoveBoxes(tuple(box.id for box in document.boxes(first.id))))
+    past = [entry.past for entry in history.of_image(document, first.id)]
+    assert past == [history.Past((), State.IN_WORK), drawn, drawn, history.Past((), State.UNLABELLED)]
 
 
 def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:

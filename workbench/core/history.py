@@ -112,9 +112,12 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
             yield Entry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
         if count == most or edit is None or inverse is None:
             return
-        for part in edits.walk(inverse):
-            if isinstance(part, edits.RemoveImages) and image in part.ids:
-                return  # it came with this edit
+        undone = list(edits.walk(inverse))
+        gone = {id for part in undone if isinstance(part, edits.RemoveImages) for id in part.ids}
+        back = {one.id for part in undone if isinstance(part, edits.AddImages) for one in part.images}
+        if image in gone - back:  # of both where its file's new name was taken over
+            return  # it came with this edit
+        for part in undone:
             state = _applied(part, image, boxes, state)
     if count:
         yield Entry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
