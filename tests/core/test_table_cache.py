@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from workbench.core import edits, table_cache, tables
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, Split, State
+from workbench.errors import WorkbenchError
 
 
 @pytest.fixture
@@ -115,6 +117,29 @@ def test_small_projects_and_readers_keep_none(tmp_path: Path, monkeypatch: pytes
     with Document.open(project) as document:
         document.images(), document.counts()
     assert not (project / "cache" / "images.npz").exists()
+
+
+@pytest.mark.parametrize("gone", ["folder", "disk"])
+def test_a_project_whose_disk_has_gone_is_closed_all_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Else the next project is not shown, and this one stays locked by the very process that closed it."""
+    document = Document.open(project)
+    document.images(), document.counts()
+    document.do(edits.SetState((1,), State.VERIFIED))
+    away = project.rename(project.with_name("away")) if gone == "folder" else project
+    if gone == "disk":
+        monkeypatch.setattr(document.store, "read", pulled_out)
+    document.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        document.store.connection.execute("SELECT 1")
+    with Document.open(away) as again:
+        assert not again.read_only
+        assert again.image(1).state is State.VERIFIED
+
+
+def pulled_out(_: object) -> NoReturn:
+    raise WorkbenchError("The disk did not give what was asked of it.")
 
 
 def test_what_another_process_wrote_meanwhile_is_not_stamped_as_known(project: Path) -> None:

@@ -5,7 +5,6 @@ A cache: it may be deleted or damaged at any time, and is used only for exactly 
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import logging
@@ -17,7 +16,6 @@ import numpy as np
 from workbench.core.box_counts import BoxCounts
 from workbench.core.files import atomic_write
 from workbench.core.image_table import COLUMNS, SPLITS, STATES, ImageTable
-from workbench.errors import WorkbenchError
 
 FROM = 5000
 """Images from which a cache is kept: fewer are read faster than a person notices."""
@@ -51,7 +49,7 @@ def load(project_file: Path, cache_folder: Path) -> tuple[ImageTable, BoxCounts]
 
 
 def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxCounts) -> None:
-    """Keep both for the next opening; a failure is only logged."""
+    """Keep both for the next opening. OSError or WorkbenchError if that can't be."""
     made_of = _identity(project_file)
     words = {"notes": list(table.notes.items()), "problems": list(table.problems.items())}
     parts = {
@@ -71,8 +69,7 @@ def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxC
     }
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **parts)
-    with contextlib.suppress(WorkbenchError):
-        atomic_write(cache_folder / _FILE, stream.getvalue(), sync=False)
+    atomic_write(cache_folder / _FILE, stream.getvalue(), sync=False)
 
 
 def is_kept(project_file: Path, cache_folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from workbench.core.project import Image
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
 
+log = logging.getLogger(__name__)
 _LONG = 10.0
 """Seconds that an edit waits at most for images to be written."""
 
@@ -130,7 +132,16 @@ class Tables:
             self._images, self._counts = kept
 
     def keep(self) -> None:
-        """For the next opening, where reading them takes long; not where another process has written meanwhile."""
+        """For the next opening, where reading them takes long; not where another process has written meanwhile.
+
+        A failure is only logged: the disk may be full, or gone, and the project is to be closed all the same.
+        """
+        try:
+            self._keep()
+        except (OSError, WorkbenchError) as error:
+            log.info("What is known of %s is not kept: %r", self._store.file, error)
+
+    def _keep(self) -> None:
         images, counts, file = self._images, self._counts, self._store.file
         if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
             return
