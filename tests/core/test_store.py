@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -129,6 +132,27 @@ def test_an_older_project_is_migrated_after_a_copy_is_kept(
     old = sqlite3.connect(copy)
     assert old.execute("PRAGMA user_version").fetchone()[0] == store.VERSION - 1
     old.close()
+
+
+def test_the_copy_of_an_older_project_is_whole_or_not_there(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one was taken for the whole at the next opening, and the old file went without a copy."""
+    document.close()
+    old = store.VERSION
+    monkeypatch.setattr(store, "VERSION", old + 1)
+    monkeypatch.setitem(store._MIGRATIONS, old, lambda _: None)
+
+    def full(source: Path, target: Path) -> NoReturn:
+        target.write_bytes(source.read_bytes()[:5000])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, pytest.raises(WorkbenchError, match="disk is full|No space"):
+        disk.setattr(shutil, "copy2", full)
+        Document.open(document.folder)
+    before = (document.folder / store.FILE).read_bytes()
+    Document.open(document.folder).close()
+    assert (document.folder / f"project.version-{old}.sqlite").read_bytes() == before
 
 
 def test_a_migration_that_fails_leaves_the_old_version(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workbench.core import broken_off, seal
-from workbench.core.files import natural_key
+from workbench.core.files import atomic_path, natural_key
 from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
 T = TypeVar("T")
@@ -193,8 +193,8 @@ class Store:
             )
         copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
         if not copy.exists():
-            with _sentences(copy):
-                shutil.copy2(self.file, copy)
+            with atomic_path(copy) as temporary:
+                shutil.copy2(self.file, temporary)
         for version in range(old, VERSION):
             with self.transaction():
                 _MIGRATIONS[version](self.connection)
@@ -235,8 +235,6 @@ class Store:
 
         WorkbenchError if any page of it is damaged; `file` is then what it was.
         """
-        from workbench.core.files import atomic_path
-
         with atomic_path(file) as temporary, _sentences(file):
             target = sqlite3.connect(temporary)
             try:
