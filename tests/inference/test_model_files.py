@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -146,6 +147,22 @@ def test_what_an_onnx_file_of_ours_finds_comes_in_pixels_of_the_picture(tmp_path
     assert found.candidates.boxes.tolist() == [[0, 0, 40, 40], [40, 0, 80, 40]], "80 x 40 lies in 32 x 16; one is grey"
     assert found.candidates.labels.tolist() == [0, 1]
     assert (found.labels, found.kind, found.iou) == (("cell", "plate"), "per label", 0.5)
+
+
+def test_a_process_that_has_ended_is_begun_anew_at_the_next_image(tmp_path: Path) -> None:
+    """As by a system that is short of memory: the image at hand fails, and not every one from then on."""
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    arrays = {"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32), "labels": np.array([0, 1, 1])}
+    file = onnx_file(tmp_path / "a.onnx", CARD.to_json(), arrays)
+    finder = Finder()
+    before = finder(Ask(file, 1, tmp_path / "a.png"))
+    (running,) = (one for one in psutil.Process().children() if any("runtime_child" in part for part in one.cmdline()))
+    running.kill()
+    with pytest.raises(WorkbenchError, match=r"a\.onnx could not be run"):
+        finder(Ask(file, 2, tmp_path / "a.png"))
+    after = finder(Ask(file, 3, tmp_path / "a.png"))
+    finder.close()
+    assert after.candidates.boxes.tolist() == before.candidates.boxes.tolist()
 
 
 class Told:

@@ -84,7 +84,12 @@ class Finder:
             self.close()
             self._open = (ask.checkpoint, written), *_opened(ask.checkpoint)
         _, network, (kind, iou) = self._open
-        (candidates,) = network.candidates([images.read(ask.file, network.window or ask.window)])
+        picture = images.read(ask.file, network.window or ask.window)
+        try:
+            (candidates,) = network.candidates([picture])
+        except WorkbenchError:
+            self.close()  # it may have ended, and would fail at all that follow
+            raise
         return Found(ask, candidates, network.labels, iou, kind)
 
     def close(self) -> None:
