@@ -17,8 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import tomli_w
-
 from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
@@ -188,7 +186,3 @@ def to_dict(settings: Any) -> dict[str, Any]:
     """Field values by name; None ("auto") left out, tuples as lists: what TOML and JSON can hold."""
     values = {row.name: getattr(settings, row.name) for row in rows(type(settings))}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v is not None}
-
-
-def to_toml(settings: Any) -> str:
-    return tomli_w.dumps(to_dict(settings))

@@ -8,7 +8,7 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import found_of, truth_of
 from workbench.core import bootstrap, metrics
-from workbench.core.bootstrap import difference
+from workbench.core.bootstrap import Bools, Difference
 from workbench.core.detections import Candidates, Detections
 from workbench.core.matching import Found, Matching, Truth, match
 
@@ -28,6 +28,13 @@ def matching(split: tuple[Truth, list[Candidates]], spoilt: float = 0.0) -> Matc
         boxes[: int(len(boxes) * spoilt)] += 5000
         found.append(Detections(boxes, one.scores, one.labels))
     return match(split[0], Found.of(found), [0.5])
+
+
+def difference(first: Matching, second: Matching, draws: int, seed: int = 0, use: Bools | None = None) -> Difference:
+    """Of AP50."""
+    *_, last = bootstrap.ap_differences(first, second, [0.5], draws, seed, use)
+    assert isinstance(last, Difference)
+    return last
 
 
 def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[Truth, list[Candidates]]) -> None:
@@ -112,7 +119,7 @@ def test_a_label_without_boxes_has_no_interval_and_does_not_spoil_the_mean() -> 
 def test_other_boxes_are_refused(split: tuple[Truth, list[Candidates]]) -> None:
     other = split_scene(images=40, candidates=40, labels=LABELS, seed=3)
     with pytest.raises(ValueError, match="same labelled boxes"):
-        difference(matching(split), matching(other))
+        difference(matching(split), matching(other), draws=5)
 
 
 @pytest.mark.parametrize(("having", "tells"), [(1, False), (5, False), (6, True)])

@@ -160,11 +160,6 @@ def test_unsorted_scores_are_an_error_of_the_programmer() -> None:
         Candidates(np.zeros((2, 4), np.float32), np.array([0.1, 0.2], np.float32), np.zeros(2, np.int32))
 
 
-def test_nms_takes_boxes_in_any_order() -> None:
-    kept = nms.nms(np.array([[0, 0, 10, 8], [0, 0, 10, 10.0]]), np.array([0.5, 0.9]), np.array([0, 0]), 0.5)
-    assert kept.tolist() == [1]
-
-
 def test_soft_nms_lowers_scores_as_a_plain_loop_does() -> None:
     """The paper's pseudo code, label by label, on a scene with ties."""
     for seed in (2, 3):

@@ -28,7 +28,6 @@ Bools = NDArray[np.bool_]
 Times = NDArray[np.uint16]  # how often each image was drawn
 DRAWS = 1000
 LEVEL = 0.95
-OVERLAP = 0.5
 LEAST = 6  # images with boxes: the fewest whose agreement chance brings about in less than 1 - LEVEL (sign test, 2/2^6)
 _AT_ONCE = 8_000_000  # numbers: bounds the working memory to some 100 MB
 _EXACT = 2**24  # up to which whole numbers are exact as float32, whose sums take half the time
@@ -50,24 +49,15 @@ class Difference:
     overall_high: float
 
 
-def difference(
-    first: Matching, second: Matching, iou: float = OVERLAP, draws: int = DRAWS, seed: int = 0, use: Bools | None = None
-) -> Difference:
-    """Of AP at one overlap; `overall` is the mean over labels with boxes. The same seed gives the same interval.
-
-    Both of the same images, labels and boxes: ValueError otherwise. `use` (C,): the labels that the mean is of.
-    """
-    steps = ap_differences(first, second, [iou], draws, seed, use)
-    return [step for step in steps if isinstance(step, Difference)][-1]
-
-
 def ap_differences(
     first: Matching, second: Matching, ious: Sequence[float], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
 ) -> Iterator[float | Difference]:  # fmt: skip
-    """The same of the mean AP over some overlaps: first how far it is, 0 to 1, now and then; then the Difference.
+    """Of the mean AP over some overlaps: first how far it is, 0 to 1, now and then; then the Difference.
 
-    Seconds for thousands of images and every overlap: for a job.
+    `overall` is the mean over labels with boxes, of those in `use` (C,). The same seed gives the same interval. Both of
+    the same images, labels and boxes: ValueError otherwise. Seconds for thousands of images and every overlap: for a
+    job.
     """
     check_same(first, second)
     labels, images = first.truth.label_count, first.truth.image_count

@@ -96,9 +96,6 @@ class LeftOut:
     sentence: str
 
 
-Message = Names | LeftOut | Listed | Measured
-
-
 class Reader:
     """Reads for the project `file`, which need not be there before `messages`. To be closed."""
 

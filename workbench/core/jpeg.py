@@ -23,7 +23,6 @@ from workbench.core import pixels
 PASSES = 100
 """Usual are 10; 100 over 200 megapixels take some seconds."""
 
-START = b"\xff\xd8\xff"
 END = b"\xff\xd9"
 
 # A marker is FF and a code; in compressed data FF is followed by 00 (a plain FF), D0..D7 (restart) or a fill FF.

@@ -119,13 +119,6 @@ def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
     return ~removed
 
 
-def nms(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], iou: float, kind: Kind = "per label") -> Rows:
-    """Rows of the boxes that stay, by descending score; ties in the order given. `boxes` (N, 4) in any order."""
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    pairs = overlaps(boxes[order], labels[order], kind, floor=iou)
-    return order[walk(pairs, len(order), iou)]
-
-
 def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.float32]:
     """(N,) lower scores in place of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
 

@@ -38,8 +38,6 @@ class Tide:
 
     ap50: float
     cost: dict[Kind, float]  # AP that mending the kind would add, 0 to 1
-    cost_of_wrong: float  # if all wrong detections were gone
-    cost_of_missed: float  # if all boxes that nothing takes need not be found
     kinds: NDArray[np.int64]  # (K,) index into KINDS of each wrong detection, -1 for others
     boxes: Rows  # (K,) the labelled box that it should have taken, or a duplicate's; -1 for none
     missed: Rows  # rows of Truth
@@ -86,8 +84,7 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
         cost[kind] = ap(judged & ~(mistakes & ~put_right), right | put_right, names=anew) - base
     fewer = np.bincount(truth.labels[missed], minlength=truth.label_count)
     cost["missed"] = ap(judged, right, left=count - fewer) - base
-    hits = np.bincount(labels[right], minlength=truth.label_count).astype(np.int64)
-    return Tide(base, cost, ap(right, right) - base, ap(judged, right, left=hits) - base, kinds, boxes, missed)
+    return Tide(base, cost, kinds, boxes, missed)
 
 
 def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:

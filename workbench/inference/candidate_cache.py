@@ -14,8 +14,7 @@ the logarithm of the odds do better (0.0001, 0.2 %), but then the second look at
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,6 @@ def digest(file: Path) -> str:
 def cache_file(run_folder: Path, checkpoint: Path) -> Path:
     """Where the candidates of this checkpoint are kept, by its content: training on makes it another file."""
     return run_folder / "candidates" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
-
-
-def cached(run_folder: Path, checkpoint: Path, files: Sequence[Path]) -> list[Candidates | None]:
-    """The kept candidates of each image file, None for those that have to be predicted (or can't be read)."""
-    known = load(cache_file(run_folder, checkpoint))
-    return [known.get(image_digest(file)) for file in files] if known else [None] * len(files)
 
 
 def image_digest(file: Path) -> str:
@@ -90,9 +83,3 @@ def _small(labels: NDArray[np.int32]) -> NDArray[Any]:
     return labels.astype(
         np.promote_types(np.min_scalar_type(labels.min(initial=0)), np.min_scalar_type(labels.max(initial=0)))
     )
-
-
-def forget(run_folder: Path) -> None:
-    """Delete all kept candidates of a run."""
-    for file in (run_folder / "candidates").glob("*.npz"):
-        os.unlink(file)

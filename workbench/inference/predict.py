@@ -84,10 +84,10 @@ class Predictor:
         )  # fmt: skip
 
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
-        """For each upright (H, W, 3) uint8 RGB image, its up to 1,000 candidates with scores of at least `floor`.
+        """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least `floor`.
 
-        Boxes are pixels of that image, clipped to it. Any number of images; `batch` of them run at a time, fewer when
-        the memory of the device does not suffice.
+        As many as Candidates.of_arrays keeps. Boxes are pixels of that image, clipped to it. Any number of images;
+        `batch` of them run at a time, fewer when the memory of the device does not suffice.
         """
         result: list[Candidates] = []
         while len(result) < len(images):

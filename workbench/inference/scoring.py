@@ -13,7 +13,7 @@ import numpy as np
 from workbench.core import metrics
 from workbench.core.confidence import against_confidence
 from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, Kind
-from workbench.core.matching import Difficult, Found, Matching, Truth, match
+from workbench.core.matching import Difficult, Truth
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
 from workbench.core.sliders import Sliders
@@ -37,13 +37,6 @@ class Rules:
 def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
     """Score candidates: every number that an evaluation has."""
     return metrics.evaluate(truth, detected(found, rules), difficult=rules.difficult)
-
-
-def matched(
-    truth: Snapshot, found: Sequence[Candidates], rules: Rules, thresholds: Sequence[float] = (0.5,)
-) -> Matching:
-    """The matching alone, several times faster: its counts(confidence) are right, wrong and missed."""
-    return match(Truth.of(truth, rules.difficult), Found.of(detected(found, rules)), thresholds)
 
 
 def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult = "count") -> Sliders:

@@ -160,12 +160,6 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
 
 
-def titles() -> dict[str, tuple[str, str]]:
-    """Title and description of each preset by name. Does not load torch."""
-    tables = {name: _table(_preset_file(name)) for name in names()}
-    return {name: (str(table.get("title", name)), str(table.get("about", ""))) for name, table in tables.items()}
-
-
 def preset(name: str) -> Recipe:
     """A preset by name; WorkbenchError lists them if there is none. Loads the detectors, and with them torch."""
     if name not in names():

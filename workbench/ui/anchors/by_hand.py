@@ -77,10 +77,6 @@ class ByHand(QObject):
         """What is on the page now, where that comes from, and what anchors are judged by."""
         self._shown, self._choices, self._source, self._pool = shown, choices, source, pool
 
-    @property
-    def is_hand(self) -> bool:
-        return self._shown is not None and bool(self._shown.hand)
-
     def forget(self) -> None:
         """Another project, or no boxes."""
         self._edited = None
