@@ -213,7 +213,23 @@ def test_a_file_that_changed_between_reading_and_importing_is_not_kept(tmp_path:
     assert (tmp_path / "out" / "Annotations" / late.name).read_bytes() != late.read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["gone", "emptied", "no zip"])
+def spoil(kept: Path, damage: str) -> None:
+    """What each member packs, which zlib tells of, or how it is packed, which zipfile does not know then."""
+    data = bytearray(kept.read_bytes())
+    with zipfile.ZipFile(kept) as packed:
+        members = packed.infolist()
+    for member in members:
+        begin = member.header_offset + 30 + len(member.filename.encode())
+        if damage == "packed":
+            data[begin : begin + 4] = b"\xff" * 4
+    if damage == "method":
+        for at in range(len(data) - 4):
+            if data[at : at + 4] == b"PK\1\2":  # where the zip lists a member
+                data[at + 10] = 99
+    kept.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", ["gone", "emptied", "no zip", "packed", "method"])
 def test_kept_files_that_are_gone_or_damaged_are_written_anew(tmp_path: Path, damage: str) -> None:
     folder = foreign(tmp_path, "voc")
     with Document.create(tmp_path / "second") as document:
@@ -223,6 +239,8 @@ def test_kept_files_that_are_gone_or_damaged_are_written_anew(tmp_path: Path, da
             kept.unlink()
         elif damage == "emptied":
             zipfile.ZipFile(kept, "w").close()
+        elif damage in ("packed", "method"):
+            spoil(kept, damage)
         else:
             kept.write_bytes(b"x")
         report = go_out(document, tmp_path / "out", "voc", copied=False)

@@ -193,7 +193,7 @@ def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Py
                     column, row = name.removesuffix(".jpg").split("_")
                     depth = int(folder.rpartition("/")[2])
                     offsets[Place(depth, int(column), int(row))] = entry.header_offset, entry.file_size
-    except (OSError, ValueError, zipfile.BadZipFile):  # not made yet, or torn: made anew
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # not made yet, or damaged: made anew
         return None
     with contextlib.suppress(OSError):  # a cache that may only be read
         os.utime(target)

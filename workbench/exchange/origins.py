@@ -260,7 +260,7 @@ class Archives:
         self._stack.close()
 
     def bytes_of(self, origin: Origin) -> bytes | None:
-        with contextlib.suppress(OSError, KeyError, zipfile.BadZipFile, ValueError, EOFError):
+        with contextlib.suppress(Exception):  # zipfile and zlib answer damage with a dozen kinds
             if origin.archive not in self._open:
                 self._open[origin.archive] = None
                 packed = zipfile.ZipFile(self._folder / origin.archive)
