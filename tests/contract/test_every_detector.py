@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,8 @@ def test_it_says_what_it_is(name: str) -> None:
     kind = detectors.load_all().get(name)
     assert kind.name == name
     assert kind.title
-    assert kind.summary.endswith(".")
-    assert "20" in kind.paper
+    assert kind.summary.endswith("."), f"`summary` is no sentence: {kind.summary!r}"
+    assert re.search(r"\b(19|20)\d\d\b", kind.paper), f"`paper` names no year: {kind.paper!r}"
     assert kind.published_resize in ("stretch", "letterbox")
     assert all(row.help.endswith(".") for row in rows(kind.settings_class))
 

@@ -12,8 +12,8 @@ import torch
 from workbench import detectors
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
-from workbench.detectors.parts.yolo_settings import DarknetSettings
 from workbench.errors import Refused
+from workbench.registry import OWN
 
 
 def build(labels: int = 3, width: float = 0.05, name: str = "yolov4-tiny", seed: int = 0) -> Detector:
@@ -27,7 +27,7 @@ def equal(a: Detector, b: Detector) -> bool:
     return all(torch.equal(x, y) for (key, x), y in pairs if "num_batches" not in key)
 
 
-DARKNETS = [name for name, kind in detectors.load_all() if issubclass(kind.settings_class, DarknetSettings)]
+DARKNETS = [name for name, kind in detectors.load_all() if kind.darknet and detectors.detectors.owner(name) == OWN]
 
 
 @pytest.mark.parametrize("name", DARKNETS)
