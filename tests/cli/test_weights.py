@@ -103,8 +103,12 @@ def test_weights_become_a_run_of_the_project(project: Path, file: Path, tmp_path
         f"is finished: there is nothing to go on with. A new run can begin with its weights: --weights {run.best}"
         in (again)
     )
+    run.folder.rename(run.folder.with_name("a run"))  # what is told can be pasted
+    best = project / "runs" / "a run" / "best.safetensors"
+    assert f"--weights '{best}'" in refused(capsys, "train", str(project), "--resume", "a run")
     pictures = [str(path) for path in sorted((tmp_path / "photographs").iterdir())]
     assert "workbench import-weights" in refused(capsys, "predict", str(file), *pictures)
+    assert "import-weights 'my net.weights' 'my net.safetensors'" in refused(capsys, "predict", "my net.weights", "a")
     assert main(["predict", str(project), *pictures, "--out", str(tmp_path / "out"), "--json"]) == console.DONE
     assert json.loads(capsys.readouterr().out)["images"] == 2
 

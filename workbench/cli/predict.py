@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import sys
 import threading
@@ -220,9 +221,9 @@ def _predict(
 def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None]:
     """The file, and the folder of the run that it is of."""
     if project.suffix in FOREIGN:
+        command = shlex.join(["workbench", "import-weights", str(project), f"{project.stem}.safetensors", "--detector"])
         raise WorkbenchError(
-            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first:"
-            f" workbench import-weights {project} {project.stem}.safetensors --detector NAME"
+            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first: {command} NAME"
         )
     if project.suffix == ".safetensors":
         return project, project.parent

@@ -68,7 +68,8 @@ def list_runs(
         done = deeds[0](folder)
         result(done, as_json=as_json)
         if extend is not None:
-            say(f"Train it with: workbench train {project} --resume {shlex.quote(str(done['run']))}", quiet=as_json)
+            command = shlex.join(["workbench", "train", str(project), "--resume", str(done["run"])])
+            say(f"Train it with: {command}", quiet=as_json)
         return
     _list(folder, as_json)
 

@@ -92,7 +92,8 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     result(said, as_json=as_json)
     if finished.stopped:
-        say(f"Go on with: workbench train {given['project']} --resume {shlex.quote(str(said['run']))}", quiet=as_json)
+        command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(said["run"])])
+        say(f"Go on with: {command}", quiet=as_json)
         return console.INTERRUPTED
     return None
 
@@ -217,9 +218,11 @@ def _start(text: str | None, detector: str, project: Path) -> Path | None:
 
 
 def _refuse_finished(run: RunInfo) -> None:
-    if run.state == "finished":
-        more = f" A new run can begin with its weights: --weights {run.checkpoint}" if run.checkpoint else ""
-        raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to go on with.{more}")
+    if run.state != "finished":
+        return
+    weights = shlex.join(["--weights", str(run.checkpoint)])
+    more = f" A new run can begin with its weights: {weights}" if run.checkpoint else ""
+    raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to go on with.{more}")
 
 
 def print_events(happening: Iterable[Any]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import shlex
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,7 +81,8 @@ def predict_files(
             yield replace(event, new=new) if isinstance(event, PredictionsSaved) else event
     else:
         done = parts.ended(job.folder)
-        remark = f"Shard {shard.number} of {shard.of} is done. When all are: workbench predict --merge --out {output}"
+        command = shlex.join(["workbench", "predict", "--merge", "--out", str(output)])
+        remark = f"Shard {shard.number} of {shard.of} is done. When all are: {command}"
         yield PredictionsSaved(job.folder, done.images, done.detections, done.skipped, (job.folder,), remark, new)
 
 
