@@ -134,6 +134,26 @@ def test_what_cannot_be_read_is_told_and_left_out(wish: Wish, looks: list[int]) 
         next(queue(Wish(wish.run_folder, wish.run_folder / "gone.safetensors", wish.snapshot)))
 
 
+def test_a_file_that_goes_or_changes_while_it_is_looked_at_ends_nothing(
+    wish: Wish, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was seen is not kept as what the file says now."""
+    look = features.look
+
+    def meanwhile(predictor: object, pictures: Sequence[np.ndarray]) -> list[Looked]:
+        monkeypatch.setattr(features, "look", look)
+        wish.snapshot.files[1].unlink()
+        Image.new("RGB", (9, 9), (250,) * 3).save(wish.snapshot.files[2])
+        return look(predictor, pictures)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(features, "look", meanwhile)
+    assert len(done(wish, lambda _: SimpleNamespace(batch=6, window=None))) == 5
+    assert sorted(looks) == sorted(SHADES)
+    looks.clear()
+    assert len(done(wish)) == 4
+    assert looks == [250]
+
+
 def test_a_damaged_file_is_as_none_and_without_a_folder_nothing_is_written(wish: Wish, looks: list[int]) -> None:
     done(wish)
     (file,) = (wish.run_folder / "queue").glob("*.npz")

@@ -78,11 +78,12 @@ class Kept:
             self.marks[name] = known
         return self.marks[name]
 
-    def add(self, file: Path, seen: Looked) -> int:
+    def add(self, names: tuple[str, str], seen: Looked) -> int:
+        """`names`: `mark` and `image_digest` of the file, taken before it was read: it may be another one by now."""
         row = len(self.uncertain)
         self.uncertain.append(seen.uncertain)
         self.features.append(seen.features.astype(np.float16))
-        self.digests[image_digest(file)] = self.marks[mark(file)] = row
+        self.marks[names[0]] = self.digests[names[1]] = row
         return row
 
 
@@ -102,7 +103,7 @@ def queue(
         try:
             rows[i] = kept.row(one)
         except OSError as error:
-            yield Skipped(one.name, i, f"{one} is not there any more: {error.strerror}.")
+            yield Skipped(one.name, i, _gone(one, error))
             continue
         if rows[i] < 0:
             todo.append(i)
@@ -110,6 +111,10 @@ def queue(
     if todo:
         yield from _look(wish, kept, file, rows, _unlabelled_first(wish.snapshot, todo), cached, opened)
     yield _ordered(wish, kept, rows)
+
+
+def _gone(file: Path, error: OSError) -> str:
+    return f"{file} is not there any more: {error.strerror}."
 
 
 def _unlabelled_first(snapshot: Snapshot, todo: list[int]) -> list[int]:
@@ -132,13 +137,17 @@ def _look(
         for start in range(0, len(todo), predictor.batch):
             part, pictures = [], []
             for i in todo[start : start + predictor.batch]:
+                one = wish.snapshot.files[i]
                 try:
-                    pictures.append(images.read(wish.snapshot.files[i], window))
-                    part.append(i)
+                    names = mark(one), image_digest(one)
+                    pictures.append(images.read(one, window))
+                    part.append((i, names))
+                except OSError as error:
+                    yield Skipped(one.name, i, _gone(one, error))
                 except WorkbenchError as error:
-                    yield Skipped(wish.snapshot.files[i].name, i, error.sentence)
-            for i, seen in zip(part, look(predictor, pictures), strict=True):
-                rows[i] = kept.add(wish.snapshot.files[i], seen)
+                    yield Skipped(one.name, i, error.sentence)
+            for (i, names), seen in zip(part, look(predictor, pictures), strict=True):
+                rows[i] = kept.add(names, seen)
             done = min(start + predictor.batch, len(todo))
             now = time.perf_counter()
             if now - saved > SAVE_EVERY:
