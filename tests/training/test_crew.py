@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import pytest
 import torch
 
@@ -33,6 +36,26 @@ def test_images_counted_by_the_members_add_up() -> None:
     assert [value > 0 for value in second] == [True, True, False]  # a member starts a step at 5 and knows its own since
     assert not any(third)
     assert detector.state_dict()["head.seen"].item() == 15
+
+
+def test_where_one_fails_the_others_have_ended_when_that_is_told() -> None:
+    """As the parts are made smaller then, and go through the same members."""
+    kind = detectors.load_all().get("yolov2-tiny")
+    crew = Crew(detectors.build("yolov2-tiny", kind.settings_class(width=0.05), 1), 2)
+    failed, told, went_on = threading.Event(), threading.Event(), []
+
+    def job(member: Detector, _: int) -> None:
+        if member is crew.members[0]:
+            failed.set()
+            raise RuntimeError("not enough memory")
+        failed.wait()
+        went_on.append(told.wait(0.5))
+
+    with contextlib.closing(crew):
+        with pytest.raises(RuntimeError, match="memory"):
+            list(crew.work(job, [0, 1]))
+        told.set()
+    assert went_on == [False]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32])

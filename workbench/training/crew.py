@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import torch
@@ -66,7 +66,10 @@ class Crew:
             return
         self._spread()
         for start in range(0, len(parts), len(self)):
-            yield from list(self._pool.map(job, self.members, parts[start : start + len(self)]))
+            at_once = zip(self.members, parts[start : start + len(self)], strict=False)
+            computed = [self._pool.submit(job, member, part) for member, part in at_once]
+            wait(computed)  # all, also where one fails: what is tried then goes through the same members
+            yield from [one.result() for one in computed]
         self._gather(min(len(self), len(parts)))
 
     def close(self) -> None:
