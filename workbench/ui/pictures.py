@@ -42,12 +42,13 @@ class Picture:
     """One image in full size and halved again and again. Upright; safe to hand from thread to thread.
 
     Of a preview, `size` is the width and height of the image that it stands for. `about`: what a person should know
-    of the file (ImageInfo.note).
+    of the file (ImageInfo.note). `stamp` (files.stamp) of the file before it was read, where the loader asks for it.
     """
 
     levels: tuple[QImage, ...]  # 1, 1/2, 1/4 ...
     size: tuple[int, int] = (0, 0)
     about: str = ""
+    stamp: tuple[int, int] | None = None
 
     @property
     def width(self) -> int:

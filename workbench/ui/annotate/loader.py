@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import pyramid, words
+from workbench.core.files import stamp as stamp_of
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import pictures
@@ -47,6 +48,14 @@ class Preview:
     of: Wanted
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Whether the file of a picture that is kept is as it was: another program may have turned or cut it since."""
+
+    of: Wanted
+    stamp: tuple[int, int] | None
+
+
 class PictureLoader(QObject):
     """`want` the shown image first, then its neighbours; `came` tells of each, with a Picture or a WorkbenchError.
 
@@ -71,13 +80,16 @@ class PictureLoader(QObject):
         self._background.done.connect(self._done)
 
     def want(self, wishes: Sequence[Wanted]) -> Picture | None:
-        """The first one's picture if it is kept; else it comes by `came`. The others are read beforehand."""
+        """The first one's picture if it is kept, and by `came` that of its file if it has changed since; else it comes
+        by `came`. The others are read beforehand.
+        """
         for wish in reversed(wishes):
             if wish in self._kept:
                 self._kept.move_to_end(wish)
-        missing: list[Wanted | Preview] = [wish for wish in wishes if wish not in self._kept]
-        if wishes and wishes[0] in missing:
-            missing.insert(0, Preview(wishes[0]))
+        missing: list[Wanted | Preview | Again] = [wish for wish in wishes if wish not in self._kept]
+        if wishes:
+            first = self._kept.get(wishes[0])
+            missing.insert(0, Preview(wishes[0]) if first is None else Again(wishes[0], first.stamp))
         self._background.ask(missing)
         self._first, self._wanted = (wishes[0] if wishes else None), frozenset(wishes)
         self._just_cut = None
@@ -91,6 +103,11 @@ class PictureLoader(QObject):
             if isinstance(result, Picture) and wish.of not in self._kept and wish.of in self._wanted:
                 self.came.emit(wish.of.image, result)
             return
+        if isinstance(wish, Again):
+            if result is None:
+                return
+            wish = wish.of
+            self._kept.pop(wish, None)
         assert isinstance(wish, Wanted)
         if isinstance(result, Picture):
             result = self._keep(wish, result)
@@ -245,5 +262,18 @@ def _steps(build: Build) -> Work:
 def _load(wish: object) -> Picture | None:
     if isinstance(wish, Preview):
         return pictures.preview(wish.of.file, wish.of.window)
+    if isinstance(wish, Again):
+        now = _stamp(wish.of.file)
+        if now in (None, wish.stamp):  # what is kept is of use where the disk is away
+            return None
+        wish = wish.of
     assert isinstance(wish, Wanted)
-    return pictures.load(wish.file, wish.window, wish.cache)
+    stamp = _stamp(wish.file)  # before it is read: what is written meanwhile is seen the next time
+    return dataclasses.replace(pictures.load(wish.file, wish.window, wish.cache), stamp=stamp)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        return stamp_of(file)
+    except OSError:
+        return None

@@ -1,0 +1,68 @@
+"""What the Label page shows is what the file holds, also where another program has changed it since it was read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from workbench.errors import WorkbenchError
+from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.pictures import Picture
+
+Shown = tuple[int, int, int]
+
+
+@pytest.fixture
+def loader(qtbot: QtBot) -> Iterator[PictureLoader]:
+    loader = PictureLoader()
+    yield loader
+    loader.close()
+
+
+def grey(file: Path, shade: int, width: int = 8) -> Wanted:
+    Image.new("RGB", (width, 8), (shade,) * 3).save(file)
+    os.utime(file, ns=(shade, shade))
+    return Wanted(1, file)
+
+
+def shown(picture: object) -> Shown:
+    """Width, height and shade."""
+    assert isinstance(picture, Picture)
+    return picture.width, picture.height, picture.levels[0].pixelColor(0, 0).red()
+
+
+def came(qtbot: QtBot, loader: PictureLoader, wish: Wanted) -> list[object]:
+    """What comes of this wish, besides what is kept."""
+    found: list[object] = []
+    loader.came.connect(lambda _, result: found.append(result))
+    loader.want([wish])
+    qtbot.waitUntil(loader.is_idle)
+    loader.came.disconnect()
+    return found
+
+
+def test_a_file_that_was_changed_is_read_anew_when_it_is_shown_again(
+    qtbot: QtBot, loader: PictureLoader, tmp_path: Path
+) -> None:
+    wish = grey(tmp_path / "a.png", 10)
+    assert [shown(one) for one in came(qtbot, loader, wish)] == [(8, 8, 10)]
+    assert came(qtbot, loader, wish) == [], "it is kept, and as it was"
+    grey(tmp_path / "a.png", 200, width=5)
+    assert [shown(one) for one in came(qtbot, loader, wish)] == [(5, 8, 200)]
+    assert shown(loader.want([wish])) == (5, 8, 200)
+    (tmp_path / "a.png").write_bytes(b"half of it")
+    (error,) = came(qtbot, loader, wish)
+    assert isinstance(error, WorkbenchError)
+
+
+def test_a_picture_whose_disk_is_away_is_shown_as_it_was(qtbot: QtBot, loader: PictureLoader, tmp_path: Path) -> None:
+    wish = grey(tmp_path / "a.png", 10)
+    came(qtbot, loader, wish)
+    (tmp_path / "a.png").unlink()
+    assert came(qtbot, loader, wish) == []
+    assert shown(loader.want([wish])) == (8, 8, 10)
