@@ -14,6 +14,7 @@ import pytest
 
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot
+from workbench.core.resize import HOWS, How
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training import data, keeping
@@ -70,6 +71,25 @@ def test_many_bad_images_are_counted_not_listed(tmp_path: Path) -> None:
         file.write_bytes(b"x")
     _, messages = load(snapshot, tmp_path)
     assert messages[0].sentence.endswith("And 3 more.")
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("wish", ["memory", "disk"])
+def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path: Path, how: How, wish: str) -> None:
+    snapshot = make_snapshot(tmp_path)
+    for index, shape in ((1, (32, 32)), (4, (64, 48))):
+        small = np.zeros((*shape, 3), np.uint8)
+        snapshot.files[index].write_bytes(cv2.imencode(".png", small)[1].tobytes())
+    extra = [(tmp_path / "extra.png", 0)]  # a picture whose size the project can't know
+    extra[0][0].write_bytes(snapshot.files[1].read_bytes())
+    cache = tmp_path / "cache"
+    dataset, messages = load(snapshot, tmp_path, how=how, wish=wish, cache=cache, pictures=extra)
+    assert len(dataset) == 9
+    told = [message for message in messages if "another size" in message.sentence]
+    assert [message.level for message in told] == ["warning"]
+    names = f"{snapshot.images[1].path}, {snapshot.images[4].path}"
+    assert told[0].sentence.startswith("2 images have another size now than the project knows, so their boxes may be")
+    assert told[0].sentence.endswith(f"in the wrong place: {names}. Check the data.")
 
 
 def test_not_one_readable_image_is_an_error(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from workbench.core import boxes as geometry
 from workbench.core import images
 from workbench.core.files import check_room
 from workbench.core.project import Image, Snapshot, State
-from workbench.core.resize import Fit, How, fit
+from workbench.core.resize import Fit, How, fit, scales_and_offsets
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import keeping
 from workbench.training.events import Control, Message
@@ -65,7 +65,8 @@ def load(
     pictures: further images without boxes, and the number of what each shows.
     `scratch` is a folder for the mapped file. `cache` is one for images that are kept for later trainings: always if
     `wish` is "disk", never if it is "memory", else if reading them takes long or they don't fit into memory.
-    Returns early, with what was read, when asked to stop. A file that takes long is named.
+    Returns early, with what was read, when asked to stop. A file that takes long is named, and one that has another
+    size now than the project knows: its boxes are taken as they are.
     WorkbenchError if not a single image can be read.
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
@@ -82,6 +83,8 @@ def load(
         yield from _read_all(store, threads, control)
     if store.problems:
         yield Message("warning", _told(store.problems))
+    if changed := _changed(store):
+        yield Message("warning", changed)
     if not store.fits:
         raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
     data = store.dataset(ignore_difficult)
@@ -212,3 +215,22 @@ def _told(problems: dict[int, str]) -> str:
     more = f" And {len(problems) - NAMED:,} more." if len(problems) > NAMED else ""
     noun, it = ("1 image is", "it") if len(problems) == 1 else (f"{len(problems):,} images are", "they")
     return f"{noun} left out because {it} could not be read. {some}{more}"
+
+
+def _changed(store: PixelStore) -> str:
+    """Which files were resized, turned or cropped since their boxes were drawn; empty if none."""
+    rows = sorted(store.fits)
+    sizes = np.array([(store.snapshot.images[i].width, store.snapshot.images[i].height) for i in rows]).reshape(-1, 2)
+    wanted = np.hstack(scales_and_offsets(sizes, store.px, store.how))
+    fits = (store.fits[i] for i in rows)
+    got = np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits]).reshape(-1, 4)
+    known = (sizes > 0).all(axis=1)
+    other = [store.snapshot.images[rows[i]].path for i in np.flatnonzero(known & (wanted != got).any(axis=1))]
+    if not other:
+        return ""
+    more = f" and {len(other) - NAMED:,} more" if len(other) > NAMED else ""
+    noun, boxes = ("1 image has", "its") if len(other) == 1 else (f"{len(other):,} images have", "their")
+    return (
+        f"{noun} another size now than the project knows, so {boxes} boxes may be in the wrong place:"
+        f" {', '.join(other[:NAMED])}{more}. Check the data."
+    )
