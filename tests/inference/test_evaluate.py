@@ -337,6 +337,19 @@ def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
     assert [path.name for path in run[1].iterdir()] == ["best.safetensors"]
 
 
+def test_candidates_that_can_not_be_kept_cost_no_evaluation(run: tuple[Predictor, Path], truth: Snapshot) -> None:
+    predictor, folder = run
+    (folder / "candidates").write_bytes(b"")  # as good as a full disk, where a record of 2 KB still finds room
+    done, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
+    assert done.evaluation.images == len(truth)
+    assert done.file is not None
+    assert done.file.is_file()
+    early = evaluate_run(predictor, truth, Split.VALIDATION, folder)
+    assert isinstance(next(early), EvaluationProgress)
+    next(early)
+    early.close()
+
+
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:
     default, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
     for kind, same in (("darknet diou", True), ("per label", False)):

@@ -14,6 +14,7 @@ the logarithm of the odds do better (0.0001, 0.2 %), but then the second look at
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +26,9 @@ from numpy.typing import NDArray
 from workbench.core import npz
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_path
+from workbench.errors import WorkbenchError
 
+log = logging.getLogger(__name__)
 VERSION = 2  # of what a candidate is: raise when decoding, fitting or clipping changes
 
 
@@ -62,7 +65,8 @@ def load(file: Path) -> dict[str, Candidates]:
 def save(file: Path, known: Mapping[str, Candidates]) -> None:
     """Replace the file: metrics from the cache are those from the network.
 
-    Nothing, if the run's folder has gone: it was renamed or deleted meanwhile.
+    Nothing, if the run's folder has gone: it was renamed or deleted meanwhile. Where they can't be written, on a full
+    disk above all, they are predicted another time: what an hour of predicting came to is not lost for it.
     """
     if not file.parent.parent.is_dir():
         return
@@ -74,8 +78,11 @@ def save(file: Path, known: Mapping[str, Candidates]) -> None:
         "scores": np.concatenate([found.scores for found in entries]),
         "labels": _small(np.concatenate([found.labels for found in entries])),
     }
-    with atomic_path(file) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    try:
+        with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+    except WorkbenchError as error:
+        log.warning("%s", error.sentence)
 
 
 def _small(labels: NDArray[np.int32]) -> NDArray[Any]:
