@@ -244,6 +244,9 @@ def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, c
     assert main(["restore", str(cells), "--list", "--json"]) == console.DONE
     (copy,) = said(capsys)["copies"]  # type: ignore[misc]
     assert main(["restore", str(cells), "--copy", copy["name"]]) == console.DONE
+    capsys.readouterr()
+    assert main(["restore", str(cells / "project.sqlite"), "--list", "--json"]) == console.DONE
+    assert said(capsys)["copies"] == [copy], "the file's path is as good as the folder's"
     assert main(["restore", str(cells), "--copy", "another"]) == console.FAILED
 
 

@@ -14,6 +14,7 @@ from workbench.cli.options import Json, Project, app, keep_text, one_of, project
 from workbench.console import result, say, table
 from workbench.core.document import Document
 from workbench.core.files import left_out_sentence, walk_images
+from workbench.core.store import FILE
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
@@ -63,6 +64,7 @@ def restore(
     """
     from workbench.core import backups, mirror
 
+    project = project.parent if project.name == FILE else project  # of the file, as every other command takes it
     made = backups.backups(project)
     if show:
         if as_json:
