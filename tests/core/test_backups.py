@@ -82,7 +82,9 @@ def test_a_damaged_project_is_not_backed_up_and_its_good_copies_stay(document: D
     assert not list((document.folder / backups.FOLDER).glob(".*")), "nothing half made is left"
 
 
-def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(document: Document) -> None:
+def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = document.folder
     for _ in range(20):
         draw(document, 20)
@@ -103,6 +105,11 @@ def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(docume
     assert old.read_bytes() == left
     assert old.with_name(f"{old.name}-journal").exists()
     assert boxes_in(folder) == 400
+    monkeypatch.setattr(
+        "workbench.core.backups.time.strftime", lambda format: old.stem.removeprefix("project.replaced ")
+    )
+    assert backups.restore(folder, good) != old, "twice in a second"
+    assert old.read_bytes() == left
 
 
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:

@@ -161,7 +161,11 @@ def restore(folder: Path, source: Backup | Text) -> Path:
 
 def _kept_aside(file: Path) -> Path:
     """A second name for the file as it is. What SQLite wanted to roll back in it must not reach the new one."""
-    old = file.with_name(f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}{file.suffix}")
+    name, number = f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}", 1
+    old = file.with_name(f"{name}{file.suffix}")
+    while old.exists():  # of the same second
+        number += 1
+        old = file.with_name(f"{name} {number}{file.suffix}")
     try:
         if file.exists():
             try:
