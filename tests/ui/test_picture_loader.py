@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from tests.ui.hand import Hand, Open
 from workbench.errors import WorkbenchError
+from workbench.ui import thumbnails
 from workbench.ui.annotate.loader import PictureLoader, Wanted
 from workbench.ui.pictures import Picture
 
@@ -66,3 +69,20 @@ def test_a_picture_whose_disk_is_away_is_shown_as_it_was(qtbot: QtBot, loader: P
     (tmp_path / "a.png").unlink()
     assert came(qtbot, loader, wish) == []
     assert shown(loader.want([wish])) == (8, 8, 10)
+
+
+def test_the_thumbnail_follows_its_file(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    hand, kept = Hand(qtbot, window), thumbnails.of(window.session)
+    image = window.session.image
+
+    def width() -> int:
+        found = kept.get(image)
+        return found.width() if found is not None else 0
+
+    qtbot.waitUntil(lambda: width() > 150)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    grey(project.parent / "photographs" / "a.png", 77, width=6)
+    hand.key(Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: 0 < width() < 10)

@@ -110,6 +110,14 @@ class Thumbnails(QObject):
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.sizeInBytes()
 
+    @Slot(int)
+    def make_anew(self, image: int) -> None:
+        """The image's file is another one now."""
+        before = self._kept.pop(image, None)
+        if before is not None:
+            self._bytes -= before.sizeInBytes()
+            self.made.emit(image)  # whoever paints it asks for it
+
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
         if applied.changes("window"):

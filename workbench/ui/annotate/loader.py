@@ -65,6 +65,7 @@ class PictureLoader(QObject):
 
     came = Signal(int, object)
     read = Signal(int, object)  # whole images only: neither a preview nor a note
+    changed = Signal(int)  # whose file is another one now than was shown
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -103,6 +104,7 @@ class PictureLoader(QObject):
             if isinstance(result, Picture) and wish.of not in self._kept and wish.of in self._wanted:
                 self.came.emit(wish.of.image, result)
             return
+        is_again = isinstance(wish, Again)
         if isinstance(wish, Again):
             if result is None:
                 return
@@ -113,6 +115,8 @@ class PictureLoader(QObject):
             result = self._keep(wish, result)
         if wish not in self._wanted:
             return  # late: the same number may be another image by now, of another project, or in other levels
+        if is_again:
+            self.changed.emit(wish.image)
         self.read.emit(wish.image, result)
         self.came.emit(wish.image, result)
         if wish == self._just_cut:

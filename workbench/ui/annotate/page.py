@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from workbench.core.applied import Applied
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
-from workbench.ui import keys, preferences, unread_images
+from workbench.ui import keys, preferences, thumbnails, unread_images
 from workbench.ui.actions import BY_HAND, make, worded
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.asked_boxes import AskedBoxes
@@ -166,6 +166,7 @@ class AnnotatePage(Page):
         canvas.verify_asked.connect(self._space_tapped)
         self._loader.came.connect(self._picture_came)
         self._loader.read.connect(unread_images.of(session).read)
+        self._loader.changed.connect(thumbnails.of(session).make_anew)
         self._images.left.connect(canvas.setFocus)
         self._suggesting.trained.connect(self._images.order_by_both)
         side.labels.chosen.connect(self._choosing.clicked)
