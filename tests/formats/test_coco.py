@@ -15,6 +15,7 @@ from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadSettings
 from workbench.formats.parts.coco_json import parse_coco
+from workbench.formats.parts.layout import keep
 
 coco = formats.load_all().get("coco")
 
@@ -194,6 +195,38 @@ def test_ids_count_from_one_through_all_files_when_there_are_no_original_ones(tm
     assert test["images"][0] == {"id": 1, "file_name": "s/a.jpg", "width": 40, "height": 30}
     assert test["annotations"][0] | {"id": 1, "image_id": 1, "category_id": 2, "area": 12} == test["annotations"][0]
     assert [c["name"] for c in test["categories"]] == ["cat", "dog"]
+
+
+def ids_written(
+    boxes: list[Box], labels: list[str], images: int, folder: Path
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Of categories, images and annotations."""
+    told = [Image(n + 1, f"{n}.jpg", 40, 30, State.DONE) for n in range(images)]
+    (file,) = coco.write(snapshot(labels, told, boxes), folder)
+    written = json.loads(file.read_text())
+    found = [[entry["id"] for entry in written[key]] for key in ("categories", "images", "annotations")]
+    return found[0], found[1], found[2]
+
+
+def came(image: int, label: int, **ids: Any) -> Box:
+    return Box(0, image, label, (1, 2, 5, 9), extra=keep("coco", ids))
+
+
+def test_ids_that_came_stay_when_a_box_is_drawn(tmp_path: Path) -> None:
+    boxes = [came(0, 1, id=700, image_id=139, category_id=3), Box(0, 0, 1, (0, 0, 4, 3)), Box(0, 1, 0, (0, 0, 4, 3))]
+    assert ids_written(boxes, ["person", "car"], 3, tmp_path) == ([4, 3], [139, 140, 141], [700, 701, 702])
+
+
+def test_a_box_that_got_another_label_does_not_change_the_number_of_either(tmp_path: Path) -> None:
+    cars = [came(0, 0, id=n, image_id=5, category_id=3) for n in (1, 2)]
+    boxes = [*cars, came(0, 1, id=3, image_id=5, category_id=3), came(0, 2, id=4, image_id=5, category_id=3)]
+    boxes += [came(0, 2, id=n, image_id=5, category_id=8) for n in (5, 6)]
+    assert ids_written(boxes, ["car", "bus", "truck"], 1, tmp_path)[0] == [3, 9, 8]
+
+
+def test_an_id_that_several_came_with_is_given_once(tmp_path: Path) -> None:
+    twice = [came(n, 0, id="x", image_id=0, category_id=[]) for n in (0, 1)]
+    assert ids_written(twice, ["car"], 2, tmp_path) == ([1], [0, 1], ["x", 1])
 
 
 def test_a_hundred_thousand_categories_are_read_at_once(tmp_path: Path) -> None:

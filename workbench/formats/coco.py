@@ -7,9 +7,11 @@ data can be compared with the original.
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,7 +22,7 @@ from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.coco_json import CocoFile, CocoImage, parse_coco
+from workbench.formats.parts.coco_json import CocoFile, CocoImage, is_id, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     distinct_paths,
@@ -193,7 +195,7 @@ def _documents(snapshot: Snapshot, places: Sequence[str]) -> dict[Split, dict[st
     notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     categories = _category_ids(snapshot, notes)
     image_ids = _image_ids(snapshot, notes)
-    box_ids = _unique_ids([note.get("id") for note in notes])
+    box_ids = _given([_told(note, key="id") for note in notes])
     listed = [{"id": categories[i], "name": label.name, "supercategory": ""} for i, label in enumerate(snapshot.labels)]
     documents: dict[Split, dict[str, Any]] = {}
     for split in SPLIT_NAMES:
@@ -245,23 +247,33 @@ def _annotation(
 
 
 def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
-    """The original id of each label where all its boxes agree on one; else its position, counted from 1."""
-    told: dict[int, set[Any]] = {}
-    for row, note in enumerate(notes):
-        told.setdefault(int(snapshot.label_index[row]), set()).add(note.get("category_id"))
-    return _unique_ids([_only(told.get(i)) for i in range(len(snapshot.labels))])
+    told = [Counter[int | str]() for _ in snapshot.labels]
+    for label, note in zip(snapshot.label_index.tolist(), notes, strict=True):
+        told[label].update(_told(note, key="category_id"))
+    return _given(told)
 
 
 def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
-    told = [{note.get("image_id") for note in notes[snapshot.rows(i)]} for i in range(len(snapshot))]
-    return _unique_ids([_only(ids) for ids in told])
+    return _given([_told(*notes[snapshot.rows(i)], key="image_id") for i in range(len(snapshot))])
 
 
-def _only(values: set[Any] | None) -> Any:
-    return next(iter(values)) if values and len(values) == 1 else None
+def _told(*notes: dict[str, Any], key: str) -> Counter[int | str]:
+    """How often boxes say which id."""
+    return Counter(id for note in notes if is_id(id := note.get(key)))
 
 
-def _unique_ids(wanted: Sequence[Any]) -> list[int | str]:
-    """`wanted` if all are there and differ, else 1, 2, 3 ...: half original ids would mislead."""
-    usable = all(isinstance(id, int | str) and not isinstance(id, bool) for id in wanted)
-    return list(wanted) if usable and len(set(wanted)) == len(wanted) else list(range(1, len(wanted) + 1))
+def _given(told: Sequence[Counter[int | str]]) -> list[int | str]:
+    """The id that each one's boxes came with, mostly; of several that claim one, whoever has most of its boxes.
+
+    The others (labels and images without boxes, what was drawn here) get new ones behind them. To count all anew for
+    one drawn box would tell whoever kept the old numbers that cars are dogs.
+    """
+    claims = [(count, place, id) for place, ids in enumerate(told) for id, count in ids.items()]
+    found: dict[int, int | str] = {}
+    taken = set[int | str]()
+    for _, place, id in sorted(claims, key=lambda claim: (-claim[0], claim[1])):
+        if place not in found and id not in taken:
+            found[place] = id
+            taken.add(id)
+    new = itertools.count(1 + max((id for id in taken if isinstance(id, int)), default=0))
+    return [found[place] if place in found else next(new) for place in range(len(told))]

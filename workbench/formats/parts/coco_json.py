@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from workbench.core import strict_json
 from workbench.core.project import XYXY, State
@@ -70,7 +70,7 @@ class _Document:
                 image, box = self.annotation(annotation, place, labels, boxes.keys(), seen)
             except Refused as error:
                 self.broken.append(error)
-                if isinstance(annotation, dict) and _is_id(annotation.get("image_id")):
+                if isinstance(annotation, dict) and is_id(annotation.get("image_id")):
                     damaged.add(annotation["image_id"])
             else:
                 boxes[image].append(box)
@@ -96,7 +96,7 @@ class _Document:
         for number, entry in enumerate(self.root.get(key, [])):
             place = f"{key}[{number}]"
             try:
-                if not isinstance(entry, dict) or not _is_id(entry.get("id")):
+                if not isinstance(entry, dict) or not is_id(entry.get("id")):
                     raise self.refuse(f"{place}.id", "expected a number or text")
                 if entry["id"] in found:
                     raise self.refuse(f"{place}.id", f"{_short(entry['id'])} is used twice")
@@ -147,11 +147,11 @@ class _Document:
         if not isinstance(entry, dict):
             raise self.refuse(place, "expected an object")
         image, category = entry.get("image_id"), entry.get("category_id")
-        if image is None or not _is_id(image) or image not in images:
+        if image is None or not is_id(image) or image not in images:
             raise self.refuse(f"{place}.image_id", f"there is no image with the id {_short(image)}")
-        if not _is_id(category) or category not in labels:
+        if not is_id(category) or category not in labels:
             raise self.refuse(f"{place}.category_id", f"there is no category with the id {_short(category)}")
-        if _is_id(entry.get("id")):
+        if is_id(entry.get("id")):
             if entry["id"] in seen:
                 self.remarks.append(("read", f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."))
             seen.add(entry["id"])
@@ -197,7 +197,7 @@ class _Document:
 
 def _others(entry: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
     """What is kept for writing the file again: the original ids, and small values that a box has no field for."""
-    others: dict[str, Any] = {key: entry[key] for key in ("id", "image_id", "category_id") if _is_id(entry.get(key))}
+    others: dict[str, Any] = {key: entry[key] for key in ("id", "image_id", "category_id") if is_id(entry.get(key))}
     more = {k: v for k, v in entry.items() if k not in _STANDARD and _is_small(v)}
     kept = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note") and _is_small(v)}
     return others | ({"more": more} if more else {}) | ({"attributes": kept} if kept else {})
@@ -214,7 +214,8 @@ def _is_small(value: Any) -> bool:
     return value is None or (isinstance(value, int) and abs(value) < 2**63)
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[Id]:
+    """Whether it can be the id of an image, a category or an annotation: a whole number or a text."""
     return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or (
         isinstance(value, str) and 0 < len(value) <= 200 and is_clean(value)
     )
