@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pycocotools.coco import COCO
 
 from tests.formats.making import picture, snapshot, text
 from workbench import formats
@@ -227,6 +230,21 @@ def test_a_box_that_got_another_label_does_not_change_the_number_of_either(tmp_p
 def test_an_id_that_several_came_with_is_given_once(tmp_path: Path) -> None:
     twice = [came(n, 0, id="x", image_id=0, category_id=[]) for n in (0, 1)]
     assert ids_written(twice, ["car"], 2, tmp_path) == ([1], [0, 1], ["x", 1])
+
+
+def test_what_readers_of_others_ask_for_is_there(tmp_path: Path) -> None:
+    """pycocotools 2.0.10 copies "info" unasked; others ask each annotation for its "segmentation"."""
+    images, boxes = [Image(1, "a.jpg", 40, 30, State.DONE)], [Box(0, 0, 0, (0, 0, 4, 3))]
+    (file,) = coco.write(snapshot(["cat"], images, boxes), tmp_path)
+    written = json.loads(file.read_text())
+    assert (written["info"], written["licenses"]) == ({"description": "Workbench"}, [])
+    assert set(written["annotations"][0]) == {
+        "id", "image_id", "category_id", "segmentation", "bbox", "area", "iscrowd",
+    }  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(file))
+        truth.info()
+        assert truth.loadRes([{"image_id": 1, "category_id": 1, "bbox": [0, 0, 4, 3], "score": 0.5}]).getAnnIds() == [1]
 
 
 def test_a_hundred_thousand_categories_are_read_at_once(tmp_path: Path) -> None:

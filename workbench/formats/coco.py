@@ -204,6 +204,8 @@ def _documents(snapshot: Snapshot, places: Sequence[str]) -> dict[Split, dict[st
             rows = [row for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))]
             owner = {row: i for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))}
             documents[split] = {
+                "info": {"description": "Workbench"},  # pycocotools 2.0.9 and 2.0.10 (loadRes) stop without
+                "licenses": [],
                 "images": [_image(snapshot, i, places[i], image_ids[i]) for i in chosen],
                 "annotations": [
                     _annotation(snapshot, row, box_ids[row], image_ids[owner[row]], categories, notes[row])
@@ -230,6 +232,7 @@ def _annotation(
         "id": id,
         "image_id": image,
         "category_id": categories[int(snapshot.label_index[row])],
+        "segmentation": [],  # trainers of masks and boxes ask for the key
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": (x1 - x0) * (y1 - y0),
         "iscrowd": int(crowd),
