@@ -146,6 +146,33 @@ def test_an_image_whose_file_was_damaged_takes_the_mended_file(tmp_path: Path) -
         assert (a.state, len(document.boxes(a.id))) == (State.DONE, 1)
 
 
+@pytest.mark.parametrize("format", ["coco", "createml", "cvat", "kitti", "vott", "yolo"])
+def test_copies_that_an_export_called_otherwise_are_no_second_images(tmp_path: Path, format: str) -> None:
+    """d/a.jpg is d_a.jpg where folders are flat, a.png is a-2.png beside a.jpg."""
+    names = ("d/a.jpg", "e/a.jpg", "e/a.png", "e/a-2.jpg", "f-3.jpg")
+    for number, name in enumerate(names):
+        picture(tmp_path / "photos" / name, grey=40 * number)
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        ids = {image.path: image.id for image in document.images()}
+        document.do(edits.AddBoxes(tuple(Box(0, id, 1, (1, 2, 9 + id, 9)) for id in ids.values())))
+        document.do(edits.SetState(tuple(ids.values()), State.DONE))
+        document.do(edits.SetSplit(tuple(ids.values()), Split.TRAIN))
+        out = export_labels(document.snapshot(), format, tmp_path / "out", copy_images=True).folder
+        assert {file.name for file in out.rglob("*.*g")} != {Path(name).name for name in names}
+        counts, plan = brought(document, out, format)
+        assert counts == dict.fromkeys(names, 1)
+        assert (plan.added, plan.alike, refused(plan)) == (0, 5, [])
+
+
+def test_another_picture_of_such_a_name_is_a_new_image(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "d" / "a.jpg", grey=1)
+    picture(tmp_path / "set" / "d_a-2.jpg", grey=90)
+    with Document.create(tmp_path / "p", images=tmp_path / "photos") as document:
+        counts, _ = brought(document, coco(tmp_path / "set" / "x.json", "d_a-2.jpg"))
+        assert counts == {"d/a.jpg": 0, "d_a-2.jpg": 1}
+
+
 def test_new_images_lie_below_the_folder_in_which_they_were_looked_for(tmp_path: Path) -> None:
     names = [f"d{n}/x.jpg" for n in range(3)]
     for number, name in enumerate(names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from workbench.exchange.other_names import OtherNames, same_content
 from workbench.formats import ReadImage, Reading
 from workbench.formats.parts import watching
 from workbench.formats.parts.report import Report
+
+_AGAIN = re.compile(r"-(?:[2-9]|[1-9][0-9]+)(?=\.[^.]*$)")
+"""What an export puts behind a stem that another image has (distinct_paths)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ class _ProjectImages:
                 self._read[composed(read.file.name)].append(read.file)
                 self._read[_ending(read.file)].append(read.file)
         self._by_ending: dict[str, list[tuple[Image, Path]]] | None = None  # when it is first needed
+        self._by_flat: dict[str, list[tuple[Image, Path]]] = defaultdict(list)  # d/a.jpg as d_a.jpg; then, too
         self._sizes: dict[Path, int] = {}
 
     def _resolved(self, file: Path) -> Path:
@@ -148,14 +153,20 @@ class _ProjectImages:
     def _copied(self, copy: Path) -> Image | None:
         """The image that has this name and these bytes; of several the one whose path ends like this file's.
 
-        Films have hundreds of frames of one name: those in a folder of the same name are looked at before the others,
-        and bytes only where sizes agree.
+        A copy that our export called otherwise is the image that it was made of, not a second one. Films have hundreds
+        of frames of one name: those in a folder of the same name are looked at before the others, and bytes only where
+        sizes agree.
         """
         if self._by_ending is None:
             self._by_ending = defaultdict(list)
             for image, file in itertools.chain.from_iterable(self._by_name.values()):
                 self._by_ending[_ending(file)].append((image, file))
-        for alike in (self._by_ending.get(_ending(copy), ()), self._by_name.get(composed(copy.name), ())):
+                if "/" in image.path:
+                    self._by_flat[composed(image.path.replace("/", "_"))].append((image, file))
+        name = composed(copy.name)
+        first = _AGAIN.sub("", name)  # a-2.png beside a.jpg is a.png
+        named = [places.get(told, ()) for told in (name, first) for places in (self._by_name, self._by_flat)]
+        for alike in (self._by_ending.get(_ending(copy), ()), *named):
             copies = [(image, file) for image, file in alike if self._are_same(copy, file)]
             most = max((_shared_end(copy, file) for _, file in copies), default=0)
             nearest = [(image, file) for image, file in copies if _shared_end(copy, file) == most]
