@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.core.document import Document
 from workbench.core.words import count
+from workbench.exchange import pairing
 from workbench.exchange.import_plan import ImportSettings
 from workbench.exchange.matching import Matched
 from workbench.formats import Reading
@@ -79,5 +80,5 @@ def _more(document: Document, matched: Sequence[Matched], other: Callable[[Match
 
 def _alike(here: np.ndarray, there: np.ndarray) -> int:
     """How many of `there` (m, 4) lie where one of `here` (n, 4) does."""
-    apart = np.abs(here[:, None] - there[None]).max(2)  # (n, m)
-    return int((apart.min(0) < _NEAR).sum())
+    _, places, _ = pairing.near(here, there, np.full(len(here), _NEAR), np.full(len(there), _NEAR))
+    return len(np.unique(places))

@@ -6,7 +6,7 @@ itself (autosync.py); else two that differ are a matter for a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ import numpy as np
 from workbench import formats
 from workbench.core import boxes, words
 from workbench.core.project import FLAGS, Image, Snapshot, State
-from workbench.exchange import content
+from workbench.exchange import content, pairing
 from workbench.exchange.autosync import Beside
 from workbench.exchange.matching import Matched
 from workbench.exchange.origins import Origin
@@ -194,34 +194,38 @@ class Comparison:
         """`more`, `other`, `gone`, `twins` of Difference: the same boxes are paired off, then those on each other."""
         rows = self._held(index)
         ids = self._snapshot.box_ids[rows].tolist()
-        names = [label.name for label in self._snapshot.labels]
-        if "spaces in labels" in self._cannot:
-            names = ["_".join(name.split()) for name in names]
         here = self._snapshot.boxes[rows]
         if "outside" in self._cannot and one.image.width and one.image.height:
             here = boxes.clip(here, one.image.width, one.image.height)  # as its files have it
-        marks = self._marks(rows)
-        labels = np.array([names[i] for i in self._snapshot.label_index[rows].tolist()], object)
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         if not len(here) or not len(there):
             return tuple(range(len(there))), (), tuple(ids), ()
-        held = np.array([flag not in self._cannot for flag in FLAGS])
-        marks_there = np.array([[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes], bool)
-        labels_there = np.array([label for label, _ in one.boxes], object)
-        apart = np.abs(here[:, None] - there[None]).max(2)
-        named = labels[:, None] == labels_there[None]
-        if "crowd labels" in self._cannot:
-            named |= self._snapshot.crowd[rows][:, None] & marks_there[None, :, FLAGS.index("crowd")]
-        alike = named & ((marks[:, None] == marks_there[None]) | ~held).all(2)
-        alike &= self._said_alike(rows, one)
-        left_here, left_there = np.ones(len(here), bool), np.ones(len(there), bool)
-        _pair(np.where(alike, apart, np.inf), self._tolerance, left_here, left_there)
-        sides = np.maximum(here[:, None, 2:] - here[:, None, :2], there[None, :, 2:] - there[None, :, :2]).max(2)
-        pairs = _pair(apart / np.maximum(sides, 1e-9), 0.5, left_here, left_there)
-        more, gone = np.flatnonzero(left_there).tolist(), np.flatnonzero(left_here).tolist()
-        twins = [place for row, place in pairs if named[row, place] and apart[row, place] <= self._tolerance]
+        named = self._named(rows, one)
+        said_alike = self._said_alike(rows, one)
+        left = np.ones(len(here), bool), np.ones(len(there), bool)
+        reach = np.full(len(here), self._tolerance), np.full(len(there), self._tolerance)
+        pairing.pair(here, there, reach, left, lambda r, c: named(r, c) & said_alike(r, c))
+        half, half_there = (np.maximum((side[:, 2:] - side[:, :2]).max(1) / 2, 1e-9) for side in (here, there))
+        pairs = pairing.pair(here, there, (half, half_there), left)
+        gone, more = (np.flatnonzero(side).tolist() for side in left)
+        one_side, other_side = np.array(pairs, np.int64).reshape(-1, 2).T
+        same = named(one_side, other_side) & (np.abs(here[one_side] - there[other_side]).max(1) <= self._tolerance)
+        twins = tuple(other_side[same].tolist())
         other = tuple((place, ids[row]) for row, place in pairs)
-        return tuple(more), other, tuple(ids[row] for row in gone), tuple(twins)
+        return tuple(more), other, tuple(ids[row] for row in gone), twins
+
+    def _named(self, rows: np.ndarray, one: Matched) -> pairing.Accept:
+        """Whether the labels of a box here and one there are the same, as the format has them."""
+        names = [label.name for label in self._snapshot.labels]
+        if "spaces in labels" in self._cannot:
+            names = ["_".join(name.split()) for name in names]
+        here, there = pairing.coded(
+            [names[i] for i in self._snapshot.label_index[rows].tolist()], [label for label, _ in one.boxes]
+        )
+        if "crowd labels" not in self._cannot:
+            return lambda r, c: here[r] == there[c]
+        crowd, crowd_there = self._snapshot.crowd[rows], np.array([box.crowd for _, box in one.boxes], bool)
+        return lambda r, c: (here[r] == there[c]) | (crowd[r] & crowd_there[c])
 
     def _marks(self, rows: np.ndarray) -> np.ndarray:
         """(here, marks) as the format's files have them."""
@@ -231,48 +235,35 @@ class Comparison:
             marks[:, FLAGS.index("crowd")] = False
         return marks
 
-    def _said_alike(self, rows: np.ndarray, one: Matched) -> np.ndarray:
-        """(here, there) whether notes agree, if the format holds them, and extras, if both sides have some.
+    def _said_alike(self, rows: np.ndarray, one: Matched) -> pairing.Accept:
+        """Whether marks and notes agree, as far as the format holds them, and extras, if both sides have some.
 
         What the format's own writer makes anew, as ids, is no difference.
         """
         notes = [self._snapshot.notes[row] for row in rows.tolist()] if self._snapshot.notes else [("", "")] * len(rows)
-        said = [
-            (note if "note" not in self._cannot else "", extra)
-            for note, extra in ((box.note, box.extra) for _, box in one.boxes)
-        ]
-        if not any(map(any, notes)) and not any(map(any, said)):  # as nearly always
-            return np.ones((len(notes), len(said)), bool)
+        notes_there = [(box.note, box.extra) for _, box in one.boxes]
+        marks_there = [[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes]
+        held = [place for place, flag in enumerate(FLAGS) if flag not in self._cannot]
         holds = "note" not in self._cannot
-        more_here, more_there = ([self._kept(extra) for _, extra in some] for some in (notes, said))
-        return np.array(
-            [
+        told, told_there = pairing.coded(
+            *(
                 [
-                    (note == note_here or not holds) and (more == own or not (extra and extra_here))
-                    for (note, extra), more in zip(said, more_there, strict=True)
+                    (*(marks[place] for place in held), note if holds else "")
+                    for marks, (note, _) in zip(*side, strict=True)
                 ]
-                for (note_here, extra_here), own in zip(notes, more_here, strict=True)
-            ]
+                for side in ((self._marks(rows).tolist(), notes), (marks_there, notes_there))
+            )
         )
+        more, more_there = pairing.coded(*([self._kept(extra) for _, extra in some] for some in (notes, notes_there)))
+        has, has_there = (np.array([bool(extra) for _, extra in some], bool) for some in (notes, notes_there))
+        return lambda r, c: (told[r] == told_there[c]) & ((more[r] == more_there[c]) | ~(has[r] & has_there[c]))
 
-    def _kept(self, extra: str) -> object:
+    def _kept(self, extra: str) -> Hashable:
         """What a box's extra holds of this format, without what its writer makes anew; None for nothing."""
         told = kept(extra, self._format)
         if isinstance(told, dict):
             told = {key: value for key, value in told.items() if key not in self._renewed}
-        return told or None
-
-
-def _pair(costs: np.ndarray, limit: float, left_here: np.ndarray, left_there: np.ndarray) -> list[tuple[int, int]]:
-    """Take the nearest pairs of what is left, up to `limit`, away from both sides, in place; which they are."""
-    pairs = []
-    rows, columns = np.nonzero((costs <= limit) & left_here[:, None] & left_there[None])
-    for place in np.argsort(costs[rows, columns], kind="stable").tolist():
-        row, column = rows[place], columns[place]
-        if left_here[row] and left_there[column]:
-            left_here[row] = left_there[column] = False
-            pairs.append((int(row), int(column)))
-    return pairs
+        return pairing.hashable(told) or None
 
 
 def _length(snapshot: Snapshot, index: int) -> int:
