@@ -90,6 +90,23 @@ def test_categories_of_the_same_name_become_one_label() -> None:
     assert any("'cat'" in sentence for _, sentence in read.remarks)
 
 
+def test_ids_that_via_writes_as_texts_are_those_of_its_images() -> None:
+    """VIA 2.0.10 and before: "id": 0 in images, "image_id": "0" in annotations, and an outline in one flat list."""
+    flat = annotation(id=4, image_id="3", bbox=[], segmentation=[1, 2, 5, 2, 5, 9])
+    read = parse(annotations=[annotation(image_id="70"), flat, annotation(id=5, image_id="3", category_id="90")])
+    assert [[box.xyxy for box in image.boxes] for image in read.images] == [
+        [(1, 2, 4, 6)],
+        [(1, 2, 5, 9), (1, 2, 4, 6)],
+    ]
+    assert json.loads(read.images[0].boxes[0].extra)["coco"] == {"id": 9, "image_id": 70, "category_id": 90}
+    assert [s for level, s in read.remarks if level == "repaired" and "ids" in s] == [
+        "4 ids stood as texts instead of numbers, or the reverse; they were taken as the same."
+    ]
+    other = parse(images=[{"id": "70", "file_name": "a.jpg"}])
+    assert (len(other.images[0].boxes), other.broken) == (1, ())
+    assert parse(annotations=[annotation(image_id="070")]).broken[0].reason.startswith("annotations[0].image_id")
+
+
 OBJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "three numbers": ({"annotations": [annotation(bbox=[1, 2, 3])]}, "annotations[0].bbox"),
     "negative width": ({"annotations": [annotation(bbox=[1, 2, -3, 4])]}, "annotations[0].bbox"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -57,6 +59,7 @@ class _Document:
         self.broken: list[Refused] = []
         self.remarks: list[tuple[str, str]] = []
         self.outlines = 0
+        self.respelt = 0  # ids
 
     def read(self) -> CocoFile:
         labels = self.labels()
@@ -70,14 +73,19 @@ class _Document:
                 image, box = self.annotation(annotation, place, labels, boxes.keys(), seen)
             except Refused as error:
                 self.broken.append(error)
-                if isinstance(annotation, dict) and is_id(annotation.get("image_id")):
-                    damaged.add(annotation["image_id"])
+                if isinstance(annotation, dict) and (of := self.listed(annotation.get("image_id"), boxes)) is not None:
+                    damaged.add(of)
             else:
                 boxes[image].append(box)
         if self.outlines:
             self.remarks.append(
                 ("read", f"{self.outlines:,} outlines (segmentation) were not taken, only their boxes.")
             )
+        if self.respelt:
+            sentence = (
+                f"{self.respelt:,} ids stood as texts instead of numbers, or the reverse; they were taken as the same."
+            )
+            self.remarks.append(("repaired", sentence))
         silent = "annotations" not in self.root
         if silent and entries:
             self.remarks.append(("refused", 'There is no list "annotations", so its images are unlabelled.'))
@@ -146,11 +154,12 @@ class _Document:
     ) -> tuple[Id, ReadBox]:
         if not isinstance(entry, dict):
             raise self.refuse(place, "expected an object")
-        image, category = entry.get("image_id"), entry.get("category_id")
-        if image is None or not is_id(image) or image not in images:
-            raise self.refuse(f"{place}.image_id", f"there is no image with the id {_short(image)}")
-        if not is_id(category) or category not in labels:
-            raise self.refuse(f"{place}.category_id", f"there is no category with the id {_short(category)}")
+        image, category = self.listed(entry.get("image_id"), images), self.listed(entry.get("category_id"), labels)
+        if image is None:
+            raise self.refuse(f"{place}.image_id", f"there is no image with the id {_short(entry.get('image_id'))}")
+        if category is None:
+            told = _short(entry.get("category_id"))
+            raise self.refuse(f"{place}.category_id", f"there is no category with the id {told}")
         if is_id(entry.get("id")):
             if entry["id"] in seen:
                 self.remarks.append(("read", f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."))
@@ -170,12 +179,26 @@ class _Document:
             **flags,
             crowd=_is_true(entry.get("iscrowd")),
             note=note if isinstance(note, str) and is_clean(note) else "",
-            extra=keep("coco", _others(entry, attributes)),
+            extra=keep("coco", _others(entry, image, category, attributes)),
         )
+
+    def listed(self, id: Any, listed: Collection[Id]) -> Id | None:
+        """`id` as its list has it, or None: VIA (up to 2.0.10) numbers images 0, 1 ... and means them by "0", "1"."""
+        if not is_id(id):
+            return None
+        if id in listed:
+            return id
+        other: Id = (
+            str(id) if isinstance(id, int) else int(id) if re.fullmatch(r"0|[1-9][0-9]{0,17}", id, re.ASCII) else id
+        )
+        if other not in listed:
+            return None
+        self.respelt += 1
+        return other
 
     def box(self, entry: dict[str, Any], place: str) -> XYXY:
         box = entry.get("bbox")
-        if box is None and isinstance(entry.get("segmentation"), list) and entry["segmentation"]:
+        if box in (None, []) and isinstance(entry.get("segmentation"), list) and entry["segmentation"]:
             return self.box_of_outline(entry["segmentation"], place)
         if not isinstance(box, list) or len(box) != 4:
             raise self.refuse(f"{place}.bbox", f"expected [x, y, width, height], found {_short(box)}")
@@ -187,7 +210,7 @@ class _Document:
         return x, y, x + w, y + h
 
     def box_of_outline(self, outline: list[Any], place: str) -> XYXY:
-        flat = [value for part in outline if isinstance(part, list) for value in part]
+        flat = [value for part in outline for value in (part if isinstance(part, list) else [part])]  # VIA's is flat
         if len(flat) < 6 or len(flat) % 2 or not all(is_number(value) for value in flat):
             raise self.refuse(f"{place}.bbox", "there is no box, and no outline to make one from")
         self.remarks.append(("repaired", f"{place}: there was no bbox; it was made from the outline."))
@@ -195,9 +218,10 @@ class _Document:
         return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
 
 
-def _others(entry: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
+def _others(entry: dict[str, Any], image: Id, category: Id, attributes: dict[str, Any]) -> dict[str, Any]:
     """What is kept for writing the file again: the original ids, and small values that a box has no field for."""
-    others: dict[str, Any] = {key: entry[key] for key in ("id", "image_id", "category_id") if is_id(entry.get(key))}
+    own = {"id": entry["id"]} if is_id(entry.get("id")) else {}
+    others: dict[str, Any] = own | {"image_id": image, "category_id": category}
     more = {k: v for k, v in entry.items() if k not in _STANDARD and _is_small(v)}
     kept = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note") and _is_small(v)}
     return others | ({"more": more} if more else {}) | ({"attributes": kept} if kept else {})
