@@ -107,6 +107,17 @@ def test_ids_that_via_writes_as_texts_are_those_of_its_images() -> None:
     assert parse(annotations=[annotation(image_id="070")]).broken[0].reason.startswith("annotations[0].image_id")
 
 
+def test_a_box_that_cvat_turned_is_read_as_the_one_around_it() -> None:
+    """CVAT writes the box as it was before, and how far it was turned; so do its VOC files (test_voc.py)."""
+    turned = annotation(bbox=[10, 10, 20, 4], attributes={"rotation": 450.0, "team": "x"})
+    read = parse(annotations=[turned, annotation(id=8, attributes={"rotation": 0.0})])
+    one, other = read.images[0].boxes
+    assert one.xyxy == pytest.approx((18, 2, 22, 22))
+    assert json.loads(one.extra)["coco"]["attributes"] == {"team": "x"}, "or who reads it again would turn it again"
+    assert other.xyxy == (1, 2, 4, 6)
+    assert ("repaired", "1 turned boxes were read as the boxes around them.") in read.remarks
+
+
 OBJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "three numbers": ({"annotations": [annotation(bbox=[1, 2, 3])]}, "annotations[0].bbox"),
     "negative width": ({"annotations": [annotation(bbox=[1, 2, -3, 4])]}, "annotations[0].bbox"),

@@ -95,6 +95,35 @@ def test_swapped_corners_are_put_in_order_with_a_remark(tmp_path: Path) -> None:
     assert any(r.level == "repaired" and "swapped" in r.sentence for r in reading.remarks)
 
 
+def test_a_box_that_cvat_turned_is_read_as_the_one_around_it(tmp_path: Path) -> None:
+    """It writes the box as it was before: 20 x 4 pixels, turned by a quarter."""
+    told = "".join(
+        f"<attribute><name>{name}</name><value>{value}</value></attribute>"
+        for name, value in (("rotation", "-90.0"), ("age", "3"))
+    )
+    turned = voc_object("cat", (10, 10, 30, 14), f"<attributes>{told}</attributes>")
+    plain = voc_object("cat", (0, 2, 3, 4), f"<attributes>{told.replace('-90.0', '0.0')}</attributes>")
+    reading = voc.read(data_set(tmp_path, a=voc_file(turned, plain)))
+    assert boxes(reading)[0] == pytest.approx((18, 2, 22, 22))
+    assert boxes(reading)[1] == (0, 2, 3, 4)
+    assert [r.line for r in reading.remarks if r.sentence == "A turned box was read as the box around it."] == [3]
+    image = reading.images[0]
+    shown = snapshot(["cat"], [Image(1, "a.jpg", 40, 30)], [Box(0, 0, 0, b.xyxy, extra=b.extra) for b in image.boxes])
+    again = to_xml(shown, 0, "JPEGImages/a.jpg")
+    assert again.count("<name>age</name>") == 2
+    assert again.count("<name>rotation</name>") == 1, "or who reads it again would turn it again"
+
+
+def test_turned_boxes_of_rolabelimg_are_read_as_those_around_them() -> None:
+    quarter = "<robndbox><cx>20</cx><cy>12</cy><w>20</w><h>4</h><angle>1.5707963267948966</angle></robndbox>"
+    file = parse_voc(voc_file(f"<object><type>robndbox</type><name>cat</name>{quarter}</object>").encode(), "a.xml")
+    (only,) = file.objects
+    assert (only.turned, only.box.extra) == (True, "")
+    assert only.box.xyxy == pytest.approx((18, 2, 22, 22))
+    lacking = parse_voc(voc_file("<object><name>cat</name><robndbox><cx>20</cx></robndbox></object>").encode(), "a.xml")
+    assert [error.reason for error in lacking.broken] == ["the box of 'cat' has no <cy>"]
+
+
 def test_train_wins_over_trainval_and_lists_of_one_label_are_no_splits(tmp_path: Path) -> None:
     folder = data_set(tmp_path, a=voc_file(), b=voc_file(), c=voc_file(), d=voc_file())
     sets = folder / "ImageSets" / "Main"

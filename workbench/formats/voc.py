@@ -155,7 +155,7 @@ class _Reader(DataSetReader):
 
     def base(self, files: Sequence[VocFile]) -> int:
         """The number of the first pixel, by setting or by proof, with a remark on which and why."""
-        boxes = [(o.box.xyxy, voc.width, voc.height) for voc in files for o in voc.objects]
+        boxes = [(o.box.xyxy, voc.width, voc.height) for voc in files for o in voc.objects if not o.turned]
         zeros, borders = first_pixel(boxes)
         chosen = self.settings.voc_base
         base = int(chosen) if chosen in ("0", "1") else int(zeros == 0)
@@ -193,6 +193,8 @@ class _Reader(DataSetReader):
         x0, y0, x1, y1 = o.box.xyxy
         if o.swapped:
             self.report.say("repaired", name, SWAPPED, o.box.line)
+        if o.turned:
+            self.report.say("repaired", name, "A turned box was read as the box around it.", o.box.line)
         for tag in o.unclear:
             self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was taken as 0.", o.box.line)
         if x0 == x1 or y0 == y1:

@@ -13,7 +13,7 @@ from workbench.core import strict_json
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE
+from workbench.formats.parts.corners import SANE, around
 from workbench.formats.parts.json_values import is_clean, is_number
 from workbench.formats.parts.layout import keep
 
@@ -60,6 +60,7 @@ class _Document:
         self.remarks: list[tuple[str, str]] = []
         self.outlines = 0
         self.respelt = 0  # ids
+        self.turned = 0
 
     def read(self) -> CocoFile:
         labels = self.labels()
@@ -81,6 +82,8 @@ class _Document:
             self.remarks.append(
                 ("read", f"{self.outlines:,} outlines (segmentation) were not taken, only their boxes.")
             )
+        if self.turned:
+            self.remarks.append(("repaired", f"{self.turned:,} turned boxes were read as the boxes around them."))
         if self.respelt:
             sentence = (
                 f"{self.respelt:,} ids stood as texts instead of numbers, or the reverse; they were taken as the same."
@@ -166,7 +169,10 @@ class _Document:
             seen.add(entry["id"])
         attributes = entry.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
-        xyxy = self.box(entry, place)
+        xyxy, rotation = self.box(entry, place), attributes.get("rotation", 0)
+        if is_number(rotation) and rotation % 360:  # CVAT's: the bbox is that of the box before it was turned
+            xyxy, attributes = around(xyxy, rotation), {k: v for k, v in attributes.items() if k != "rotation"}
+            self.turned += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
             self.remarks.append(("read", f"{place}.bbox: the box of '{labels[category]}' has zero size; it was kept."))
         self.outlines += bool(entry.get("segmentation")) and "bbox" in entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from workbench.core.project import XYXY
@@ -14,6 +15,15 @@ def ordered(corners: Sequence[float]) -> XYXY:
     """xyxy with the lesser number first."""
     x0, y0, x1, y1 = corners
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def around(corners: Sequence[float], degrees: float) -> XYXY:
+    """The box around a rectangle that was turned about its centre. Its corners may stand in any order."""
+    x0, y0, x1, y1 = corners
+    x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2
+    across, along = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    half_w, half_h = w * across + h * along, w * along + h * across
+    return x - half_w, y - half_h, x + half_w, y + half_h
 
 
 def first_pixel(boxes: Iterable[tuple[XYXY, int, int]]) -> tuple[int, int]:

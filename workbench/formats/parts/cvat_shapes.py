@@ -12,7 +12,7 @@ from workbench.core.project import FLAGS, XYXY
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE
+from workbench.formats.parts.corners import SANE, around
 from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import keep, number
 
@@ -103,12 +103,8 @@ def _bounds(element: Element, file: str) -> XYXY | None:
     match element.tag:
         case "box":
             x0, y0, x1, y1 = values(*CORNERS)
-            if angle := _angle(element, file) % 360:
-                rx, ry, turn = abs(x1 - x0) / 2, abs(y1 - y0) / 2, math.radians(angle)
-                across, along = abs(math.cos(turn)), abs(math.sin(turn))
-                half = rx * across + ry * along, rx * along + ry * across
-                return _around((x0 + x1) / 2, (y0 + y1) / 2, *half)
-            return x0, y0, x1, y1
+            angle = _angle(element, file) % 360
+            return around((x0, y0, x1, y1), angle) if angle else (x0, y0, x1, y1)
         case "ellipse":
             cx, cy, rx, ry = values("cx", "cy", "rx", "ry")
             turn = math.radians(_angle(element, file))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
 from workbench.core import boxes, strict_xml
-from workbench.core.project import Snapshot, State
+from workbench.core.project import XYXY, Snapshot, State
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, ordered
+from workbench.formats.parts.corners import SANE, around, ordered
 from workbench.formats.parts.layout import keep, kept, number
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _KNOWN = {"name", "truncated", "occluded", "difficult", "bndbox"}
+_ROTATION = "rotation"  # as CVAT calls it
 _KNOWN_TOP = {"folder", "filename", "path", "source", "size", "segmented", "object"}
 
 
@@ -27,6 +30,7 @@ class VocObject:
     box: ReadBox  # xyxy still as in the file
     swapped: bool
     unclear: tuple[str, ...]  # flags whose value is not 0 or 1
+    turned: bool  # it was one, and is the box around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,11 @@ def _object(element: Element, file: str) -> VocObject:
     name = element.first("name")
     if name is None or not name.text:
         raise Refused(file, "an object without a name", element.line)
-    corners = _box(element, name.text, file)
-    xyxy = ordered(corners)
+    corners, turn = _box(element, name.text, file)
+    xyxy = around(corners, turn) if turn else ordered(corners)
     flags = {tag: _flag(element.first(tag)) for tag in ("difficult", "truncated", "occluded")}
-    others = [_plain(child) for child in element.children if not _is_known(child)]
+    children = [child for child in element.children if not (turn and child.tag in ("robndbox", "type"))]
+    others = [_plain(child, _ROTATION if turn else "") for child in children if not _is_known(child)]
     box = ReadBox(
         label=name.text,
         xyxy=xyxy,
@@ -88,23 +93,47 @@ def _object(element: Element, file: str) -> VocObject:
         extra=keep("voc", others),
         line=element.line,
     )
-    return VocObject(box, xyxy != corners, tuple(tag for tag, value in flags.items() if value is None))
+    unclear = tuple(tag for tag, value in flags.items() if value is None)
+    return VocObject(box, ordered(corners) != corners, unclear, bool(turn))
 
 
-def _box(element: Element, name: str, file: str) -> tuple[float, float, float, float]:
+def _box(element: Element, name: str, file: str) -> tuple[XYXY, float]:
+    """The corners as they stand there, and by how many degrees the box is turned about its centre (clockwise).
+
+    roLabelImg has a <robndbox> instead; CVAT and Datumaro have the box as it was before, and an attribute.
+    """
     found = list(element.all("bndbox"))
+    if not found and (turned := element.first("robndbox")):
+        x, y, w, h, angle = _values(turned, ("cx", "cy", "w", "h", "angle"), name, file)
+        return (x - w / 2, y - h / 2, x + w / 2, y + h / 2), math.degrees(angle) % 360
     if len(found) != 1:
         raise Refused(file, f"the object '{name[:60]}' has {len(found) or 'no'} <bndbox>, expected one", element.line)
+    x0, y0, x1, y1 = _values(found[0], _CORNERS, name, file)
+    told = [attribute.first("value") for attribute in _attributes(element) if _is_called(attribute, _ROTATION)]
+    turn = number(told[0].text) if told and told[0] else None
+    return (x0, y0, x1, y1), (turn or 0.0) % 360
+
+
+def _values(element: Element, tags: Sequence[str], name: str, file: str) -> list[float]:
     values = []
-    for tag in _CORNERS:
-        corner = found[0].first(tag)
-        if corner is None:
-            raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", found[0].line)
-        value = number(corner.text)
+    for tag in tags:
+        child = element.first(tag)
+        if child is None:
+            raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", element.line)
+        value = number(child.text)
         if value is None or abs(value) > SANE:
-            raise Refused(file, f"<{tag}> must be a number of pixels, not '{corner.text[:40]}'", corner.line)
+            raise Refused(file, f"<{tag}> must be a number of pixels, not '{child.text[:40]}'", child.line)
         values.append(value)
-    return values[0], values[1], values[2], values[3]
+    return values
+
+
+def _attributes(element: Element) -> list[Element]:
+    return [attribute for several in element.all("attributes") for attribute in several.all("attribute")]
+
+
+def _is_called(attribute: Element, name: str) -> bool:
+    told = attribute.first("name")
+    return told is not None and told.text == name
 
 
 def _flag(element: Element | None) -> bool | None:
@@ -117,8 +146,10 @@ def _is_known(element: Element) -> bool:
     return element.tag in _KNOWN or (element.tag == "pose" and element.text in ("", "Unspecified"))
 
 
-def _plain(element: Element) -> list[Any]:
-    return [element.tag, element.attributes, element.text, [_plain(child) for child in element.children]]
+def _plain(element: Element, without: str = "") -> list[Any]:
+    """What is kept of an element; not its attributes (CVAT's, elements) that are called `without`."""
+    children = [child for child in element.children if not (without and _is_called(child, without))]
+    return [element.tag, element.attributes, element.text, [_plain(child) for child in children]]
 
 
 def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
