@@ -312,3 +312,15 @@ def test_a_difference_says_in_words_what_the_file_has() -> None:
     told = exchange.Difference(Image(1, "a.jpg"), Changed.UNKNOWN, (0,), ((1, 5), (2, 6), (3, 7)), tuple(range(1200)))
     assert told.words == "the file has 1 box more, 1,200 boxes fewer, 3 boxes changed"
     assert exchange.Difference(Image(1, "a.jpg"), Changed.FILE).words == "the file has another state"
+
+
+@pytest.mark.parametrize("how", ["update", "add", "replace"])
+def test_boxes_that_reach_outside_their_image_are_the_same_again(document: Document, folder: Path, how: str) -> None:
+    """Our own files are cut at the border, those of others need not be; they keep also what lies beside the image."""
+    write(folder, "a", (-20, 9, 8, 29), (-9, -9, -3, -3), (30, 20, 60, 50))
+    come_in(document, folder)
+    assert edges(document, "a") == [(-21, 8, 8, 29), (-10, -10, -3, -3), (29, 19, 60, 50)]
+    assert come_in(document, folder, how).sentence == (
+        "Pascal VOC XML: there is nothing to import; 2 images the same already."
+    )
+    assert len(edges(document, "a")) == 3

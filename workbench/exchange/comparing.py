@@ -156,15 +156,19 @@ class Comparison:
         parts = one.read.source.file.parts
         return any("/".join(parts[at:]) in self._damaged for at in range(len(parts)))
 
-    def _held(self, index: int) -> np.ndarray:
-        """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing."""
+    def _held(self, index: int, there: np.ndarray) -> np.ndarray:
+        """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing.
+
+        `there` (m, 4): those of the file. One that has boxes beside its image was written by a program that keeps them.
+        """
         rows = self._snapshot.rows(index)
         held = np.ones(rows.stop - rows.start, bool)
         if "crowd" in self._cannot:
             held &= ~self._snapshot.crowd[rows]
         if "beyond" in self._cannot:
             image = self._snapshot.images[index]
-            held &= ~boxes.beyond(self._snapshot.boxes[rows], image.width, image.height)
+            if not boxes.beyond(there, image.width, image.height).any():
+                held &= ~boxes.beyond(self._snapshot.boxes[rows], image.width, image.height)
         return np.arange(rows.start, rows.stop)[held]
 
     def _who(self, index: int, one: Matched, origins: Sequence[Origin]) -> Changed:
@@ -192,25 +196,27 @@ class Comparison:
         self, index: int, one: Matched
     ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...], tuple[int, ...]]:
         """`more`, `other`, `gone`, `twins` of Difference: the same boxes are paired off, then those on each other."""
-        rows = self._held(index)
+        there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
+        rows = self._held(index, there)
         ids = self._snapshot.box_ids[rows].tolist()
         here = self._snapshot.boxes[rows]
-        if "outside" in self._cannot and one.image.width and one.image.height:
-            here = boxes.clip(here, one.image.width, one.image.height)  # as its files have it
-        there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         if not len(here) or not len(there):
             return tuple(range(len(there))), (), tuple(ids), ()
+        cut = here
+        if "outside" in self._cannot and one.image.width and one.image.height:  # our files are cut, others' are not
+            cut = boxes.clip(here, one.image.width, one.image.height)
         named = self._named(rows, one)
         said_alike = self._said_alike(rows, one)
         left = np.ones(len(here), bool), np.ones(len(there), bool)
         reach = np.full(len(here), self._tolerance), np.full(len(there), self._tolerance)
-        pairing.pair(here, there, reach, left, lambda r, c: named(r, c) & said_alike(r, c))
-        half, half_there = (np.maximum((side[:, 2:] - side[:, :2]).max(1) / 2, 1e-9) for side in (here, there))
-        pairs = pairing.pair(here, there, (half, half_there), left)
+        for side in (here, cut):
+            pairing.pair(side, there, reach, left, lambda r, c: named(r, c) & said_alike(r, c))
+        half, half_there = (np.maximum((side[:, 2:] - side[:, :2]).max(1) / 2, 1e-9) for side in (cut, there))
+        pairs = pairing.pair(cut, there, (half, half_there), left)
         gone, more = (np.flatnonzero(side).tolist() for side in left)
         one_side, other_side = np.array(pairs, np.int64).reshape(-1, 2).T
-        same = named(one_side, other_side) & (np.abs(here[one_side] - there[other_side]).max(1) <= self._tolerance)
-        twins = tuple(other_side[same].tolist())
+        apart = np.minimum(*(np.abs(side[one_side] - there[other_side]).max(1) for side in (here, cut)))
+        twins = tuple(other_side[named(one_side, other_side) & (apart <= self._tolerance)].tolist())
         other = tuple((place, ids[row]) for row, place in pairs)
         return tuple(more), other, tuple(ids[row] for row in gone), twins
 
