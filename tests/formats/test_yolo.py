@@ -105,6 +105,18 @@ def test_edges_that_rounding_moved_over_the_border_are_put_back() -> None:
     assert parse_yolo(b"0 0.166666 0.5 0.333333 1.0000001", "a").rows[0].pixels(3000, 10) == (0, 0, 999.9975, 10)
 
 
+def test_what_sticks_out_by_a_hundredth_is_taken_as_it_is() -> None:
+    """Ultralytics trains with such files, and outlines of augmented images have such points."""
+    read = parse_yolo(
+        b"0 0.5 0.5 1.005 0.5\n0 0.5 -0.002 1.004 0.5 0.9 0.9\n0 0.5 0.5 1.02 0.5\n0 0.5 0.5 -0.005 0.5", "a"
+    )
+    assert [row.pixels(1000, 1000) for row in read.rows] == [(-2.5, 250, 1002.5, 750), (500, -2, 1004, 900)]
+    assert [error.sentence.split(";")[0] for error in read.broken] == [
+        "a:3: 1.02 is outside 0 to 1",
+        "a:4: width and height must not be negative, found -0.005 x 0.5",
+    ]
+
+
 def test_an_empty_file_means_nothing_there_and_a_missing_one_means_not_labelled(tmp_path: Path) -> None:
     folder = data_set(tmp_path, "\n")
     picture(folder / "train" / "images" / "b.jpg")

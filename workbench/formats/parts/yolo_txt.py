@@ -10,6 +10,7 @@ from workbench.formats.parts.layout import number
 
 SIZE_LIMIT = 8 << 20  # bytes
 _ROUNDING = 1e-6  # writers give six decimals, so 1.0000005 is a rounded 1
+_BEYOND = 0.01  # of the image's side, by which edges and outlines may stick out, as Ultralytics' check lets them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ def _row(parts: list[str], labels: int | None, keypoints: int, line: int) -> Yol
         raise ValueError(f"'{parts[5][:40]}' is not a plain number")
     if count <= 6:
         cx, cy, w, h = _fractions(parts[1:5])
+        if w < 0 or h < 0:
+            raise ValueError(f"width and height must not be negative, found {w:g} x {h:g}")
         return YoloRow(index, cx, cy, w, h, line, parts[5] if count == 6 else "")
     points = _fractions(parts[1:])
     xs, ys = points[0::2], points[1::2]
@@ -107,11 +110,12 @@ def _fractions(texts: list[str]) -> list[float]:
         value = number(text)
         if value is None:
             raise ValueError(f"'{text[:40]}' is not a plain number")
-        if not -_ROUNDING <= value <= 1 + _ROUNDING:
+        if not -_BEYOND <= value <= 1 + _BEYOND:
             raise ValueError(
                 f"{text[:40]} is outside 0 to 1; YOLO's numbers are fractions of the image's size, not pixels"
             )
-        values.append(min(max(value, 0.0), 1.0))
+        is_rounded = -_ROUNDING <= value <= 1 + _ROUNDING
+        values.append(min(max(value, 0.0), 1.0) if is_rounded else value)
     return values
 
 
