@@ -45,6 +45,36 @@ def test_an_upload_is_found_with_and_without_its_hash(tmp_path: Path, file: str)
         assert [i.file for i in labelstudio.read(given, [tmp_path / "pictures"]).images] == [image]
 
 
+@pytest.mark.parametrize(
+    "file", ["IMG (1).jpg", "WhatsApp Image 2024-05-01 at 10.20.30.jpeg", "50% näh+er.jpg", "a_b.jpg"]
+)
+def test_an_upload_is_found_by_what_label_studio_made_of_its_name(tmp_path: Path, file: str) -> None:
+    """Spaces became _ and brackets went, and nobody asked: the photographs still have their own names."""
+    image = picture(tmp_path / "pictures" / file)
+    picture(tmp_path / "pictures" / "other.jpg")
+    called = {"IMG (1).jpg": "IMG_1.jpg", "50% näh+er.jpg": "50_näher.jpg"}.get(file, file.replace(" ", "_"))
+    text(tmp_path / "set" / "x.json", json.dumps([labelled(RESULT, image=f"/data/upload/3/0a1b2c3d-{called}")]))
+    reading = labelstudio.read(tmp_path / "set", [tmp_path / "pictures"])
+    assert [i.file for i in reading.images] == [image]
+    told = [f"'{called}' is '{file}', whose name an upload changes so."] if called != file else []
+    assert [r.sentence for r in reading.remarks if r.level == "repaired"] == told
+
+
+def test_an_upload_that_two_photographs_may_be_is_neither(tmp_path: Path) -> None:
+    for name in ("a (1).jpg", "a 1.jpg"):
+        picture(tmp_path / name)
+    text(tmp_path / "x.json", json.dumps([labelled(RESULT, image="/data/upload/3/0a1b2c3d-a_1.jpg")]))
+    reading = labelstudio.read(tmp_path)
+    assert reading.images[0].file is None
+    assert ["2 images fit the name" in r.sentence for r in reading.remarks if r.level == "refused"] == [True]
+
+
+def test_only_an_upload_is_called_otherwise(tmp_path: Path) -> None:
+    picture(tmp_path / "a b.jpg")
+    text(tmp_path / "x.json", json.dumps([labelled(RESULT, image="/data/local-files/?d=a_b.jpg")]))
+    assert labelstudio.read(tmp_path).images[0].file is None
+
+
 def test_images_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     images = [picture(tmp_path / folder / "a.jpg") for folder in ("day 1", "day 2", "b")]
     tasks = [labelled(RESULT, image=f"/data/local-files/?d=photos/day%20{n}/a.jpg") for n in (1, 2)]

@@ -13,6 +13,7 @@ project with the labels of label_config.xml, add the local storage "images" (wit
 
 from __future__ import annotations
 
+import functools
 import json
 import posixpath
 import re
@@ -24,11 +25,11 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, leads_out
+from workbench.core.image_lookup import Found, composed, is_portable, leads_out
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
+from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio, uploaded_as
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
 from workbench.formats.parts.layout import distinct_paths, files_below, shown, sniffed, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
@@ -184,9 +185,25 @@ class _Reader(DataSetReader):
                 return match.file
         matches = [self.lookup.find(name, near=folder.split("/")) for name in names]
         found = next((match.file for match in matches if match.file), None)
-        if found is None and (count := max(match.count for match in matches)):
+        count = max(match.count for match in matches)
+        if found is None and not count and image.uploaded:
+            alike = self.uploads.get(image.uploaded, [])
+            found, count = (alike[0], 1) if len(alike) == 1 else (None, len(alike))
+            if found is not None:
+                sentence = f"'{image.uploaded[:80]}' is '{found.name[:80]}', whose name an upload changes so."
+                kind = "names that an upload changed, found by what they were"
+                self.report.say("repaired", shown(file, self.root), sentence, kind=kind)
+        if found is None and count:
             sentence = f"{count} images fit the name '{image.url[:80]}' equally well, so none was taken."
             self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+        return found
+
+    @functools.cached_property
+    def uploads(self) -> dict[str, list[Path]]:
+        """The image files by what they would be called after an upload."""
+        found: dict[str, list[Path]] = {}
+        for file in self.lookup.files:
+            found.setdefault(uploaded_as(composed(file.name)), []).append(file)
         return found
 
     def listed(self, used: dict[str, None], files: Sequence[Path]) -> list[str]:

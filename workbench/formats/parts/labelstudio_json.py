@@ -49,6 +49,11 @@ class TaskImage:
     def sides(self) -> tuple[int, int]:
         return next((region.sides for region in self.regions if all(region.sides)), (0, 0))
 
+    @property
+    def uploaded(self) -> str:
+        """What an upload is called without its hash; "" for what is none."""
+        return self.names[0] if any(_UPLOAD.search(name) for name in self.names) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelStudioFile:
@@ -85,6 +90,11 @@ def image_names(url: str) -> tuple[str, ...]:
         found.append(unquote(re.split(r"[?#]", text)[0]))
     plain = [match.group(1) for path in found if (match := _UPLOAD.search(path))]
     return tuple(dict.fromkeys([*plain, *map(posix, found)]))
+
+
+def uploaded_as(name: str) -> str:
+    """What Label Studio makes of a file's name when it is uploaded, as Django does: "a (1).jpg" is a_1.jpg there."""
+    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
 class _Document:
