@@ -86,3 +86,26 @@ def test_frames_of_many_films_are_not_looked_through_for_each_name(
     monkeypatch.setattr(image_lookup, "_agreement", lambda mine, theirs: len(walked.append(1) or "."))
     files.find("film8/0.jpg")
     assert len(walked) < 5, "of 40 films"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "day 1/a b.jpg", "day%201/a%20b.jpg", "/data/local-files/?d=day%201/a%20b.jpg",
+        "/data/local-files/?d=day%201%2Fa%20b.jpg", "https://x.example/day%201/a%20b.jpg?size=1&sig=a%2Fb",
+    ],
+)  # fmt: skip
+def test_a_link_is_read_as_one_where_no_file_is_called_so(tmp_path: Path, name: str) -> None:
+    wanted = picture(tmp_path / "day 1" / "a b.jpg")
+    picture(tmp_path / "day 2" / "a b.jpg")
+    assert ImageLookup([tmp_path]).find(name).file == wanted
+
+
+def test_a_file_that_is_called_like_a_link_goes_before_what_it_would_mean(tmp_path: Path) -> None:
+    wanted = picture(tmp_path / "a%20b.jpg")
+    picture(tmp_path / "a b.jpg")
+    picture(tmp_path / "what.jpg")
+    lookup = ImageLookup([tmp_path])
+    assert lookup.find("a%20b.jpg").file == wanted
+    assert lookup.find("what?.jpg").how is Found.MISSING
+    assert lookup.find("%2e%2e/a%2520b.png").file == wanted, "only what was scanned is found"

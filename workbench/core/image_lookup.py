@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside, scan_images
 from workbench.errors import WorkbenchError
@@ -41,6 +42,15 @@ def posix(name: str) -> str:
     """A foreign path with posix separators and without drive, leading '/' or './'; '..' stays."""
     plain = re.sub(r"^[A-Za-z]:", "", name.strip().replace("\\", "/"))
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
+
+
+def _of_link(name: str) -> str:
+    """The path in a link, as Label Studio's COCO files have (/data/local-files/?d=day%201/a.jpg), without its query."""
+    plain = name.partition("?d=")[2] or name
+    before, query, _ = plain.partition("?")
+    if query and os.path.splitext(before)[1].lower() in IMAGE_SUFFIXES:
+        plain = before
+    return unquote(plain)
 
 
 def composed(name: str) -> str:
@@ -132,7 +142,7 @@ class ImageLookup:
         return None
 
     def find(self, name: str, near: Collection[str] = ()) -> Match:
-        """The file that `name` (any separators, any suffix or none) means.
+        """The file that `name` (any separators, any suffix or none) means; where it means none, that of a link.
 
         The path as given goes before all else, then the one with a folder "images" before it or without its own: data
         sets, our exports too, keep images there and name them with or without it. Between files whose paths agree
@@ -140,6 +150,11 @@ class ImageLookup:
         file is likely to have among its parents (such as its split's). A file in the folder of another split than
         `name` says is never taken for its base name alone.
         """
+        match = self._find(name, near)
+        link = _of_link(name) if match.how is Found.MISSING else name
+        return self._find(link, near) if link != name else match
+
+    def _find(self, name: str, near: Collection[str]) -> Match:
         self._scan()
         name = posix(name)
         parts = PurePosixPath(name).parts
