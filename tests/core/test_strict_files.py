@@ -28,6 +28,20 @@ def test_hostile_xml_is_refused_with_its_line(document: str, line: int) -> None:
     assert caught.value.line == line
 
 
+@pytest.mark.parametrize("encoding", ["GB2312", "gbk", "Big5", "Shift_JIS", "EUC-KR", "iso-8859-1", "utf-8"])
+def test_xml_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
+    name = {"iso-8859-1": "Käse", "EUC-KR": "고양이"}.get(encoding, "山")
+    document = f"<?xml version='1.0' encoding='{encoding}'?>\n<a>\n<b>{name}</b></a>".encode(encoding)
+    (child,) = strict_xml.parse(document, "f").children
+    assert (child.text, child.line) == (name, 3)
+
+
+def test_xml_that_is_not_in_the_encoding_that_it_declares_is_refused_with_its_line() -> None:
+    with pytest.raises(Refused) as caught:
+        strict_xml.parse(b"<?xml version='1.0' encoding='gbk'?>\n<a>\n\xff\xff</a>", "f")
+    assert caught.value.sentence == "f:3: its text is not gbk, as it says; save it as UTF-8"
+
+
 def test_xml_of_more_than_8_mb_is_refused() -> None:
     with pytest.raises(Refused, match="bytes"):
         strict_xml.parse(b"<a>" + b" " * (8 << 20) + b"</a>", "f")

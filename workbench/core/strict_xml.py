@@ -17,6 +17,10 @@ from workbench.errors import Refused
 SIZE_LIMIT = 8 << 20  # bytes; the largest VOC file seen has 30 KB
 DEPTH_LIMIT = 16  # VOC needs 5
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 can't hold
+_EAST_ASIAN = re.compile(
+    rb"""\s*<\?xml[^>]*\sencoding\s*=\s*["'](gb2312|gbk|gb18030|big5|shift_jis|euc-jp|euc-kr|cp949|cp932)["']""", re.I
+)
+"""What is declared where characters have several bytes: expat itself reads no such text but UTF-8 and UTF-16."""
 
 
 @dataclass(slots=True)
@@ -42,25 +46,32 @@ def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
         raise Refused(file, f"the file has {len(data):,} bytes; annotation files of more than {limit:,} are not read")
     if not data.strip():
         raise Refused(file, "the file is empty", line=1)
-    builder = _Builder(file)
+    encoding = _EAST_ASIAN.match(data[:200])
     try:
+        if encoding:
+            data = data.decode(encoding[1].decode()).encode()
+        builder = _Builder(file, "utf-8" if encoding else None)
         builder.parser.Parse(data, True)
     except expat.ExpatError as error:
         reason = f"not well-formed XML: {expat.ErrorString(error.code)}"
         raise Refused(file, reason, line=error.lineno, cause=error) from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(file, f"its text is not {error.encoding}, as it says; save it as UTF-8", line, error) from error
     except (LookupError, ValueError) as error:  # an unknown or impossible encoding is declared
-        raise Refused(file, "its text encoding is not known", line=1, cause=error) from error
+        raise Refused(file, "its text encoding is not known; save it as UTF-8", line=1, cause=error) from error
     assert builder.root is not None  # expat refuses documents without an element
     return builder.root
 
 
 class _Builder:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, encoding: str | None) -> None:
+        """`encoding`: of the text, whatever it says itself."""
         self.file = file
         self.root: Element | None = None
         self.open: list[Element] = []
         self.texts: list[list[str]] = []
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate(encoding)
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
