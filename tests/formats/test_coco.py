@@ -118,6 +118,27 @@ def test_a_box_that_cvat_turned_is_read_as_the_one_around_it() -> None:
     assert ("repaired", "1 turned boxes were read as the boxes around them.") in read.remarks
 
 
+ROBOFLOW = [
+    {"id": 0, "name": "cells", "supercategory": "none"},
+    {"id": 90, "name": "RBC", "supercategory": "cells"},
+    {"id": 1, "name": "person", "supercategory": "person"},
+]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "labels"),
+    [([90], ["RBC", "person"]), ([90, 0], ["cells", "RBC", "person"]), ([], ["cells", "RBC", "person"])],
+)  # fmt: skip
+def test_a_category_that_only_groups_others_is_no_label(tmp_path: Path, boxes: list[int], labels: list[str]) -> None:
+    """Roboflow's exports begin with one. Where it has boxes, or nothing has any, it may be meant."""
+    annotations = [annotation(id=n, category_id=id) for n, id in enumerate(boxes)]
+    for split, told in (("train", annotations), ("test", [])):
+        text(tmp_path / split / "_annotations.coco.json", json.dumps(document(categories=ROBOFLOW, annotations=told)))
+    reading = coco.read(tmp_path)
+    assert list(reading.labels) == labels
+    assert any("'cells' has no box" in r.sentence for r in reading.remarks) == ("cells" not in labels)
+
+
 OBJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "three numbers": ({"annotations": [annotation(bbox=[1, 2, 3])]}, "annotations[0].bbox"),
     "negative width": ({"annotations": [annotation(bbox=[1, 2, -3, 4])]}, "annotations[0].bbox"),

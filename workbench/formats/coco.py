@@ -103,6 +103,7 @@ class _Reader(DataSetReader):
     def read(self) -> Reading:
         images: list[ReadImage] = []
         labels: dict[str, None] = {}
+        groups = set[str]()
         for file in self.files():
             name = shown(file, self.root)
             try:
@@ -113,6 +114,12 @@ class _Reader(DataSetReader):
             self.report.broken += coco.broken
             labels.update(dict.fromkeys(coco.labels))
             images += self.images(file, name, coco)
+            groups |= coco.groups
+        used = {box.label for image in images for box in image.boxes}
+        for group in sorted(groups - used if used else ()):  # Roboflow sets one before all others
+            del labels[group]
+            sentence = f"The category '{group[:60]}' has no box and is only what others are kinds of; it is no label."
+            self.report.say("read", self.path.name, sentence, kind="categories that only group others, left out")
         return self.report.reading("coco", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:

@@ -34,9 +34,13 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """One document. `labels` in the order of its categories; `remarks` are (level, sentence)."""
+    """One document. `labels` in the order of its categories; `groups`: those of which others are a kind.
+
+    `remarks` are (level, sentence).
+    """
 
     labels: tuple[str, ...]
+    groups: frozenset[str]
     images: tuple[CocoImage, ...]
     remarks: tuple[tuple[str, str], ...]
     broken: tuple[Refused, ...]
@@ -96,7 +100,9 @@ class _Document:
             CocoImage(name, width, height, tuple(boxes[id]), State.UNLABELLED if silent else state, id in damaged)
             for id, (name, width, height, state) in entries.items()
         )
-        return CocoFile(tuple(dict.fromkeys(labels.values())), images, tuple(self.remarks), tuple(self.broken))
+        return CocoFile(
+            tuple(dict.fromkeys(labels.values())), self.groups(labels), images, tuple(self.remarks), tuple(self.broken)
+        )
 
     def refuse(self, place: str, reason: str) -> Refused:
         return Refused(self.file, f"{place}: {reason}")
@@ -128,6 +134,13 @@ class _Document:
             sentence = f"The ids of categories are counted from {min(ids)}{sparse}; labels go by their names."
             self.remarks.append(("read", sentence))
         return labels
+
+    def groups(self, labels: dict[Id, str]) -> frozenset[str]:
+        """A person is a "person" in COCO's own files, which makes it no group."""
+        above = [
+            (e.get("name"), e.get("supercategory")) for e in self.root.get("categories", []) if isinstance(e, dict)
+        ]
+        return frozenset(labels.values()) & {group for name, group in above if isinstance(group, str) and group != name}
 
     def text(self, entry: dict[str, Any], key: str, place: str) -> str:
         value = entry.get(key)
