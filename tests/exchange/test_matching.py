@@ -249,3 +249,39 @@ def test_accents_of_a_mac_are_those_of_others(tmp_path: Path, format: str) -> No
         only = tmp_path / "set" / ("labels" if format == "yolo" else "")
         counts, _ = brought(document, only, format)
         assert list(counts.values()) == [1]
+
+
+def upside_down(folder: Path, *sideways: tuple[int, int]) -> Path:
+    """down.jpg, held upside down, and images held sideways of which the files say these sizes (stored: 40 x 30)."""
+    picture(folder / "down.jpg", orientation=3, grey=200)
+    text(folder / "down.xml", voc_file(voc_object("cat", (1, 2, 10, 5)), filename="down.jpg"))
+    for number, size in enumerate(sideways):
+        picture(folder / f"{number}.jpg", orientation=6, grey=number)
+        told = voc_file(voc_object("cat", (1, 2, 10, 5)), filename=f"{number}.jpg", size=size)
+        text(folder / f"{number}.xml", told)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("sideways", "is_turned"),
+    [([(40, 30)], True), ([(30, 40)], False), ([(40, 30), (30, 40)], False), ([], False)],
+    ids=["stored", "shown", "both", "none"],
+)
+def test_who_draws_on_a_sideways_picture_as_it_is_stored_does_so_on_one_upside_down(
+    tmp_path: Path, sideways: list[tuple[int, int]], is_turned: bool
+) -> None:
+    with Document.create(tmp_path / "p") as document:
+        brought(document, upside_down(tmp_path / "set", *sideways), "voc")
+        (image,) = (image for image in document.images() if image.name == "down.jpg")
+        assert [box.xyxy for box in document.boxes(image.id)] == [(30, 25, 40, 29) if is_turned else (0, 1, 10, 5)]
+
+
+@pytest.mark.parametrize("sideways", [[(40, 30)], [(30, 40)]])
+def test_a_file_of_one_upside_down_that_comes_again_alone_is_the_same(
+    tmp_path: Path, sideways: list[tuple[int, int]]
+) -> None:
+    folder = upside_down(tmp_path / "set", *sideways)
+    with Document.create(tmp_path / "p") as document:
+        brought(document, folder, "voc")
+        _, plan = brought(document, folder / "down.xml", "voc")
+        assert (plan.is_empty, plan.alike) == (True, 1)

@@ -20,7 +20,6 @@ from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 
 _ENOUGH = 500  # images that both sides have boxes of; more say the same
-_NEAR = 0.01  # pixels
 
 
 def settings_of(
@@ -71,14 +70,8 @@ def _more(document: Document, matched: Sequence[Matched], other: Callable[[Match
             continue
         here = np.array([box.xyxy for box in document.boxes(one.image.id)], float)
         if len(here):
-            more += _alike(here, otherwise) - _alike(here, there)
+            more += pairing.alike(here, otherwise) - pairing.alike(here, there)
             seen += 1
             if seen == _ENOUGH:
                 break
     return max(more, 0)
-
-
-def _alike(here: np.ndarray, there: np.ndarray) -> int:
-    """How many of `there` (m, 4) lie where one of `here` (n, 4) does."""
-    _, places, _ = pairing.near(here, there, np.full(len(here), _NEAR), np.full(len(there), _NEAR))
-    return len(np.unique(places))

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from workbench.core.document import Document
 from workbench.core.image_lookup import composed, posix
 from workbench.core.intake import Describing
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.core.words import count
 from workbench.errors import Refused
+from workbench.exchange import pairing
 from workbench.exchange.other_names import OtherNames, same_content
 from workbench.formats import ReadImage, Reading
 from workbench.formats.parts import watching
@@ -67,7 +70,7 @@ def match(
     project = _ProjectImages(document, reading)
     roots, names = _Roots(document, reading, folders), OtherNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
-    matched = []
+    found: list[tuple[ReadImage, Image, Path | None]] = []
     with Describing() as describe_one:
         for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
             watching.step("images compared")
@@ -98,8 +101,12 @@ def match(
                 assert file is not None
                 root, name = roots.of(file)
                 image = describe_one(file, name, 0)
-            boxes = _boxes(read, image, report, scale)
-            matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
+            found.append((read, image, root))
+    as_stored = _are_as_stored(document, [(read, image) for read, image, _ in found])
+    matched = []
+    for read, image, root in found:
+        boxes = _boxes(read, image, report, scale, as_stored)
+        matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
     return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))
@@ -232,12 +239,41 @@ def _ends(path: str, name: str) -> bool:
     return path == name or path.endswith(f"/{name}")
 
 
-def _boxes(read: ReadImage, image: Image, report: Report, scale: bool) -> tuple[tuple[str, Box], ...]:
-    """The boxes in the pixels of the upright image, turned or scaled if they were made on another picture of it."""
+def _are_as_stored(document: Document, found: Sequence[tuple[ReadImage, Image]]) -> bool:
+    """Whether the boxes of a reading were drawn on the pictures as they are stored, by a program that ignores EXIF.
+
+    Photographs held sideways prove it by their sizes, also for those held upside down, whose sizes prove nothing; where
+    there are none, the boxes that are here already do.
+    """
+    stored = shown = more = 0
+    for read, image in found:
+        told, real = (read.width, read.height), (image.width, image.height)
+        if not read.boxes or image.orientation == 1 or not all(real):
+            continue
+        if image.orientation >= 5 and real[0] != real[1]:
+            stored += told == real[::-1]
+            shown += told == real
+        elif image.orientation < 5 and image.id and told == real:
+            here = np.array([box.xyxy for box in document.boxes(image.id)], float).reshape(-1, 4)
+            there = np.array([box.xyxy for box in read.boxes], float)
+            otherwise = np.array([turned(box.xyxy, image.orientation, *real) for box in read.boxes], float)
+            more += pairing.alike(here, otherwise) - pairing.alike(here, there)
+    return not shown if stored else not shown and more > 0
+
+
+def _boxes(read: ReadImage, image: Image, report: Report, scale: bool, as_stored: bool) -> tuple[tuple[str, Box], ...]:
+    """The boxes in the pixels of the upright image, turned or scaled if they were made on another picture of it.
+
+    `as_stored`: those of the other images were drawn on the pictures as they are stored.
+    """
     told, real = (read.width, read.height), (image.width, image.height)
     boxes: Sequence[XYXY] = [box.xyxy for box in read.boxes]
     if boxes and all(told) and all(real) and told != real:
         boxes = _fitted(boxes, read, image, report, scale)
+    elif boxes and as_stored and 2 <= image.orientation <= 4 and told == real:
+        sentence = f"Its boxes were turned by EXIF orientation {image.orientation}: they were drawn as it is stored."
+        report.say("repaired", read.name, sentence, kind="images whose boxes were turned by EXIF orientation")
+        boxes = [turned(box, image.orientation, *real) for box in boxes]
     elif boxes and image.orientation != 1:
         sentence = f"Its EXIF orientation is {image.orientation}; the boxes were taken as of the upright image."
         report.say("read", read.name, sentence, kind="images with an EXIF orientation")
@@ -277,10 +313,10 @@ def _fitted(boxes: Sequence[XYXY], read: ReadImage, image: Image, report: Report
 
 
 def turned(box: XYXY, orientation: int, width: int, height: int) -> XYXY:
-    """A box in the pixels of the stored image (`width` x `height`) as of the image that EXIF 5..8 makes upright."""
+    """A box in the pixels of the stored image (`width` x `height`) as of the image that EXIF makes upright."""
     x0, y0, x1, y1 = box
-    if orientation in (6, 7):  # the stored bottom becomes the left
+    if orientation in (3, 4, 6, 7):  # the stored bottom becomes the top, or with 6 and 7 the left
         y0, y1 = height - y1, height - y0
-    if orientation in (7, 8):  # the stored right becomes the top
+    if orientation in (2, 3, 7, 8):  # the stored right becomes the left, or with 7 and 8 the top
         x0, x1 = width - x1, width - x0
-    return y0, x0, y1, x1
+    return (x0, y0, x1, y1) if orientation < 5 else (y0, x0, y1, x1)

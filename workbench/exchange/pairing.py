@@ -72,6 +72,11 @@ def pair(
     return pairs
 
 
+def alike(here: np.ndarray, there: np.ndarray) -> int:
+    """How many of `there` (m, 4) lie where one of `here` (n, 4) does, to a hundredth of a pixel."""
+    return len(np.unique(near(here, there, np.full(len(here), 0.01), np.full(len(there), 0.01))[1]))
+
+
 def coded(*sides: Iterable[Hashable]) -> list[np.ndarray]:
     """Whole numbers for values, the same for equal ones in all `sides`."""
     numbers: dict[Hashable, int] = {}
