@@ -109,3 +109,14 @@ def test_a_file_that_is_called_like_a_link_goes_before_what_it_would_mean(tmp_pa
     assert lookup.find("a%20b.jpg").file == wanted
     assert lookup.find("what?.jpg").how is Found.MISSING
     assert lookup.find("%2e%2e/a%2520b.png").file == wanted, "only what was scanned is found"
+
+
+def test_the_hash_of_an_upload_is_no_part_of_its_name(tmp_path: Path) -> None:
+    """Label Studio's COCO files: ../../label-studio/media/upload/4/0a1b2c3d-a.jpg."""
+    wanted = picture(tmp_path / "a.jpg")
+    lookup = ImageLookup([tmp_path])
+    assert lookup.find("..\\..\\label-studio\\media\\upload\\4\\0a1b2c3d-a.jpg").file == wanted
+    assert lookup.find("/data/upload/4/0a1b2c3d-a.jpg").file == wanted
+    assert lookup.find("0a1b2c3d-a.jpg").how is Found.MISSING, "it may be another"
+    kept = picture(tmp_path / "images" / "0a1b2c3d-a.jpg", grey=9)
+    assert ImageLookup([tmp_path]).find("/data/upload/4/0a1b2c3d-a.jpg").file == kept

@@ -19,6 +19,8 @@ from workbench.errors import WorkbenchError
 _IMAGE_FOLDERS = frozenset(("images", "image", "jpegimages", "imgs", "img"))
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?([-_]?[0-9]{2,4})?", re.I | re.A)
 """A folder of one split: train, valid, val2017, test_01."""
+_UPLOAD = re.compile(r"(?:^|/)upload/[0-9]+/[0-9a-f]{8}-([^/]+)$")
+"""What Label Studio keeps an upload as: upload/PROJECT/HASH-NAME."""
 _MANY = 32  # files of one stem that are looked through for each name
 _Candidates = list[tuple[tuple[str, ...], Path]]
 """Files with their paths below their folder, in parts."""
@@ -45,12 +47,17 @@ def posix(name: str) -> str:
 
 
 def _of_link(name: str) -> str:
-    """The path in a link, as Label Studio's COCO files have (/data/local-files/?d=day%201/a.jpg), without its query."""
+    """The path in a link, as Label Studio's COCO files have (/data/local-files/?d=day%201/a.jpg), without its query.
+
+    Of what was uploaded there, the name without the hash.
+    """
     plain = name.partition("?d=")[2] or name
     before, query, _ = plain.partition("?")
     if query and os.path.splitext(before)[1].lower() in IMAGE_SUFFIXES:
         plain = before
-    return unquote(plain)
+    plain = unquote(plain)
+    upload = _UPLOAD.search(plain.replace("\\", "/"))
+    return upload[1] if upload else plain
 
 
 def composed(name: str) -> str:
