@@ -17,7 +17,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.exchange import Changed, ImportSettings, apply_import, autosync, export_labels, keep_files, plan_import
-from workbench.exchange.recognising import what_is_there
+from workbench.exchange.recognising import recognise, what_is_there
 
 __all__ = ["folder"]  # a fixture
 
@@ -280,6 +280,37 @@ def test_a_place_without_labels_is_told_for_what_it_is(tmp_path: Path) -> None:
     }
     with Document.create(tmp_path / "p") as document, pytest.raises(WorkbenchError, match="no files in this folder"):
         plan_import(document, tmp_path / "nothing")
+
+
+VIA = (
+    '{"a.jpg12": {"filename": "a.jpg", "regions": [{"shape_attributes": {"x": 1}, "region_attributes": {"t": "cat"}}]}}'
+)
+OTHERS = {
+    "via.json": (
+        VIA,
+        " via.json is of VGG Image Annotator: let that write the COCO format, and import what it writes.",
+    ),
+    "via.csv": (
+        'filename,region_shape_attributes,region_attributes\na.jpg,"{}","{}"\n',
+        " via.csv is of VGG Image Annotator: let that write the COCO format, and import what it writes.",
+    ),
+    "default.json": (
+        '{"categories": {"label": {}}, "items": [{"id": "a", "annotations": [{"type": "bbox", "label_id": 0}]}]}',
+        " default.json is of Datumaro: let that write the COCO or CVAT format, and import what it writes.",
+    ),
+    "set.zip": ("PK", " There is set.zip inside: unpack it, and import what comes out."),
+    "other.json": ('{"a": 1}', ""),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_a_program_whose_own_format_is_not_known_is_told_what_to_do(tmp_path: Path, name: str) -> None:
+    content, sentence = OTHERS[name]
+    text(tmp_path / "set" / name, content)
+    picture(tmp_path / "set" / "a.jpg")
+    with pytest.raises(WorkbenchError) as caught:
+        recognise(tmp_path / "set")
+    assert f": no labels of a known format were found here.{sentence} Known are coco" in caught.value.sentence
 
 
 @pytest.mark.parametrize(
