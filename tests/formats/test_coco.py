@@ -123,6 +123,7 @@ ROBOFLOW = [
     {"id": 90, "name": "RBC", "supercategory": "cells"},
     {"id": 1, "name": "person", "supercategory": "person"},
 ]
+LABELME2COCO = [{"id": 0, "name": "_background_", "supercategory": None}, {"id": 90, "name": "cat"}]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,11 @@ def test_a_category_that_only_groups_others_is_no_label(tmp_path: Path, boxes: l
     reading = coco.read(tmp_path)
     assert list(reading.labels) == labels
     assert any("'cells' has no box" in r.sentence for r in reading.remarks) == ("cells" not in labels)
+
+
+def test_the_background_of_labelme2coco_is_no_label(tmp_path: Path) -> None:
+    text(tmp_path / "annotations.json", json.dumps(document(categories=LABELME2COCO)))
+    assert coco.read(tmp_path).labels == ("cat",)
 
 
 OBJECTIONS: dict[str, tuple[dict[str, Any], str]] = {

@@ -118,8 +118,10 @@ class _Reader(DataSetReader):
         used = {box.label for image in images for box in image.boxes}
         for group in sorted(groups - used if used else ()):  # Roboflow sets one before all others
             del labels[group]
-            sentence = f"The category '{group[:60]}' has no box and is only what others are kinds of; it is no label."
-            self.report.say("read", self.path.name, sentence, kind="categories that only group others, left out")
+            sentence = f"The category '{group[:60]}' has no box and means a group of others or none; it is no label."
+            self.report.say(
+                "read", self.path.name, sentence, kind="categories that mean a group of others or none, left out"
+            )
         return self.report.reading("coco", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:

@@ -34,7 +34,7 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """One document. `labels` in the order of its categories; `groups`: those of which others are a kind.
+    """One document. `labels` in the order of its categories; `groups`: those that name no object by themselves.
 
     `remarks` are (level, sentence).
     """
@@ -136,11 +136,12 @@ class _Document:
         return labels
 
     def groups(self, labels: dict[Id, str]) -> frozenset[str]:
-        """A person is a "person" in COCO's own files, which makes it no group."""
+        """A person is a "person" in COCO's own files, which makes it no group; labelme2coco lists the background."""
         above = [
             (e.get("name"), e.get("supercategory")) for e in self.root.get("categories", []) if isinstance(e, dict)
         ]
-        return frozenset(labels.values()) & {group for name, group in above if isinstance(group, str) and group != name}
+        groups = {group for name, group in above if isinstance(group, str) and group != name}
+        return frozenset(labels.values()) & (groups | {"_background_"})
 
     def text(self, entry: dict[str, Any], key: str, place: str) -> str:
         value = entry.get(key)
