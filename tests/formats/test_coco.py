@@ -118,6 +118,15 @@ def test_a_box_that_cvat_turned_is_read_as_the_one_around_it() -> None:
     assert ("repaired", "1 turned boxes were read as the boxes around them.") in read.remarks
 
 
+def test_sizes_that_stand_as_texts_are_numbers() -> None:
+    """pycocotools never looks at them, so scripts that copy them from XML go unnoticed."""
+    read = parse(images=[{"id": 70, "file_name": "a.jpg", "width": "40", "height": "30.0"}])
+    assert [(i.width, i.height) for i in read.images] == [(40, 30)]
+    for wrong in ("4O", "", "-3", "nan"):
+        (error,) = parse(images=[{"id": 70, "file_name": "a.jpg", "width": wrong}], annotations=[]).broken
+        assert error.reason == f"images[0].width: expected a number of pixels, found '{wrong}'"
+
+
 ROBOFLOW = [
     {"id": 0, "name": "cells", "supercategory": "none"},
     {"id": 90, "name": "RBC", "supercategory": "cells"},

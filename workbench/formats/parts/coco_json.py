@@ -15,7 +15,7 @@ from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE, around
 from workbench.formats.parts.json_values import is_clean, is_number
-from workbench.formats.parts.layout import keep
+from workbench.formats.parts.layout import keep, number
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
@@ -72,8 +72,8 @@ class _Document:
         boxes: dict[Id, list[ReadBox]] = {id: [] for id in entries}
         damaged: set[Id] = set()
         seen: set[Id] = set()
-        for number, annotation in enumerate(self.root.get("annotations", [])):
-            place = f"annotations[{number}]"
+        for at, annotation in enumerate(self.root.get("annotations", [])):
+            place = f"annotations[{at}]"
             try:
                 image, box = self.annotation(annotation, place, labels, boxes.keys(), seen)
             except Refused as error:
@@ -110,8 +110,8 @@ class _Document:
     def entries(self, key: str, read: Any) -> dict[Id, Any]:
         """The entries of a list by their ids, which must be there and differ."""
         found: dict[Id, Any] = {}
-        for number, entry in enumerate(self.root.get(key, [])):
-            place = f"{key}[{number}]"
+        for at, entry in enumerate(self.root.get(key, [])):
+            place = f"{key}[{at}]"
             try:
                 if not isinstance(entry, dict) or not is_id(entry.get("id")):
                     raise self.refuse(f"{place}.id", "expected a number or text")
@@ -156,11 +156,10 @@ class _Document:
     def image(self, entry: dict[str, Any], place: str) -> tuple[str, int, int, State]:
         sides = []
         for key in ("width", "height"):
-            value = entry.get(key, 0)
-            if value is None:
-                value = 0
+            told = 0 if entry.get(key) is None else entry[key]
+            value = number(told) if isinstance(told, str) else told
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SANE:
-                raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(value)}")
+                raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(told)}")
             sides.append(int(value))
         state = entry.get("state")
         known = State(state) if isinstance(state, str) and state in set(State) else State.DONE
