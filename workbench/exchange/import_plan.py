@@ -101,7 +101,10 @@ class ImportPlan:
         more += [f"official splits taken: {', '.join(parts)}"] if parts else []
         otherwise = words.count(self.split_otherwise, "image")
         more += [f"{otherwise} in another split here, which stays"] if self.split_otherwise else []
-        more += [f"{words.count(self.missing, 'image')} without a file left out"] if self.missing else []
+        if self.missing:
+            is_all = self.missing == len(self.reading.images)
+            where = " (say in which folder the images are, or add them to the project first)" if is_all else ""
+            more.append(f"{words.count(self.missing, 'image')} without a file left out{where}")
         more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
         more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
