@@ -189,13 +189,13 @@ def test_a_damaged_data_yaml_is_refused_with_its_line(tmp_path: Path, case: str)
 
 
 def test_capitals_that_differ_part_no_label_file_from_its_image(tmp_path: Path) -> None:
-    for stem in ("A", "B", "b"):
+    for stem in ("A", "B", "b", "c"):
         picture(tmp_path / "images" / f"{stem}.JPG")
-    for name in ("a.TXT", "b.txt"):
+    for name in ("a.TXT", "b.txt", "c.TXT"):
         text(tmp_path / "labels" / name, "0 0.5 0.5 0.5 0.5\n")
     text(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
     found = {Path(image.name).stem: len(image.boxes) for image in yolo.read(tmp_path).images}
-    assert found == {"A": 1, "B": 0, "b": 1}, "b.txt is the other's"
+    assert found == {"A": 1, "B": 0, "b": 1, "c": 1}, "b.txt is the other's"
 
 
 def test_a_list_of_names_is_no_label_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class LabelFiles:
                 return file
         for file in self._places(image):
             like = self._folded.get(_folded(file), ())
-            if len(like) == 1 and not _has_image(image.parent, like[0].stem):
+            if len(like) == 1 and (like[0].stem == image.stem or not _has_image(image.parent, like[0].stem)):
                 return like[0]
         return None
 
