@@ -252,6 +252,8 @@ def test_no_key_means_two_things_in_one_place() -> None:
     for profile in PROFILES:
         assert conflicts(in_force(profile, {})) == {}
         assert set(PROFILES[profile]) <= {command.name for command in COMMANDS}
+        for own in in_force(profile, {}).values():  # Shift+Tab is Backtab to Qt: of two of one action it does neither
+            assert len({key.replace("Backtab", "Shift+Tab") for key in own}) == len(own)
 
 
 def test_every_action_of_the_window_tells_its_key(open_window: Open, project: Path) -> None:

@@ -95,7 +95,7 @@ COMMANDS: tuple[Command, ...] = (
         by_hand=True,
     ),
     Command("next-box", "Next box", ("Tab",), "", "Label"),
-    Command("previous-box", "Previous box", ("Shift+Tab", "Backtab"), "", "Label"),
+    Command("previous-box", "Previous box", ("Shift+Tab",), "", "Label"),
     Command("cycle", "The box below, where boxes lie in one another", ("Ctrl+click",), "", "Label", by_hand=True),
     Command("several", "Select several boxes", ("Shift+click",), "", "Label", by_hand=True),
     Command("nudge", "Move the selected boxes by a pixel (with Shift by 10)", ("Arrows",), "", "Label", by_hand=True),

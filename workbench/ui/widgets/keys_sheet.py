@@ -240,4 +240,4 @@ def _heading(text: str) -> QLabel:
 
 
 def _words(own: tuple[str, ...]) -> str:
-    return "  or  ".join(shown(key) for key in own if key != "Backtab")
+    return "  or  ".join(shown(key) for key in own)
