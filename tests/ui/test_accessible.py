@@ -21,17 +21,21 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QScrollBar,
     QTabBar,
+    QTableView,
     QTextEdit,
     QToolButton,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.ui.inspect.looking.found_list import FoundList
 from workbench.ui.main_window import MainWindow
 from workbench.ui.places import PLACES
+from workbench.ui.train.compare.tables import Table
 
 CONTROLS = (
     QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
@@ -82,6 +86,11 @@ def unreachable(window: QWidget) -> list[str]:
     ]
 
 
+def trapping(window: QWidget) -> list[str]:
+    """Tables in which Tab goes from cell to cell for ever: who has no mouse never leaves them."""
+    return [described(table) for table in window.findChildren(QTableView) if table.tabKeyNavigation()]
+
+
 @pytest.fixture
 def labelled(project: Path) -> Path:
     with Document.open(project) as document:
@@ -97,6 +106,7 @@ def test_every_control_of_a_page_has_a_name_and_is_reached_by_tab(page: str, lab
     assert len(controls(window)) > 5
     assert nameless(window) == []
     assert unreachable(window) == []
+    assert trapping(window) == []
 
 
 def command(window: MainWindow, name: str) -> None:
@@ -126,4 +136,13 @@ def test_every_control_of_a_window_has_a_name_and_is_reached_by_tab(
     assert controls(shown)
     assert nameless(shown) == []
     assert unreachable(shown) == [] or name == "finder"  # its list is moved by Up and Down from the field
+    assert trapping(shown) == []
     shown.close()
+
+
+def test_tables_of_windows_that_need_a_run_let_tab_out(qtbot: QtBot) -> None:
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    tables = FoundList(holder), Table("compare-runs", "Runs", holder)
+    assert {*tables} == {*holder.findChildren(QTableView)}
+    assert trapping(holder) == []

@@ -107,6 +107,7 @@ class AnchorsTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(24)
         self.verticalHeader().hide()
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setTabKeyNavigation(False)
         self.setMinimumHeight(96)
         self._step: Step | None = None
         self._px = 0

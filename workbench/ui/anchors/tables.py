@@ -233,6 +233,7 @@ def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: i
     table.setWordWrap(False)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTabKeyNavigation(False)
     return table
 
 

@@ -26,6 +26,7 @@ class TableTab(Tab):
         table.setAccessibleName(title)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setTabKeyNavigation(False)
         table.horizontalHeader().setHighlightSections(False)
         table.clicked.connect(self._clicked)
         table.activated.connect(self._clicked)

@@ -32,7 +32,11 @@ class HeadedModel(QAbstractTableModel):
 
 
 def in_rows(table: QTableView) -> QHeaderView:
-    """One line of 24 px for each row, chosen as a whole; the head, whose columns are still to be sized."""
+    """One line of 24 px for each row, chosen as a whole; the head, whose columns are still to be sized.
+
+    Arrows move in it, Tab goes on to what follows: with Qt's own way nobody without a mouse gets out of a table.
+    """
+    table.setTabKeyNavigation(False)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setWordWrap(False)

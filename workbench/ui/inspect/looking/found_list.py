@@ -31,6 +31,7 @@ class FoundList(QTableWidget):
         self.setShowGrid(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setTabKeyNavigation(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._labels: tuple[Label, ...] = ()
         self.itemChanged.connect(self._ticked)
