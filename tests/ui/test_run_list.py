@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from tests.training.test_runs import STARTED, leave
@@ -77,6 +78,16 @@ def test_a_name_is_typed_in_place(bench: Bench) -> None:
     assert bench.runs.selected is not None
     assert bench.runs.selected.name == "fifth try"
     assert bench.on_disk() == ["fifth try", "other", "tiny-2"]
+
+
+def test_tab_ends_the_typing_and_begins_none_in_the_cell_beside(bench: Bench) -> None:
+    bench.click("tiny-10")
+    with bench.qtbot.waitSignal(bench.deeds.renamed) as renamed:
+        bench.key(Qt.Key.Key_F2)
+        bench.editor.setText("fifth try")
+        QTest.keyClick(bench.editor, Qt.Key.Key_Tab)
+    assert renamed.args == [bench.folder / "tiny-10", bench.folder / "fifth try"]
+    assert not bench.runs.table.is_editing
 
 
 def test_a_name_that_is_taken_is_refused_and_the_old_one_stands_there_again(bench: Bench) -> None:

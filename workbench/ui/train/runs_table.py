@@ -227,7 +227,9 @@ class RunsTable(QTableWidget):
             self.type_in(self._run_in(row), NOTE)
 
     def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
-        super().closeEditor(editor, hint)
+        on = (QAbstractItemDelegate.EndEditHint.EditNextItem, QAbstractItemDelegate.EndEditHint.EditPreviousItem)
+        # Tab ends it as Enter does: Qt would have the person type in the cell beside, or in another run's name
+        super().closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint if hint in on else hint)
         found, self._waiting = self._waiting, None
         self.set_runs(tuple(self._runs.values()) if found is None else found)
 
