@@ -47,8 +47,16 @@ def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: Inspe
     assert session.document.undo_title != before
     assert review.current != item
     seen.findChild(QTableView, "inspect-images").setFocus()
-    seen.setFocus()  # as coming back from another page does
+    seen.take_keyboard()  # as coming back from another page does
     assert review.view.hasFocus()
+
+
+def test_tab_comes_to_the_choices_of_review_before_its_tiles(qtbot: QtBot, seen: InspectPage) -> None:
+    tab(seen, "Review")
+    heads = seen.findChild(QTabWidget, "inspect-tabs").tabBar()
+    heads.setFocus()
+    qtbot.keyClick(heads, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget().objectName() == "review-kind"
 
 
 # --- kinds of mistakes ---

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFormLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.hand import Open, find
 from workbench.ui import tab_order
 
 
@@ -42,3 +45,13 @@ def test_tab_goes_by_layouts_also_to_what_came_later_and_is_scrolled(qtbot: QtBo
         seen.append(panel.focusWidget().objectName())
         QTest.keyClick(panel.focusWidget(), Qt.Key.Key_Tab)
     assert seen == list("12345")
+
+
+def test_tab_comes_to_a_page_at_its_head_though_the_page_begins_with_the_keyboard_further_down(
+    open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    assert QApplication.focusWidget().objectName() == "gallery"
+    find(window, QWidget, "show-keys").setFocus()  # the last one before the pages
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert QApplication.focusWidget().objectName() == "button-add-images"

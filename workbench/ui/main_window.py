@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentWidget(page)
         self._shown = self.session.page = name
         page.shown()
-        page.setFocus()
+        page.take_keyboard()
         self._aside.bring()
 
     def _page(self, name: str) -> Page:

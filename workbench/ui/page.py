@@ -24,6 +24,12 @@ class Page(QWidget):
         self.session = session
         self.setObjectName(f"page-{self.name}")
 
+    keyed: QWidget | None = None  # what one works with: it has the keyboard when the page comes
+
+    def take_keyboard(self) -> None:
+        """Not by a focus proxy: Tab would go straight to that, and over all that stands before it on the page."""
+        (self.keyed or self).setFocus()
+
     def shown(self) -> None:
         """Called each time the page becomes visible: the place for work that can wait until then."""
 

@@ -52,7 +52,7 @@ class Gallery(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = ImagesModel(session, thumbnails.of(session), self)
-        self._view = _tiles(self.model)
+        self.view = _tiles(self.model)
         self._bar = ImageFilter(session)
         self._losses = LossBar(session)
         self._count = QLabel()
@@ -71,13 +71,13 @@ class Gallery(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._bar.note)
         layout.addWidget(self._losses)
-        layout.addWidget(self._view, 1)
+        layout.addWidget(self.view, 1)
         layout.addWidget(self._selection)
         self._bar.changed.connect(self._filter)
         self._losses.highest_first.connect(self._highest_loss_first)
-        self._view.activated.connect(self._activated)
-        self._view.selectionModel().currentChanged.connect(self._current_changed)
-        self._view.selectionModel().selectionChanged.connect(self._selection_changed)
+        self.view.activated.connect(self._activated)
+        self.view.selectionModel().currentChanged.connect(self._current_changed)
+        self.view.selectionModel().selectionChanged.connect(self._selection_changed)
         self._selection.state_chosen.connect(self._set_state)
         self._selection.split_chosen.connect(self._set_split)
         self.model.count_changed.connect(self._listed)
@@ -87,32 +87,31 @@ class Gallery(QWidget):
         self._marking = QTimer(self, singleShot=True, interval=MARK_AFTER)
         self._marking.timeout.connect(self._mark_values)
         self._kept: tuple[int, ...] = ()
-        self.setFocusProxy(self._view)
         self._listed()
 
     def selected(self) -> tuple[int, ...]:
         """Ids of the selected images."""
-        return tuple(sorted(self.model.ids(self._view.chosen_rows())))
+        return tuple(sorted(self.model.ids(self.view.chosen_rows())))
 
     def under(self, position: QPoint) -> bool:
         """Whether a global position lies on the tiles."""
-        view = self._view.viewport()
+        view = self.view.viewport()
         return view.rect().contains(view.mapFromGlobal(position))
 
     def show_only(self, wanted: Filter) -> None:
         """Set the filter, also in the bar, and begin at the first: a number was clicked."""
         self._bar.set_filter(wanted)
-        self._view.scrollToTop()
+        self.view.scrollToTop()
 
     @Slot()
     def follow(self, _id: int = 0) -> None:
         """Make the session's image the current one, if it is listed."""
         row = self.model.row_of(self._session.image_id)
-        selection = self._view.selectionModel()
+        selection = self.view.selectionModel()
         if row >= 0 and (selection.currentIndex().row() != row or not selection.hasSelection()):
             index = self.model.index(row)
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-            self._view.scrollTo(index)
+            self.view.scrollTo(index)
 
     @Slot(object)
     def _filter(self, wanted: Filter) -> None:
@@ -122,7 +121,7 @@ class Gallery(QWidget):
     @Slot(bool)
     def _highest_loss_first(self, on: bool) -> None:
         self._bar.more.set_order(Order.LOSS if on else Order.NAME)
-        self._view.scrollToTop()
+        self.view.scrollToTop()
 
     @Slot()
     def _keep_selection(self) -> None:
@@ -136,13 +135,13 @@ class Gallery(QWidget):
         for part in ranges(rows):
             chosen.select(self.model.index(part[0]), self.model.index(part[-1]))
         if rows:
-            self._view.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self.view.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _mark_again(self) -> None:
         """Where none is the current one, Qt chooses one when the keyboard comes, and that would be on every page."""
         row = self.model.row_of(self._session.image_id)
         if row >= 0:
-            self._view.selectionModel().setCurrentIndex(
+            self.view.selectionModel().setCurrentIndex(
                 self.model.index(row), QItemSelectionModel.SelectionFlag.NoUpdate
             )
 
@@ -169,7 +168,7 @@ class Gallery(QWidget):
 
     @Slot()
     def _selection_changed(self) -> None:
-        self._selection.show_count(sum(map(len, self._view.chosen_rows())))
+        self._selection.show_count(sum(map(len, self.view.chosen_rows())))
         self._marking.start()
 
     @Slot(object)
@@ -180,7 +179,7 @@ class Gallery(QWidget):
     @Slot()
     def _mark_values(self) -> None:
         """In the bar: the state and the split that all selected images have."""
-        document, ids = self._session.document, np.array(self.model.ids(self._view.chosen_rows()), int)
+        document, ids = self._session.document, np.array(self.model.ids(self.view.chosen_rows()), int)
         if document is None or not len(ids):
             self._selection.mark(None, None)
             return

@@ -93,7 +93,7 @@ class InspectPage(Page):
         column.setSpacing(theme.GRID)
         column.addWidget(self._head)
         column.addWidget(split, 1)
-        self.setFocusProxy(self._left.table)
+        self.keyed = self._left.table
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
@@ -178,7 +178,7 @@ class InspectPage(Page):
     @Slot()
     def _take_keys(self) -> None:
         """Coming back to the page, the keys are for the tab that has some."""
-        self.setFocusProxy(self._side.keyed or self._left.table)
+        self.keyed = self._side.keyed or self._left.table
 
     @Slot(bool)
     def _show_side_alone(self, on: bool) -> None:

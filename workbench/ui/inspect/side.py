@@ -85,7 +85,7 @@ class Side(QWidget):
     def keyed(self) -> QWidget | None:
         """What has keys of its own in the tab that is shown."""
         tab = self.tabs.currentWidget()
-        return tab.focusProxy() if tab is not None else None
+        return tab.keyed if isinstance(tab, Tab) else None
 
     @Slot()
     def _give_keys(self) -> None:

@@ -21,6 +21,7 @@ class Tab(QWidget):
 
     opened = Signal(object)
     marked = Signal(object)
+    keyed: QWidget | None = None  # what has keys of its own
 
     def __init__(self, title: str, work: Callable[[Shown], object] | None = None) -> None:
         super().__init__()

@@ -75,7 +75,6 @@ class Review(QWidget):
         column.addWidget(self._head)
         column.addWidget(self.view, 1)
         column.addWidget(self._bar)
-        self.setFocusProxy(self.view)
         self._connect()
         self._refresh()
 

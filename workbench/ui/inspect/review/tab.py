@@ -26,7 +26,7 @@ class ReviewTab(Tab):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.review)
-        self.setFocusProxy(self.review)
+        self.keyed = self.review.view
         self.review.wide_asked.connect(self.wide)
         self.review.current_changed.connect(self._mark)
 
