@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import CTRL, corners, labelled, names, near
+from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
 from tests.ui.hand import Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.project import Box, Label
@@ -216,3 +216,34 @@ def test_the_boxes_of_one_label_are_hidden_until_they_are_wanted(
     hide()
     window.session.boxes_asked.emit([box.id for box in boxes_on_disk(labelled)["a.png"]])
     assert len(hand.canvas.selected) == 1, "another page shows it"
+
+
+def test_a_key_leads_out_of_the_picture_where_tab_is_for_boxes_and_back(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    for held, place in ((Qt.KeyboardModifier.NoModifier, "label-list"), (SHIFT, "image-list")):
+        hand.key(Qt.Key.Key_F6, held)
+        assert QApplication.focusWidget().objectName() == place
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        assert QApplication.focusWidget().objectName() not in (place, "canvas")
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_F6, held)
+        assert hand.canvas.hasFocus()
+
+
+def test_enter_chooses_the_label_that_the_arrows_came_to_and_leaving_without_it_none(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = Hand(qtbot, window)
+    labels = find(window, QListView, "label-list")
+    hand.key(Qt.Key.Key_F6)
+    QTest.keyClick(labels, Qt.Key.Key_Down)
+    QTest.keyClick(labels, Qt.Key.Key_F6)
+    assert window.session.label.name == labels.currentIndex().data() == "cell"
+    hand.key(Qt.Key.Key_F6)
+    QTest.keyClick(labels, Qt.Key.Key_Down)
+    QTest.keyClick(labels, Qt.Key.Key_Return)
+    assert window.session.label.name == labels.currentIndex().data() == "plate"
+    assert hand.canvas.hasFocus()

@@ -96,6 +96,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("next-box", "Next box", ("Tab",), "", "Label"),
     Command("previous-box", "Previous box", ("Shift+Tab",), "", "Label"),
+    Command("to-labels", "From the picture to labels and boxes, and back", ("F6",), "", "Label"),
+    Command("to-images", "From the picture to the list of images, and back", ("Shift+F6",), "", "Label"),
     Command("cycle", "The box below, where boxes lie in one another", ("Ctrl+click",), "", "Label", by_hand=True),
     Command("several", "Select several boxes", ("Shift+click",), "", "Label", by_hand=True),
     Command("nudge", "Move the selected boxes by a pixel (with Shift by 10)", ("Arrows",), "", "Label", by_hand=True),

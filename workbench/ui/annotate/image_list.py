@@ -86,6 +86,10 @@ class ImageList(QWidget):
         layout.addLayout(foot)
 
     @property
+    def view(self) -> ImageTable:
+        return self._view
+
+    @property
     def asked_boxes(self) -> frozenset[int]:
         """Ids of the boxes that the list is about; empty for all of its images."""
         return self.model.filter.boxes

@@ -91,6 +91,8 @@ class AnnotatePage(Page):
         self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
         self._done = make(self, "done", lambda: going.finish(State.DONE))
         make(self, "cancel", canvas.cancel)
+        make(self, "to-labels", lambda: self._go_between(self._side.labels.view))
+        make(self, "to-images", lambda: self._go_between(self._images.view))
         make(self, "box-here", self._draw_here)
         make(self, "take-over", going.take_over)
         self._of_boxes = BoxActions(
@@ -350,6 +352,10 @@ class AnnotatePage(Page):
         self._suggest.setChecked(True)
         self._suggesting.switch(True)
         self._suggesting.loop.start()
+
+    def _go_between(self, place: QWidget) -> None:
+        """On the picture Tab is for boxes: this is the way out of it, to where Tab goes on, and back in."""
+        (place if self.canvas.hasFocus() else self.canvas).setFocus(Qt.FocusReason.TabFocusReason)
 
     # --- keys that may come from any list of the page ---
 

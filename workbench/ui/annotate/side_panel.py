@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -31,6 +31,28 @@ from workbench.ui.widgets.rows import HEIGHT, ROW, Row, RowsView, ranges
 _HIDDEN = "hidden  "
 
 
+_FOR_A_WHILE = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
+"""Its menu or the question for another name has the keyboard, both about the row that they were opened on."""
+
+
+class LabelRows(RowsView):
+    """Enter chooses the label that the arrows came to, as a click does; who leaves without it has chosen none."""
+
+    left = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self.currentIndex().isValid():
+            self.clicked.emit(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() not in _FOR_A_WHILE:
+            self.left.emit()
+
+
 class LabelsPanel(QWidget):
     """The project's labels: a click chooses one, the field at the bottom makes one."""
 
@@ -40,9 +62,13 @@ class LabelsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._view = RowsView("label-list", "Labels", "None yet. The first box asks for the name of its label.")
-        self._view.setToolTip("Click: the label of the selected boxes, and of new ones. Double-click: another name")
+        self._current = 0  # id of the label of new boxes
+        self._view = LabelRows("label-list", "Labels", "None yet. The first box asks for the name of its label.")
+        self._view.setToolTip(
+            "Click or Enter: the label of the selected boxes, and of new ones. Double-click: another name"
+        )
         self._view.clicked.connect(self._clicked)
+        self._view.left.connect(self._mark)
         self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
         self._field.setToolTip("Enter adds it, and takes another; Esc, or a click on the picture, ends")
         self._field.setObjectName("new-label")
@@ -72,7 +98,12 @@ class LabelsPanel(QWidget):
                 for label in labels
             ]
         )
-        row = self._view.rows.row_of(current)
+        self._current = current
+        self._mark()
+
+    @Slot()
+    def _mark(self) -> None:
+        row = self._view.rows.row_of(self._current)
         if row >= 0:
             self._view.setCurrentIndex(self._view.rows.index(row))
 
