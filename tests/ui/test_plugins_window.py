@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget
 
 from tests.ui.hand import Open, find
@@ -28,6 +30,8 @@ def test_a_new_plugin_asks_and_is_allowed_for_the_next_start(
     table.selectRow(0)
     allow = find(dialog, QPushButton, "plugins-allow")
     assert allow.isEnabled()
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    assert table.item(0, 1).text() == "asks to run"  # nobody allows a program by an Enter that was for the list
     allow.click()
     assert not allow.isEnabled()
     assert table.item(0, 1).text() == "at the next start"
