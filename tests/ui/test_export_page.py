@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QMainWind
 from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
+from tests.ui.test_tab_order import reached
 from workbench.core.document import Document
 from workbench.core.extras import install
 from workbench.errors import WorkbenchError
@@ -245,6 +246,17 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page
     missing.linkActivated.emit("#")
     assert "(copied, " in missing.text()
     assert QGuiApplication.clipboard().text() == install("[export]")
+
+
+def test_tab_comes_to_the_formats_where_they_are_seen_though_they_are_made_last(
+    qtbot: QtBot, page: ExportPage, session: Session
+) -> None:
+    ready(qtbot, page, session)
+    combo = page.findChild(QComboBox, "export-run")
+    assert combo is not None
+    qtbot.waitUntil(box(page, "onnx").isVisible)
+    order = reached(combo)
+    assert order.index("export-choose") < order.index("export-format-onnx") < order.index("export-start")
 
 
 def test_nothing_can_be_exported_without_a_format(qtbot: QtBot, page: ExportPage, session: Session) -> None:

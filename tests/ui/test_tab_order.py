@@ -55,3 +55,20 @@ def test_tab_comes_to_a_page_at_its_head_though_the_page_begins_with_the_keyboar
     find(window, QWidget, "show-keys").setFocus()  # the last one before the pages
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
     assert QApplication.focusWidget().objectName() == "button-add-images"
+
+
+def reached(first: QWidget) -> list[str]:
+    """Names of what Tab comes to, beginning with `first`, which has one."""
+    order, widget = [first.objectName()], first.nextInFocusChain()
+    while widget is not first:
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            order.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    return order
+
+
+def test_recent_projects_come_where_they_are_seen_though_they_are_made_last(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    window.close_project()
+    order = reached(find(window, QWidget, "start-new"))
+    assert order.index("start-open") < order.index("recent-card") < order.index("start-sample")

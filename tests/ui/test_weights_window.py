@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QLineEd
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
+from tests.ui.test_tab_order import reached
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.training import runs
@@ -70,6 +71,11 @@ def test_a_typed_path_fills_the_form_as_a_chosen_file_does(
     find(window, QPushButton, "weights-choose").click()
     assert detector(window) == "yolov3-tiny"
     assert names(window) == ""  # the names that were beside the other file are not this one's
+
+
+def test_tab_comes_to_the_settings_before_the_button_below_them(window: WeightsWindow) -> None:
+    order = reached(find(window, QLineEdit, "weights-path"))
+    assert order.index("weights-detector") < order.index("weights-form-input_px") < order.index("weights-apply")
 
 
 def test_a_published_file_is_known_by_its_name(window: WeightsWindow, tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ def _reached(widget: QWidget) -> Iterator[QWidget]:
     layout, inside = widget.layout(), widget.widget() if isinstance(widget, QScrollArea) else None
     if inside is not None:
         yield from _reached(inside)
-    elif layout is not None:
-        yield from _within(layout)
-    elif widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        return
+    if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
         yield widget
+    if layout is not None:  # a card is a button, too
+        yield from _within(layout)
 
 
 def _within(layout: QLayout) -> Iterator[QWidget]:

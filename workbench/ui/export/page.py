@@ -29,7 +29,7 @@ from workbench.inference.events import ExportDone, Exported, ExportProgress, Not
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested
 from workbench.training.runs import RunInfo
-from workbench.ui import theme
+from workbench.ui import tab_order, theme
 from workbench.ui.actions import make
 from workbench.ui.choosing import typed_path
 from workbench.ui.export import work
@@ -284,6 +284,7 @@ class ExportPage(Page):
     def _loaded(self, event: object) -> None:
         if isinstance(event, Formats):
             self._formats.fill(event.choices)
+            tab_order.as_read(self)
             self._show_earlier()
         elif isinstance(event, Unfit):
             self._formats.know(event.reasons)

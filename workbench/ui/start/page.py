@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from workbench.ui import theme
+from workbench.ui import tab_order, theme
 from workbench.ui.actions import tooltip
 from workbench.ui.commands import BY_NAME
 from workbench.ui.start import recent
@@ -126,6 +126,7 @@ class StartPage(QWidget):
     def refresh(self) -> None:
         """Read the recent projects again."""
         self._recent.refresh()
+        tab_order.as_read(self)
         self._way.setVisible(not recent.kept())
 
     def hideEvent(self, event: QHideEvent) -> None:

@@ -23,7 +23,7 @@ from workbench.core.edits import AddLabels
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.ui import theme
+from workbench.ui import tab_order, theme
 from workbench.ui.choosing import chosen_file, typed_path
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
@@ -179,6 +179,7 @@ class WeightsWindow(QDialog):
         kind = type(recipes.plain(self._detector.currentData()).detector_settings)
         rows = [row for row in settings.rows(kind) if row.group != "Loss"]
         self._form.set_rows(rows, ("",))
+        tab_order.as_read(self)
 
     @Slot()
     def _choose_weights(self) -> None:
