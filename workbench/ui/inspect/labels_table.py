@@ -27,6 +27,7 @@ from workbench.core.words import count, share
 from workbench.ui import theme
 from workbench.ui.inspect.shown import Doubles, Shown
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
+from workbench.ui.widgets.spins import double_spin_box
 
 COLUMNS = ("label", "at least", "AP50", "AP", "precision", "recall", "boxes")
 HELP = (
@@ -177,7 +178,7 @@ class Editor(QStyledItemDelegate):
     """A spin box whose lowest step is "as global"."""
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        box = QDoubleSpinBox(parent, decimals=2, singleStep=0.01, minimum=NONE, maximum=1.0)
+        box = double_spin_box(parent=parent, decimals=2, singleStep=0.01, minimum=NONE, maximum=1.0)
         box.setSpecialValueText(AS_GLOBAL)
         box.setObjectName("inspect-own")
         box.setFrame(False)
