@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QTableView
 from pytestqt.qtbot import QtBot
@@ -165,6 +166,22 @@ def test_the_other_labels_keep_their_keys_when_one_goes(open_window: Open, label
     assert keys() == {name: key for name, key in before.items() if name != "plate"} | {"l11": "2"}, "one key was free"
     window.session.undo()
     assert keys() == before
+
+
+def test_the_menu_key_opens_the_menu_of_the_current_label(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    table.setCurrentIndex(table.model().index(1, 2))
+    middle = table.rect().center()  # below the last label, where Qt has the key ask
+    assert not table.indexAt(middle).isValid()
+    asking = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, middle, table.mapToGlobal(middle))
+    QApplication.sendEvent(table, asking)
+    menu = find(window, QMenu, "labels-menu")
+    assert menu.isVisible()
+    (rename,) = (action for action in menu.actions() if action.text() == "Rename")
+    menu.close()
+    rename.trigger()
+    assert find(table, QLineEdit, "").text() == "plate"
 
 
 def test_what_can_be_done_to_a_label_is_in_its_menu(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -12,7 +12,7 @@ from workbench.core import edits
 from workbench.ui.actions import make
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.session import Session
-from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.popups import AskedByKey, Menu
 from workbench.ui.widgets.rows import ROW
 
 
@@ -32,6 +32,7 @@ class LabelMenu(QObject):
         self.menu.addActions([make(page, "rename-label", self.rename), self._hide, rest])
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._open)
+        AskedByKey(view)
         view.doubleClicked.connect(self.rename)
 
     @Slot(QPoint)

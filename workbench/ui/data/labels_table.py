@@ -29,7 +29,7 @@ from workbench.ui.choosing import chosen_file
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
-from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.popups import AskedByKey, Menu
 
 NONE = (
     "None yet. The first box that is drawn asks for its label's name; + adds one, or all lines of a list that is pasted"
@@ -70,6 +70,7 @@ class LabelsTable(QWidget):
         self._view.doubleClicked.connect(self._double_clicked)
         self._view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._view.customContextMenuRequested.connect(self._open_menu)
+        AskedByKey(self._view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.GRID, 0, 0)
         layout.setSpacing(theme.GRID // 2)

@@ -7,8 +7,8 @@ list, as long as the page has the keyboard: who typed the beginning of a label t
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QMenu, QWidget
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QMenu, QWidget
 
 _HELD = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
@@ -44,3 +44,20 @@ class Combo(QComboBox):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         _takes(event)  # and the list's own filter sees it too, which Return and Escape need
         return super().eventFilter(watched, event)
+
+
+class AskedByKey(QObject):
+    """Has the menu key ask for the menu of a list's current row: Qt has it ask in the middle, where none may be."""
+
+    def __init__(self, view: QAbstractItemView) -> None:
+        super().__init__(view)
+        self._view = view
+        view.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        index = self._view.currentIndex()
+        if not isinstance(event, QContextMenuEvent) or event.reason() != QContextMenuEvent.Reason.Keyboard:
+            return False
+        if index.isValid():
+            self._view.customContextMenuRequested.emit(self._view.visualRect(index).center())
+        return True
