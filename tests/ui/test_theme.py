@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QSlider,
     QTabBar,
+    QTableView,
     QToolButton,
     QWidget,
 )
@@ -28,7 +29,9 @@ from workbench.core.project import LABEL_COLOURS
 from workbench.ui import theme
 from workbench.ui.colours import DARK, LIGHT, Colours
 from workbench.ui.style_sheet import style_sheet
+from workbench.ui.widgets.rows import RowsView
 from workbench.ui.widgets.spins import ROOM, spin_box
+from workbench.ui.widgets.tile_view import TileView
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
@@ -125,6 +128,12 @@ def tabs() -> QTabBar:
     return bar
 
 
+def tiles() -> TileView:
+    view = TileView(QSize(40, 40))
+    view.setProperty("role", "flat")
+    return view
+
+
 KINDS = {
     "primary": primary,
     "flat": lambda: QPushButton("Forget", flat=True, autoDefault=False),
@@ -137,6 +146,9 @@ KINDS = {
     "tick": lambda: QCheckBox("Logarithmic"),
     "radio": lambda: QRadioButton("Light"),
     "tabs": tabs,
+    "table": lambda: QTableView(),
+    "flat list": lambda: RowsView("labels", "Labels"),
+    "tiles": tiles,
 }
 
 
@@ -147,6 +159,7 @@ def test_what_has_the_keyboard_is_seen_to_have_it(qtbot: QtBot, mode: str, kind:
     row = QHBoxLayout(window)
     made = [KINDS[kind](), KINDS[kind]()]
     for widget in made:
+        widget.setFixedWidth(100)
         row.addWidget(widget)
     window.show()
     with qtbot.waitActive(window):

@@ -166,5 +166,7 @@ def _views(c: Colours) -> str:
         background: {c.surface}; border: 1px solid {c.border}; gridline-color: {c.hover}; }}
     QHeaderView {{ background: {c.surface}; border: none; }}
     QTableView#labels-table::item {{ padding: 0 4px; }}
-    QAbstractItemView[role="flat"] {{ border: none; background: {c.surface}; }}
+    QAbstractItemView[role="flat"] {{ border: 1px solid {c.surface}; background: {c.surface}; }}
+    QAbstractItemView:focus, QTextEdit:focus, QPlainTextEdit:focus {{ border-color: {c.accent}; }}
+    QAbstractItemView[role="flat"]:focus {{ border-color: {c.accent}; }}
     """

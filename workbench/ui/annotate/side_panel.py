@@ -362,7 +362,7 @@ def _wanted(panel: QWidget, view: RowsView, fewest: int) -> int:
     layout = panel.layout()
     assert layout is not None
     around = layout.minimumSize().height() - view.minimumSizeHint().height()
-    return around + HEIGHT * max(fewest, len(view.rows.rows))
+    return around + 2 * view.frameWidth() + HEIGHT * max(fewest, len(view.rows.rows))
 
 
 def _inset(field: QWidget) -> QVBoxLayout:
