@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QApplication,
     QLabel,
@@ -37,6 +38,18 @@ def test_a_message_lies_above_the_page_that_is_shown_after_it(open_window: Open,
         text = find(window, QLabel, "message-text")
         assert text.isVisible()
         assert window.childAt(text.mapTo(window, text.rect().center())) is text
+
+
+def test_a_message_stays_as_long_as_it_takes_to_read_it(open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+    (timer,) = find(window, QWidget, "messages").findChildren(QTimer, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    long = "'red cell' and its 4,155 boxes in 364 images were deleted. Undo brings them back, so does Edit > History."
+    stays = []
+    for sentence in ("Copied.", long):
+        window.session.inform(sentence)
+        stays.append(timer.interval())
+    assert stays[0] == 4000
+    assert stays[1] >= 6000  # twenty words
 
 
 def test_a_message_goes_with_the_project_that_was_open(open_window: Open, project: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from workbench.ui import theme
 
 _OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: one thinks it over
 _TAKEN = 20.0
-_SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}
+_SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}  # at least
+_PER_LETTER = 0.06  # seconds: as fast as subtitles are read, 17 letters in one
 _ICONS = {
     "info": "mdi6.information-outline",
     "hint": "mdi6.lightbulb-on-outline",
@@ -74,7 +75,7 @@ class Messages(QFrame):
         self._act = None
         self._button.hide()
         self.setAccessibleName(sentence)
-        self._timer.start(int(_SECONDS.get(level, 4.0) * 1000))
+        self._timer.start(int(max(_SECONDS.get(level, 4.0), _PER_LETTER * len(sentence)) * 1000))
         self.show()
         self._place()
         self.raise_()
