@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -53,6 +54,20 @@ def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open)
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
     assert not job.pause.is_set()
     assert pause.text() == "Pause"
+
+
+def test_what_runs_is_paused_and_stopped_by_key(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    control, pausing = Qt.KeyboardModifier.ControlModifier, find(window, QAction, "action-pause-job")
+    assert not pausing.isEnabled()
+    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, pauses=True))
+    assert pausing.isEnabled()
+    for is_set in (True, False):
+        QTest.keyClick(window, Qt.Key.Key_P, control | Qt.KeyboardModifier.ShiftModifier)
+        assert job.pause.is_set() is is_set
+    QTest.keyClick(window, Qt.Key.Key_Period, control)
+    assert job.stop.is_set()
+    qtbot.waitUntil(lambda: not find(window, QAction, "action-stop-job").isEnabled())
 
 
 def test_how_far_a_training_is_is_known_again_after_another_job(qtbot: QtBot, open_window: Open) -> None:

@@ -53,6 +53,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("history", "History…", ("Ctrl+Shift+H",), "mdi6.history"),
     *(Command(f"page-{name}", f"Go to {name.capitalize()}", (f"Ctrl+{n}",)) for n, name in enumerate(PAGES, start=1)),
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
+    Command("pause-job", "Pause what runs, or go on with it", ("Ctrl+Shift+P",), "mdi6.pause"),
+    Command("stop-job", "Stop what runs", ("Ctrl+.",), "mdi6.stop"),
     Command("seen", "What the trainer sees of this image…", ("Ctrl+T",), "mdi6.eye-outline"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
     *(Command(f"help-{page}", title, (), "mdi6.help-circle-outline") for page, title in HELP.items()),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolBu
 
 from workbench.core.words import duration, share, size
 from workbench.ui import theme
+from workbench.ui.actions import make
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
@@ -46,6 +47,11 @@ class StatusBar(QFrame):
         self._pause.setCheckable(True)
         self._pause.toggled.connect(self._name_pause)
         self._stop = self._button("job-stop", "Stop", "mdi6.stop", self._ask_stop)
+        everywhere = Qt.ShortcutContext.WindowShortcut
+        self._pausing = make(self, "pause-job", self._pause.click, context=everywhere)
+        self._stopping = make(self, "stop-job", self._stop.click, context=everywhere)
+        self._pause.setToolTip(self._pausing.toolTip())
+        self._stop.setToolTip(self._stopping.toolTip())
         self._device = QLabel()
         self._device.setObjectName("device")
         self._device.setProperty("role", "muted")
@@ -127,6 +133,8 @@ class StatusBar(QFrame):
         self._bar.setVisible(job is not None)
         self._stop.setVisible(job is not None)
         self._pause.setVisible(job is not None and job.pauses)
+        self._pausing.setEnabled(job is not None and job.pauses)
+        self._stopping.setEnabled(job is not None and not job.stop.is_set())
         if job is None:
             self._title.setText("")
             return
@@ -184,7 +192,6 @@ class StatusBar(QFrame):
     def _name_pause(self, paused: bool) -> None:
         word, icon = ("Continue", "mdi6.play") if paused else ("Pause", "mdi6.pause")
         self._pause.setText(word)
-        self._pause.setToolTip(word)
         self._pause.setAccessibleName(word)
         theme.set_icon(self._pause, icon)
 
