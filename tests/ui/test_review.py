@@ -189,6 +189,9 @@ def test_only_deeds_that_mean_something_here_can_be_done(bench: Bench) -> None:
     assert bench.review.current.kind is Kind.MISS
     assert bench.button("wrong").text() == "Remove my box  (W)"
     assert bench.button("wrong").isEnabled()
+    bench.press(Qt.Key.Key_T)  # nothing was predicted here: there is nothing to take, and the box stays
+    assert bench.review.current.kind is Kind.MISS
+    assert not bench.button("take").isEnabled()
 
 
 def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Bench) -> None:

@@ -191,9 +191,17 @@ class DeedBar(QFrame):
                 word = BESIDE
             button.setText(f"{word}  ({shown(own[0])})" if own else word)
             button.setToolTip(review_deeds.words(item, deed) if item else self._actions[deed].toolTip())
-            there = item is not None and (deed is not Deed.WRONG or bool(item.box))  # else it is as taking it
+            there = item is not None and _means_something(deed, item)
             button.setEnabled(there)
             self._actions[deed].setEnabled(there or item is None)
+
+
+def _means_something(deed: Deed, item: Item) -> bool:
+    """Without a box "wrong" would be as taking; without a prediction there is nothing to take: it would remove the box,
+    as "wrong" does, under words that promise the opposite."""
+    if deed is Deed.TAKE:
+        return item.prediction is not None
+    return deed is not Deed.WRONG or bool(item.box)
 
 
 def _sample(of: str, word: str) -> QWidget:
