@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find
@@ -156,3 +156,17 @@ def test_what_was_kept_by_no_program_of_ours_is_passed_over(open_window: Open) -
         assert keys.of("draw") == ("W",)
     preferences.put("keys/profile", "emacs")
     assert keys.profile() == "labelImg"
+
+
+@pytest.mark.parametrize("width", [1024, 1600])
+def test_every_key_is_in_sight_in_a_small_window_and_words_are_one_line_where_there_is_room(
+    qtbot: QtBot, open_window: Open, project: Path, width: int
+) -> None:
+    window = open_window(project)
+    window.resize(width, 700)
+    opened = sheet(window)
+    scroll = find(opened, QScrollArea, "")
+    qtbot.waitUntil(lambda: opened.width() <= width)
+    assert scroll.horizontalScrollBar().maximum() == 0
+    heights = {label.height() for label in opened.findChildren(QLabel, "keys-words")}
+    assert (max(heights) > 24) is (width == 1024)

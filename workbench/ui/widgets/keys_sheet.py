@@ -90,13 +90,18 @@ class KeysSheet(QDialog):
         self.resize(
             min(wanted.width() + room + 16, parent.width() - 32), min(wanted.height() + 80, parent.height() - 32)
         )
+        if self.width() < wanted.width() + room:  # else the keys of the second column are out of sight
+            for words in content.findChildren(QLabel, "keys-words"):
+                words.setWordWrap(True)
 
     def _rows(self, commands: list[Command]) -> QGridLayout:
         grid = QGridLayout()
         grid.setVerticalSpacing(0)
         grid.setHorizontalSpacing(theme.GRID * 2)
         for row, command in enumerate(commands):
-            grid.addWidget(QLabel(command.text.rstrip("…")), row, 0)
+            words = QLabel(command.text.rstrip("…"))
+            words.setObjectName("keys-words")
+            grid.addWidget(words, row, 0)
             if command.by_hand:
                 fixed = QLabel(_words(command.keys))
                 fixed.setProperty("role", "muted")
