@@ -299,3 +299,15 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     assert not canvas.selected_boxes
     find(window, QAction, "action-next-image").trigger()
     assert window.session.image_id == c.id
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_from_the_filter_a_key_leads_to_what_it_found(open_window: Open, labelled: Path, key: Qt.Key) -> None:
+    window = open_window(labelled, "data")
+    field = find(window, QLineEdit, "filter-text")
+    field.setFocus()
+    QTest.keyClicks(field, "b.p")
+    QTest.keyClick(field, key)
+    assert QApplication.focusWidget().objectName() == "gallery"
+    assert find(window, QWidget, "page-data").isVisible()  # the same Enter opened nothing
+    assert listed(window) == ["b.png"]

@@ -34,6 +34,7 @@ from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
+from workbench.ui.widgets.escaping import Escaping
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
 from workbench.ui.widgets.popups import Menu
@@ -74,6 +75,8 @@ class Gallery(QWidget):
         layout.addWidget(self.view, 1)
         layout.addWidget(self._selection)
         self._bar.changed.connect(self._filter)
+        self._bar.text.returnPressed.connect(self.view.setFocus)
+        Escaping(self._bar.text).pressed.connect(self.view.setFocus)
         self._losses.highest_first.connect(self._highest_loss_first)
         self.view.activated.connect(self._activated)
         self.view.selectionModel().currentChanged.connect(self._current_changed)
