@@ -33,6 +33,7 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     window = open_window(labelled)
     hand = Hand(qtbot, window)
     hand.click(50, 40)
+    assert find(window, QLabel, "selection-about").text() == "60 × 40 px at 20, 20"
     find(window, QCheckBox, "flag-difficult").click()
     note = find(window, QLineEdit, "box-note")
     QTest.keyClicks(note, "out of focus")

@@ -137,7 +137,7 @@ class BoxesPanel(QWidget):
         )
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._following = False
-        layout = _column(self, "Boxes here")
+        layout = _column(self, "Boxes here (px)")
         layout.addWidget(self._view, 1)
         self._view.selectionModel().selectionChanged.connect(self._changed)
 
@@ -252,7 +252,7 @@ class DetailsPanel(QWidget):
             x0, y0, x1, y1 = boxes[0].xyxy
             width, height, x, y = (f"{round(side, 1):g}" for side in (x1 - x0, y1 - y0, x0, y0))
             self._about.setText(
-                f"{width} × {height} at {x}, {y}" if are_selected else f"Just drawn: {width} × {height}"
+                f"{width} × {height} px at {x}, {y}" if are_selected else f"Just drawn: {width} × {height} px"
             )
         else:
             self._about.setText(f"{len(boxes):,} boxes" if boxes else "No box is selected")

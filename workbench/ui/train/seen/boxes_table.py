@@ -21,7 +21,7 @@ from workbench.ui.icons import swatch
 from workbench.ui.train.seen.colours import colour_of
 from workbench.ui.train.seen.wishes import Look
 
-COLUMNS = ("box", "size", "learnt by")
+COLUMNS = ("box", "size (px)", "learnt by")
 _ROW = Qt.ItemDataRole.UserRole
 _SWATCH = 12
 _SIZE = 76  # px for "0.3 × 10.4", at least
