@@ -182,6 +182,24 @@ def test_the_run_s_operating_point_is_where_the_knobs_begin(
     assert window.side.point == replace(point, iou=0.4), "another picture changes nothing"
 
 
+def test_the_arrows_move_a_knob_that_has_the_keyboard_and_after_a_drag_still_the_pictures(
+    qtbot: QtBot, window: LookingWindow, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    slider, pictures = window.side.knobs.confidence.slider, window.transport.slider
+    slider.setFocus(Qt.FocusReason.TabFocusReason)
+    before = slider.value()
+    qtbot.keyClick(slider, Key.Key_Right)
+    assert (slider.value(), pictures.value()) == (before + 1, 0)
+    window.picture.setFocus()
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton)
+    assert not slider.hasFocus()
+    qtbot.keyClick(window, Key.Key_Right)
+    assert pictures.value() == 1
+
+
 def test_without_one_they_begin_as_the_authors_do(qtbot: QtBot, window: LookingWindow, folder: Path) -> None:
     opened(qtbot, window, folder)
     assert window.side.point == OperatingPoint(0.25, (), 0.45, "per label", 300)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider
 
 from workbench.ui.widgets.spins import double_spin_box
@@ -17,7 +18,7 @@ class Knob(QObject):
         self, grid: QGridLayout, name: str, title: str, value: float, help: str, *, low: float = 0.0, high: float = 1.0
     ) -> None:
         super().__init__()
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = _Slider(Qt.Orientation.Horizontal)
         self.slider.setObjectName(f"{name}-slider")
         self.slider.setRange(round(100 * low), round(100 * high))
         self.slider.setMinimumWidth(60)
@@ -59,3 +60,18 @@ class Knob(QObject):
     def _spun(self, value: float) -> None:
         self.set_value(value)
         self.changed.emit(self.value)
+
+
+class _Slider(QSlider):
+    """Its arrows are its own while it has the keyboard, also where the window has them for the next picture."""
+
+    def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right)
+            and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        ):
+            event.accept()
+            return True
+        return super().event(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -47,6 +47,8 @@ class LookingSide(QWidget):
         self._begun = False  # whether the knobs stand where they begin: the network's own NMS must be known
         self.knobs = Knobs()
         self.knobs.keep.hide()  # it is chosen where the labels are known
+        for knob in (self.knobs.confidence, self.knobs.iou):
+            knob.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a drag leaves the arrows to the pictures
         self.tiles = spin_box(minimum=0, maximum=TILES[1], singleStep=64, suffix=" px")
         self.tiles.setSpecialValueText("none")
         self.tiles.setObjectName("looking-tiles")
