@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,27 @@ def test_a_recording_that_fails_leaves_nothing(tmp_path: Path) -> None:
         recorder.write(np.zeros((48, 64, 3), np.uint8))
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its system limits no file's size")
+def test_a_recording_for_which_there_is_no_room_is_told_and_the_one_before_stays(tmp_path: Path) -> None:
+    import resource
+
+    (tmp_path / "a.mp4").write_bytes(b"of before")
+    noise = np.random.default_rng(0).integers(0, 256, (20, 120, 160, 3), np.uint8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with (
+            pytest.raises(WorkbenchError, match=r"a\.mp4 could not be written whole.*Make room"),
+            Recorder(tmp_path / "a.mp4", 10) as recorder,
+        ):
+            for picture in noise:
+                recorder.write(picture)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_bytes() == b"of before"
 
 
 def test_a_format_that_is_none_is_told_with_all_there_are() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -122,7 +123,24 @@ class Recorder:
         self._writer.release()
         try:
             if kind is None:
+                self._check_whole()
                 os.replace(self._inner, self._temporary)
-        finally:
+        except BaseException:
+            self._stack.__exit__(*sys.exc_info())
+            raise
+        else:
             self._stack.__exit__(kind, error, trace)
+        finally:
             self._inner.unlink(missing_ok=True)
+
+    def _check_whole(self) -> None:
+        """cv2 tells nobody that a frame, or the end without which nothing opens an MP4, found no room on the disk."""
+        try:
+            there = videos.length(self._inner)
+        except WorkbenchError:
+            there = 0
+        if there != self.frames:
+            raise WorkbenchError(
+                f"{self._file} could not be written whole: the disk is full, or it went away. Make room and run the"
+                " same command again; what was found is kept."
+            )
