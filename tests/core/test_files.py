@@ -30,6 +30,19 @@ def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
     assert os.listdir(tmp_path) == ["labels.txt"]
 
 
+@pytest.mark.parametrize(
+    "name", ["x" * 255, "é" * 127, "漢" * 85, "🐈" * 63], ids=["one byte", "two bytes", "three bytes", "four bytes"]
+)
+def test_a_name_as_long_as_a_disk_holds_is_written_and_what_was_left_of_it_is_known(tmp_path: Path, name: str) -> None:
+    assert 252 <= len(name.encode()) <= 255
+    with files.atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("new")
+        (tmp_path / f"{temporary.name[:-12]}00000000.tmp").write_text("of a writer that was killed")
+    assert (tmp_path / name).read_text() == "new"
+    files.forget_unfinished(tmp_path)
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_text_is_written_as_utf8_with_lf(tmp_path: Path) -> None:
     files.atomic_write(tmp_path / "deep" / "ü.txt", "ä\nb\n")
     assert (tmp_path / "deep" / "ü.txt").read_bytes() == b"\xc3\xa4\nb\n"

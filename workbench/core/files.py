@@ -69,7 +69,12 @@ def readable_as_usual(path: Path) -> None:
 
 def _unfinished(path: Path) -> Path:
     """A name beside `path` that nobody has, and that `forget_unfinished` knows."""
-    return path.with_name(f".{path.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    return path.with_name(f".{beginning(path.name)}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+
+
+def beginning(name: str) -> str:
+    """As much of a name as unfinished files begin with: 80 bytes, for 80 letters of Chinese alone may fill a name."""
+    return os.fsencode(name)[:80].decode("utf-8", "ignore")
 
 
 def forget_unfinished(folder: Path) -> None:

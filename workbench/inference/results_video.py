@@ -7,6 +7,7 @@ with, so its frames are read a second time instead.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from workbench.core import video as videos
 from workbench.core.detections import Detections
-from workbench.core.files import atomic_path
+from workbench.core.files import atomic_path, beginning
 from workbench.errors import WorkbenchError
 from workbench.inference.draw import drawn
 from workbench.inference.parts import Row
@@ -101,7 +102,9 @@ class Recorder:
 
     def _open(self, width: int, height: int) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        for left in self._file.parent.glob(f".{self._file.name[:80]}.*.tmp*"):  # of a process that was killed
+        for left in self._file.parent.glob(
+            f".{glob.escape(beginning(self._file.name))}.*.tmp*"
+        ):  # of a process that was killed
             left.unlink(missing_ok=True)
         temporary = self._stack.enter_context(atomic_path(self._file))
         # the ending decides what cv2 writes
