@@ -105,6 +105,17 @@ def test_pictures_keep_their_names_and_size(predictor: Predictor, folder: Path, 
     assert np.abs(drawn.astype(int) - original).max() > 100
 
 
+def test_a_strip_that_no_jpeg_can_hold_is_drawn_smaller_and_the_rest_goes_on(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png", "c.png"])
+    cv2.imwrite(str(tmp_path / "in" / "b.png"), np.full((30, 66_000, 3), 3, np.uint8))
+    *_, last = predict_files(stub(), [tmp_path / "in"], tmp_path / "out")
+    assert isinstance(last, PredictionsSaved)
+    assert last.images == 3
+    rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert rows[1]["width"] == 66_000, "boxes are in pixels of the image itself"
+    assert images.read(tmp_path / "out" / "pictures" / "b.jpg").shape == (29, 65_500, 3)
+
+
 def test_two_folders_with_the_same_names_both_keep_their_pictures(tmp_path: Path) -> None:
     for part in ("x", "y"):
         write_pictures(tmp_path / part / "same", ["a.png"])

@@ -1,4 +1,7 @@
-"""Pictures with what was found drawn on them, a JPEG each, written while their pixels are at hand."""
+"""Pictures with what was found drawn on them, a JPEG each, written while their pixels are at hand.
+
+One that is longer than a JPEG can be is shown smaller: a strip from a scanner must not end the prediction of others.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from workbench.inference.parts import Row
 from workbench.inference.sources import Frame
 
 QUALITY = 92  # of the JPEGs
+LONGEST = 65_500  # pixels of a side that a JPEG can have (libjpeg's limit)
 
 
 class Pictures:
@@ -25,7 +29,7 @@ class Pictures:
         self._folder, self._labels, self._clears = folder, labels, alone
 
     def save(self, row: Row, frame: Frame, found: Detections) -> None:
-        picture = cv2.cvtColor(drawn(frame.image, found, self._labels), cv2.COLOR_RGB2BGR)
+        picture = _fitting(cv2.cvtColor(drawn(frame.image, found, self._labels), cv2.COLOR_RGB2BGR))
         whole, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not whole:
             raise WorkbenchError(f"The picture {row.name} could not be written as JPEG. Predict without pictures.")
@@ -34,3 +38,12 @@ class Pictures:
             forget_unfinished(file.parent)
         self._clears = False
         atomic_write(file, data.tobytes(), sync=False)  # Parts.sync puts it on disk before the line that tells of it
+
+
+def _fitting(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """(H, W, 3), with no side above LONGEST."""
+    height, width = picture.shape[:2]
+    share = LONGEST / max(height, width)
+    if share >= 1:
+        return picture
+    return cv2.resize(picture, (max(1, int(width * share)), max(1, int(height * share))), interpolation=cv2.INTER_AREA)
