@@ -19,7 +19,7 @@ from workbench.core import words
 from workbench.core.files import forget_unfinished
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, listing, parts, results, sources, streaming, tiles
+from workbench.inference import jobs, listing, out_folder, parts, results, sources, streaming, tiles
 from workbench.inference.candidate_cache import digest
 from workbench.inference.events import GoingOn, Listing, PredictEvent, PredictionsSaved, Writing
 from workbench.inference.jobs import Job, Order
@@ -62,19 +62,20 @@ def predict_files(
 
     What an earlier call with the same arguments left undone is gone on with; `fresh` begins anew. A picture that can't
     be read is reported and left out. Closing it early keeps what was done. Memory does not grow with the pictures.
-    WorkbenchError if there is no picture, or `output` has results of another job. A shard of several writes no format:
-    `merge` does.
+    WorkbenchError if there is no picture, or `output` has results of another job, or files that are no results and
+    could be replaced. A shard of several writes no format: `merge` does. What was drawn into `output` is no source.
     """
     asked, output, paths = asked or Asked(), Path(output), [Path(path) for path in paths]
     formats, order = results.checked(asked.formats), order_of(predictor, paths, asked)
     shard, pictures = asked.shard, "pictures" in formats
     check_sources(paths)
+    out_folder.check(output, paths, formats)
     with jobs.locked(jobs.folder_of(output, shard)):
         job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
         if job is None:
             job = yield from _begin(output, paths, order, shard, predictor_labels(predictor), pictures)
         elif job.finished:
-            yield from _check_listing(job, paths)
+            yield from _check_listing(job, paths, output)
         new = yield from _work(predictor, job, output)
     if shard.of == 1:
         for event in merge(output, formats, asked.ids):
@@ -121,25 +122,31 @@ def _begin(
     forget_unfinished(folder)
     for left in parts.files(folder):  # of a job that has no job.json any more
         left.unlink()
-    listed = yield from _list(folder / jobs.LISTING, paths, shard)
+    listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None)
     job = Job(folder, order, shard, labels, listed, pictures)
     job.write()
     return job
 
 
-def _list(file: Path, paths: Sequence[Path], shard: Shard) -> Generator[PredictEvent, None, Listed]:
-    for told in listing.write(file, sources.found([path.absolute() for path in paths]), shard):
+def _list(
+    file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None
+) -> Generator[PredictEvent, None, Listed]:
+    """`drawn_into`: the output, if pictures are drawn there."""
+    items = sources.found([path.absolute() for path in paths])
+    if drawn_into is not None:
+        items = out_folder.without_own(items, drawn_into)
+    for told in listing.write(file, items, shard):
         if isinstance(told, Listed):
             return told
         yield Listing(told)
     raise AssertionError("a listing ends with what was listed")
 
 
-def _check_listing(job: Job, paths: Sequence[Path]) -> Generator[PredictEvent, None, None]:
+def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[PredictEvent, None, None]:
     """WorkbenchError if a finished job's sources hold other pictures now."""
     again = job.folder / "again.jsonl"
     try:
-        listed = yield from _list(again, paths, job.shard)
+        listed = yield from _list(again, paths, job.shard, output if job.pictures else None)
     finally:
         again.unlink(missing_ok=True)
     if listed.digest != job.listed.digest:

@@ -20,7 +20,7 @@ from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.core.video import VideoFrame
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, parts, results, streaming, tiles
+from workbench.inference import jobs, out_folder, parts, results, streaming, tiles
 from workbench.inference.draw import drawn
 from workbench.inference.events import PredictEvent, PredictionsSaved
 from workbench.inference.jobs import Job
@@ -104,6 +104,7 @@ def predict_webcam(
     formats, shard = results.checked(asked.formats), Shard()
     labels, name = predictor_labels(predictor), f"webcam{number}"
     order = order_of(predictor, [Path(name)], asked)
+    out_folder.check(output, [], formats)
     with Webcam(number) as camera, jobs.locked(jobs.folder_of(output, shard)), contextlib.ExitStack() as stack:
         if not fresh and jobs.shards(output):
             raise WorkbenchError(f"{output} holds results already. Give --fresh to replace them, or another --out.")
