@@ -213,6 +213,28 @@ def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytes
     assert all(item.file.is_file() for item in found)
 
 
+@pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "../shoot [1]/*.png", "ABSOLUTE/**/*.png", "*/[b]*.png"])
+def test_a_pattern_is_found_in_a_folder_whose_own_name_has_brackets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    inside = write_pictures(tmp_path / "shoot [1]", ["a.png", "below/b.png"])
+    monkeypatch.chdir(inside)
+    told = Path(pattern.replace("ABSOLUTE", str(inside)))
+    *_, last = predict_files(stub(), [told], tmp_path / "out")
+    assert isinstance(last, PredictionsSaved)
+    rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    names = ["below/b.png"] if "[b]" in pattern else ["a.png", "below/b.png"] if "**" in pattern else ["a.png"]
+    assert [row["file"] for row in rows] == names
+
+
+def test_a_folder_with_nothing_but_what_was_drawn_before_has_no_picture(tmp_path: Path) -> None:
+    file = write_pictures(tmp_path, ["a.png"]) / "a.png"
+    list(predict_files(stub(), [tmp_path], tmp_path / "out"))
+    file.unlink()
+    with pytest.raises(WorkbenchError, match="There is no image or video"):
+        list(predict_files(stub(), [tmp_path], tmp_path / "out", fresh=True))
+
+
 @pytest.mark.parametrize("content", [b"", b"not a video", b"RIFF\0\0\0\0AVI LIST"])
 def test_a_broken_video_is_refused_before_anything_is_written(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.avi").write_bytes(content)

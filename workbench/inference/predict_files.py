@@ -106,12 +106,16 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
 def check_sources(paths: Sequence[Path]) -> None:
     """Before anything is written. WorkbenchError: nothing is there, or a video can't be read."""
     if next(sources.found(paths), None) is None:
-        raise WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
+        raise _nothing(paths)
     for path in paths:
         if sources.is_video(path):
             next(videos.frames(path), None)
         elif not path.exists():
             next(sources.found([path]), None)  # says what is wrong with it
+
+
+def _nothing(paths: Sequence[Path]) -> WorkbenchError:
+    return WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
 
 
 def _begin(
@@ -123,6 +127,8 @@ def _begin(
     for left in parts.files(folder):  # of a job that has no job.json any more
         left.unlink()
     listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None)
+    if listed.everywhere == 0:  # but for what was drawn before
+        raise _nothing(paths)
     job = Job(folder, order, shard, labels, listed, pictures)
     job.write()
     return job

@@ -99,7 +99,7 @@ def found(paths: Sequence[Path]) -> Iterator[Item]:
         if path.is_dir():
             yield from _of_folder(path, folders[path] + "/" if len(paths) > 1 else "")
         elif _PATTERN.search(str(path)) and not path.exists():
-            yield from _of_pattern(str(path))
+            yield from _of_pattern(path)
         elif not path.exists():
             raise WorkbenchError(f"{printable(str(path))} does not exist. Check the name.")
         elif is_video(path):
@@ -143,12 +143,17 @@ def _of_list(file: Path) -> Iterator[Item]:
                 yield _named(told, file.parent / told, told)
 
 
-def _of_pattern(pattern: str) -> Iterator[Item]:
-    """A shell's pattern that the shell has left as it is; ** goes through all folders within."""
-    fixed = os.path.dirname(pattern[: _PATTERN.search(pattern).start()])  # type: ignore[union-attr]
-    for name in glob.iglob(pattern, recursive=True):
+def _of_pattern(pattern: Path) -> Iterator[Item]:
+    """A shell's pattern that the shell has left as it is; ** goes through all folders within.
+
+    Names are relative to the last folder before its first sign. A folder that is really called "shoot [1]" is meant.
+    """
+    folder, *rest = Path(), *pattern.parts
+    while len(rest) > 1 and (folder / rest[0]).is_dir():
+        folder = folder / rest.pop(0)
+    for name in glob.iglob(os.path.join(*rest), root_dir=folder, recursive=True):
         if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-            yield _named(os.path.relpath(name, fixed or "."), Path(name), name)
+            yield _named(name, folder / name, name)
 
 
 def _named(name: str, file: Path, told: str) -> Item:
