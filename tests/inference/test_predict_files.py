@@ -213,6 +213,28 @@ def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytes
     assert all(item.file.is_file() for item in found)
 
 
+@pytest.mark.parametrize("source", ["*", "**/*.avi", "list.txt"])
+def test_lists_and_patterns_name_videos_too(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, "ride.avi")
+    Path("broken.avi").write_bytes(b"no video")
+    Path("list.txt").write_text("ride.avi\nbroken.avi\n")
+    *_, last = predict_files(stub(), [Path(source)], tmp_path / "out", Asked(every=3, formats=("json", "video")))
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == (3, 1)
+    assert len(list(videos.frames(tmp_path / "out" / "videos" / "ride.avi.mp4"))) == 3
+    assert "broken.avi" in (tmp_path / "out" / "left_out.csv").read_text()
+
+
+def test_a_folder_of_videos_is_told_how_to_name_them(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    shutil.copy(clip, tmp_path / "in" / "below")
+    with pytest.raises(WorkbenchError, match=r"no image in .*videos in folders.*'.*\*\*/\*\.mp4'"):
+        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
+
+
 @pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "../shoot [1]/*.png", "ABSOLUTE/**/*.png", "*/[b]*.png"])
 def test_a_pattern_is_found_in_a_folder_whose_own_name_has_brackets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str

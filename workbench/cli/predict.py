@@ -71,8 +71,8 @@ def predict(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Images, folders (and folders within), videos, text files with an image's path on each line, or"
-            " patterns such as 'photos/**/*.jpg'."
+            help="Images, folders (and folders within; images alone), videos, text files with a path on each line, or"
+            " patterns such as 'photos/**/*.jpg' or 'clips/*.mp4'."
         ),
     ] = None,
     out_folder: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = OUT,

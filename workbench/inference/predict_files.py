@@ -108,13 +108,19 @@ def check_sources(paths: Sequence[Path]) -> None:
     if next(sources.found(paths), None) is None:
         raise _nothing(paths)
     for path in paths:
-        if sources.is_video(path):
+        if not path.exists():
+            next(sources.found([path]), None)  # a pattern, or it says what is wrong
+        elif sources.is_video(path):
             next(videos.frames(path), None)
-        elif not path.exists():
-            next(sources.found([path]), None)  # says what is wrong with it
 
 
 def _nothing(paths: Sequence[Path]) -> WorkbenchError:
+    for folder in (path for path in paths if path.is_dir()):
+        if any(videos.is_video(file) for file in folder.rglob("*")):
+            return WorkbenchError(
+                f"There is no image in {folder}, and videos in folders are not looked at by themselves. Name them,"
+                f" such as '{folder / '**' / '*.mp4'}'."
+            )
     return WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
 
 

@@ -90,9 +90,10 @@ class Numbered:
 
 
 def found(paths: Sequence[Path]) -> Iterator[Item]:
-    """All that `paths` name, in no order: images, folders (and folders within), videos, lists of images, patterns.
+    """All that `paths` name, in no order: images, folders (and folders within), videos, lists, patterns.
 
-    WorkbenchError if a path does not exist or is none of these by its name. Videos in folders are not looked at.
+    WorkbenchError if a path does not exist or is none of these by its name. Videos in folders are not looked at: a
+    million photographs are not to wait for one. Lists and patterns name them.
     """
     folders = names_of_folders(paths)
     for path in paths:
@@ -152,18 +153,18 @@ def _of_pattern(pattern: Path) -> Iterator[Item]:
     while len(rest) > 1 and (folder / rest[0]).is_dir():
         folder = folder / rest.pop(0)
     for name in glob.iglob(os.path.join(*rest), root_dir=folder, recursive=True):
-        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES or is_video(folder / name):
             yield _named(name, folder / name, name)
 
 
 def _named(name: str, file: Path, told: str) -> Item:
-    """An image by the path that a list or a pattern gives it; ".." and a drive are no part of its name."""
+    """An image or video by the path that a list or a pattern gives it; ".." and a drive are no part of its name."""
     shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
     parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
     shown = "/".join(parts) or "image"
     if shown != os.path.normpath(shown) or printable(told) != told:
         return Item(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
-    return _item(shown, file)
+    return Item(shown, shown, file, is_video=True) if is_video(file) else _item(shown, file)
 
 
 def _item(name: str, file: Path) -> Item:
