@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -44,6 +46,15 @@ def test_a_video_in_a_folder_called_videos_is_not_replaced(tmp_path: Path) -> No
     with pytest.raises(WorkbenchError, match="replace what is to be predicted"):
         predict(file, tmp_path, "json", "video")
     assert file.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_video_into_a_folder_whose_name_is_no_text_is_refused_and_does_not_end_the_process(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out\xff"))
+    with pytest.raises(WorkbenchError, match="not valid text. Rename it"):
+        predict(tmp_path / "in", out, "json", "video")
+    assert predict(tmp_path / "in", out).images == 1
 
 
 @pytest.mark.parametrize(

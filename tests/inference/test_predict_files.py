@@ -213,6 +213,37 @@ def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytes
     assert all(item.file.is_file() for item in found)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+def test_a_list_may_be_of_windows(tmp_path: Path, encoding: str) -> None:
+    write_pictures(tmp_path, ["ä.png", "b c.png"])
+    (tmp_path / "list.txt").write_bytes("\ufeffä.png\r\nb c.png\r\n".encode(encoding))
+    *_, last = predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out")
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == (2, 0)
+
+
+def test_a_list_of_find_print0_is_told(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "list.txt").write_bytes(b"a.png\nb.png\0a.png\0")
+    with pytest.raises(WorkbenchError, match=r"Line 2 of .*list\.txt is no path.*-print0"):
+        list(predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("source", [b"fol\xffder", b"fol\xffder/a.png", b"list.txt", b"fol\xffder/*.png"])
+def test_a_folder_whose_name_is_no_text_is_predicted_and_gone_on_with(tmp_path: Path, source: bytes) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/fol\xffder"))
+    write_pictures(folder, ["a.png"])
+    (tmp_path / "list.txt").write_bytes(os.fsencode(folder) + b"/a.png\n")
+    told = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + source))
+    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == ((0, 1) if source == b"list.txt" else (1, 0)), "a list names the folder too"
+    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
+    assert isinstance(last, PredictionsSaved)
+    assert last.new == 0
+
+
 @pytest.mark.parametrize("source", ["*", "**/*.avi", "list.txt"])
 def test_lists_and_patterns_name_videos_too(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, source: str

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from workbench.core.files import check_name
 from workbench.core.video import printable
 from workbench.errors import WorkbenchError
 from workbench.inference import jobs
@@ -16,8 +17,13 @@ FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "vo
 """Of the formats that write a file for each picture or video, under its name."""
 
 
-def check(output: Path, paths: Sequence[Path], formats: Iterable[str]) -> None:
-    """WorkbenchError if files could be replaced that are no results: the photographs themselves, or labels."""
+def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
+    """WorkbenchError if files could be replaced that are no results: the photographs themselves, or labels.
+
+    Also if a video can't be written there: cv2 ends the process for a name that is not UTF-8.
+    """
+    if "video" in formats:
+        check_name(output.resolve())
     for folder in (output / FOLDERS[name] for name in formats if name in FOLDERS):
         for path in paths:
             if _lies_in(path, folder):

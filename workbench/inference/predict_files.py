@@ -98,8 +98,9 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
     checkpoint = predictor.checkpoint
     return Order(
         checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
-        tuple(str(path.absolute()) for path in paths), point.confidence, point.own, point.iou, point.kind,
-        point.limit, asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0, predictor.precision,
+        tuple(videos.printable(str(path.absolute())) for path in paths),
+        point.confidence, point.own, point.iou, point.kind, point.limit,
+        asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0, predictor.precision,
     )  # fmt: skip
 
 

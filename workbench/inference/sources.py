@@ -5,6 +5,7 @@ A picture that can't be read is handed on as `Skipped` and the rest goes on.
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import re
@@ -136,10 +137,19 @@ def _of_folder(folder: Path, before: str) -> Iterator[Item]:
 
 
 def _of_list(file: Path) -> Iterator[Item]:
-    """Lines are paths, relative to the list's own folder; empty lines are passed over."""
-    with open(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
-        for line in lines:
+    """Lines are paths, relative to the list's own folder; empty lines are passed over. UTF-8 or UTF-16."""
+    with open(file, "rb") as stream:
+        begins = stream.read(2)
+    is_wide = begins in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # PowerShell's > writes it
+    encoding, errors = ("utf-16", "replace") if is_wide else ("utf-8-sig", "surrogateescape")
+    with open(file, encoding=encoding, errors=errors) as lines:
+        for number, line in enumerate(lines, start=1):
             told = line.strip()
+            if "\0" in told:
+                raise WorkbenchError(
+                    f"Line {number:,} of {printable(str(file))} is no path: it has a NUL in it. Write a text file with"
+                    " a path on each line (find with -print, not -print0)."
+                )
             if told:
                 yield _named(told, file.parent / told, told)
 
