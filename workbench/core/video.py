@@ -20,6 +20,9 @@ VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".m
 QUALITY = 95
 """Of the JPEGs that frames are kept as: a video has lost more before."""
 
+_LENIENT, _LENIENT_SHARE = 1.0, 0.05
+"""Seconds, and share of a video, by which its end may come before its header says."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
@@ -88,6 +91,24 @@ def rate(file: Path) -> float:
         return found if np.isfinite(found) and found > 0 else 0.0
     finally:
         capture.release()
+
+
+def cut_off(file: Path, last: VideoFrame, every: int = 1) -> str:
+    """What to say if `last` is the last of every `every`-th frame and the header tells of much more; "" if not.
+
+    Headers are not exact, and sound may go on behind the pictures, so a second and a twentieth are let pass.
+    """
+    there = rate(file)
+    if not there or not length(file):
+        return ""
+    told = length(file) / there
+    read = max(last.seconds, last.index / there) + every / there
+    if told - read <= max(_LENIENT, told * _LENIENT_SHARE):
+        return ""
+    return (
+        f"{file}: only the first {read:,.1f} of {told:,.1f} seconds could be read; the rest is damaged or missing. Copy"
+        " the video again."
+    )
 
 
 def folder_of(project: Path, file: Path) -> Path:

@@ -34,7 +34,7 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
     """videos/NAME.mp4 for each video among the sources; of `every` frames one, at the speed of the original."""
     files, done = dict(about.videos), 0
     written: list[Path] = []
-    for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 else ""):
+    for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 and not row.skipped else ""):
         if not place or place not in files:
             for _ in some:
                 done += 1

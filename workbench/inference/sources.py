@@ -224,13 +224,20 @@ def _read(
 
 
 def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iterator[Numbered]:
-    """Frames are read from the beginning: seeking in compressed videos lands on wrong ones."""
+    """Frames are read from the beginning: seeking in compressed videos lands on wrong ones.
+
+    That a video breaks off is told behind its frames, by one of those who share them.
+    """
     item, (one, of) = entry.item, part
+    last: videos.VideoFrame | None = None
     try:
-        for frame in videos.frames(item.file, every):
-            if frame.index >= first and (frame.index // every) % of == one:
-                picture = Frame(item.name, frame.index, frame.image, item.file, True, item.place, frame.seconds)
-                yield Numbered(picture, item, Position(entry.byte, entry.number, frame.index + 1))
+        for last in videos.frames(item.file, every):
+            if last.index >= first and (last.index // every) % of == one:
+                picture = Frame(item.name, last.index, last.image, item.file, True, item.place, last.seconds)
+                yield Numbered(picture, item, Position(entry.byte, entry.number, last.index + 1))
+        if last is not None and one == 0 and (sentence := videos.cut_off(item.file, last, every)):
+            gap = Skipped(item.name, last.index + 1, sentence)
+            yield Numbered(gap, item, Position(entry.after, entry.number + 1))
     except WorkbenchError as error:
         if first == 0:
             picture_none = Skipped(item.name, 0, error.sentence)

@@ -51,7 +51,8 @@ def stream(
         rows = []
         for one in some:
             if isinstance(one.read, Skipped):
-                rows.append(Row(one.item.name, one.item.place, skipped=one.read.sentence))
+                frame = one.read.index if one.item.is_video and one.read.index else -1  # where it breaks off
+                rows.append(Row(one.item.name, one.item.place, frame=frame, skipped=one.read.sentence))
                 continue
             kept = tiles.selected(next(found), rules.point, predictor.labels)
             rows.append(Row.of(one.read, kept))

@@ -1,0 +1,75 @@
+"""A video that breaks off is predicted as far as it goes, and that the rest is missing is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.inference.stub import stub
+from workbench.core import video as videos
+from workbench.inference.events import PredictionsSaved
+from workbench.inference.listing import Shard
+from workbench.inference.predict_files import Asked, merge, predict_files
+
+FORMATS = ("json", "csv", "video", "yolo")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds, sixty frames."""
+    file = tmp_path_factory.mktemp("video") / "ride.avi"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for shade in range(60):
+        writer.write(np.full((48, 64, 3), shade * 4, np.uint8))
+    writer.release()
+    return file
+
+
+@pytest.fixture
+def half(whole: Path, tmp_path: Path) -> Path:
+    content = whole.read_bytes()
+    (tmp_path / "ride.avi").write_bytes(content[: len(content) // 2])
+    return tmp_path / "ride.avi"
+
+
+def test_the_half_that_is_there_is_predicted_and_the_other_is_told(half: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    *_, last = predict_files(stub(), [half], out, Asked(formats=FORMATS))
+    assert isinstance(last, PredictionsSaved)
+    assert last.skipped == 1
+    assert 10 < last.images < 40
+    assert len(json.loads((out / "predictions.json").read_text())) == last.images
+    assert len(list(videos.frames(out / "videos" / "ride.avi.mp4"))) == last.images
+    assert len(list((out / "yolo" / "labels" / "ride.avi").iterdir())) == last.images
+    told = (out / "left_out.csv").read_text()
+    assert f"only the first {last.images / 10} of 6.0 seconds could be read" in told
+    *_, again = predict_files(stub(), [half], out, Asked(formats=FORMATS))
+    assert isinstance(again, PredictionsSaved)
+    assert (again.new, again.skipped) == (0, 1)
+
+
+@pytest.mark.parametrize("of", [2, 3, 4])
+def test_shards_tell_it_once_and_merge_to_the_same(half: Path, tmp_path: Path, of: int) -> None:
+    """The last frame is another shard's than the one that tells it."""
+    list(predict_files(stub(), [half], tmp_path / "one", Asked(formats=FORMATS)))
+    for number in range(1, of + 1):
+        list(predict_files(stub(), [half], tmp_path / "all", Asked(formats=FORMATS, shard=Shard(number, of))))
+    list(merge(tmp_path / "all", FORMATS))
+    for name in ("predictions.json", "predictions.csv", "left_out.csv", "videos/ride.avi.mp4"):
+        assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("every", [1, 7, 25, 59, 100])
+def test_of_a_whole_video_nothing_is_told(whole: Path, every: int) -> None:
+    *_, last = videos.frames(whole, every)
+    assert videos.cut_off(whole, last, every) == ""
+
+
+def test_a_second_is_let_pass_and_two_are_not(whole: Path) -> None:
+    some = list(videos.frames(whole))
+    assert videos.cut_off(whole, some[50]) == ""
+    assert "only the first 4.0 of 6.0 seconds" in videos.cut_off(whole, some[39])
