@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,25 @@ def test_a_failed_write_leaves_the_old_content_and_no_temporary_file(
             files.atomic_write(target, "new")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["labels.txt"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_disk_that_syncs_no_folders_is_written_to_and_one_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    synced, really = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        synced.append(handle)
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(WorkbenchError, match="error") if number == errno.EIO else contextlib.nullcontext():
+        files.atomic_write(tmp_path / "labels.txt", "new")
+    assert (tmp_path / "labels.txt").read_text() == "new"
+    assert len(synced) == 1, "the file itself"
 
 
 @pytest.mark.parametrize(
