@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from workbench.core import backups
+from workbench.core.document import Document
 from workbench.core.lock import FILE, Lock, is_held
+from workbench.errors import WorkbenchError
 
 
 def test_a_second_opener_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -53,6 +58,29 @@ def test_a_lock_that_is_let_go_while_one_looks_is_taken(tmp_path: Path, monkeypa
 def test_a_folder_that_can_not_be_written_has_no_lock(tmp_path: Path) -> None:
     none = Lock(tmp_path / "not there")
     assert (none.held, none.writable) == (False, False)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_not_called_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    Document.create(tmp_path / "project").close()
+
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = Lock(tmp_path)
+    assert (lock.held, lock.writable, lock.problem) == (False, True, os.strerror(number))
+    told = f"The run a needs a lock, and the disk of its folder has none ({os.strerror(number)})"
+    assert lock.why("the run a").startswith(told)
+    (tmp_path / FILE).touch()
+    assert not is_held(tmp_path), "nobody can: a run is not shown as running for ever"
+    with Document.open(tmp_path / "project") as document:
+        assert document.read_only
+        assert "has no locks" in document.why_read_only
+    with pytest.raises(WorkbenchError, match="needs a lock"):
+        backups.restore(tmp_path / "project", backups.back_up(tmp_path / "project"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

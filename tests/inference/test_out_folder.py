@@ -88,3 +88,10 @@ def test_pictures_drawn_into_a_folder_within_the_source_are_no_pictures_to_predi
         "below/b.png",
         "c.png",
     ]
+
+
+def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    (tmp_path / "out" / "parts" / "1-of-1" / "lock").mkdir(parents=True)  # nor can this, whoever one is
+    with pytest.raises(WorkbenchError, match="can't be written. Choose another --out"):
+        predict(tmp_path / "in", tmp_path / "out")

@@ -146,6 +146,8 @@ def restore(folder: Path, source: Backup | Text) -> Path:
     try:
         if not lock.writable:
             raise WorkbenchError(f"The folder {folder} can't be written. Change its permissions, or copy it elsewhere.")
+        if lock.problem:
+            raise WorkbenchError(lock.why("the project"))
         if not lock.held:
             raise WorkbenchError(f"The project is held by {lock.holder}. Close it there first.")
         with atomic_path(file) as temporary:

@@ -95,6 +95,11 @@ class Document(Contents):
             lock = Lock(folder)
             if not lock.held:
                 read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
+                if lock.problem:
+                    why = (
+                        f"The disk of this project has no locks ({lock.problem}), so it is open for reading only. Copy"
+                        " it to another disk to change it."
+                    )
                 if not lock.writable:
                     why = f"The folder {folder} can't be written, so this project is open for reading only."
         try:

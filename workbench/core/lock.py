@@ -25,13 +25,14 @@ _LOOKING = threading.Lock()
 class Lock:
     """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead.
 
-    `writable` False: nobody may have it, but the folder can't be written.
+    `writable` False: nobody may have it, but the folder can't be written. `problem`: nobody has it, but the disk can't
+    lock, in the system's words (Lustre without flock, NFS without its daemon).
     """
 
     def __init__(self, folder: Path, name: str = FILE) -> None:
         self.held = False
         self.holder = ""
-        self.writable = True
+        self.writable, self.problem = True, ""
         self._file: IO[bytes] | None = None
         try:
             self._file = open(folder / name, "a+b", buffering=0)  # noqa: SIM115 - held open as long as the lock
@@ -48,18 +49,27 @@ class Lock:
         else:
             self._file.close()
             self._file = None
-            self.holder = self.holder or "another process"
+            self.holder = self.holder or ("nobody, but its disk has no locks" if self.problem else "another process")
 
     def why(self, what: str) -> str:
         """Why it is not held, of `what` it locks; for people."""
         if not self.writable:
             return f"The folder of {what} can't be written."
+        if self.problem:
+            return (
+                f"{what[:1].upper()}{what[1:]} needs a lock, and the disk of its folder has none ({self.problem})."
+                " Take a folder on another disk, or have this one mounted with locks."
+            )
         return f"{what[:1].upper()}{what[1:]} is in use by {self.holder}. Stop it there first."
 
     def _try(self) -> None:
         assert self._file is not None
         for look in range(_LOOKS):
-            self.held = _take(self._file)
+            try:
+                self.held = _take(self._file)
+            except OSError as error:
+                self.problem = error.strerror or str(error)
+                return
             self.holder = "" if self.held else _holder(self._file)
             if self.held:
                 return
@@ -84,17 +94,22 @@ def is_held(folder: Path, name: str = FILE) -> bool:
         return False
     with _LOOKING, file:
         if os.name == "nt":
-            return not _take(file)
+            with contextlib.suppress(OSError):
+                return not _take(file)
+            return False
         import fcntl
 
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return True
+        except OSError:  # a disk without locks: nobody can hold one
+            return False
         return False
 
 
 def _take(file: IO[bytes]) -> bool:
+    """Whether it is ours now; another has it if not. OSError if the disk can't lock."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -105,7 +120,7 @@ def _take(file: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # POSIX and Windows
         return False
     return True
 

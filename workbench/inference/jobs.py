@@ -180,6 +180,8 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise WorkbenchError(f"{folder} can't be made: {error.strerror}. Choose another --out.", error) from error
     lock = Lock(folder, "lock")
+    if not lock.writable:
+        raise WorkbenchError(f"{folder} can't be written. Choose another --out.")
     if not lock.held:
         raise WorkbenchError(lock.why(f"predicting into {folder}"))
     try:
