@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +20,9 @@ import pytest
 from tests.inference.stub import stub
 from workbench.core import video as videos
 from workbench.errors import WorkbenchError
-from workbench.inference import webcam
+from workbench.inference import parts, webcam
 from workbench.inference.events import Predicted, PredictionsSaved
-from workbench.inference.predict_files import Asked
+from workbench.inference.predict_files import Asked, merge
 from workbench.inference.webcam import Webcam, predict_webcam
 
 
@@ -110,6 +114,54 @@ def test_a_camera_that_is_unplugged_ends_it_too(cameras: list[Camera], tmp_path:
     *_, last = watch(tmp_path, threading.Event())
     assert isinstance(last, PredictionsSaved)
     assert last.images == 9
+    assert "ended because webcam 1 sends no pictures any more" in last.remark
+    *_, enough = watch(tmp_path, threading.Event(), frames=9, fresh=True)
+    assert isinstance(enough, PredictionsSaved)
+    assert "ended because" not in enough.remark
+
+
+def test_a_camera_that_sends_nothing_is_told_and_nothing_is_written(
+    cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Camera, "read", lambda _: (False, None))
+    with pytest.raises(WorkbenchError, match="Webcam 1 is there and sends no pictures"):
+        watch(tmp_path, threading.Event())
+    assert list(tmp_path.rglob("*.json*")) == []
+
+
+def test_what_was_found_before_a_kill_is_written_by_merge(cameras: list[Camera], tmp_path: Path) -> None:
+    program = f"""
+import os, signal, tests.inference.test_webcam as test, threading
+from workbench.inference import parts, webcam
+webcam.cv2 = test.WithCameras()
+for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}), test.Asked(), threading.Event()):
+    if event.index == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == -9
+    with pytest.raises(WorkbenchError, match="holds results already.*--merge"):
+        watch(tmp_path, threading.Event())
+    *_, last = merge(tmp_path, ["json"])
+    assert isinstance(last, PredictionsSaved)
+    assert last.images == 5
+
+
+def test_a_full_disk_leaves_whole_lines_for_merge(
+    cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small(io.FileIO):
+        """Has room for a thousand bytes."""
+
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            return super().write(data[: 1000 - os.fstat(self.fileno()).st_size])
+
+    monkeypatch.setattr(parts, "open", lambda file, mode, **_: Small(file, mode), raising=False)
+    with pytest.raises(WorkbenchError, match="No space left on device. Make room; what was found before is kept"):
+        watch(tmp_path, threading.Event())
+    monkeypatch.delattr(parts, "open")
+    *_, last = merge(tmp_path, ["json"])
+    assert isinstance(last, PredictionsSaved)
+    assert 0 < last.images < 9
 
 
 def test_results_that_are_there_are_not_replaced_unless_told(cameras: list[Camera], tmp_path: Path) -> None:

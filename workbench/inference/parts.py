@@ -8,6 +8,7 @@ all but the last were put on disk before the next was begun.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -120,12 +121,17 @@ class Parts:
             self._stream = open(self._name(), "ab", buffering=0)  # noqa: SIM115 - until close
         done = self.done.plus(rows, next)
         line = _line(rows, done)
+        before = os.fstat(self._stream.fileno()).st_size
         try:
             written = self._stream.write(line)
             if written != len(line):
                 raise OSError(28, "No space left on device")
         except OSError as error:
-            sentence = f"{self._name()} could not be written: {error.strerror}. Make room; the same command goes on."
+            with contextlib.suppress(OSError):  # half a line; who goes on cuts it off, too
+                self._stream.truncate(before)
+            sentence = (
+                f"{self._name()} could not be written: {error.strerror}. Make room; what was found before is kept."
+            )
             raise WorkbenchError(sentence, error) from error
         self.done = done
         self._in_part += len(rows)

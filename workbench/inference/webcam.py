@@ -1,6 +1,7 @@
 """Predicts what a webcam shows, live, until it is stopped: every frame is looked at as it comes.
 
-What was seen can't be seen again, so nothing is gone on with, and the annotated video is recorded meanwhile.
+What was seen can't be seen again, so nothing is gone on with, and the annotated video is recorded meanwhile. Whatever
+ends the process, what was found until then is there for `merge`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -107,9 +109,17 @@ def predict_webcam(
     out_folder.check(output, [], formats)
     with Webcam(number) as camera, jobs.locked(jobs.folder_of(output, shard)), contextlib.ExitStack() as stack:
         if not fresh and jobs.shards(output):
-            raise WorkbenchError(f"{output} holds results already. Give --fresh to replace them, or another --out.")
+            raise WorkbenchError(
+                f"{output} holds results already. Have them written with --merge, give --fresh to replace them, or take"
+                " another --out."
+            )
+        if (first := camera.read()) is None:
+            raise WorkbenchError(f"Webcam {number} is there and sends no pictures. Plug it in again, or take another.")
         jobs.going_on(output, shard, order, fresh=True, pictures=False)
-        job = Job(jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats)
+        job = Job(
+            jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats,
+            finished=True,
+        )  # fmt: skip
         for left in parts.files(job.folder):
             left.unlink()
         job.write()
@@ -120,24 +130,29 @@ def predict_webcam(
             beside.append(Recording(recorder, labels))
         written = stack.enter_context(contextlib.closing(Parts(job.folder, beside=job.pictures)))
         rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
-        pictures = _frames(camera, name, asked.every, frames, stop)
+        pictures = _frames(camera, first, name, asked.every, frames, stop)
         yield from streaming.stream(predictor, pictures, written, rules, beside, frames, batch=1)
-    job.finish()
+        is_cut = not stop.is_set() and (frames == 0 or written.done.images < frames)
     for event in merge(output, [name for name in formats if name != "video"]):
         if isinstance(event, PredictionsSaved) and film.is_file() and "video" in formats:
             files = (*event.files, film)
-            event = PredictionsSaved(files[0], event.images, event.detections, event.skipped, files, event.remark)
+            event = replace(event, file=files[0], files=files)
+        if isinstance(event, PredictionsSaved) and is_cut:
+            event = replace(
+                event, remark=f"It ended because webcam {number} sends no pictures any more. {event.remark}"
+            )
         yield event
 
 
-def _frames(camera: Webcam, name: str, every: int, most: int, stop: Event) -> Iterator[Numbered]:
+def _frames(
+    camera: Webcam, first: VideoFrame, name: str, every: int, most: int, stop: Event
+) -> Iterator[Numbered]:  # fmt: skip
     taken = 0
-    while not stop.is_set() and (most == 0 or taken < most):
-        frame = camera.read()
-        if frame is None:
-            return
+    frame: VideoFrame | None = first
+    while frame is not None and not stop.is_set():
         if frame.index % every == 0:
             taken += 1
             item = Item(name, name, Path(name), is_video=True)
             picture = Frame(name, frame.index, frame.image, item.file, True, name, frame.seconds)
             yield Numbered(picture, item, Position(0, 0, frame.index + 1))
+        frame = None if stop.is_set() or taken == most > 0 else camera.read()
