@@ -8,6 +8,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -196,6 +197,24 @@ def test_a_video_among_pictures_is_in_its_place(clip: Path, tmp_path: Path) -> N
     assert [(row["file"], row.get("frame")) for row in rows] == [
         ("clip.avi", 0), ("clip.avi", 6), ("in/a.png", None), ("in/d.png", None),
     ]  # fmt: skip
+
+
+def test_a_folder_that_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a network disk that goes away while it is read take images with it in silence."""
+    write_pictures(tmp_path / "in", ["a.png", "below/b.png", "shut/c.png"])
+    really = os.scandir
+
+    def scandir(folder: Any) -> Any:
+        if os.path.basename(folder) == "shut":
+            raise PermissionError(13, "Permission denied")
+        return really(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    *_, last = predict_files(stub(), [tmp_path / "in"], tmp_path / "out")
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == (2, 1)
+    told = (tmp_path / "out" / "left_out.csv").read_text()
+    assert "shut: this folder can't be read (Permission denied)" in told
 
 
 def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,11 +249,15 @@ def gather_images(
     return {folder: list(names) for folder, names in named.items()}, others
 
 
-def walk_images(folder: Path, leave_out: Callable[[str], object] = lambda _: None) -> Iterator[str]:
+def walk_images(
+    folder: Path,
+    leave_out: Callable[[str], object] = lambda _: None,
+    shut: Callable[[str, OSError], object] = lambda *_: None,
+) -> Iterator[str]:
     """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once.
 
     `leave_out` gets images and folders whose names are not valid UTF-8, which no format can hold, so that they are
-    told: a printable form of the name.
+    told: a printable form of the name. `shut` gets folders that can't be read, or not to their end; "" is `folder`.
     """
     try:
         os.scandir(folder).close()
@@ -262,32 +266,37 @@ def walk_images(folder: Path, leave_out: Callable[[str], object] = lambda _: Non
             f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
             error,
         ) from error
-    return _image_names(folder, "", leave_out)
+    return _image_names(folder, "", leave_out, shut)
 
 
-def _image_names(folder: Path | str, before: str, leave_out: Callable[[str], object]) -> Iterator[str]:
+def _image_names(
+    folder: Path | str, before: str, leave_out: Callable[[str], object], shut: Callable[[str, OSError], object]
+) -> Iterator[str]:
     """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
     below = []
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name[0] == ".":
-                continue
-            is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
-            try:
-                if not (name.isascii() or _is_text(name)):
-                    if is_image or entry.is_dir(follow_symlinks=False):
-                        leave_out(before + name.encode("utf-8", "replace").decode())
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == ".":
                     continue
-                if is_image and not entry.is_dir():
-                    yield before + name
-                elif entry.is_dir(follow_symlinks=False):
-                    below.append(name)
-            except OSError:  # a link in a circle: as an image it is seen with its problem
-                if is_image:
-                    yield before + name
+                is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+                try:
+                    if not (name.isascii() or _is_text(name)):
+                        if is_image or entry.is_dir(follow_symlinks=False):
+                            leave_out(before + name.encode("utf-8", "replace").decode())
+                        continue
+                    if is_image and not entry.is_dir():
+                        yield before + name
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.append(name)
+                except OSError:  # a link in a circle: as an image it is seen with its problem
+                    if is_image:
+                        yield before + name
+    except OSError as error:
+        shut(before[:-1], error)
     for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out)
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out, shut)
 
 
 def left_out_sentence(names: Sequence[str]) -> str:

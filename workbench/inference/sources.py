@@ -126,14 +126,23 @@ def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _of_folder(folder: Path, before: str) -> Iterator[Item]:
-    unreadable: list[str] = []
-    for name in walk_images(folder, unreadable.append):
+    """What can't be read, by its name or as a whole folder, comes as an item with a problem."""
+    bad: list[Item] = []
+
+    def leave_out(name: str) -> None:
+        told = before + name
+        bad.append(Item(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
+
+    def shut(name: str, error: OSError) -> None:
+        told = (before + name).rstrip("/") or printable(folder.name) or "root"
+        why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; mend that"
+        bad.append(Item(told, told, folder, problem=f"{why} and begin anew with --fresh"))
+
+    for name in walk_images(folder, leave_out, shut):
         yield _item(before + name, folder / name)
-        while unreadable:
-            bad = before + unreadable.pop()
-            yield Item(bad, bad, folder, problem=f"{bad}: {_NOT_TEXT}")
-    for bad in (before + name for name in unreadable):
-        yield Item(bad, bad, folder, problem=f"{bad}: {_NOT_TEXT}")
+        while bad:
+            yield bad.pop()
+    yield from bad
 
 
 def _of_list(file: Path) -> Iterator[Item]:
