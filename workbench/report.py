@@ -106,8 +106,9 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                     progress.to(event.done, event.total, f"writing {event.format}")
                 case PredictionsSaved():
                     saved = event
-                    if event.new == 0:  # all was there: without a look at one, the bar knows of none
-                        progress.to(event.images + event.skipped, event.images + event.skipped)
+                    # what was left out moved no bar, a video may have fewer frames than it says, and where all was
+                    # there nothing was looked at
+                    progress.to(event.images + event.skipped, event.images + event.skipped)
     assert saved is not None, "predictions end with what was saved or raise"
     return saved
 

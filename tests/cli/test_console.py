@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from workbench import console, report
-from workbench.inference.events import EvaluationDone, EvaluationProgress, Listing, PredictionsSaved
+from workbench.inference.events import (
+    EvaluationDone,
+    EvaluationProgress,
+    Listing,
+    Predicted,
+    PredictionsSaved,
+    Skipped,
+)
 
 
 def test_names_in_the_first_column_are_not_cut(
@@ -78,6 +85,15 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
 def test_predictions_that_were_there_already_end_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
     report.show_predictions([Listing(40), PredictionsSaved(Path("p.json"), 38, 5, 2, new=0)])
     assert " 40/40 in " in capsys.readouterr().err
+
+
+def test_predictions_of_which_the_last_was_left_out_end_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of ten frames that a video promised three were there."""
+    seen = [Predicted("a", n, n + 1, 10, 1, 5.0) for n in range(3)]
+    report.show_predictions(
+        [*seen, Skipped("b", 2, "b: it breaks off."), PredictionsSaved(Path("p.json"), 3, 3, 1, new=4)]
+    )
+    assert " 4/4 in " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signal")

@@ -316,7 +316,7 @@ def _part(
         try:
             return show_predictions(_until(stop, happening), quiet=quiet)
         except _StoppedError:
-            say("Stopped. What was done is kept: the same command goes on from here.", quiet=quiet)
+            say("What was done is kept: the same command goes on from here.", quiet=quiet)  # "Stopped." follows
             return console.INTERRUPTED
 
 
