@@ -221,6 +221,10 @@ def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
         assert all(document.file(image).is_file() for image in document.images())
     assert main(["add-video", str(tmp_path / "p"), str(tmp_path / "no.avi")]) == console.FAILED
     assert "no such video" in capsys.readouterr().err
+    whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    assert main(["add-video", str(tmp_path / "p"), str(clip)]) == console.DONE
+    assert "of 20.0 seconds could be read" in capsys.readouterr().err
 
 
 def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, capsys: Capture) -> None:

@@ -14,11 +14,11 @@ from workbench.errors import Refused, WorkbenchError
 FRAMES, RATE = 12, 4
 
 
-def write_clip(file: Path) -> Path:
+def write_clip(file: Path, frames: int = FRAMES) -> Path:
     """Each frame of its own grey, four a second."""
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), RATE, (64, 48))
-    for shade in range(FRAMES):
-        writer.write(np.full((48, 64, 3), shade * 20, np.uint8))
+    for shade in range(frames):
+        writer.write(np.full((48, 64, 3), shade * 20 % 256, np.uint8))
     writer.release()
     return file
 
@@ -60,6 +60,17 @@ def test_another_video_of_the_same_name_has_a_folder_of_its_own(clip: Path, tmp_
     other.write_bytes(other.read_bytes() + b" ")
     assert video.folder_of(tmp_path, other) != video.folder_of(tmp_path, clip)
     assert video.folder_of(tmp_path, clip).parent == tmp_path / "frames"
+
+
+def test_frames_of_a_video_that_breaks_off_are_kept_and_the_rest_is_told(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.avi", 20 * RATE).read_bytes()
+    (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])
+    *_, last = video.extract(tmp_path / "whole.avi", tmp_path / "frames of the whole", 5)
+    assert (last.image is not None, last.remark) == (True, "")
+    *some, last = video.extract(tmp_path / "half.avi", tmp_path / "frames", 5)
+    assert len(some) == len(list((tmp_path / "frames").iterdir()))
+    assert all(event.image is not None and not event.remark for event in some)
+    assert "of 20.0 seconds could be read; the rest is damaged or missing" in last.remark
 
 
 def test_what_the_header_says(clip: Path) -> None:

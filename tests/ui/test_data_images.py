@@ -277,6 +277,12 @@ def test_frames_of_a_video_become_images_of_the_project(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "bad.avi"), ""))
     find(window, QAction, "action-add-video").trigger()
     assert "could not be opened" in find(window, QLabel, "message-text").text()
+    whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
+    (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])
+    page = find(window, QWidget, "page-data")
+    page.incoming.add_video(tmp_path / "half.avi", 4)
+    qtbot.waitUntil(lambda: "of 20.0 seconds could be read" in find(window, QLabel, "message-text").text())
+    assert "half_000000.jpg" in listed(window)
 
 
 def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(

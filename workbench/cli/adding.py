@@ -65,5 +65,7 @@ def add_video(
             progress.to(event.done, event.total or None)
             if event.image is not None:
                 found.append(event.image)
+            elif event.remark:
+                say(event.remark)
         added = len(document.add_described(folder, found))
     result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)

@@ -35,11 +35,15 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What extract() tells: `done` of `total` frames read (0: the video does not say), and the image that was kept."""
+    """What extract() tells: `done` of `total` frames read (0: the video does not say), and the image that was kept.
+
+    `remark`: comes alone and last, if the video breaks off.
+    """
 
     done: int
     total: int
     image: Image | None = None  # id 0, path within the folder
+    remark: str = ""
 
 
 def is_video(path: Path) -> bool:
@@ -135,6 +139,7 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
     """
     total = length(file)
     stem = safe_name(printable(file.stem))
+    frame: VideoFrame | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for frame in frames(file, every):
@@ -150,6 +155,8 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
             yield Extracted(min(frame.index + 1, total) if total else frame.index + 1, total, image)
     except OSError as error:
         raise WorkbenchError(f"Frames can't be kept in {folder}: {error.strerror or error}.", error) from error
+    if frame is not None and (remark := cut_off(file, frame, every)):
+        yield Extracted(frame.index + 1, frame.index + 1, remark=remark)
 
 
 def opened(file: Path) -> cv2.VideoCapture:

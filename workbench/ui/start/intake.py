@@ -56,11 +56,12 @@ def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Count
     """In a job's thread: every `every`-th frame of a video into the project's folder. Stopping keeps what was read."""
     from workbench.core import video
 
-    folder, images = video.folder_of(project, file), []
+    folder, images, remark = video.folder_of(project, file), [], ""
     for event in video.extract(file, folder, every):
         if event.image is not None:
             images.append(event.image)
+        remark = event.remark
         yield Counted(event.done, event.total, "frames")
         if job.stop.is_set():
             break
-    yield Described(folder, tuple(images), project)
+    yield Described(folder, tuple(images), project, remark)
