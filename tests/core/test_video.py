@@ -62,6 +62,23 @@ def test_another_video_of_the_same_name_has_a_folder_of_its_own(clip: Path, tmp_
     assert video.folder_of(tmp_path, clip).parent == tmp_path / "frames"
 
 
+def test_damaged_frames_are_passed_over_and_those_behind_them_keep_their_numbers(tmp_path: Path) -> None:
+    """cv2 ends there, as if that were the video's end: a third was all that was seen."""
+    file, noise = tmp_path / "a.mp4", np.random.default_rng(0)
+    writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    for _ in range(60):
+        writer.write(noise.integers(0, 256, (48, 64, 3), np.uint8))
+    writer.release()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    file.write_bytes(data)
+    found = [(frame.index, frame.seconds) for frame in video.frames(file)]
+    assert 50 < len(found) < 60
+    assert found[-1][0] == 59
+    assert all(seconds == pytest.approx(index / 10) for index, seconds in found)
+    assert [frame.index for frame in video.frames(file, 10)] == [i for i, _ in found if i % 10 == 0]
+
+
 def test_frames_of_a_video_that_breaks_off_are_kept_and_the_rest_is_told(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.avi", 20 * RATE).read_bytes()
     (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])

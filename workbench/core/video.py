@@ -20,6 +20,8 @@ VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".m
 QUALITY = 95
 """Of the JPEGs that frames are kept as: a video has lost more before."""
 
+_DAMAGED = 100
+"""Frames in a row that can't be decoded and are passed over."""
 _LENIENT, _LENIENT_SHARE = 1.0, 0.05
 """Seconds, and share of a video, by which its end may come before its header says."""
 
@@ -58,24 +60,28 @@ def printable(name: str) -> str:
 def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
     """Every `every`-th frame in order. Reading is sequential: seeking in compressed videos lands on wrong frames.
 
-    Refused if the file can't be opened or holds no frame.
+    Damaged frames are passed over and counted. Refused if the file can't be opened or holds no frame.
     """
     capture = opened(file)
+    index = -1
     try:
-        index = 0
-        while capture.grab():
+        while step := _gone_on(capture):
+            index += step
             if index % every == 0:
                 seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 decoded, image = capture.retrieve()
-                if not decoded:
-                    break
-                rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-                yield VideoFrame(index, seconds, rgb)
-            index += 1
-        if index == 0:
+                if decoded:
+                    rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+                    yield VideoFrame(index, seconds, rgb)
+        if index < 0:
             raise Refused(file, "this video holds no frame that can be read. Convert it to MP4 (H.264) first.")
     finally:
         capture.release()
+
+
+def _gone_on(capture: cv2.VideoCapture) -> int:
+    """To the next frame that can be decoded: by how many, 0 at the end. A damaged one looks like the end to cv2."""
+    return next((step for step in range(1, _DAMAGED + 2) if capture.grab()), 0)
 
 
 def length(file: Path) -> int:
