@@ -65,7 +65,7 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
     capture = opened(file)
     index = -1
     try:
-        while step := _gone_on(capture):
+        while step := gone_on(capture):
             index += step
             if index % every == 0:
                 seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -79,7 +79,7 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
         capture.release()
 
 
-def _gone_on(capture: cv2.VideoCapture) -> int:
+def gone_on(capture: cv2.VideoCapture) -> int:
     """To the next frame that can be decoded: by how many, 0 at the end. A damaged one looks like the end to cv2."""
     return next((step for step in range(1, _DAMAGED + 2) if capture.grab()), 0)
 

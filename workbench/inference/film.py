@@ -7,6 +7,7 @@ frames of a project, predictions that are written) is read from the beginning in
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -28,22 +29,27 @@ class Film:
         self.rate = videos.rate(file) or RATE
         self._capture = videos.opened(file)
         self._next = 0
+        self._last: VideoFrame | None = None
 
     def frame(self, index: int) -> VideoFrame:
-        """WorkbenchError if the video ends before it, whatever its header says."""
+        """The next one, if it is damaged. WorkbenchError if the video ends before it, whatever its header says."""
+        if self._last is not None and self._last.index <= index < self._next:
+            return replace(self._last, index=index)  # the same again, or damaged too
         if not self._next <= index <= self._next + NEAR:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
             self._next = index
-        while self._next < index and self._capture.grab():
-            self._next += 1
-        there = self._next == index and self._capture.grab()
+        step = 0
+        while self._next <= index and (step := videos.gone_on(self._capture)):
+            self._next += step
         seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        decoded, image = self._capture.retrieve() if there else (False, None)
+        decoded, image = self._capture.retrieve() if step else (False, None)
         if not decoded or image is None:
-            self._next = -1  # seek next time
+            self._capture.release()  # behind the end of some videos nothing can be sought any more
+            self._capture, self._next, self._last = videos.opened(self.file), 0, None
             raise WorkbenchError(f"{self.file.name} has no frame {index:,} that can be read. Go back a little.")
-        self._next = index + 1
-        return VideoFrame(index, seconds, np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
+        rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        self._last = VideoFrame(index, seconds, rgb)
+        return self._last
 
     def close(self) -> None:
         self._capture.release()
