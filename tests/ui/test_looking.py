@@ -265,6 +265,18 @@ def test_what_can_not_be_opened_is_a_sentence(qtbot: QtBot, window: LookingWindo
     assert not window.transport.play.isEnabled()
 
 
+def test_where_nothing_can_be_shown_no_label_has_a_count(
+    qtbot: QtBot, window: LookingWindow, folder: Path, tmp_path: Path
+) -> None:
+    opened(qtbot, window, folder)
+    rows = range(window.side.labels.rowCount())
+    assert any(window.side.labels.item(row, 1).text() not in ("", "0") for row in rows)
+    (tmp_path / "empty").mkdir()
+    window._open_path(tmp_path / "empty")
+    qtbot.waitUntil(lambda: "There is no image in" in window.picture.sentence)
+    assert [window.side.labels.item(row, 1).text() for row in rows] == [""] * len(rows)
+
+
 def test_a_webcam_is_watched_until_it_is_paused_and_let_go_then(
     qtbot: QtBot, window: LookingWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

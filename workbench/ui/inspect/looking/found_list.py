@@ -67,6 +67,14 @@ class FoundList(QTableWidget):
                 self.setRowHidden(row, self.rowCount() > MANY and ticked and not counts[row])
         self.blockSignals(False)
 
+    def forget_counts(self) -> None:
+        """Nothing is shown of which there could be any."""
+        self.blockSignals(True)
+        for count in (self.item(row, 1) for row in range(self.rowCount())):
+            if count is not None:
+                count.setText("")
+        self.blockSignals(False)
+
     def shown_of(self, found: Detections) -> Detections:
         """The detections of labels that are ticked."""
         items = [self.item(row, 0) for row in range(self.rowCount())]

@@ -244,6 +244,7 @@ class LookingWindow(QDialog):
         self.picture.clear()
         self.picture.say(sentence)
         self._caption.setText("")
+        self.side.labels.forget_counts()
         source, index = self._source, self.transport.index
         if source is not None:
             self.transport.show_place(source, index, source.names[index] if source.names else "")
