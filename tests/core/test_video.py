@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -60,6 +64,30 @@ def test_another_video_of_the_same_name_has_a_folder_of_its_own(clip: Path, tmp_
     other.write_bytes(other.read_bytes() + b" ")
     assert video.folder_of(tmp_path, other) != video.folder_of(tmp_path, clip)
     assert video.folder_of(tmp_path, clip).parent == tmp_path / "frames"
+
+
+def test_of_a_broken_video_nothing_is_said_but_in_words(tmp_path: Path) -> None:
+    data = bytearray(write_clip(tmp_path / "damaged.avi", 40).read_bytes())
+    for at in range(2000, len(data) - 2000, 900):
+        data[at : at + 300] = bytes(range(50)) * 6
+    (tmp_path / "damaged.avi").write_bytes(data)
+    (tmp_path / "none.mp4").write_bytes(b"no video")
+    program = f"""
+from pathlib import Path
+from workbench.core import video
+from workbench.errors import WorkbenchError
+for name in ("damaged.avi", "none.mp4"):
+    try:
+        print(len(list(video.frames(Path({str(tmp_path)!r}) / name))) > 0)
+    except WorkbenchError as error:
+        print(error.sentence)
+"""
+    quiet = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"True\n.*none\.mp4: this video could not be opened\..*\n", quiet.stdout)
+    assert quiet.stderr == ""
+    loud = {**os.environ, "OPENCV_FFMPEG_LOGLEVEL": "16"}
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=loud).stdout
+    assert said.count("FFMPEG") > 10, "there was something to say, and who wants to hear it can"
 
 
 def test_damaged_frames_are_passed_over_and_those_behind_them_keep_their_numbers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from workbench.core.files import atomic_write, safe_name
 from workbench.core.project import Image
 from workbench.errors import Refused, WorkbenchError
+
+# FFmpeg writes a line for each broken piece of a video, thousands that hide what is said in words; -8 is "quiet"
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"))
 QUALITY = 95
@@ -46,6 +50,17 @@ class Extracted:
     total: int
     image: Image | None = None  # id 0, path within the folder
     remark: str = ""
+
+
+@contextlib.contextmanager
+def said_in_words() -> Iterator[None]:
+    """What cv2 would write to stderr about a video or camera is left out: whoever calls says it."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def is_video(path: Path) -> bool:
@@ -175,7 +190,8 @@ def opened(file: Path) -> cv2.VideoCapture:
     if file.stat().st_size == 0:
         raise Refused(file, "this video is empty.")
     # FFmpeg alone: another backend would read a name with %d in it as a row of pictures
-    capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
+    with said_in_words():
+        capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
         raise Refused(file, "this video could not be opened. Convert it to MP4 (H.264) first.")

@@ -92,7 +92,8 @@ class Recorder:
         assert self._writer is not None
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
-        self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        with videos.said_in_words():
+            self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         self.frames += 1
 
     def write_until(self, seconds: float, picture: NDArray[np.uint8]) -> None:
@@ -123,7 +124,8 @@ class Recorder:
     ) -> None:
         if self._writer is None:
             return
-        self._writer.release()
+        with videos.said_in_words():
+            self._writer.release()
         try:
             if kind is None:
                 self._check_whole()

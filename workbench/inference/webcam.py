@@ -20,7 +20,7 @@ import numpy as np
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label
-from workbench.core.video import VideoFrame
+from workbench.core.video import VideoFrame, said_in_words
 from workbench.errors import WorkbenchError
 from workbench.inference import jobs, out_folder, parts, results, streaming, tiles
 from workbench.inference.draw import drawn
@@ -43,12 +43,8 @@ class Webcam:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it is said here, in words
-        try:
+        with said_in_words():
             self._capture = cv2.VideoCapture(number)
-        finally:
-            cv2.utils.logging.setLogLevel(level)
         if not self._capture.isOpened():
             self._capture.release()
             raise WorkbenchError(
