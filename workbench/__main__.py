@@ -19,7 +19,11 @@ def main() -> int:
         from workbench.ui.app import run
 
         return run(Path(arguments[0]) if arguments else None)
-    from workbench.cli import main as command_line
+    try:
+        from workbench.cli import main as command_line
+    except KeyboardInterrupt:  # importing takes seconds on a slow disk
+        sys.stderr.write("Stopped.\n")
+        return 130  # as console.INTERRUPTED, which may not be there yet
 
     return command_line(arguments)
 

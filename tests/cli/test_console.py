@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import math
 import re
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from workbench import console, report
+from workbench import __main__, console, report
 from workbench.inference.events import (
     EvaluationDone,
     EvaluationProgress,
@@ -100,7 +101,7 @@ def test_predictions_of_which_the_last_was_left_out_end_a_full_bar(capsys: pytes
 def test_a_session_that_closes_stops_a_job_in_order_but_not_one_by_nohup() -> None:
     code = """
 import os, signal, threading
-from workbench import console
+from workbench import __main__, console
 for wish in (signal.SIG_DFL, signal.SIG_IGN):
     signal.signal(signal.SIGHUP, wish)
     stop = threading.Event()
@@ -112,3 +113,20 @@ for wish in (signal.SIG_DFL, signal.SIG_IGN):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True", "False", "True"]
     assert done.stderr == ""
+
+
+def test_a_command_interrupted_while_it_is_loaded_says_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    really = builtins.__import__
+
+    def interrupted(name: str, *rest: Any) -> Any:
+        if name == "workbench.cli":
+            raise KeyboardInterrupt
+        return really(name, *rest)
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # else main sets it
+    monkeypatch.setattr(sys, "argv", ["workbench", "detectors"])
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    assert __main__.main() == console.INTERRUPTED
+    assert capsys.readouterr().err == "Stopped.\n"
