@@ -19,7 +19,7 @@ from workbench.core import images
 from workbench.core import video as videos
 from workbench.core.detections import KINDS, Kind
 from workbench.errors import WorkbenchError
-from workbench.inference import sources
+from workbench.inference import jobs, sources
 from workbench.inference.events import GoingOn, Listing, Predicted, PredictionsSaved, Skipped
 from workbench.inference.listing import Shard
 from workbench.inference.operating_point import OperatingPoint
@@ -188,6 +188,34 @@ def test_frames_of_a_video_are_dealt_out_and_gone_on_with(clip: Path, tmp_path: 
         whole = (tmp_path / "whole" / name).read_bytes()
         assert (tmp_path / "again" / name).read_bytes() == whole
         assert (tmp_path / "shards" / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_video_that_another_took_the_place_of_is_told_and_its_copy_is_not(
+    clip: Path, tmp_path: Path, finished: bool
+) -> None:
+    """Boxes of yesterday's recording were given, and drawn on today's."""
+    file, out, asked = tmp_path / "ride.avi", tmp_path / "out", Asked(formats=("json", "video"))
+    shutil.copy(clip, file)
+    for done, _ in enumerate(predict_files(stub(), [file], out, asked)):
+        if done == 3 and not finished:
+            break
+    shutil.copyfile(clip, file)  # as one moved to another machine: of another time
+    os.utime(file, (1, 1))
+    *_, last = predict_files(stub(), [file], out, asked)
+    assert isinstance(last, PredictionsSaved)
+    assert last.images == 7
+    file.write_bytes(clip.read_bytes().replace(b"\xff\xd9", b"\xff\xd8"))
+    with pytest.raises(WorkbenchError, match=r"ride\.avi is not the video any more .*--fresh"):
+        list(predict_files(stub(), [file], out, asked))
+    with pytest.raises(WorkbenchError, match=r"ride\.avi is not the video any more"):
+        list(merge(out, ["video"]))
+    list(merge(out, ["csv"]))
+    told = json.loads((out / "parts" / "1-of-1" / "job.json").read_text())
+    del told["fingerprints"]  # as jobs of before have none
+    (out / "parts" / "1-of-1" / "job.json").write_text(json.dumps(told))
+    assert jobs.read(out / "parts" / "1-of-1") is not None
+    list(merge(out, ["csv"]))
 
 
 def test_a_video_among_pictures_is_in_its_place(clip: Path, tmp_path: Path) -> None:

@@ -141,15 +141,19 @@ def folder_of(project: Path, file: Path) -> Path:
 
     Refused if the file can't be read.
     """
+    return project / "frames" / f"{safe_name(printable(file.stem))} {fingerprint(file)}"
+
+
+def fingerprint(file: Path) -> str:
+    """Six letters that tell a video from another, by its size and first megabyte. Refused if it can't be read."""
     try:
         with open(file, "rb") as stream:
             head = stream.read(1 << 20)
-        digest = hashlib.blake2b(head + str(file.stat().st_size).encode(), digest_size=3).hexdigest()
+        return hashlib.blake2b(head + str(file.stat().st_size).encode(), digest_size=3).hexdigest()
     except OSError as error:
         raise Refused(
             printable(os.fspath(file)), f"this video could not be read: {error.strerror or error}."
         ) from error
-    return project / "frames" / f"{safe_name(printable(file.stem))} {digest}"
 
 
 def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from workbench.core import video as videos
 from workbench.core.detections import Kind
 from workbench.core.files import atomic_write
 from workbench.core.lock import Lock
@@ -69,7 +70,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One shard's work as job.json has it. `pictures`: pictures with boxes are written too."""
+    """One shard's work as job.json has it. `pictures`: pictures with boxes are written too.
+
+    `fingerprints` of its videos; none are kept of jobs before November 2026.
+    """
 
     folder: Path
     order: Order
@@ -78,6 +82,7 @@ class Job:
     listed: Listed
     pictures: bool = True
     finished: bool = False
+    fingerprints: tuple[str, ...] = ()
 
     @property
     def listing(self) -> Path:
@@ -95,6 +100,7 @@ class Job:
             "listing": self.listed.digest,
             "pictures": self.pictures,
             "finished": self.finished,
+            "fingerprints": self.fingerprints,
         }
         atomic_write(self.folder / FILE, json.dumps(told, indent=1, ensure_ascii=False, default=str) + "\n")
 
@@ -114,14 +120,41 @@ def read(folder: Path) -> Job | None:
             raise ValueError(f"version {told['version']}")
         order = told["order"] | {"own": tuple((name, float(value)) for name, value in told["order"]["own"])}
         order |= {name: tuple(order[name]) for name in ("labels", "sources")}
-        videos = tuple((place, Path(video)) for place, video in told["videos"])
-        listed = Listed(told["pictures_listed"], told["listed_by_all"], videos, told["listing"])
+        files = tuple((place, Path(video)) for place, video in told["videos"])
+        listed = Listed(told["pictures_listed"], told["listed_by_all"], files, told["listing"])
         labels = tuple(Label(id, name, colour, position=at) for at, (id, name, colour) in enumerate(told["labels"]))
-        return Job(folder, Order(**order), Shard(*told["shard"]), labels, listed, told["pictures"], told["finished"])
+        return Job(
+            folder, Order(**order), Shard(*told["shard"]), labels, listed, told["pictures"], told["finished"],
+            tuple(told.get("fingerprints", ())),
+        )  # fmt: skip
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(f"{file} could not be read. Begin anew with --fresh.", error) from error
+
+
+def fingerprints(listed: Listed) -> tuple[str, ...]:
+    """Of its videos; "" of one that can't be read."""
+    found = []
+    for _, file in listed.videos:
+        try:
+            found.append(videos.fingerprint(file))
+        except WorkbenchError:
+            found.append("")
+    return tuple(found)
+
+
+def check_videos(job: Job) -> None:
+    """WorkbenchError if a video is another than when the job began: a recording was replaced by the next."""
+    if not job.fingerprints:
+        return
+    now = fingerprints(job.listed)
+    for (_, file), before, here in zip(job.listed.videos, job.fingerprints, now, strict=True):
+        if here != before:
+            raise WorkbenchError(
+                f"{file.name} is not the video any more that was predicted into {job.folder.parent.parent}. Give"
+                " --fresh to begin anew, or another folder with --out."
+            )
 
 
 def folder_of(output: Path, shard: Shard) -> Path:

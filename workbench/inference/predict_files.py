@@ -74,8 +74,10 @@ def predict_files(
         job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
         if job is None:
             job = yield from _begin(output, paths, order, shard, predictor_labels(predictor), pictures)
-        elif job.finished:
-            yield from _check_listing(job, paths, output)
+        else:
+            jobs.check_videos(job)
+            if job.finished:
+                yield from _check_listing(job, paths, output)
         new = yield from _work(predictor, job, output)
     if shard.of == 1:
         for event in merge(output, formats, asked.ids):
@@ -136,7 +138,7 @@ def _begin(
     listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None)
     if listed.everywhere == 0:  # but for what was drawn before
         raise _nothing(paths)
-    job = Job(folder, order, shard, labels, listed, pictures)
+    job = Job(folder, order, shard, labels, listed, pictures, fingerprints=jobs.fingerprints(listed))
     job.write()
     return job
 
@@ -208,6 +210,8 @@ def merge(output: Path, formats: Sequence[str], ids: Path | None = None) -> Iter
     one = whole[0]
     if "pictures" in formats and not one.pictures:
         raise WorkbenchError("No pictures were written while predicting. Predict with --format pictures and --fresh.")
+    if "video" in formats:
+        jobs.check_videos(one)
     about = About(one.labels, one.listed.videos, one.order.every, ids)
     done = [parts.ended(job.folder) for job in whole]
     images, skipped = sum(each.images for each in done), sum(each.skipped for each in done)

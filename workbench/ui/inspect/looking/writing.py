@@ -56,6 +56,8 @@ def write(wish: Wish) -> Iterator[Counted | Wrote]:
             return True
         try:
             job = jobs.read(jobs.folder_of(folder, Shard()))
+            if job is not None:
+                jobs.check_videos(job)
         except WorkbenchError:
             return False
         return job is not None and not job.finished and not job.order.differences(order)
