@@ -48,8 +48,8 @@ def boxes_in(folder: Path) -> int:
 def test_the_last_ten_hours_and_the_last_of_each_of_seven_days_are_kept(document: Document) -> None:
     for hour in range(24 * 9):
         backups.back_up(document.folder, NOON + timedelta(hours=hour))
-    kept = [backup.hour for backup in backups.backups(document.folder)]
     last = NOON.replace(minute=0) + timedelta(hours=24 * 9 - 1)
+    kept = [backup.hour for backup in backups.backups(document.folder, last)]
     assert kept[:10] == [last - timedelta(hours=hours) for hours in range(10)]
     ends = [last.replace(hour=23) - timedelta(days=days) for days in range(1, 7)]
     assert kept[10:] == [end for end in ends if end not in kept[:10]]
@@ -65,6 +65,27 @@ def test_a_backup_is_due_once_in_an_hour_in_which_something_was_changed(document
     os.utime(folder / FILE, ns=(time.time_ns(), made.file.stat().st_mtime_ns + 10**9))
     assert not backups.is_due(folder, NOON + timedelta(minutes=20)), "the hour has its backup"
     assert backups.is_due(folder, NOON + timedelta(minutes=31))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=16), timedelta(days=400)])
+def test_a_clock_that_was_ahead_or_goes_west_neither_ends_backups_nor_makes_old_ones_the_newest(
+    document: Document, ahead: timedelta
+) -> None:
+    folder = document.folder
+    for hour in range(12):
+        made = backups.back_up(folder, NOON + ahead + timedelta(hours=hour))
+        if ahead.days:  # the whole clock was ahead; a traveller's is right but for its hour
+            os.utime(made.file, (time.time() + ahead.total_seconds(),) * 2)
+    draw(document)
+    assert backups.is_due(folder, NOON)
+    newest = backups.back_up(folder, NOON)
+    assert backups.backups(folder, NOON)[0].hour == newest.hour
+    assert not backups.is_due(folder, NOON + timedelta(minutes=20)), "not again and again"
+    for hour in range(1, 10):
+        backups.back_up(folder, NOON + timedelta(hours=hour))
+    kept = [backup.hour for backup in backups.backups(folder, NOON + timedelta(hours=9))]
+    assert kept[:10] == [NOON.replace(minute=0) + timedelta(hours=hour) for hour in range(9, -1, -1)]
+    assert len(kept) <= 10 + 2, "those of the future go first"
 
 
 def test_a_damaged_project_is_not_backed_up_and_its_good_copies_stay(document: Document) -> None:

@@ -52,23 +52,23 @@ def said(time: datetime) -> str:
     return f"{time.day} {time:%B %Y, %H:%M}"
 
 
-def backups(folder: Path) -> list[Backup]:
-    """Those of the project in `folder`, newest first."""
-    found = []
+def backups(folder: Path, now: datetime | None = None) -> list[Backup]:
+    """Those of the project in `folder`, newest first; behind them those of hours to come: a clock was ahead."""
+    found, now = [], now or datetime.now()
     with contextlib.suppress(OSError):
         for file in (folder / FOLDER).iterdir():
             name = _NAME.fullmatch(file.name)
             if name:
                 with contextlib.suppress(ValueError):
                     found.append(Backup(file, datetime.strptime(f"{name[1]} {name[2]}", "%Y-%m-%d %H")))
-    return sorted(found, key=lambda backup: backup.hour, reverse=True)
+    return sorted(found, key=lambda backup: (backup.hour <= now, backup.hour), reverse=True)
 
 
 def is_due(folder: Path, now: datetime | None = None) -> bool:
     """Whether the project was changed since its newest backup, and that is of another hour."""
     now = now or datetime.now()
-    newest = next(iter(backups(folder)), None)
-    if newest is None:
+    newest = next(iter(backups(folder, now)), None)
+    if newest is None or newest.hour > now:
         return (folder / FILE).is_file()
     try:
         changed = (folder / FILE).stat().st_mtime_ns > newest.file.stat().st_mtime_ns
@@ -86,7 +86,7 @@ def back_up(folder: Path, now: datetime | None = None) -> Backup:
     file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
     with Store(folder / FILE, read_only=True, check=False) as store:
         store.backup(file)
-    made = backups(folder)
+    made = backups(folder, now)
     for backup in made:
         if backup not in _wanted(made):
             with contextlib.suppress(OSError):
