@@ -14,7 +14,7 @@ import pytest
 from tests.inference.stub import stub, write_pictures
 from workbench.errors import WorkbenchError
 from workbench.inference.events import PredictionsSaved
-from workbench.inference.predict_files import Asked, predict_files
+from workbench.inference.predict_files import Asked, merge, predict_files
 from workbench.inference.results_video import Recorder
 from workbench.inference.webcam import predict_webcam
 
@@ -70,6 +70,38 @@ def test_labels_and_pictures_that_were_there_before_are_not_replaced(tmp_path: P
     assert (tmp_path / theirs).read_text() == "a day's work"
     with pytest.raises(WorkbenchError, match="of no prediction.*--out"):
         list(predict_webcam(stub(), 0, tmp_path, Asked(formats=(format,)), threading.Event()))
+
+
+@pytest.mark.parametrize("format", ["voc", "yolo"])
+def test_labels_beside_earlier_results_are_not_replaced_by_further_formats(tmp_path: Path, format: str) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    predict(tmp_path / "in", tmp_path, "json")
+    theirs = tmp_path / format / "a.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("a day's work")
+    with pytest.raises(WorkbenchError, match="of no prediction"):
+        list(merge(tmp_path, [format]))
+    with pytest.raises(WorkbenchError, match="of no prediction"):
+        predict(tmp_path / "in", tmp_path, format, fresh=True)
+    theirs.unlink()
+    list(merge(tmp_path, [format]))
+    assert os.listdir(theirs.parent)
+    list(merge(tmp_path, [format, "csv"]))
+    predict(tmp_path / "in", tmp_path, "json", format)
+    (tmp_path / "parts" / "folders.json").unlink()  # a prediction of before has none
+    predict(tmp_path / "in", tmp_path, "json")
+    list(merge(tmp_path, [format]))
+
+
+def test_a_video_is_not_replaced_by_what_is_drawn_later(tmp_path: Path) -> None:
+    file = tmp_path / "videos" / "ride.mp4"
+    with Recorder(file, 10) as recorder:
+        recorder.write(np.zeros((48, 64, 3), np.uint8))
+    before = file.read_bytes()
+    predict(file, tmp_path, "json")
+    with pytest.raises(WorkbenchError, match="replace what is to be predicted"):
+        list(merge(tmp_path, ["video"]))
+    assert file.read_bytes() == before
 
 
 def test_pictures_drawn_into_a_folder_within_the_source_are_no_pictures_to_predict(

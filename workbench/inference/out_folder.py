@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from workbench.core.files import check_name
+from workbench.core.files import atomic_write, check_name
 from workbench.core.video import printable
 from workbench.errors import WorkbenchError
 from workbench.inference import jobs
@@ -15,6 +16,7 @@ from workbench.inference.sources import Item
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
 """Of the formats that write a file for each picture or video, under its name."""
+_CLAIMED = "folders.json"
 
 
 def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
@@ -24,6 +26,7 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
     """
     if "video" in formats:
         check_name(output.resolve())
+    ours = _ours(output)
     for folder in (output / FOLDERS[name] for name in formats if name in FOLDERS):
         for path in paths:
             if _lies_in(path, folder):
@@ -31,11 +34,30 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
                     f"Results would be written into {printable(str(folder))} and replace what is to be predicted."
                     " Choose another folder with --out."
                 )
-        if not (output / jobs.FOLDER).is_dir() and folder.is_dir() and os.listdir(folder):
+        if folder.name not in ours and folder.is_dir() and os.listdir(folder):
             raise WorkbenchError(
                 f"{printable(str(folder))} is there already and of no prediction: its files could be replaced. Choose"
                 " another folder with --out."
             )
+
+
+def claim(output: Path, formats: Iterable[str]) -> None:
+    """Keep that the folders of these formats are of predictions, once they were checked and `parts` is there."""
+    kept = output / jobs.FOLDER / _CLAIMED
+    before = _ours(output) if kept.is_file() or jobs.shards(output) else None
+    now = (before or frozenset()) | {FOLDERS[name] for name in formats if name in FOLDERS}
+    if now != before or not kept.is_file():
+        atomic_write(kept, json.dumps(sorted(now)) + "\n")
+
+
+def _ours(output: Path) -> frozenset[str]:
+    """The folders that predictions have written into; all, of predictions that did not keep it yet."""
+    if not (output / jobs.FOLDER).is_dir():
+        return frozenset()
+    try:
+        return frozenset(json.loads((output / jobs.FOLDER / _CLAIMED).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return frozenset(FOLDERS.values())
 
 
 def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:

@@ -71,6 +71,7 @@ def predict_files(
     check_sources(paths)
     out_folder.check(output, paths, formats)
     with jobs.locked(jobs.folder_of(output, shard)):
+        out_folder.claim(output, formats)
         job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
         if job is None:
             job = yield from _begin(output, paths, order, shard, predictor_labels(predictor), pictures)
@@ -210,6 +211,8 @@ def merge(output: Path, formats: Sequence[str], ids: Path | None = None) -> Iter
     one = whole[0]
     if "pictures" in formats and not one.pictures:
         raise WorkbenchError("No pictures were written while predicting. Predict with --format pictures and --fresh.")
+    out_folder.check(output, [Path(source) for source in one.order.sources], formats)
+    out_folder.claim(output, formats)
     if "video" in formats:
         jobs.check_videos(one)
     about = About(one.labels, one.listed.videos, one.order.every, ids)

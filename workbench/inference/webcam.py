@@ -111,6 +111,7 @@ def predict_webcam(
             )
         if (first := camera.read()) is None:
             raise WorkbenchError(f"Webcam {number} is there and sends no pictures. Plug it in again, or take another.")
+        out_folder.claim(output, formats)
         jobs.going_on(output, shard, order, fresh=True, pictures=False)
         job = Job(
             jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats,
