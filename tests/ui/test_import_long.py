@@ -86,6 +86,15 @@ def test_closing_forgets_what_was_read(importing: Importing, folder: Path) -> No
     assert importing.part("apply").isEnabled()
 
 
+def test_with_its_project_what_was_read_goes_too(importing: Importing, folder: Path, project: Path) -> None:
+    """Also where the start page has put the window aside; the next project is not told of it."""
+    importing.read(folder)
+    importing.window.close_project()
+    assert importing.window.open(project)
+    importing.show()
+    assert not importing.part("apply").isEnabled()
+
+
 # --- zips ---
 
 

@@ -88,7 +88,7 @@ class ImportWindow(QDialog):
         self._choices.splits_changed.connect(self._compare)
         self._existing.activated.connect(self._compare)
         session.edited.connect(self._edited)
-        session.document_changed.connect(self._leave)
+        session.document_changed.connect(self.reject)  # close() does nothing where the start page has put it aside
         self.setMinimumSize(640, 440)
         self.resize(960, 680)
         self._show_hint()
@@ -374,11 +374,6 @@ class ImportWindow(QDialog):
         self._choices.ask_for_path()
         self._show_hint()
         super().done(result)
-
-    @Slot()
-    def _leave(self) -> None:
-        self.close()
-        self._view.close_down()
 
     def _discard(self) -> None:
         opened, self._opened = self._opened, None
