@@ -26,7 +26,7 @@ from workbench.ui.session import Session
 
 LOOK = 10
 """Milliseconds between two looks whether a job has begun."""
-SMALL = {"epochs": "500", "input_px": "96", "batch": "4", "width": "0.25", "threads": "1"}
+SMALL = {"epochs": "500", "input_px": "64", "batch": "4", "width": "0.25", "threads": "1"}
 
 
 class Acting(main_window.MainWindow):

@@ -168,7 +168,7 @@ def test_the_window_closes_in_the_midst_of_a_training(original: Path, tmp_path: 
     """Opened, trained and closed: while images are read, at the first steps, in an evaluation, in a save."""
     chance = random.Random(12)
     cycles = _all_end_well(
-        original, tmp_path, [("a training", chance.randrange(4 * LATEST)) for _ in range(times(4, 200))]
+        original, tmp_path, [("a training", chance.randrange(2 * LATEST)) for _ in range(times(4, 200))]
     )
     assert sum(made.steps > 0 for made in cycles) >= len(cycles) / 4
 
