@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,15 @@ def write_photographs(folder: Path, names: list[str]) -> None:
     """Noise of 200 x 100 pixels, one file per name, always the same."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        pixels = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
-        PillowImage.fromarray(pixels).save(folder / name)
+        (folder / name).write_bytes(_photograph(number, Path(name).suffix.lower()))
+
+
+@functools.cache
+def _photograph(number: int, suffix: str) -> bytes:
+    pixels = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    written = io.BytesIO()
+    PillowImage.fromarray(pixels).save(written, PillowImage.registered_extensions()[suffix])
+    return written.getvalue()
 
 
 def find(window: QWidget, kind: type, name: str) -> Any:
