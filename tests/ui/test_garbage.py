@@ -27,7 +27,10 @@ class Knot:
 @pytest.fixture
 def garbage(qtbot: QtBot) -> Iterator[Garbage]:
     parent = QObject()
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # as Python begins
     yield Garbage(parent)
+    gc.set_threshold(*before)
     gc.enable()
 
 
