@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, write_photographs
 from workbench.core.document import Document
-from workbench.ui import closing, job, theme
+from workbench.ui import closing, garbage, job, theme
 from workbench.ui.garbage import Garbage
 from workbench.ui.main_window import MainWindow
 
@@ -57,11 +58,19 @@ def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _garbage_in_this_thread() -> Iterator[None]:
-    garbage = Garbage()
-    yield
-    # What was to be deleted later would be so in the next test's first loop, after a new theme for each of its widgets.
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    garbage.collect_all()
+    """Nothing that a test makes is frozen, or it would never go: 1,300 menus of plots in the end, each with a theme.
+
+    pytest holds what fixtures returned until a test is over, so that it goes when the next one begins; what is left
+    then is the process's own.
+    """
+    Garbage().collect_all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(garbage, "LONG", math.inf)
+        one = Garbage()
+        yield
+        # What was to be deleted later would be so in the next test's first loop, after a new theme for each widget.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        one.collect_all()
     gc.enable()
 
 
