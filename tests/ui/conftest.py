@@ -84,8 +84,22 @@ def open_window(qtbot: QtBot) -> Iterator[Open]:
         yield from _opened(qtbot)
 
 
+@contextlib.contextmanager
+def _left_on(window: MainWindow, page: str) -> Iterator[None]:
+    """A project that is opened was left on this page: no other is made first, which takes as long as many a test."""
+    session = window.session
+
+    def left() -> None:
+        session.page = page
+
+    session.document_changed.connect(left)
+    yield
+    session.document_changed.disconnect(left)
+
+
 def _opened(qtbot: QtBot) -> Iterator[Open]:
-    theme.apply("light")
+    if theme.theme().mode != "light" or not QApplication.instance().styleSheet():
+        theme.apply("light")  # takes as long as to make a page
     _release_keys()
     opened: list[MainWindow] = []
 
@@ -98,7 +112,8 @@ def _opened(qtbot: QtBot) -> Iterator[Open]:
         with qtbot.waitActive(window):
             window.activateWindow()
         if folder is not None:
-            assert window.open(folder)
+            with _left_on(window, page):
+                assert window.open(folder)
             window.show_page(page)
             window.activateWindow()
         return window

@@ -47,10 +47,11 @@ def state(dialog: BesideWindow) -> str:
 
 
 def test_a_box_that_is_drawn_is_in_the_file_beside_its_image(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
-    window = open_window(labelled)
+    window = open_window(labelled, "data")
     dialog = choose(window, "yolo")
     qtbot.waitUntil(lambda: state(dialog) == "0 label files written beside the images.")
     dialog.close()
+    window.show_page("label")
     hand = Hand(qtbot, window)
     hand.drag((20, 10), (120, 60))
     qtbot.waitUntil(lambda: "a.txt" in texts(labelled))
@@ -68,7 +69,7 @@ def test_the_window_shows_where_the_files_lie_and_how_they_stand(
     with Document.open(labelled) as document:
         draw(document, 0)
     (labelled.parent / "photographs" / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
-    window = open_window(labelled)
+    window = open_window(labelled, "data")
     dialog = choose(window, "yolo")
     assert find(dialog, QLabel, "beside-place").text() == "a.png  →  a.txt  in the same folder"
     qtbot.waitUntil(lambda: "1 of another program left alone.\na.txt." in state(dialog))
