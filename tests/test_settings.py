@@ -24,6 +24,10 @@ class Example:
     steps: tuple[float, ...] = setting((0.5, 0.9), "When the rate falls.")
 
 
+def test_rows_are_read_once_for_a_class() -> None:
+    assert settings.rows(Example) is settings.rows(Example)
+
+
 def test_rows_carry_what_a_form_needs() -> None:
     rows = {row.name: row for row in settings.rows(Example)}
     assert list(rows) == ["epochs", "rate", "mirror", "device", "batch", "steps"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import types
 import typing
 from collections.abc import Iterable
@@ -75,6 +76,7 @@ def setting(
     return dataclasses.field(default=default, metadata=about)
 
 
+@functools.cache  # reading the types takes a millisecond, and one choice of a detector asks twenty times
 def rows(settings: type[Any]) -> tuple[Row, ...]:
     """The rows of a settings class in the order of its fields."""
     hints = typing.get_type_hints(settings)
