@@ -102,10 +102,11 @@ _waiting: list[Callable[[], None]] = []
 def load_all() -> Registry[type[Detector]]:
     """Import every module of this package (and with it torch) and return the registry."""
     global _loaded
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "parts":
-            importlib.import_module(f"{__name__}.{module.name}")
-    if not _loaded:
+    if not _loaded:  # looking through the folder takes half a millisecond, and is asked for by the dozen
+        for module in pkgutil.iter_modules(__path__):
+            if module.name != "parts":
+                importlib.import_module(f"{__name__}.{module.name}")
+    if not _loaded:  # by another thread meanwhile
         _loaded = True
         for action in _waiting:
             action()
