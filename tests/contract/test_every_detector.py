@@ -284,8 +284,7 @@ def test_perfect_training_finds_the_box(name: str) -> None:
     """After enough steps on one image (twice: batch norm needs two) the best candidate is the box, with its label."""
     detector = build(name)
     wanted, picture = targets([(8, 12, 40, 56, 2)], [(8, 12, 40, 56, 2)]), images(1).repeat(2, 1, 1, 1)
-    rate = 1e-3 if name == "fcos" else 2e-3  # at twice its rate it jumps about: 240 steps instead of 30
-    optimiser = torch.optim.Adam(detector.parameters(), lr=rate, fused=True)
+    optimiser = torch.optim.Adam(detector.parameters(), lr=2e-3, fused=True)
     for _ in range(24):
         for _ in range(10):
             loss = total(detector, detector(picture), wanted)
