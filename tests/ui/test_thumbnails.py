@@ -81,6 +81,18 @@ def test_what_is_said_of_a_file_stays_while_its_name_is_cut(qtbot: QtBot) -> Non
     assert line.cut(width) == "Looking …"
 
 
+def test_a_name_alone_is_cut_once_however_little_room_there_is(qtbot: QtBot) -> None:
+    line = NamedLine()
+    qtbot.addWidget(line)
+    room = line.fontMetrics().horizontalAdvance("Bloo…000…")
+    shown = []
+    for number in range(10, 14):
+        line.set_named(f"BloodImage_000{number}.jpg")
+        shown.append(line.cut(room))
+    assert [name.count("…") for name in shown] == [1] * 4, shown
+    assert len(set(shown)) == 4, shown
+
+
 def test_a_long_name_keeps_its_beginning_and_more_of_its_end(qapp: QApplication) -> None:
     metrics = QFontMetrics(qapp.font())
     for room in (90, 105, 300):

@@ -76,7 +76,7 @@ class NamedLine(Elided):
         if not self.text().startswith(name) or metrics.horizontalAdvance(self.text()) <= width:
             name = ""
         rest = self.text()[len(name) :]
-        least = min(metrics.horizontalAdvance(name), _LEAST * metrics.averageCharWidth())
+        least = min(metrics.horizontalAdvance(name), _LEAST * metrics.averageCharWidth()) if rest else 0
         shown = cut_name(name, metrics, max(width - metrics.horizontalAdvance(rest), least)) if name else ""
         return metrics.elidedText(shown + rest, Qt.TextElideMode.ElideRight, width)
 
