@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFormLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -72,3 +82,17 @@ def test_recent_projects_come_where_they_are_seen_though_they_are_made_last(open
     window.close_project()
     order = reached(find(window, QWidget, "start-new"))
     assert order.index("start-open") < order.index("recent-card") < order.index("start-sample")
+
+
+def test_enter_that_is_held_down_presses_no_button_that_gets_the_keyboard_meanwhile(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "train")
+    button = find(window, QPushButton, "train-empty-button")
+    button.setFocus()
+    held = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", True)
+    QApplication.sendEvent(button, held)
+    assert not button.isDown()
+    QTest.keyClick(button, Qt.Key.Key_Return)
+    assert button.isDown()
+    qtbot.waitUntil(lambda: find(window, QWidget, "page-label").isVisible())

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -61,6 +63,21 @@ def test_images_that_are_not_done_are_not_trained_on_and_the_page_says_so(
     states.setCurrentText("in work")
     assert text(page, "train-data").startswith("3 images to train on")
     assert button(page, "train-start").isEnabled()
+
+
+def test_the_key_that_started_a_training_does_not_stop_it(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    label_all(session)
+    ready(qtbot, page)
+    start = button(page, "train-start")
+    qtbot.waitUntil(start.isEnabled)
+    start.setFocus()
+    QTest.keyClick(start, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: points(page, "loss", "box") >= 12)
+    window = page.window()
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Space)
+    assert not button(page, "train-stop").hasFocus()
+    assert session.is_training
+    assert "stopping" not in text(page, "train-title")
 
 
 def test_every_detector_and_preset_can_be_chosen(qtbot: QtBot, page: TrainPage, session: Session) -> None:

@@ -366,9 +366,9 @@ class MainWindow(QMainWindow):
     # --- the window's end, and what is dropped on it ---
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter, which nobody has taken, presses the button that has the keyboard, as Space does."""
-        focused = self.focusWidget()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QAbstractButton):
+        """Enter, which nobody has taken, presses the button that has the keyboard, as Space does: held down, once."""
+        focused, is_enter = self.focusWidget(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and isinstance(focused, QAbstractButton) and not event.isAutoRepeat():
             focused.animateClick()
         else:
             super().keyPressEvent(event)

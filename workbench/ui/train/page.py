@@ -81,7 +81,7 @@ class TrainPage(Page):
         self._deeds = RunDeeds(self.session, self._runs, self._setup)
         FirstRecipe(self.session, self._setup, self._deeds)
         self._pictures = LivePictures(self.session)
-        tabs = QTabWidget(documentMode=True)
+        tabs = self._tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
         for widget, word in ((self._runs, "Runs"), (self._pictures, "Pictures"), (self._log, "Log")):
             tabs.addTab(widget, word)
@@ -249,16 +249,16 @@ class TrainPage(Page):
 
     def _begin(self, name: str, request: RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()
-        for_tensorboard = self._curves.bar.for_tensorboard
-        job = ending.job(name, self._train, request, after, for_tensorboard)
+        job = ending.job(name, self._train, request, after, self._curves.bar.for_tensorboard)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
         self._job = job
-        self._live = Story()
-        self._live_name = name
+        self._live, self._live_name = Story(), name
         self._deeds.read(None)
         self._progress.begin(ending.evaluates(request))
         self._runs.clear_selection()
+        if self._setup.start.hasFocus():
+            self._tabs.setFocus()  # Qt hands it on as Start is switched off: to Stop, which the next Space pressed
         self._runs.allow_resume(False, name)
         self._show_story(name, self._live)
         self._describe_data()
