@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication
 
+from workbench.ui import finding
 from workbench.ui.commands import BY_NAME, COMMANDS
 from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, Found, _matching
 
@@ -47,3 +51,15 @@ def test_who_wants_to_predict_finds_where() -> None:
     """It was called "Look" everywhere, and nobody who searched for it had that word."""
     commands = [Found(one.text, HELP if one.name.startswith("help-") else "", nothing) for one in COMMANDS]
     assert [thing.words for thing in _matching(commands, "predict")][:1] == [BY_NAME["look-elsewhere"].text]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_to_stop_means_what_runs_while_something_runs(qapp: QApplication, runs: bool) -> None:
+    """ "Stop drawing" stood first, and Enter left the page on which a training was to be stopped."""
+    keep = QObject()
+    for name in ("cancel", "anchors-play", "stop-job", "pause-job"):
+        action = QAction(BY_NAME[name].text, keep, enabled=runs or not name.endswith("-job"))
+        action.setObjectName(f"action-{name}")
+    found = list(finding.commands(keep.findChildren(QAction), lambda action: action))
+    for text, name in (("stop", "stop-job"), ("pause", "pause-job")):
+        assert (_matching(found, text)[0].words == BY_NAME[name].text) == runs

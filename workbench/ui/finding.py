@@ -20,6 +20,8 @@ from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, Finder, Fou
 SEARCHED = 1000
 """Images of which the finder lists those that begin with what was typed first."""
 _HELP = "action-help-"
+_RUNNING = ("action-pause-job", "action-stop-job")
+"""These can be done only while something runs, which "stop" and "pause" mean then."""
 _ELSEWHERE = ("seen-", "looking-", "review-")
 """Commands of windows and panes that come only when they are wanted: they have no action before."""
 
@@ -44,8 +46,9 @@ def open_finder(window: QWidget, session: Session, made: Iterable[str], acts: Ac
 
 
 def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> Iterator[Found]:
-    """Those that can be done now; the pages of the help come last."""
-    for action in sorted(actions, key=lambda action: action.objectName().startswith(_HELP)):
+    """Those that can be done now: first what ends what runs, the pages of the help last."""
+    by_use = sorted(actions, key=lambda action: action.objectName() not in _RUNNING)
+    for action in sorted(by_use, key=lambda action: action.objectName().startswith(_HELP)):
         name = action.objectName()
         if name.startswith("action-") and name != "action-find" and action.isEnabled():
             key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
