@@ -84,6 +84,15 @@ def test_recent_projects_come_where_they_are_seen_though_they_are_made_last(open
     assert order.index("start-open") < order.index("recent-card") < order.index("start-sample")
 
 
+def test_the_start_page_begins_with_the_keyboard_on_its_first_button_and_each_tab_is_seen(
+    open_window: Open, project: Path
+) -> None:
+    for window in (open_window(), open_window(project)):
+        window.close_project()
+        assert window.focusWidget() is find(window, QWidget, "start-new")
+        assert "" not in reached(window.focusWidget()), "a part without a name, such as what scrolls"
+
+
 def test_enter_that_is_held_down_presses_no_button_that_gets_the_keyboard_meanwhile(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -68,6 +68,7 @@ class StartPage(QWidget):
         row.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons and cards have the keyboard
         scroll.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -90,6 +91,7 @@ class StartPage(QWidget):
             button.setMinimumHeight(theme.GRID * 5)
             button.setIconSize(QSize(20, 20))
             if name == "start-new":
+                self._new = button
                 button.setProperty("role", "primary")
             theme.set_icon(button, icon)
             button.clicked.connect(signal)
@@ -124,7 +126,8 @@ class StartPage(QWidget):
         self._form.offer(photographs)
 
     def refresh(self) -> None:
-        """Read the recent projects again."""
+        """Read the recent projects again; the keyboard is on the first button."""
+        self._new.setFocus()
         self._recent.refresh()
         tab_order.as_read(self)
         self._way.setVisible(not recent.kept())
