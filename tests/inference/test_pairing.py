@@ -82,3 +82,10 @@ def test_what_has_nothing_in_common_is_refused() -> None:
     changed.truth = replace(changed.truth, labels=(Label(1, "cat"), Label(3, "cow", position=1)))
     with pytest.raises(WorkbenchError, match="labels have changed"):
         pair(look([1]), changed, NAMES)
+
+
+def test_what_both_have_learnt_from_is_told_once() -> None:
+    first, second = look([1, 2]), look([1, 2])
+    first.trained_on, second.trained_on = 2, 1
+    (note,) = pair(first, second, NAMES).notes
+    assert note.startswith("one was trained on 2 of 2 images here, two on 1 of 2, so")

@@ -68,3 +68,14 @@ def test_without_a_record_nobody_knows(request_of: MakeRequest, tmp_path: Path) 
     assert learnt.sentence("a", None, 8) == learnt.sentence("a", 0, 8) == ""
     (recorded(request) / "data.npz").write_bytes(b"torn")
     assert learnt.trained_on(request.folder, request.snapshot) is None
+
+
+def test_two_runs_that_have_learnt_from_the_images_are_told_in_one_sentence() -> None:
+    both = learnt.sentence_of_two(("new", "old"), (17, 9), (18, 18))
+    assert both.startswith("new was trained on 17 of 18 images here, old on 9 of 18, so their numbers are too good.")
+    assert both.count("choose a split that neither has learnt from") == 1
+    for known, told in (((17, None), "new was trained on 17"), ((0, 9), "old was trained on 9")):
+        one = learnt.sentence_of_two(("new", "old"), known, (18, 18))
+        assert one.startswith(told)
+        assert "a split that it has not learnt from" in one
+    assert learnt.sentence_of_two(("new", "old"), (0, None), (18, 18)) == ""

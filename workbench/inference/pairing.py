@@ -69,9 +69,9 @@ def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
     if not len(places):
         raise WorkbenchError("The two runs have looked at different images. Look again with both of them.")
     use, notes = _labels(first, second, names)
-    for one, name in zip((first, second), names, strict=True):
-        if seen := learnt.sentence(name, one.trained_on, len(one.truth)):
-            notes.append(seen)
+    known, images = (first.trained_on, second.trained_on), (len(first.truth), len(second.truth))
+    if seen := learnt.sentence_of_two(names, known, images):
+        notes.append(seen)
     left = len(mine) + len(theirs) - 2 * len(places)
     if left:
         notes.append(

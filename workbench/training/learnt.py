@@ -61,7 +61,20 @@ def sentence(name: str, learnt: int | None, images: int) -> str:
     """What to think of numbers of the run `name` on so many images; "" where it has seen none, or nobody knows."""
     if not learnt:
         return ""
-    return (
-        f"{name} was trained on {learnt:,} of {count(images, 'image')} here, so its numbers are too good."
-        " To judge it fairly, choose a split that it has not learnt from, or train anew with the splits as they are."
-    )
+    return f"{_trained(name, learnt, images)} here, so its numbers are too good. {_ADVICE.format('it', 'it has not')}"
+
+
+def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None], images: tuple[int, int]) -> str:
+    """The same of two runs: in one sentence where both have seen some."""
+    one, other = zip(names, learnt, images, strict=True)
+    if not learnt[0] or not learnt[1]:
+        return sentence(*one) or sentence(*other)
+    both = f"{_trained(names[0], learnt[0], images[0])} here, {names[1]} on {learnt[1]:,} of {images[1]:,}"
+    return f"{both}, so their numbers are too good. {_ADVICE.format('them', 'neither has')}"
+
+
+_ADVICE = "To judge {} fairly, choose a split that {} learnt from, or train anew with the splits as they are."
+
+
+def _trained(name: str, learnt: int, images: int) -> str:
+    return f"{name} was trained on {learnt:,} of {count(images, 'image')}"
