@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QTableView, QTabWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QPushButton, QTableView, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (
@@ -102,6 +103,20 @@ def test_a_look_stopped_in_the_status_bar_says_again_what_to_do(
     qtbot.waitUntil(lambda: picture.sentence == "Looking …")
     session.jobs[0].stop.set()
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
+
+
+def test_the_keyboard_is_on_look_again_when_a_look_has_ended(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    """Qt had handed it on while Look was switched off, and Space opened the window of other images."""
+    make_run(session)
+    page.shown()
+    look = page.findChild(QPushButton, "inspect-look")
+    qtbot.waitUntil(look.isEnabled)
+    look.setFocus()
+    QTest.keyClick(look, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+    qtbot.waitUntil(lambda: not session.jobs)
+    qtbot.waitUntil(look.isEnabled)
+    assert page.window().focusWidget() is look
 
 
 def test_what_was_found_is_counted_at_the_best_confidence(qtbot: QtBot, page: InspectPage, session: Session) -> None:

@@ -47,10 +47,13 @@ class Head(QWidget):
         self._words.set_named(name, words)
 
     def show_busy(self, on: bool) -> None:
+        goes_back = not on and self._stop.hasFocus()  # Qt would hand it on, to Other images
         self._bar.setVisible(on)
         self._bar.setRange(0, 0)
         self._stop.setVisible(on)
         self._go.setEnabled(not on and self.choice.run is not None)  # the list of runs comes a moment later
+        if goes_back:
+            self._go.setFocus()
 
     def show_progress(self, event: Counted) -> None:
         if event.total:
