@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.widgets.plot import Plot
@@ -50,3 +51,22 @@ def test_where_a_person_has_moved_it_it_stays(qtbot: QtBot, plot: Plot) -> None:
     there = legend.pos()
     plot.place_legend()
     assert legend.pos() == there
+
+
+def test_a_note_lies_beside_it_and_covers_no_curve(qtbot: QtBot, plot: Plot) -> None:
+    """That AP is judged by few images lay on AP50, which is near the top when all goes well."""
+    plot.note("judged by 2 images only")
+    note = plot.findChild(QLabel, "plot-note")
+    assert isinstance(note, QLabel)
+
+    def field() -> QRectF:
+        return plot.getPlotItem().vb.sceneBoundingRect()
+
+    qtbot.waitUntil(lambda: is_above(plot) and note.isVisible() and note.geometry().bottom() <= field().top())
+    assert note.geometry().top() >= 0
+    assert note.geometry().right() < plot.getPlotItem().legend.sceneBoundingRect().left()
+    plot.note("judged by 2 images only, and many words more, which find no room there")
+    qtbot.waitUntil(lambda: note.geometry().top() >= field().top())
+    plot.note("judged by 2 images only")
+    plot.resize(400, 90)
+    qtbot.waitUntil(lambda: not is_above(plot) and note.geometry().top() >= field().top())

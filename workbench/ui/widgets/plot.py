@@ -320,6 +320,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             legend.fit(room.width(), 0 if is_low else room.height())
             inks = [inked(*self._placed(curve), vb.viewRange(), room) for curve in self._curves.values() if curve.shown]
             legend.avoid(inks, self._note.area())
+        self._note.lie_above(self._line, room.width() - legend.width() if self._line else 0)
 
     def _lift(self, legend: Legend, line: int) -> None:
         """Give it a line of so many px above the curves; 0 has it lie among them."""

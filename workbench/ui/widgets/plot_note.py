@@ -1,4 +1,4 @@
-"""A few quiet words in the upper left corner of a plot."""
+"""A few quiet words in the upper left corner of a plot: above the curves, if its legend leaves room for them there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class PlotNote(QLabel):
 
     def __init__(self, plot: pg.PlotWidget) -> None:
         super().__init__(plot, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._line, self._beside = 0, 0.0
         self.setObjectName("plot-note")
         self.setProperty("role", "muted")
         self.setAutoFillBackground(True)
@@ -32,6 +33,12 @@ class PlotNote(QLabel):
         if words != self.text():
             self.setText(words)
             self.setVisible(bool(words))
+            self._place()
+
+    def lie_above(self, line: int, beside: float) -> None:
+        """There are `line` px above the curves, and in them `beside` px in a row for words; 0 for none."""
+        if (line, beside) != (self._line, self._beside):
+            self._line, self._beside = line, beside
             self._place()
 
     def area(self) -> QRectF:
@@ -50,7 +57,10 @@ class PlotNote(QLabel):
         field = self._field()
         longest = max(self.fontMetrics().horizontalAdvance(line) for line in self.text().split("\n"))
         width = min(longest + 2, max(int(field.width()) - 2 * EDGE, 1))
-        self.setGeometry(int(field.left()) + EDGE, int(field.top()) + EDGE, width, self.heightForWidth(width))
+        high = self.heightForWidth(width)
+        is_above = high <= self._line and width + 2 * EDGE <= self._beside
+        top = field.top() - self._line if is_above else field.top() + EDGE
+        self.setGeometry(int(field.left()) + EDGE, int(top), width, high)
 
     def _restyle(self) -> None:
         palette = self.palette()
