@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF
+from PySide6.QtGui import QPaintEvent, QRegion
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -70,3 +71,30 @@ def test_a_note_lies_beside_it_and_covers_no_curve(qtbot: QtBot, plot: Plot) -> 
     plot.note("judged by 2 images only")
     plot.resize(400, 90)
     qtbot.waitUntil(lambda: not is_above(plot) and note.geometry().top() >= field().top())
+
+
+class Paints(QObject):
+    """Of each paint of a plot: where its curves begin, in px from above, and whether all of it is painted."""
+
+    def __init__(self, plot: Plot) -> None:
+        super().__init__(plot)
+        self.plot, self.seen = plot, list[tuple[float, bool]]()
+        plot.viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            whole = QRegion(self.plot.viewport().rect()).subtracted(event.region()).isEmpty()
+            self.seen.append((self.plot.getPlotItem().vb.sceneBoundingRect().top(), whole))
+        return False
+
+
+def test_the_plot_is_painted_anew_when_its_curves_give_it_a_line(qtbot: QtBot, plot: Plot) -> None:
+    """Pieces of curves stayed in that line."""
+    plot.resize(400, 90)
+    qtbot.waitUntil(lambda: not plot.getPlotItem().legend.isVisible())
+    plot.resize(400, 200)
+    low = plot.getPlotItem().vb.sceneBoundingRect().top()
+    paints = Paints(plot)
+    qtbot.waitUntil(lambda: (low, True) in paints.seen and is_above(plot))
+    top = plot.getPlotItem().vb.sceneBoundingRect().top()
+    qtbot.waitUntil(lambda: (top, True) in paints.seen)

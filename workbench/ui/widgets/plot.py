@@ -84,6 +84,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             self.getPlotItem().legend.sigSampleClicked.connect(self._toggled)
             vb.sigRangeChanged.connect(self._legend_later)
             vb.sigResized.connect(self._legend_later)
+            vb.sigResized.connect(self._paint_anew)
         if dense:
             vb.sigXRangeChanged.connect(self._zoomed)
             vb.sigResized.connect(self.redraw)
@@ -301,6 +302,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def _legend_later(self, *_: object) -> None:
         if self.getPlotItem().legend is not None and not self._soon.isActive():
             self._soon.start()
+
+    @Slot(object)
+    def _paint_anew(self, _: object) -> None:
+        """Where the curves were before they gave a line to the legend, pieces of them stayed."""
+        self.viewport().update()
 
     @Slot()
     def place_legend(self) -> None:
