@@ -22,12 +22,12 @@ _LEAST = 14
 def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
     """A file's name in `room` pixels: the longest of its forms, the shortest cut in its middle, or somewhat before.
 
-    One without a checksum may lack ".jpg" alone.
+    One without a checksum may lack ".jpg" alone, and does before it is cut.
     """
     some = forms(name)
     whole = some if len(some) > 1 else (name, PurePath(name).stem)
     fits = next((form for form in whole if metrics.horizontalAdvance(form) <= room), None)
-    return fits if fits is not None else _cut(some[-1], metrics, room)
+    return fits if fits is not None else _cut(whole[-1], metrics, room)
 
 
 def _cut(name: str, metrics: QFontMetrics, room: int) -> str:
