@@ -101,10 +101,13 @@ def test_thousands_of_images_are_written_as_everywhere(opened: Predictor, card: 
 
 def test_images_of_no_split_are_counted_too(opened: Predictor, card: Card) -> None:
     data = snapshot()
-    images = tuple(dataclasses.replace(image, split=Split.NONE) for image in data.images)
-    text = made(card, opened, None, dataclasses.replace(data, images=images))
+    none = tuple(dataclasses.replace(image, split=Split.NONE) for image in data.images)
+    text = made(card, opened, None, dataclasses.replace(data, images=(*data.images[:2], none[2])))
     assert "| label | train | validation | test | no split |" in text
-    assert "| (images with labels) | 0 | 0 | 0 | 3 |" in text
+    assert "| (images with labels) | 2 | 0 | 0 | 1 |" in text
+    text = made(card, opened, None, dataclasses.replace(data, images=none))
+    assert "| label | no split |" in text, "no column says that it was trained on nothing"
+    assert "| (images with labels) | 3 |" in text
 
 
 def test_what_is_not_known_is_said_to_be_unknown(opened: Predictor, card: Card) -> None:

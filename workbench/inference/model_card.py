@@ -155,8 +155,10 @@ def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None
 
 def _boxes(snapshot: Snapshot) -> list[str]:
     snapshot = snapshot.only(states=[state for state in State if state is not State.UNLABELLED])
-    splits, rest = [Split.TRAIN, Split.VALIDATION, Split.TEST], snapshot.only(splits=[Split.NONE])
-    splits += [Split.NONE] if len(rest) else []
+    without = len(snapshot.only(splits=[Split.NONE]))
+    splits = [Split.NONE] if without else []
+    if without < len(snapshot) or not without:  # else a column of noughts said that nothing was trained on
+        splits = [Split.TRAIN, Split.VALIDATION, Split.TEST, *splits]
     parts = [snapshot.only(splits=[split]) for split in splits]
     counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
     rows = [[label.name, *(f"{int(c[i]):,}" for c in counts)] for i, label in enumerate(snapshot.labels[:LISTED])]
