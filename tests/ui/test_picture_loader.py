@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open
 from workbench.errors import WorkbenchError
 from workbench.ui import thumbnails
 from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.background import Background
 from workbench.ui.pictures import Picture
 
 Shown = tuple[int, int, int]
@@ -86,3 +88,29 @@ def test_the_thumbnail_follows_its_file(qtbot: QtBot, open_window: Open, project
     grey(project.parent / "photographs" / "a.png", 77, width=6)
     hand.key(Qt.Key.Key_A)
     qtbot.waitUntil(lambda: 0 < width() < 10)
+
+
+def test_thumbnails_follow_their_files_when_one_comes_back_from_another_program(
+    qtbot: QtBot, qapp: QApplication, open_window: Open, project: Path
+) -> None:
+    """Those of images that were not on the canvas stayed the old ones until the project was opened again."""
+    window = open_window(project, "data")
+    kept, image = thumbnails.of(window.session), window.session.image
+    photograph = project.parent / "photographs" / "a.png"
+
+    def width() -> int:
+        found = kept.get(image)
+        return found.width() if found is not None else 0
+
+    def come_back() -> None:
+        qapp.applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+
+    qtbot.waitUntil(lambda: width() > 150)
+    grey(photograph, 77, width=6)
+    come_back()
+    qtbot.waitUntil(lambda: 0 < width() < 10)
+    photograph.unlink()
+    come_back()
+    width()
+    qtbot.waitUntil(lambda: not kept.findChild(QTimer).isActive() and kept.findChild(Background).is_idle())
+    assert 0 < width() < 10, "as it was, as when its disk is away"

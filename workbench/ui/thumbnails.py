@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 
 from workbench.errors import WorkbenchError
 from workbench.ui import unread_images
@@ -58,6 +58,7 @@ class Thumbnails(QObject):
         self._kept: OrderedDict[int, QImage] = OrderedDict()
         self._bytes = 0
         self._unread = unread_images.of(session)
+        self._unsure: set[int] = set()  # kept since before another program had the keyboard
         self._refused: set[int] = set()  # not asked for again, or each painting would
         self._wanted: OrderedDict[int, _Wish] = OrderedDict()
         self._background = Background("Thumbnails", _make, self)
@@ -68,13 +69,18 @@ class Thumbnails(QObject):
         session.document_changed.connect(self.forget)
         session.edited.connect(self._edited)
         self._unread.mended.connect(self._refused.discard)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.applicationStateChanged.connect(self._state_changed)
 
     def get(self, image: Image) -> QImage | None:
         """The thumbnail of `image`, or None: then it is on its way, unless it can't be read (unread_images)."""
         found = self._kept.get(image.id)
         if found is not None:
             self._kept.move_to_end(image.id)
-        elif image.id not in self._refused and self._session.document is not None:
+        is_to_make = image.id not in self._refused if found is None else image.id in self._unsure
+        if is_to_make and self._session.document is not None:
+            self._unsure.discard(image.id)
             document = self._session.document
             cache = document.cache_folder / FILE
             self._wanted[image.id] = _Wish(image.id, document.file(image), cache, document.window())
@@ -95,6 +101,9 @@ class Thumbnails(QObject):
         if document is None or document.cache_folder != wish.cache.parent or document.window() != wish.window:
             return  # of a project that is closed now, or by a window that is no longer set
         self._wanted.pop(wish.image, None)
+        before = self._kept.get(wish.image)
+        if before is not None and (before == result or isinstance(result, WorkbenchError)):
+            return  # as it was; what can't be read now, as its disk is away, is shown as it was
         if isinstance(result, QImage):
             self._keep(wish.image, result)
         elif isinstance(result, WorkbenchError):
@@ -119,6 +128,14 @@ class Thumbnails(QObject):
             self.made.emit(image)  # whoever paints it asks for it
 
     @Slot(object)
+    def _state_changed(self, state: Qt.ApplicationState) -> None:
+        """Who comes back may have turned or cut photographs in another program: what is painted is looked up again."""
+        if state == Qt.ApplicationState.ApplicationActive:
+            self._unsure = set(self._kept)
+            for image in tuple(self._kept):
+                self.made.emit(image)
+
+    @Slot(object)
     def _edited(self, applied: Applied) -> None:
         if applied.changes("window"):
             ids = tuple(self._kept)
@@ -131,6 +148,7 @@ class Thumbnails(QObject):
         """Forget all: another project, or files that were mended."""
         self._background.ask(())
         self._kept.clear()
+        self._unsure.clear()
         self._refused.clear()
         self._wanted.clear()
         self._bytes = 0
