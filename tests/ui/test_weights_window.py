@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -161,3 +161,9 @@ def test_without_its_labels_the_window_says_what_inspect_can_not_show(
     assert document is not None
     assert len(document.labels()) == 2
     assert len(runs.runs(document.runs_folder)) == 1
+
+
+def test_each_tab_in_the_window_is_seen(window: WeightsWindow) -> None:
+    """What scrolls took one, and nothing showed it."""
+    scroll = find(window, QScrollArea, "")
+    assert not scroll.focusPolicy() & Qt.FocusPolicy.TabFocus
