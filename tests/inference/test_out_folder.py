@@ -13,7 +13,8 @@ import pytest
 
 from tests.inference.stub import stub, write_pictures
 from workbench.errors import WorkbenchError
-from workbench.inference.events import PredictionsSaved
+from workbench.inference.events import Predicted, PredictionsSaved
+from workbench.inference.listing import Shard
 from workbench.inference.predict_files import Asked, merge, predict_files
 from workbench.inference.results_video import Recorder
 from workbench.inference.webcam import predict_webcam
@@ -127,3 +128,99 @@ def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "out" / "parts" / "1-of-1" / "lock").mkdir(parents=True)  # nor can this, whoever one is
     with pytest.raises(WorkbenchError, match="can't be written. Choose another --out"):
         predict(tmp_path / "in", tmp_path / "out")
+
+
+ALL = ("json", "csv", "coco", "yolo", "voc", "pictures")
+
+
+def names_in(out: Path) -> set[str]:
+    """The files in it but for the parts."""
+    there = (file.relative_to(out) for file in out.rglob("*") if file.is_file())
+    return {name.as_posix() for name in there if name.parts[0] != "parts"}
+
+
+def of_image(place: str) -> set[str]:
+    return {f"pictures/{place}.jpg", f"yolo/labels/{place}.txt", f"voc/Annotations/{place}.xml"}
+
+
+ONE_FILE = {"predictions.json", "predictions.csv", "predictions.coco.json", "predictions.coco.images.json"}
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_begun_anew_nothing_of_the_earlier_job_is_left_and_nothing_of_a_person_goes(
+    tmp_path: Path, shards: int
+) -> None:
+    out = tmp_path / "out"
+    write_pictures(tmp_path / "old", ["a.png", "a.jpg", "below/b.png", "img1.png", "img01.png"])
+    write_pictures(tmp_path / "new", ["a.png", "c.png", "img1.png"])
+    predict(tmp_path / "old", out, *ALL)
+    assert of_image("below/b") <= names_in(out)
+    theirs = {"notes.txt", "yolo/labels/mine.txt", "voc/Annotations/below/mine.xml", "pictures/c.png", "yolo/a.txt"}
+    for name in theirs:
+        (out / name).write_text("by hand")
+
+    for number in range(1, shards + 1):
+        asked = Asked(formats=ALL, shard=Shard(number, shards))
+        list(predict_files(stub(), [tmp_path / "new"], out, asked, fresh=True))
+        if number < shards:
+            assert of_image("below/b") <= names_in(out), "until there is something in their place"
+    if shards > 1:
+        list(merge(out, ALL))
+    now = set().union(*(of_image(place) for place in ("a", "c", "img1")))
+    assert names_in(out) == theirs | now | ONE_FILE | {"yolo/classes.txt"}
+    assert not (out / "pictures" / "below").exists()
+    assert all((out / name).read_text() == "by hand" for name in theirs)
+
+    predict(tmp_path / "new", out, "json", fresh=True)
+    assert names_in(out) == theirs | {"predictions.json"}
+    assert json.loads((out / "parts" / "folders.json").read_text()) == ["pictures", "predictions.json", "voc", "yolo"]
+    assert not (out / "parts" / "earlier").exists()
+
+
+def test_what_a_job_that_was_broken_off_drew_goes_too_and_the_same_job_goes_on_with_its_own(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "old", [f"{number}.png" for number in range(12)])
+    write_pictures(tmp_path / "new", ["x.png"])
+    working = predict_files(stub(), [tmp_path / "old"], tmp_path / "out")
+    next(event for event in working if isinstance(event, Predicted))
+    working.close()
+    assert "pictures/0.jpg" in names_in(tmp_path / "out")
+    with open(next((tmp_path / "out" / "parts" / "1-of-1").glob("part-*")), "ab") as part:
+        part.write(b"half a line")
+    predict(tmp_path / "new", tmp_path / "out", fresh=True)
+    predict(tmp_path / "new", tmp_path / "out", "csv")
+    assert names_in(tmp_path / "out") == {"pictures/x.jpg", "predictions.json", "predictions.csv"}
+
+
+def test_pictures_that_were_drawn_and_are_predicted_now_stay(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    predict(tmp_path / "in", tmp_path / "out")
+    assert predict(tmp_path / "out", tmp_path / "out", "json", fresh=True).images == 1
+    assert names_in(tmp_path / "out") == {"pictures/a.jpg", "predictions.json"}
+
+
+def test_what_predictions_wrote_that_kept_no_list_stays(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "old", ["a.png"])
+    write_pictures(tmp_path / "new", ["b.png"])
+    predict(tmp_path / "old", tmp_path / "out", "json", "yolo")
+    (tmp_path / "out" / "parts" / "folders.json").unlink()
+    predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
+    predict(tmp_path / "old", tmp_path / "out", "json", fresh=True)
+    predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
+    assert names_in(tmp_path / "out") == {"predictions.json", "yolo/labels/a.txt", "yolo/classes.txt"}
+    predict(tmp_path / "old", tmp_path / "out", "json", "yolo", fresh=True)
+    predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
+    assert names_in(tmp_path / "out") == {"predictions.json"}, "now it is known"
+
+
+def test_an_annotated_video_of_the_earlier_job_goes_and_that_of_this_one_stays(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with Recorder(tmp_path / f"{name}.mp4", 10) as recorder:
+            recorder.write(np.zeros((48, 64, 3), np.uint8))
+    write_pictures(tmp_path / "in", ["c.png"])
+    out = tmp_path / "out"
+    list(predict_files(stub(), [tmp_path / "a.mp4", tmp_path / "in"], out, Asked(formats=("video", "pictures"))))
+    assert names_in(out) == {"videos/a.mp4", "pictures/a.mp4/000000.jpg", "pictures/in/c.jpg"}
+    (out / "videos" / "in").mkdir()
+    (out / "videos" / "in" / "c.mp4").write_text("by hand: c was a picture")
+    predict(tmp_path / "b.mp4", out, "video", fresh=True)
+    assert names_in(out) == {"videos/b.mp4", "videos/in/c.mp4"}

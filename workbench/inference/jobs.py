@@ -21,10 +21,12 @@ from workbench.core.files import atomic_write
 from workbench.core.lock import Lock
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
+from workbench.inference import parts
 from workbench.inference.listing import Listed, Shard
 from workbench.inference.operating_point import OperatingPoint
 
 FOLDER, FILE, LISTING = "parts", "job.json", "listing.jsonl"
+EARLIER = "earlier"  # in FOLDER: parts of jobs that were begun anew, until the new results are there
 _VERSION = 1
 _NAMED = re.compile(r"^([0-9]+)-of-([0-9]+)$")
 WORDS = {
@@ -179,6 +181,7 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
     """
     for other, folder in shards(output).items():
         if other.of != shard.of and fresh:
+            put_aside(folder)
             shutil.rmtree(folder, ignore_errors=True)  # another shard does the same
         elif other.of != shard.of:
             raise WorkbenchError(
@@ -199,6 +202,11 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
             " Give --fresh to begin anew, or another folder with --out."
         )
     return job
+
+
+def put_aside(folder: Path) -> None:
+    """The parts of a shard that is begun anew, so that what it wrote is known: see out_folder.clear."""
+    parts.put_aside(folder, folder.parent / EARLIER)
 
 
 def _count(shard: Shard) -> str:

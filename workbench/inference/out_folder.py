@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 from workbench.core.files import atomic_write, check_name
 from workbench.core.video import printable
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs
+from workbench.inference import jobs, listing, parts
+from workbench.inference.jobs import Job
+from workbench.inference.parts import Row
+from workbench.inference.results_coco import IMAGES, RESULTS
 from workbench.inference.sources import Item
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
 """Of the formats that write a file for each picture or video, under its name."""
+ALONE = {"json": ("predictions.json",), "csv": ("predictions.csv",), "coco": (RESULTS, IMAGES)}
+"""The files of the formats that write one for all."""
 _CLAIMED = "folders.json"
+_PERHAPS = "?"  # behind a folder that predictions may have written into: those before November 2026 did not keep it
 
 
 def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
@@ -42,22 +52,117 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
 
 
 def claim(output: Path, formats: Iterable[str]) -> None:
-    """Keep that the folders of these formats are of predictions, once they were checked and `parts` is there."""
+    """Keep that the folders and files of these formats are of predictions, once checked and `parts` is there."""
     kept = output / jobs.FOLDER / _CLAIMED
-    before = _ours(output) if kept.is_file() or jobs.shards(output) else None
-    now = (before or frozenset()) | {FOLDERS[name] for name in formats if name in FOLDERS}
+    before = _kept(output) if kept.is_file() or jobs.shards(output) else None
+    now = (before or frozenset()) | {name for told in formats for name in ALONE.get(told) or (FOLDERS[told],)}
     if now != before or not kept.is_file():
         atomic_write(kept, json.dumps(sorted(now)) + "\n")
 
 
 def _ours(output: Path) -> frozenset[str]:
-    """The folders that predictions have written into; all, of predictions that did not keep it yet."""
+    """What may be replaced there: what predictions have written, and what they may have."""
+    return frozenset(name.rstrip(_PERHAPS) for name in _kept(output))
+
+
+def _kept(output: Path) -> frozenset[str]:
+    """The folders and files that predictions have written; perhaps all, of predictions that did not keep it yet."""
     if not (output / jobs.FOLDER).is_dir():
         return frozenset()
     try:
         return frozenset(json.loads((output / jobs.FOLDER / _CLAIMED).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
-        return frozenset(FOLDERS.values())
+        return frozenset(name + _PERHAPS for name in FOLDERS.values())
+
+
+def clear(
+    output: Path, whole: Sequence[Job], now: Iterable[Row], formats: Sequence[str], written: Sequence[Path]
+) -> None:
+    """Remove what jobs before the one of `whole` wrote and this one, whose rows are `now`, has not: nothing else, ever.
+
+    A trainer would take a label file of an image that was predicted last week for one of this job. What is perhaps of
+    predictions stays. Folders that hold what is predicted now stay, too.
+    """
+    earlier, kept = output / jobs.FOLDER / jobs.EARLIER, output / jobs.FOLDER / _CLAIMED
+    if not earlier.is_dir() or not kept.is_file():
+        return
+    ours = _kept(output)
+    for name in (name for told, names in ALONE.items() if told not in formats for name in names if name in ours):
+        _remove(output / name, output)
+    folders = ours & set(FOLDERS.values()) - _looked_at(output, whole)
+    again = {FOLDERS[name] for name in formats if name in FOLDERS and name != "pictures"}
+    again |= {FOLDERS["pictures"]} if whole[0].pictures else set()
+    done = set(written)
+    before = heapq.merge(*(_readable(folder) for folder in earlier.iterdir()), key=_order)
+    for row, is_again in _compared(before, now):
+        for folder in folders:
+            file = output / folder / _file_of(row, folder)
+            is_its = folder != "videos" or row.frame >= 0
+            if is_its and not (is_again and folder in again) and file not in done:
+                _remove(file, output)
+    if "yolo" in folders - again:
+        _remove(output / "yolo" / "classes.txt", output)
+    shutil.rmtree(earlier, ignore_errors=True)
+    atomic_write(kept, json.dumps(sorted(name for name in ours if (output / name.rstrip(_PERHAPS)).exists())) + "\n")
+
+
+def _looked_at(output: Path, whole: Sequence[Job]) -> set[str]:
+    """The folders of results in which sources of this job lie: pictures that were drawn may be predicted, too."""
+
+    @lru_cache(maxsize=1024)
+    def holders(folder: str) -> frozenset[str]:
+        return frozenset(name for name in FOLDERS.values() if _lies_in(Path(folder), output / name))
+
+    lists = [job.listing for job in whole if job.listing.is_file()]  # a webcam has none
+    return {name for file in lists for entry in listing.entries(file) for name in holders(str(entry.item.file.parent))}
+
+
+def _readable(folder: Path) -> Iterator[Row]:
+    """The rows of a job's parts that wrote files, up to where it was broken off."""
+    with contextlib.suppress(WorkbenchError):
+        yield from (row for row in parts.rows(folder) if not row.skipped)
+
+
+def _order(row: Row) -> tuple[str, str, bool, int, int]:
+    return listing.order_of(row.place, row.frame >= 0, row.frame)
+
+
+def _compared(before: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
+    """Each row of before and whether there is one of its place now. Both are in the order of a listing.
+
+    "A" and "a" count as one: on many disks they are.
+    """
+    told = heapq.merge(
+        ((_order(row), False, row) for row in before),
+        ((_order(row), True, row) for row in now if not row.skipped),
+        key=lambda one: one[0],
+    )
+    for _, same in groupby(told, key=lambda one: (one[0][0], one[0][2:])):
+        some = list(same)
+        here = {row.own_place.casefold() for _, is_now, row in some if is_now}
+        yield from ((row, row.own_place.casefold() in here) for _, is_now, row in some if not is_now)
+
+
+def _file_of(row: Row, folder: str) -> str:
+    """Where in a folder of results the row's file lies, as the writers name it."""
+    if folder == "videos":
+        return row.place if row.place.lower().endswith(".mp4") else f"{row.place}.mp4"
+    return {"yolo": f"labels/{row.own_place}.txt", "voc": f"Annotations/{row.own_place}.xml"}.get(
+        folder, f"{row.own_place}.jpg"
+    )
+
+
+def _remove(file: Path, output: Path) -> None:
+    """The file, and the folders up to `output` that are empty without it."""
+    try:
+        file.unlink()
+    except OSError:  # it is not there, or another's
+        return
+    with contextlib.suppress(OSError):  # until one that is not empty
+        for folder in file.parents:
+            if folder == output:
+                return
+            folder.rmdir()
 
 
 def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:

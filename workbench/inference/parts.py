@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -153,6 +154,23 @@ class Parts:
 def files(folder: Path) -> list[Path]:
     """The parts in `folder`, in order."""
     return sorted(folder.glob("part-*.jsonl"))
+
+
+def put_aside(folder: Path, aside: Path) -> None:
+    """Move the parts of a job that is begun anew into a folder of their own in `aside`: they tell what it wrote.
+
+    WorkbenchError if they can't be moved.
+    """
+    try:
+        if left := files(folder):
+            aside.mkdir(parents=True, exist_ok=True)
+            place = Path(tempfile.mkdtemp(dir=aside))
+        for file in left:
+            with contextlib.suppress(FileNotFoundError):  # another shard does the same
+                os.replace(file, place / file.name)
+    except OSError as error:
+        sentence = f"{folder} can't be begun anew: {error.strerror or error}. Make room, or choose another --out."
+        raise WorkbenchError(sentence, error) from error
 
 
 def rows(folder: Path) -> Iterator[Row]:

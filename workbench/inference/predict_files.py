@@ -134,8 +134,7 @@ def _begin(
     """List what there is to do."""
     folder = jobs.folder_of(output, shard)
     forget_unfinished(folder)
-    for left in parts.files(folder):  # of a job that has no job.json any more
-        left.unlink()
+    jobs.put_aside(folder)  # of a job that has no job.json any more
     listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None)
     if listed.everywhere == 0:  # but for what was drawn before
         raise _nothing(paths)
@@ -202,9 +201,12 @@ def _frames(video: Path, every: int, shard: Shard) -> int:
         return 0
 
 
-def merge(output: Path, formats: Sequence[str], ids: Path | None = None) -> Iterator[PredictEvent]:
+def merge(
+    output: Path, formats: Sequence[str], ids: Path | None = None, recorded: Path | None = None
+) -> Iterator[PredictEvent]:  # fmt: skip
     """Write the results of all shards (or of the one) in these formats, as one process would have.
 
+    What an earlier job wrote there, and this one does not, goes. `recorded`: a video that was written meanwhile.
     WorkbenchError if a shard is missing or not finished, or they are of different jobs.
     """
     whole, formats = jobs.complete(output), results.checked(formats)
@@ -228,6 +230,8 @@ def merge(output: Path, formats: Sequence[str], ids: Path | None = None) -> Iter
                 files, remarks = [*files, *told.files], [*remarks, told.remark]
             elif told % _TOLD_EACH == 0:
                 yield Writing(name, told, images + skipped)
+    files += [recorded] if recorded and recorded.is_file() else []
+    out_folder.clear(output, whole, merged(whole), formats, files)
     if skipped:
         files.append(results.write_left_out(merged(whole), output))
         remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")

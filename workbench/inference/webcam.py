@@ -22,7 +22,7 @@ from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.core.video import VideoFrame, said_in_words
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, out_folder, parts, results, streaming, tiles
+from workbench.inference import jobs, out_folder, results, streaming, tiles
 from workbench.inference.draw import drawn
 from workbench.inference.events import PredictEvent, PredictionsSaved
 from workbench.inference.jobs import Job
@@ -117,11 +117,10 @@ def predict_webcam(
             jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats,
             finished=True,
         )  # fmt: skip
-        for left in parts.files(job.folder):
-            left.unlink()
+        jobs.put_aside(job.folder)
         job.write()
         beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
-        film = output / "videos" / f"{name}.mp4"
+        film, recorder = output / "videos" / f"{name}.mp4", None
         if "video" in formats:
             recorder = stack.enter_context(Recorder(film, camera.rate / asked.every))
             beside.append(Recording(recorder, labels))
@@ -130,10 +129,7 @@ def predict_webcam(
         pictures = _frames(camera, first, name, asked.every, frames, stop)
         yield from streaming.stream(predictor, pictures, written, rules, beside, frames, batch=1)
         is_cut = not stop.is_set() and (frames == 0 or written.done.images < frames)
-    for event in merge(output, [name for name in formats if name != "video"]):
-        if isinstance(event, PredictionsSaved) and film.is_file() and "video" in formats:
-            files = (*event.files, film)
-            event = replace(event, file=files[0], files=files)
+    for event in merge(output, [name for name in formats if name != "video"], recorded=film if recorder else None):
         if isinstance(event, PredictionsSaved) and is_cut:
             event = replace(
                 event, remark=f"It ended because webcam {number} sends no pictures any more. {event.remark}"
