@@ -12,6 +12,7 @@ import pytest
 
 from tests.core.test_video import write_clip
 from tests.formats.making import picture, text, voc_file, voc_object
+from tests.shut_folder import make_shut
 from workbench import console, plugins
 from workbench.cli import main, options
 from workbench.core.document import Document
@@ -309,6 +310,18 @@ def test_names_that_are_no_text_are_told(tmp_path: Path, capsys: Capture) -> Non
     shutil.copy(folder / "a.jpg", os.fsencode(folder) + b"/\xff.jpg")
     assert main(["new", str(tmp_path / "p"), "--images", str(folder)]) == console.DONE
     assert "1 file or folder was left out because its name is not valid text" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other longest paths")
+def test_folders_that_can_not_be_read_are_told(tmp_path: Path, capsys: Capture) -> None:
+    picture(tmp_path / "photographs" / "a.jpg")
+    make_shut(tmp_path / "photographs" / "shut")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]) == console.DONE
+    told = " ".join(capsys.readouterr().err.split())
+    assert "1 folder (shut/xxx" in told
+    assert "File name too long) could not be read, so its images are missing" in told
+    assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "photographs")]) == console.DONE
+    assert "could not be read, so its images are missing" in " ".join(capsys.readouterr().err.split())
 
 
 def test_photographs_that_were_moved_are_found_again(tmp_path: Path, capsys: Capture) -> None:

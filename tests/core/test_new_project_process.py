@@ -10,6 +10,7 @@ import pytest
 
 from tests.core import awkward_files as awkward
 from tests.core.new_projects import child, photographs, small_steps
+from tests.shut_folder import make_shut
 from workbench.core import edits, new_project
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
@@ -180,3 +181,17 @@ def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, t
     with Store(document.store.file, read_only=True) as store:
         assert tuple(store.read(ImageTable.read)) == told
     document.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other longest paths")
+def test_folders_that_can_not_be_read_are_told(photographs: Path, tmp_path: Path) -> None:
+    make_shut(photographs / "shut")
+    told = list(new_project.new_project(tmp_path / "p", photographs))
+    (left,) = (event for event in told if isinstance(event, LeftOut))
+    next(event for event in told if isinstance(event, Opened)).document.close()
+    assert left.sentence.startswith("1 folder (shut/xxx")
+    assert left.sentence.endswith("so its images are missing: mend that and add the folder again.")
+    (tmp_path / "empty").mkdir()
+    make_shut(tmp_path / "empty" / "shut")
+    with pytest.raises(WorkbenchError, match=r"no images.*could not be read.* mend that"):
+        next(new_project.new_project(tmp_path / "q", tmp_path / "empty"))

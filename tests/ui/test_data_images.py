@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.core.test_video import write_clip
+from tests.shut_folder import make_shut
 from tests.ui.data_hand import CTRL, click_row, labelled, listed, on_disk, press
 from tests.ui.hand import Open, find, write_photographs
 from workbench.core import edits
@@ -164,6 +166,17 @@ def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, l
     window = open_window(labelled, "data")
     find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other longest paths")
+def test_folders_that_can_not_be_read_are_told(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
+    window = open_window(labelled, "data")
+    write_photographs(tmp_path / "more", ["x.png"])
+    make_shut(tmp_path / "more" / "shut")
+    told: list[str] = []
+    window.session.message.connect(lambda _, text: told.append(text))
+    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    qtbot.waitUntil(lambda: any("images are missing: mend that and add the folder again" in text for text in told))
 
 
 def test_files_are_chosen_one_by_one(

@@ -11,7 +11,7 @@ from workbench import console
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import result, say
 from workbench.core import words
-from workbench.core.files import gather_images, left_out_sentence
+from workbench.core.files import PassedOver, gather_images
 from workbench.core.intake import Describing
 from workbench.core.project import Image
 from workbench.errors import WorkbenchError
@@ -26,8 +26,8 @@ def add_images(
     """Add photographs to a project, if it does not have them. They stay where they are and are never changed."""
     if missing := [path for path in images if not path.exists()]:
         raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
-    odd: list[str] = []
-    named, others = gather_images(images, odd.append)
+    left_out = PassedOver()
+    named, others = gather_images(images, left_out.leave_out, left_out.shut)
     with project_of(project, write=True) as document, Describing() as describe_one:
         bad: list[Image] = []
         added, done, total = 0, 0, sum(map(len, named.values()))
@@ -41,8 +41,8 @@ def add_images(
                 bad += [image for image in found if image.problem]
     if others:
         say(f"{words.count(len(others), 'file')} left out, which by their names are no images: {others[0]}")
-    if odd:
-        say(left_out_sentence(odd))
+    if left_out.sentence:
+        say(left_out.sentence)
     for image in bad:
         say(f"{image.path}: {image.problem}")
     result({"images": total, "added": added, "unreadable": len(bad)}, as_json=as_json)

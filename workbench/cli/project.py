@@ -13,7 +13,7 @@ from workbench import console, settings
 from workbench.cli.options import Json, Project, app, keep_text, one_of, project_of
 from workbench.console import result, say, table
 from workbench.core.document import Document
-from workbench.core.files import left_out_sentence, walk_images
+from workbench.core.files import PassedOver, walk_images
 from workbench.core.store import FILE
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
@@ -33,11 +33,11 @@ def new(
     """Make a project. The photographs stay where they are and are never changed."""
     with Document.create(project, images, name) as document:
         keep_text(document)
-        odd: list[str] = []
+        left_out = PassedOver()
         if images is not None:
-            sum(1 for _ in walk_images(images, odd.append))
-        if odd:
-            say(left_out_sentence(odd))
+            sum(1 for _ in walk_images(images, left_out.leave_out, left_out.shut))
+        if left_out.sentence:
+            say(left_out.sentence)
         bad = [image for image in document.images() if image.problem]
         for image in bad:
             say(f"{image.path}: {image.problem}")

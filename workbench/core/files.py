@@ -10,6 +10,7 @@ import shutil
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.core.words import visible
@@ -228,17 +229,19 @@ def absolute(path: Path) -> Path:
 
 
 def gather_images(
-    paths: Iterable[Path], leave_out: Callable[[str], object] = lambda _: None
+    paths: Iterable[Path],
+    leave_out: Callable[[str], object] = lambda _: None,
+    shut: Callable[[str, OSError], object] = lambda *_: None,
 ) -> tuple[dict[Path, list[str]], list[Path]]:
     """Of folders all images below them, of files their own names, each once, by folder; and the files that are none.
 
-    `leave_out` as of `walk_images`.
+    `leave_out` and `shut` as of `walk_images`.
     """
     named: dict[Path, dict[str, None]] = {}
     others = []
     for path in paths:
         if path.is_dir():
-            found = sorted(walk_images(path, leave_out), key=natural_key)
+            found = sorted(walk_images(path, leave_out, shut), key=natural_key)
             named.setdefault(path, {}).update(dict.fromkeys(found))
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             others.append(path)
@@ -297,6 +300,34 @@ def _image_names(
         shut(before[:-1], error)
     for name in below:
         yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out, shut)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """What `walk_images` leaves out, to be told: give it `leave_out` and `shut`."""
+
+    names: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+    def leave_out(self, name: str) -> None:
+        self.names.append(name)
+
+    def shut(self, name: str, error: OSError) -> None:
+        told = f"{visible(name, 200)}: " if name else ""
+        self.folders.append(f"{told}{error.strerror or error}")
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told; "" if there is nothing."""
+        odd = left_out_sentence(self.names) if self.names else ""
+        return " ".join(filter(None, (odd, _shut_sentence(self.folders) if self.folders else "")))
+
+
+def _shut_sentence(folders: Sequence[str]) -> str:
+    one = len(folders) == 1
+    what = f"1 folder ({folders[0]})" if one else f"{len(folders):,} folders (such as {folders[0]})"
+    theirs = "its images are" if one else "their images are"
+    return f"{what} could not be read, so {theirs} missing: mend that and add the folder again."
 
 
 def left_out_sentence(names: Sequence[str]) -> str:

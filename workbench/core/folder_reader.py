@@ -21,9 +21,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.core import child, intake
+from workbench.core import child, files, intake
 from workbench.core.child import Child
-from workbench.core.files import left_out_sentence, natural_keys, walk_images
+from workbench.core.files import natural_keys, walk_images
 from workbench.core.image_files import mark
 from workbench.core.project import Image, Split, State
 from workbench.core.store import Store
@@ -221,8 +221,9 @@ def main() -> None:
 
         try:
             gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
-            left_out: list[str] = []
-            walked = list(walk_images(Path(photographs), left_out.append)) if photographs else None
+            left_out = files.PassedOver()
+            found = walk_images(Path(photographs), left_out.leave_out, left_out.shut) if photographs else None
+            walked = None if found is None else list(found)
             file, dates, names, headers, known = child.told()
             work(file, dates, names, headers, walked, known, reads, left_out)
             child.say(("done", None))
@@ -235,7 +236,7 @@ def main() -> None:
 
 def work(
     file: str, dates: bool, names: int, headers: int, walked: list[str] | None, known: Sequence[str],
-    reads: Callable[[int], None], left_out: list[str],
+    reads: Callable[[int], None], left_out: files.PassedOver,
 ) -> None:  # fmt: skip
     """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if told."""
     with Store(Path(file)) as store:
@@ -243,10 +244,11 @@ def work(
         root = store.read(intake.unlisted)
         if root in folders:
             before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
-            found = walk_images(folders[root], left_out.append) if walked is None else walked
+            told = (left_out.leave_out, left_out.shut)
+            found = walk_images(folders[root], *told) if walked is None else walked
             child.say(("listed", _list(store, root, found, before, known, names, len(folders) == 1)))
-        if left_out:
-            child.say(("left out", left_out_sentence(left_out)))
+        if left_out.sentence:
+            child.say(("left out", left_out.sentence))
         gc.enable()
         for images, done, total in _headers(store, folders, dates, headers, reads):
             child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from workbench.core import intake
+from workbench.core import files, intake
 from workbench.core.document import Document
-from workbench.core.files import absolute, check_name, left_out_sentence, natural_keys, walk_images
+from workbench.core.files import absolute, check_name, natural_keys, walk_images
 from workbench.core.folder_reader import LeftOut as LeftOut
 from workbench.core.folder_reader import Measured as Measured
 from workbench.core.folder_reader import Names, Reader
@@ -58,13 +58,13 @@ def new_project(
     Stopped or closed early it leaves a project with the images that were come to; `measure` goes on. WorkbenchError if
     there are no images, or if the project can't be made.
     """
-    left_out: list[str] = []
-    walked = itertools.islice(walk_images(photographs, left_out.append), FIRST)
+    left_out = files.PassedOver()
+    walked = itertools.islice(walk_images(photographs, left_out.leave_out, left_out.shut), FIRST)
     first = list(itertools.takewhile(lambda _: not stopped(), walked))
     if stopped():
         return
     if not first:
-        why = left_out_sentence(left_out) if left_out else "Choose the folder that holds your photographs."
+        why = left_out.sentence or "Choose the folder that holds your photographs."
         raise WorkbenchError(f"There are no images in {photographs}. {why}")
     check_name(photographs)
     with contextlib.closing(Reader(absolute(folder) / FILE, absolute(photographs), stopped=stopped)) as reader:

@@ -33,15 +33,15 @@ def describe(folder: Path, project: Path, names: Sequence[str] | None = None) ->
 
     WorkbenchError if it has no image at all.
     """
-    from workbench.core.files import left_out_sentence, natural_key, walk_images
+    from workbench.core.files import PassedOver, natural_key, walk_images
     from workbench.core.intake import Describing
 
     yield Counted(0, 0)
-    odd: list[str] = []
-    names = sorted(walk_images(folder, odd.append) if names is None else names, key=natural_key)
-    left_out = left_out_sentence(odd) if odd else ""
+    left_out = PassedOver()
+    found = walk_images(folder, left_out.leave_out, left_out.shut) if names is None else names
+    names = sorted(found, key=natural_key)
     if not names:
-        why = left_out or "Choose the folder that holds your photographs."
+        why = left_out.sentence or "Choose the folder that holds your photographs."
         raise WorkbenchError(f"There are no images in {folder}. {why}")
     images = []
     with Describing() as describe_one:
@@ -49,7 +49,7 @@ def describe(folder: Path, project: Path, names: Sequence[str] | None = None) ->
             images.append(describe_one(folder / name, name, 0))
             if number % _EVERY == 0:
                 yield Counted(number, len(names))
-    yield Described(folder, tuple(images), project, left_out)
+    yield Described(folder, tuple(images), project, left_out.sentence)
 
 
 def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
