@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ import pytest
 
 from tests.inference.stub import stub
 from workbench.core import video as videos
-from workbench.inference.events import PredictionsSaved
+from workbench.inference.events import PredictionsSaved, Skipped
 from workbench.inference.listing import Shard
 from workbench.inference.predict_files import Asked, merge, predict_files
+from workbench.inference.results_video import Recorder
 
 FORMATS = ("json", "csv", "video", "yolo")
 
@@ -61,6 +63,45 @@ def test_shards_tell_it_once_and_merge_to_the_same(half: Path, tmp_path: Path, o
     list(merge(tmp_path / "all", FORMATS))
     for name in ("predictions.json", "predictions.csv", "left_out.csv", "videos/ride.avi.mp4"):
         assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
+
+
+@pytest.fixture
+def scratched(tmp_path: Path) -> Path:
+    """Sixty frames, of which some in the middle can't be decoded."""
+    file, noise = tmp_path / "scratched.mp4", np.random.default_rng(0)
+    with Recorder(file, 10) as recorder:
+        for _ in range(60):
+            recorder.write(noise.integers(0, 256, (48, 64, 3), np.uint8))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 5000] = bytes(5000)
+    file.write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_damaged_frames_are_told_once_by_number_and_the_rest_is_written(
+    scratched: Path, tmp_path: Path, every: int
+) -> None:
+    there = [frame.index for frame in videos.frames(scratched, every)]
+    gone = sorted(set(range(0, 60, every)) - set(there))
+    assert len(gone) > 1 or every == 2
+    which = f"frame {gone[0]} is" if len(gone) == 1 else f"the frames {gone[0]} to {gone[-1]} are"
+    out, asked = tmp_path / "one", Asked(formats=FORMATS, every=every)
+    working = predict_files(stub(), [scratched], out, asked)
+    next(event for event in working if isinstance(event, Skipped))
+    working.close()
+    *_, last = predict_files(stub(), [scratched], out, asked)
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == (len(there), 1)
+    told = (out / "left_out.csv").read_text()
+    assert told.endswith(f": {which} damaged and left out. Copy the video again.\n")
+    assert told.count("\n") == 2
+    assert len(list(videos.frames(out / "videos" / "scratched.mp4"))) == len(there)
+    for number in (1, 2, 3):
+        list(predict_files(stub(), [scratched], tmp_path / "all", replace(asked, shard=Shard(number, 3))))
+    list(merge(tmp_path / "all", FORMATS))
+    for name in ("predictions.json", "left_out.csv", "videos/scratched.mp4"):
+        assert (tmp_path / "all" / name).read_bytes() == (out / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("every", [1, 7, 25, 59, 100])

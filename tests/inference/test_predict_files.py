@@ -359,3 +359,14 @@ def test_a_picture_whose_name_is_no_text_is_left_out_and_told(tmp_path: Path) ->
     (skipped,) = [event for event in events if isinstance(event, Skipped)]
     assert "rename it" in skipped.sentence
     assert "rename it" in (tmp_path / "out" / "left_out.csv").read_text("utf-8")
+
+
+def test_a_picture_that_is_not_there_is_told_without_a_project(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["a.png"])
+    (tmp_path / "list.txt").write_text("a.png\ngone.png\n")
+    *_, last = predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out")
+    assert isinstance(last, PredictionsSaved)
+    assert (last.images, last.skipped) == (1, 1)
+    told = (tmp_path / "out" / "left_out.csv").read_text()
+    assert "gone.png: the file is not there; put it back or check its name, and begin anew with --fresh" in told
+    assert "project" not in told.splitlines()[1].replace(str(tmp_path), "")

@@ -34,7 +34,7 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
     """videos/NAME.mp4 for each video among the sources; of `every` frames one, at the speed of the original."""
     files, done = dict(about.videos), 0
     written: list[Path] = []
-    for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 and not row.skipped else ""):
+    for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 else ""):
         if not place or place not in files:
             for _ in some:
                 done += 1
@@ -44,19 +44,23 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
         name = place if place.lower().endswith(".mp4") else f"{place}.mp4"
         with Recorder(folder / "videos" / name, rate) as recorder:
             for picture in _drawn(some, videos.frames(files[place], about.every), about):
-                recorder.write(picture)
+                if picture is not None:
+                    recorder.write(picture)
                 done += 1
                 yield done
-        written.append(folder / "videos" / name)
+        written += [folder / "videos" / name] if recorder.frames else []
     yield Written(tuple(written), "" if written else "There is no video among the sources to be drawn on.")
 
 
 def _drawn(
     rows: Iterable[Row], frames: Iterator[videos.VideoFrame], about: About
-) -> Iterator[NDArray[np.uint8]]:  # fmt: skip
-    """The frames that have a row, with its boxes."""
+) -> Iterator[NDArray[np.uint8] | None]:  # fmt: skip
+    """The frames that have a row, with its boxes; None for one that could not be read."""
     with contextlib.closing(frames):  # type: ignore[type-var]
         for row in rows:
+            if row.skipped:
+                yield None
+                continue
             frame = next((frame for frame in frames if frame.index >= row.frame), None)
             if frame is None or frame.index != row.frame:
                 raise WorkbenchError(f"{row.name} has changed since it was predicted. Give --fresh to begin anew.")

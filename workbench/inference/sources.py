@@ -228,19 +228,31 @@ def _read(
         try:
             picture = Frame(item.name, number, told.result(), item.file, place=item.place)
         except WorkbenchError as error:
-            picture = Skipped(item.name, number, error.sentence)
+            picture = Skipped(item.name, number, _why(item.file, error))
     yield Numbered(picture, item, Position(entry.after, number + 1))
+
+
+def _why(file: Path, error: WorkbenchError) -> str:
+    """What is not there is told without a project, of which it could be taken out."""
+    if os.path.lexists(file):
+        return error.sentence
+    return f"{printable(str(file))}: the file is not there; put it back or check its name, and begin anew with --fresh"
 
 
 def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iterator[Numbered]:
     """Frames are read from the beginning: seeking in compressed videos lands on wrong ones.
 
-    That a video breaks off is told behind its frames, by one of those who share them.
+    Damaged ones are told where they would be, and behind all that a video breaks off: by one of those who share them.
     """
     item, (one, of) = entry.item, part
     last: videos.VideoFrame | None = None
     try:
-        for last in videos.frames(item.file, every):
+        for frame in videos.frames(item.file, every):
+            missing = 0 if last is None else last.index + every
+            if first <= missing < frame.index and one == 0:
+                gap = Skipped(item.name, missing, _damaged(item.file, missing, frame.index - every))
+                yield Numbered(gap, item, Position(entry.byte, entry.number, missing + 1))
+            last = frame
             if last.index >= first and (last.index // every) % of == one:
                 picture = Frame(item.name, last.index, last.image, item.file, True, item.place, last.seconds)
                 yield Numbered(picture, item, Position(entry.byte, entry.number, last.index + 1))
@@ -251,3 +263,9 @@ def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iter
         if first == 0:
             picture_none = Skipped(item.name, 0, error.sentence)
             yield Numbered(picture_none, item, Position(entry.after, entry.number + 1))
+
+
+def _damaged(file: Path, first: int, last: int) -> str:
+    """Numbers of frames that were to be looked at."""
+    which = f"frame {first:,} is" if first == last else f"the frames {first:,} to {last:,} are"
+    return f"{file}: {which} damaged and left out. Copy the video again."
